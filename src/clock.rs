@@ -1,0 +1,15 @@
+//! The wall clock. Rooms that decide are given the time; only rooms that act read it, here.
+
+use jiff::Timestamp;
+
+/// The time now, in whole milliseconds, which is what the store and the wire keep.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// How long ago `then` was, in whole seconds; zero if the clock says it has not been yet.
+pub fn age(then: Timestamp, now: Timestamp) -> jiff::SignedDuration {
+    let age = jiff::SignedDuration::from_secs(now.duration_since(then).as_secs());
+    age.max(jiff::SignedDuration::ZERO)
+}

@@ -1,0 +1,68 @@
+//! Every removal that was ever observed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Delta, Removal, RmdNumber, Snapshot};
+
+/// Every removal that was ever observed, reinstated ones included, in the order of their observation.
+#[derive(Debug, Clone, Default)]
+pub struct RemovalHistory {
+    removals: Vec<Arc<Removal>>,
+    /// Where each filing's newest removal stands.
+    newest: HashMap<RmdNumber, usize>,
+}
+
+impl RemovalHistory {
+    /// The history made of these removals.
+    pub fn new(mut removals: Vec<Arc<Removal>>) -> Self {
+        removals.sort_by_key(|removal| (removal.snapshot, removal.filing.number()));
+        let newest = removals.iter().enumerate().map(|(place, removal)| (removal.filing.number(), place)).collect();
+        Self { removals, newest }
+    }
+
+    /// The newest removal of a filing, whether it was reinstated since or not.
+    pub fn newest(&self, number: RmdNumber) -> Option<&Arc<Removal>> {
+        self.newest.get(&number).and_then(|place| self.removals.get(*place))
+    }
+
+    /// The removal of a filing that is removed now.
+    pub fn open(&self, number: RmdNumber) -> Option<&Arc<Removal>> {
+        self.newest(number).filter(|removal| removal.reinstated_at.is_none())
+    }
+
+    /// All removals, newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Arc<Removal>> {
+        self.removals.iter().rev()
+    }
+
+    /// How many filings are removed now.
+    pub fn open_count(&self) -> usize {
+        self.removals.iter().filter(|removal| removal.reinstated_at.is_none()).count()
+    }
+
+    /// The history after `delta` turned `previous` into `next`, and the removals that are new or were closed by it.
+    pub fn after(&self, delta: &Delta, previous: Option<&Snapshot>, next: &Snapshot) -> (Self, Vec<Arc<Removal>>) {
+        let mut removals = self.removals.clone();
+        let mut touched = Vec::with_capacity(delta.removed.len() + delta.reinstated.len());
+        for (number, _) in &delta.reinstated {
+            if let Some(removal) = self.newest.get(number).and_then(|place| removals.get_mut(*place)) {
+                let closed = Arc::new(Removal { reinstated_at: Some(next.fetched_at), ..(**removal).clone() });
+                *removal = Arc::clone(&closed);
+                touched.push(closed);
+            }
+        }
+        for filing in &delta.removed {
+            let removal = Arc::new(Removal {
+                filing: Arc::clone(filing),
+                last_seen_at: previous.map_or(next.fetched_at, |previous| previous.confirmed_at),
+                first_missing_at: next.fetched_at,
+                snapshot: next.serial,
+                reinstated_at: None,
+            });
+            removals.push(Arc::clone(&removal));
+            touched.push(removal);
+        }
+        (Self::new(removals), touched)
+    }
+}

@@ -1,0 +1,205 @@
+//! What a filing certifies: the roles, the state of STIR/SHAKEN, and whether the provider is foreign.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The role in which a provider hands calls over (47 CFR 64.6305(d), (e) and (f)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProviderRole {
+    /// A voice service provider, which originates the calls: paragraph (d).
+    VoiceService,
+    /// A gateway provider, which brings foreign calls into the country: paragraph (e).
+    Gateway,
+    /// A non-gateway intermediate provider, which carries domestic calls on: paragraph (f).
+    NonGatewayIntermediate,
+}
+
+impl ProviderRole {
+    /// All roles, in the order of the rule's paragraphs.
+    pub const ALL: [Self; 3] = [Self::VoiceService, Self::Gateway, Self::NonGatewayIntermediate];
+
+    /// The role's word in commands, JSON and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::VoiceService => "voice_service",
+            Self::Gateway => "gateway",
+            Self::NonGatewayIntermediate => "non_gateway_intermediate",
+        }
+    }
+
+    /// The role in a sentence.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::VoiceService => "voice service provider",
+            Self::Gateway => "gateway provider",
+            Self::NonGatewayIntermediate => "non-gateway intermediate provider",
+        }
+    }
+}
+
+impl FromStr for ProviderRole {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
+            "voice_service" | "voice" | "vsp" => Ok(Self::VoiceService),
+            "gateway" => Ok(Self::Gateway),
+            "non_gateway_intermediate" | "intermediate" => Ok(Self::NonGatewayIntermediate),
+            _ => Err(format!("{text:?} is no role: give voice_service, gateway or non_gateway_intermediate")),
+        }
+    }
+}
+
+impl fmt::Display for ProviderRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A set of roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct ProviderRoles(u8);
+
+impl ProviderRoles {
+    /// Adds a role.
+    pub fn insert(&mut self, role: ProviderRole) {
+        self.0 |= 1 << role as u8;
+    }
+
+    /// Whether the role is in the set.
+    pub fn contains(self, role: ProviderRole) -> bool {
+        self.0 & (1 << role as u8) != 0
+    }
+
+    /// Whether no role is.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The roles of both sets.
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The roles, in the order of the rule's paragraphs.
+    pub fn iter(self) -> impl Iterator<Item = ProviderRole> {
+        ProviderRole::ALL.into_iter().filter(move |role| self.contains(*role))
+    }
+}
+
+impl FromIterator<ProviderRole> for ProviderRoles {
+    fn from_iter<I: IntoIterator<Item = ProviderRole>>(roles: I) -> Self {
+        let mut set = Self::default();
+        for role in roles {
+            set.insert(role);
+        }
+        set
+    }
+}
+
+/// A filing's answer to "do you act in this role?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Certification<'a> {
+    /// `Yes`.
+    Yes,
+    /// `No`.
+    No,
+    /// Left blank, or `N/A`.
+    Blank,
+    /// Something else, kept as it stands.
+    Unrecognized(&'a str),
+}
+
+impl<'a> Certification<'a> {
+    /// Reads a choice cell.
+    pub fn read(cell: &'a str) -> Self {
+        match cell.trim() {
+            "" | "N/A" => Self::Blank,
+            text if text.eq_ignore_ascii_case("yes") => Self::Yes,
+            text if text.eq_ignore_ascii_case("no") => Self::No,
+            text => Self::Unrecognized(text),
+        }
+    }
+}
+
+/// How far a provider has come with STIR/SHAKEN, as its filing certifies (47 CFR 64.6305(d)(1)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Implementation<'a> {
+    /// `Complete STIR/SHAKEN Implementation`.
+    Complete,
+    /// `Partial STIR/SHAKEN Implementation - Performing Robocall Mitigation`.
+    Partial,
+    /// `No STIR/SHAKEN Implementation - Performing Robocall Mitigation`.
+    NoneMitigating,
+    /// `N/A` or empty.
+    NotApplicable,
+    /// Something else, kept as it stands.
+    Unrecognized(&'a str),
+}
+
+impl<'a> Implementation<'a> {
+    /// Reads the `implementation` cell. Abbreviated texts of older exports are told by their first word.
+    pub fn read(cell: &'a str) -> Self {
+        let text = cell.trim();
+        match text.split_whitespace().next().unwrap_or_default() {
+            "" | "N/A" => Self::NotApplicable,
+            "Complete" => Self::Complete,
+            "Partial" => Self::Partial,
+            "No" => Self::NoneMitigating,
+            _ => Self::Unrecognized(text),
+        }
+    }
+}
+
+/// A filing's answer to "are you a foreign voice service provider?".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForeignProvider {
+    /// `Yes`.
+    Yes,
+    /// `No`.
+    No,
+    /// Blank, or a text that is neither.
+    Unstated,
+}
+
+impl ForeignProvider {
+    /// Reads the `foreign_voice_provider` cell.
+    pub fn read(cell: &str) -> Self {
+        match Certification::read(cell) {
+            Certification::Yes => Self::Yes,
+            Certification::No => Self::No,
+            Certification::Blank | Certification::Unrecognized(_) => Self::Unstated,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_enumeration_text_is_kept() {
+        assert_eq!(Implementation::read("Planned for 2031"), Implementation::Unrecognized("Planned for 2031"));
+        assert_eq!(Certification::read("Maybe"), Certification::Unrecognized("Maybe"));
+        assert_eq!(Implementation::read("N/A"), Implementation::NotApplicable);
+        assert_eq!(
+            Implementation::read("No STIR/SHAKEN Implementation - Performing Robocall Mitigation"),
+            Implementation::NoneMitigating
+        );
+    }
+
+    #[test]
+    fn a_set_of_roles_holds_what_was_put_in() {
+        let roles: ProviderRoles = [ProviderRole::Gateway, ProviderRole::VoiceService].into_iter().collect();
+        assert!(roles.contains(ProviderRole::Gateway) && !roles.contains(ProviderRole::NonGatewayIntermediate));
+        assert_eq!(roles.iter().collect::<Vec<_>>(), [ProviderRole::VoiceService, ProviderRole::Gateway]);
+    }
+
+    #[test]
+    fn every_role_is_read_back_from_its_word() {
+        for role in ProviderRole::ALL {
+            assert_eq!(role.as_str().parse(), Ok(role));
+        }
+        assert!("carrier".parse::<ProviderRole>().is_err());
+    }
+}
