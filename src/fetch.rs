@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
@@ -86,11 +86,14 @@ impl fmt::Debug for Source {
 #[non_exhaustive]
 pub struct FetchConfig {
     /// The longest a connection may take to be made.
-    pub connect_timeout: SignedDuration,
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub connect_timeout: Duration,
     /// The longest the source may be silent.
-    pub idle_timeout: SignedDuration,
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub idle_timeout: Duration,
     /// The longest a whole fetch may take.
-    pub total_timeout: SignedDuration,
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub total_timeout: Duration,
     /// The largest listing that is taken, in bytes. The FCC's was 5 MB in 2026.
     pub max_bytes: u64,
     /// How the FCC can reach the operator: an e-mail or web address, sent in the User-Agent.
@@ -100,9 +103,9 @@ pub struct FetchConfig {
 impl Default for FetchConfig {
     fn default() -> Self {
         Self {
-            connect_timeout: SignedDuration::from_secs(20),
-            idle_timeout: SignedDuration::from_secs(60),
-            total_timeout: SignedDuration::from_mins(15),
+            connect_timeout: Duration::from_secs(20),
+            idle_timeout: Duration::from_secs(60),
+            total_timeout: Duration::from_secs(15 * 60),
             max_bytes: 256 << 20,
             contact: String::new(),
         }
@@ -121,8 +124,8 @@ impl FetchConfig {
             ("idle_timeout", self.idle_timeout),
             ("total_timeout", self.total_timeout),
         ] {
-            if value <= SignedDuration::ZERO {
-                return Err(format!("fetch.{name} is {value:#}: give a time above zero, such as \"30s\""));
+            if value.is_zero() {
+                return Err(format!("fetch.{name} is zero: give a time such as \"30s\""));
             }
         }
         if self.max_bytes == 0 {
@@ -295,10 +298,6 @@ async fn read_file(path: &Path, limit: u64) -> Result<Bytes, FetchError> {
     tokio::task::spawn_blocking(read).await.map_err(|_| FetchError::Interrupted)?
 }
 
-fn std_duration(duration: SignedDuration) -> Duration {
-    Duration::try_from(duration).unwrap_or_default()
-}
-
 fn client(config: &FetchConfig) -> Result<reqwest::Client, FetchError> {
     // Fails only if a provider is installed already, and then there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -311,9 +310,9 @@ fn client(config: &FetchConfig) -> Result<reqwest::Client, FetchError> {
     });
     reqwest::Client::builder()
         .user_agent(config.user_agent())
-        .connect_timeout(std_duration(config.connect_timeout))
-        .read_timeout(std_duration(config.idle_timeout))
-        .timeout(std_duration(config.total_timeout))
+        .connect_timeout(config.connect_timeout)
+        .read_timeout(config.idle_timeout)
+        .timeout(config.total_timeout)
         .redirect(redirects)
         // One request an hour: a pool would only hold dead connections.
         .pool_max_idle_per_host(0)
@@ -387,7 +386,7 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_work_are_refused_by_name() {
-        let config = FetchConfig { idle_timeout: SignedDuration::ZERO, ..FetchConfig::default() };
+        let config = FetchConfig { idle_timeout: Duration::ZERO, ..FetchConfig::default() };
         assert!(config.validate().expect_err("refused").contains("fetch.idle_timeout"));
         let config = FetchConfig { contact: "a\r\nb".to_owned(), ..FetchConfig::default() };
         assert!(config.validate().expect_err("refused").contains("fetch.contact"));

@@ -46,14 +46,13 @@ fn index() -> Index {
         anomalies: Vec::new(),
     };
     let removed = vec![filing(30, 3, "Yes"), filing(41, 4, "Yes")];
-    let before = snapshot(removed.clone(), 1, LAST_SEEN);
     let after = snapshot(
         vec![filing(10, 1, "Yes"), filing(20, 2, "Yes"), filing(21, 2, ""), filing(40, 4, "Yes")],
         2,
         FIRST_MISSING,
     );
     let delta = Delta { removed, ..Delta::default() };
-    let (removals, _) = RemovalHistory::default().after(&delta, Some(&before), &after);
+    let (removals, _) = RemovalHistory::default().after(&delta, time(LAST_SEEN), &after);
     Index::build(after, removals, ChangeSerial(4))
 }
 

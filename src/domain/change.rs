@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Filing, Frn, RmdNumber, SnapshotSerial};
+use super::{ChangeCounts, Filing, Frn, RmdNumber, SnapshotSerial};
 
 /// Counts the changes of one store, from 1. It never repeats, never skips and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,6 +103,16 @@ impl Delta {
     /// How many changes it holds.
     pub fn len(&self) -> usize {
         self.listed.len() + self.amended.len() + self.removed.len() + self.reinstated.len()
+    }
+
+    /// How many of each kind.
+    pub fn counts(&self) -> ChangeCounts {
+        ChangeCounts {
+            listed: self.listed.len() as u64,
+            amended: self.amended.len() as u64,
+            removed: self.removed.len() as u64,
+            reinstated: self.reinstated.len() as u64,
+        }
     }
 
     /// Whether it holds none.

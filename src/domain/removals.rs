@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::{Delta, Removal, RmdNumber, Snapshot};
 
 /// Every removal that was ever observed, reinstated ones included, in the order of their observation.
@@ -41,8 +43,9 @@ impl RemovalHistory {
         self.removals.iter().filter(|removal| removal.reinstated_at.is_none()).count()
     }
 
-    /// The history after `delta` turned `previous` into `next`, and the removals that are new or were closed by it.
-    pub fn after(&self, delta: &Delta, previous: Option<&Snapshot>, next: &Snapshot) -> (Self, Vec<Arc<Removal>>) {
+    /// The history after `delta` led to `next`, and the removals that are new or were closed by it. What is gone was
+    /// last seen when the listing before was last confirmed.
+    pub fn after(&self, delta: &Delta, last_seen_at: Timestamp, next: &Snapshot) -> (Self, Vec<Arc<Removal>>) {
         let mut removals = self.removals.clone();
         let mut touched = Vec::with_capacity(delta.removed.len() + delta.reinstated.len());
         for (number, _) in &delta.reinstated {
@@ -55,7 +58,7 @@ impl RemovalHistory {
         for filing in &delta.removed {
             let removal = Arc::new(Removal {
                 filing: Arc::clone(filing),
-                last_seen_at: previous.map_or(next.fetched_at, |previous| previous.confirmed_at),
+                last_seen_at,
                 first_missing_at: next.fetched_at,
                 snapshot: next.serial,
                 reinstated_at: None,

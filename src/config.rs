@@ -1,0 +1,425 @@
+//! The configuration: one TOML file, overridden by environment variables, overridden by flags.
+//!
+//! It only composes: what a setting means, its default and what it must not be stand with the room that works by it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
+use crate::schedule::{Schedule, ScheduleConfig};
+use crate::status::FreshnessConfig;
+use crate::telemetry::LogConfig;
+use crate::vet::VetConfig;
+
+/// Read if it exists and no other file is named.
+pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
+
+/// Environment variables that are no settings.
+const NOT_SETTINGS: [&str; 2] = ["RMDD_CONFIG", "RMDD_CONNECT"];
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where the listing is published: an http(s) address or a path.
+    pub source: String,
+    /// Where the store is kept. Where there is none: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/rmdd`, else
+    /// `~/.local/state/rmdd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+    /// The longest a stop may wait for answers under way.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub shutdown_grace: Duration,
+    /// The gRPC listener of the query services.
+    pub grpc: GrpcConfig,
+    /// When the source is asked.
+    pub schedule: ScheduleConfig,
+    /// How it is asked.
+    pub fetch: FetchConfig,
+    /// How its listings are judged.
+    pub vet: VetConfig,
+    /// How long a listing may go unconfirmed.
+    pub freshness: FreshnessConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: FCC_CSV_URL.to_owned(),
+            state_dir: None,
+            shutdown_grace: Duration::from_secs(10),
+            grpc: GrpcConfig::default(),
+            schedule: ScheduleConfig::default(),
+            fetch: FetchConfig::default(),
+            vet: VetConfig::default(),
+            freshness: FreshnessConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+/// The gRPC listener of the query services. The Unix socket is always served besides it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct GrpcConfig {
+    /// `ADDRESS:PORT`, `unix:PATH`, or `off`.
+    pub listen: Listen,
+}
+
+impl Default for GrpcConfig {
+    fn default() -> Self {
+        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))) }
+    }
+}
+
+/// Where a listener listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Listen {
+    /// On an address and port; port 0 takes any that is free.
+    Tcp(SocketAddr),
+    /// On a Unix socket.
+    Unix(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "off" => Ok(Self::Off),
+            text => match text.strip_prefix("unix:") {
+                Some("") => Err("\"unix:\" names no path: write unix:/run/rmdd/query.sock".to_owned()),
+                Some(path) => Ok(Self::Unix(path.into())),
+                None => text.parse().map(Self::Tcp).map_err(|_| {
+                    format!("{text:?} is no listener: give an address and port (127.0.0.1:7633), unix:PATH, or off")
+                }),
+            },
+        }
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Listen> for String {
+    fn from(listen: Listen) -> Self {
+        listen.to_string()
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Off => f.write_str("off"),
+        }
+    }
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file that was named cannot be read.
+    #[error("the configuration file {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, has a key that is no setting, or a value of the wrong kind.
+    #[error("the configuration file {} cannot be used:\n{detail}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What, with the line.
+        detail: String,
+    },
+    /// An environment variable or flag is no setting or has a value of the wrong kind.
+    #[error("the configuration cannot be used: {0}")]
+    Layers(String),
+    /// A value makes no sense.
+    #[error("the configuration cannot be used: {0}")]
+    Invalid(String),
+}
+
+/// Which layer a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The file.
+    File,
+    /// An environment variable.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+impl Origin {
+    /// The word in `rmdd config check`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// Flags that override settings, by the setting's dotted name.
+pub type Overrides = BTreeMap<&'static str, String>;
+
+/// The settings in force and where they come from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// Where a setting, by its dotted name, comes from.
+    pub fn origin(&self, name: &str) -> Origin {
+        self.origins.get(name).copied().unwrap_or(Origin::Default)
+    }
+}
+
+/// Reads and checks all layers. `file` is the file that was named; without one the default file is read if it exists.
+/// `environment` are the process's variables.
+///
+/// # Errors
+///
+/// If a layer cannot be read, holds a key that is no setting, or a value that makes no sense.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<Loaded, ConfigError> {
+    let default_file = Path::new(DEFAULT_FILE);
+    let path = file.or_else(|| default_file.exists().then_some(default_file));
+    let mut origins = BTreeMap::new();
+    let mut builder = config::Config::builder();
+    if let Some(path) = path {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        // Read alone first: the reader of TOML names line and column of what is wrong, the layers do not.
+        let of_file = |detail: String| ConfigError::File { path: path.to_owned(), detail };
+        toml::from_str::<Config>(&text).map_err(|error| of_file(error.to_string()))?;
+        let layer = File::from_str(&text, FileFormat::Toml);
+        note(&mut origins, "", layer.collect().map_err(|error| of_file(error.to_string()))?, Origin::File);
+        builder = builder.add_source(layer);
+    }
+    let variables: Map<String, String> =
+        environment.into_iter().filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str())).collect();
+    let variables = Environment::with_prefix("RMDD")
+        .prefix_separator("_")
+        .separator("__")
+        .ignore_empty(true)
+        .try_parsing(true)
+        .source(Some(variables));
+    let layers = |error: config::ConfigError| ConfigError::Layers(error.to_string());
+    note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
+    builder = builder.add_source(variables);
+    for (name, value) in flags {
+        origins.insert((*name).to_owned(), Origin::Flag);
+        builder = builder.set_override(*name, value.as_str()).map_err(layers)?;
+    }
+    let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
+    config.validate()?;
+    Ok(Loaded { config, file: path.map(Path::to_owned), origins })
+}
+
+/// Notes which settings a layer holds, by their dotted names.
+fn note(origins: &mut BTreeMap<String, Origin>, prefix: &str, values: Map<String, Value>, origin: Origin) {
+    for (key, value) in values {
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value.clone().into_table() {
+            Ok(table) => note(origins, &name, table, origin),
+            Err(_) => {
+                origins.insert(name, origin);
+            }
+        }
+    }
+}
+
+impl Config {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// Names the first setting that makes no sense.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        Source::read(&self.source)
+            .map(|_| ())
+            .and_then(|()| self.fetch.validate())
+            .and_then(|()| self.vet.validate())
+            .and_then(|()| self.freshness.validate())
+            .and_then(|()| self.log.validate())
+            .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
+            .map_err(ConfigError::Invalid)
+    }
+
+    /// The settings by dotted name, as TOML values; secrets are hidden.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let shown = Self {
+            source: Source::read(&self.source).map_or_else(|_| self.source.clone(), |source| source.to_string()),
+            ..self.clone()
+        };
+        let mut settings = BTreeMap::new();
+        if let Ok(table) = toml::Table::try_from(&shown) {
+            flatten(&mut settings, "", table);
+        }
+        settings
+    }
+
+    /// The directory of the store.
+    ///
+    /// # Errors
+    ///
+    /// If none is set and the environment names none.
+    pub fn state_dir(&self) -> Result<PathBuf, String> {
+        self.state_dir.clone().map_or_else(default_state_dir, Ok)
+    }
+}
+
+fn flatten(settings: &mut BTreeMap<String, String>, prefix: &str, table: toml::Table) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => flatten(settings, &name, inner),
+            value => {
+                settings.insert(name, value.to_string());
+            }
+        }
+    }
+}
+
+/// `$STATE_DIRECTORY`, which systemd sets, else `$XDG_STATE_HOME/rmdd`, else `~/.local/state/rmdd`.
+///
+/// # Errors
+///
+/// If the environment names no home.
+pub fn default_state_dir() -> Result<PathBuf, String> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(directory) = set("STATE_DIRECTORY") {
+        return Ok(directory);
+    }
+    if let Some(base) = set("XDG_STATE_HOME").filter(|base| base.is_absolute()) {
+        return Ok(base.join("rmdd"));
+    }
+    set("HOME")
+        .map(|home| home.join(".local/state/rmdd"))
+        .ok_or_else(|| "neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set: name a --state-dir".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        file
+    }
+
+    fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn flags_override_the_environment_which_overrides_the_file() {
+        let file = file(
+            "source = \"/a.csv\"\nshutdown_grace = \"3s\"\n[vet]\nmax_loss_percent = 10.5\n[fetch]\ncontact = \"noc@a.example\"\n",
+        );
+        let variables = environment(&[
+            ("RMDD_SOURCE", "/b.csv"),
+            ("RMDD_VET__MAX_LOSS_PERCENT", "11"),
+            ("RMDD_CONFIG", "/elsewhere"),
+            ("PATH", "/bin"),
+        ]);
+        let flags = Overrides::from([("source", "/c.csv".to_owned())]);
+        let loaded = load(Some(file.path()), variables, &flags).expect("usable");
+        assert_eq!(loaded.config.source, "/c.csv");
+        assert_eq!(loaded.config.vet.max_loss_percent, 11.0);
+        assert_eq!(loaded.config.shutdown_grace, Duration::from_secs(3));
+        assert_eq!(loaded.origin("source"), Origin::Flag);
+        assert_eq!(loaded.origin("vet.max_loss_percent"), Origin::Environment);
+        assert_eq!(loaded.origin("fetch.contact"), Origin::File);
+        assert_eq!(loaded.origin("grpc.listen"), Origin::Default);
+    }
+
+    #[test]
+    fn an_unknown_key_in_the_file_is_an_error_that_names_it_and_its_line() {
+        let file = file("source = \"/a.csv\"\n[fetch]\ntimeout = \"3s\"\n");
+        let error = load(Some(file.path()), [], &Overrides::new()).expect_err("refused").to_string();
+        assert!(error.contains("timeout") && error.contains("line 3"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_an_error_that_names_it() {
+        let variables = environment(&[("RMDD_FETCH__TIMEOUT", "3s")]);
+        let error = load(None, variables, &Overrides::new()).expect_err("refused").to_string();
+        assert!(error.contains("timeout"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_an_error_that_names_the_setting() {
+        for (text, named) in [
+            ("[grpc]\nlisten = \"localhost\"\n", "localhost"),
+            ("[fetch]\nidle_timeout = \"soon\"\n", "idle_timeout"),
+            ("[vet]\nmax_loss_percent = 200.0\n", "vet.max_loss_percent"),
+            ("source = \"ftp://rmd.example\"\n", "ftp://"),
+            ("[schedule]\ncron = \"hourly\"\n", "hourly"),
+            ("[log]\nlevel = \"rmdd=loud\"\n", "log.level"),
+        ] {
+            let file = file(text);
+            let error = load(Some(file.path()), [], &Overrides::new()).expect_err(text).to_string();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_named_file_that_is_not_there_is_an_error() {
+        let error = load(Some(Path::new("/nonexistent/rmdd.toml")), [], &Overrides::new()).expect_err("refused");
+        assert!(error.to_string().contains("/nonexistent/rmdd.toml"));
+    }
+
+    #[test]
+    fn the_settings_shown_are_settings_that_can_be_read_back() {
+        let config = Config { shutdown_grace: Duration::from_millis(1500), ..Config::default() };
+        let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
+    }
+
+    #[test]
+    fn a_password_in_the_source_is_not_shown() {
+        let config = Config { source: "https://u:secret@rmd.example/".to_owned(), ..Config::default() };
+        assert!(!config.settings()["source"].contains("secret"));
+    }
+}

@@ -1,0 +1,94 @@
+//! `AdminService`: operating the daemon.
+
+use tokio::sync::oneshot;
+use tonic::{Request, Response, Status};
+
+use super::convert::{self, time_to_wire};
+use super::v1::admin_service_server::AdminService;
+use super::{ErrorReason, Services, SyncAccess, v1};
+use crate::clock;
+use crate::domain::SyncTrigger;
+use crate::status::{self, State};
+
+fn state(state: State) -> v1::State {
+    match state {
+        State::Fresh => v1::State::Fresh,
+        State::Warning => v1::State::Warning,
+        State::Critical => v1::State::Critical,
+    }
+}
+
+fn stopping() -> Status {
+    ErrorReason::ShuttingDown.status("the daemon is stopping")
+}
+
+fn no_daemon() -> Status {
+    Status::failed_precondition("no daemon runs here: this command only reads the store")
+}
+
+#[tonic::async_trait]
+impl AdminService for Services {
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
+        let now = clock::now();
+        let index = self.index.load_full();
+        let (sync, source, progress) = match &self.sync {
+            SyncAccess::Handle(handle) => (handle.state(), handle.settings().source.to_string(), handle.progress()),
+            SyncAccess::Record { state, source } => (state.clone(), source.clone(), None),
+        };
+        let alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
+        let schedule = self.running.as_ref().map(|running| running.schedule.borrow().clone());
+        Ok(Response::new(v1::GetStatusResponse {
+            state: state(status::state(&alarms)).into(),
+            alarms: alarms
+                .into_iter()
+                .map(|alarm| v1::Alarm {
+                    code: alarm.code.to_owned(),
+                    message: alarm.message,
+                    severity: state(alarm.severity).into(),
+                })
+                .collect(),
+            snapshot: index.as_ref().map(|index| convert::snapshot(index, now)),
+            filings: index.as_ref().map_or(0, |index| index.snapshot().filings.len() as u64),
+            removals_total: index.as_ref().map_or(0, |index| index.removals().open_count() as u64),
+            last_sync: sync.last.as_ref().map(convert::sync_report),
+            next_sync_at: schedule.as_ref().and_then(|schedule| schedule.next_after(now)).map(time_to_wire),
+            source,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sync_in_progress: progress.map(|progress| v1::SyncProgress {
+                stage: progress.stage.as_str().to_owned(),
+                bytes: progress.bytes,
+                bytes_expected: progress.bytes_expected.unwrap_or_default(),
+                started_at: Some(time_to_wire(progress.started_at)),
+                trigger: progress.trigger.as_str().to_owned(),
+            }),
+            last_change_serial: index.as_ref().map_or(0, |index| index.last_change().0),
+            state_dir: self.state_dir.display().to_string(),
+            store_bytes: self.store.size(),
+            last_success_at: sync.last_success_at.map(time_to_wire),
+            failures_since: sync.failures_since,
+            schedule: schedule.map(|schedule| schedule.to_string()).unwrap_or_default(),
+            started_at: self.running.as_ref().map(|running| time_to_wire(running.started_at)),
+        }))
+    }
+
+    async fn trigger_sync(
+        &self,
+        _: Request<v1::TriggerSyncRequest>,
+    ) -> Result<Response<v1::TriggerSyncResponse>, Status> {
+        let SyncAccess::Handle(handle) = &self.sync else { return Err(no_daemon()) };
+        let record = handle.sync(SyncTrigger::Operator).await.map_err(|_| stopping())?;
+        Ok(Response::new(v1::TriggerSyncResponse { sync: Some(convert::sync_report(&record)) }))
+    }
+
+    async fn reload_config(
+        &self,
+        _: Request<v1::ReloadConfigRequest>,
+    ) -> Result<Response<v1::ReloadConfigResponse>, Status> {
+        let Some(running) = &self.running else { return Err(no_daemon()) };
+        let (reply, outcome) = oneshot::channel();
+        running.reload.send(reply).await.map_err(|_| stopping())?;
+        let reloaded =
+            outcome.await.map_err(|_| stopping())?.map_err(|error| ErrorReason::ConfigInvalid.status(error))?;
+        Ok(Response::new(v1::ReloadConfigResponse { applied: reloaded.applied, needs_restart: reloaded.needs_restart }))
+    }
+}

@@ -1,0 +1,218 @@
+//! Ours <-> the wire's.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+use tonic::Status;
+
+use super::{error, v1};
+use crate::clock::age;
+use crate::domain::{
+    Change, ChangeKind, Column, Filing, Frn, Identity, Implementation, MatchedBy, ProviderRole, Reason, Removal,
+    RmdNumber, SyncOutcome, SyncRecord, Verdict,
+};
+use crate::index::Index;
+
+/// A time for the wire.
+pub fn time_to_wire(at: Timestamp) -> prost_types::Timestamp {
+    let (mut seconds, mut nanos) = (at.as_second(), at.subsec_nanosecond());
+    // Before 1970 ours counts both parts down, and the wire counts nanoseconds up.
+    if nanos < 0 {
+        seconds -= 1;
+        nanos += 1_000_000_000;
+    }
+    prost_types::Timestamp { seconds, nanos }
+}
+
+/// A time from the wire; nothing if it is out of range.
+pub fn time_from_wire(at: &prost_types::Timestamp) -> Option<Timestamp> {
+    Timestamp::new(at.seconds, at.nanos).ok()
+}
+
+/// A duration from the wire.
+pub fn duration_from_wire(duration: &prost_types::Duration) -> SignedDuration {
+    SignedDuration::new(duration.seconds, duration.nanos)
+}
+
+/// Whether a filing goes out with all its cells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Cells {
+    Left,
+    Included,
+}
+
+pub fn role(role: ProviderRole) -> v1::ProviderRole {
+    match role {
+        ProviderRole::VoiceService => v1::ProviderRole::VoiceService,
+        ProviderRole::Gateway => v1::ProviderRole::Gateway,
+        ProviderRole::NonGatewayIntermediate => v1::ProviderRole::NonGatewayIntermediate,
+    }
+}
+
+pub fn filing(filing: &Filing, cells: Cells, carried_since: Option<Timestamp>) -> v1::Filing {
+    let implementation = match filing.implementation() {
+        Implementation::Complete => v1::Implementation::Complete,
+        Implementation::Partial => v1::Implementation::Partial,
+        Implementation::NoneMitigating => v1::Implementation::NoneMitigating,
+        Implementation::NotApplicable => v1::Implementation::NotApplicable,
+        Implementation::Unrecognized(_) => v1::Implementation::Unrecognized,
+    };
+    let cells = match cells {
+        Cells::Left => Vec::new(),
+        Cells::Included => Column::ALL
+            .into_iter()
+            .map(|column| (column.name(), filing.cell(column)))
+            .chain(filing.unknown_cells())
+            .filter(|(_, cell)| !cell.is_empty())
+            .map(|(name, cell)| (name.to_owned(), cell.to_owned()))
+            .collect(),
+    };
+    v1::Filing {
+        number: filing.number().to_string(),
+        frn: filing.frn().map(|frn| frn.to_string()).unwrap_or_default(),
+        business_name: filing.business_name().to_owned(),
+        implementation: implementation.into(),
+        roles: filing.roles().iter().map(|has| role(has).into()).collect(),
+        last_updated: filing.text(Column::LastUpdated).to_owned(),
+        last_recertified: filing.text(Column::LastRecertified).to_owned(),
+        cells: cells.into_iter().collect(),
+        carried_since: carried_since.map(time_to_wire),
+    }
+}
+
+pub fn standing(index: &Index, standing: &Filing, cells: Cells) -> v1::Filing {
+    filing(standing, cells, index.snapshot().carried.get(&standing.number()).copied())
+}
+
+pub fn removal(removal: &Removal, cells: Cells) -> v1::Removal {
+    v1::Removal {
+        filing: Some(filing(&removal.filing, cells, None)),
+        last_seen_at: Some(time_to_wire(removal.last_seen_at)),
+        first_missing_at: Some(time_to_wire(removal.first_missing_at)),
+        reinstated_at: removal.reinstated_at.map(time_to_wire),
+        snapshot_serial: removal.snapshot.0,
+    }
+}
+
+pub fn change(change: &Change) -> v1::Change {
+    let kind = match change.kind {
+        ChangeKind::Listed => v1::ChangeKind::Listed,
+        ChangeKind::Amended(_) => v1::ChangeKind::Amended,
+        ChangeKind::Removed => v1::ChangeKind::Removed,
+        ChangeKind::Reinstated(_) => v1::ChangeKind::Reinstated,
+    };
+    v1::Change {
+        serial: change.serial.0,
+        snapshot_serial: change.snapshot.0,
+        observed_at: Some(time_to_wire(change.observed_at)),
+        number: change.number.to_string(),
+        frn: change.frn.map(|frn| frn.to_string()).unwrap_or_default(),
+        kind: kind.into(),
+        fields: change
+            .kind
+            .fields()
+            .iter()
+            .map(|field| v1::FieldChange {
+                column: field.column.clone(),
+                before: field.before.clone(),
+                after: field.after.clone(),
+            })
+            .collect(),
+    }
+}
+
+pub fn snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
+    let snapshot = index.snapshot();
+    v1::SnapshotRef {
+        serial: snapshot.serial.0,
+        sha256: Bytes::copy_from_slice(&snapshot.sha256.0),
+        fetched_at: Some(time_to_wire(snapshot.fetched_at)),
+        confirmed_at: Some(time_to_wire(index.confirmed_at())),
+        age: Some(prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }),
+    }
+}
+
+pub fn verdict(verdict: Verdict) -> v1::Verdict {
+    match verdict {
+        Verdict::Accept => v1::Verdict::Accept,
+        Verdict::Refuse => v1::Verdict::Refuse,
+    }
+}
+
+pub fn reason(reason: Reason) -> v1::Reason {
+    match reason {
+        Reason::Listed => v1::Reason::Listed,
+        Reason::NotListed => v1::Reason::NotListed,
+        Reason::Removed => v1::Reason::Removed,
+        Reason::EmergencyCall => v1::Reason::EmergencyCall,
+    }
+}
+
+pub fn matched_by(matched_by: Option<MatchedBy>) -> v1::MatchedBy {
+    match matched_by {
+        None => v1::MatchedBy::Unspecified,
+        Some(MatchedBy::Frn) => v1::MatchedBy::Frn,
+        Some(MatchedBy::RmdNumber) => v1::MatchedBy::RmdNumber,
+    }
+}
+
+pub fn sync_report(record: &SyncRecord) -> v1::SyncReport {
+    let mut report = v1::SyncReport {
+        at: Some(time_to_wire(record.at)),
+        trigger: record.trigger.as_str().to_owned(),
+        source: record.source.clone(),
+        error: record.outcome.error().unwrap_or_default().to_owned(),
+        ..v1::SyncReport::default()
+    };
+    let outcome = match &record.outcome {
+        SyncOutcome::Applied { serial, filings, changes } => {
+            report.snapshot_serial = serial.0;
+            report.filings = *filings;
+            report.listed = changes.listed;
+            report.amended = changes.amended;
+            report.removed = changes.removed;
+            report.reinstated = changes.reinstated;
+            v1::SyncOutcome::Applied
+        }
+        SyncOutcome::Unchanged { serial, filings } => {
+            report.snapshot_serial = serial.0;
+            report.filings = *filings;
+            v1::SyncOutcome::Unchanged
+        }
+        SyncOutcome::Refused { .. } => v1::SyncOutcome::Refused,
+        SyncOutcome::Failed { .. } => v1::SyncOutcome::Failed,
+    };
+    report.set_outcome(outcome);
+    report
+}
+
+/// Reads an FRN field of a request.
+pub fn frn(text: &str) -> Result<Identity, Status> {
+    text.parse::<Frn>().map(Identity::Frn).map_err(|error| error::from_identity(&error.into()))
+}
+
+/// Reads an RMD number field of a request.
+pub fn rmd_number(text: &str) -> Result<Identity, Status> {
+    text.parse::<RmdNumber>().map(Identity::RmdNumber).map_err(|error| error::from_identity(&error.into()))
+}
+
+/// The index to answer from.
+pub fn loaded(index: &crate::index::PublishedIndex) -> Result<Arc<Index>, Status> {
+    index.load_full().ok_or_else(error::snapshot_not_loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_survives_the_wire_on_both_sides_of_1970() {
+        for milliseconds in [0, 1, 1_763_900_000_123, -1, -1500] {
+            let at = Timestamp::from_millisecond(milliseconds).expect("a time");
+            let wire = time_to_wire(at);
+            assert!((0..1_000_000_000).contains(&wire.nanos), "{wire:?}");
+            assert_eq!(time_from_wire(&wire), Some(at));
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The one place where errors become statuses.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use crate::domain::IdentityError;
+use crate::store::StoreError;
+
+const DOMAIN: &str = "rmdd";
+
+/// The reasons that errors carry. Each is listed with an example in `proto/rmdd/v1/common.proto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs, reason = "documented in common.proto")]
+pub enum ErrorReason {
+    InvalidFrn,
+    InvalidRmdNumber,
+    IdentityMissing,
+    InvalidPageToken,
+    SnapshotNotLoaded,
+    StoreFailed,
+    ShuttingDown,
+    ConfigInvalid,
+}
+
+impl ErrorReason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::InvalidFrn,
+        Self::InvalidRmdNumber,
+        Self::IdentityMissing,
+        Self::InvalidPageToken,
+        Self::SnapshotNotLoaded,
+        Self::StoreFailed,
+        Self::ShuttingDown,
+        Self::ConfigInvalid,
+    ];
+
+    /// The word in ErrorInfo.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFrn => "INVALID_FRN",
+            Self::InvalidRmdNumber => "INVALID_RMD_NUMBER",
+            Self::IdentityMissing => "IDENTITY_MISSING",
+            Self::InvalidPageToken => "INVALID_PAGE_TOKEN",
+            Self::SnapshotNotLoaded => "SNAPSHOT_NOT_LOADED",
+            Self::StoreFailed => "STORE_FAILED",
+            Self::ShuttingDown => "SHUTTING_DOWN",
+            Self::ConfigInvalid => "CONFIG_INVALID",
+        }
+    }
+
+    /// The status code that goes with it.
+    pub fn code(self) -> Code {
+        match self {
+            Self::InvalidFrn | Self::InvalidRmdNumber | Self::IdentityMissing | Self::InvalidPageToken => {
+                Code::InvalidArgument
+            }
+            Self::SnapshotNotLoaded | Self::ShuttingDown => Code::Unavailable,
+            Self::StoreFailed => Code::Internal,
+            Self::ConfigInvalid => Code::FailedPrecondition,
+        }
+    }
+
+    /// The status to answer with.
+    pub fn status(self, message: impl Into<String>) -> Status {
+        let details = ErrorDetails::with_error_info(self.as_str(), DOMAIN, HashMap::new());
+        Status::with_error_details(self.code(), message, details)
+    }
+}
+
+/// No listing was ever loaded.
+pub fn snapshot_not_loaded() -> Status {
+    ErrorReason::SnapshotNotLoaded.status("no listing was ever loaded: ask again after the first sync")
+}
+
+pub fn identity_missing() -> Status {
+    ErrorReason::IdentityMissing.status("the request names no provider: set frn or rmd_number")
+}
+
+pub fn from_identity(error: &IdentityError) -> Status {
+    let reason = match error {
+        IdentityError::RmdNumber(_) => ErrorReason::InvalidRmdNumber,
+        _ => ErrorReason::InvalidFrn,
+    };
+    reason.status(error.to_string())
+}
+
+pub fn from_store(error: &StoreError) -> Status {
+    tracing::error!(%error, "the store could not be read for an answer");
+    ErrorReason::StoreFailed.status("the store could not be read; the daemon's log says why")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_listed_in_the_proto_with_its_code() {
+        let proto = include_str!("../../proto/rmdd/v1/common.proto");
+        for reason in ErrorReason::ALL {
+            let code = match reason.code() {
+                Code::InvalidArgument => "INVALID_ARGUMENT",
+                Code::Unavailable => "UNAVAILABLE",
+                Code::Internal => "INTERNAL",
+                Code::FailedPrecondition => "FAILED_PRECONDITION",
+                other => panic!("{other:?} stands for no reason"),
+            };
+            let listed = proto.lines().any(|line| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                words.get(1) == Some(&code) && words.get(2) == Some(&reason.as_str())
+            });
+            assert!(listed, "{reason:?}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! `ListingService`: what the database holds and held.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{self, Cells};
+use super::v1::get_provider_request::Identity as Named;
+use super::v1::listing_service_server::ListingService;
+use super::{ErrorReason, Services, error, v1};
+use crate::clock;
+use crate::domain::{Change, Filing, Identity, Removal, RmdNumber};
+use crate::index::Index;
+use crate::store::StoreError;
+
+const DEFAULT_PAGE: usize = 500;
+const LARGEST_PAGE: usize = 2000;
+
+#[tonic::async_trait]
+impl ListingService for Services {
+    async fn get_provider(
+        &self,
+        request: Request<v1::GetProviderRequest>,
+    ) -> Result<Response<v1::GetProviderResponse>, Status> {
+        let request = request.into_inner();
+        let identity = match &request.identity {
+            Some(Named::Frn(text)) => convert::frn(text)?,
+            Some(Named::RmdNumber(text)) => convert::rmd_number(text)?,
+            None => return Err(error::identity_missing()),
+        };
+        let index = convert::loaded(&self.index)?;
+        let (filings, removals) = known(&index, identity);
+        let changes = if request.include_history {
+            let mut numbers: BTreeSet<RmdNumber> = filings.iter().map(|filing| filing.number()).collect();
+            numbers.extend(removals.iter().map(|removal| removal.filing.number()));
+            self.history(numbers).await?
+        } else {
+            Vec::new()
+        };
+        Ok(Response::new(v1::GetProviderResponse {
+            filings: filings.iter().map(|filing| convert::standing(&index, filing, Cells::Included)).collect(),
+            removals: removals.iter().map(|removal| convert::removal(removal, Cells::Included)).collect(),
+            changes: changes.iter().map(convert::change).collect(),
+            snapshot: Some(convert::snapshot(&index, clock::now())),
+        }))
+    }
+
+    async fn list_removals(
+        &self,
+        request: Request<v1::ListRemovalsRequest>,
+    ) -> Result<Response<v1::ListRemovalsResponse>, Status> {
+        let request = request.into_inner();
+        let index = convert::loaded(&self.index)?;
+        let since = request.since.as_ref().and_then(convert::time_from_wire);
+        let page = match request.page_size {
+            0 => DEFAULT_PAGE,
+            size => usize::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE),
+        };
+        let behind = match request.page_token.as_str() {
+            "" => None,
+            token => Some(read_token(token).ok_or_else(|| {
+                ErrorReason::InvalidPageToken.status(format!("{token:?} is no page token of this daemon"))
+            })?),
+        };
+        let matching: Vec<&Arc<Removal>> = index
+            .removals()
+            .newest_first()
+            .filter(|removal| request.include_reinstated || removal.reinstated_at.is_none())
+            .filter(|removal| since.is_none_or(|since| removal.first_missing_at >= since))
+            .collect();
+        let rest = matching.iter().filter(|removal| behind.is_none_or(|behind| key(removal) < behind));
+        let mut removals: Vec<&Arc<Removal>> = rest.take(page + 1).copied().collect();
+        let next_page_token = if removals.len() > page {
+            removals.truncate(page);
+            removals.last().map(|last| token(key(last))).unwrap_or_default()
+        } else {
+            String::new()
+        };
+        Ok(Response::new(v1::ListRemovalsResponse {
+            removals: removals.into_iter().map(|removal| convert::removal(removal, Cells::Left)).collect(),
+            next_page_token,
+            total: matching.len() as u64,
+            snapshot: Some(convert::snapshot(&index, clock::now())),
+        }))
+    }
+}
+
+/// A removal's place in the order of removals. It holds across pages even if a sync comes between them.
+fn key(removal: &Removal) -> (u64, u32) {
+    (removal.snapshot.0, removal.filing.number().value())
+}
+
+fn token((serial, number): (u64, u32)) -> String {
+    format!("{serial}.{number}")
+}
+
+fn read_token(token: &str) -> Option<(u64, u32)> {
+    let (serial, number) = token.split_once('.')?;
+    Some((serial.parse().ok()?, number.parse().ok()?))
+}
+
+/// The standing filings and the removals under an identity. By one filing's number, that filing's alone.
+fn known(index: &Index, identity: Identity) -> (Vec<Arc<Filing>>, Vec<Arc<Removal>>) {
+    let filings: Vec<Arc<Filing>> = match identity {
+        Identity::Frn(frn) => index.by_frn(frn).cloned().collect(),
+        Identity::RmdNumber(number) => index.by_number(number).cloned().into_iter().collect(),
+    };
+    let removals = index
+        .removals()
+        .newest_first()
+        .filter(|removal| match identity {
+            Identity::Frn(frn) => removal.filing.frn() == Some(frn),
+            Identity::RmdNumber(number) => removal.filing.number() == number,
+        })
+        .cloned()
+        .collect();
+    (filings, removals)
+}
+
+impl Services {
+    async fn history(&self, numbers: BTreeSet<RmdNumber>) -> Result<Vec<Change>, Status> {
+        let store = Arc::clone(&self.store);
+        let read = move || {
+            let mut changes = Vec::new();
+            for number in numbers {
+                changes.extend(store.changes_of(number)?);
+            }
+            changes.sort_by_key(|change| change.serial);
+            Ok::<_, StoreError>(changes)
+        };
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|_| ErrorReason::StoreFailed.status("reading the store was interrupted"))?
+            .map_err(|error| error::from_store(&error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_token_is_read_back_and_rubbish_is_not() {
+        assert_eq!(read_token(&token((7, 1410))), Some((7, 1410)));
+        for rubbish in ["", "7", "7.x", ".", "-1.2"] {
+            assert_eq!(read_token(rubbish), None, "{rubbish:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The wire: services, conversions, one error mapper.
+//!
+//! Query and admin services are apart: a TCP listener carries the query services only, the Unix socket carries all.
+//! The same services answer commands that work on the store directly, so that both say the same.
+
+mod acceptance;
+mod admin;
+mod convert;
+mod error;
+mod listing;
+
+/// The generated messages, clients and servers of `proto/rmdd/v1`.
+#[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
+pub mod v1 {
+    tonic::include_proto!("rmdd.v1");
+
+    /// The compiled protos, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rmdd_descriptor.bin"));
+}
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::decide::Policy;
+use crate::index::PublishedIndex;
+use crate::schedule::Schedule;
+use crate::status::FreshnessConfig;
+use crate::store::{Store, SyncState};
+use crate::sync::SyncHandle;
+
+pub use convert::{duration_from_wire, time_from_wire, time_to_wire};
+pub use error::ErrorReason;
+
+/// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
+pub type ReloadResult = Result<Reloaded, String>;
+
+/// Settings that a reload found changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// In force now.
+    pub applied: Vec<String>,
+    /// In force after a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// What only a running daemon has.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// The schedule in force.
+    pub schedule: watch::Receiver<Arc<Schedule>>,
+    /// The way to ask for a reload.
+    pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
+}
+
+/// How syncing is reached: through the task that runs cycles, or, where commands only read, as a record.
+#[derive(Debug, Clone)]
+pub enum SyncAccess {
+    /// Cycles can be asked for.
+    Handle(SyncHandle),
+    /// Only looked at.
+    Record {
+        /// How syncing went.
+        state: Arc<SyncState>,
+        /// The configured source.
+        source: String,
+    },
+}
+
+/// What the services answer from.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The published index.
+    pub index: Arc<PublishedIndex>,
+    /// The store, for histories.
+    pub store: Arc<Store>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// How syncing is reached.
+    pub sync: SyncAccess,
+    /// How long a listing may go unconfirmed.
+    pub freshness: Arc<ArcSwap<FreshnessConfig>>,
+    /// Set where a daemon runs.
+    pub running: Option<Running>,
+}
+
+impl Services {
+    fn policy(&self) -> Policy {
+        Policy { listing_old_after: self.freshness.load().warn() }
+    }
+}

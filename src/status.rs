@@ -1,0 +1,204 @@
+//! (index, sync state, limits, now) -> how things stand, and what somebody should look at. Pure.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::clock::age;
+use crate::domain::SyncOutcome;
+use crate::index::Index;
+use crate::store::SyncState;
+
+/// How long a listing may go unconfirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FreshnessConfig {
+    /// Past this time since the last confirmation the state is a warning and every answer carries an advisory.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub warn_after: Duration,
+    /// Past this time the state is critical.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub critical_after: Duration,
+}
+
+impl Default for FreshnessConfig {
+    fn default() -> Self {
+        // The listing changes every working day: a day and two hours means that one change may have been missed.
+        Self { warn_after: Duration::from_secs(26 * 3600), critical_after: Duration::from_secs(74 * 3600) }
+    }
+}
+
+impl FreshnessConfig {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that does not.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.warn_after.is_zero() {
+            return Err("freshness.warn_after is zero: every listing would be old at once".to_owned());
+        }
+        if self.critical_after < self.warn_after {
+            return Err("freshness.critical_after is shorter than freshness.warn_after".to_owned());
+        }
+        if self.critical_after > Duration::from_secs(366 * 24 * 3600) {
+            return Err("freshness.critical_after is longer than a year".to_owned());
+        }
+        Ok(())
+    }
+
+    /// `warn_after`, for comparing with ages.
+    pub fn warn(&self) -> SignedDuration {
+        SignedDuration::try_from(self.warn_after).unwrap_or(SignedDuration::MAX)
+    }
+
+    fn critical(&self) -> SignedDuration {
+        SignedDuration::try_from(self.critical_after).unwrap_or(SignedDuration::MAX)
+    }
+}
+
+/// How bad it is. The order is that of badness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// The listing was confirmed recently and nothing is wrong.
+    Fresh,
+    /// Answers are good, but somebody should look.
+    Warning,
+    /// Answers rest on an old listing, or there are none.
+    Critical,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// A stable code.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// How bad it is.
+    pub severity: State,
+}
+
+/// What is wrong, worst first; nothing if all is well.
+pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    match index {
+        None => alarms.push(Alarm {
+            code: "NO_SNAPSHOT",
+            message: "no listing was ever loaded: questions cannot be answered".to_owned(),
+            severity: State::Critical,
+        }),
+        Some(index) => {
+            let unconfirmed = age(index.confirmed_at(), now);
+            if unconfirmed > limits.warn() {
+                let critical = unconfirmed > limits.critical();
+                alarms.push(Alarm {
+                    code: "LISTING_OLD",
+                    message: format!("the source last confirmed the listing {} hours ago", unconfirmed.as_hours()),
+                    severity: if critical { State::Critical } else { State::Warning },
+                });
+            }
+            alarms.extend(index.snapshot().anomalies.iter().map(|anomaly| Alarm {
+                code: anomaly.code(),
+                message: anomaly.to_string(),
+                severity: State::Warning,
+            }));
+        }
+    }
+    if let Some(last) = &sync.last
+        && let Some(error) = last.outcome.error()
+    {
+        let refused = matches!(last.outcome, SyncOutcome::Refused { .. });
+        let times = match sync.failures_since {
+            0 | 1 => String::new(),
+            count => format!(" ({count} times in a row)"),
+        };
+        alarms.push(Alarm {
+            code: if refused { "SYNC_REFUSED" } else { "SYNC_FAILED" },
+            message: format!("the last sync {}{times}: {error}", if refused { "was refused" } else { "failed" }),
+            severity: State::Warning,
+        });
+    }
+    alarms.sort_by(|left, right| right.severity.cmp(&left.severity));
+    alarms
+}
+
+/// The worst of the alarms.
+pub fn state(alarms: &[Alarm]) -> State {
+    alarms.iter().map(|alarm| alarm.severity).max().unwrap_or(State::Fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{
+        Anomaly, ChangeSerial, Column, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial, SyncRecord, SyncTrigger,
+    };
+
+    fn index(anomalies: Vec<Anomaly>) -> Index {
+        let snapshot = Snapshot {
+            serial: SnapshotSerial::FIRST,
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            fetched_at: Timestamp::UNIX_EPOCH,
+            confirmed_at: Timestamp::UNIX_EPOCH,
+            filings: Vec::new(),
+            carried: BTreeMap::new(),
+            anomalies,
+        };
+        Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))
+    }
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(hours * 3600).expect("a time")
+    }
+
+    fn codes(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> (State, Vec<&'static str>) {
+        let alarms = alarms(index, sync, &FreshnessConfig::default(), now);
+        (state(&alarms), alarms.iter().map(|alarm| alarm.code).collect())
+    }
+
+    #[test]
+    fn without_a_listing_the_state_is_critical() {
+        assert_eq!(codes(None, &SyncState::default(), at(0)), (State::Critical, vec!["NO_SNAPSHOT"]));
+    }
+
+    #[test]
+    fn age_since_the_last_confirmation_goes_from_fresh_over_warning_to_critical() {
+        let sync = SyncState::default();
+        assert_eq!(codes(Some(&index(vec![])), &sync, at(26)), (State::Fresh, vec![]));
+        assert_eq!(codes(Some(&index(vec![])), &sync, at(27)), (State::Warning, vec!["LISTING_OLD"]));
+        assert_eq!(codes(Some(&index(vec![])), &sync, at(75)), (State::Critical, vec!["LISTING_OLD"]));
+        assert_eq!(codes(Some(&index(vec![]).confirmed(at(74))), &sync, at(75)), (State::Fresh, vec![]));
+    }
+
+    #[test]
+    fn a_failed_sync_and_an_odd_listing_are_warnings() {
+        let failed = SyncState {
+            last: Some(SyncRecord {
+                at: at(1),
+                trigger: SyncTrigger::Schedule,
+                source: String::new(),
+                outcome: SyncOutcome::Failed { error: "no route".to_owned() },
+            }),
+            failures_since: 3,
+            ..SyncState::default()
+        };
+        let odd = index(vec![Anomaly::MissingColumn(Column::Country)]);
+        let alarms = alarms(Some(&odd), &failed, &FreshnessConfig::default(), at(1));
+        assert_eq!(state(&alarms), State::Warning);
+        assert!(alarms.iter().any(|alarm| alarm.code == "COLUMN_MISSING"));
+        assert!(alarms.iter().any(|alarm| alarm.message.contains("(3 times in a row): no route")));
+    }
+
+    #[test]
+    fn limits_in_the_wrong_order_are_refused() {
+        let config = FreshnessConfig { critical_after: Duration::from_secs(1), ..FreshnessConfig::default() };
+        assert!(config.validate().is_err());
+    }
+}

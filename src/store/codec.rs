@@ -1,0 +1,367 @@
+//! Records <-> bytes, by postcard. The stored shapes stand here and nowhere else: a change to one of them is a new
+//! format and a migration.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::domain::{
+    Anomaly, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Removal,
+    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+};
+use crate::store::SyncState;
+
+/// Why a record cannot be read.
+#[derive(Debug, Error)]
+#[error("{record}: {detail}")]
+pub struct CodecError {
+    record: &'static str,
+    detail: String,
+}
+
+fn invalid(record: &'static str, detail: impl ToString) -> CodecError {
+    CodecError { record, detail: detail.to_string() }
+}
+
+fn encode<T: Serialize>(record: &'static str, value: &T) -> Result<Vec<u8>, CodecError> {
+    postcard::to_stdvec(value).map_err(|error| invalid(record, error))
+}
+
+fn decode<'a, T: Deserialize<'a>>(record: &'static str, bytes: &'a [u8]) -> Result<T, CodecError> {
+    postcard::from_bytes(bytes).map_err(|error| invalid(record, error))
+}
+
+fn time(record: &'static str, milliseconds: i64) -> Result<Timestamp, CodecError> {
+    Timestamp::from_millisecond(milliseconds).map_err(|error| invalid(record, error))
+}
+
+fn number(record: &'static str, value: u32) -> Result<RmdNumber, CodecError> {
+    RmdNumber::from_value(value).ok_or_else(|| invalid(record, "a filing number past seven digits"))
+}
+
+fn frn(record: &'static str, value: Option<u64>) -> Result<Option<Frn>, CodecError> {
+    value
+        .map(|value| Frn::from_value(value).ok_or_else(|| invalid(record, "an FRN of zero or past ten digits")))
+        .transpose()
+}
+
+/// A filing without its number, which is the key. Cells stand in the order of [`Column::ALL`]; a record written before
+/// a column was known has fewer of them.
+#[derive(Serialize, Deserialize)]
+struct StoredFiling<'a> {
+    frn: Option<u64>,
+    #[serde(borrow)]
+    cells: Vec<&'a str>,
+    #[serde(borrow)]
+    unknown: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> StoredFiling<'a> {
+    fn of(filing: &'a Filing) -> Self {
+        Self {
+            frn: filing.frn().map(Frn::value),
+            cells: Column::ALL.into_iter().map(|column| filing.cell(column)).collect(),
+            unknown: filing.unknown_cells().collect(),
+        }
+    }
+
+    fn filing(self, number: RmdNumber) -> Result<Filing, CodecError> {
+        let length = self.cells.iter().map(|cell| cell.len()).sum();
+        let mut builder = FilingBuilder::new(number, frn("filing", self.frn)?, length);
+        for cell in self.cells {
+            builder.push(cell);
+        }
+        for (column, cell) in self.unknown {
+            builder.push_unknown(column, cell);
+        }
+        Ok(builder.finish())
+    }
+}
+
+pub fn encode_filing(filing: &Filing) -> Result<Vec<u8>, CodecError> {
+    encode("filing", &StoredFiling::of(filing))
+}
+
+pub fn decode_filing(number: u32, bytes: &[u8]) -> Result<Filing, CodecError> {
+    decode::<StoredFiling<'_>>("filing", bytes)?.filing(self::number("filing", number)?)
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredAnomaly {
+    MissingColumn(String),
+    UnknownColumn(String),
+    UnreadableRows { rows: u64, carried: u64, first: String },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSnapshot {
+    sha256: [u8; 32],
+    source: String,
+    bytes: u64,
+    fetched_at: i64,
+    confirmed_at: i64,
+    filings: u64,
+    counts: [u64; 4],
+    carried: BTreeMap<u32, i64>,
+    anomalies: Vec<StoredAnomaly>,
+}
+
+pub fn encode_snapshot(snapshot: &Snapshot, counts: ChangeCounts) -> Result<Vec<u8>, CodecError> {
+    let anomalies = snapshot
+        .anomalies
+        .iter()
+        .map(|anomaly| match anomaly {
+            Anomaly::MissingColumn(column) => StoredAnomaly::MissingColumn(column.name().to_owned()),
+            Anomaly::UnknownColumn(name) => StoredAnomaly::UnknownColumn(name.clone()),
+            Anomaly::UnreadableRows { rows, carried, first } => {
+                StoredAnomaly::UnreadableRows { rows: *rows, carried: *carried, first: first.clone() }
+            }
+        })
+        .collect();
+    let carried = snapshot.carried.iter().map(|(number, since)| (number.value(), since.as_millisecond())).collect();
+    encode(
+        "snapshot",
+        &StoredSnapshot {
+            sha256: snapshot.sha256.0,
+            source: snapshot.source.clone(),
+            bytes: snapshot.bytes,
+            fetched_at: snapshot.fetched_at.as_millisecond(),
+            confirmed_at: snapshot.confirmed_at.as_millisecond(),
+            filings: snapshot.filings.len() as u64,
+            counts: [counts.listed, counts.amended, counts.removed, counts.reinstated],
+            carried,
+            anomalies,
+        },
+    )
+}
+
+/// Reads a snapshot's record; its filings are in a table of their own.
+pub fn decode_snapshot(serial: u64, bytes: &[u8], filings: Vec<Arc<Filing>>) -> Result<Snapshot, CodecError> {
+    const RECORD: &str = "snapshot";
+    let stored: StoredSnapshot = decode(RECORD, bytes)?;
+    let mut carried = BTreeMap::new();
+    for (value, since) in stored.carried {
+        carried.insert(number(RECORD, value)?, time(RECORD, since)?);
+    }
+    let anomalies = stored.anomalies.into_iter().map(|anomaly| match anomaly {
+        StoredAnomaly::MissingColumn(name) => Column::by_name(&name)
+            .map(Anomaly::MissingColumn)
+            .ok_or_else(|| invalid(RECORD, format!("an unknown column {name:?}"))),
+        StoredAnomaly::UnknownColumn(name) => Ok(Anomaly::UnknownColumn(name)),
+        StoredAnomaly::UnreadableRows { rows, carried, first } => Ok(Anomaly::UnreadableRows { rows, carried, first }),
+    });
+    Ok(Snapshot {
+        serial: SnapshotSerial(serial),
+        sha256: Sha256Digest(stored.sha256),
+        source: stored.source,
+        bytes: stored.bytes,
+        fetched_at: time(RECORD, stored.fetched_at)?,
+        confirmed_at: time(RECORD, stored.confirmed_at)?,
+        filings,
+        carried,
+        anomalies: anomalies.collect::<Result<_, _>>()?,
+    })
+}
+
+/// Writes a later confirmation into a snapshot's record.
+pub fn reconfirm_snapshot(bytes: &[u8], confirmed_at: Timestamp) -> Result<Vec<u8>, CodecError> {
+    let mut stored: StoredSnapshot = decode("snapshot", bytes)?;
+    stored.confirmed_at = confirmed_at.as_millisecond();
+    encode("snapshot", &stored)
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRemoval<'a> {
+    last_seen_at: i64,
+    first_missing_at: i64,
+    reinstated_at: Option<i64>,
+    #[serde(borrow)]
+    filing: StoredFiling<'a>,
+}
+
+pub fn encode_removal(removal: &Removal) -> Result<Vec<u8>, CodecError> {
+    encode(
+        "removal",
+        &StoredRemoval {
+            last_seen_at: removal.last_seen_at.as_millisecond(),
+            first_missing_at: removal.first_missing_at.as_millisecond(),
+            reinstated_at: removal.reinstated_at.map(Timestamp::as_millisecond),
+            filing: StoredFiling::of(&removal.filing),
+        },
+    )
+}
+
+pub fn decode_removal((value, serial): (u32, u64), bytes: &[u8]) -> Result<Removal, CodecError> {
+    const RECORD: &str = "removal";
+    let stored: StoredRemoval<'_> = decode(RECORD, bytes)?;
+    Ok(Removal {
+        filing: Arc::new(stored.filing.filing(number(RECORD, value)?)?),
+        last_seen_at: time(RECORD, stored.last_seen_at)?,
+        first_missing_at: time(RECORD, stored.first_missing_at)?,
+        snapshot: SnapshotSerial(serial),
+        reinstated_at: stored.reinstated_at.map(|at| time(RECORD, at)).transpose()?,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredChangeKind {
+    Listed,
+    Amended(Vec<(String, String, String)>),
+    Removed,
+    Reinstated(Vec<(String, String, String)>),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredChange {
+    snapshot: u64,
+    observed_at: i64,
+    number: u32,
+    frn: Option<u64>,
+    kind: StoredChangeKind,
+}
+
+pub fn encode_change(change: &Change) -> Result<Vec<u8>, CodecError> {
+    let stored = |fields: &[FieldChange]| {
+        fields.iter().map(|field| (field.column.clone(), field.before.clone(), field.after.clone())).collect()
+    };
+    encode(
+        "change",
+        &StoredChange {
+            snapshot: change.snapshot.0,
+            observed_at: change.observed_at.as_millisecond(),
+            number: change.number.value(),
+            frn: change.frn.map(Frn::value),
+            kind: match &change.kind {
+                ChangeKind::Listed => StoredChangeKind::Listed,
+                ChangeKind::Amended(fields) => StoredChangeKind::Amended(stored(fields)),
+                ChangeKind::Removed => StoredChangeKind::Removed,
+                ChangeKind::Reinstated(fields) => StoredChangeKind::Reinstated(stored(fields)),
+            },
+        },
+    )
+}
+
+pub fn decode_change(serial: u64, bytes: &[u8]) -> Result<Change, CodecError> {
+    const RECORD: &str = "change";
+    let stored: StoredChange = decode(RECORD, bytes)?;
+    let fields = |stored: Vec<(String, String, String)>| {
+        stored.into_iter().map(|(column, before, after)| FieldChange { column, before, after }).collect()
+    };
+    Ok(Change {
+        serial: ChangeSerial(serial),
+        snapshot: SnapshotSerial(stored.snapshot),
+        observed_at: time(RECORD, stored.observed_at)?,
+        number: number(RECORD, stored.number)?,
+        frn: frn(RECORD, stored.frn)?,
+        kind: match stored.kind {
+            StoredChangeKind::Listed => ChangeKind::Listed,
+            StoredChangeKind::Amended(changed) => ChangeKind::Amended(fields(changed)),
+            StoredChangeKind::Removed => ChangeKind::Removed,
+            StoredChangeKind::Reinstated(changed) => ChangeKind::Reinstated(fields(changed)),
+        },
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredTrigger {
+    Startup,
+    Schedule,
+    Operator,
+    Reload,
+}
+
+#[derive(Serialize, Deserialize)]
+enum StoredOutcome {
+    Applied { serial: u64, filings: u64, counts: [u64; 4] },
+    Unchanged { serial: u64, filings: u64 },
+    Refused(String),
+    Failed(String),
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredSyncState {
+    last: Option<(i64, StoredTrigger, String, StoredOutcome)>,
+    last_success_at: Option<i64>,
+    failures_since: u64,
+    /// The snapshot and when its source last published it.
+    confirmed: Option<(u64, i64)>,
+}
+
+pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
+    let last = state.last.as_ref().map(|record| {
+        let trigger = match record.trigger {
+            SyncTrigger::Startup => StoredTrigger::Startup,
+            SyncTrigger::Schedule => StoredTrigger::Schedule,
+            SyncTrigger::Operator => StoredTrigger::Operator,
+            SyncTrigger::Reload => StoredTrigger::Reload,
+        };
+        let outcome = match &record.outcome {
+            SyncOutcome::Applied { serial, filings, changes } => StoredOutcome::Applied {
+                serial: serial.0,
+                filings: *filings,
+                counts: [changes.listed, changes.amended, changes.removed, changes.reinstated],
+            },
+            SyncOutcome::Unchanged { serial, filings } => {
+                StoredOutcome::Unchanged { serial: serial.0, filings: *filings }
+            }
+            SyncOutcome::Refused { reason } => StoredOutcome::Refused(reason.clone()),
+            SyncOutcome::Failed { error } => StoredOutcome::Failed(error.clone()),
+        };
+        (record.at.as_millisecond(), trigger, record.source.clone(), outcome)
+    });
+    encode(
+        "sync state",
+        &StoredSyncState {
+            last,
+            last_success_at: state.last_success_at.map(Timestamp::as_millisecond),
+            failures_since: state.failures_since,
+            confirmed: state.confirmed.map(|(serial, at)| (serial.0, at.as_millisecond())),
+        },
+    )
+}
+
+pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
+    const RECORD: &str = "sync state";
+    let stored: StoredSyncState = decode(RECORD, bytes)?;
+    let last = stored
+        .last
+        .map(|(at, trigger, source, outcome)| {
+            Ok::<_, CodecError>(SyncRecord {
+                at: time(RECORD, at)?,
+                trigger: match trigger {
+                    StoredTrigger::Startup => SyncTrigger::Startup,
+                    StoredTrigger::Schedule => SyncTrigger::Schedule,
+                    StoredTrigger::Operator => SyncTrigger::Operator,
+                    StoredTrigger::Reload => SyncTrigger::Reload,
+                },
+                source,
+                outcome: match outcome {
+                    StoredOutcome::Applied { serial, filings, counts: [listed, amended, removed, reinstated] } => {
+                        SyncOutcome::Applied {
+                            serial: SnapshotSerial(serial),
+                            filings,
+                            changes: ChangeCounts { listed, amended, removed, reinstated },
+                        }
+                    }
+                    StoredOutcome::Unchanged { serial, filings } => {
+                        SyncOutcome::Unchanged { serial: SnapshotSerial(serial), filings }
+                    }
+                    StoredOutcome::Refused(reason) => SyncOutcome::Refused { reason },
+                    StoredOutcome::Failed(error) => SyncOutcome::Failed { error },
+                },
+            })
+        })
+        .transpose()?;
+    Ok(SyncState {
+        last,
+        last_success_at: stored.last_success_at.map(|at| time(RECORD, at)).transpose()?,
+        failures_since: stored.failures_since,
+        confirmed: stored
+            .confirmed
+            .map(|(serial, at)| Ok::<_, CodecError>((SnapshotSerial(serial), time(RECORD, at)?)))
+            .transpose()?,
+    })
+}

@@ -1,0 +1,160 @@
+//! The store: one redb file that holds what stands, every removal and every change.
+//!
+//! # What is in it
+//!
+//! | table | key | value |
+//! |---|---|---|
+//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change` |
+//! | `filings` | filing number | the standing filing |
+//! | `snapshots` | snapshot serial | digest, source, times and counts of every snapshot ever applied |
+//! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
+//! | `changes` | change serial | what happened to which filing |
+//! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
+//! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
+//!
+//! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
+//! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals and changes are
+//! never deleted by a sync.
+//!
+//! # Errors
+//!
+//! A file of another format is refused and left as it is. So is one that another process holds.
+
+mod codec;
+mod open;
+mod read;
+mod tables;
+mod write;
+
+use std::path::PathBuf;
+
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use thiserror::Error;
+
+pub use codec::CodecError;
+pub use read::{Loaded, SyncState};
+
+/// The layout that this version reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// The store's file name in the state directory.
+pub const FILE_NAME: &str = "rmdd.redb";
+
+/// Why the store did not do what was asked.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Nothing was ever stored there.
+    #[error("there is no store at {}: `rmdd serve` or `rmdd sync` makes one", .path.display())]
+    Missing {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Another process has it open.
+    #[error("the store {} is held by another process: a daemon that is running, most likely (see `rmdd status`)", .path.display())]
+    Held {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The state directory or the file cannot be made, read or written.
+    #[error("the store {} cannot be opened: {source}; check that the directory exists and belongs to the user that runs rmdd", .path.display())]
+    NotAccessible {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no redb database, or a damaged one.
+    #[error("the store {} is damaged or is no rmdd store: {detail}. It was left as it is: move it aside and start again, or put a backup in its place", .path.display())]
+    Damaged {
+        /// Where.
+        path: PathBuf,
+        /// What redb says.
+        detail: String,
+    },
+    /// The file is of a layout that this version does not know.
+    #[error("the store {} has format {found}, and this version of rmdd knows format {FORMAT} only. It was left as it is: use the version of rmdd that wrote it, or move it aside", .path.display())]
+    UnknownFormat {
+        /// Where.
+        path: PathBuf,
+        /// The format in the file, or what stands there instead.
+        found: String,
+    },
+    /// It is open for reading only.
+    #[error("the store is open for reading only")]
+    ReadOnly,
+    /// The store moved on while a snapshot was being made from an older state of it.
+    #[error("the store holds snapshot {found} where {expected} was expected: another process wrote to it")]
+    Conflict {
+        /// The serial before the one that was to be written.
+        expected: u64,
+        /// The serial found.
+        found: u64,
+    },
+    /// A record cannot be decoded.
+    #[error("a record of the store cannot be read: {0}")]
+    Codec(#[from] CodecError),
+    /// redb failed: a full disk, an I/O error.
+    #[error("the store failed: {0}")]
+    Redb(#[from] Box<redb::Error>),
+}
+
+macro_rules! from_redb {
+    ($($error:ty),+) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::Redb(Box::new(error.into()))
+            }
+        }
+    )+};
+}
+from_redb!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::SetDurabilityError);
+
+enum Handle {
+    ReadWrite(Database),
+    ReadOnly(ReadOnlyDatabase),
+}
+
+/// An open store.
+pub struct Store {
+    handle: Handle,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Where it is.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// The file's size in bytes.
+    pub fn size(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
+        Ok(match &self.handle {
+            Handle::ReadWrite(database) => database.begin_read()?,
+            Handle::ReadOnly(database) => database.begin_read()?,
+        })
+    }
+
+    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
+        let Handle::ReadWrite(database) = &self.handle else {
+            return Err(StoreError::ReadOnly);
+        };
+        let mut transaction = database.begin_write()?;
+        // Writes what a recovery would have to compute, so that a start after a crash is as quick as any other.
+        transaction.set_quick_repair(true);
+        Ok(transaction)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Reading: the last snapshot at start, and a filing's history when asked.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use redb::{ReadableTable, ReadableTableMetadata};
+
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
+};
+use super::{Store, StoreError, codec};
+use crate::domain::{Change, ChangeSerial, Removal, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord};
+
+/// What a start needs: the last committed snapshot, if there is one, and what led to it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The last committed snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// Every removal ever observed.
+    pub removals: RemovalHistory,
+    /// The serial of the newest change; 0 before the first.
+    pub last_change: ChangeSerial,
+    /// How syncing went.
+    pub sync_state: SyncState,
+    /// The minute of the hour at which this installation syncs by default.
+    pub schedule_minute: u8,
+}
+
+/// How syncing went, across restarts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SyncState {
+    /// The last cycle, whatever came of it.
+    pub last: Option<SyncRecord>,
+    /// When a cycle last succeeded.
+    pub last_success_at: Option<Timestamp>,
+    /// How many cycles have failed or been refused since.
+    pub failures_since: u64,
+    /// The current snapshot, and when its source last published it.
+    pub confirmed: Option<(SnapshotSerial, Timestamp)>,
+}
+
+impl Store {
+    /// Loads what a start needs.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn load(&self) -> Result<Loaded, StoreError> {
+        let transaction = self.begin_read()?;
+        let meta = transaction.open_table(META)?;
+        let sync_state = match transaction.open_table(SYNC_STATE)?.get(0)? {
+            Some(bytes) => codec::decode_sync_state(bytes.value())?,
+            None => SyncState::default(),
+        };
+        let mut removals = Vec::new();
+        for entry in transaction.open_table(REMOVALS)?.iter()? {
+            let (key, bytes) = entry?;
+            removals.push(Arc::new(codec::decode_removal(key.value(), bytes.value())?));
+        }
+        let snapshot = match transaction.open_table(SNAPSHOTS)?.last()? {
+            None => None,
+            Some((serial, record)) => {
+                let table = transaction.open_table(FILINGS)?;
+                let mut filings = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or_default());
+                for entry in table.iter()? {
+                    let (number, bytes) = entry?;
+                    filings.push(Arc::new(codec::decode_filing(number.value(), bytes.value())?));
+                }
+                let mut snapshot = codec::decode_snapshot(serial.value(), record.value(), filings)?;
+                if let Some((confirmed, at)) = sync_state.confirmed
+                    && confirmed == snapshot.serial
+                {
+                    snapshot.confirmed_at = snapshot.confirmed_at.max(at);
+                }
+                Some(snapshot)
+            }
+        };
+        let number = |name| Ok::<_, StoreError>(meta.get(name)?.map_or(0, |value| value.value()));
+        Ok(Loaded {
+            snapshot,
+            removals: RemovalHistory::new(removals),
+            last_change: ChangeSerial(number(META_LAST_CHANGE)?),
+            sync_state,
+            schedule_minute: u8::try_from(number(META_SCHEDULE_MINUTE)? % 60).unwrap_or_default(),
+        })
+    }
+
+    /// Every change of one filing, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn changes_of(&self, number: RmdNumber) -> Result<Vec<Change>, StoreError> {
+        let transaction = self.begin_read()?;
+        let changes = transaction.open_table(CHANGES)?;
+        let value = number.value();
+        let mut found = Vec::new();
+        for entry in transaction.open_table(CHANGES_BY_FILING)?.range((value, 0)..=(value, u64::MAX))? {
+            let (key, ()) = (entry?.0, ());
+            let (_, serial) = key.value();
+            if let Some(bytes) = changes.get(serial)? {
+                found.push(codec::decode_change(serial, bytes.value())?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Changes by serial, from the first one behind `after`, at most `limit` of them.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn changes_after(&self, after: ChangeSerial, limit: usize) -> Result<Vec<Change>, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut found = Vec::new();
+        for entry in transaction.open_table(CHANGES)?.range(after.0.saturating_add(1)..)?.take(limit) {
+            let (serial, bytes) = entry?;
+            found.push(codec::decode_change(serial.value(), bytes.value())?);
+        }
+        Ok(found)
+    }
+
+    /// Every removal of one filing, oldest first, reinstated ones included.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn removals_of(&self, number: RmdNumber) -> Result<Vec<Removal>, StoreError> {
+        let transaction = self.begin_read()?;
+        let value = number.value();
+        let mut found = Vec::new();
+        for entry in transaction.open_table(REMOVALS)?.range((value, 0)..=(value, u64::MAX))? {
+            let (key, bytes) = entry?;
+            found.push(codec::decode_removal(key.value(), bytes.value())?);
+        }
+        Ok(found)
+    }
+}

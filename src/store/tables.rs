@@ -1,0 +1,16 @@
+//! The tables' names and types. See the module above for what they hold.
+
+use redb::TableDefinition;
+
+pub const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
+pub const FILINGS: TableDefinition<u32, &[u8]> = TableDefinition::new("filings");
+pub const SNAPSHOTS: TableDefinition<u64, &[u8]> = TableDefinition::new("snapshots");
+pub const REMOVALS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("removals");
+pub const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
+pub const CHANGES_BY_FILING: TableDefinition<(u32, u64), ()> = TableDefinition::new("changes_by_filing");
+pub const SYNC_STATE: TableDefinition<u8, &[u8]> = TableDefinition::new("sync_state");
+
+/// Names in `meta`.
+pub const META_FORMAT: &str = "format";
+pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
+pub const META_LAST_CHANGE: &str = "last_change";

@@ -1,0 +1,157 @@
+//! Writing: one transaction for a snapshot and all that comes with it, one small record for everything else.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use redb::ReadableTable;
+
+use super::tables::{CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE};
+use super::{Store, StoreError, SyncState, codec};
+use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
+
+impl Store {
+    /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
+    /// Returns the serial of the newest change and the sync state as stored.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails or the store is not at the snapshot before this one; then nothing has changed.
+    pub fn commit(
+        &self,
+        snapshot: &Snapshot,
+        delta: Option<&Delta>,
+        removals: &[Arc<Removal>],
+        cycle: &SyncRecord,
+    ) -> Result<(ChangeSerial, SyncState), StoreError> {
+        let transaction = self.begin_write()?;
+        let nothing = Delta::default();
+        let delta = delta.unwrap_or(&nothing);
+        let last_change;
+        let state;
+        {
+            let mut snapshots = transaction.open_table(SNAPSHOTS)?;
+            let before = snapshots.last()?.map(|(serial, bytes)| (serial.value(), bytes.value().to_vec()));
+            let found = before.as_ref().map_or(0, |(serial, _)| *serial);
+            if found + 1 != snapshot.serial.0 {
+                return Err(StoreError::Conflict { expected: snapshot.serial.0.saturating_sub(1), found });
+            }
+            let previous_state = self.sync_state(&transaction)?;
+            if let (Some((serial, bytes)), Some((_, at))) = (before, previous_state.confirmed) {
+                snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
+            }
+            snapshots.insert(snapshot.serial.0, codec::encode_snapshot(snapshot, delta.counts())?.as_slice())?;
+
+            self.write_filings(&transaction, snapshot, delta)?;
+            let mut removed = transaction.open_table(REMOVALS)?;
+            for removal in removals {
+                let key = (removal.filing.number().value(), removal.snapshot.0);
+                removed.insert(key, codec::encode_removal(removal)?.as_slice())?;
+            }
+            last_change = self.write_changes(&transaction, snapshot, delta)?;
+            state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
+            transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
+        }
+        transaction.commit()?;
+        Ok((last_change, state))
+    }
+
+    /// Records a cycle that brought no snapshot. `confirmed` is the current snapshot and the time at which its source
+    /// published it again, if that is what happened.
+    ///
+    /// # Errors
+    ///
+    /// If the disk fails; then nothing has changed.
+    pub fn record_cycle(
+        &self,
+        cycle: &SyncRecord,
+        confirmed: Option<(&Snapshot, Timestamp)>,
+    ) -> Result<SyncState, StoreError> {
+        let transaction = self.begin_write()?;
+        let state = after(self.sync_state(&transaction)?, cycle, confirmed);
+        transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
+        transaction.commit()?;
+        Ok(state)
+    }
+
+    fn sync_state(&self, transaction: &redb::WriteTransaction) -> Result<SyncState, StoreError> {
+        let table = transaction.open_table(SYNC_STATE)?;
+        let stored = table.get(0)?;
+        Ok(match stored {
+            Some(bytes) => codec::decode_sync_state(bytes.value())?,
+            None => SyncState::default(),
+        })
+    }
+
+    fn write_filings(
+        &self,
+        transaction: &redb::WriteTransaction,
+        snapshot: &Snapshot,
+        delta: &Delta,
+    ) -> Result<(), StoreError> {
+        let mut filings = transaction.open_table(FILINGS)?;
+        let written = delta
+            .listed
+            .iter()
+            .copied()
+            .chain(delta.amended.iter().chain(&delta.reinstated).map(|(number, _)| *number));
+        for filing in written.filter_map(|number| snapshot.filing(number)) {
+            filings.insert(filing.number().value(), codec::encode_filing(filing)?.as_slice())?;
+        }
+        for filing in &delta.removed {
+            filings.remove(filing.number().value())?;
+        }
+        Ok(())
+    }
+
+    fn write_changes(
+        &self,
+        transaction: &redb::WriteTransaction,
+        snapshot: &Snapshot,
+        delta: &Delta,
+    ) -> Result<ChangeSerial, StoreError> {
+        let mut meta = transaction.open_table(META)?;
+        let mut changes = transaction.open_table(CHANGES)?;
+        let mut by_filing = transaction.open_table(CHANGES_BY_FILING)?;
+        let mut serial = meta.get(META_LAST_CHANGE)?.map_or(0, |value| value.value());
+        for (number, frn, kind) in in_order(snapshot, delta) {
+            serial += 1;
+            let change = Change {
+                serial: ChangeSerial(serial),
+                snapshot: snapshot.serial,
+                observed_at: snapshot.fetched_at,
+                number,
+                frn,
+                kind,
+            };
+            changes.insert(serial, codec::encode_change(&change)?.as_slice())?;
+            by_filing.insert((number.value(), serial), ())?;
+        }
+        meta.insert(META_LAST_CHANGE, serial)?;
+        Ok(ChangeSerial(serial))
+    }
+}
+
+/// A delta's changes by filing number, whatever their kind.
+fn in_order(snapshot: &Snapshot, delta: &Delta) -> Vec<(RmdNumber, Option<crate::domain::Frn>, ChangeKind)> {
+    let frn = |number| snapshot.filing(number).and_then(|filing: &Arc<Filing>| filing.frn());
+    let mut changes: Vec<_> = delta.listed.iter().map(|number| (*number, frn(*number), ChangeKind::Listed)).collect();
+    changes.extend(
+        delta.amended.iter().map(|(number, fields)| (*number, frn(*number), ChangeKind::Amended(fields.clone()))),
+    );
+    changes.extend(
+        delta.reinstated.iter().map(|(number, fields)| (*number, frn(*number), ChangeKind::Reinstated(fields.clone()))),
+    );
+    changes.extend(delta.removed.iter().map(|filing| (filing.number(), filing.frn(), ChangeKind::Removed)));
+    changes.sort_by_key(|(number, ..)| *number);
+    changes
+}
+
+fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(&Snapshot, Timestamp)>) -> SyncState {
+    let success = cycle.outcome.is_success();
+    SyncState {
+        last_success_at: if success { Some(cycle.at) } else { before.last_success_at },
+        failures_since: if success { 0 } else { before.failures_since + 1 },
+        confirmed: confirmed.map(|(snapshot, at)| (snapshot.serial, at)).or(before.confirmed),
+        last: Some(cycle.clone()),
+    }
+}

@@ -1,0 +1,243 @@
+//! One cycle.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::{SyncProgress, SyncSettings, SyncStage};
+use crate::clock;
+use crate::diff::diff;
+use crate::domain::{Delta, RemovalHistory, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::fetch::{FetchError, FetchedListing, fetch};
+use crate::index::{Index, PublishedIndex};
+use crate::parse::parse;
+use crate::store::{Store, StoreError, SyncState};
+use crate::vet::{Provenance, Refusal, vet};
+
+/// Why a cycle brought nothing.
+#[derive(Debug, Error)]
+enum CycleError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("{0}{hint}", hint = .1.as_deref().unwrap_or_default())]
+    Refused(Refusal, Option<String>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the {0} stage came to an unexpected end; the listing that is served has not changed")]
+    Panicked(&'static str),
+}
+
+/// What a listing came to before anything was written.
+struct Prepared {
+    snapshot: Snapshot,
+    delta: Option<Delta>,
+}
+
+/// Runs one cycle to its end and records it. It always has an outcome.
+pub async fn run(
+    store: &Arc<Store>,
+    index: &Arc<PublishedIndex>,
+    state: &ArcSwap<SyncState>,
+    settings: Arc<SyncSettings>,
+    progress: &watch::Sender<Option<SyncProgress>>,
+    trigger: SyncTrigger,
+) -> SyncRecord {
+    let started_at = clock::now();
+    let source = settings.source.to_string();
+    let report = |stage, bytes, bytes_expected| {
+        progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));
+    };
+    report(SyncStage::Fetch, 0, None);
+    let record = |outcome| SyncRecord { at: clock::now(), trigger, source: source.clone(), outcome };
+    let outcome = match attempt(store, index, state, &settings, &report, &record).await {
+        Ok(record) => return finish(record, started_at),
+        Err(CycleError::Refused(refusal, hint)) => {
+            SyncOutcome::Refused { reason: CycleError::Refused(refusal, hint).to_string() }
+        }
+        Err(error) => SyncOutcome::Failed { error: error.to_string() },
+    };
+    let record = record(outcome);
+    let kept = {
+        let (store, record) = (Arc::clone(store), record.clone());
+        spawn_blocking(move || store.record_cycle(&record, None)).await
+    };
+    match kept {
+        Ok(Ok(kept)) => state.store(Arc::new(kept)),
+        failed => {
+            // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.
+            if let Ok(Err(error)) = failed {
+                tracing::error!(%error, "the outcome of the sync could not be recorded");
+            }
+            let before = state.load_full();
+            state.store(Arc::new(SyncState {
+                last: Some(record.clone()),
+                failures_since: before.failures_since + 1,
+                ..(*before).clone()
+            }));
+        }
+    }
+    finish(record, started_at)
+}
+
+async fn attempt(
+    store: &Arc<Store>,
+    index: &Arc<PublishedIndex>,
+    state: &ArcSwap<SyncState>,
+    settings: &SyncSettings,
+    report: &(impl Fn(SyncStage, u64, Option<u64>) + Send + Sync),
+    record: &(impl Fn(SyncOutcome) -> SyncRecord + Send + Sync),
+) -> Result<SyncRecord, CycleError> {
+    let fetched =
+        fetch(&settings.source, &settings.fetch, |bytes, expected| report(SyncStage::Fetch, bytes, expected)).await?;
+    let bytes = fetched.bytes.len() as u64;
+    let current = index.load_full();
+    if let Some(current) = current.as_ref().filter(|current| current.snapshot().sha256 == fetched.sha256) {
+        let record = record(SyncOutcome::Unchanged {
+            serial: current.snapshot().serial,
+            filings: current.snapshot().filings.len() as u64,
+        });
+        let kept = {
+            let (store, record, current) = (Arc::clone(store), record.clone(), Arc::clone(current));
+            let at = fetched.fetched_at;
+            spawn_blocking(move || store.record_cycle(&record, Some((current.snapshot(), at)))).await
+        };
+        state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
+        index.publish(current.confirmed(fetched.fetched_at));
+        return Ok(record);
+    }
+
+    report(SyncStage::Vet, bytes, Some(bytes));
+    let prepared = {
+        let (current, settings, source) = (current.clone(), settings.vet.clone(), settings.source.to_string());
+        spawn_blocking(move || prepare(fetched, current.as_deref(), &settings, source)).await
+    };
+    let prepared = prepared.map_err(|_| CycleError::Panicked("vet"))??;
+
+    report(SyncStage::Commit, bytes, Some(bytes));
+    let outcome = SyncOutcome::Applied {
+        serial: prepared.snapshot.serial,
+        filings: prepared.snapshot.filings.len() as u64,
+        changes: prepared.delta.as_ref().map(Delta::counts).unwrap_or_default(),
+    };
+    let record = record(outcome);
+    let committed = {
+        let (store, record) = (Arc::clone(store), record.clone());
+        spawn_blocking(move || commit(&store, current.as_deref(), prepared, &record)).await
+    };
+    let (next, kept) = committed.map_err(|_| CycleError::Panicked("commit"))??;
+    // Only now, with the snapshot on disk, may an answer rest on it.
+    index.publish(next);
+    state.store(Arc::new(kept));
+    Ok(record)
+}
+
+/// Parse, vet and diff: all that can be known before anything is written.
+fn prepare(
+    fetched: FetchedListing,
+    current: Option<&Index>,
+    config: &crate::vet::VetConfig,
+    source: String,
+) -> Result<Prepared, CycleError> {
+    let previous = current.map(Index::snapshot);
+    let refused = |refusal: Refusal| {
+        // A loss that large is what another source's listing looks like too.
+        let hint = previous
+            .filter(|previous| previous.source != source && matches!(refusal, Refusal::TooManyGone { .. }))
+            .map(|previous| {
+                format!(
+                    ". The standing listing came from another source, {}: if the new one is meant to replace it, use a \
+                     state directory of its own",
+                    previous.source
+                )
+            });
+        CycleError::Refused(refusal, hint)
+    };
+    let listing = parse(&fetched.bytes).map_err(|error| refused(error.into()))?;
+    let provenance = Provenance {
+        sha256: fetched.sha256,
+        source: source.clone(),
+        bytes: fetched.bytes.len() as u64,
+        fetched_at: not_before(fetched.fetched_at, current),
+    };
+    drop(fetched);
+    let snapshot = vet(listing, provenance, previous, config).map_err(refused)?;
+    let removed = |number| current.and_then(|current| current.removals().open(number)).map(|removal| &removal.filing);
+    let delta = diff(previous, removed, &snapshot);
+    Ok(Prepared { snapshot, delta })
+}
+
+/// A clock that was set back must not make a filing missing before it was last seen.
+fn not_before(fetched_at: Timestamp, current: Option<&Index>) -> Timestamp {
+    current.map_or(fetched_at, |current| fetched_at.max(current.confirmed_at()))
+}
+
+fn commit(
+    store: &Store,
+    current: Option<&Index>,
+    prepared: Prepared,
+    record: &SyncRecord,
+) -> Result<(Index, SyncState), StoreError> {
+    let Prepared { snapshot, delta } = prepared;
+    let nothing = RemovalHistory::default();
+    let history = current.map_or(&nothing, Index::removals);
+    let (removals, touched) = match &delta {
+        Some(delta) => {
+            let last_seen_at = current.map_or(snapshot.fetched_at, Index::confirmed_at);
+            history.after(delta, last_seen_at, &snapshot)
+        }
+        None => (history.clone(), Vec::new()),
+    };
+    let (last_change, state) = store.commit(&snapshot, delta.as_ref(), &touched, record)?;
+    Ok((Index::build(snapshot, removals, last_change), state))
+}
+
+/// The one line that says what a sync did.
+fn finish(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
+    let took_ms = clock::now().duration_since(started_at).as_millis();
+    let (trigger, source) = (record.trigger.as_str(), record.source.as_str());
+    match &record.outcome {
+        SyncOutcome::Applied { serial, filings, changes } => tracing::info!(
+            outcome = "applied",
+            trigger,
+            source,
+            snapshot = serial.0,
+            filings,
+            listed = changes.listed,
+            amended = changes.amended,
+            removed = changes.removed,
+            reinstated = changes.reinstated,
+            took_ms,
+            "sync applied a new listing"
+        ),
+        SyncOutcome::Unchanged { serial, filings } => tracing::info!(
+            outcome = "unchanged",
+            trigger,
+            source,
+            snapshot = serial.0,
+            filings,
+            took_ms,
+            "sync confirmed the listing"
+        ),
+        SyncOutcome::Refused { reason } => tracing::error!(
+            outcome = "refused",
+            trigger,
+            source,
+            reason,
+            took_ms,
+            "sync refused the listing; the last one goes on being served"
+        ),
+        SyncOutcome::Failed { error } => tracing::error!(
+            outcome = "failed",
+            trigger,
+            source,
+            error,
+            took_ms,
+            "sync failed; the last listing goes on being served"
+        ),
+    }
+    record
+}

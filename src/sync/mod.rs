@@ -1,0 +1,202 @@
+//! One cycle through the stages: fetch -> parse -> vet -> diff -> commit -> publish. One at a time.
+//!
+//! The cycle runs in a task of its own, reached through a [`SyncHandle`]. Whoever asks for a sync while one runs joins
+//! it and gets its outcome. A cycle that fails or is refused changes neither the listing nor the index; only its record
+//! is written.
+
+mod cycle;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::{SyncRecord, SyncTrigger};
+use crate::fetch::{FetchConfig, Source};
+use crate::index::PublishedIndex;
+use crate::store::{Store, SyncState};
+use crate::vet::VetConfig;
+
+/// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
+#[derive(Debug, Clone)]
+pub struct SyncSettings {
+    /// Where the listing is published.
+    pub source: Source,
+    /// How it is fetched.
+    pub fetch: FetchConfig,
+    /// How it is judged.
+    pub vet: VetConfig,
+}
+
+/// How far a running cycle has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// The stage it is in.
+    pub stage: SyncStage,
+    /// Bytes fetched so far.
+    pub bytes: u64,
+    /// Bytes to fetch, if the source said.
+    pub bytes_expected: Option<u64>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// What started it.
+    pub trigger: SyncTrigger,
+}
+
+/// The stages of a cycle that take time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncStage {
+    /// The bytes are coming.
+    Fetch,
+    /// They are read, judged and compared.
+    Vet,
+    /// The snapshot is written.
+    Commit,
+}
+
+impl SyncStage {
+    /// The word on the wire and the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::Vet => "vet",
+            Self::Commit => "commit",
+        }
+    }
+}
+
+struct Request {
+    trigger: SyncTrigger,
+    reply: oneshot::Sender<SyncRecord>,
+}
+
+/// The way to the sync task, for all who ask for a cycle or look at one.
+#[derive(Debug, Clone)]
+pub struct SyncHandle {
+    requests: mpsc::Sender<Request>,
+    progress: watch::Receiver<Option<SyncProgress>>,
+    state: Arc<ArcSwap<SyncState>>,
+    settings: Arc<ArcSwap<SyncSettings>>,
+    completed: watch::Receiver<u64>,
+}
+
+/// The daemon is stopping: no cycle will come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon is stopping")]
+pub struct SyncStopped;
+
+impl SyncHandle {
+    /// Runs a cycle, or joins the one that runs, and waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// If the sync task has ended. A refused or failed cycle is an outcome, not an error.
+    pub async fn sync(&self, trigger: SyncTrigger) -> Result<SyncRecord, SyncStopped> {
+        let (reply, outcome) = oneshot::channel();
+        self.requests.send(Request { trigger, reply }).await.map_err(|_| SyncStopped)?;
+        outcome.await.map_err(|_| SyncStopped)
+    }
+
+    /// How far the running cycle has come; nothing if none runs.
+    pub fn progress(&self) -> Option<SyncProgress> {
+        self.progress.borrow().clone()
+    }
+
+    /// How syncing went so far.
+    pub fn state(&self) -> Arc<SyncState> {
+        self.state.load_full()
+    }
+
+    /// What cycles work by.
+    pub fn settings(&self) -> Arc<SyncSettings> {
+        self.settings.load_full()
+    }
+
+    /// Puts other settings in force, from the next cycle on.
+    pub fn set_settings(&self, settings: SyncSettings) {
+        self.settings.store(Arc::new(settings));
+    }
+
+    /// Counts the cycles that ended; changes with each.
+    pub fn completed(&self) -> watch::Receiver<u64> {
+        self.completed.clone()
+    }
+}
+
+/// The task that runs the cycles.
+#[derive(Debug)]
+pub struct Syncer {
+    store: Arc<Store>,
+    index: Arc<PublishedIndex>,
+    requests: mpsc::Receiver<Request>,
+    progress: watch::Sender<Option<SyncProgress>>,
+    state: Arc<ArcSwap<SyncState>>,
+    settings: Arc<ArcSwap<SyncSettings>>,
+    completed: watch::Sender<u64>,
+}
+
+impl Syncer {
+    /// A syncer over an open store and the index published from it, and the way to it.
+    pub fn new(
+        store: Arc<Store>,
+        index: Arc<PublishedIndex>,
+        state: SyncState,
+        settings: SyncSettings,
+    ) -> (Self, SyncHandle) {
+        // Deep enough for every client that may wait for one cycle; more than that wait to be let in.
+        let (sender, requests) = mpsc::channel(64);
+        let (progress, progress_seen) = watch::channel(None);
+        let (completed, completed_seen) = watch::channel(0);
+        let state = Arc::new(ArcSwap::from_pointee(state));
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let handle = SyncHandle {
+            requests: sender,
+            progress: progress_seen,
+            state: Arc::clone(&state),
+            settings: Arc::clone(&settings),
+            completed: completed_seen,
+        };
+        (Self { store, index, requests, progress, state, settings, completed }, handle)
+    }
+
+    /// Runs cycles as they are asked for, until the shutdown or until no handle is left. A fetch under way is dropped
+    /// at shutdown; a commit under way is finished by its own thread.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        loop {
+            let first = tokio::select! {
+                () = shutdown.cancelled() => return,
+                request = self.requests.recv() => match request {
+                    Some(request) => request,
+                    None => return,
+                },
+            };
+            let mut waiting = vec![first.reply];
+            let record = {
+                let cycle = cycle::run(
+                    &self.store,
+                    &self.index,
+                    &self.state,
+                    self.settings.load_full(),
+                    &self.progress,
+                    first.trigger,
+                );
+                tokio::pin!(cycle);
+                loop {
+                    tokio::select! {
+                        record = &mut cycle => break record,
+                        Some(joined) = self.requests.recv() => waiting.push(joined.reply),
+                        () = shutdown.cancelled() => return,
+                    }
+                }
+            };
+            self.progress.send_replace(None);
+            self.completed.send_modify(|count| *count += 1);
+            for reply in waiting {
+                // Whoever asked may have gone.
+                let _ = reply.send(record.clone());
+            }
+        }
+    }
+}
