@@ -255,6 +255,14 @@ pub fn load(
     Ok(Loaded { config, file: path.map(Path::to_owned), origins })
 }
 
+/// The process's variables that may be settings. One that is not UTF-8 is none.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("RMDD_"))
+        .collect()
+}
+
 /// Notes which settings a layer holds, by their dotted names.
 fn note(origins: &mut BTreeMap<String, Origin>, prefix: &str, values: Map<String, Value>, origin: Origin) {
     for (key, value) in values {

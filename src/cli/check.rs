@@ -1,0 +1,79 @@
+//! `rmdd check`
+
+use clap::Args;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{FAILED, Global, NO, YES, text};
+use crate::config::Overrides;
+use crate::domain::Identity;
+use crate::grpc::v1::check_provider_request::Identity as Named;
+use crate::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Verdict};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43) or an RMD number (RMD0001410).
+    #[arg(value_name = "WHO")]
+    who: String,
+    /// The call goes to 911 or a public safety answering point.
+    #[arg(long)]
+    emergency: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let identity = match self.who.parse()? {
+            Identity::Frn(frn) => Named::Frn(frn.to_string()),
+            Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
+        };
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let request = CheckProviderRequest { identity: Some(identity), emergency: self.emergency };
+        let answer = target.check_provider(request).await?;
+        if self.json {
+            say!("{}", serde_json::to_string(&report::Check::from(&answer))?);
+        } else {
+            print(&answer);
+        }
+        Ok(match answer.verdict() {
+            Verdict::Accept => YES,
+            Verdict::Refuse => NO,
+            Verdict::Unspecified => FAILED,
+        })
+    }
+}
+
+fn print(answer: &CheckProviderResponse) {
+    let check = report::Check::from(answer);
+    let verdict = match answer.verdict() {
+        Verdict::Accept => text::good(&check.verdict),
+        _ => text::bad(&check.verdict),
+    };
+    say!("{verdict}  {}", check.reason);
+    say!("  {}", text::one_line(&check.message));
+    for advisory in &check.advisories {
+        say!("  {} {}: {}", text::doubtful("!"), advisory.code, text::one_line(&advisory.message));
+    }
+    say!();
+    if let Some(filing) = &answer.filing {
+        text::fact("filing", &filing.number);
+        if !filing.frn.is_empty() {
+            text::fact("FRN", &filing.frn);
+        }
+        text::fact("name", text::one_line(&filing.business_name));
+        text::fact("roles", text::roles(filing));
+        text::fact("implementation", text::implementation(filing));
+        if !filing.last_updated.is_empty() {
+            text::fact("last updated", &filing.last_updated);
+        }
+    }
+    if answer.first_missing_at.is_some() {
+        text::fact("first missing", text::time_and_distance(answer.first_missing_at.as_ref()));
+        text::fact("last seen", text::time_and_distance(answer.last_seen_at.as_ref()));
+    }
+    text::fact("rule", &check.rule);
+    text::fact("snapshot", text::snapshot(answer.snapshot.as_ref()));
+}

@@ -1,0 +1,62 @@
+//! `rmdd config check`
+
+use clap::{Args, Subcommand};
+
+use super::text::say;
+use super::{Global, YES};
+use crate::config::Overrides;
+
+#[derive(Debug, Args)]
+pub struct ConfigCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Check the configuration and print the effective one, with where each setting comes from; secrets are hidden.
+    /// Exit status: 0 it can be used, 2 it cannot.
+    Check {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl ConfigCommand {
+    pub fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let Action::Check { json } = self.action;
+        let loaded = global.load(Overrides::new())?;
+        let settings = loaded.config.settings();
+        if json {
+            let settings: serde_json::Map<String, serde_json::Value> = settings
+                .iter()
+                .map(|(name, value)| {
+                    let origin = loaded.origin(name).as_str();
+                    (name.clone(), serde_json::json!({ "value": value, "origin": origin }))
+                })
+                .collect();
+            let file = loaded.file.as_ref().map(|file| file.display().to_string());
+            say!("{}", serde_json::json!({ "file": file, "settings": settings }));
+            return Ok(YES);
+        }
+        match &loaded.file {
+            Some(file) => say!("# The configuration is good. File: {}", file.display()),
+            None => say!("# The configuration is good. No file: {} does not exist.", crate::config::DEFAULT_FILE),
+        }
+        let width = settings.iter().map(|(name, value)| name.len() + value.len() + 3).max().unwrap_or_default();
+        for (name, value) in &settings {
+            let line = format!("{name} = {value}");
+            say!("{line:<width$}  # {}", loaded.origin(name).as_str());
+        }
+        if let Ok(state_dir) = loaded.config.state_dir()
+            && loaded.config.state_dir.is_none()
+        {
+            say!("# state_dir is not set: {} is used", state_dir.display());
+        }
+        if loaded.config.schedule.cron.is_none() {
+            say!("# schedule.cron is not set: hourly, at a minute drawn once for each installation");
+        }
+        Ok(YES)
+    }
+}

@@ -1,0 +1,151 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod completions;
+mod config;
+mod man;
+mod removals;
+mod serve;
+mod show;
+mod status;
+mod sync;
+mod target;
+mod text;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::{Loaded, Overrides};
+
+/// Exit status: it is as asked for.
+const YES: u8 = 0;
+/// Exit status: it is not.
+const NO: u8 = 1;
+/// Exit status: the question could not be answered, or the command failed.
+const FAILED: u8 = 2;
+/// Exit status of `status` alone: how things stand is not known.
+const UNKNOWN: u8 = 3;
+
+const AFTER_HELP: &str = "\
+Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, and \
+`sync`, work on the store directly where no daemon runs, and say so.
+
+Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
+
+/// Keeps the FCC's Robocall Mitigation Database at hand, and answers: may I accept calls from this provider?
+#[derive(Debug, Parser)]
+#[command(name = "rmdd", version, after_help = AFTER_HELP, max_term_width = 110, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration file [default: /etc/rmdd/rmdd.toml if it exists].
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where the store is kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/rmdd, else ~/.local/state/rmdd].
+    #[arg(long, global = true, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+    /// The daemon to ask: http://HOST:PORT or unix:PATH [default: the one that runs on this machine].
+    #[arg(long, global = true, value_name = "URL", env = "RMDD_CONNECT")]
+    connect: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: serve the last listing, sync on schedule, answer questions.
+    Serve(serve::Serve),
+    /// Run one sync cycle now and print what changed. Exit status: 0 applied or unchanged, 1 refused, 2 failed.
+    Sync(sync::Sync),
+    /// May I accept calls from this provider? Exit status: 0 accept, 1 refuse, 2 could not answer.
+    Check(check::Check),
+    /// Show a provider's filings, roles and history. Exit status: 0, or 1 if nothing is known of it.
+    Show(show::Show),
+    /// List removed filings, newest first.
+    Removals(removals::Removals),
+    /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
+    Status(status::Status),
+    /// Check the configuration, or show the effective one.
+    Config(config::ConfigCommand),
+    /// Print a completion script for a shell.
+    Completions(completions::Completions),
+    /// Print the manual page.
+    Man(man::Man),
+}
+
+impl Global {
+    /// The settings in force for this command.
+    fn load(&self, mut flags: Overrides) -> Result<Loaded, crate::config::ConfigError> {
+        if let Some(directory) = &self.state_dir {
+            flags.insert("state_dir", directory.display().to_string());
+        }
+        crate::config::load(self.config.as_deref(), crate::config::environment(), &flags)
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let cli = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let failed = match &cli.command {
+        Command::Status(_) => UNKNOWN,
+        Command::Serve(_) => NO,
+        _ => FAILED,
+    };
+    match run(cli) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            anstream::eprintln!("{}: {error:#}", text::bad("rmdd"));
+            ExitCode::from(failed)
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<u8> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Completions(command) => return command.run(Cli::command()),
+        Command::Man(command) => return command.run(Cli::command()),
+        Command::Config(command) => return command.run(&global),
+        _ => {}
+    }
+    let daemon = matches!(command, Command::Serve(_));
+    let mut runtime = if daemon {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
+    let status = runtime.block_on(async {
+        match command {
+            Command::Serve(command) => command.run(&global).await,
+            Command::Sync(command) => command.run(&global).await,
+            Command::Check(command) => command.run(&global).await,
+            Command::Show(command) => command.run(&global).await,
+            Command::Removals(command) => command.run(&global).await,
+            Command::Status(command) => command.run(&global).await,
+            Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
+        }
+    });
+    // A fetch that was dropped may have left a thread in a system call; a commit is waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(10));
+    status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,48 @@
+//! `rmdd serve`
+
+use clap::Args;
+
+use super::{Global, YES};
+use crate::config::Overrides;
+use crate::{daemon, telemetry};
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where the listing is published: an http(s) address or the path of a CSV file [default: the FCC's download].
+    #[arg(long, value_name = "URL|PATH")]
+    source: Option<String>,
+    /// Where questions are answered over gRPC: ADDRESS:PORT (port 0 takes a free one), unix:PATH, or off [default:
+    /// 127.0.0.1:7633]. The Unix socket is always served besides.
+    #[arg(long, value_name = "ADDR")]
+    grpc_listen: Option<String>,
+    /// When to ask the source, as a cron expression in UTC [default: hourly, at this installation's own minute].
+    #[arg(long, value_name = "CRON")]
+    schedule: Option<String>,
+    /// The least severity that is logged: error, warn, info, debug or trace [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+}
+
+impl Serve {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let mut flags = Overrides::new();
+        for (name, value) in [
+            ("source", self.source),
+            ("grpc.listen", self.grpc_listen),
+            ("schedule.cron", self.schedule),
+            ("log.level", self.log_level),
+        ] {
+            if let Some(value) = value {
+                flags.insert(name, value);
+            }
+        }
+        if let Some(directory) = &global.state_dir {
+            flags.insert("state_dir", directory.display().to_string());
+        }
+        let loaded = global.load(flags.clone())?;
+        telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
+        let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
+        daemon::run(loaded, reload_from).await.inspect_err(|error| tracing::error!(%error, "the daemon stopped"))?;
+        Ok(YES)
+    }
+}

@@ -1,0 +1,163 @@
+//! `rmdd show`
+
+use clap::Args;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, NO, YES, text};
+use crate::config::Overrides;
+use crate::domain::{Column, Identity};
+use crate::grpc::v1::get_provider_request::Identity as Named;
+use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
+use crate::report;
+
+/// Of a cell that changed, so much is shown on a line.
+const SHOWN_OF_CELL: usize = 60;
+
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The provider: an FRN in any usual writing, or an RMD number for one filing alone.
+    #[arg(value_name = "WHO")]
+    who: String,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Show {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let identity: Identity = self.who.parse()?;
+        let named = match identity {
+            Identity::Frn(frn) => Named::Frn(frn.to_string()),
+            Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
+        };
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let request = GetProviderRequest { identity: Some(named), include_history: true };
+        let provider = target.get_provider(request).await?;
+        let found = !provider.filings.is_empty() || !provider.removals.is_empty();
+        if self.json {
+            say!("{}", serde_json::to_string(&report::Provider::from(&provider))?);
+        } else if found {
+            print(&provider);
+        } else {
+            say!("Nothing is known of {identity}: it is not in the database, and never was while watched.");
+            text::fact("snapshot", text::snapshot(provider.snapshot.as_ref()));
+        }
+        Ok(if found { YES } else { NO })
+    }
+}
+
+fn print(provider: &GetProviderResponse) {
+    for filing in &provider.filings {
+        say!("{}  {}", text::good("LISTED"), text::strong(&filing.number));
+        print_filing(filing);
+    }
+    for removal in &provider.removals {
+        print_removal(removal, &provider.filings);
+    }
+    if !provider.changes.is_empty() {
+        say!("History");
+        for change in &provider.changes {
+            print_change(change);
+        }
+        say!();
+    }
+    text::fact("snapshot", text::snapshot(provider.snapshot.as_ref()));
+}
+
+fn print_filing(filing: &Filing) {
+    if !filing.frn.is_empty() {
+        text::fact("FRN", &filing.frn);
+    }
+    text::fact("name", text::one_line(&filing.business_name));
+    text::fact("roles", text::roles(filing));
+    text::fact("implementation", text::implementation(filing));
+    if let Some(since) = &filing.carried_since {
+        text::fact("unreadable since", format!("{} (stands as it was last read)", text::time(Some(since))));
+    }
+    let told = [Column::Number, Column::Frn, Column::BusinessName, Column::Implementation];
+    let choices =
+        [Column::VoiceServiceProviderChoice, Column::GatewayProviderChoice, Column::IntermediateProviderChoice];
+    for column in Column::ALL {
+        let Some(cell) = filing.cells.get(column.name()) else { continue };
+        if !told.contains(&column) && !choices.contains(&column) {
+            text::fact(label(column), text::one_line(cell));
+        }
+    }
+    for (name, cell) in &filing.cells {
+        if Column::by_name(name).is_none() {
+            text::fact(name, text::one_line(cell));
+        }
+    }
+    say!();
+}
+
+/// A column's name, short enough to align.
+fn label(column: Column) -> &'static str {
+    match column {
+        Column::BusinessAddress => "address",
+        Column::ForeignVoiceProvider => "foreign",
+        Column::OtherFrns => "other FRNs",
+        Column::OtherDbaNames => "doing business as",
+        Column::PreviousDbaNames => "former names",
+        Column::RobocallMitigationContactName => "contact",
+        Column::ContactTitle => "contact title",
+        Column::ContactDepartment => "department",
+        Column::ContactBusinessAddress => "contact address",
+        Column::ContactCountry => "contact country",
+        Column::ContactTelephoneNumber => "telephone",
+        Column::ContactPhoneExtension => "extension",
+        Column::LastUpdated => "last updated",
+        Column::LastRecertified => "recertified",
+        Column::FilingUrl => "filing",
+        other => other.name(),
+    }
+}
+
+fn print_removal(removal: &Removal, standing: &[Filing]) {
+    let Some(filing) = &removal.filing else { return };
+    let back = removal.reinstated_at.is_some();
+    let word = if back { text::doubtful("WAS REMOVED") } else { text::bad("REMOVED") };
+    say!("{word}  {}", text::strong(&filing.number));
+    text::fact("first missing", text::time_and_distance(removal.first_missing_at.as_ref()));
+    text::fact("last seen", text::time_and_distance(removal.last_seen_at.as_ref()));
+    if back {
+        text::fact("reinstated", text::time_and_distance(removal.reinstated_at.as_ref()));
+    }
+    if standing.iter().any(|stands| stands.number == filing.number) {
+        say!();
+    } else {
+        print_filing(filing);
+    }
+}
+
+fn print_change(change: &Change) {
+    let kind = match change.kind() {
+        ChangeKind::Listed => "listed",
+        ChangeKind::Amended => "amended",
+        ChangeKind::Removed => "removed",
+        ChangeKind::Reinstated => "reinstated",
+        ChangeKind::Unspecified => "changed",
+    };
+    say!(
+        "  {}  {}  {kind:<10} (change {}, snapshot {})",
+        text::time(change.observed_at.as_ref()),
+        change.number,
+        change.serial,
+        change.snapshot_serial
+    );
+    for field in &change.fields {
+        say!("      {}: {} -> {}", field.column, shortened(&field.before), shortened(&field.after));
+    }
+}
+
+fn shortened(cell: &str) -> String {
+    let line = text::one_line(cell);
+    if line.is_empty() {
+        return "(empty)".to_owned();
+    }
+    match line.char_indices().nth(SHOWN_OF_CELL) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

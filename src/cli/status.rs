@@ -1,0 +1,107 @@
+//! `rmdd status`
+
+use clap::Args;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{FAILED, Global, NO, UNKNOWN, YES, text};
+use crate::config::Overrides;
+use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, State, SyncOutcome};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Status {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let status = target.get_status(GetStatusRequest {}).await?;
+        if self.json {
+            say!("{}", serde_json::to_string(&report::Status::from(&status))?);
+        } else {
+            print(&status);
+        }
+        Ok(match status.state() {
+            State::Fresh => YES,
+            State::Warning => NO,
+            State::Critical => FAILED,
+            State::Unspecified => UNKNOWN,
+        })
+    }
+}
+
+fn styled(state: State) -> String {
+    let word = report::state(state).to_uppercase();
+    match state {
+        State::Fresh => text::good(&word),
+        State::Warning => text::doubtful(&word),
+        _ => text::bad(&word),
+    }
+}
+
+fn print(status: &GetStatusResponse) {
+    let summary = match &status.snapshot {
+        None => "no listing was ever loaded".to_owned(),
+        Some(snapshot) => format!(
+            "snapshot {} with {} filings, confirmed {}",
+            snapshot.serial,
+            text::count(status.filings),
+            text::time_and_distance(snapshot.confirmed_at.as_ref())
+        ),
+    };
+    // Monitoring shows the first line.
+    say!("{}  {summary}", styled(status.state()));
+    for alarm in &status.alarms {
+        say!("  {} {}: {}", styled(alarm.severity()), alarm.code, text::one_line(&alarm.message));
+    }
+    say!();
+    if let Some(snapshot) = &status.snapshot {
+        text::fact("fetched", text::time_and_distance(snapshot.fetched_at.as_ref()));
+        text::fact("sha256", report::Snapshot::from(snapshot).sha256);
+    }
+    text::fact("removed", format!("{} filings", text::count(status.removals_total)));
+    text::fact("last change", status.last_change_serial);
+    match &status.last_sync {
+        None => text::fact("last sync", "none yet"),
+        Some(sync) => {
+            let outcome = report::Sync::from(sync).outcome;
+            let outcome = match sync.outcome() {
+                SyncOutcome::Applied | SyncOutcome::Unchanged => outcome,
+                _ => text::bad(&outcome),
+            };
+            text::fact("last sync", format!("{outcome}, {}", text::time_and_distance(sync.at.as_ref())));
+            if sync.outcome() == SyncOutcome::Applied {
+                text::fact(
+                    "",
+                    format!(
+                        "{} listed, {} amended, {} removed, {} reinstated",
+                        text::count(sync.listed),
+                        text::count(sync.amended),
+                        text::count(sync.removed),
+                        text::count(sync.reinstated)
+                    ),
+                );
+            }
+        }
+    }
+    if let Some(progress) = &status.sync_in_progress {
+        text::fact("running now", format!("{} ({} so far)", progress.stage, text::bytes(progress.bytes)));
+    }
+    if status.started_at.is_some() {
+        text::fact("next sync", text::time_and_distance(status.next_sync_at.as_ref()));
+        text::fact("schedule", format!("{} (cron, UTC)", status.schedule));
+    } else {
+        text::fact("next sync", "no daemon runs");
+    }
+    text::fact("source", text::one_line(&status.source));
+    text::fact("store", format!("{} in {}", text::bytes(status.store_bytes), status.state_dir));
+    let running = match &status.started_at {
+        Some(at) => format!(", running since {}", text::time(Some(at))),
+        None => String::new(),
+    };
+    text::fact("version", format!("{}{running}", status.version));
+}

@@ -1,0 +1,124 @@
+//! `rmdd sync`
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{FAILED, Global, NO, YES, text};
+use crate::config::Overrides;
+use crate::grpc::v1::{self, SyncOutcome};
+use crate::report;
+
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Args)]
+pub struct Sync {
+    /// Where the listing is published, where no daemon runs. A daemon asks its own source.
+    #[arg(long, value_name = "URL|PATH")]
+    source: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Sync {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let named_source = self.source.is_some();
+        let flags = self.source.map(|source| ("source", source)).into_iter().collect::<Overrides>();
+        let target = Target::find(global, &global.load(flags)?, Access::Sync).await?;
+        if named_source && let Target::Daemon { at, .. } = &target {
+            anyhow::bail!(
+                "a daemon runs here ({at}) and asks its own source: leave --source away, or change the daemon's \
+                 configuration"
+            );
+        }
+        let response = with_progress(&target).await?;
+        let sync = response.sync.context("the daemon's answer holds no outcome")?;
+        if self.json {
+            say!("{}", serde_json::to_string(&report::Sync::from(&sync))?);
+        } else {
+            print(&sync);
+        }
+        Ok(match sync.outcome() {
+            SyncOutcome::Applied | SyncOutcome::Unchanged => YES,
+            SyncOutcome::Refused => NO,
+            SyncOutcome::Failed | SyncOutcome::Unspecified => FAILED,
+        })
+    }
+}
+
+/// Waits for the outcome; on a terminal, shows how far the cycle has come meanwhile.
+async fn with_progress(target: &Target) -> anyhow::Result<v1::TriggerSyncResponse> {
+    let outcome = target.trigger_sync(v1::TriggerSyncRequest {});
+    tokio::pin!(outcome);
+    if !std::io::stderr().is_terminal() {
+        return outcome.await;
+    }
+    let bar = ProgressBar::no_length();
+    bar.enable_steady_tick(LOOK_EVERY);
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            response = &mut outcome => {
+                bar.finish_and_clear();
+                return response;
+            }
+            _ = looks.tick() => {
+                if let Ok(status) = target.get_status(v1::GetStatusRequest {}).await
+                    && let Some(progress) = status.sync_in_progress
+                {
+                    show(&bar, &progress);
+                }
+            }
+        }
+    }
+}
+
+fn show(bar: &ProgressBar, progress: &v1::SyncProgress) {
+    let (template, doing) = match (progress.stage.as_str(), progress.bytes_expected) {
+        ("fetch", 0) => ("{spinner} {msg} {bytes} ({bytes_per_sec})", "fetching"),
+        ("fetch", _) => ("{spinner} {msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left", "fetching"),
+        ("vet", _) => ("{spinner} {msg}", "reading and vetting the listing"),
+        _ => ("{spinner} {msg}", "committing"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    if progress.bytes_expected > 0 {
+        bar.set_length(progress.bytes_expected);
+    }
+    bar.set_position(progress.bytes);
+    bar.set_message(doing);
+}
+
+fn print(sync: &v1::SyncReport) {
+    match sync.outcome() {
+        SyncOutcome::Applied => {
+            say!("{}  snapshot {}: {} filings", text::good("APPLIED"), sync.snapshot_serial, text::count(sync.filings));
+            text::fact("listed", text::count(sync.listed));
+            text::fact("amended", text::count(sync.amended));
+            text::fact("removed", text::count(sync.removed));
+            text::fact("reinstated", text::count(sync.reinstated));
+        }
+        SyncOutcome::Unchanged => say!(
+            "{}  the source confirmed snapshot {}: {} filings",
+            text::good("UNCHANGED"),
+            sync.snapshot_serial,
+            text::count(sync.filings)
+        ),
+        SyncOutcome::Refused => {
+            say!("{}  {}", text::bad("REFUSED"), text::one_line(&sync.error));
+            say!("  Nothing has changed: the last listing goes on being served.");
+        }
+        SyncOutcome::Failed | SyncOutcome::Unspecified => {
+            say!("{}  {}", text::bad("FAILED"), text::one_line(&sync.error));
+            say!("  Nothing has changed: the last listing goes on being served.");
+        }
+    }
+    text::fact("source", text::one_line(&sync.source));
+}

@@ -1,0 +1,160 @@
+//! How things look on a terminal.
+
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::grpc::{time_from_wire, v1};
+
+/// Prints a line. A reader that has seen enough, as `head` has, is no failure.
+macro_rules! say {
+    () => { $crate::cli::text::line(format_args!("")) };
+    ($($arg:tt)*) => { $crate::cli::text::line(format_args!($($arg)*)) };
+}
+pub(super) use say;
+
+pub fn line(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stdout().lock(), "{line}");
+}
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
+const STRONG: Style = Style::new().bold();
+
+fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+pub fn good(text: &str) -> String {
+    styled(GOOD, text)
+}
+
+pub fn bad(text: &str) -> String {
+    styled(BAD, text)
+}
+
+pub fn doubtful(text: &str) -> String {
+    styled(DOUBTFUL, text)
+}
+
+pub fn strong(text: &str) -> String {
+    styled(STRONG, text)
+}
+
+/// One aligned line of facts.
+pub fn fact(name: &str, value: impl std::fmt::Display) {
+    say!("  {name:<16} {value}");
+}
+
+/// Text from the listing on one line, with nothing in it that could command a terminal.
+pub fn one_line(text: &str) -> String {
+    let words: Vec<String> =
+        text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect()).collect();
+    words.join(" ")
+}
+
+/// A time to the second.
+pub fn time(at: Option<&prost_types::Timestamp>) -> String {
+    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), |at| to_second(at))
+}
+
+fn to_second(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time to the second, and how long ago or ahead it is.
+pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
+    let Some(at) = at.and_then(time_from_wire) else { return "unknown".to_owned() };
+    let distance = Timestamp::now().duration_since(at);
+    let said = if distance >= SignedDuration::ZERO {
+        format!("{} ago", span(distance))
+    } else {
+        format!("in {}", span(-distance))
+    };
+    format!("{} ({said})", to_second(at))
+}
+
+/// A duration in its two largest units.
+pub fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// A count with its digits in groups.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// A size in the unit that fits it.
+pub fn bytes(value: u64) -> String {
+    indicatif::HumanBytes(value).to_string()
+}
+
+/// Which listing an answer rests on.
+pub fn snapshot(snapshot: Option<&v1::SnapshotRef>) -> String {
+    match snapshot {
+        None => "none".to_owned(),
+        Some(snapshot) => {
+            format!("{}, confirmed {}", snapshot.serial, time_and_distance(snapshot.confirmed_at.as_ref()))
+        }
+    }
+}
+
+/// A filing's roles in words.
+pub fn roles(filing: &v1::Filing) -> String {
+    let roles: Vec<&str> = filing
+        .roles()
+        .map(|role| match role {
+            v1::ProviderRole::VoiceService => "voice service provider",
+            v1::ProviderRole::Gateway => "gateway provider",
+            v1::ProviderRole::NonGatewayIntermediate => "non-gateway intermediate provider",
+            v1::ProviderRole::Unspecified => "unknown",
+        })
+        .collect();
+    if roles.is_empty() { "none certified".to_owned() } else { roles.join(", ") }
+}
+
+/// What a filing certifies about STIR/SHAKEN, in words.
+pub fn implementation(filing: &v1::Filing) -> &'static str {
+    match filing.implementation() {
+        v1::Implementation::Complete => "complete STIR/SHAKEN",
+        v1::Implementation::Partial => "partial STIR/SHAKEN, mitigating robocalls",
+        v1::Implementation::NoneMitigating => "no STIR/SHAKEN, mitigating robocalls",
+        v1::Implementation::NotApplicable => "not stated",
+        v1::Implementation::Unrecognized | v1::Implementation::Unspecified => "a text that is not known",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_spans_read_as_a_person_writes_them() {
+        assert_eq!((count(7), count(1203), count(1_000_000)), ("7".into(), "1,203".into(), "1,000,000".into()));
+        assert_eq!(span(SignedDuration::from_secs(59)), "59 s");
+        assert_eq!(span(SignedDuration::from_mins(75)), "1 h 15 min");
+        assert_eq!(span(SignedDuration::from_hours(49)), "2 d 1 h");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_command_the_terminal() {
+        assert_eq!(one_line("Ex\u{1b}[31mample\n LLC\u{7}"), "Ex[31mample LLC");
+    }
+}

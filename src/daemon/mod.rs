@@ -1,0 +1,256 @@
+//! Wiring, readiness, signals, drain.
+//!
+//! The order of a start is that of the promises: configuration checked, store opened, last snapshot served, and only
+//! then the first question to the network. If one of the tasks ends unexpectedly the daemon stops rather than limp.
+
+mod listen;
+mod reload;
+mod serve;
+mod systemd;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::config::{Config, Loaded, Overrides};
+use crate::domain::SyncTrigger;
+use crate::fetch::Source;
+use crate::grpc::{Running, Services, SyncAccess};
+use crate::index::{Index, PublishedIndex};
+use crate::schedule::Schedule;
+use crate::store::{self, Store, StoreError, SyncState};
+use crate::sync::{SyncHandle, SyncSettings, Syncer};
+
+pub use listen::{SOCKET_NAME, runtime_socket};
+
+/// How a reload finds its configuration again.
+#[derive(Debug, Clone, Default)]
+pub struct ReloadFrom {
+    /// The file that was named on the command line.
+    pub file: Option<PathBuf>,
+    /// The flags of the command line.
+    pub flags: Overrides,
+}
+
+/// Why the daemon did not start, or stopped.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// No place for the store.
+    #[error("{0}")]
+    StateDir(String),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A setting makes no sense together with what the store holds.
+    #[error("{0}")]
+    Setting(String),
+    /// A listener cannot be had.
+    #[error("cannot listen on {address}: {cause}{hint}")]
+    Listen {
+        /// Where.
+        address: String,
+        /// Why.
+        cause: std::io::Error,
+        /// What to do.
+        hint: String,
+    },
+    /// A signal cannot be waited for.
+    #[error("signals cannot be received: {0}")]
+    Signals(#[source] std::io::Error),
+    /// A task that should have run on has ended.
+    #[error("the {task} task ended unexpectedly{}", .detail.as_deref().map(|d| format!(": {d}")).unwrap_or_default())]
+    TaskEnded {
+        /// Which.
+        task: &'static str,
+        /// What it said.
+        detail: Option<String>,
+    },
+}
+
+/// A task of the daemon: its name, and what it said in the end.
+type TaskEnd = (&'static str, Result<(), String>);
+
+/// The settings that a sync works by.
+pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
+    Ok(SyncSettings { source: Source::read(&config.source)?, fetch: config.fetch.clone(), vet: config.vet.clone() })
+}
+
+/// What a store holds, ready to be served.
+pub struct Opened {
+    /// The store.
+    pub store: Arc<Store>,
+    /// Its last snapshot, indexed and published; nothing before the first.
+    pub index: Arc<PublishedIndex>,
+    /// How syncing went.
+    pub sync_state: SyncState,
+    /// The minute of the hour at which this installation syncs by default.
+    pub schedule_minute: u8,
+}
+
+/// Loads an open store's last snapshot and publishes it.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
+    let store::Loaded { snapshot, removals, last_change, sync_state, schedule_minute } = store.load()?;
+    let index = snapshot.map(|snapshot| Index::build(snapshot, removals, last_change));
+    Ok(Opened { store: Arc::new(store), index: Arc::new(PublishedIndex::new(index)), sync_state, schedule_minute })
+}
+
+/// Runs the daemon until a signal stops it.
+///
+/// # Errors
+///
+/// If it cannot start, or one of its tasks ends unexpectedly.
+pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonError> {
+    let Loaded { config, file, .. } = loaded;
+    let started_at = clock::now();
+    // Signals are caught from here on: one that comes while the store loads is not lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(DaemonError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
+
+    let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
+    let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
+    let Opened { store, index, sync_state, schedule_minute } = {
+        let state_dir = state_dir.clone();
+        tokio::task::spawn_blocking(move || publish_stored(Store::open(&state_dir)?))
+            .await
+            .map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??
+    };
+    let schedule = Schedule::from_config(&config.schedule, schedule_minute)
+        .map_err(|error| DaemonError::Setting(error.to_string()))?;
+    log_start(&config, file.as_deref(), &store, &index);
+
+    let listeners = listen::bind(&config.grpc.listen, &state_dir).await?;
+    let due = matches!(settings.source, Source::File(_))
+        || schedule.is_due(sync_state.last_success_at, started_at)
+        || sync_state.last.as_ref().is_some_and(|last| last.source != settings.source.to_string())
+        || index.load().is_none();
+
+    let shutdown = CancellationToken::new();
+    let mut tasks: JoinSet<TaskEnd> = JoinSet::new();
+    let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings);
+    let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
+    let (reload_sender, mut reloads) = mpsc::channel(8);
+    let services = Services {
+        index: Arc::clone(&index),
+        store,
+        state_dir,
+        sync: SyncAccess::Handle(sync.clone()),
+        freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
+        running: Some(Running { started_at, schedule: schedule_seen.clone(), reload: reload_sender }),
+    };
+    let freshness = Arc::clone(&services.freshness);
+
+    let (health, health_service) = serve::health(&index).await;
+    listeners.announce();
+    let socket = listeners.admin_socket().to_owned();
+    serve::spawn(&mut tasks, listeners, services, health_service, &shutdown);
+    {
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            syncer.run(shutdown).await;
+            ("sync", Ok(()))
+        });
+    }
+    {
+        let (sync, shutdown) = (sync.clone(), shutdown.clone());
+        let schedule = schedule_seen.clone();
+        tasks.spawn(async move {
+            ("schedule", crate::schedule::run(schedule, sync, shutdown).await.map_err(|error| error.to_string()))
+        });
+    }
+    {
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            systemd::watchdog(&socket, shutdown).await;
+            ("watchdog", Ok(()))
+        });
+    }
+    {
+        let watch = serve::Watch { index, sync: sync.clone(), schedule: schedule_seen, health: health.clone() };
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            watch.run(shutdown).await;
+            ("readiness", Ok(()))
+        });
+    }
+    systemd::ready();
+    if due {
+        start_first_sync(sync.clone());
+    }
+
+    let reloader = reload::Reloader { from: reload_from, schedule_minute, sync, schedule: schedule_sender, freshness };
+    let mut current = config;
+    let grace = current.shutdown_grace;
+    let ended = loop {
+        tokio::select! {
+            _ = terminate.recv() => { tracing::info!(signal = "SIGTERM", "stopping"); break None }
+            _ = interrupt.recv() => { tracing::info!(signal = "SIGINT", "stopping"); break None }
+            _ = hangup.recv() => {
+                // The outcome is in the log.
+                let _ = reloader.reload(&mut current);
+            }
+            Some(reply) = reloads.recv() => {
+                // Whoever asked may have gone.
+                let _ = reply.send(reloader.reload(&mut current));
+            }
+            Some(ended) = tasks.join_next() => break Some(ended),
+        }
+    };
+    systemd::stopping();
+    health.stopping().await;
+    shutdown.cancel();
+    let drain = async { while tasks.join_next().await.is_some() {} };
+    tokio::select! {
+        () = drain => tracing::info!("stopped"),
+        () = tokio::time::sleep(grace) => {
+            tracing::warn!(grace_seconds = grace.as_secs(), "the grace is over: answers under way were dropped");
+        }
+        _ = terminate.recv() => tracing::warn!("stopped at once by a second signal"),
+        _ = interrupt.recv() => tracing::warn!("stopped at once by a second signal"),
+    }
+    match ended {
+        None => Ok(()),
+        Some(Ok((task, Ok(())))) => Err(DaemonError::TaskEnded { task, detail: None }),
+        Some(Ok((task, Err(detail)))) => Err(DaemonError::TaskEnded { task, detail: Some(detail) }),
+        Some(Err(error)) => Err(DaemonError::TaskEnded { task: "unnamed", detail: Some(error.to_string()) }),
+    }
+}
+
+fn start_first_sync(sync: SyncHandle) {
+    tokio::spawn(async move {
+        // Fails only at shutdown. What came of the cycle is told by the cycle.
+        let _ = sync.sync(SyncTrigger::Startup).await;
+    });
+}
+
+fn log_start(config: &Config, file: Option<&std::path::Path>, store: &Store, index: &PublishedIndex) {
+    let source = Source::read(&config.source).map_or_else(|_| String::new(), |source| source.to_string());
+    let config_file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let store = store.path().display();
+    let version = env!("CARGO_PKG_VERSION");
+    match index.load().as_deref() {
+        Some(index) => tracing::info!(
+            version, %store, source, config_file,
+            snapshot = index.snapshot().serial.0,
+            filings = index.snapshot().filings.len(),
+            age_seconds = clock::age(index.confirmed_at(), clock::now()).as_secs(),
+            "serving the last listing"
+        ),
+        None => tracing::info!(
+            version, %store, source, config_file,
+            "no listing is stored yet: questions are answered after the first sync"
+        ),
+    }
+}

@@ -1,0 +1,89 @@
+//! A reload: the configuration is read and checked whole, and what can change without a restart changes.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::{ReloadFrom, sync_settings, systemd};
+use crate::config::{self, Config};
+use crate::domain::SyncTrigger;
+use crate::grpc::{ReloadResult, Reloaded};
+use crate::schedule::Schedule;
+use crate::status::FreshnessConfig;
+use crate::sync::SyncHandle;
+
+/// Settings that are read once, at the start.
+const NEEDS_RESTART: [&str; 4] = ["state_dir", "shutdown_grace", "grpc.", "log."];
+
+/// What a reload reaches.
+pub struct Reloader {
+    pub from: ReloadFrom,
+    pub schedule_minute: u8,
+    pub sync: SyncHandle,
+    pub schedule: watch::Sender<Arc<Schedule>>,
+    pub freshness: Arc<ArcSwap<FreshnessConfig>>,
+}
+
+impl Reloader {
+    /// Puts the configuration as it is now in force. If it cannot be used, nothing changes.
+    pub fn reload(&self, current: &mut Config) -> ReloadResult {
+        systemd::reloading();
+        let result = self.apply(current);
+        match &result {
+            Ok(Reloaded { applied, needs_restart }) => {
+                tracing::info!(?applied, "the configuration was reloaded");
+                if !needs_restart.is_empty() {
+                    tracing::warn!(?needs_restart, "some changed settings need a restart");
+                }
+            }
+            Err(error) => tracing::error!(error, "the configuration was not reloaded; the one in force stays"),
+        }
+        systemd::ready();
+        result
+    }
+
+    fn apply(&self, current: &mut Config) -> ReloadResult {
+        let next = config::load(self.from.file.as_deref(), config::environment(), &self.from.flags)
+            .map_err(|error| error.to_string())?
+            .config;
+        let settings = sync_settings(&next)?;
+        let schedule =
+            Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
+
+        let (before, after) = (current.settings(), next.settings());
+        let changed = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
+        let mut reloaded = Reloaded::default();
+        for name in changed {
+            let waits = NEEDS_RESTART.iter().any(|start| name.starts_with(start));
+            let list = if waits { &mut reloaded.needs_restart } else { &mut reloaded.applied };
+            if !list.contains(name) {
+                list.push(name.clone());
+            }
+        }
+
+        let another_source = current.source != next.source;
+        self.sync.set_settings(settings);
+        self.freshness.store(Arc::new(next.freshness.clone()));
+        if current.schedule != next.schedule {
+            self.schedule.send_replace(Arc::new(schedule));
+        }
+        if another_source {
+            let sync = self.sync.clone();
+            tokio::spawn(async move {
+                // Fails only at shutdown.
+                let _ = sync.sync(SyncTrigger::Reload).await;
+            });
+        }
+        // What needs a restart stays as it is in force, so that the next reload names it again.
+        let in_force = Config {
+            state_dir: current.state_dir.clone(),
+            shutdown_grace: current.shutdown_grace,
+            grpc: current.grpc.clone(),
+            log: current.log.clone(),
+            ..next
+        };
+        *current = in_force;
+        Ok(reloaded)
+    }
+}

@@ -1,0 +1,72 @@
+//! What systemd is told, and only what is so. Without systemd nothing is told and nothing fails.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio_util::sync::CancellationToken;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::client;
+use crate::grpc::v1::admin_service_server::AdminServiceServer;
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be notified");
+    }
+}
+
+/// The sockets are bound and the last snapshot is served.
+pub fn ready() {
+    notify(&[NotifyState::Ready]);
+}
+
+/// What `systemctl status` shows.
+pub fn status(line: &str) {
+    notify(&[NotifyState::Status(line)]);
+}
+
+/// A reload has begun; [`ready`] ends it.
+pub fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]),
+        Err(_) => notify(&[NotifyState::Reloading]),
+    }
+}
+
+/// The daemon is stopping.
+pub fn stopping() {
+    notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
+}
+
+/// Tells systemd's watchdog that the daemon lives, as long as a question over its own Unix socket is answered. Ends at
+/// the shutdown; without a watchdog it only waits for that.
+pub async fn watchdog(socket: &Path, shutdown: CancellationToken) {
+    let Some(limit) = sd_notify::watchdog_enabled() else {
+        shutdown.cancelled().await;
+        return;
+    };
+    let mut ticks = tokio::time::interval((limit / 3).max(Duration::from_millis(100)));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        match tokio::time::timeout(limit / 3, alive(socket)).await {
+            Ok(Ok(())) => notify(&[NotifyState::Watchdog]),
+            Ok(Err(error)) => tracing::error!(error, "the daemon does not answer itself: the watchdog is not fed"),
+            Err(_) => tracing::error!("the daemon takes too long to answer itself: the watchdog is not fed"),
+        }
+    }
+}
+
+async fn alive(socket: &Path) -> Result<(), String> {
+    let channel = client::connect_unix(socket).await.map_err(|error| error.to_string())?;
+    let service = <AdminServiceServer<crate::grpc::Services> as tonic::server::NamedService>::NAME.to_owned();
+    HealthClient::new(channel)
+        .check(HealthCheckRequest { service })
+        .await
+        .map(|_| ())
+        .map_err(|status| status.message().to_owned())
+}

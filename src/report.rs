@@ -1,0 +1,405 @@
+//! Answers as JSON objects, in the shapes that users build on: one per answer, null where there is nothing.
+
+use serde::Serialize;
+
+use crate::grpc::{duration_from_wire, time_from_wire, v1};
+
+/// A time in RFC 3339, UTC.
+pub fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
+    at.and_then(time_from_wire).map(|at| at.to_string())
+}
+
+fn filled(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A wire enumeration's word without its prefix.
+pub fn word<'a>(name: &'a str, prefix: &str) -> &'a str {
+    name.strip_prefix(prefix).unwrap_or(name)
+}
+
+/// A role's word.
+pub fn role(role: v1::ProviderRole) -> String {
+    word(role.as_str_name(), "PROVIDER_ROLE_").to_ascii_lowercase()
+}
+
+/// Which listing an answer rests on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Snapshot {
+    /// The snapshot's number.
+    pub serial: u64,
+    /// Digest of the published bytes, in hexadecimal.
+    pub sha256: String,
+    /// When these bytes were first fetched.
+    pub fetched_at: Option<String>,
+    /// When the source last published these very bytes.
+    pub confirmed_at: Option<String>,
+    /// Seconds since the last confirmation.
+    pub age_seconds: i64,
+}
+
+impl From<&v1::SnapshotRef> for Snapshot {
+    fn from(snapshot: &v1::SnapshotRef) -> Self {
+        Self {
+            serial: snapshot.serial,
+            sha256: snapshot.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            fetched_at: time(snapshot.fetched_at.as_ref()),
+            confirmed_at: time(snapshot.confirmed_at.as_ref()),
+            age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
+        }
+    }
+}
+
+/// One filing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Filing {
+    /// The filing's number.
+    pub number: String,
+    /// The provider's FRN.
+    pub frn: Option<String>,
+    /// The provider's name as filed.
+    pub business_name: Option<String>,
+    /// `COMPLETE`, `PARTIAL`, `NONE_MITIGATING`, `NOT_APPLICABLE` or `UNRECOGNIZED`.
+    pub implementation: String,
+    /// The roles that the filing certifies.
+    pub roles: Vec<String>,
+    /// The FCC's date of the last update, as published.
+    pub last_updated: Option<String>,
+    /// The FCC's date of the last recertification, as published.
+    pub last_recertified: Option<String>,
+    /// Since when the filing's row could not be read, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_since: Option<String>,
+    /// All cells as published, by column name, where they were asked for.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub cells: std::collections::BTreeMap<String, String>,
+}
+
+impl From<&v1::Filing> for Filing {
+    fn from(filing: &v1::Filing) -> Self {
+        Self {
+            number: filing.number.clone(),
+            frn: filled(&filing.frn),
+            business_name: filled(&filing.business_name),
+            implementation: word(filing.implementation().as_str_name(), "IMPLEMENTATION_").to_owned(),
+            roles: filing.roles().map(role).collect(),
+            last_updated: filled(&filing.last_updated),
+            last_recertified: filled(&filing.last_recertified),
+            carried_since: time(filing.carried_since.as_ref()),
+            cells: filing.cells.clone().into_iter().collect(),
+        }
+    }
+}
+
+/// When a filing went, and came back.
+#[derive(Debug, Clone, Serialize)]
+pub struct RemovalTimes {
+    /// When the first listing without it was fetched.
+    pub first_missing_at: Option<String>,
+    /// When a listing was last known to hold it.
+    pub last_seen_at: Option<String>,
+}
+
+/// A code and a sentence.
+#[derive(Debug, Clone, Serialize)]
+pub struct Note {
+    /// A stable code.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// The answer to one question.
+#[derive(Debug, Clone, Serialize)]
+pub struct Check {
+    /// `ACCEPT` or `REFUSE`.
+    pub verdict: String,
+    /// Why.
+    pub reason: String,
+    /// One sentence.
+    pub message: String,
+    /// The rule's paragraph.
+    pub rule: String,
+    /// What else to know.
+    pub advisories: Vec<Note>,
+    /// How the identity matched.
+    pub matched_by: Option<String>,
+    /// The filing that was matched.
+    pub filing: Option<Filing>,
+    /// The removal, where the provider is removed now.
+    pub removal: Option<RemovalTimes>,
+    /// The listing that the answer rests on.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl From<&v1::CheckProviderResponse> for Check {
+    fn from(answer: &v1::CheckProviderResponse) -> Self {
+        let matched_by = match answer.matched_by() {
+            v1::MatchedBy::Unspecified => None,
+            matched => Some(word(matched.as_str_name(), "MATCHED_BY_").to_owned()),
+        };
+        Self {
+            verdict: word(answer.verdict().as_str_name(), "VERDICT_").to_owned(),
+            reason: word(answer.reason().as_str_name(), "REASON_").to_owned(),
+            message: answer.message.clone(),
+            rule: answer.rule.clone(),
+            advisories: answer
+                .advisories
+                .iter()
+                .map(|advisory| Note { code: advisory.code.clone(), message: advisory.message.clone() })
+                .collect(),
+            matched_by,
+            filing: answer.filing.as_ref().map(Filing::from),
+            removal: answer.first_missing_at.as_ref().map(|first_missing_at| RemovalTimes {
+                first_missing_at: time(Some(first_missing_at)),
+                last_seen_at: time(answer.last_seen_at.as_ref()),
+            }),
+            snapshot: answer.snapshot.as_ref().map(Snapshot::from),
+        }
+    }
+}
+
+/// A removal.
+#[derive(Debug, Clone, Serialize)]
+pub struct Removal {
+    /// The filing as it was last seen.
+    pub filing: Option<Filing>,
+    /// When the first listing without it was fetched.
+    pub first_missing_at: Option<String>,
+    /// When a listing was last known to hold it.
+    pub last_seen_at: Option<String>,
+    /// When it stood again, if it does.
+    pub reinstated_at: Option<String>,
+    /// The first snapshot without it.
+    pub snapshot_serial: u64,
+}
+
+impl From<&v1::Removal> for Removal {
+    fn from(removal: &v1::Removal) -> Self {
+        Self {
+            filing: removal.filing.as_ref().map(Filing::from),
+            first_missing_at: time(removal.first_missing_at.as_ref()),
+            last_seen_at: time(removal.last_seen_at.as_ref()),
+            reinstated_at: time(removal.reinstated_at.as_ref()),
+            snapshot_serial: removal.snapshot_serial,
+        }
+    }
+}
+
+/// One cell that changed.
+#[derive(Debug, Clone, Serialize)]
+pub struct FieldChange {
+    /// The column's name.
+    pub column: String,
+    /// The cell as it was.
+    pub before: String,
+    /// The cell as it is.
+    pub after: String,
+}
+
+/// One event in the life of one filing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Change {
+    /// Its number.
+    pub serial: u64,
+    /// `LISTED`, `AMENDED`, `REMOVED` or `REINSTATED`.
+    pub kind: String,
+    /// The filing's number.
+    pub number: String,
+    /// The provider's FRN at that time.
+    pub frn: Option<String>,
+    /// When the snapshot in which it was first seen was fetched.
+    pub observed_at: Option<String>,
+    /// That snapshot's number.
+    pub snapshot_serial: u64,
+    /// The cells that changed with it.
+    pub fields: Vec<FieldChange>,
+}
+
+impl From<&v1::Change> for Change {
+    fn from(change: &v1::Change) -> Self {
+        Self {
+            serial: change.serial,
+            kind: word(change.kind().as_str_name(), "CHANGE_KIND_").to_owned(),
+            number: change.number.clone(),
+            frn: filled(&change.frn),
+            observed_at: time(change.observed_at.as_ref()),
+            snapshot_serial: change.snapshot_serial,
+            fields: change
+                .fields
+                .iter()
+                .map(|field| FieldChange {
+                    column: field.column.clone(),
+                    before: field.before.clone(),
+                    after: field.after.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+/// What is known of a provider.
+#[derive(Debug, Clone, Serialize)]
+pub struct Provider {
+    /// The filings that stand.
+    pub filings: Vec<Filing>,
+    /// Every removal, newest first.
+    pub removals: Vec<Removal>,
+    /// Every change, oldest first.
+    pub changes: Vec<Change>,
+    /// The listing that the answer rests on.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl From<&v1::GetProviderResponse> for Provider {
+    fn from(provider: &v1::GetProviderResponse) -> Self {
+        Self {
+            filings: provider.filings.iter().map(Filing::from).collect(),
+            removals: provider.removals.iter().map(Removal::from).collect(),
+            changes: provider.changes.iter().map(Change::from).collect(),
+            snapshot: provider.snapshot.as_ref().map(Snapshot::from),
+        }
+    }
+}
+
+/// One sync cycle.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sync {
+    /// When it ended.
+    pub at: Option<String>,
+    /// What started it.
+    pub trigger: String,
+    /// `applied`, `unchanged`, `refused` or `failed`.
+    pub outcome: String,
+    /// What went wrong and what to do.
+    pub error: Option<String>,
+    /// Which source it asked.
+    pub source: String,
+    /// The snapshot that it applied or confirmed.
+    pub snapshot_serial: Option<u64>,
+    /// How many filings stand in it.
+    pub filings: u64,
+    /// Filings that stand for the first time.
+    pub listed: u64,
+    /// Filings of which cells changed.
+    pub amended: u64,
+    /// Filings that are gone.
+    pub removed: u64,
+    /// Filings that stand again.
+    pub reinstated: u64,
+}
+
+impl From<&v1::SyncReport> for Sync {
+    fn from(sync: &v1::SyncReport) -> Self {
+        Self {
+            at: time(sync.at.as_ref()),
+            trigger: sync.trigger.clone(),
+            outcome: word(sync.outcome().as_str_name(), "SYNC_OUTCOME_").to_ascii_lowercase(),
+            error: filled(&sync.error),
+            source: sync.source.clone(),
+            snapshot_serial: (sync.snapshot_serial > 0).then_some(sync.snapshot_serial),
+            filings: sync.filings,
+            listed: sync.listed,
+            amended: sync.amended,
+            removed: sync.removed,
+            reinstated: sync.reinstated,
+        }
+    }
+}
+
+/// The snapshot that is served, in the status.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServedSnapshot {
+    /// The snapshot.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// How many filings stand in it.
+    pub filings: u64,
+}
+
+/// How things stand.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// `fresh`, `warning` or `critical`.
+    pub state: String,
+    /// What is wrong, worst first.
+    pub alarms: Vec<Alarm>,
+    /// The snapshot that is served.
+    pub snapshot: Option<ServedSnapshot>,
+    /// How many filings are removed now.
+    pub removals_total: u64,
+    /// The last cycle.
+    pub last_sync: Option<Sync>,
+    /// When a cycle last succeeded.
+    pub last_success_at: Option<String>,
+    /// How many cycles failed or were refused since.
+    pub failures_since: u64,
+    /// When the schedule asks next; null where no daemon runs.
+    pub next_sync_at: Option<String>,
+    /// The schedule in force.
+    pub schedule: Option<String>,
+    /// Where listings come from.
+    pub source: String,
+    /// The version of rmdd.
+    pub version: String,
+    /// Whether a cycle is running now.
+    pub sync_in_progress: bool,
+    /// Serial of the newest change.
+    pub last_change_serial: u64,
+    /// The state directory.
+    pub state_dir: String,
+    /// Size of the store, in bytes.
+    pub store_bytes: u64,
+    /// Since when the daemon runs; null where none does.
+    pub started_at: Option<String>,
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Alarm {
+    /// `warning` or `critical`.
+    pub severity: String,
+    /// A stable code.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// A state's word.
+pub fn state(state: v1::State) -> String {
+    word(state.as_str_name(), "STATE_").to_ascii_lowercase()
+}
+
+impl From<&v1::GetStatusResponse> for Status {
+    fn from(status: &v1::GetStatusResponse) -> Self {
+        Self {
+            state: state(status.state()),
+            alarms: status
+                .alarms
+                .iter()
+                .map(|alarm| Alarm {
+                    severity: state(alarm.severity()),
+                    code: alarm.code.clone(),
+                    message: alarm.message.clone(),
+                })
+                .collect(),
+            snapshot: status
+                .snapshot
+                .as_ref()
+                .map(|snapshot| ServedSnapshot { snapshot: snapshot.into(), filings: status.filings }),
+            removals_total: status.removals_total,
+            last_sync: status.last_sync.as_ref().map(Sync::from),
+            last_success_at: time(status.last_success_at.as_ref()),
+            failures_since: status.failures_since,
+            next_sync_at: time(status.next_sync_at.as_ref()),
+            schedule: filled(&status.schedule),
+            source: status.source.clone(),
+            version: status.version.clone(),
+            sync_in_progress: status.sync_in_progress.is_some(),
+            last_change_serial: status.last_change_serial,
+            state_dir: status.state_dir.clone(),
+            store_bytes: status.store_bytes,
+            started_at: time(status.started_at.as_ref()),
+        }
+    }
+}
