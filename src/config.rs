@@ -158,7 +158,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// An environment variable or flag is no setting or has a value of the wrong kind.
-    #[error("the configuration cannot be used: {0}")]
+    #[error("an RMDD_ environment variable or a flag cannot be used: {0}")]
     Layers(String),
     /// A value makes no sense.
     #[error("the configuration cannot be used: {0}")]
@@ -429,5 +429,21 @@ mod tests {
     fn a_password_in_the_source_is_not_shown() {
         let config = Config { source: "https://u:secret@rmd.example/".to_owned(), ..Config::default() };
         assert!(!config.settings()["source"].contains("secret"));
+    }
+
+    #[test]
+    fn the_example_shows_every_setting_with_its_default() {
+        let example = include_str!("../examples/rmdd.toml");
+        let uncommented: String = example
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let shown: toml::Table = toml::from_str(&uncommented).expect("TOML");
+        let mut names = BTreeMap::new();
+        flatten(&mut names, "", shown);
+        assert_eq!(names, Config::default().settings());
     }
 }

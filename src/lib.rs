@@ -1,21 +1,68 @@
-//! rmdd keeps the FCC's Robocall Mitigation Database at hand.
+//! rmdd keeps the FCC's Robocall Mitigation Database at hand, tracks every removal, and answers: may I accept calls
+//! from this provider? (47 CFR 64.6305(g))
+//!
+//! # The journey of a listing
+//!
+//! The rooms stand in the order in which the data flows:
+//!
+//! ```text
+//!  schedule ──trigger──┐
+//!                      ▼
+//!  source ─▶ fetch ─▶ parse ─▶ vet ─▶ diff ─▶ store (commit) ─▶ index (publish)
+//!            bytes    Listing  Snapshot Delta   one transaction    one atomic swap
+//!                                                                     │
+//!                                  question ─▶ grpc ─▶ decide ◀───────┘
+//!                                                        │
+//!                                                        ▼
+//!                                                     Decision
+//! ```
+//!
+//! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
+//!
+//! # What the code promises
+//!
+//! 1. A snapshot is committed before it is published.
+//! 2. A refused listing changes neither store nor index.
+//! 3. A look-up never waits for a sync and never touches the disk.
+//! 4. A start serves the last committed snapshot, with its age, before any network call.
+//! 5. A decision is a pure function of index, query and time.
+//! 6. An unknown store format is refused with a clear error; it is never overwritten.
+//! 7. An unreadable row is never a removal: an unknown enumeration text is kept as it stands, and a broken row carries
+//!    the provider's last good filing forward, marked.
+//!
+//! # Who owns what
+//!
+//! One room owns each outside crate: reqwest in [`fetch`], csv in [`parse`], redb in [`store`], tonic and prost in
+//! [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the cron crates in [`schedule`],
+//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`index`], [`decide`] and
+//! [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
+//! [`cli`], and nothing imports [`cli`] but the program.
 
-pub mod cli;
-pub mod client;
-pub mod clock;
-pub mod config;
-pub mod daemon;
-pub mod decide;
-pub mod diff;
 pub mod domain;
+
 pub mod fetch;
-pub mod grpc;
-pub mod index;
 pub mod parse;
+pub mod vet;
+
+pub mod diff;
+pub mod store;
+
+pub mod index;
+
+pub mod decide;
+
+pub mod grpc;
 pub mod report;
+
 pub mod schedule;
 pub mod status;
-pub mod store;
 pub mod sync;
+
+pub mod client;
+pub mod daemon;
+
+pub mod cli;
+
+pub mod clock;
+pub mod config;
 pub mod telemetry;
-pub mod vet;

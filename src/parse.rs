@@ -17,7 +17,9 @@ pub enum ParseError {
     #[error("the source is empty")]
     Empty,
     /// A web page: maintenance or a login, most likely.
-    #[error("the source is an HTML page, not a CSV listing (a maintenance or login page?)")]
+    #[error(
+        "the source is an HTML page, not a CSV listing: the site shows a maintenance or login page, most likely, and a later sync will find the listing again"
+    )]
     Html,
     /// JSON.
     #[error("the source is JSON, not a CSV listing")]

@@ -121,7 +121,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             severity: State::Warning,
         });
     }
-    alarms.sort_by(|left, right| right.severity.cmp(&left.severity));
+    alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
     alarms
 }
 

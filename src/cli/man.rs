@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 
 use clap::Args;
 use clap_mangen::Man as Page;
+use roff::{Roff, bold, roman};
 
 use super::YES;
 
@@ -25,10 +26,69 @@ impl Man {
                 .ok_or_else(|| anyhow::anyhow!("rmdd has no command {name:?}: see `rmdd --help`"))?,
         };
         let mut page = Vec::new();
+        let of_rmdd = self.command.is_none();
         Page::new(command).render(&mut page)?;
+        if of_rmdd {
+            sections().to_writer(&mut page)?;
+        }
         write(&page)?;
         Ok(YES)
     }
+}
+
+/// What the arguments cannot tell.
+fn sections() -> Roff {
+    let mut roff = Roff::new();
+    let mut section = |name: &str, entries: &[(&str, &str)]| {
+        roff.control("SH", [name]);
+        for (term, text) in entries {
+            roff.control("TP", []);
+            roff.text([bold(*term)]);
+            roff.text([roman(*text)]);
+        }
+    };
+    section(
+        "EXIT STATUS",
+        &[
+            ("check", "0 accept, 1 refuse, 2 the question could not be answered"),
+            ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
+            ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
+            ("show", "0 found, 1 nothing is known, 2 failed"),
+            ("serve", "0 after a clean stop, 1 if it could not start or broke off"),
+            ("all others", "0, or 2 if the command failed"),
+        ],
+    );
+    section(
+        "SIGNALS",
+        &[
+            ("SIGTERM, SIGINT", "stop: nothing new is taken on, answers under way are finished within shutdown_grace"),
+            ("SIGHUP", "read the configuration again; one that cannot be used changes nothing"),
+        ],
+    );
+    section(
+        "FILES",
+        &[
+            (crate::config::DEFAULT_FILE, "the configuration, if no other file is named"),
+            ("rmdd.redb", "the store, in the state directory"),
+            ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
+        ],
+    );
+    section(
+        "ENVIRONMENT",
+        &[
+            ("RMDD_CONFIG", "the configuration file"),
+            ("RMDD_CONNECT", "the daemon that commands ask"),
+            ("RMDD_SECTION__KEY", "any setting, such as RMDD_FETCH__CONTACT; it overrides the file"),
+            ("NO_COLOR", "no colours"),
+        ],
+    );
+    roff.control("SH", ["CONFIGURATION"]);
+    roff.text([roman("The settings and their defaults, as they may stand in the configuration file:")]);
+    for (name, value) in crate::config::Config::default().settings() {
+        roff.control("br", []);
+        roff.text([bold(format!("{name} = {value}"))]);
+    }
+    roff
 }
 
 /// Writes to standard output. A reader that has seen enough, as `head` has, is no failure.

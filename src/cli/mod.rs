@@ -103,7 +103,8 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            anstream::eprintln!("{}: {error:#}", text::bad("rmdd"));
+            // The errors below say their causes themselves.
+            anstream::eprintln!("{}: {error}", text::bad("rmdd"));
             ExitCode::from(failed)
         }
     }

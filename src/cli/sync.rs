@@ -113,11 +113,11 @@ fn print(sync: &v1::SyncReport) {
         ),
         SyncOutcome::Refused => {
             say!("{}  {}", text::bad("REFUSED"), text::one_line(&sync.error));
-            say!("  Nothing has changed: the last listing goes on being served.");
+            say!("  Nothing was changed.");
         }
         SyncOutcome::Failed | SyncOutcome::Unspecified => {
             say!("{}  {}", text::bad("FAILED"), text::one_line(&sync.error));
-            say!("  Nothing has changed: the last listing goes on being served.");
+            say!("  Nothing was changed.");
         }
     }
     text::fact("source", text::one_line(&sync.source));

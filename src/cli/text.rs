@@ -57,7 +57,7 @@ pub fn one_line(text: &str) -> String {
 
 /// A time to the second.
 pub fn time(at: Option<&prost_types::Timestamp>) -> String {
-    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), |at| to_second(at))
+    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), to_second)
 }
 
 fn to_second(at: Timestamp) -> String {

@@ -43,6 +43,15 @@ impl Listeners {
         &self.admin_path
     }
 
+    /// All Unix sockets.
+    pub fn sockets(&self) -> Vec<PathBuf> {
+        let mut sockets = vec![self.admin_path.clone()];
+        if let Some(QueryListener::Unix(_, path)) = &self.query {
+            sockets.push(path.clone());
+        }
+        sockets
+    }
+
     /// Prints where the daemon listens: with port 0 nobody could know.
     pub fn announce(&self) {
         use std::io::Write;

@@ -155,6 +155,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let (health, health_service) = serve::health(&index).await;
     listeners.announce();
     let socket = listeners.admin_socket().to_owned();
+    let sockets = listeners.sockets();
     serve::spawn(&mut tasks, listeners, services, health_service, &shutdown);
     {
         let shutdown = shutdown.clone();
@@ -215,10 +216,14 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     tokio::select! {
         () = drain => tracing::info!("stopped"),
         () = tokio::time::sleep(grace) => {
-            tracing::warn!(grace_seconds = grace.as_secs(), "the grace is over: answers under way were dropped");
+            tracing::warn!(grace_seconds = grace.as_secs(), "the grace is over: connections that were still open were dropped");
         }
         _ = terminate.recv() => tracing::warn!("stopped at once by a second signal"),
         _ = interrupt.recv() => tracing::warn!("stopped at once by a second signal"),
+    }
+    // Left behind they would only puzzle the next to look.
+    for socket in sockets {
+        let _ = std::fs::remove_file(socket);
     }
     match ended {
         None => Ok(()),

@@ -79,7 +79,6 @@ pub fn spawn(
         routes = routes.prepare();
         routes
     };
-    let path = listeners.admin_socket().to_owned();
     if let Some(listener) = listeners.query {
         let routes = with_reflection(query_routes(), &queries);
         let server = Server::builder().add_routes(routes);
@@ -90,11 +89,8 @@ pub fn spawn(
                     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
                     server.serve_with_incoming_shutdown(incoming, stopped).await
                 }
-                QueryListener::Unix(listener, path) => {
-                    let served = server.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await;
-                    // Left behind it would only puzzle the next to look.
-                    let _ = std::fs::remove_file(path);
-                    served
+                QueryListener::Unix(listener, _) => {
+                    server.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await
                 }
             };
             ("query listener", served.map_err(|error| error.to_string()))
@@ -106,7 +102,6 @@ pub fn spawn(
     let stopped = shutdown.clone().cancelled_owned();
     tasks.spawn(async move {
         let served = server.serve_with_incoming_shutdown(incoming, stopped).await;
-        let _ = std::fs::remove_file(path);
         ("Unix socket", served.map_err(|error| error.to_string()))
     });
 }

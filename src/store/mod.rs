@@ -80,6 +80,12 @@ pub enum StoreError {
         /// The format in the file, or what stands there instead.
         found: String,
     },
+    /// A crash has left it to be put right, which needs the right to write.
+    #[error("the store {} was left by a crash and must be put right: run the command as the user that runs rmdd", .path.display())]
+    NeedsRecovery {
+        /// Where.
+        path: PathBuf,
+    },
     /// It is open for reading only.
     #[error("the store is open for reading only")]
     ReadOnly,

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase, StorageError, TableHandle};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS,
@@ -39,6 +39,13 @@ impl Store {
             }
             Err(error) => return Err(inaccessible(error)),
         }
+        // Looked at without the right to write first: opening a file for writing marks it, and a store of another
+        // format is left as it is to the last bit. Only one that a crash has left cannot be looked at that way.
+        match guarded(&path, || builder().open_read_only(&path)) {
+            Ok(database) => check_format(&path, &database)?,
+            Err(StoreError::NeedsRecovery { .. }) => {}
+            Err(error) => return Err(error),
+        }
         let database = guarded(&path, || builder().open(&path))?;
         check_format(&path, &database)?;
         Ok(Self { handle: Handle::ReadWrite(database), path })
@@ -56,13 +63,10 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
             Err(source) => return Err(StoreError::NotAccessible { path, source }),
         }
-        let opened = catch_unwind(AssertUnwindSafe(|| builder().open_read_only(&path)));
-        let database: ReadOnlyDatabase = match opened {
+        let database = match guarded(&path, || builder().open_read_only(&path)) {
             // The last writer was killed: what redb must put right needs the right to write.
-            Ok(Err(DatabaseError::RepairAborted)) => return Self::open(state_dir),
-            Ok(Err(error)) => return Err(describe(&path, error)),
-            Err(_) => return Err(damaged(&path, "redb gave up on it".to_owned())),
-            Ok(Ok(database)) => database,
+            Err(StoreError::NeedsRecovery { .. }) => return Self::open(state_dir),
+            opened => opened?,
         };
         check_format(&path, &database)?;
         Ok(Self { handle: Handle::ReadOnly(database), path })
@@ -122,6 +126,7 @@ fn damaged(path: &Path, detail: String) -> StoreError {
 
 fn describe(path: &Path, error: DatabaseError) -> StoreError {
     match error {
+        DatabaseError::RepairAborted => StoreError::NeedsRecovery { path: path.to_owned() },
         DatabaseError::DatabaseAlreadyOpen => StoreError::Held { path: path.to_owned() },
         DatabaseError::Storage(StorageError::Io(source))
             if !matches!(source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof) =>

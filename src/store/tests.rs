@@ -1,1 +1,212 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use jiff::Timestamp;
+use redb::TableDefinition;
+
+use super::*;
+use crate::diff::diff;
+use crate::domain::{
+    Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, RemovalHistory, RmdNumber,
+    Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+};
+
+fn number(value: u32) -> RmdNumber {
+    RmdNumber::from_value(value).expect("seven digits")
+}
+
+fn time(milliseconds: i64) -> Timestamp {
+    Timestamp::from_millisecond(milliseconds).expect("a time")
+}
+
+fn filing(value: u32, name: &str) -> Arc<Filing> {
+    let mut builder = FilingBuilder::new(number(value), Frn::from_value(u64::from(value) + 1), 0);
+    for column in Column::ALL {
+        builder.push(if column == Column::BusinessName { name } else { "" });
+    }
+    builder.push_unknown("colour", "green");
+    Arc::new(builder.finish())
+}
+
+fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
+    Snapshot {
+        serial: SnapshotSerial(serial),
+        sha256: Sha256Digest([serial as u8; 32]),
+        source: "a test".to_owned(),
+        bytes: 7,
+        fetched_at: time(serial as i64 * 1000),
+        confirmed_at: time(serial as i64 * 1000),
+        filings: filings.iter().map(|(value, name)| filing(*value, name)).collect(),
+        carried: BTreeMap::from([(number(10), time(5))]),
+        anomalies: vec![
+            Anomaly::MissingColumn(Column::Country),
+            Anomaly::UnknownColumn("colour".to_owned()),
+            Anomaly::UnreadableRows { rows: 2, carried: 1, first: "line 7".to_owned() },
+        ],
+    }
+}
+
+fn cycle(outcome: SyncOutcome) -> SyncRecord {
+    SyncRecord { at: time(99), trigger: SyncTrigger::Schedule, source: "a test".to_owned(), outcome }
+}
+
+/// Takes a store from its last snapshot to this one, as a sync does.
+fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
+    let loaded = store.load()?;
+    let open = |number| loaded.removals.open(number).map(|removal| &removal.filing);
+    let delta = diff(loaded.snapshot.as_ref(), open, next);
+    let last_seen = loaded.snapshot.as_ref().map_or(next.fetched_at, |previous| previous.confirmed_at);
+    let touched = match &delta {
+        Some(delta) => loaded.removals.after(delta, last_seen, next).1,
+        None => Vec::new(),
+    };
+    let outcome = SyncOutcome::Applied { serial: next.serial, filings: 0, changes: ChangeCounts::default() };
+    store.commit(next, delta.as_ref(), &touched, &cycle(outcome)).map(|_| ())
+}
+
+#[test]
+fn what_was_committed_is_loaded_again_whole() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = snapshot(1, &[(10, "Ten"), (20, "Twenty")]);
+    {
+        let store = Store::open(directory.path()).expect("made");
+        assert!(store.load().expect("loaded").snapshot.is_none());
+        apply(&store, &first).expect("committed");
+    }
+    let loaded = Store::open(directory.path()).expect("opened").load().expect("loaded");
+    let read = loaded.snapshot.expect("a snapshot");
+    assert_eq!((read.serial, read.sha256, &read.source, read.bytes), (first.serial, first.sha256, &first.source, 7));
+    assert_eq!((read.fetched_at, read.confirmed_at), (first.fetched_at, first.confirmed_at));
+    assert_eq!((&read.filings, &read.carried, &read.anomalies), (&first.filings, &first.carried, &first.anomalies));
+    assert_eq!(loaded.last_change, ChangeSerial(2));
+    assert_eq!(loaded.sync_state.last.expect("a cycle").at, time(99));
+}
+
+#[test]
+fn nothing_is_forgotten_over_removals_and_reinstatements() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    for (serial, filings) in [
+        (1, &[(10, "Ten"), (20, "Twenty")][..]),
+        (2, &[(10, "Ten")]),
+        (3, &[(10, "Ten"), (20, "Twenty again")]),
+        (4, &[(20, "Twenty again")]),
+        (5, &[(10, "Ten"), (20, "Twenty again")]),
+        (6, &[(10, "Ten, renamed")]),
+    ] {
+        apply(&store, &snapshot(serial, filings)).expect("committed");
+    }
+    let history = store.changes_of(number(20)).expect("read");
+    let kinds: Vec<_> = history.iter().map(|change| change.kind.as_str()).collect();
+    assert_eq!(kinds, ["LISTED", "REMOVED", "REINSTATED", "REMOVED"]);
+    assert_eq!(history[2].kind.fields()[0].after, "Twenty again");
+    let removals = store.removals_of(number(20)).expect("read");
+    assert_eq!(removals.len(), 2);
+    assert_eq!((removals[0].last_seen_at, removals[0].first_missing_at), (time(1000), time(2000)));
+    assert_eq!(removals[0].reinstated_at, Some(time(3000)));
+    assert_eq!((removals[0].filing.business_name(), removals[1].reinstated_at), ("Twenty", None));
+
+    let all = store.changes_after(ChangeSerial(0), usize::MAX).expect("read");
+    let serials: Vec<u64> = all.iter().map(|change| change.serial.0).collect();
+    assert_eq!(serials, (1..=all.len() as u64).collect::<Vec<_>>(), "no gap, no repeat");
+    assert!(matches!(&all.last().expect("a change").kind, ChangeKind::Removed));
+    let page = store.changes_after(ChangeSerial(2), 3).expect("read");
+    assert_eq!(page.iter().map(|change| change.serial.0).collect::<Vec<_>>(), [3, 4, 5]);
+
+    let loaded: RemovalHistory = store.load().expect("loaded").removals;
+    assert_eq!(loaded.open_count(), 1);
+    assert_eq!(loaded.newest_first().count(), 3);
+}
+
+#[test]
+fn a_confirmation_is_kept_and_ends_up_in_the_snapshots_own_record() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let first = snapshot(1, &[(10, "Ten")]);
+    apply(&store, &first).expect("committed");
+    let unchanged = cycle(SyncOutcome::Unchanged { serial: first.serial, filings: 1 });
+    store.record_cycle(&unchanged, Some((&first, time(1500)))).expect("recorded");
+    assert_eq!(store.load().expect("loaded").snapshot.expect("one").confirmed_at, time(1500));
+    let failed = cycle(SyncOutcome::Failed { error: "no route".to_owned() });
+    assert_eq!(store.record_cycle(&failed, None).expect("recorded").failures_since, 1);
+    let loaded = store.load().expect("loaded");
+    assert_eq!(loaded.snapshot.expect("one").confirmed_at, time(1500), "a failure confirms nothing");
+    assert_eq!(loaded.sync_state.last_success_at, Some(time(99)));
+
+    apply(&store, &snapshot(2, &[(20, "Twenty")])).expect("committed");
+    let removal = &store.removals_of(number(10)).expect("read")[0];
+    assert_eq!(removal.last_seen_at, time(1500), "last seen when last confirmed");
+}
+
+#[test]
+fn a_snapshot_that_does_not_follow_the_last_one_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    apply(&store, &snapshot(1, &[(10, "Ten")])).expect("committed");
+    let refused = apply(&store, &snapshot(3, &[(20, "Twenty")])).expect_err("refused");
+    assert!(matches!(refused, StoreError::Conflict { expected: 2, found: 1 }), "{refused}");
+    let loaded = store.load().expect("loaded");
+    assert_eq!(loaded.snapshot.expect("one").filings.len(), 1);
+    assert_eq!(loaded.last_change, ChangeSerial(1));
+}
+
+#[test]
+fn another_format_is_refused_and_not_touched() {
+    let directory = tempfile::tempdir().expect("a directory");
+    drop(Store::open(directory.path()).expect("made"));
+    let path = directory.path().join(FILE_NAME);
+    {
+        let database = redb::Database::open(&path).expect("opened");
+        let transaction = database.begin_write().expect("begun");
+        let future = u64::from(FORMAT) + 1;
+        transaction.open_table(tables::META).expect("meta").insert(tables::META_FORMAT, future).expect("written");
+        transaction.commit().expect("committed");
+    }
+    let before = std::fs::read(&path).expect("read");
+    for refused in [Store::open(directory.path()).map(|_| ()), Store::open_existing(directory.path()).map(|_| ())] {
+        let error = refused.expect_err("refused");
+        assert!(matches!(&error, StoreError::UnknownFormat { found, .. } if *found == "2"), "{error}");
+    }
+    assert!(std::fs::read(&path).expect("read") == before, "not a bit of it has changed");
+}
+
+#[test]
+fn another_programs_redb_file_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(FILE_NAME);
+    {
+        let database = redb::Database::create(&path).expect("made");
+        let transaction = database.begin_write().expect("begun");
+        let table: TableDefinition<u64, u64> = TableDefinition::new("recipes");
+        transaction.open_table(table).expect("a table").insert(1, 2).expect("written");
+        transaction.commit().expect("committed");
+    }
+    let error = Store::open(directory.path()).expect_err("refused");
+    assert!(matches!(error, StoreError::UnknownFormat { .. }), "{error}");
+}
+
+#[test]
+fn a_store_that_is_open_is_held() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let _open = Store::open(directory.path()).expect("made");
+    assert!(matches!(Store::open(directory.path()), Err(StoreError::Held { .. })));
+    assert!(matches!(Store::open_existing(directory.path()), Err(StoreError::Held { .. })));
+}
+
+#[test]
+fn a_start_that_was_killed_while_it_made_the_store_is_in_nobodys_way() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join("rmdd.redb.new"), b"half of something").expect("written");
+    drop(Store::open(directory.path()).expect("made"));
+    assert!(!directory.path().join("rmdd.redb.new").exists());
+}
+
+#[test]
+fn reading_alone_makes_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    assert!(matches!(Store::open_existing(directory.path()), Err(StoreError::Missing { .. })));
+    assert_eq!(std::fs::read_dir(directory.path()).expect("read").count(), 0);
+    drop(Store::open(directory.path()).expect("made"));
+    let reader = Store::open_existing(directory.path()).expect("opened");
+    assert!(matches!(apply(&reader, &snapshot(1, &[])), Err(StoreError::ReadOnly)));
+}

@@ -1,0 +1,98 @@
+//! Real weekly listings, where a checkout of them stands beside this one. They are never part of this repository.
+//!
+//! `RMDD_REAL_LISTINGS` names another folder of `YYYY-MM-DD.csv` files.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use common::{Site, ask, by_frn, by_number, times};
+use rmdd::grpc::v1::{Reason, SyncOutcome, Verdict};
+
+/// A week's listing, or nothing, said aloud, where there is none.
+fn week(name: &str) -> Option<Vec<u8>> {
+    let folder = std::env::var_os("RMDD_REAL_LISTINGS")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/rmd/weekly")), PathBuf::from);
+    let path = folder.join(name);
+    match std::fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) => {
+            // Past the capture of the test harness: a test that was left out must not look like one that passed.
+            let _ = writeln!(std::io::stderr(), "\nLEFT OUT, no real listing at {}: {error}", path.display());
+            None
+        }
+    }
+}
+
+/// Every filing's number and FRN, by looking for line beginnings only: another way than the parser's.
+fn filings(bytes: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(bytes);
+    text.split('\n')
+        .filter_map(|line| {
+            let (number, rest) = line.split_once(',')?;
+            let digits = number.strip_prefix("RMD")?;
+            (digits.len() == 7 && digits.bytes().all(|byte| byte.is_ascii_digit())).then_some(())?;
+            Some((number.to_owned(), rest.split(',').next()?.to_owned()))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_removals_of_a_real_week_are_exactly_the_numbers_missing_from_its_listing() {
+    let (Some(before), Some(after)) = (week("2025-08-04.csv"), week("2025-08-11.csv")) else { return };
+    let (earlier, later) = (filings(&before), filings(&after));
+    let missing: BTreeMap<_, _> = earlier.iter().filter(|(number, _)| !later.contains_key(*number)).collect();
+    assert!(missing.len() > 100 && later.len() > 9_000, "the test's own reading works");
+
+    let site = Site::with_listing(&before);
+    let mut daemon = site.start();
+    let sync = daemon.first_sync().await;
+    assert_eq!((sync.outcome(), sync.filings), (SyncOutcome::Applied, earlier.len() as u64));
+    site.publish(&after);
+    let sync = daemon.sync().await;
+    assert_eq!((sync.outcome(), sync.filings), (SyncOutcome::Applied, later.len() as u64));
+    assert_eq!(sync.removed, missing.len() as u64);
+
+    for round in ["running", "killed and started again"] {
+        if round != "running" {
+            daemon.kill();
+            daemon = site.start();
+        }
+        let removals = site.run(&["removals", "--json"]);
+        let listed: Vec<String> = common::stdout(&removals)
+            .lines()
+            .map(|line| {
+                let removal: serde_json::Value = serde_json::from_str(line).expect("JSON");
+                removal["filing"]["number"].as_str().expect("a number").to_owned()
+            })
+            .collect();
+        let mut sorted = listed.clone();
+        sorted.sort();
+        assert_eq!(sorted, missing.keys().map(|number| (*number).clone()).collect::<Vec<_>>(), "{round}");
+
+        let mut acceptance = daemon.acceptance().await;
+        for (number, frn) in &missing {
+            let answer = ask(&mut acceptance, by_number(number)).await;
+            let provider_stands = later.values().any(|other| other == *frn);
+            if provider_stands {
+                assert_eq!(answer.verdict(), Verdict::Accept, "{number} is gone, its provider is not");
+                continue;
+            }
+            assert_eq!((answer.verdict(), answer.reason()), (Verdict::Refuse, Reason::Removed), "{round}: {number}");
+            let (last_seen, first_missing) = times(&answer).expect("both times");
+            assert!(last_seen < first_missing);
+            let by_frn = ask(&mut acceptance, by_frn(frn)).await;
+            assert_eq!((by_frn.verdict(), by_frn.reason()), (Verdict::Refuse, Reason::Removed), "{round}: {frn}");
+        }
+        for (number, frn) in &later {
+            let answer = ask(&mut acceptance, by_number(number)).await;
+            assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::Listed), "{round}: {number}");
+            if !frn.is_empty() {
+                let answer = ask(&mut acceptance, by_frn(frn)).await;
+                assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::Listed), "{round}: {frn}");
+            }
+        }
+    }
+}
