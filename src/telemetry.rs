@@ -36,8 +36,11 @@ impl LogConfig {
     }
 
     fn filter(&self) -> Result<EnvFilter, String> {
+        // A bare word is about rmdd; the libraries below it only speak up when something is wrong.
+        let bare = !self.level.contains(['=', ',']);
+        let directives = if bare { format!("warn,rmdd={}", self.level) } else { self.level.clone() };
         EnvFilter::builder()
-            .parse(&self.level)
+            .parse(directives)
             .map_err(|error| format!("log.level is {:?}: {error}; give error, warn, info, debug or trace", self.level))
     }
 }
@@ -79,6 +82,11 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
         (None, _) => tracing_subscriber::fmt::layer()
             .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
             .with_target(false)
+            // For people: each message says all. The fields are for machines, in JSON and in the journal.
+            .fmt_fields(tracing_subscriber::fmt::format::debug_fn(|writer, field, value| match field.name() {
+                "message" => write!(writer, "{value:?}"),
+                _ => Ok(()),
+            }))
             .with_writer(std::io::stderr)
             .boxed(),
     };
@@ -105,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_level_is_a_word_or_directives() {
-        for level in ["info", "warn,rmdd=debug"] {
+        for level in ["info", "debug", "warn,rmdd=debug"] {
             assert_eq!(LogConfig { level: level.to_owned(), ..LogConfig::default() }.validate(), Ok(()));
         }
         let refused = LogConfig { level: "rmdd=loud".to_owned(), ..LogConfig::default() }.validate();

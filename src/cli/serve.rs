@@ -42,7 +42,9 @@ impl Serve {
         let loaded = global.load(flags.clone())?;
         telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
-        daemon::run(loaded, reload_from).await.inspect_err(|error| tracing::error!(%error, "the daemon stopped"))?;
+        daemon::run(loaded, reload_from)
+            .await
+            .inspect_err(|error| tracing::error!(%error, "the daemon stopped: {error}"))?;
         Ok(YES)
     }
 }

@@ -196,8 +196,8 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let grace = current.shutdown_grace;
     let ended = loop {
         tokio::select! {
-            _ = terminate.recv() => { tracing::info!(signal = "SIGTERM", "stopping"); break None }
-            _ = interrupt.recv() => { tracing::info!(signal = "SIGINT", "stopping"); break None }
+            _ = terminate.recv() => { tracing::info!("stopping: SIGTERM came"); break None }
+            _ = interrupt.recv() => { tracing::info!("stopping: SIGINT came"); break None }
             _ = hangup.recv() => {
                 // The outcome is in the log.
                 let _ = reloader.reload(&mut current);
@@ -216,7 +216,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     tokio::select! {
         () = drain => tracing::info!("stopped"),
         () = tokio::time::sleep(grace) => {
-            tracing::warn!(grace_seconds = grace.as_secs(), "the grace is over: connections that were still open were dropped");
+            tracing::warn!("the grace is over: connections that were still open were dropped");
         }
         _ = terminate.recv() => tracing::warn!("stopped at once by a second signal"),
         _ = interrupt.recv() => tracing::warn!("stopped at once by a second signal"),
@@ -242,20 +242,19 @@ fn start_first_sync(sync: SyncHandle) {
 
 fn log_start(config: &Config, file: Option<&std::path::Path>, store: &Store, index: &PublishedIndex) {
     let source = Source::read(&config.source).map_or_else(|_| String::new(), |source| source.to_string());
-    let config_file = file.map_or_else(|| "none".to_owned(), |file| file.display().to_string());
+    let file = file.map_or_else(|| "no configuration file".to_owned(), |file| file.display().to_string());
     let store = store.path().display();
     let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, %store, source, file, "rmdd {version} starts: store {store}, source {source}, {file}");
     match index.load().as_deref() {
-        Some(index) => tracing::info!(
-            version, %store, source, config_file,
-            snapshot = index.snapshot().serial.0,
-            filings = index.snapshot().filings.len(),
-            age_seconds = clock::age(index.confirmed_at(), clock::now()).as_secs(),
-            "serving the last listing"
-        ),
-        None => tracing::info!(
-            version, %store, source, config_file,
-            "no listing is stored yet: questions are answered after the first sync"
-        ),
+        Some(index) => {
+            let (snapshot, filings) = (index.snapshot().serial, index.snapshot().filings.len());
+            let confirmed = index.confirmed_at();
+            tracing::info!(
+                snapshot = snapshot.0, filings, %confirmed,
+                "serving snapshot {snapshot} with {filings} filings, confirmed {confirmed}"
+            );
+        }
+        None => tracing::info!("no listing is stored yet: questions are answered after the first sync"),
     }
 }

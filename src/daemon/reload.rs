@@ -16,6 +16,10 @@ use crate::sync::SyncHandle;
 /// Settings that are read once, at the start.
 const NEEDS_RESTART: [&str; 4] = ["state_dir", "shutdown_grace", "grpc.", "log."];
 
+fn named(settings: &[String]) -> String {
+    if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
+}
+
 /// What a reload reaches.
 pub struct Reloader {
     pub from: ReloadFrom,
@@ -32,12 +36,18 @@ impl Reloader {
         let result = self.apply(current);
         match &result {
             Ok(Reloaded { applied, needs_restart }) => {
-                tracing::info!(?applied, "the configuration was reloaded");
+                tracing::info!(?applied, "the configuration was reloaded; changed and in force: {}", named(applied));
                 if !needs_restart.is_empty() {
-                    tracing::warn!(?needs_restart, "some changed settings need a restart");
+                    tracing::warn!(
+                        ?needs_restart,
+                        "changed, but in force only after a restart: {}",
+                        named(needs_restart)
+                    );
                 }
             }
-            Err(error) => tracing::error!(error, "the configuration was not reloaded; the one in force stays"),
+            Err(error) => {
+                tracing::error!(error, "the configuration was not reloaded and the one in force stays: {error}")
+            }
         }
         systemd::ready();
         result

@@ -117,7 +117,7 @@ fn with_reflection(mut routes: Routes, services: &[&str]) -> Routes {
     // Old clients speak v1alpha only. Both fail only on descriptors that do not fit together, which a test would find.
     match (configure().build_v1(), configure().build_v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => routes = routes.add_service(v1).add_service(v1alpha),
-        (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "server reflection is off"),
+        (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "server reflection is off: {error}"),
     }
     routes.prepare()
 }

@@ -13,7 +13,7 @@ use crate::grpc::v1::admin_service_server::AdminServiceServer;
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd could not be notified");
+        tracing::warn!(%error, "systemd could not be notified: {error}");
     }
 }
 
@@ -55,7 +55,9 @@ pub async fn watchdog(socket: &Path, shutdown: CancellationToken) {
         }
         match tokio::time::timeout(limit / 3, alive(socket)).await {
             Ok(Ok(())) => notify(&[NotifyState::Watchdog]),
-            Ok(Err(error)) => tracing::error!(error, "the daemon does not answer itself: the watchdog is not fed"),
+            Ok(Err(error)) => {
+                tracing::error!(error, "the daemon does not answer itself ({error}): the watchdog is not fed")
+            }
             Err(_) => tracing::error!("the daemon takes too long to answer itself: the watchdog is not fed"),
         }
     }

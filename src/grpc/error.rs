@@ -89,7 +89,7 @@ pub fn from_identity(error: &IdentityError) -> Status {
 }
 
 pub fn from_store(error: &StoreError) -> Status {
-    tracing::error!(%error, "the store could not be read for an answer");
+    tracing::error!(%error, "the store could not be read for an answer: {error}");
     ErrorReason::StoreFailed.status("the store could not be read; the daemon's log says why")
 }
 

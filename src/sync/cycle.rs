@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::{SyncProgress, SyncSettings, SyncStage};
 use crate::clock;
 use crate::diff::diff;
-use crate::domain::{Delta, RemovalHistory, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::domain::{ChangeCounts, Delta, RemovalHistory, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchError, FetchedListing, fetch};
 use crate::index::{Index, PublishedIndex};
 use crate::parse::parse;
@@ -70,7 +70,7 @@ pub async fn run(
         failed => {
             // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.
             if let Ok(Err(error)) = failed {
-                tracing::error!(%error, "the outcome of the sync could not be recorded");
+                tracing::error!(%error, "the outcome of the sync could not be recorded: {error}");
             }
             let before = state.load_full();
             state.store(Arc::new(SyncState {
@@ -195,48 +195,52 @@ fn commit(
     Ok((Index::build(snapshot, removals, last_change), state))
 }
 
-/// The one line that says what a sync did.
+/// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
 fn finish(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
     let took_ms = clock::now().duration_since(started_at).as_millis();
-    let (trigger, source) = (record.trigger.as_str(), record.source.as_str());
+    let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
     match &record.outcome {
-        SyncOutcome::Applied { serial, filings, changes } => tracing::info!(
-            outcome = "applied",
-            trigger,
-            source,
-            snapshot = serial.0,
-            filings,
-            listed = changes.listed,
-            amended = changes.amended,
-            removed = changes.removed,
-            reinstated = changes.reinstated,
-            took_ms,
-            "sync applied a new listing"
-        ),
+        SyncOutcome::Applied { serial, filings, changes } => {
+            let ChangeCounts { listed, amended, removed, reinstated } = *changes;
+            tracing::info!(
+                outcome,
+                trigger,
+                source,
+                snapshot = serial.0,
+                filings,
+                listed,
+                amended,
+                removed,
+                reinstated,
+                took_ms,
+                "sync applied snapshot {serial}: {filings} filings; {listed} listed, {amended} amended, {removed} \
+                 removed, {reinstated} reinstated ({trigger}, {took_ms} ms)"
+            );
+        }
         SyncOutcome::Unchanged { serial, filings } => tracing::info!(
-            outcome = "unchanged",
+            outcome,
             trigger,
             source,
             snapshot = serial.0,
             filings,
             took_ms,
-            "sync confirmed the listing"
+            "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)"
         ),
         SyncOutcome::Refused { reason } => tracing::error!(
-            outcome = "refused",
+            outcome,
             trigger,
             source,
             reason,
             took_ms,
-            "sync refused the listing; the last one goes on being served"
+            "sync refused the listing and changed nothing: {reason} (from {source}; {trigger}, {took_ms} ms)"
         ),
         SyncOutcome::Failed { error } => tracing::error!(
-            outcome = "failed",
+            outcome,
             trigger,
             source,
             error,
             took_ms,
-            "sync failed; the last listing goes on being served"
+            "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
         ),
     }
     record
