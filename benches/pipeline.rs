@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::diff::diff;
 use rmdd::domain::{ChangeSerial, Identity, RemovalHistory, Sha256Digest, Snapshot};
@@ -83,7 +83,7 @@ fn look_ups(criterion: &mut Criterion) {
         .flatten()
         .collect();
     let published = PublishedIndex::new(Some(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))));
-    let policy = Policy { listing_old_after: SignedDuration::from_hours(26) };
+    let policy = Policy::default();
     let mut group = criterion.benchmark_group("question");
     let mut turn = 0usize;
     let mut next = || {
@@ -105,7 +105,7 @@ fn look_ups(criterion: &mut Criterion) {
         bencher.iter(|| {
             let guard = published.load();
             let index = guard.as_deref().expect("an index");
-            let query = Query { identity: next(), emergency: false };
+            let query = Query::about(next());
             black_box(decide(index, &query, &policy, Timestamp::UNIX_EPOCH))
         });
     });

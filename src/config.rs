@@ -13,6 +13,7 @@ use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::decide::{Policy, PolicyConfig};
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::schedule::{Schedule, ScheduleConfig};
 use crate::status::FreshnessConfig;
@@ -49,6 +50,8 @@ pub struct Config {
     pub vet: VetConfig,
     /// How long a listing may go unconfirmed.
     pub freshness: FreshnessConfig,
+    /// What is decided where the rules leave it open.
+    pub policy: PolicyConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -64,6 +67,7 @@ impl Default for Config {
             fetch: FetchConfig::default(),
             vet: VetConfig::default(),
             freshness: FreshnessConfig::default(),
+            policy: PolicyConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -291,6 +295,11 @@ impl Config {
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        Policy { cells: self.policy.clone(), listing_old_after: self.freshness.warn() }
     }
 
     /// The settings by dotted name, as TOML values; secrets are hidden.

@@ -3,12 +3,13 @@
 //! An index is built off to the side and swapped in whole, so a look-up takes no lock, never waits for a sync and never
 //! touches the disk.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use crate::domain::{ChangeSerial, Filing, Frn, Removal, RemovalHistory, RmdNumber, Snapshot};
+use crate::domain::{ChangeSerial, Column, Filing, Frn, Removal, RemovalHistory, RmdNumber, Snapshot, read_other_frns};
 
 /// What stands and what once stood, by number.
 #[derive(Debug, Clone)]
@@ -21,6 +22,11 @@ pub struct Index {
     by_frn: Arc<[(Frn, u32)]>,
     /// The number of every filing that is removed now, by FRN.
     removed_by_frn: Arc<[(Frn, RmdNumber)]>,
+    /// Where each FRN is named among the other FRNs of a standing filing.
+    by_other_frn: Arc<[(Frn, u32)]>,
+    /// Standing filings that look like a removed one under a newer number, by number.
+    successors: Arc<[(RmdNumber, Succession)]>,
+    has_recertifications: bool,
 }
 
 impl Index {
@@ -39,7 +45,16 @@ impl Index {
             .filter_map(|removal| removal.filing.frn().map(|frn| (frn, removal.filing.number())))
             .collect();
         removed_by_frn.sort_unstable();
+        let mut by_other_frn: Vec<(Frn, u32)> = Vec::new();
+        for (filing, place) in snapshot.filings.iter().zip(0u32..) {
+            let named = read_other_frns(filing.text(Column::OtherFrns));
+            by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
+        }
+        by_other_frn.sort_unstable();
         Self {
+            by_other_frn: by_other_frn.into(),
+            successors: successors(&snapshot, &removals).into(),
+            has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
             confirmed_at: snapshot.confirmed_at,
             snapshot: Arc::new(snapshot),
             removals: Arc::new(removals),
@@ -89,6 +104,27 @@ impl Index {
             .filter_map(|(_, place)| self.snapshot.filings.get(*place as usize))
     }
 
+    /// Whether the listing says when filings were recertified: some filing has a date.
+    pub fn has_recertifications(&self) -> bool {
+        self.has_recertifications
+    }
+
+    /// The standing filings that name this FRN among their other FRNs.
+    pub fn by_other_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
+        let start = self.by_other_frn.partition_point(|(key, _)| *key < frn);
+        self.by_other_frn
+            .iter()
+            .skip(start)
+            .take_while(move |(key, _)| *key == frn)
+            .filter_map(|(_, place)| self.snapshot.filings.get(*place as usize))
+    }
+
+    /// Which removed filing a standing one looks like, if it does.
+    pub fn succession(&self, number: RmdNumber) -> Option<&Succession> {
+        let place = self.successors.binary_search_by_key(&number, |(successor, _)| *successor).ok()?;
+        self.successors.get(place).map(|(_, succession)| succession)
+    }
+
     /// The removals, not yet undone, of filings under this FRN.
     pub fn removed_by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Removal>> {
         let start = self.removed_by_frn.partition_point(|(key, _)| *key < frn);
@@ -98,6 +134,70 @@ impl Index {
             .take_while(move |(key, _)| *key == frn)
             .filter_map(|(_, number)| self.removals.open(*number))
     }
+}
+
+/// What a standing filing has in common with a removed one of a lower number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Succession {
+    /// The removed filing.
+    pub removed: RmdNumber,
+    /// What both have: `FRN`, `name` or `address`.
+    pub shared: &'static str,
+}
+
+/// An address that more standing filings share is a registered agent's, and says nothing.
+const ADDRESS_SHARED_BY_AT_MOST: usize = 3;
+
+/// Text by which names and addresses are compared: letters and digits alone, in lower case.
+fn comparable(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+fn successors(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<(RmdNumber, Succession)> {
+    let mut by_frn: HashMap<Frn, RmdNumber> = HashMap::new();
+    let mut by_name: HashMap<String, RmdNumber> = HashMap::new();
+    let mut by_address: HashMap<String, RmdNumber> = HashMap::new();
+    for removal in removals.newest_first().filter(|removal| removal.reinstated_at.is_none()) {
+        let (filing, number) = (&removal.filing, removal.filing.number());
+        if let Some(frn) = filing.frn() {
+            by_frn.entry(frn).or_insert(number);
+        }
+        for (texts, column) in [(&mut by_name, Column::BusinessName), (&mut by_address, Column::BusinessAddress)] {
+            let text = comparable(filing.text(column));
+            if !text.is_empty() {
+                texts.entry(text).or_insert(number);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if by_frn.is_empty() && by_name.is_empty() {
+        return found;
+    }
+    let mut sharing: HashMap<RmdNumber, usize> = HashMap::new();
+    let mut same_address = Vec::new();
+    for filing in &snapshot.filings {
+        let number = filing.number();
+        let newer = |removed: Option<&RmdNumber>| removed.copied().filter(|removed| *removed < number);
+        let frn = filing.frn().and_then(|frn| newer(by_frn.get(&frn)));
+        let name = || newer(by_name.get(&comparable(filing.business_name())));
+        if let Some(removed) = frn {
+            found.push((number, Succession { removed, shared: "FRN" }));
+        } else if let Some(removed) = name() {
+            found.push((number, Succession { removed, shared: "name" }));
+        } else if let Some(removed) = by_address.get(&comparable(filing.text(Column::BusinessAddress))) {
+            *sharing.entry(*removed).or_default() += 1;
+            if let Some(removed) = newer(Some(removed)) {
+                same_address.push((number, Succession { removed, shared: "address" }));
+            }
+        }
+    }
+    found.extend(
+        same_address
+            .into_iter()
+            .filter(|(_, same)| sharing.get(&same.removed).is_none_or(|n| *n <= ADDRESS_SHARED_BY_AT_MOST)),
+    );
+    found.sort_by_key(|(number, _)| *number);
+    found
 }
 
 /// The place where the newest index stands for all to read. Nothing until a snapshot was loaded.

@@ -49,6 +49,7 @@ pub mod store;
 
 pub mod index;
 
+pub mod caller_id;
 pub mod decide;
 
 pub mod grpc;

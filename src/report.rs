@@ -120,12 +120,18 @@ pub struct Check {
     pub message: String,
     /// The rule's paragraph.
     pub rule: String,
+    /// Whether the verdict rests on the operator's policy.
+    pub by_policy: bool,
     /// What else to know.
     pub advisories: Vec<Note>,
     /// How the identity matched.
     pub matched_by: Option<String>,
     /// The filing that was matched.
     pub filing: Option<Filing>,
+    /// Numbers of the other filings that stand under the same FRN.
+    pub other_filings: Vec<String>,
+    /// Numbers of filings that name the FRN among their other FRNs, where none stands under it.
+    pub candidates: Vec<String>,
     /// The removal, where the provider is removed now.
     pub removal: Option<RemovalTimes>,
     /// The listing that the answer rests on.
@@ -143,6 +149,9 @@ impl From<&v1::CheckProviderResponse> for Check {
             reason: word(answer.reason().as_str_name(), "REASON_").to_owned(),
             message: answer.message.clone(),
             rule: answer.rule.clone(),
+            by_policy: answer.by_policy,
+            other_filings: answer.other_filings.clone(),
+            candidates: answer.candidates.clone(),
             advisories: answer
                 .advisories
                 .iter()

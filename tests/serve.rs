@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 use common::http::Server;
 use common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
 use rmdd::grpc::v1::{
-    CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, Reason, ReloadConfigRequest,
-    State, SyncOutcome, Verdict, admin_service_client::AdminServiceClient, get_provider_request,
+    CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole, Reason,
+    ReloadConfigRequest, State, SyncOutcome, Ternary, Verdict, admin_service_client::AdminServiceClient,
+    get_provider_request,
 };
 use rmdd_testkit::{Step, World};
 use tonic::Code;
@@ -208,6 +209,54 @@ async fn before_the_first_listing_it_says_so_and_healthy_comes_with_the_listing(
     })
     .await;
     assert_eq!(daemon.status().await.state(), State::Fresh);
+}
+
+#[tokio::test]
+async fn the_role_and_the_call_count_and_an_emergency_call_passes_whatever_else_holds() {
+    let world = World::new(18, 200);
+    let site = Site::new();
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let mut acceptance = daemon.acceptance().await;
+    for request in [by_frn("20237343"), by_frn("rubbish"), CheckProviderRequest::default()] {
+        let answer = ask(&mut acceptance, CheckProviderRequest { emergency: true, ..request }).await;
+        assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::EmergencyCall), "without a listing");
+    }
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+
+    let answers = |row: &rmdd_testkit::Row| {
+        ["voice_service_provider_choice", "gateway_provider_choice", "intermediate_provider_choice"]
+            .map(|column| row.get(column).to_owned())
+    };
+    let roles = [ProviderRole::VoiceService, ProviderRole::Gateway, ProviderRole::NonGatewayIntermediate];
+    let sole = sole_filings(&world);
+    let mut seen = BTreeSet::new();
+    for row in world.rows().filter(|row| sole.contains(&row.get("number").to_owned())) {
+        for (role, says) in roles.into_iter().zip(answers(row)) {
+            let mut request = by_frn(row.get("frn"));
+            request.set_role(role);
+            let answer = ask(&mut acceptance, request).await;
+            let none_at_all = answers(row).iter().all(|answer| answer != "Yes");
+            let expected = match says.as_str() {
+                _ if none_at_all => (Verdict::Accept, Reason::Listed),
+                "Yes" | "" => (Verdict::Accept, Reason::Listed),
+                _ => (Verdict::Refuse, Reason::RoleNotCertified),
+            };
+            assert_eq!((answer.verdict(), answer.reason()), expected, "{} as {role:?}", row.get("number"));
+            seen.insert((says, none_at_all));
+        }
+    }
+    assert!(seen.len() >= 4, "the listing holds every kind of answer: {seen:?}");
+
+    let mut abroad = by_frn("9999999999");
+    abroad.set_foreign(Ternary::Yes);
+    for (caller_id, verdict) in
+        [("+442079460018", Verdict::Accept), ("+12125550100", Verdict::Refuse), ("anonymous", Verdict::Refuse)]
+    {
+        let request = CheckProviderRequest { caller_id: caller_id.to_owned(), ..abroad.clone() };
+        assert_eq!(ask(&mut acceptance, request).await.verdict(), verdict, "{caller_id}");
+    }
 }
 
 #[tokio::test]

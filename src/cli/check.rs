@@ -6,9 +6,10 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
-use crate::domain::Identity;
+use crate::domain::{Identity, ProviderRole};
+use crate::grpc::role_to_wire;
 use crate::grpc::v1::check_provider_request::Identity as Named;
-use crate::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Verdict};
+use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -16,6 +17,15 @@ pub struct Check {
     /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43) or an RMD number (RMD0001410).
     #[arg(value_name = "WHO")]
     who: String,
+    /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
+    #[arg(long, value_name = "R")]
+    role: Option<ProviderRole>,
+    /// Whether it is a foreign provider [default: what its filing says].
+    #[arg(long, value_name = "YES|NO", value_parser = ternary)]
+    foreign: Option<Ternary>,
+    /// The calling number: from a foreign provider, one that is no US number is not covered by the rule.
+    #[arg(long, value_name = "NUMBER")]
+    caller_id: Option<String>,
     /// The call goes to 911 or a public safety answering point.
     #[arg(long)]
     emergency: bool,
@@ -31,7 +41,14 @@ impl Check {
             Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
         };
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
-        let request = CheckProviderRequest { identity: Some(identity), emergency: self.emergency };
+        let mut request = CheckProviderRequest {
+            identity: Some(identity),
+            emergency: self.emergency,
+            caller_id: self.caller_id.unwrap_or_default(),
+            ..CheckProviderRequest::default()
+        };
+        request.set_role(self.role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
+        request.set_foreign(self.foreign.unwrap_or_default());
         let answer = target.check_provider(request).await?;
         if self.json {
             say!("{}", serde_json::to_string(&report::Check::from(&answer))?);
@@ -43,6 +60,15 @@ impl Check {
             Verdict::Refuse => NO,
             Verdict::Unspecified => FAILED,
         })
+    }
+}
+
+fn ternary(text: &str) -> Result<Ternary, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" => Ok(Ternary::Yes),
+        "no" => Ok(Ternary::No),
+        "unknown" => Ok(Ternary::Unspecified),
+        _ => Err("say yes, no or unknown".to_owned()),
     }
 }
 
@@ -69,6 +95,12 @@ fn print(answer: &CheckProviderResponse) {
         if !filing.last_updated.is_empty() {
             text::fact("last updated", &filing.last_updated);
         }
+    }
+    if !answer.other_filings.is_empty() {
+        text::fact("also filed", answer.other_filings.join(", "));
+    }
+    if !answer.candidates.is_empty() {
+        text::fact("named by", answer.candidates.join(", "));
     }
     if answer.first_missing_at.is_some() {
         text::fact("first missing", text::time_and_distance(answer.first_missing_at.as_ref()));

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::text::say;
 use super::{Global, YES};
 use crate::config::Overrides;
+use crate::decide::matrix::MATRIX;
 
 #[derive(Debug, Args)]
 pub struct ConfigCommand {
@@ -56,6 +57,18 @@ impl ConfigCommand {
         }
         if loaded.config.schedule.cron.is_none() {
             say!("# schedule.cron is not set: hourly, at a minute drawn once for each installation");
+        }
+        say!("#");
+        say!("# What is decided under this policy, the first line that applies:");
+        for row in &MATRIX {
+            let setting = row.setting.map_or(String::new(), |setting| format!(" [{setting}]"));
+            say!(
+                "#   {:<29} {} | {} ({}){setting}",
+                (row.says)(&loaded.config.policy),
+                row.upstream,
+                row.state,
+                row.basis
+            );
         }
         Ok(YES)
     }

@@ -192,6 +192,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         state_dir: state_dir.to_owned(),
         sync,
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),
+        policy: Arc::new(ArcSwap::from_pointee(loaded.config.policy())),
         running: None,
     })
 }

@@ -148,9 +148,11 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
+        policy: Arc::new(ArcSwap::from_pointee(config.policy())),
         running: Some(Running { started_at, schedule: schedule_seen.clone(), reload: reload_sender }),
     };
     let freshness = Arc::clone(&services.freshness);
+    let policy = Arc::clone(&services.policy);
 
     let (health, health_service) = serve::health(&index).await;
     listeners.announce();
@@ -191,7 +193,8 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         start_first_sync(sync.clone());
     }
 
-    let reloader = reload::Reloader { from: reload_from, schedule_minute, sync, schedule: schedule_sender, freshness };
+    let reloader =
+        reload::Reloader { from: reload_from, schedule_minute, sync, schedule: schedule_sender, freshness, policy };
     let mut current = config;
     let grace = current.shutdown_grace;
     let ended = loop {

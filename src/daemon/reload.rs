@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::config::{self, Config};
+use crate::decide::Policy;
 use crate::domain::SyncTrigger;
 use crate::grpc::{ReloadResult, Reloaded};
 use crate::schedule::Schedule;
@@ -27,6 +28,7 @@ pub struct Reloader {
     pub sync: SyncHandle,
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
+    pub policy: Arc<ArcSwap<Policy>>,
 }
 
 impl Reloader {
@@ -75,6 +77,7 @@ impl Reloader {
         let another_source = current.source != next.source;
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(next.freshness.clone()));
+        self.policy.store(Arc::new(next.policy()));
         if current.schedule != next.schedule {
             self.schedule.send_replace(Arc::new(schedule));
         }

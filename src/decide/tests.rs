@@ -1,8 +1,11 @@
 use std::collections::BTreeMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::{
-    ChangeSerial, Column, Delta, FilingBuilder, Frn, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    AdvisoryCode, ChangeSerial, Column, Delta, Filing, FilingBuilder, Frn, MatchedBy, ProviderRole, Reason,
+    RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, Verdict,
 };
 
 fn number(value: u32) -> RmdNumber {
@@ -13,14 +16,27 @@ fn frn(value: u64) -> Frn {
     Frn::from_value(value).expect("ten digits")
 }
 
-fn filing(value: u32, of: u64, voice: &str) -> Arc<Filing> {
+/// A filing whose answers for the three roles are the letters of `roles`: y, n, or b for blank.
+fn filing(value: u32, of: u64, roles: &str) -> Arc<Filing> {
+    filing_with(value, of, roles, &[])
+}
+
+fn filing_with(value: u32, of: u64, roles: &str, cells: &[(Column, &str)]) -> Arc<Filing> {
+    let answer = |place: usize| match roles.as_bytes().get(place) {
+        Some(b'y') => "Yes",
+        Some(b'n') => "No",
+        _ => "",
+    };
     let mut builder = FilingBuilder::new(number(value), Frn::from_value(of), 0);
     for column in Column::ALL {
-        builder.push(match column {
+        let set = cells.iter().find(|(set, _)| *set == column).map(|(_, cell)| *cell);
+        builder.push(set.unwrap_or(match column {
             Column::BusinessName => "Example LLC",
-            Column::VoiceServiceProviderChoice => voice,
+            Column::VoiceServiceProviderChoice => answer(0),
+            Column::GatewayProviderChoice => answer(1),
+            Column::IntermediateProviderChoice => answer(2),
             _ => "",
-        });
+        }));
     }
     Arc::new(builder.finish())
 }
@@ -32,7 +48,9 @@ fn time(second: i64) -> Timestamp {
 const LAST_SEEN: i64 = 1_000_000;
 const FIRST_MISSING: i64 = 1_003_600;
 
-/// Standing: 10 (FRN 1), 20 and 21 (FRN 2, the second unfinished), 40 (FRN 4). Removed: 30 (FRN 3), 41 (FRN 4).
+/// Standing: 10 (FRN 1, voice only, names FRN 9000007 among its others), 20 and 21 (FRN 2, the second unfinished),
+/// 40 (FRN 4), 50 (FRN 5, no role), 60 (FRN 6, gateway blank), 70 (FRN 7, foreign, voice), 80 (FRN 8, voice) and
+/// 81 (FRN 8, gateway). Removed: 30 (FRN 3, foreign), 41 (FRN 4).
 fn index() -> Index {
     let snapshot = |filings: Vec<Arc<Filing>>, serial, at| Snapshot {
         serial: SnapshotSerial(serial),
@@ -45,9 +63,20 @@ fn index() -> Index {
         carried: BTreeMap::from([(number(10), time(LAST_SEEN))]),
         anomalies: Vec::new(),
     };
-    let removed = vec![filing(30, 3, "Yes"), filing(41, 4, "Yes")];
+    let foreign = (Column::ForeignVoiceProvider, "Yes");
+    let removed = vec![filing_with(30, 3, "ynn", &[foreign]), filing(41, 4, "ynn")];
     let after = snapshot(
-        vec![filing(10, 1, "Yes"), filing(20, 2, "Yes"), filing(21, 2, ""), filing(40, 4, "Yes")],
+        vec![
+            filing_with(10, 1, "ynn", &[(Column::OtherFrns, "0009000007 (Example International Inc.)")]),
+            filing(20, 2, "yyy"),
+            filing(21, 2, "bbb"),
+            filing_with(40, 4, "ynn", &[(Column::BusinessName, "Other Example Inc.")]),
+            filing(50, 5, "nnn"),
+            filing(60, 6, "ybn"),
+            filing_with(70, 7, "ynn", &[foreign]),
+            filing(80, 8, "ynn"),
+            filing(81, 8, "nyn"),
+        ],
         2,
         FIRST_MISSING,
     );
@@ -57,11 +86,15 @@ fn index() -> Index {
 }
 
 fn policy() -> Policy {
-    Policy { listing_old_after: SignedDuration::from_hours(26) }
+    Policy::default()
+}
+
+fn decide_at(query: &Query, policy: &Policy, now: Timestamp) -> Decision {
+    decide(&index(), query, policy, now).expect("a verdict")
 }
 
 fn ask(identity: Identity, emergency: bool) -> Decision {
-    decide(&index(), &Query { identity, emergency }, &policy(), time(FIRST_MISSING + 60))
+    decide_at(&Query { emergency, ..Query::about(identity) }, &policy(), time(FIRST_MISSING + 60))
 }
 
 #[test]
@@ -96,14 +129,13 @@ fn a_filing_removed_while_its_provider_stands_under_another_number_is_no_removal
     let decision = ask(Identity::RmdNumber(number(41)), false);
     assert_eq!((decision.verdict, decision.reason), (Verdict::Accept, Reason::Listed));
     assert_eq!(decision.filing.as_ref().expect("a filing").number(), number(40));
-    let query = Query { identity: Identity::RmdNumber(number(41)), emergency: false };
-    let said = sentence(&decision, &query);
-    assert!(said.contains("RMD0000041 is gone") && said.contains("RMD0000040"), "{said}");
+    let said = sentence(&decision, &Query::about(Identity::RmdNumber(number(41))));
+    assert!(said.contains("RMD0000040") && said.contains("the provider of RMD0000041"), "{said}");
 }
 
 #[test]
 fn a_provider_that_was_never_seen_is_refused_as_not_listed() {
-    for identity in [Identity::Frn(frn(9)), Identity::RmdNumber(number(90))] {
+    for identity in [Identity::Frn(frn(99)), Identity::RmdNumber(number(90))] {
         let decision = ask(identity, false);
         assert_eq!((decision.verdict, decision.reason), (Verdict::Refuse, Reason::NotListed));
         assert!(decision.filing.is_none() && decision.removal.is_none());
@@ -121,10 +153,10 @@ fn an_emergency_call_is_accepted_whoever_hands_it_over() {
 
 #[test]
 fn an_old_listing_is_answered_from_with_an_advisory() {
-    let query = Query { identity: Identity::Frn(frn(2)), emergency: false };
+    let query = Query::about(Identity::Frn(frn(4)));
     let codes = |hours: i64| -> Vec<_> {
         let now = time(FIRST_MISSING + hours * 3600 + 1);
-        decide(&index(), &query, &policy(), now).advisories.iter().map(|advisory| advisory.code).collect()
+        decide_at(&query, &policy(), now).advisories.iter().map(|advisory| advisory.code).collect()
     };
     assert_eq!(codes(25), []);
     assert_eq!(codes(26), [AdvisoryCode::ListingOld]);
@@ -132,14 +164,277 @@ fn an_old_listing_is_answered_from_with_an_advisory() {
 
 #[test]
 fn a_confirmation_makes_the_same_listing_fresh_again() {
-    let query = Query { identity: Identity::Frn(frn(2)), emergency: false };
+    let query = Query::about(Identity::Frn(frn(4)));
     let now = time(FIRST_MISSING + 90 * 3600);
     let confirmed = index().confirmed(now);
-    assert!(decide(&confirmed, &query, &policy(), now).advisories.is_empty());
+    assert!(decide(&confirmed, &query, &policy(), now).expect("a verdict").advisories.is_empty());
 }
 
 #[test]
 fn a_filing_whose_row_could_not_be_read_says_so() {
     let decision = ask(Identity::Frn(frn(1)), false);
     assert_eq!(decision.advisories[0].code, AdvisoryCode::FilingCarried);
+}
+
+/// One case of the decision matrix: the row as the rules' summary has it, the question, and what must come of it.
+struct Case {
+    row: &'static str,
+    frn: u64,
+    role: Option<ProviderRole>,
+    foreign: Ternary,
+    us: Ternary,
+    emergency: bool,
+    verdict: Verdict,
+    reason: Reason,
+}
+
+const ANY: Case = Case {
+    row: "",
+    frn: 0,
+    role: None,
+    foreign: Ternary::Unknown,
+    us: Ternary::Unknown,
+    emergency: false,
+    verdict: Verdict::Accept,
+    reason: Reason::Listed,
+};
+
+#[test]
+fn every_row_of_the_matrix_that_the_listing_decides_holds() {
+    use ProviderRole::{Gateway, NonGatewayIntermediate, VoiceService};
+    let refuse = |reason| (Verdict::Refuse, reason);
+    let accept = |reason| (Verdict::Accept, reason);
+    let case = |row, frn, role, (verdict, reason)| Case { row, frn, role, verdict, reason, ..ANY };
+    let not_us = |case: Case| Case { us: Ternary::No, ..case };
+    for case in [
+        Case {
+            emergency: true,
+            ..case("call to 911: ACCEPT, whatever else holds", 99, None, accept(Reason::EmergencyCall))
+        },
+        Case {
+            emergency: true,
+            ..case("call to 911: ACCEPT, whatever else holds", 3, Some(Gateway), accept(Reason::EmergencyCall))
+        },
+        case(
+            "domestic voice service provider: listed, role certified: ACCEPT",
+            1,
+            Some(VoiceService),
+            accept(Reason::Listed),
+        ),
+        case("gateway: listed, that role certified: ACCEPT", 2, Some(Gateway), accept(Reason::Listed)),
+        case(
+            "non-gateway intermediate: listed, that role certified: ACCEPT",
+            2,
+            Some(NonGatewayIntermediate),
+            accept(Reason::Listed),
+        ),
+        case(
+            "role named: listed, filing answers No: REFUSE by default",
+            1,
+            Some(Gateway),
+            refuse(Reason::RoleNotCertified),
+        ),
+        case(
+            "role named: listed, filing leaves the role blank: ACCEPT with advisory",
+            6,
+            Some(Gateway),
+            accept(Reason::Listed),
+        ),
+        case("role not named: listed with any role: ACCEPT", 6, None, accept(Reason::Listed)),
+        case("listed, but certifies no role at all: ACCEPT with advisory", 5, None, accept(Reason::Listed)),
+        case("listed, but certifies no role at all: ACCEPT with advisory", 5, Some(Gateway), accept(Reason::Listed)),
+        case("not listed now: REFUSE; with removal times if it ever was", 3, None, refuse(Reason::Removed)),
+        case("not listed now: REFUSE", 99, None, refuse(Reason::NotListed)),
+        not_us(case("foreign: caller ID is not a US number: ACCEPT", 3, None, accept(Reason::CallNotCovered))),
+        not_us(Case {
+            foreign: Ternary::Yes,
+            ..case("foreign: not a US number: ACCEPT", 99, None, accept(Reason::CallNotCovered))
+        }),
+        not_us(case(
+            "foreign, listed, role certified: ACCEPT as listed",
+            7,
+            Some(VoiceService),
+            accept(Reason::Listed),
+        )),
+        not_us(case(
+            "foreign, role answered No, not a US number: ACCEPT",
+            7,
+            Some(Gateway),
+            accept(Reason::CallNotCovered),
+        )),
+        not_us(case("not known to be foreign: the number does not matter", 99, None, refuse(Reason::NotListed))),
+        not_us(Case { foreign: Ternary::No, ..case("said to be domestic", 3, None, refuse(Reason::Removed)) }),
+        Case {
+            us: Ternary::Yes,
+            ..case("foreign with a US number: the same as domestic", 3, None, refuse(Reason::Removed))
+        },
+        case(
+            "number found only in another filing's other FRNs: REFUSE by default",
+            9_000_007,
+            None,
+            refuse(Reason::OtherFrnOnly),
+        ),
+        case("several filings under one FRN: the union of their roles", 8, Some(Gateway), accept(Reason::Listed)),
+        case("several filings under one FRN: the union of their roles", 8, Some(VoiceService), accept(Reason::Listed)),
+        case("several filings, none certifies it", 8, Some(NonGatewayIntermediate), refuse(Reason::RoleNotCertified)),
+    ] {
+        let query = Query {
+            identity: Identity::Frn(frn(case.frn)),
+            role: case.role,
+            foreign: case.foreign,
+            us_caller_id: case.us,
+            emergency: case.emergency,
+        };
+        let decision = decide_at(&query, &policy(), time(FIRST_MISSING + 60));
+        assert_eq!((decision.verdict, decision.reason), (case.verdict, case.reason), "{}: {query:?}", case.row);
+    }
+}
+
+#[test]
+fn policy_turns_each_cell_that_the_rules_leave_open_and_says_so() {
+    let refuse_all = Policy {
+        cells: PolicyConfig {
+            role_not_certified: AcceptOrRefuse::Accept,
+            role_blank: AcceptOrRefuse::Refuse,
+            no_role_certified: AcceptOrRefuse::Refuse,
+            other_frn: AcceptOrRefuse::Accept,
+            ..PolicyConfig::default()
+        },
+        ..policy()
+    };
+    for (of, reason, turned, advisory) in [
+        (1, Reason::RoleNotCertified, Verdict::Accept, Some(AdvisoryCode::RoleNotCertified)),
+        (6, Reason::RoleBlank, Verdict::Refuse, Some(AdvisoryCode::RoleBlank)),
+        (5, Reason::NoRoleCertified, Verdict::Refuse, Some(AdvisoryCode::NoRoleCertified)),
+        (9_000_007, Reason::OtherFrnOnly, Verdict::Accept, Some(AdvisoryCode::OtherFrn)),
+    ] {
+        let query = Query { role: Some(ProviderRole::Gateway), ..Query::about(Identity::Frn(frn(of))) };
+        let now = time(FIRST_MISSING + 60);
+        let (by_default, by_choice) = (decide_at(&query, &policy(), now), decide_at(&query, &refuse_all, now));
+        assert_ne!(by_default.verdict, turned, "{reason:?}");
+        let (accepted, refused) = match turned {
+            Verdict::Accept => (&by_choice, &by_default),
+            Verdict::Refuse => (&by_default, &by_choice),
+        };
+        assert_eq!((by_choice.verdict, refused.reason), (turned, reason));
+        let listed = if reason == Reason::OtherFrnOnly { reason } else { Reason::Listed };
+        assert_eq!(accepted.reason, listed, "accepted, with an advisory");
+        assert!(by_default.by_policy && by_choice.by_policy);
+        assert!(sentence(&by_choice, &query).contains("policy"));
+        if turned == Verdict::Accept {
+            assert!(by_choice.advisories.iter().any(|said| Some(said.code) == advisory), "{reason:?}");
+        }
+    }
+}
+
+#[test]
+fn an_old_listing_is_good_for_what_policy_says_and_for_911_always() {
+    let now = time(FIRST_MISSING + 100 * 3600);
+    let listed = Query::about(Identity::Frn(frn(1)));
+    let unknown = Query::about(Identity::Frn(frn(99)));
+    let emergency = Query { emergency: true, ..unknown };
+    for (choice, on_listed, on_unknown) in [
+        (OldListing::Answer, Some(Verdict::Accept), Some(Verdict::Refuse)),
+        (OldListing::Accept, Some(Verdict::Accept), Some(Verdict::Accept)),
+        (OldListing::Refuse, Some(Verdict::Refuse), Some(Verdict::Refuse)),
+        (OldListing::Error, None, None),
+    ] {
+        let policy = Policy { cells: PolicyConfig { listing_old: choice, ..PolicyConfig::default() }, ..policy() };
+        let verdict = |query: &Query| decide(&index(), query, &policy, now).ok().map(|decision| decision.verdict);
+        assert_eq!((verdict(&listed), verdict(&unknown)), (on_listed, on_unknown), "{choice:?}");
+        assert_eq!(verdict(&emergency), Some(Verdict::Accept), "{choice:?}");
+    }
+}
+
+#[test]
+fn each_advisory_is_said_when_it_applies_and_can_be_switched_off() {
+    let advised = |of: u64, role, policy: &Policy, index: &Index, now| -> Vec<AdvisoryCode> {
+        let query = Query { role, ..Query::about(Identity::Frn(frn(of))) };
+        decide(index, &query, policy, now).expect("a verdict").advisories.iter().map(|said| said.code).collect()
+    };
+    let now = time(FIRST_MISSING + 60);
+    let standing = index();
+    for (of, role, code) in [
+        (1, None, AdvisoryCode::FilingCarried),
+        (2, None, AdvisoryCode::FilingUnfinished),
+        (5, None, AdvisoryCode::NoRoleCertified),
+        (6, Some(ProviderRole::Gateway), AdvisoryCode::RoleBlank),
+        (6, None, AdvisoryCode::Successor),
+    ] {
+        assert!(advised(of, role, &policy(), &standing, now).contains(&code), "{code:?}");
+        let cells = PolicyConfig { advisories_off: vec![code], ..PolicyConfig::default() };
+        assert!(!advised(of, role, &Policy { cells, ..policy() }, &standing, now).contains(&code), "{code:?} off");
+    }
+    assert!(!advised(1, None, &policy(), &standing, now).contains(&AdvisoryCode::Successor), "an older number");
+}
+
+#[test]
+fn a_missing_recertification_is_advised_from_the_deadline_on_if_the_listing_tells_of_any() {
+    let dated = |date: &str| filing_with(10, 1, "ynn", &[(Column::LastRecertified, date)]);
+    let said = |filings: Vec<Arc<Filing>>, now: &str| {
+        let snapshot = Snapshot {
+            serial: SnapshotSerial(1),
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            fetched_at: now.parse().expect("a time"),
+            confirmed_at: now.parse().expect("a time"),
+            filings,
+            carried: BTreeMap::new(),
+            anomalies: Vec::new(),
+        };
+        let index = Index::build(snapshot, RemovalHistory::default(), ChangeSerial(1));
+        let query = Query::about(Identity::Frn(frn(1)));
+        let decision = decide(&index, &query, &policy(), now.parse().expect("a time")).expect("a verdict");
+        decision.advisories.iter().any(|said| said.code == AdvisoryCode::RecertificationOverdue)
+    };
+    let another = || filing_with(20, 2, "ynn", &[(Column::LastRecertified, "2026-02-10")]);
+    assert!(!said(vec![dated("2026-02-10")], "2026-11-01T00:00:00Z"), "done this year");
+    assert!(said(vec![dated(""), another()], "2026-03-01T00:00:00Z"));
+    assert!(!said(vec![dated(""), another()], "2026-02-28T23:59:59Z"), "before the first deadline");
+    assert!(said(vec![dated("2026-02-10")], "2027-03-01T00:00:00Z"), "a year later");
+    assert!(!said(vec![dated("")], "2026-11-01T00:00:00Z"), "a listing that tells of none");
+}
+
+proptest! {
+    /// Whatever is asked, a 911 call is accepted; and the same question has the same answer.
+    #[test]
+    fn an_emergency_call_is_never_refused_and_answers_do_not_vary(
+        of in 0u64..12, by_number in any::<bool>(), role in 0usize..4, foreign in 0u8..3, us in 0u8..3,
+        hours in 0i64..200, refuse in any::<bool>(), old in 0u8..4,
+    ) {
+        let three = |value| match value { 0 => Ternary::Yes, 1 => Ternary::No, _ => Ternary::Unknown };
+        let identity = if by_number {
+            Identity::RmdNumber(number(of as u32 * 10))
+        } else {
+            Identity::Frn(frn(of + 1))
+        };
+        let choice = if refuse { AcceptOrRefuse::Refuse } else { AcceptOrRefuse::Accept };
+        let cells = PolicyConfig {
+            role_not_certified: choice,
+            role_blank: choice,
+            no_role_certified: choice,
+            other_frn: choice,
+            listing_old: [OldListing::Answer, OldListing::Accept, OldListing::Refuse, OldListing::Error][old as usize],
+            ..PolicyConfig::default()
+        };
+        let policy = Policy { cells, ..policy() };
+        let query = Query {
+            identity,
+            role: ProviderRole::ALL.get(role).copied(),
+            foreign: three(foreign),
+            us_caller_id: three(us),
+            emergency: false,
+        };
+        let now = time(FIRST_MISSING + hours * 3600);
+        let (index, again) = (index(), index());
+        let told = |index: &Index, query: &Query| {
+            decide(index, query, &policy, now).map(|decision| {
+                (decision.verdict, decision.reason, sentence(&decision, query), decision.advisories.len())
+            })
+        };
+        prop_assert_eq!(told(&index, &query), told(&again, &query));
+        let call = Query { emergency: true, ..query };
+        prop_assert_eq!(told(&index, &call).map(|answer| answer.0), Ok(Verdict::Accept));
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Filing, Removal};
+use serde::{Deserialize, Serialize};
+
+use super::{Filing, Removal, RmdNumber};
 
 /// Whether calls may be taken from the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +29,7 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A filing of the provider stands.
+    /// A filing of the provider stands, for the role in which it hands calls over if one was named.
     Listed,
     /// No filing of the provider stands, and none ever did as far as this store knows.
     NotListed,
@@ -35,11 +37,34 @@ pub enum Reason {
     Removed,
     /// The call goes to 911 or a public safety answering point, and is never refused.
     EmergencyCall,
+    /// A filing stands, leaves the role blank that was named, and policy refuses that.
+    RoleBlank,
+    /// A filing stands, answers No for the role that was named, and policy refuses that.
+    RoleNotCertified,
+    /// A filing stands, certifies no role at all, and policy refuses that.
+    NoRoleCertified,
+    /// The upstream is foreign and the caller ID is not a US number: the rule does not bar the call.
+    CallNotCovered,
+    /// The number stands only among the other FRNs of another filing. Policy.
+    OtherFrnOnly,
+    /// The listing is older than the operator's limit, and the operator's policy decides.
+    ListingOld,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Listed, Self::NotListed, Self::Removed, Self::EmergencyCall];
+    pub const ALL: [Self; 10] = [
+        Self::Listed,
+        Self::NotListed,
+        Self::Removed,
+        Self::EmergencyCall,
+        Self::RoleBlank,
+        Self::RoleNotCertified,
+        Self::NoRoleCertified,
+        Self::CallNotCovered,
+        Self::OtherFrnOnly,
+        Self::ListingOld,
+    ];
 
     /// The word in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
@@ -48,8 +73,26 @@ impl Reason {
             Self::NotListed => "NOT_LISTED",
             Self::Removed => "REMOVED",
             Self::EmergencyCall => "EMERGENCY_CALL",
+            Self::RoleBlank => "ROLE_BLANK",
+            Self::RoleNotCertified => "ROLE_NOT_CERTIFIED",
+            Self::NoRoleCertified => "NO_ROLE_CERTIFIED",
+            Self::CallNotCovered => "CALL_NOT_COVERED",
+            Self::OtherFrnOnly => "OTHER_FRN_ONLY",
+            Self::ListingOld => "LISTING_OLD",
         }
     }
+}
+
+/// Yes, no, or not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Ternary {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+    /// Not known.
+    #[default]
+    Unknown,
 }
 
 /// How the question's identity led to the filing.
@@ -82,21 +125,64 @@ pub struct Advisory {
 }
 
 /// The kinds of advisory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum AdvisoryCode {
     /// The source has not confirmed the listing for longer than the operator allows.
     ListingOld,
     /// The filing's row could not be read in the newest listing; it stands as it was last read.
     FilingCarried,
+    /// The filing leaves the role blank that was named.
+    RoleBlank,
+    /// The filing answers No for the role that was named, and policy accepts.
+    RoleNotCertified,
+    /// The filing certifies no role at all.
+    NoRoleCertified,
+    /// Another filing under the same FRN certifies no role: it looks unfinished.
+    FilingUnfinished,
+    /// The filing was removed once and stands again.
+    ListedAgain,
+    /// A removed filing's FRN, name or address appears under this newer number.
+    Successor,
+    /// The number is only named by another filing, and policy accepts.
+    OtherFrn,
+    /// The yearly recertification (64.6305(h)) is not in the listing.
+    RecertificationOverdue,
+    /// The filing was last updated longer ago than the operator's limit.
+    LastUpdatedOld,
 }
 
 impl AdvisoryCode {
-    /// The word in JSON and on the terminal.
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::ListingOld,
+        Self::FilingCarried,
+        Self::RoleBlank,
+        Self::RoleNotCertified,
+        Self::NoRoleCertified,
+        Self::FilingUnfinished,
+        Self::ListedAgain,
+        Self::Successor,
+        Self::OtherFrn,
+        Self::RecertificationOverdue,
+        Self::LastUpdatedOld,
+    ];
+
+    /// The word in JSON, on the terminal and in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ListingOld => "LISTING_OLD",
             Self::FilingCarried => "FILING_CARRIED",
+            Self::RoleBlank => "ROLE_BLANK",
+            Self::RoleNotCertified => "ROLE_NOT_CERTIFIED",
+            Self::NoRoleCertified => "NO_ROLE_CERTIFIED",
+            Self::FilingUnfinished => "FILING_UNFINISHED",
+            Self::ListedAgain => "LISTED_AGAIN",
+            Self::Successor => "SUCCESSOR",
+            Self::OtherFrn => "OTHER_FRN",
+            Self::RecertificationOverdue => "RECERTIFICATION_OVERDUE",
+            Self::LastUpdatedOld => "LAST_UPDATED_OLD",
         }
     }
 }
@@ -110,12 +196,18 @@ pub struct Decision {
     pub reason: Reason,
     /// The rule's paragraph.
     pub rule: &'static str,
+    /// Whether the verdict rests on the operator's policy where the rule leaves it open.
+    pub by_policy: bool,
     /// What else to know.
     pub advisories: Vec<Advisory>,
     /// How the identity matched, where it did.
     pub matched_by: Option<MatchedBy>,
     /// The filing that was matched: the standing one, else the removed one.
     pub filing: Option<Arc<Filing>>,
+    /// The other standing filings under the same FRN, by ascending number.
+    pub other_filings: Vec<RmdNumber>,
     /// The removal, where the provider is removed now.
     pub removal: Option<Arc<Removal>>,
+    /// Standing filings that name the FRN asked for among their other FRNs, where none stands under it.
+    pub candidates: Vec<RmdNumber>,
 }

@@ -45,6 +45,7 @@ impl FromStr for ProviderRole {
             "voice_service" | "voice" | "vsp" => Ok(Self::VoiceService),
             "gateway" => Ok(Self::Gateway),
             "non_gateway_intermediate" | "intermediate" => Ok(Self::NonGatewayIntermediate),
+            "any" | "" => Err("leave the role away where any will do".to_owned()),
             _ => Err(format!("{text:?} is no role: give voice_service, gateway or non_gateway_intermediate")),
         }
     }

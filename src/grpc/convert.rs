@@ -10,7 +10,7 @@ use super::{error, v1};
 use crate::clock::age;
 use crate::domain::{
     Change, ChangeKind, Column, Filing, Frn, Identity, Implementation, MatchedBy, ProviderRole, Reason, Removal,
-    RmdNumber, SyncOutcome, SyncRecord, Verdict,
+    RmdNumber, SyncOutcome, SyncRecord, Ternary, Verdict,
 };
 use crate::index::Index;
 
@@ -42,6 +42,7 @@ pub enum Cells {
     Included,
 }
 
+/// A role for the wire.
 pub fn role(role: ProviderRole) -> v1::ProviderRole {
     match role {
         ProviderRole::VoiceService => v1::ProviderRole::VoiceService,
@@ -146,6 +147,30 @@ pub fn reason(reason: Reason) -> v1::Reason {
         Reason::NotListed => v1::Reason::NotListed,
         Reason::Removed => v1::Reason::Removed,
         Reason::EmergencyCall => v1::Reason::EmergencyCall,
+        Reason::RoleBlank => v1::Reason::RoleBlank,
+        Reason::RoleNotCertified => v1::Reason::RoleNotCertified,
+        Reason::NoRoleCertified => v1::Reason::NoRoleCertified,
+        Reason::CallNotCovered => v1::Reason::CallNotCovered,
+        Reason::OtherFrnOnly => v1::Reason::OtherFrnOnly,
+        Reason::ListingOld => v1::Reason::ListingOld,
+    }
+}
+
+/// A role of a request; none if it is unspecified.
+pub fn asked_role(role: v1::ProviderRole) -> Option<ProviderRole> {
+    match role {
+        v1::ProviderRole::Unspecified => None,
+        v1::ProviderRole::VoiceService => Some(ProviderRole::VoiceService),
+        v1::ProviderRole::Gateway => Some(ProviderRole::Gateway),
+        v1::ProviderRole::NonGatewayIntermediate => Some(ProviderRole::NonGatewayIntermediate),
+    }
+}
+
+pub fn ternary(ternary: v1::Ternary) -> Ternary {
+    match ternary {
+        v1::Ternary::Unspecified => Ternary::Unknown,
+        v1::Ternary::Yes => Ternary::Yes,
+        v1::Ternary::No => Ternary::No,
     }
 }
 

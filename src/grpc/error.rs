@@ -20,6 +20,7 @@ pub enum ErrorReason {
     IdentityMissing,
     InvalidPageToken,
     SnapshotNotLoaded,
+    ListingTooOld,
     StoreFailed,
     ShuttingDown,
     ConfigInvalid,
@@ -27,12 +28,13 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::IdentityMissing,
         Self::InvalidPageToken,
         Self::SnapshotNotLoaded,
+        Self::ListingTooOld,
         Self::StoreFailed,
         Self::ShuttingDown,
         Self::ConfigInvalid,
@@ -46,6 +48,7 @@ impl ErrorReason {
             Self::IdentityMissing => "IDENTITY_MISSING",
             Self::InvalidPageToken => "INVALID_PAGE_TOKEN",
             Self::SnapshotNotLoaded => "SNAPSHOT_NOT_LOADED",
+            Self::ListingTooOld => "LISTING_TOO_OLD",
             Self::StoreFailed => "STORE_FAILED",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::ConfigInvalid => "CONFIG_INVALID",
@@ -58,7 +61,7 @@ impl ErrorReason {
             Self::InvalidFrn | Self::InvalidRmdNumber | Self::IdentityMissing | Self::InvalidPageToken => {
                 Code::InvalidArgument
             }
-            Self::SnapshotNotLoaded | Self::ShuttingDown => Code::Unavailable,
+            Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid => Code::FailedPrecondition,
         }

@@ -32,7 +32,7 @@ use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
 use crate::sync::SyncHandle;
 
-pub use convert::{duration_from_wire, time_from_wire, time_to_wire};
+pub use convert::{duration_from_wire, role as role_to_wire, time_from_wire, time_to_wire};
 pub use error::ErrorReason;
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
@@ -85,12 +85,8 @@ pub struct Services {
     pub sync: SyncAccess,
     /// How long a listing may go unconfirmed.
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
+    /// What is decided where the rules leave it open.
+    pub policy: Arc<ArcSwap<Policy>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
-}
-
-impl Services {
-    fn policy(&self) -> Policy {
-        Policy { listing_old_after: self.freshness.load().warn() }
-    }
 }

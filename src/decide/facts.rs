@@ -1,0 +1,167 @@
+//! What is known of a question before anything is decided.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Policy, Query};
+use crate::clock::age;
+use crate::domain::{Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary};
+use crate::index::Index;
+
+/// What the standing filings say of the role that was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleAnswer {
+    /// One of them certifies it; or none was named and one certifies any.
+    Certified,
+    /// None certifies it, and one leaves it blank or writes what is neither Yes nor No.
+    Blank,
+    /// All answer No.
+    No,
+    /// None certifies any role at all.
+    NoneAtAll,
+}
+
+/// What is known of a question.
+pub struct Facts<'a> {
+    pub index: &'a Index,
+    pub query: &'a Query,
+    pub policy: &'a Policy,
+    pub now: Timestamp,
+    /// Time since the listing was last confirmed.
+    pub unconfirmed: SignedDuration,
+    pub matched_by: Option<MatchedBy>,
+    /// The standing filing to name: the one that fits the question best.
+    pub filing: Option<&'a Arc<Filing>>,
+    /// What the provider's standing filings say of the role, taken together. Nothing if none stands.
+    pub role: Option<RoleAnswer>,
+    /// The provider's newest removal that is not undone.
+    pub removal: Option<&'a Arc<Removal>>,
+    /// The FRN asked for, or that of the filing asked for.
+    pub frn: Option<Frn>,
+}
+
+impl<'a> Facts<'a> {
+    /// Looks everything up.
+    pub fn gather(index: &'a Index, query: &'a Query, policy: &'a Policy, now: Timestamp) -> Self {
+        let mut facts = Self {
+            index,
+            query,
+            policy,
+            now,
+            unconfirmed: age(index.confirmed_at(), now),
+            matched_by: None,
+            filing: None,
+            role: None,
+            removal: None,
+            frn: None,
+        };
+        let asked = match query.identity {
+            Identity::Frn(frn) => {
+                facts.frn = Some(frn);
+                None
+            }
+            Identity::RmdNumber(number) => {
+                let removal = index.removals().open(number);
+                let standing = index.by_number(number);
+                facts.frn = standing.or(removal.map(|removal| &removal.filing)).and_then(|filing| filing.frn());
+                facts.removal = removal;
+                standing
+            }
+        };
+        match facts.frn {
+            // The provider is all that stands under its FRN, whichever of its filings was asked for.
+            Some(frn) => facts.weigh(index.by_frn(frn), asked),
+            None => facts.weigh(asked.into_iter(), asked),
+        }
+        if let (None, Some(frn)) = (facts.filing, facts.frn) {
+            facts.removal = facts.removal.or_else(|| {
+                index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
+            });
+        }
+        let by_number = match query.identity {
+            Identity::RmdNumber(number) => {
+                let named = facts.filing.or(facts.removal.map(|removal| &removal.filing));
+                named.is_some_and(|filing| filing.number() == number)
+            }
+            Identity::Frn(_) => false,
+        };
+        if facts.filing.is_some() || facts.removal.is_some() {
+            facts.matched_by = Some(if by_number { MatchedBy::RmdNumber } else { MatchedBy::Frn });
+        }
+        facts
+    }
+
+    /// Takes the standing filings together: the union of their roles, and the one to name.
+    fn weigh(&mut self, standing: impl Iterator<Item = &'a Arc<Filing>>, asked: Option<&'a Arc<Filing>>) {
+        let mut best = None;
+        let (mut any_role, mut blank, mut certified) = (false, false, false);
+        for filing in standing {
+            let roles = filing.roles();
+            let fits = match self.query.role {
+                Some(role) => roles.contains(role),
+                None => !roles.is_empty(),
+            };
+            if let Some(role) = self.query.role {
+                let answer = filing.certification(role);
+                blank |= matches!(answer, Certification::Blank | Certification::Unrecognized(_));
+            }
+            certified |= fits;
+            any_role |= !roles.is_empty();
+            let was_asked = asked.is_some_and(|asked| asked.number() == filing.number());
+            let rank = (fits, !roles.is_empty(), was_asked, filing.number());
+            if best.is_none_or(|(best, _)| rank > best) {
+                best = Some((rank, filing));
+            }
+        }
+        self.filing = best.map(|(_, filing)| filing);
+        self.role = self.filing.map(|_| match (certified, any_role, blank) {
+            (true, ..) => RoleAnswer::Certified,
+            (false, false, _) => RoleAnswer::NoneAtAll,
+            (false, true, true) => RoleAnswer::Blank,
+            (false, true, false) => RoleAnswer::No,
+        });
+    }
+
+    /// Whether the listing is older than the operator allows.
+    pub fn listing_is_old(&self) -> bool {
+        self.unconfirmed > self.policy.listing_old_after
+    }
+
+    /// Whether the upstream is known to be foreign: by the question, else by its own filing.
+    pub fn is_foreign(&self) -> bool {
+        match self.query.foreign {
+            Ternary::Yes => true,
+            Ternary::No => false,
+            Ternary::Unknown => {
+                let filing = self.filing.or(self.removal.map(|removal| &removal.filing));
+                filing.is_some_and(|filing| filing.foreign() == ForeignProvider::Yes)
+            }
+        }
+    }
+
+    /// The provider's standing filings besides the one that is named.
+    pub fn others(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
+        let named = self.filing.map(|filing| filing.number());
+        let frn = self.frn.filter(|_| named.is_some());
+        frn.into_iter().flat_map(|frn| self.index.by_frn(frn)).filter(move |filing| Some(filing.number()) != named)
+    }
+
+    /// Their numbers.
+    pub fn other_filings(&self) -> Vec<RmdNumber> {
+        self.others().map(|filing| filing.number()).collect()
+    }
+
+    /// Whether another filing names the FRN that stands under none.
+    pub fn has_candidates(&self) -> bool {
+        self.filing.is_none() && self.frn.is_some_and(|frn| self.index.by_other_frn(frn).next().is_some())
+    }
+
+    /// The numbers of those filings.
+    pub fn candidates(&self) -> Vec<RmdNumber> {
+        match (self.filing, self.frn) {
+            (None, Some(frn)) => self.index.by_other_frn(frn).map(|filing| filing.number()).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The decision matrix, row by row. The first row that applies rules.
+
+use super::facts::{Facts, RoleAnswer};
+use super::policy::{AcceptOrRefuse, OldListing, PolicyConfig};
+use super::{Undecided, rule};
+use crate::domain::{ProviderRole, Reason, Ternary, Verdict};
+
+/// What a row came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ruling {
+    /// Whether calls may be taken.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Reason,
+    /// The rule's paragraph.
+    pub rule: &'static str,
+    /// Whether it rests on the operator's policy where the rule leaves it open.
+    pub by_policy: bool,
+}
+
+/// One row.
+pub struct Row {
+    /// Which upstream it is about.
+    pub upstream: &'static str,
+    /// In which state.
+    pub state: &'static str,
+    /// What it says under a policy, for people.
+    pub says: fn(&PolicyConfig) -> &'static str,
+    /// What it rests on.
+    pub basis: &'static str,
+    /// The setting that decides it, if it is one of policy.
+    pub setting: Option<&'static str>,
+    /// Whether it applies, and what it says then.
+    judge: fn(&Facts<'_>) -> Option<Result<Ruling, Undecided>>,
+}
+
+fn accept(_: &PolicyConfig) -> &'static str {
+    "ACCEPT"
+}
+
+fn refuse(_: &PolicyConfig) -> &'static str {
+    "REFUSE"
+}
+
+fn in_words(choice: AcceptOrRefuse) -> &'static str {
+    match choice {
+        AcceptOrRefuse::Accept => "ACCEPT with advisory",
+        AcceptOrRefuse::Refuse => "REFUSE",
+    }
+}
+
+/// The paragraph of (g) that the upstream's role falls under.
+fn paragraph(facts: &Facts<'_>) -> &'static str {
+    match facts.query.role {
+        _ if facts.is_foreign() && facts.query.role != Some(ProviderRole::Gateway) => rule::FOREIGN,
+        Some(ProviderRole::VoiceService) => rule::VOICE_SERVICE,
+        Some(ProviderRole::Gateway) => rule::GATEWAY,
+        Some(ProviderRole::NonGatewayIntermediate) => rule::INTERMEDIATE,
+        None => rule::ACCEPT_ONLY_LISTED,
+    }
+}
+
+fn by_rule(applies: bool, verdict: Verdict, reason: Reason, rule: &'static str) -> Option<Result<Ruling, Undecided>> {
+    applies.then_some(Ok(Ruling { verdict, reason, rule, by_policy: false }))
+}
+
+/// What the operator chose for a filing that stands, yet not quite as asked. Accepted it is simply listed, and an
+/// advisory says what is amiss; refused, that is the reason.
+fn listed_by_policy(
+    applies: bool,
+    facts: &Facts<'_>,
+    choice: AcceptOrRefuse,
+    amiss: Reason,
+) -> Option<Result<Ruling, Undecided>> {
+    let reason = match choice {
+        AcceptOrRefuse::Accept => Reason::Listed,
+        AcceptOrRefuse::Refuse => amiss,
+    };
+    by_policy(applies, facts, choice, reason)
+}
+
+fn by_policy(
+    applies: bool,
+    facts: &Facts<'_>,
+    choice: AcceptOrRefuse,
+    reason: Reason,
+) -> Option<Result<Ruling, Undecided>> {
+    applies.then(|| Ok(Ruling { verdict: choice.verdict(), reason, rule: paragraph(facts), by_policy: true }))
+}
+
+/// All rows, the strongest first.
+pub const MATRIX: [Row; 11] = [
+    Row {
+        upstream: "any",
+        state: "call to 911; public safety answering point",
+        says: accept,
+        basis: rule::EMERGENCY,
+        setting: None,
+        judge: |facts| by_rule(facts.query.emergency, Verdict::Accept, Reason::EmergencyCall, rule::EMERGENCY),
+    },
+    Row {
+        upstream: "any",
+        state: "listing older than freshness.warn_after",
+        says: |policy| match policy.listing_old {
+            OldListing::Answer => "answer from it, with advisory",
+            OldListing::Accept => "ACCEPT with advisory",
+            OldListing::Refuse => "REFUSE",
+            OldListing::Error => "no verdict, an error",
+        },
+        basis: "operator",
+        setting: Some("policy.listing_old"),
+        judge: |facts| {
+            if !facts.listing_is_old() {
+                return None;
+            }
+            match facts.policy.cells.listing_old {
+                OldListing::Answer => None,
+                OldListing::Accept => by_policy(true, facts, AcceptOrRefuse::Accept, Reason::ListingOld),
+                OldListing::Refuse => by_policy(true, facts, AcceptOrRefuse::Refuse, Reason::ListingOld),
+                OldListing::Error => Some(Err(Undecided::ListingOld { hours: facts.unconfirmed.as_hours() })),
+            }
+        },
+    },
+    Row {
+        upstream: "domestic voice service provider, gateway or non-gateway intermediate provider",
+        state: "listed, that role certified; no role named: listed with any role",
+        says: accept,
+        basis: "47 CFR 64.6305(g)(1), (3), (4)",
+        setting: None,
+        judge: |facts| {
+            by_rule(facts.role == Some(RoleAnswer::Certified), Verdict::Accept, Reason::Listed, paragraph(facts))
+        },
+    },
+    Row {
+        upstream: "foreign",
+        state: "caller ID is not a US number",
+        says: accept,
+        basis: rule::FOREIGN,
+        setting: None,
+        judge: |facts| {
+            let not_barred = facts.query.us_caller_id == Ternary::No && facts.is_foreign();
+            by_rule(not_barred, Verdict::Accept, Reason::CallNotCovered, rule::FOREIGN)
+        },
+    },
+    Row {
+        upstream: "role named in the query",
+        state: "listed, filing answers No for that role",
+        says: |policy| in_words(policy.role_not_certified),
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: Some("policy.role_not_certified"),
+        judge: |facts| {
+            let choice = facts.policy.cells.role_not_certified;
+            listed_by_policy(facts.role == Some(RoleAnswer::No), facts, choice, Reason::RoleNotCertified)
+        },
+    },
+    Row {
+        upstream: "role named in the query",
+        state: "listed, filing leaves the role blank",
+        says: |policy| in_words(policy.role_blank),
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: Some("policy.role_blank"),
+        judge: |facts| {
+            let choice = facts.policy.cells.role_blank;
+            listed_by_policy(facts.role == Some(RoleAnswer::Blank), facts, choice, Reason::RoleBlank)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "listed, but certifies no role at all",
+        says: |policy| in_words(policy.no_role_certified),
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: Some("policy.no_role_certified"),
+        judge: |facts| {
+            let choice = facts.policy.cells.no_role_certified;
+            listed_by_policy(facts.role == Some(RoleAnswer::NoneAtAll), facts, choice, Reason::NoRoleCertified)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "number found only in another filing's other FRNs, never listed itself",
+        says: |policy| in_words(policy.other_frn),
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: Some("policy.other_frn"),
+        judge: |facts| {
+            let applies = facts.removal.is_none() && facts.has_candidates();
+            by_policy(applies, facts, facts.policy.cells.other_frn, Reason::OtherFrnOnly)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "not listed now, but it once was",
+        says: |_| "REFUSE, with removal times",
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: None,
+        judge: |facts| by_rule(facts.removal.is_some(), Verdict::Refuse, Reason::Removed, paragraph(facts)),
+    },
+    Row {
+        upstream: "any",
+        state: "not listed",
+        says: refuse,
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: None,
+        judge: |facts| by_rule(facts.filing.is_none(), Verdict::Refuse, Reason::NotListed, paragraph(facts)),
+    },
+    // No row above is left out by any combination of facts; if one ever were, the rule's own default holds.
+    Row {
+        upstream: "any",
+        state: "none of the above",
+        says: refuse,
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: None,
+        judge: |facts| by_rule(true, Verdict::Refuse, Reason::NotListed, paragraph(facts)),
+    },
+];
+
+/// Rules by the first row that applies.
+pub(super) fn rule(facts: &Facts<'_>) -> Result<Ruling, Undecided> {
+    MATRIX.iter().find_map(|row| (row.judge)(facts)).unwrap_or(Ok(Ruling {
+        verdict: Verdict::Refuse,
+        reason: Reason::NotListed,
+        rule: rule::ACCEPT_ONLY_LISTED,
+        by_policy: false,
+    }))
+}

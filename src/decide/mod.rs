@@ -1,0 +1,83 @@
+//! ([`Index`], [`Query`], now) -> [`Decision`]: the only place that holds policy.
+//!
+//! A decision is a pure function of its arguments. The rows of the [`matrix`] are tried from the top, and the first
+//! that applies rules; [`advisories`] say what else to know and change no verdict. It is made per provider, though the
+//! listing is tracked per filing: a filing that was removed as a duplicate is not a provider removed.
+
+pub mod advisories;
+mod facts;
+pub mod matrix;
+mod policy;
+pub mod rule;
+mod sentence;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::{Decision, Identity, ProviderRole, Ternary};
+use crate::index::Index;
+
+use facts::Facts;
+pub use policy::{AcceptOrRefuse, OldListing, Policy, PolicyConfig};
+pub use sentence::sentence;
+
+/// One question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Query {
+    /// Which provider hands the call over.
+    pub identity: Identity,
+    /// The role in which it does; without one, any certified role will do.
+    pub role: Option<ProviderRole>,
+    /// Whether the upstream is a foreign provider. Where it is not known, the filing's own answer counts.
+    pub foreign: Ternary,
+    /// Whether the caller ID is a number of the North American Numbering Plan that pertains to the United States.
+    pub us_caller_id: Ternary,
+    /// Whether the call goes to 911 or a public safety answering point.
+    pub emergency: bool,
+}
+
+impl Query {
+    /// A question that says nothing but who.
+    pub fn about(identity: Identity) -> Self {
+        Self { identity, role: None, foreign: Ternary::Unknown, us_caller_id: Ternary::Unknown, emergency: false }
+    }
+}
+
+/// Why there is no verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Undecided {
+    /// The listing is older than allowed, and policy says to answer with an error.
+    #[error("the source last confirmed the listing {hours} hours ago, and policy.listing_old says to give no verdict")]
+    ListingOld {
+        /// Hours since the last confirmation.
+        hours: i64,
+    },
+}
+
+/// Decides whether calls may be accepted.
+///
+/// # Errors
+///
+/// If the listing is old and the operator's policy is to give no verdict then. A call to 911 always has one.
+pub fn decide(index: &Index, query: &Query, policy: &Policy, now: Timestamp) -> Result<Decision, Undecided> {
+    let facts = Facts::gather(index, query, policy, now);
+    let ruling = matrix::rule(&facts)?;
+    Ok(Decision {
+        verdict: ruling.verdict,
+        reason: ruling.reason,
+        rule: ruling.rule,
+        by_policy: ruling.by_policy,
+        advisories: advisories::advisories(&facts, &ruling),
+        matched_by: facts.matched_by,
+        other_filings: facts.other_filings(),
+        candidates: facts.candidates(),
+        filing: facts.filing.map(Arc::clone).or_else(|| facts.removal.map(|removal| Arc::clone(&removal.filing))),
+        removal: if facts.filing.is_none() { facts.removal.map(Arc::clone) } else { None },
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! A decision in one sentence.
+
+use jiff::Timestamp;
+
+use super::Query;
+use crate::domain::{Decision, Identity, Reason};
+
+/// The decision in one sentence, for a log line or a person.
+pub fn sentence(decision: &Decision, query: &Query) -> String {
+    let who = match &decision.filing {
+        Some(filing) if filing.business_name().is_empty() => filing.number().to_string(),
+        Some(filing) => format!("{} ({})", filing.business_name(), filing.number()),
+        None => query.identity.to_string(),
+    };
+    let role = query.role.map_or("", |role| role.label());
+    let stands = match (&decision.filing, &decision.removal) {
+        (_, Some(removal)) => format!(
+            "{who} is no longer in the database: last seen {}, first missing {}",
+            seconds(removal.last_seen_at),
+            seconds(removal.first_missing_at)
+        ),
+        (Some(filing), None) => match query.identity {
+            Identity::RmdNumber(asked) if asked != filing.number() => {
+                format!("{who} stands in the database for the provider of {asked}")
+            }
+            _ => format!("{who} stands in the database"),
+        },
+        (None, None) => format!("{who} is not in the database"),
+    };
+    let because = match decision.reason {
+        Reason::EmergencyCall => format!("an emergency call is never refused; {stands}"),
+        Reason::RoleNotCertified => format!("{stands}, but does not certify the role of a {role}"),
+        Reason::RoleBlank => format!("{stands}, but leaves the role of a {role} blank"),
+        Reason::NoRoleCertified => format!("{stands}, but certifies no role at all"),
+        Reason::CallNotCovered => {
+            format!("{stands}; from a foreign provider a call without a US number in the caller ID is not barred")
+        }
+        Reason::OtherFrnOnly => {
+            let named: Vec<String> = decision.candidates.iter().take(3).map(ToString::to_string).collect();
+            format!("{stands}, but among the other FRNs of {}", named.join(", "))
+        }
+        Reason::ListingOld => format!("the listing is too old to decide by; as far as it goes, {stands}"),
+        Reason::Listed if query.role.is_some() && !decision.by_policy => format!("{stands} as a {role}"),
+        Reason::Listed | Reason::NotListed | Reason::Removed => stands,
+    };
+    if decision.by_policy { format!("{because} (by the operator's policy)") } else { because }
+}
+
+fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
