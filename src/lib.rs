@@ -51,6 +51,7 @@ pub mod index;
 
 pub mod caller_id;
 pub mod decide;
+pub mod search;
 
 pub mod grpc;
 pub mod report;

@@ -195,6 +195,36 @@ impl From<&v1::Removal> for Removal {
     }
 }
 
+/// A filing that bears such a name.
+#[derive(Debug, Clone, Serialize)]
+pub struct NameMatch {
+    /// From 0 to 1, where 1 is the same name.
+    pub score: f64,
+    /// The name that matched, as filed.
+    pub name: String,
+    /// The column it stands in.
+    pub column: String,
+    /// The filing.
+    pub filing: Option<Filing>,
+    /// The removal, if it does not stand.
+    pub removal: Option<RemovalTimes>,
+}
+
+impl From<&v1::NameMatch> for NameMatch {
+    fn from(found: &v1::NameMatch) -> Self {
+        Self {
+            score: found.score,
+            name: found.name.clone(),
+            column: found.column.clone(),
+            filing: found.filing.as_ref().map(Filing::from),
+            removal: found.removal.as_ref().map(|removal| RemovalTimes {
+                first_missing_at: time(removal.first_missing_at.as_ref()),
+                last_seen_at: time(removal.last_seen_at.as_ref()),
+            }),
+        }
+    }
+}
+
 /// One cell that changed.
 #[derive(Debug, Clone, Serialize)]
 pub struct FieldChange {

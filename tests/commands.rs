@@ -73,6 +73,57 @@ fn check_json_has_the_documented_members() {
 }
 
 #[test]
+fn check_file_gives_a_whole_list_its_verdicts_and_a_bad_row_refuses_it_whole() {
+    let (site, world, gone) = synced();
+    let list = site.directory.path().join("upstreams.csv");
+    let path = list.display().to_string();
+    let good = first_frn(&world);
+    std::fs::write(&list, format!("Trunk Group,FCC FRN,Role\ntg-1,{good},\n")).expect("written");
+    let accepted = site.run(&["check", "--file", &path]);
+    assert_eq!(status_of(&accepted), 0, "{}", stderr(&accepted));
+    assert!(stdout(&accepted).starts_with("Trunk Group,FCC FRN,Role,verdict,reason,"), "{}", stdout(&accepted));
+    assert!(stderr(&accepted).contains("all accepted"));
+
+    let text = format!("provider,note\n{good},kept\n{},\"gone, it seems\"\n9999999999,\n", gone[0]);
+    std::fs::write(&list, text).expect("written");
+    let some = site.run(&["check", "--file", &path, "--json"]);
+    assert_eq!(status_of(&some), 1);
+    let answers: Vec<serde_json::Value> =
+        stdout(&some).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let reasons: Vec<_> = answers.iter().map(|answer| answer["reason"].as_str().expect("a reason")).collect();
+    assert_eq!(reasons, ["LISTED", "REMOVED", "NOT_LISTED"]);
+    assert_eq!(
+        (answers[1]["row"].as_u64(), answers[1]["upstream"]["note"].as_str()),
+        (Some(3), Some("gone, it seems"))
+    );
+    assert!(stderr(&some).contains("2 refused"), "{}", stderr(&some));
+
+    std::fs::write(&list, format!("frn\n{good}\n12AB\n")).expect("written");
+    let bad = site.run(&["check", "--file", &path]);
+    assert_eq!((status_of(&bad), stdout(&bad).as_str()), (2, ""));
+    assert!(stderr(&bad).contains("row 3, field frn"), "{}", stderr(&bad));
+    assert_eq!(status_of(&site.run(&["check", "--file", "/nowhere.csv"])), 2);
+    assert_eq!(status_of(&site.run(&["check"])), 2);
+}
+
+#[test]
+fn search_finds_by_name_and_a_check_by_name_proposes_without_a_verdict() {
+    let (site, world, _) = synced();
+    let row = world.rows().find(|row| row.get("business_name") == "Lone Elm Voice LLC").expect("the namesake");
+    let found = site.run(&["search", "lone", "elm", "voise", "--json"]);
+    assert_eq!(status_of(&found), 0, "{}", stderr(&found));
+    let matches: Vec<serde_json::Value> =
+        stdout(&found).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let numbers: Vec<_> = matches.iter().filter_map(|found| found["filing"]["number"].as_str()).collect();
+    assert!(numbers.contains(&row.get("number")), "{matches:?}");
+    assert!(stdout(&site.run(&["search", "Lone Elm Voice"])).contains("Lone Elm Voice Inc."));
+    assert_eq!(status_of(&site.run(&["search", "Zebra Crossing Unheard Of"])), 1);
+    let by_name = site.run(&["check", "Lone Elm Voice"]);
+    assert_eq!((status_of(&by_name), stdout(&by_name).as_str()), (2, ""));
+    assert!(stderr(&by_name).contains("A name decides nothing") && stderr(&by_name).contains(row.get("number")));
+}
+
+#[test]
 fn check_reads_an_frn_in_any_usual_writing() {
     let (site, world, _) = synced();
     let frn = first_frn(&world);

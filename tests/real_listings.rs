@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use common::{Site, ask, by_frn, by_number, times};
-use rmdd::grpc::v1::{Reason, SyncOutcome, Verdict};
+use rmdd::grpc::v1::{ProviderRole, Reason, SyncOutcome, Verdict};
 
 /// A week's listing, or nothing, said aloud, where there is none.
 fn week(name: &str) -> Option<Vec<u8>> {
@@ -95,4 +95,63 @@ async fn the_removals_of_a_real_week_are_exactly_the_numbers_missing_from_its_li
             }
         }
     }
+}
+
+/// What the matrix says of one provider in one role, from the cells of its rows alone. It knows nothing of removals:
+/// the listing is the first.
+fn expected(rows: &[&csv::StringRecord], columns: [usize; 3], role: Option<usize>) -> (Verdict, Reason) {
+    let says = |row: &csv::StringRecord, place: usize| row[columns[place]].trim().to_owned();
+    let any = rows.iter().any(|row| (0..3).any(|place| says(row, place) == "Yes"));
+    match role {
+        _ if !any => (Verdict::Accept, Reason::Listed),
+        None => (Verdict::Accept, Reason::Listed),
+        Some(place) if rows.iter().any(|row| says(row, place) != "No") => (Verdict::Accept, Reason::Listed),
+        Some(_) => (Verdict::Refuse, Reason::RoleNotCertified),
+    }
+}
+
+#[tokio::test]
+async fn every_filing_of_a_real_week_is_decided_in_every_role_as_its_cells_say() {
+    let Some(bytes) = week("2025-08-11.csv") else { return };
+    let mut reader = csv::Reader::from_reader(bytes.as_slice());
+    let header = reader.headers().expect("a header").clone();
+    let column = |name: &str| header.iter().position(|column| column == name).expect(name);
+    let (number, frn) = (column("number"), column("frn"));
+    let choices =
+        ["voice_service_provider_choice", "gateway_provider_choice", "intermediate_provider_choice"].map(column);
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
+    let mut by_provider: BTreeMap<&str, Vec<&csv::StringRecord>> = BTreeMap::new();
+    for row in &rows {
+        by_provider.entry(if row[frn].is_empty() { &row[number] } else { &row[frn] }).or_default().push(row);
+    }
+
+    let site = Site::with_listing(&bytes);
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let mut acceptance = daemon.acceptance().await;
+    let roles = [
+        None,
+        Some(ProviderRole::VoiceService),
+        Some(ProviderRole::Gateway),
+        Some(ProviderRole::NonGatewayIntermediate),
+    ];
+    let mut counts: BTreeMap<(String, &str, &str), usize> = BTreeMap::new();
+    for (provider, rows) in &by_provider {
+        for (place, role) in roles.into_iter().enumerate() {
+            let mut request = if provider.starts_with("RMD") { by_number(provider) } else { by_frn(provider) };
+            request.set_role(role.unwrap_or_default());
+            let answer = ask(&mut acceptance, request).await;
+            let expected = expected(rows, choices, place.checked_sub(1));
+            assert_eq!((answer.verdict(), answer.reason()), expected, "{provider} as {role:?}");
+            let role = role.map_or("any role".to_owned(), |role| format!("{role:?}"));
+            *counts.entry((role, expected.0.as_str_name(), expected.1.as_str_name())).or_default() += 1;
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "\n{} providers, decided: {counts:#?}", by_provider.len());
+
+    let own = ask(&mut acceptance, by_frn("0020237343")).await;
+    assert_eq!((own.verdict(), own.reason()), (Verdict::Accept, Reason::Listed), "by its own FRN");
+    let other = ask(&mut acceptance, by_frn("0028844892")).await;
+    assert_eq!((other.verdict(), other.reason()), (Verdict::Refuse, Reason::OtherFrnOnly), "by its other FRN");
+    assert_eq!(other.candidates, [own.filing.expect("its filing").number], "which proposes it");
 }

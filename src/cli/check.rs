@@ -1,22 +1,29 @@
 //! `rmdd check`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
+use super::check_list::{self, ListOptions};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
-use crate::domain::{Identity, ProviderRole};
+use crate::domain::{Identity, IdentityError, ProviderRole};
 use crate::grpc::role_to_wire;
 use crate::grpc::v1::check_provider_request::Identity as Named;
-use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
+use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, SearchProvidersRequest, Ternary, Verdict};
 use crate::report;
 
 #[derive(Debug, Args)]
 pub struct Check {
     /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43) or an RMD number (RMD0001410).
-    #[arg(value_name = "WHO")]
-    who: String,
+    #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
+    who: Option<String>,
+    /// A list of upstreams, as CSV with a header: a column frn, rmd_number or provider, and perhaps role. Prints the
+    /// list with the verdicts. Exit status: 0 all accepted, 1 some refused.
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
+    file: Option<PathBuf>,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
     #[arg(long, value_name = "R")]
     role: Option<ProviderRole>,
@@ -36,7 +43,18 @@ pub struct Check {
 
 impl Check {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let identity = match self.who.parse()? {
+        if let Some(file) = &self.file {
+            let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+            return check_list::run(&target, file, &ListOptions { role: self.role, json: self.json }).await;
+        }
+        let who = self.who.unwrap_or_default();
+        let identity: Identity = match who.parse() {
+            Ok(identity) => identity,
+            // Names never decide. They propose, and that is said in place of a verdict.
+            Err(error @ IdentityError::Unknown { .. }) => return propose(&who, error, global).await,
+            Err(error) => return Err(error.into()),
+        };
+        let identity = match identity {
             Identity::Frn(frn) => Named::Frn(frn.to_string()),
             Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
         };
@@ -61,6 +79,24 @@ impl Check {
             Verdict::Unspecified => FAILED,
         })
     }
+}
+
+/// Says which providers bear such a name; no verdict.
+async fn propose(name: &str, error: IdentityError, global: &Global) -> anyhow::Result<u8> {
+    let Ok(target) = Target::find(global, &global.load(Overrides::new())?, Access::Read).await else {
+        return Err(error.into());
+    };
+    let found = target.search_providers(SearchProvidersRequest { text: name.to_owned(), limit: 5 }).await?;
+    let candidates: Vec<String> = found
+        .matches
+        .iter()
+        .filter_map(|found| found.filing.as_ref())
+        .map(|filing| format!("{} ({}, FRN {})", text::one_line(&filing.business_name), filing.number, filing.frn))
+        .collect();
+    if candidates.is_empty() {
+        return Err(error.into());
+    }
+    anyhow::bail!("{error}. A name decides nothing; these bear one like it: {}", candidates.join("; "))
 }
 
 fn ternary(text: &str) -> Result<Ternary, String> {

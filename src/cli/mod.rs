@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod check_list;
 mod completions;
 mod config;
 mod man;
 mod removals;
+mod search;
 mod serve;
 mod show;
 mod status;
@@ -67,6 +69,8 @@ enum Command {
     Check(check::Check),
     /// Show a provider's filings, roles and history. Exit status: 0, or 1 if nothing is known of it.
     Show(show::Show),
+    /// Find a provider by name, former name or DBA; typos are forgiven. Exit status: 0, or 1 if nothing is found.
+    Search(search::Search),
     /// List removed filings, newest first.
     Removals(removals::Removals),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
@@ -131,6 +135,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Sync(command) => command.run(&global).await,
             Command::Check(command) => command.run(&global).await,
             Command::Show(command) => command.run(&global).await,
+            Command::Search(command) => command.run(&global).await,
             Command::Removals(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),

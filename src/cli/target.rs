@@ -57,6 +57,7 @@ macro_rules! ask {
 impl Target {
     ask!(check_provider, AcceptanceServiceClient, v1::CheckProviderRequest, v1::CheckProviderResponse);
     ask!(get_provider, ListingServiceClient, v1::GetProviderRequest, v1::GetProviderResponse);
+    ask!(search_providers, ListingServiceClient, v1::SearchProvidersRequest, v1::SearchProvidersResponse);
     ask!(list_removals, ListingServiceClient, v1::ListRemovalsRequest, v1::ListRemovalsResponse);
     ask!(get_status, AdminServiceClient, v1::GetStatusRequest, v1::GetStatusResponse);
     ask!(trigger_sync, AdminServiceClient, v1::TriggerSyncRequest, v1::TriggerSyncResponse);

@@ -12,9 +12,13 @@ use super::{ErrorReason, Services, error, v1};
 use crate::clock;
 use crate::domain::{Change, Filing, Identity, Removal, RmdNumber};
 use crate::index::Index;
+use crate::search::search;
 use crate::store::StoreError;
 
 const DEFAULT_PAGE: usize = 500;
+const DEFAULT_MATCHES: usize = 20;
+const MOST_MATCHES: usize = 200;
+const LONGEST_SEARCH: usize = 200;
 const LARGEST_PAGE: usize = 2000;
 
 #[tonic::async_trait]
@@ -42,6 +46,40 @@ impl ListingService for Services {
             filings: filings.iter().map(|filing| convert::standing(&index, filing, Cells::Included)).collect(),
             removals: removals.iter().map(|removal| convert::removal(removal, Cells::Included)).collect(),
             changes: changes.iter().map(convert::change).collect(),
+            snapshot: Some(convert::snapshot(&index, clock::now())),
+        }))
+    }
+
+    async fn search_providers(
+        &self,
+        request: Request<v1::SearchProvidersRequest>,
+    ) -> Result<Response<v1::SearchProvidersResponse>, Status> {
+        let request = request.into_inner();
+        let index = convert::loaded(&self.index)?;
+        let limit = match request.limit {
+            0 => DEFAULT_MATCHES,
+            limit => usize::try_from(limit).unwrap_or(MOST_MATCHES).min(MOST_MATCHES),
+        };
+        let text: String = request.text.chars().take(LONGEST_SEARCH).collect();
+        let searched = Arc::clone(&index);
+        // It reads every name: some milliseconds that no call's answer should wait for.
+        let matches = tokio::task::spawn_blocking(move || search(&searched, &text, limit))
+            .await
+            .map_err(|_| Status::internal("the search came to an unexpected end"))?;
+        Ok(Response::new(v1::SearchProvidersResponse {
+            matches: matches
+                .iter()
+                .map(|found| v1::NameMatch {
+                    filing: Some(convert::standing(&index, &found.filing, Cells::Left)),
+                    removal: found
+                        .removal
+                        .as_ref()
+                        .map(|removal| v1::Removal { filing: None, ..convert::removal(removal, Cells::Left) }),
+                    name: found.name.clone(),
+                    column: found.column.name().to_owned(),
+                    score: found.score,
+                })
+                .collect(),
             snapshot: Some(convert::snapshot(&index, clock::now())),
         }))
     }

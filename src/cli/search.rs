@@ -1,0 +1,57 @@
+//! `rmdd search`
+
+use clap::Args;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, NO, YES, text};
+use crate::config::Overrides;
+use crate::grpc::v1::{NameMatch, SearchProvidersRequest};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// A name, or part of one.
+    #[arg(value_name = "TEXT", required = true)]
+    text: Vec<String>,
+    /// At most so many answers.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: u32,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Search {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let request = SearchProvidersRequest { text: self.text.join(" "), limit: self.limit };
+        let found = target.search_providers(request).await?;
+        for entry in &found.matches {
+            if self.json {
+                say!("{}", serde_json::to_string(&report::NameMatch::from(entry))?);
+            } else {
+                print(entry);
+            }
+        }
+        if found.matches.is_empty() && !self.json {
+            say!("No provider bears such a name; snapshot {}", text::snapshot(found.snapshot.as_ref()));
+        }
+        Ok(if found.matches.is_empty() { NO } else { YES })
+    }
+}
+
+fn print(found: &NameMatch) {
+    let Some(filing) = &found.filing else { return };
+    let state = match &found.removal {
+        None => text::good("listed "),
+        Some(_) => text::bad("removed"),
+    };
+    let also = match found.column.as_str() {
+        "other_dba_names" => format!("  (doing business as {})", text::one_line(&found.name)),
+        "previous_dba_names" => format!("  (formerly {})", text::one_line(&found.name)),
+        _ => String::new(),
+    };
+    let name = text::one_line(&filing.business_name);
+    say!("{state}  {}  {:<10}  {name}{also}", filing.number, filing.frn);
+}
