@@ -1,6 +1,8 @@
 //! A world as the file that the FCC would publish.
 
-use crate::filing::{COLUMNS, Row};
+use std::borrow::Cow;
+
+use crate::filing::{COLUMNS, OLDER, RECERTIFIED, Row, place};
 use crate::world::World;
 
 /// How lines end. Line ends inside cells are the cells' own.
@@ -26,7 +28,8 @@ pub struct CsvFormat {
     pub recertified: bool,
     /// With `intermediate_provider` and `ipr_imported`, as in the early exports.
     pub older: bool,
-    /// These columns in this order instead. A name that is no column's gets made-up cells.
+    /// These columns in this order instead, whatever the two fields above say. A name that is no column's gets
+    /// made-up cells.
     pub columns: Option<Vec<String>>,
     /// Whether the last line has a line end.
     pub final_line_end: bool,
@@ -45,8 +48,6 @@ impl Default for CsvFormat {
     }
 }
 
-const OTHER_COLUMNS: [&str; 3] = ["last_recertified", "intermediate_provider", "ipr_imported"];
-
 impl World {
     /// The file in its usual form: the 22 columns, LF, no byte order mark.
     pub fn to_csv(&self) -> Vec<u8> {
@@ -63,25 +64,28 @@ impl World {
         let columns = format.columns.clone().unwrap_or_else(|| {
             let mut columns: Vec<String> = COLUMNS.iter().map(|column| (*column).to_owned()).collect();
             if format.recertified {
-                columns.insert(columns.len() - 1, "last_recertified".to_owned());
+                columns.insert(columns.len() - 1, RECERTIFIED.to_owned());
             }
             if format.older {
-                columns.extend(["intermediate_provider".to_owned(), "ipr_imported".to_owned()]);
+                columns.extend(OLDER.map(str::to_owned));
             }
             columns
         });
-        let mut text = String::with_capacity(500 * (self.len() + 1));
+        let places: Vec<Option<usize>> = columns.iter().map(|column| place(column)).collect();
+        let mut text = String::with_capacity(550 * (self.len() + 1));
         if format.bom {
             text.push('\u{feff}');
         }
-        text.push_str(&columns.join(","));
-        for row in self.rows() {
+        for (at, column) in columns.iter().enumerate() {
+            push_cell(&mut text, at, column);
+        }
+        for row in self.filings() {
             text.push_str(end);
-            for (place, column) in columns.iter().enumerate() {
-                if place > 0 {
-                    text.push(',');
+            for (at, (column, place)) in columns.iter().zip(&places).enumerate() {
+                match place {
+                    Some(place) => push_cell(&mut text, at, row.at(*place)),
+                    None => push_cell(&mut text, at, &further_cell(row, column)),
                 }
-                push_cell(&mut text, row, column);
             }
         }
         if format.final_line_end {
@@ -91,18 +95,27 @@ impl World {
     }
 }
 
-fn push_cell(text: &mut String, row: &Row, column: &str) {
-    let known = COLUMNS.contains(&column) || OTHER_COLUMNS.contains(&column);
-    let made_up;
-    let cell = if known {
-        row.get(column)
-    } else {
-        made_up = format!("made up for {}", row.get("number"));
-        &made_up
-    };
-    if cell.contains([',', '"', '\r', '\n']) {
+/// The cell of a column that the listing does not have: made up, unless the row was given one.
+fn further_cell<'a>(row: &'a Row, column: &str) -> Cow<'a, str> {
+    match row.get(column) {
+        "" => format!("made up for {}", row.get("number")).into(),
+        cell => cell.into(),
+    }
+}
+
+/// Quoted only where it must be, as in the real file.
+fn push_cell(text: &mut String, at: usize, cell: &str) {
+    if at > 0 {
+        text.push(',');
+    }
+    if cell.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
         text.push('"');
-        text.push_str(&cell.replace('"', "\"\""));
+        for (part, piece) in cell.split('"').enumerate() {
+            if part > 0 {
+                text.push_str("\"\"");
+            }
+            text.push_str(piece);
+        }
         text.push('"');
     } else {
         text.push_str(cell);

@@ -3,17 +3,38 @@
 //! A [`World`] is a state of the database, made from a seed; [`World::advance`] leads to the next state and says what
 //! it changed, so that a test knows by another route than rmdd's own what a sync must find. Everything in it is
 //! invented: names, addresses, numbers. It does not depend on rmdd.
+//!
+//! ```
+//! use rmdd_testkit::listing::{Step, World};
+//!
+//! let mut world = World::new(1, 100);
+//! let monday = world.to_csv();
+//! let changes = world.advance(Step { remove: 3, ..Step::default() });
+//! assert_eq!(changes.removed.len(), 3);
+//! assert_ne!(world.to_csv(), monday);
+//! ```
+
+#![forbid(unsafe_code)]
 
 mod csv;
+mod date;
 mod filing;
+mod invent;
 mod quirks;
+mod step;
 mod words;
 mod world;
 
-pub use csv::{CsvFormat, LineEnd};
-pub use filing::{COLUMNS, Row};
-pub use quirks::{QUIRKS, Quirk};
-pub use world::{Changes, Step, World};
+/// Listings: their filings, their quirks, their next states and their files.
+pub mod listing {
+    pub use crate::csv::{CsvFormat, LineEnd};
+    pub use crate::filing::{COLUMNS, Row};
+    pub use crate::quirks::{Quirk, quirks};
+    pub use crate::step::{Changes, Step};
+    pub use crate::world::World;
+}
+
+pub use listing::*;
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,14 @@
 //! What names and addresses are made of.
 
-pub const FIRST: [&str; 40] = [
-    "Amber", "Alder", "Basalt", "Beacon", "Birch", "Bluff", "Canyon", "Cedar", "Cobalt", "Copper", "Crescent", "Delta",
-    "Drift", "Ember", "Falcon", "Fern", "Flint", "Garnet", "Glacier", "Granite", "Harbor", "Hazel", "Indigo",
-    "Juniper", "Lantern", "Larch", "Marble", "Meadow", "Meridian", "Onyx", "Opal", "Osprey", "Pebble", "Quartz",
-    "Raven", "Sable", "Summit", "Thistle", "Tundra", "Willow",
+pub const FIRST: [&str; 80] = [
+    "Alder", "Amber", "Anvil", "Apricot", "Aspen", "Badger", "Basalt", "Beacon", "Birch", "Bluff", "Bramble",
+    "Buckram", "Canyon", "Cedar", "Chalk", "Clover", "Cobalt", "Copper", "Crescent", "Cypress", "Delta", "Drift",
+    "Elder", "Ember", "Falcon", "Fern", "Flint", "Gable", "Garnet", "Gingham", "Glacier", "Granite", "Harbor", "Hazel",
+    "Heron", "Hollow", "Indigo", "Ivory", "Juniper", "Kestrel", "Lantern", "Larch", "Lichen", "Linden", "Magpie",
+    "Marble", "Meadow", "Meridian", "Mulberry", "Nettle", "Nutmeg", "Onyx", "Opal", "Orchid", "Osprey", "Otter",
+    "Pebble", "Pewter", "Plover", "Poplar", "Quartz", "Quince", "Raven", "Reed", "Rowan", "Sable", "Saffron", "Sorrel",
+    "Spruce", "Starling", "Summit", "Tansy", "Teasel", "Thistle", "Tundra", "Umber", "Velvet", "Walnut", "Willow",
+    "Wren",
 ];
 
 pub const SECOND: [&str; 24] = [
@@ -73,12 +77,14 @@ pub const CITY: [&str; 12] = [
 pub const FOREIGN_CITY: [&str; 5] =
     ["Beispielstadt 12345", "Villexemple J4B 1A1", "Ejemplo del Norte 01000", "Örnekköy 34000", "Shablonivka 04000"];
 
-pub const FOREIGN_COUNTRY: [&str; 5] = ["Germany", "Canada", "Mexico", "Turkey", "Ukraine"];
+pub const FOREIGN_COUNTRY: [&str; 8] =
+    ["Canada", "United Kingdom", "Germany", "India", "Mexico", "Turkey", "Ukraine", "China, Hong Kong SAR"];
 
 pub const TITLE: [&str; 6] = ["President", "CEO", "Operations Manager", "Regulatory Affairs", "CTO", "Owner, Founder"];
 
-pub const DEPARTMENT: [&str; 6] = ["Operations", "", "Compliance", "N/A", "Network, NOC", "none"];
+pub const DEPARTMENT: [&str; 6] = ["Operations", "", "Compliance", "Legal", "Network, NOC", "none"];
 
+/// What filers write for nothing.
 pub const NOTHING: [&str; 5] = ["none", "None", "NONE", "non", "no"];
 
 pub const IMPLEMENTATION: [&str; 4] = [

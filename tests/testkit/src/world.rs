@@ -1,62 +1,45 @@
-//! A state of the database, and the way to the next one.
+//! A state of the database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::filing::{self, Row, day, number};
-use crate::quirks::QUIRKS;
+use crate::date::FIRST_DAY;
+use crate::filing::{ROLES, Row};
+use crate::invent::{filing, number};
+use crate::quirks::quirks;
 
 /// The first number that a world gives out.
 const FIRST_NUMBER: u32 = 1410;
 
+/// Names borne by two filings each: the same one, and that of a namesake of another form.
+pub(crate) const NAMESAKES: [[&str; 2]; 2] =
+    [["Twin Pines Telecom LLC", "Twin Pines Telecom LLC"], ["Lone Elm Voice LLC", "Lone Elm Voice Inc."]];
+
 /// A made-up state of the FCC's database.
 #[derive(Debug, Clone)]
 pub struct World {
-    rng: ChaCha8Rng,
-    rows: BTreeMap<String, Row>,
-    removed: BTreeMap<String, Row>,
+    pub(crate) rng: ChaCha8Rng,
+    pub(crate) rows: BTreeMap<String, Row>,
+    pub(crate) removed: BTreeMap<String, Row>,
+    pub(crate) today: u32,
     next_number: u32,
-    frns: BTreeSet<u64>,
-}
-
-/// How many changes of each kind the next state brings.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Step {
-    /// New filings, with higher numbers.
-    pub list: usize,
-    /// Filings of which one or two cells change.
-    pub amend: usize,
-    /// Filings that go, scattered.
-    pub remove: usize,
-    /// Removed filings that come back as they were.
-    pub reinstate: usize,
-}
-
-/// What a step changed, by RMD number, sorted. No number is in two of the lists.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// New filings.
-    pub listed: Vec<String>,
-    /// Changed filings, with the names of the columns that changed, sorted.
-    pub amended: Vec<(String, Vec<String>)>,
-    /// Filings that went.
-    pub removed: Vec<String>,
-    /// Filings that came back.
-    pub reinstated: Vec<String>,
+    frns: HashSet<u64>,
 }
 
 impl World {
-    /// A world of so many filings. The same seed makes the same world, on every machine and in every version.
+    /// A world of so many filings. The same seed makes the same world. From 60 filings on it holds every quirk, at
+    /// least once.
     pub fn new(seed: u64, filings: usize) -> Self {
         let mut world = Self {
             rng: ChaCha8Rng::seed_from_u64(seed),
             rows: BTreeMap::new(),
             removed: BTreeMap::new(),
+            today: FIRST_DAY,
             next_number: FIRST_NUMBER,
-            frns: BTreeSet::new(),
+            frns: HashSet::with_capacity(filings),
         };
         let mut numbers: Vec<String> = (0..filings).map(|_| world.list_one()).collect();
         numbers.shuffle(&mut world.rng);
@@ -64,36 +47,44 @@ impl World {
         world
     }
 
-    fn list_one(&mut self) -> String {
+    /// Lists one more filing, under the next number.
+    pub(crate) fn list_one(&mut self) -> String {
         // Numbers ascend with gaps: some were withdrawn before the listing was first seen.
         let value = self.next_number;
         self.next_number += if self.rng.random_bool(0.3) { self.rng.random_range(2..6) } else { 1 };
-        let frn = loop {
-            let value = if self.rng.random_bool(0.01) {
-                self.rng.random_range(1_000_000_000u64..2_000_000_000)
-            } else {
-                self.rng.random_range(1_500_000u64..40_000_000)
-            };
-            if self.frns.insert(value) {
-                break value;
-            }
-        };
-        let row = filing::ordinary(&mut self.rng, value, frn);
+        let frn = self.new_frn(1_500_000, 40_000_000);
+        let row = filing(&mut self.rng, value, frn);
         let number = number(value);
         self.rows.insert(number.clone(), row);
         number
     }
 
-    /// Deals the rare quirks out, each to filings of its own as long as there are enough.
+    fn new_frn(&mut self, from: u64, to: u64) -> u64 {
+        loop {
+            let value = self.rng.random_range(from..to);
+            if self.frns.insert(value) {
+                return value;
+            }
+        }
+    }
+
+    /// Deals the rarer quirks out, each to filings of its own as long as there are enough.
     fn make_quirky(&mut self, shuffled: &[String]) {
         let filings = shuffled.len();
         let mut next = shuffled.iter().cycle().take(filings * 2);
-        for quirk in &QUIRKS {
+        for quirk in quirks() {
             let share = (filings * quirk.share / 100_000).max(1);
             for number in next.by_ref().take(share) {
                 if let Some(row) = self.rows.get_mut(number) {
                     (quirk.apply)(&mut self.rng, row, filings);
                 }
+            }
+        }
+        // Numbers of registrations that do not begin with 00.
+        for number in next.by_ref().take((filings / 2_000).max(1)) {
+            let frn = self.new_frn(1_000_000_000, 2_000_000_000);
+            if let Some(row) = self.rows.get_mut(number).filter(|row| !row.get("frn").is_empty()) {
+                row.set("frn", frn.to_string());
             }
         }
         // Several filings under one FRN, an unfinished one beside a good one.
@@ -103,27 +94,26 @@ impl World {
             if let Some(row) = self.rows.get_mut(unfinished).filter(|_| !frn.is_empty()) {
                 row.set("frn", frn);
                 row.set("implementation", "N/A");
-                for role in ["voice_service_provider_choice", "gateway_provider_choice", "intermediate_provider_choice"]
-                {
+                for role in ROLES {
                     row.set(role, "");
                 }
             }
         }
-        // A name borne by two, and a namesake of another form.
-        for (one, other) in
-            [("Twin Pines Telecom LLC", "Twin Pines Telecom LLC"), ("Lone Elm Voice LLC", "Lone Elm Voice Inc.")]
-        {
-            for name in [one, other] {
-                if let Some(row) = next.next().and_then(|number| self.rows.get_mut(number)) {
-                    row.set("business_name", name);
-                }
+        for name in NAMESAKES.into_iter().flatten() {
+            if let Some(row) = next.next().and_then(|number| self.rows.get_mut(number)) {
+                row.set("business_name", name);
             }
         }
     }
 
     /// The filings, by ascending number.
-    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub fn filings(&self) -> impl Iterator<Item = &Row> {
         self.rows.values()
+    }
+
+    /// The filings as rows of the file: the same as [`World::filings`].
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.filings()
     }
 
     /// How many filings there are.
@@ -141,73 +131,21 @@ impl World {
         self.rows.get_mut(number)
     }
 
-    /// Takes a filing out.
+    /// Takes a filing out. No step reinstates it; [`World::insert`] can.
     pub fn remove(&mut self, number: &str) -> Option<Row> {
         self.rows.remove(number)
     }
 
-    /// Puts a filing in.
+    /// Puts a filing in, or in the place of the one with its number. Steps to come list neither its number nor its
+    /// FRN anew.
     pub fn insert(&mut self, row: Row) {
-        self.rows.insert(row.get("number").to_owned(), row);
-    }
-
-    /// Leads to the next state and says what it changed. Of each kind there are as many changes as asked for, or as
-    /// many as the world has filings for.
-    pub fn advance(&mut self, step: Step) -> Changes {
-        let mut changes = Changes::default();
-        let mut standing: Vec<String> = self.rows.keys().cloned().collect();
-        standing.shuffle(&mut self.rng);
-        let mut standing = standing.into_iter();
-        let mut away: Vec<String> = self.removed.keys().cloned().collect();
-        away.shuffle(&mut self.rng);
-
-        for number in standing.by_ref().take(step.remove) {
-            if let Some(row) = self.rows.remove(&number) {
-                self.removed.insert(number.clone(), row);
-                changes.removed.push(number);
-            }
+        let number = row.get("number").to_owned();
+        let value = number.strip_prefix("RMD").and_then(|digits| digits.parse::<u32>().ok());
+        if let Some(after) = value.and_then(|value| value.checked_add(1)) {
+            self.next_number = self.next_number.max(after);
         }
-        for number in standing.take(step.amend) {
-            if let Some(row) = self.rows.get_mut(&number) {
-                let before = row.clone();
-                amend(&mut self.rng, row);
-                changes.amended.push((number, row.differs_in(&before)));
-            }
-        }
-        for number in away.into_iter().take(step.reinstate) {
-            if let Some(row) = self.removed.remove(&number) {
-                self.rows.insert(number.clone(), row);
-                changes.reinstated.push(number);
-            }
-        }
-        changes.listed = (0..step.list).map(|_| self.list_one()).collect();
-        changes.listed.sort();
-        changes.amended.sort();
-        changes.removed.sort();
-        changes.reinstated.sort();
-        changes
-    }
-}
-
-/// Changes a filing as its filer would: often the date alone, now and then everything but the date.
-fn amend(rng: &mut ChaCha8Rng, row: &mut Row) {
-    let before = row.clone();
-    while *row == before {
-        let with_date = rng.random_bool(0.92);
-        if with_date {
-            let day = day(rng);
-            row.set("last_updated", day);
-        }
-        if !with_date || rng.random_bool(0.6) {
-            match rng.random_range(0..4) {
-                0 => row.set("contact_title", *["Director", "Counsel", "Manager"].choose(rng).unwrap_or(&"")),
-                1 => row.set("contact_telephone_number", format!("202-555-01{:02}", rng.random_range(0..100))),
-                2 => {
-                    let address = filing::address(rng, false);
-                    row.set("business_address", address);
-                }
-                _ => row.set("contact_phone_extension", rng.random_range(100..999).to_string()),
-            }
-        }
+        self.frns.extend(row.get("frn").parse::<u64>().ok());
+        self.removed.remove(&number);
+        self.rows.insert(number, row);
     }
 }

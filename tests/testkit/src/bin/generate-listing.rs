@@ -1,11 +1,12 @@
 //! Writes a made-up listing to standard output.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stderr, reason = "a program for a terminal")]
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use rmdd_testkit::{CsvFormat, Step, World};
+use rmdd_testkit::listing::{CsvFormat, Step, World};
 
 const USAGE: &str = "usage: generate-listing [--filings N] [--seed S] [--steps K] [--recertified]
 
@@ -40,9 +41,16 @@ fn listing(mut arguments: impl Iterator<Item = String>) -> Result<Vec<u8>, Strin
 }
 
 fn main() -> ExitCode {
-    match listing(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match listing(arguments.into_iter()) {
         Ok(bytes) => match std::io::stdout().write_all(&bytes) {
             Ok(()) => ExitCode::SUCCESS,
+            // The reader had enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("generate-listing: {error}");
                 ExitCode::FAILURE
