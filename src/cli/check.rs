@@ -11,7 +11,6 @@ use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::{Identity, IdentityError, ProviderRole};
 use crate::grpc::role_to_wire;
-use crate::grpc::v1::check_provider_request::Identity as Named;
 use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, SearchProvidersRequest, Ternary, Verdict};
 use crate::report;
 
@@ -54,13 +53,9 @@ impl Check {
             Err(error @ IdentityError::Unknown { .. }) => return propose(&who, error, global).await,
             Err(error) => return Err(error.into()),
         };
-        let identity = match identity {
-            Identity::Frn(frn) => Named::Frn(frn.to_string()),
-            Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
-        };
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let mut request = CheckProviderRequest {
-            identity: Some(identity),
+            identity: Some(identity.into()),
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),
             ..CheckProviderRequest::default()

@@ -8,9 +8,7 @@ use anyhow::Context;
 use super::target::Target;
 use super::text::{self, say};
 use super::{NO, YES};
-use crate::domain::Identity;
 use crate::grpc::role_to_wire;
-use crate::grpc::v1::check_provider_request::Identity as Named;
 use crate::grpc::v1::{self, CheckProviderRequest, Verdict};
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
@@ -76,11 +74,8 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
 }
 
 fn request(upstream: &Upstream, options: &ListOptions) -> CheckProviderRequest {
-    let identity = match upstream.identity {
-        Identity::Frn(frn) => Named::Frn(frn.to_string()),
-        Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
-    };
-    let mut request = CheckProviderRequest { identity: Some(identity), ..CheckProviderRequest::default() };
+    let mut request =
+        CheckProviderRequest { identity: Some(upstream.identity.into()), ..CheckProviderRequest::default() };
     let role = upstream.role.or(options.role);
     request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
     request

@@ -84,12 +84,17 @@ enum Command {
 }
 
 impl Global {
-    /// The settings in force for this command.
-    fn load(&self, mut flags: Overrides) -> Result<Loaded, crate::config::ConfigError> {
+    /// A command's flags and those that all commands have.
+    fn with_flags(&self, mut flags: Overrides) -> Overrides {
         if let Some(directory) = &self.state_dir {
             flags.insert("state_dir", directory.display().to_string());
         }
-        crate::config::load(self.config.as_deref(), crate::config::environment(), &flags)
+        flags
+    }
+
+    /// The settings in force for this command.
+    fn load(&self, flags: Overrides) -> Result<Loaded, crate::config::ConfigError> {
+        crate::config::load(self.config.as_deref(), crate::config::environment(), &self.with_flags(flags))
     }
 }
 

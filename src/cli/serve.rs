@@ -36,9 +36,7 @@ impl Serve {
                 flags.insert(name, value);
             }
         }
-        if let Some(directory) = &global.state_dir {
-            flags.insert("state_dir", directory.display().to_string());
-        }
+        let flags = global.with_flags(flags);
         let loaded = global.load(flags.clone())?;
         telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };

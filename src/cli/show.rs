@@ -7,7 +7,6 @@ use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::{Column, Identity};
-use crate::grpc::v1::get_provider_request::Identity as Named;
 use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::report;
 
@@ -27,12 +26,8 @@ pub struct Show {
 impl Show {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let identity: Identity = self.who.parse()?;
-        let named = match identity {
-            Identity::Frn(frn) => Named::Frn(frn.to_string()),
-            Identity::RmdNumber(number) => Named::RmdNumber(number.to_string()),
-        };
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
-        let request = GetProviderRequest { identity: Some(named), include_history: true };
+        let request = GetProviderRequest { identity: Some(identity.into()), include_history: true };
         let provider = target.get_provider(request).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {

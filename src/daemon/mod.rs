@@ -26,7 +26,7 @@ use crate::grpc::{Running, Services, SyncAccess};
 use crate::index::{Index, PublishedIndex};
 use crate::schedule::Schedule;
 use crate::store::{self, Store, StoreError, SyncState};
-use crate::sync::{SyncHandle, SyncSettings, Syncer};
+use crate::sync::{SyncSettings, Syncer};
 
 pub use listen::{SOCKET_NAME, runtime_socket};
 
@@ -190,7 +190,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     }
     systemd::ready();
     if due {
-        start_first_sync(sync.clone());
+        sync.start(SyncTrigger::Startup);
     }
 
     let reloader =
@@ -234,13 +234,6 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         Some(Ok((task, Err(detail)))) => Err(DaemonError::TaskEnded { task, detail: Some(detail) }),
         Some(Err(error)) => Err(DaemonError::TaskEnded { task: "unnamed", detail: Some(error.to_string()) }),
     }
-}
-
-fn start_first_sync(sync: SyncHandle) {
-    tokio::spawn(async move {
-        // Fails only at shutdown. What came of the cycle is told by the cycle.
-        let _ = sync.sync(SyncTrigger::Startup).await;
-    });
 }
 
 fn log_start(config: &Config, file: Option<&std::path::Path>, store: &Store, index: &PublishedIndex) {

@@ -82,11 +82,7 @@ impl Reloader {
             self.schedule.send_replace(Arc::new(schedule));
         }
         if another_source {
-            let sync = self.sync.clone();
-            tokio::spawn(async move {
-                // Fails only at shutdown.
-                let _ = sync.sync(SyncTrigger::Reload).await;
-            });
+            self.sync.start(SyncTrigger::Reload);
         }
         // What needs a restart stays as it is in force, so that the next reload names it again.
         let in_force = Config {

@@ -154,14 +154,16 @@ impl<'a> Facts<'a> {
 
     /// Whether another filing names the FRN that stands under none.
     pub fn has_candidates(&self) -> bool {
-        self.filing.is_none() && self.frn.is_some_and(|frn| self.index.by_other_frn(frn).next().is_some())
+        self.naming().next().is_some()
     }
 
     /// The numbers of those filings.
     pub fn candidates(&self) -> Vec<RmdNumber> {
-        match (self.filing, self.frn) {
-            (None, Some(frn)) => self.index.by_other_frn(frn).map(|filing| filing.number()).collect(),
-            _ => Vec::new(),
-        }
+        self.naming().map(|filing| filing.number()).collect()
+    }
+
+    fn naming(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
+        let frn = self.frn.filter(|_| self.filing.is_none());
+        frn.into_iter().flat_map(|frn| self.index.by_other_frn(frn))
     }
 }

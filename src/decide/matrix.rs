@@ -89,7 +89,7 @@ fn by_policy(
 }
 
 /// All rows, the strongest first.
-pub const MATRIX: [Row; 11] = [
+pub const MATRIX: [Row; 10] = [
     Row {
         upstream: "any",
         state: "call to 911; public safety answering point",
@@ -202,18 +202,9 @@ pub const MATRIX: [Row; 11] = [
         setting: None,
         judge: |facts| by_rule(facts.filing.is_none(), Verdict::Refuse, Reason::NotListed, paragraph(facts)),
     },
-    // No row above is left out by any combination of facts; if one ever were, the rule's own default holds.
-    Row {
-        upstream: "any",
-        state: "none of the above",
-        says: refuse,
-        basis: rule::ACCEPT_ONLY_LISTED,
-        setting: None,
-        judge: |facts| by_rule(true, Verdict::Refuse, Reason::NotListed, paragraph(facts)),
-    },
 ];
 
-/// Rules by the first row that applies.
+/// Rules by the first row that applies. One always does; if none ever did, the rule's own default would hold.
 pub(super) fn rule(facts: &Facts<'_>) -> Result<Ruling, Undecided> {
     MATRIX.iter().find_map(|row| (row.judge)(facts)).unwrap_or(Ok(Ruling {
         verdict: Verdict::Refuse,

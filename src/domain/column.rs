@@ -123,20 +123,6 @@ impl Column {
     pub fn is_permanent(self) -> bool {
         !matches!(self, Self::LastRecertified | Self::IntermediateProvider | Self::IprImported)
     }
-
-    /// Whether it holds personal contact data, which stays out of logs.
-    pub fn is_personal(self) -> bool {
-        matches!(
-            self,
-            Self::RobocallMitigationContactName
-                | Self::ContactTitle
-                | Self::ContactDepartment
-                | Self::ContactBusinessAddress
-                | Self::ContactCountry
-                | Self::ContactTelephoneNumber
-                | Self::ContactPhoneExtension
-        )
-    }
 }
 
 #[cfg(test)]

@@ -15,16 +15,6 @@ pub enum Verdict {
     Refuse,
 }
 
-impl Verdict {
-    /// The word in JSON and on the terminal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "ACCEPT",
-            Self::Refuse => "REFUSE",
-        }
-    }
-}
-
 /// Why the verdict is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -51,38 +41,6 @@ pub enum Reason {
     ListingOld,
 }
 
-impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Listed,
-        Self::NotListed,
-        Self::Removed,
-        Self::EmergencyCall,
-        Self::RoleBlank,
-        Self::RoleNotCertified,
-        Self::NoRoleCertified,
-        Self::CallNotCovered,
-        Self::OtherFrnOnly,
-        Self::ListingOld,
-    ];
-
-    /// The word in JSON and on the terminal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Listed => "LISTED",
-            Self::NotListed => "NOT_LISTED",
-            Self::Removed => "REMOVED",
-            Self::EmergencyCall => "EMERGENCY_CALL",
-            Self::RoleBlank => "ROLE_BLANK",
-            Self::RoleNotCertified => "ROLE_NOT_CERTIFIED",
-            Self::NoRoleCertified => "NO_ROLE_CERTIFIED",
-            Self::CallNotCovered => "CALL_NOT_COVERED",
-            Self::OtherFrnOnly => "OTHER_FRN_ONLY",
-            Self::ListingOld => "LISTING_OLD",
-        }
-    }
-}
-
 /// Yes, no, or not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Ternary {
@@ -103,16 +61,6 @@ pub enum MatchedBy {
     Frn,
     /// By the filing's own number.
     RmdNumber,
-}
-
-impl MatchedBy {
-    /// The word in JSON and on the terminal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Frn => "FRN",
-            Self::RmdNumber => "RMD_NUMBER",
-        }
-    }
 }
 
 /// Something the asker should know that does not change the verdict.
@@ -154,21 +102,6 @@ pub enum AdvisoryCode {
 }
 
 impl AdvisoryCode {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::ListingOld,
-        Self::FilingCarried,
-        Self::RoleBlank,
-        Self::RoleNotCertified,
-        Self::NoRoleCertified,
-        Self::FilingUnfinished,
-        Self::ListedAgain,
-        Self::Successor,
-        Self::OtherFrn,
-        Self::RecertificationOverdue,
-        Self::LastUpdatedOld,
-    ];
-
     /// The word in JSON, on the terminal and in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -77,11 +77,6 @@ impl ProviderRoles {
         self.0 == 0
     }
 
-    /// The roles of both sets.
-    pub fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
     /// The roles, in the order of the rule's paragraphs.
     pub fn iter(self) -> impl Iterator<Item = ProviderRole> {
         ProviderRole::ALL.into_iter().filter(move |role| self.contains(*role))

@@ -5,12 +5,11 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{self, Cells};
 use super::v1::acceptance_service_server::AcceptanceService;
-use super::v1::check_provider_request::Identity as Named;
 use super::{ErrorReason, Services, error, v1};
 use crate::caller_id::pertains_to_us;
 use crate::clock;
 use crate::decide::{Query, decide, rule, sentence};
-use crate::domain::{Decision, Identity, Ternary};
+use crate::domain::{Decision, Ternary};
 use crate::index::Index;
 
 #[tonic::async_trait]
@@ -39,21 +38,13 @@ impl Services {
     }
 }
 
-fn identity(request: &v1::CheckProviderRequest) -> Result<Identity, Status> {
-    match &request.identity {
-        Some(Named::Frn(text)) => convert::frn(text),
-        Some(Named::RmdNumber(text)) => convert::rmd_number(text),
-        None => Err(error::identity_missing()),
-    }
-}
-
 fn query(request: &v1::CheckProviderRequest) -> Result<Query, Status> {
     let us_caller_id = match convert::ternary(request.us_caller_id()) {
         Ternary::Unknown => pertains_to_us(&request.caller_id),
         told => told,
     };
     Ok(Query {
-        identity: identity(request)?,
+        identity: convert::identity(request.identity.as_ref())?,
         role: convert::asked_role(request.role()),
         foreign: convert::ternary(request.foreign()),
         us_caller_id,

@@ -9,8 +9,8 @@ use tonic::Status;
 use super::{error, v1};
 use crate::clock::age;
 use crate::domain::{
-    Change, ChangeKind, Column, Filing, Frn, Identity, Implementation, MatchedBy, ProviderRole, Reason, Removal,
-    RmdNumber, SyncOutcome, SyncRecord, Ternary, Verdict,
+    Change, ChangeKind, Column, Filing, Identity, IdentityError, Implementation, MatchedBy, ProviderRole, Reason,
+    Removal, SyncOutcome, SyncRecord, Ternary, Verdict,
 };
 use crate::index::Index;
 
@@ -212,14 +212,42 @@ pub fn sync_report(record: &SyncRecord) -> v1::SyncReport {
     report
 }
 
-/// Reads an FRN field of a request.
-pub fn frn(text: &str) -> Result<Identity, Status> {
-    text.parse::<Frn>().map(Identity::Frn).map_err(|error| error::from_identity(&error.into()))
-}
+/// Both requests that name a provider have a oneof of their own for it, of the same members.
+macro_rules! identity_crosses_the_wire {
+    ($named:path) => {
+        impl From<Identity> for $named {
+            fn from(identity: Identity) -> Self {
+                match identity {
+                    Identity::Frn(frn) => Self::Frn(frn.to_string()),
+                    Identity::RmdNumber(number) => Self::RmdNumber(number.to_string()),
+                }
+            }
+        }
 
-/// Reads an RMD number field of a request.
-pub fn rmd_number(text: &str) -> Result<Identity, Status> {
-    text.parse::<RmdNumber>().map(Identity::RmdNumber).map_err(|error| error::from_identity(&error.into()))
+        impl TryFrom<&$named> for Identity {
+            type Error = IdentityError;
+
+            fn try_from(named: &$named) -> Result<Self, IdentityError> {
+                use $named as Named;
+
+                match named {
+                    Named::Frn(text) => Ok(Self::Frn(text.parse()?)),
+                    Named::RmdNumber(text) => Ok(Self::RmdNumber(text.parse()?)),
+                }
+            }
+        }
+    };
+}
+identity_crosses_the_wire!(v1::check_provider_request::Identity);
+identity_crosses_the_wire!(v1::get_provider_request::Identity);
+
+/// The provider that a request names.
+pub fn identity<'a, N>(named: Option<&'a N>) -> Result<Identity, Status>
+where
+    Identity: TryFrom<&'a N, Error = IdentityError>,
+{
+    let named = named.ok_or_else(error::identity_missing)?;
+    Identity::try_from(named).map_err(|error| error::from_identity(&error))
 }
 
 /// The index to answer from.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::convert::{self, Cells};
-use super::v1::get_provider_request::Identity as Named;
 use super::v1::listing_service_server::ListingService;
 use super::{ErrorReason, Services, error, v1};
 use crate::clock;
@@ -28,11 +27,7 @@ impl ListingService for Services {
         request: Request<v1::GetProviderRequest>,
     ) -> Result<Response<v1::GetProviderResponse>, Status> {
         let request = request.into_inner();
-        let identity = match &request.identity {
-            Some(Named::Frn(text)) => convert::frn(text)?,
-            Some(Named::RmdNumber(text)) => convert::rmd_number(text)?,
-            None => return Err(error::identity_missing()),
-        };
+        let identity = convert::identity(request.identity.as_ref())?;
         let index = convert::loaded(&self.index)?;
         let (filings, removals) = known(&index, identity);
         let changes = if request.include_history {

@@ -9,7 +9,7 @@ use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
 };
 use super::{Store, StoreError, codec};
-use crate::domain::{Change, ChangeSerial, Removal, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord};
+use crate::domain::{Change, ChangeSerial, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord};
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
 #[derive(Debug)]
@@ -116,22 +116,6 @@ impl Store {
         for entry in transaction.open_table(CHANGES)?.range(after.0.saturating_add(1)..)?.take(limit) {
             let (serial, bytes) = entry?;
             found.push(codec::decode_change(serial.value(), bytes.value())?);
-        }
-        Ok(found)
-    }
-
-    /// Every removal of one filing, oldest first, reinstated ones included.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn removals_of(&self, number: RmdNumber) -> Result<Vec<Removal>, StoreError> {
-        let transaction = self.begin_read()?;
-        let value = number.value();
-        let mut found = Vec::new();
-        for entry in transaction.open_table(REMOVALS)?.range((value, 0)..=(value, u64::MAX))? {
-            let (key, bytes) = entry?;
-            found.push(codec::decode_removal(key.value(), bytes.value())?);
         }
         Ok(found)
     }

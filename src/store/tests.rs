@@ -7,8 +7,8 @@ use redb::TableDefinition;
 use super::*;
 use crate::diff::diff;
 use crate::domain::{
-    Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, RemovalHistory, RmdNumber,
-    Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+    Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, Removal, RemovalHistory,
+    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
 };
 
 fn number(value: u32) -> RmdNumber {
@@ -64,6 +64,15 @@ fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
     store.commit(next, delta.as_ref(), &touched, &cycle(outcome)).map(|_| ())
 }
 
+/// Every stored removal of a filing, oldest first.
+fn removals_of(store: &Store, value: u32) -> Vec<Arc<Removal>> {
+    let history = store.load().expect("loaded").removals;
+    let mut removals: Vec<_> =
+        history.newest_first().filter(|removal| removal.filing.number() == number(value)).cloned().collect();
+    removals.reverse();
+    removals
+}
+
 #[test]
 fn what_was_committed_is_loaded_again_whole() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -100,7 +109,7 @@ fn nothing_is_forgotten_over_removals_and_reinstatements() {
     let kinds: Vec<_> = history.iter().map(|change| change.kind.as_str()).collect();
     assert_eq!(kinds, ["LISTED", "REMOVED", "REINSTATED", "REMOVED"]);
     assert_eq!(history[2].kind.fields()[0].after, "Twenty again");
-    let removals = store.removals_of(number(20)).expect("read");
+    let removals = removals_of(&store, 20);
     assert_eq!(removals.len(), 2);
     assert_eq!((removals[0].last_seen_at, removals[0].first_missing_at), (time(1000), time(2000)));
     assert_eq!(removals[0].reinstated_at, Some(time(3000)));
@@ -134,7 +143,7 @@ fn a_confirmation_is_kept_and_ends_up_in_the_snapshots_own_record() {
     assert_eq!(loaded.sync_state.last_success_at, Some(time(99)));
 
     apply(&store, &snapshot(2, &[(20, "Twenty")])).expect("committed");
-    let removal = &store.removals_of(number(10)).expect("read")[0];
+    let removal = &removals_of(&store, 10)[0];
     assert_eq!(removal.last_seen_at, time(1500), "last seen when last confirmed");
 }
 

@@ -99,6 +99,15 @@ impl SyncHandle {
         outcome.await.map_err(|_| SyncStopped)
     }
 
+    /// Asks for a cycle and does not wait for it. What comes of it is told by the cycle.
+    pub fn start(&self, trigger: SyncTrigger) {
+        let handle = self.clone();
+        tokio::spawn(async move {
+            // Fails only at shutdown.
+            let _ = handle.sync(trigger).await;
+        });
+    }
+
     /// How far the running cycle has come; nothing if none runs.
     pub fn progress(&self) -> Option<SyncProgress> {
         self.progress.borrow().clone()
