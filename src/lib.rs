@@ -49,6 +49,8 @@ pub mod store;
 
 pub mod index;
 
+pub mod records;
+
 pub mod caller_id;
 pub mod decide;
 pub mod search;

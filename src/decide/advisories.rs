@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::facts::{Facts, RoleAnswer};
 use super::matrix::Ruling;
-use super::rule;
-use crate::domain::{Advisory, AdvisoryCode, Column, Filing, Verdict};
+use crate::domain::{Advisory, AdvisoryCode, Column, Filing, Verdict, rule};
 
 /// The first day by which filings had to be recertified (64.6305(h)).
 const FIRST_DEADLINE: Date = date(2026, 3, 1);

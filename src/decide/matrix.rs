@@ -1,9 +1,9 @@
 //! The decision matrix, row by row. The first row that applies rules.
 
+use super::Undecided;
 use super::facts::{Facts, RoleAnswer};
 use super::policy::{AcceptOrRefuse, OldListing, PolicyConfig};
-use super::{Undecided, rule};
-use crate::domain::{ProviderRole, Reason, Ternary, Verdict};
+use crate::domain::{ProviderRole, Reason, Ternary, Verdict, rule};
 
 /// What a row came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,6 @@ pub mod advisories;
 mod facts;
 pub mod matrix;
 mod policy;
-pub mod rule;
 mod sentence;
 
 use std::sync::Arc;

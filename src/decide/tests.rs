@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{
     AdvisoryCode, ChangeSerial, Column, Delta, Filing, FilingBuilder, Frn, MatchedBy, ProviderRole, Reason,
-    RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, Verdict,
+    RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, Verdict, rule,
 };
 
 fn number(value: u32) -> RmdNumber {

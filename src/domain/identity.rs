@@ -191,6 +191,12 @@ pub enum IdentityError {
     /// It was read as an RMD number and is none.
     #[error(transparent)]
     RmdNumber(#[from] RmdNumberError),
+    /// It was read as an OCN and is none.
+    #[error(transparent)]
+    Ocn(#[from] OcnError),
+    /// It was read as a peer's name and is none.
+    #[error(transparent)]
+    PeerName(#[from] PeerNameError),
     /// It looks like neither.
     #[error(
         "{text:?} names no provider: give an FRN (ten digits, such as 0020237343) or an RMD number (such as RMD0001410)"
@@ -218,6 +224,16 @@ impl FromStr for Identity {
     }
 }
 
+impl Identity {
+    /// The number alone, as an identity is read again: `0020237343`, `RMD0001410`.
+    pub fn number_text(self) -> String {
+        match self {
+            Self::Frn(frn) => frn.to_string(),
+            Self::RmdNumber(number) => number.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -227,9 +243,177 @@ impl fmt::Display for Identity {
     }
 }
 
+/// An Operating Company Number: four letters or digits. The listing does not hold it: operators bind it to a provider.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ocn([u8; 4]);
+
+/// Why a text is not an OCN.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{text:?} is not an OCN: it is four letters or digits, such as 591E")]
+pub struct OcnError {
+    /// The text as given, cut to a bounded length.
+    pub text: String,
+}
+
+impl FromStr for Ocn {
+    type Err = OcnError;
+
+    /// Reads four letters or digits in any case, with blanks around them.
+    fn from_str(text: &str) -> Result<Self, OcnError> {
+        let four: Result<[u8; 4], _> = text.trim().as_bytes().try_into();
+        match four {
+            Ok(four) if four.iter().all(u8::is_ascii_alphanumeric) => Ok(Self(four.map(|c| c.to_ascii_uppercase()))),
+            _ => Err(OcnError { text: quotable(text) }),
+        }
+    }
+}
+
+impl fmt::Display for Ocn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|c| write!(f, "{}", char::from(*c)))
+    }
+}
+
+impl fmt::Debug for Ocn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ocn({self})")
+    }
+}
+
+/// A switch's own name for an upstream, as operators bind it to a provider. Case does not count.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerName(Box<str>);
+
+/// Why a text is no peer's name.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[error("{text:?} is no peer's name: give 1 to {} characters, none of them a control character", PeerName::LONGEST)]
+pub struct PeerNameError {
+    /// The text as given, cut to a bounded length.
+    pub text: String,
+}
+
+impl PeerName {
+    /// The most characters that a name has.
+    pub const LONGEST: usize = 128;
+
+    /// The name in lower case, by which it is found.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PeerName {
+    type Err = PeerNameError;
+
+    fn from_str(text: &str) -> Result<Self, PeerNameError> {
+        let trimmed = text.trim();
+        if trimmed.is_empty() || trimmed.chars().count() > Self::LONGEST || trimmed.chars().any(char::is_control) {
+            return Err(PeerNameError { text: quotable(text) });
+        }
+        Ok(Self(trimmed.to_lowercase().into()))
+    }
+}
+
+impl fmt::Display for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for PeerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PeerName({self})")
+    }
+}
+
+/// Whom a question is about: a provider by its own number, or an upstream by what operators bound to one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Who {
+    /// By a number of the database.
+    Provider(Identity),
+    /// By an OCN that is bound to a provider.
+    Ocn(Ocn),
+    /// By a switch's own name that is bound to a provider.
+    Peer(PeerName),
+}
+
+impl From<Identity> for Who {
+    fn from(identity: Identity) -> Self {
+        Self::Provider(identity)
+    }
+}
+
+impl Who {
+    /// What a text typed by a person may mean, the likeliest first. Numbers of the database come before names that
+    /// look like one; `frn:`, `ocn:` and `peer:` in front say which is meant.
+    ///
+    /// # Errors
+    ///
+    /// If it can mean nothing.
+    pub fn readings(text: &str) -> Result<Vec<Self>, IdentityError> {
+        let trimmed = text.trim();
+        let behind = |prefix: &str| {
+            let start = trimmed.get(..prefix.len())?;
+            start.eq_ignore_ascii_case(prefix).then(|| trimmed[prefix.len()..].trim())
+        };
+        if let Some(ocn) = behind("ocn:") {
+            return Ok(vec![Self::Ocn(ocn.parse()?)]);
+        }
+        if let Some(peer) = behind("peer:") {
+            return Ok(vec![Self::Peer(peer.parse()?)]);
+        }
+        let identity: Result<Identity, IdentityError> = trimmed.parse();
+        if behind("frn:").is_some() || trimmed.is_empty() {
+            return identity.map(|identity| vec![identity.into()]);
+        }
+        let (ocn, peer) = (trimmed.parse().map(Self::Ocn), trimmed.parse().map(Self::Peer));
+        match (identity, ocn) {
+            // No FRN of four digits is known; OCNs of four digits are many.
+            (Ok(identity), Err(_)) => Ok(vec![identity.into()]),
+            (identity, Ok(ocn)) => {
+                Ok([ocn].into_iter().chain(peer.ok()).chain(identity.ok().map(Self::Provider)).collect())
+            }
+            (Err(error), Err(_)) => {
+                // A name may well hold digits: but what is digits throughout and no FRN is a slip, and no name.
+                let number = trimmed.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ' '));
+                if number { Err(error) } else { Ok(vec![peer.map_err(|_| error)?]) }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(identity) => identity.fmt(f),
+            Self::Ocn(ocn) => write!(f, "OCN {ocn}"),
+            Self::Peer(name) => write!(f, "peer {name}"),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_of_a_person_is_read_as_number_ocn_or_peer() {
+        let read = |text: &str| -> Vec<String> {
+            Who::readings(text).map(|all| all.iter().map(ToString::to_string).collect()).unwrap_or_default()
+        };
+        assert_eq!(read("0020-2373-43"), ["FRN 0020237343"]);
+        assert_eq!(read("rmd0001410"), ["RMD0001410"]);
+        assert_eq!(read("591e"), ["OCN 591E", "peer 591e"]);
+        assert_eq!(read("7321"), ["OCN 7321", "peer 7321", "FRN 0000007321"]);
+        assert_eq!(read("ocn:7321"), ["OCN 7321"]);
+        assert_eq!(read("peer:0020237343"), ["peer 0020237343"]);
+        assert_eq!(read("frn:7321"), ["FRN 0000007321"]);
+        assert_eq!(read("TG-Acme-1"), ["peer tg-acme-1"]);
+        assert_eq!(read("192.0.2.7"), ["peer 192.0.2.7"]);
+        for slip in ["", "00202373431", "0000000000", "ocn:12", "peer:"] {
+            assert!(Who::readings(slip).is_err(), "{slip:?}");
+        }
+    }
 
     #[test]
     fn an_frn_is_read_in_any_usual_writing() {

@@ -8,8 +8,10 @@ mod filing;
 mod identity;
 mod listing;
 mod other_frns;
+mod record;
 mod removals;
 mod role;
+pub mod rule;
 mod snapshot;
 mod sync_record;
 
@@ -18,9 +20,15 @@ pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
 pub use filing::{Filing, FilingBuilder};
-pub use identity::{Frn, FrnError, Identity, IdentityError, RmdNumber, RmdNumberError};
+pub use identity::{
+    Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,
+};
 pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
+pub use record::{
+    BadField, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKey, PeerKind, Record, RecordAction,
+    RecordBody, RecordEvent, RecordKind, TracedCall, day_in_washington, end_of_day_in_washington,
+};
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};

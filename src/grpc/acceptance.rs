@@ -8,8 +8,8 @@ use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
 use crate::caller_id::pertains_to_us;
 use crate::clock;
-use crate::decide::{Query, decide, rule, sentence};
-use crate::domain::{Decision, Ternary};
+use crate::decide::{Query, decide, sentence};
+use crate::domain::{Decision, Ternary, rule};
 use crate::index::Index;
 
 #[tonic::async_trait]

@@ -1,17 +1,21 @@
 //! Records <-> bytes, by postcard. The stored shapes stand here and nowhere else: a change to one of them is a new
-//! format and a migration.
+//! format and a migration. Operators' records alone are stored in the shape in which they are exported, JSON with a
+//! member for each field: they must be readable for as long as an export is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Removal,
-    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+    Anomaly, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Record,
+    RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord,
+    SyncTrigger,
 };
+use crate::records::fields::{self, Fields};
 use crate::store::SyncState;
 
 /// Why a record cannot be read.
@@ -363,5 +367,75 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
             .confirmed
             .map(|(serial, at)| Ok::<_, CodecError>((SnapshotSerial(serial), time(RECORD, at)?)))
             .transpose()?,
+    })
+}
+
+/// The kind of a record, from its word.
+fn record_kind(word: &str) -> Result<RecordKind, CodecError> {
+    RecordKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
+        .ok_or_else(|| invalid("operator's record", format!("an unknown kind {word:?}")))
+}
+
+fn record_to_json(record: &Record) -> Value {
+    fields::write(record).to_json()
+}
+
+fn record_from_json(kind: RecordKind, value: Value) -> Result<Record, CodecError> {
+    const RECORD: &str = "operator's record";
+    let fields = Fields::from_json(value).map_err(|error| invalid(RECORD, error))?;
+    // Whatever is stored says who and when.
+    fields::read(kind, &fields, "", Timestamp::UNIX_EPOCH).map_err(|error| invalid(RECORD, error))
+}
+
+pub fn encode_record(record: &Record) -> Result<Vec<u8>, CodecError> {
+    serde_json::to_vec(&record_to_json(record)).map_err(|error| invalid("operator's record", error))
+}
+
+pub fn decode_record(kind: &str, bytes: &[u8]) -> Result<Record, CodecError> {
+    let value = serde_json::from_slice(bytes).map_err(|error| invalid("operator's record", error))?;
+    record_from_json(record_kind(kind)?, value)
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRecordEvent {
+    at: Timestamp,
+    by: String,
+    why: String,
+    action: String,
+    kind: String,
+    before: Option<Value>,
+    after: Option<Value>,
+}
+
+pub fn encode_record_event(event: &RecordEvent) -> Result<Vec<u8>, CodecError> {
+    const RECORD: &str = "event of an operator's record";
+    let kind = event.record().map(Record::kind).ok_or_else(|| invalid(RECORD, "it concerns no record"))?;
+    let stored = StoredRecordEvent {
+        at: event.at,
+        by: event.by.clone(),
+        why: event.why.clone(),
+        action: event.action.as_str().to_owned(),
+        kind: kind.as_str().to_owned(),
+        before: event.before.as_ref().map(record_to_json),
+        after: event.after.as_ref().map(record_to_json),
+    };
+    serde_json::to_vec(&stored).map_err(|error| invalid(RECORD, error))
+}
+
+pub fn decode_record_event(serial: u64, bytes: &[u8]) -> Result<RecordEvent, CodecError> {
+    const RECORD: &str = "event of an operator's record";
+    let stored: StoredRecordEvent = serde_json::from_slice(bytes).map_err(|error| invalid(RECORD, error))?;
+    let kind = record_kind(&stored.kind)?;
+    let record = |value: Option<Value>| value.map(|value| record_from_json(kind, value)).transpose();
+    Ok(RecordEvent {
+        serial,
+        at: stored.at,
+        by: stored.by,
+        why: stored.why,
+        action: stored.action.parse().map_err(|error: String| invalid(RECORD, error))?,
+        before: record(stored.before)?,
+        after: record(stored.after)?,
     })
 }

@@ -11,10 +11,17 @@
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
+//! | `records` | kind, ID | an operator's record: peer, override, order, notice |
+//! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
 //! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals and changes are
 //! never deleted by a sync.
+//!
+//! # Formats
+//!
+//! This version reads and writes format 2. Format 1 had no operators' records; opened for writing, it is brought to
+//! format 2 by one transaction that makes their empty tables; read only, it is read as it is.
 //!
 //! # Errors
 //!
@@ -23,6 +30,7 @@
 mod codec;
 mod open;
 mod read;
+mod records;
 mod tables;
 mod write;
 
@@ -35,7 +43,10 @@ pub use codec::CodecError;
 pub use read::{Loaded, SyncState};
 
 /// The layout that this version reads and writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+
+/// The oldest layout that this version opens.
+pub const OLDEST_FORMAT: u32 = 1;
 
 /// The store's file name in the state directory.
 pub const FILE_NAME: &str = "rmdd.redb";
@@ -73,7 +84,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The file is of a layout that this version does not know.
-    #[error("the store {} has format {found}, and this version of rmdd knows format {FORMAT} only. It was left as it is: use the version of rmdd that wrote it, or move it aside", .path.display())]
+    #[error("the store {} has format {found}, and this version of rmdd knows formats {OLDEST_FORMAT} to {FORMAT}. It was left as it is: use the version of rmdd that wrote it, or move it aside", .path.display())]
     UnknownFormat {
         /// Where.
         path: PathBuf,

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
 
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS,
-    SNAPSHOTS, SYNC_STATE,
+    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_SCHEDULE_MINUTE, RECORD_EVENTS,
+    RECORDS, REMOVALS, SNAPSHOTS, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, Store, StoreError};
+use super::{FILE_NAME, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError};
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
@@ -42,12 +42,14 @@ impl Store {
         // Looked at without the right to write first: opening a file for writing marks it, and a store of another
         // format is left as it is to the last bit. Only one that a crash has left cannot be looked at that way.
         match guarded(&path, || builder().open_read_only(&path)) {
-            Ok(database) => check_format(&path, &database)?,
+            Ok(database) => _ = check_format(&path, &database)?,
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),
         }
         let database = guarded(&path, || builder().open(&path))?;
-        check_format(&path, &database)?;
+        if check_format(&path, &database)? < FORMAT {
+            migrate(&database)?;
+        }
         Ok(Self { handle: Handle::ReadWrite(database), path })
     }
 
@@ -96,6 +98,8 @@ fn create(path: &Path) -> Result<(), StoreError> {
         transaction.open_table(CHANGES)?;
         transaction.open_table(CHANGES_BY_FILING)?;
         transaction.open_table(SYNC_STATE)?;
+        transaction.open_table(RECORDS)?;
+        transaction.open_table(RECORD_EVENTS)?;
     }
     transaction.commit()?;
     drop(database);
@@ -110,6 +114,21 @@ fn create(path: &Path) -> Result<(), StoreError> {
     if let Some(directory) = path.parent() {
         std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
     }
+    Ok(())
+}
+
+/// Brings an older layout to this one, in one transaction.
+fn migrate(database: &Database) -> Result<(), StoreError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    {
+        // From 1 to 2: operators' records have come.
+        transaction.open_table(RECORDS)?;
+        transaction.open_table(RECORD_EVENTS)?;
+        transaction.open_table(META)?.insert(META_FORMAT, u64::from(FORMAT))?;
+    }
+    transaction.commit()?;
+    tracing::info!(format = FORMAT, "the store was brought to format {FORMAT}");
     Ok(())
 }
 
@@ -140,7 +159,8 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
     }
 }
 
-fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<(), StoreError> {
+/// The file's format, if this version knows it.
+fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
     let unknown = |found: String| StoreError::UnknownFormat { path: path.to_owned(), found };
     let transaction = database.begin_read()?;
     if !transaction.list_tables()?.any(|table| table.name() == META.name()) {
@@ -148,8 +168,10 @@ fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<(), Sto
     }
     let meta = transaction.open_table(META).map_err(|error| unknown(format!("none ({error})")))?;
     match meta.get(META_FORMAT)?.map(|format| format.value()) {
-        Some(found) if found == u64::from(FORMAT) => Ok(()),
-        Some(found) => Err(unknown(found.to_string())),
+        Some(found) => match u32::try_from(found) {
+            Ok(known) if (OLDEST_FORMAT..=FORMAT).contains(&known) => Ok(known),
+            _ => Err(unknown(found.to_string())),
+        },
         None => Err(unknown("none".to_owned())),
     }
 }

@@ -7,9 +7,11 @@ use redb::TableDefinition;
 use super::*;
 use crate::diff::diff;
 use crate::domain::{
-    Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, Removal, RemovalHistory,
-    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+    Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, Identity, Override,
+    OverrideAction, Record, RecordBody, RecordEvent, RecordKind, Removal, RemovalHistory, RmdNumber, Sha256Digest,
+    Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
 };
+use crate::records::{Change, Records, plan};
 
 fn number(value: u32) -> RmdNumber {
     RmdNumber::from_value(value).expect("seven digits")
@@ -174,7 +176,7 @@ fn another_format_is_refused_and_not_touched() {
     let before = std::fs::read(&path).expect("read");
     for refused in [Store::open(directory.path()).map(|_| ()), Store::open_existing(directory.path()).map(|_| ())] {
         let error = refused.expect_err("refused");
-        assert!(matches!(&error, StoreError::UnknownFormat { found, .. } if *found == "2"), "{error}");
+        assert!(matches!(&error, StoreError::UnknownFormat { found, .. } if *found == "3"), "{error}");
     }
     assert!(std::fs::read(&path).expect("read") == before, "not a bit of it has changed");
 }
@@ -218,4 +220,101 @@ fn reading_alone_makes_nothing() {
     drop(Store::open(directory.path()).expect("made"));
     let reader = Store::open_existing(directory.path()).expect("opened");
     assert!(matches!(apply(&reader, &snapshot(1, &[])), Err(StoreError::ReadOnly)));
+}
+
+/// Puts a store that an earlier version wrote into a directory.
+fn put_fixture(name: &str, directory: &std::path::Path) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+    let mut unpacked = flate2::read::GzDecoder::new(std::fs::File::open(path).expect("the fixture"));
+    let mut file = std::fs::File::create(directory.join(FILE_NAME)).expect("a file");
+    std::io::copy(&mut unpacked, &mut file).expect("unpacked");
+}
+
+fn allow(value: u64, why: &str) -> Record {
+    Record {
+        provider: Identity::Frn(Frn::from_value(value).expect("ten digits")),
+        by: "alice".to_owned(),
+        at: time(1000),
+        why: why.to_owned(),
+        expires_at: None,
+        body: RecordBody::Override(Override { action: OverrideAction::Allow }),
+        revision: 0,
+    }
+}
+
+fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
+    let (records, last) = store.load_records().expect("loaded");
+    let events = plan(&Records::build(records, last), change, time(2000)).expect("planned");
+    store.commit_records(&events).expect("committed");
+    events
+}
+
+fn put(records: Vec<Record>) -> Change {
+    Change::Put { records, replace: true, by: "alice".to_owned() }
+}
+
+#[test]
+fn a_store_of_format_1_is_read_as_it_is_and_brought_to_this_format_where_it_is_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    put_fixture("store-format-1.redb.gz", directory.path());
+    let before = std::fs::read(directory.path().join(FILE_NAME)).expect("read");
+    let holds = |store: &Store| {
+        let loaded = store.load().expect("loaded");
+        let snapshot = loaded.snapshot.expect("a snapshot");
+        let removed: Vec<u32> = loaded.removals.newest_first().map(|removal| removal.filing.number().value()).collect();
+        assert_eq!((snapshot.serial, snapshot.filings.len()), (SnapshotSerial(2), 87));
+        assert_eq!(removed, [1469, 1461, 1434]);
+        assert_eq!(store.load_records().expect("loaded"), (Vec::new(), 0));
+        assert_eq!(store.record_events(RecordKind::Override, None, 0, 10).expect("read"), []);
+    };
+    let reader = Store::open_existing(directory.path()).expect("opened");
+    holds(&reader);
+    drop(reader);
+    assert!(std::fs::read(directory.path().join(FILE_NAME)).expect("read") == before, "reading changes nothing");
+
+    let store = Store::open(directory.path()).expect("opened");
+    holds(&store);
+    commit(&store, put(vec![allow(1, "first")]));
+    drop(store);
+    let again = Store::open_existing(directory.path()).expect("opened");
+    assert_eq!(again.load_records().expect("loaded").0.len(), 1);
+}
+
+#[test]
+fn records_and_every_change_of_them_are_kept() {
+    let directory = tempfile::tempdir().expect("a directory");
+    {
+        let store = Store::open(directory.path()).expect("made");
+        commit(&store, put(vec![allow(1, "first"), allow(2, "second")]));
+        commit(&store, put(vec![allow(1, "first, but better")]));
+        let remove = |kind, ids| Change::Remove { kind, ids, by: "bob".to_owned(), why: "over".to_owned() };
+        commit(&store, remove(RecordKind::Override, vec!["0000000001".to_owned()]));
+    }
+    let store = Store::open(directory.path()).expect("opened");
+    let (records, last) = store.load_records().expect("loaded");
+    assert_eq!((records.len(), last), (1, 4));
+    assert_eq!(records[0], Record { revision: 2, ..allow(2, "second") });
+    let events = store.record_events(RecordKind::Override, Some("0000000001"), 0, 10).expect("read");
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| (event.serial, event.action.as_str(), event.by.as_str(), event.why.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [(1, "added", "alice", "first"), (3, "changed", "alice", "first, but better"), (4, "removed", "bob", "over"),]
+    );
+    assert_eq!(events[1].before.as_ref().expect("it was there").why, "first");
+    assert_eq!(events[2].after, None);
+    assert_eq!(store.record_events(RecordKind::Override, None, 1, 2).expect("read").len(), 2, "a page");
+    assert_eq!(store.record_events(RecordKind::Peer, None, 0, 10).expect("read"), []);
+}
+
+#[test]
+fn events_that_do_not_follow_the_last_one_are_refused_whole() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let events = commit(&store, put(vec![allow(1, "first"), allow(2, "second")]));
+    let refused = store.commit_records(&events).expect_err("refused");
+    assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
+    assert_eq!(store.load_records().expect("loaded").1, 2);
 }

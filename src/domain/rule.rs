@@ -13,5 +13,9 @@ pub const GATEWAY: &str = "47 CFR 64.6305(g)(3)";
 pub const INTERMEDIATE: &str = "47 CFR 64.6305(g)(4)";
 /// Never block a call to 911, nor knowingly one to a public safety answering point.
 pub const EMERGENCY: &str = "47 CFR 64.6305(g)(5)";
+/// Downstream providers may block after an unanswered notice of suspected illegal traffic.
+pub const NOTICE: &str = "47 CFR 64.1200(k)(4)";
+/// Downstream providers must block from 30 days after a Final Determination Order.
+pub const FINAL_DETERMINATION: &str = "47 CFR 64.1200(n)(3)";
 /// Recertify every year.
 pub const RECERTIFY: &str = "47 CFR 64.6305(h)";

@@ -1,0 +1,391 @@
+//! Records <-> fields: the one shape that records have in CSV, in JSON and in the store.
+//!
+//! A field is a name and a text. CSV has one column for each; JSON has one member for each, and one more, `calls`, for a
+//! notice's traced calls. An unknown field is an error: an `expire_at` that nobody reads would be an override that never
+//! ends.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    BadField, Identity, Noted, Notice, Order, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RecordKind,
+    TracedCall, day_in_washington, end_of_day_in_washington,
+};
+
+/// A record's fields, by name. An empty text is a field that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    texts: BTreeMap<String, String>,
+    calls: Vec<BTreeMap<String, String>>,
+}
+
+/// The columns of a kind, in the order in which they are written.
+pub fn columns(kind: RecordKind) -> &'static [&'static str] {
+    match kind {
+        RecordKind::Peer => &["name", "kind", "provider", "role", "why", "by", "at", "expires_at"],
+        RecordKind::Override => &["provider", "action", "why", "by", "at", "expires_at"],
+        RecordKind::Order => &[
+            "document",
+            "kind",
+            "provider",
+            "released",
+            "notified_at",
+            "notified_note",
+            "why",
+            "by",
+            "at",
+            "expires_at",
+        ],
+        RecordKind::Notice => &[
+            "id",
+            "provider",
+            "document",
+            "issued_at",
+            "mitigated_at",
+            "mitigated_note",
+            "informed_at",
+            "informed_note",
+            "notified_at",
+            "notified_note",
+            "why",
+            "by",
+            "at",
+            "expires_at",
+        ],
+    }
+}
+
+/// The columns of an Attachment A.
+pub const CALL_COLUMNS: [&str; 6] = ["notified_at", "called_at", "caller", "called", "campaign", "violation"];
+
+/// Fields that rmdd itself writes into exports and the store, and leaves to nobody.
+const REVISION: &str = "revision";
+
+impl Fields {
+    /// Sets a field; an empty text takes it away.
+    pub fn set(&mut self, name: &str, text: impl Into<String>) {
+        let text = text.into();
+        if text.trim().is_empty() {
+            self.texts.remove(name);
+        } else {
+            self.texts.insert(name.to_owned(), text);
+        }
+    }
+
+    /// Sets a field that has no text yet.
+    pub fn or_set(&mut self, name: &str, text: &str) {
+        if self.get(name).is_none() {
+            self.set(name, text);
+        }
+    }
+
+    /// A field's text.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// As one JSON object.
+    pub fn to_json(&self) -> Value {
+        let object = |texts: &BTreeMap<String, String>| {
+            texts.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect::<Map<_, _>>()
+        };
+        let mut all = object(&self.texts);
+        if !self.calls.is_empty() {
+            all.insert("calls".to_owned(), self.calls.iter().map(|call| Value::Object(object(call))).collect());
+        }
+        Value::Object(all)
+    }
+
+    /// From one JSON object.
+    ///
+    /// # Errors
+    ///
+    /// If it is no object of texts.
+    pub fn from_json(value: Value) -> Result<Self, BadField> {
+        let texts = |value: Value, within: &str| match value {
+            Value::Object(members) => Ok(members),
+            _ => Err(BadField::new(within, "it is no JSON object")),
+        };
+        let text = |name: &str, value: Value| match value {
+            Value::String(text) => Ok(text),
+            Value::Null => Ok(String::new()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err(BadField::new(name, "it is no text")),
+        };
+        let mut fields = Self::default();
+        for (name, value) in texts(value, "record")? {
+            match (name.as_str(), value) {
+                ("calls", Value::Array(calls)) => {
+                    for call in calls {
+                        let mut cells = BTreeMap::new();
+                        for (name, value) in texts(call, "calls")? {
+                            cells.insert(name.clone(), text(&name, value)?);
+                        }
+                        fields.calls.push(cells);
+                    }
+                }
+                (name, value) => fields.set(name, text(name, value)?),
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// A record's fields.
+pub fn write(record: &Record) -> Fields {
+    let mut fields = Fields::default();
+    let time = |at: Timestamp| at.to_string();
+    let noted = |fields: &mut Fields, name: &str, noted: &Option<Noted>| {
+        if let Some(noted) = noted {
+            fields.set(&format!("{name}_at"), time(noted.at));
+            fields.set(&format!("{name}_note"), &*noted.note);
+        }
+    };
+    match &record.body {
+        RecordBody::Peer(peer) => {
+            fields.set("name", &*peer.name);
+            fields.set("kind", peer.kind.as_str());
+            fields.set("role", peer.role.map_or("", |role| role.as_str()));
+        }
+        RecordBody::Override(body) => fields.set("action", body.action.as_str()),
+        RecordBody::Order(order) => {
+            fields.set("document", &*order.document);
+            fields.set("kind", order.kind.as_str());
+            fields.set("released", order.released.to_string());
+            noted(&mut fields, "notified", &order.notified);
+        }
+        RecordBody::Notice(notice) => {
+            fields.set("id", &*notice.id);
+            fields.set("document", &*notice.document);
+            fields.set("issued_at", time(notice.issued_at));
+            noted(&mut fields, "mitigated", &notice.mitigated);
+            noted(&mut fields, "informed", &notice.informed);
+            noted(&mut fields, "notified", &notice.notified);
+            fields.calls = notice.calls.iter().map(write_call).collect();
+        }
+    }
+    fields.set("provider", record.provider.number_text());
+    fields.set("why", &*record.why);
+    fields.set("by", &*record.by);
+    fields.set("at", time(record.at));
+    fields.set("expires_at", record.expires_at.map(time).unwrap_or_default());
+    if record.revision > 0 {
+        fields.set(REVISION, record.revision.to_string());
+    }
+    fields
+}
+
+fn write_call(call: &TracedCall) -> BTreeMap<String, String> {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    let texts = [
+        time(call.notified_at),
+        time(call.called_at),
+        call.caller.clone(),
+        call.called.clone(),
+        call.campaign.clone(),
+        call.violation.clone(),
+    ];
+    let cells = CALL_COLUMNS.iter().zip(texts).filter(|(_, text)| !text.is_empty());
+    cells.map(|(name, text)| ((*name).to_owned(), text)).collect()
+}
+
+/// The record that the fields tell. Where they do not say who put it on record and when, it is `by` and `now`.
+///
+/// # Errors
+///
+/// Names the field that is missing, unknown, or cannot be read. Whether the record makes sense is for
+/// [`Record::check`] to say.
+pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Result<Record, BadField> {
+    let known = |name: &str| columns(kind).contains(&name) || name == REVISION;
+    if let Some(name) = fields.texts.keys().find(|name| !known(name)) {
+        let known = columns(kind).join(", ");
+        return Err(BadField::new(name, format!("a record of this kind ({kind}) has no such field; it has {known}")));
+    }
+    if kind != RecordKind::Notice && !fields.calls.is_empty() {
+        return Err(BadField::new("calls", "only a notice has traced calls"));
+    }
+    let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
+    let required = |name: &str, what: &str| {
+        fields.get(name).ok_or_else(|| BadField::new(name, format!("it is empty: give {what}")))
+    };
+    let time = |name: &str, read: &dyn Fn(&str) -> Result<Timestamp, String>| {
+        fields.get(name).map(|text| read(text).map_err(|problem| BadField::new(name, problem))).transpose()
+    };
+    let past = |text: &str| read_past(text, now);
+    let noted = |name: &str| -> Result<Option<Noted>, BadField> {
+        let (at, note) = (format!("{name}_at"), format!("{name}_note"));
+        match (time(&at, &past)?, text(&note)) {
+            (Some(at), note) => Ok(Some(Noted { at, note })),
+            (None, note) if note.is_empty() => Ok(None),
+            (None, _) => Err(BadField::new(&at, "it is empty: say when it happened")),
+        }
+    };
+    let provider: Identity = required("provider", "an FRN or an RMD number")?
+        .parse()
+        .map_err(|error: crate::domain::IdentityError| BadField::new("provider", error.to_string()))?;
+    let body = match kind {
+        RecordKind::Peer => RecordBody::Peer(Peer {
+            name: required("name", "the switch's name for the upstream")?.to_owned(),
+            kind: fields.get("kind").map_or(Ok(PeerKind::TrunkGroup), |text| {
+                text.parse().map_err(|problem: String| BadField::new("kind", problem))
+            })?,
+            role: fields
+                .get("role")
+                .map(|text| text.parse().map_err(|problem: String| BadField::new("role", problem)))
+                .transpose()?,
+        }),
+        RecordKind::Override => {
+            let action: OverrideAction = required("action", "allow or deny")?
+                .parse()
+                .map_err(|problem: String| BadField::new("action", problem))?;
+            RecordBody::Override(Override { action })
+        }
+        RecordKind::Order => RecordBody::Order(Order {
+            document: required("document", "the order's number, such as \"DA 26-237\"")?.to_owned(),
+            kind: required("kind", "removal, final_determination or show_cause")?
+                .parse()
+                .map_err(|problem: String| BadField::new("kind", problem))?,
+            released: required("released", "the day of the order's release (YYYY-MM-DD)")?
+                .parse::<Date>()
+                .map_err(|_| BadField::new("released", "it is no day: write YYYY-MM-DD"))?,
+            notified: noted("notified")?,
+        }),
+        RecordKind::Notice => RecordBody::Notice(Notice {
+            id: required("id", "a name for the notice")?.to_owned(),
+            document: text("document"),
+            issued_at: read_past(required("issued_at", "the notice's time stamp")?, now)
+                .map_err(|problem| BadField::new("issued_at", problem))?,
+            mitigated: noted("mitigated")?,
+            informed: noted("informed")?,
+            notified: noted("notified")?,
+            calls: fields.calls.iter().map(read_call).collect::<Result<_, _>>()?,
+        }),
+    };
+    Ok(Record {
+        provider,
+        by: fields.get("by").unwrap_or(by).to_owned(),
+        at: time("at", &past)?.unwrap_or(now),
+        why: text("why"),
+        expires_at: time("expires_at", &read_end)?,
+        body,
+        revision: match fields.get(REVISION) {
+            Some(text) => text.parse().map_err(|_| BadField::new(REVISION, "it is no number"))?,
+            None => 0,
+        },
+    })
+}
+
+/// One traced call, by the names of [`CALL_COLUMNS`].
+///
+/// # Errors
+///
+/// Names the cell that cannot be read.
+pub fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadField> {
+    if let Some(name) = cells.keys().find(|name| !CALL_COLUMNS.contains(&name.as_str())) {
+        return Err(BadField::new(
+            name,
+            format!("a traced call has no such field; it has {}", CALL_COLUMNS.join(", ")),
+        ));
+    }
+    let text = |name: &str| cells.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let time = |name: &str| match text(name).as_str() {
+        "" => Ok(None),
+        text => read_time(text).map(Some).map_err(|problem| BadField::new(name, problem)),
+    };
+    let number = |name: &str| {
+        let number = text(name);
+        let digits = number.chars().filter(char::is_ascii_digit).count();
+        let written = number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '(' | ')' | ' '));
+        if number.is_empty() || (written && (3..=15).contains(&digits)) {
+            return Ok(number);
+        }
+        Err(BadField::new(name, format!("{number:?} is no telephone number")))
+    };
+    let call = TracedCall {
+        notified_at: time("notified_at")?,
+        called_at: time("called_at")?,
+        caller: number("caller")?,
+        called: number("called")?,
+        campaign: text("campaign"),
+        violation: text("violation"),
+    };
+    if call.called_at.is_none() {
+        return Err(BadField::new("called_at", "it is empty: say when the call was made"));
+    }
+    match (call.notified_at, call.called_at) {
+        (Some(notified), Some(called)) if notified < called => {
+            Err(BadField::new("notified_at", format!("{notified} is before the call itself, {called}")))
+        }
+        _ => Ok(call),
+    }
+}
+
+/// Reads the time of something that has happened. Of a day alone it is taken to have happened at the day's end in
+/// Washington, and not after now: so no clock that runs from it runs out too early.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn read_past(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    match end_of_named_day(text) {
+        // Of a day that is still to come nothing can be said: let it be refused as such.
+        Some(end) if day_in_washington(end) <= day_in_washington(now) => Ok(end.min(now)),
+        Some(end) => Ok(end),
+        None => read_time(text),
+    }
+}
+
+/// Reads the time at which something ends. A day alone is counted in, to its end in Washington.
+///
+/// # Errors
+///
+/// If it is none.
+pub fn read_end(text: &str) -> Result<Timestamp, String> {
+    end_of_named_day(text).map_or_else(|| read_time(text), Ok)
+}
+
+fn end_of_named_day(text: &str) -> Option<Timestamp> {
+    let day = Some(text.trim()).filter(|text| text.len() == "YYYY-MM-DD".len())?;
+    day.parse::<Date>().ok().and_then(end_of_day_in_washington)
+}
+
+/// Times as the FCC's letters and people write them. Without a zone they are UTC.
+const WRITINGS: [&str; 7] = [
+    "%Y-%m-%d %H:%M:%S %Z",
+    "%Y-%m-%d %H:%M %Z",
+    "%b %d, %Y %H:%M %Z",
+    "%b %d, %Y %H:%M:%S %Z",
+    "%b %d, %Y, %H:%M:%S %Z",
+    "%B %d, %Y %H:%M %Z",
+    "%m/%d/%Y %H:%M %Z",
+];
+
+/// Reads a time: RFC 3339 (`2023-01-24T15:15:00-05:00`), one without a zone (UTC), or one as the FCC's letters have it
+/// (`Jan 24, 2023 20:15 UTC`).
+///
+/// # Errors
+///
+/// If it is none.
+pub fn read_time(text: &str) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let utc = |at: DateTime| TimeZone::UTC.to_timestamp(at).map_err(|error| error.to_string());
+    if let Ok(at) = text.parse::<DateTime>() {
+        return utc(at);
+    }
+    let zoneless = ["UTC", "GMT", "Z"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text).trim_end();
+    for writing in WRITINGS {
+        let writing = writing.trim_end_matches(" %Z");
+        if let Ok(at) = strtime::parse(writing, zoneless).and_then(|parts| parts.to_datetime()) {
+            return utc(at);
+        }
+    }
+    Err(format!("{text:?} is no time: write it as 2023-01-24T15:15:00-05:00 or 2023-01-24 20:15 UTC"))
+}

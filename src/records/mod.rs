@@ -1,0 +1,239 @@
+//! The operators' own records: an immutable look-up structure, published by one atomic swap beside the index.
+//!
+//! ```text
+//!  CSV, JSON, flags ─▶ fields (one Record each) ─▶ plan (a whole batch, or nothing) ─▶ store (commit) ─▶ Records (publish)
+//! ```
+//!
+//! A change is planned whole before anything is written: one bad entry refuses the batch. Each change is an event in the
+//! audit history, in the same transaction.
+
+pub mod fields;
+mod plan;
+mod published;
+mod summary;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::{
+    Identity, Notice, Order, Override, Peer, PeerKey, ProviderRole, Record, RecordBody, RecordEvent, RecordKind, Who,
+};
+
+pub use plan::{BadEntry, Change, PlanError, plan};
+pub use published::{ChangeError, PublishedRecords};
+pub use summary::{Provider, summary};
+
+/// A record and the body that it was told by.
+#[derive(Debug, Clone)]
+pub struct OnRecord<T> {
+    /// The record.
+    pub record: Arc<Record>,
+    /// Its body.
+    pub body: T,
+}
+
+/// An order, with its days as times.
+#[derive(Debug, Clone)]
+pub struct OrderOnRecord {
+    /// The order.
+    pub order: Order,
+    /// See [`Order::effective_at`].
+    pub effective_at: Timestamp,
+    /// See [`Order::must_block_from`].
+    pub must_block_from: Timestamp,
+}
+
+/// A notice, with the ends of its clocks.
+#[derive(Debug, Clone)]
+pub struct NoticeOnRecord {
+    /// The notice. Its traced calls are in the record alone.
+    pub notice: Notice,
+    /// See [`Notice::mitigate_by`].
+    pub mitigate_by: Timestamp,
+    /// See [`Notice::inform_by`].
+    pub inform_by: Timestamp,
+}
+
+/// What is on record about a provider under one of its numbers.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderRecords {
+    /// At most one.
+    pub overrides: Vec<OnRecord<Override>>,
+    /// By document.
+    pub orders: Vec<OnRecord<OrderOnRecord>>,
+    /// By ID.
+    pub notices: Vec<OnRecord<NoticeOnRecord>>,
+}
+
+/// All records.
+#[derive(Debug, Clone, Default)]
+pub struct Records {
+    by_id: BTreeMap<(RecordKind, String), Arc<Record>>,
+    peers: HashMap<PeerKey, Arc<Record>>,
+    /// Ascending, so that a question finds its own by halving; each number's records stand at the same place beside it.
+    numbers: Vec<u64>,
+    of_numbers: Vec<ProviderRecords>,
+    /// Whether any is told by the number of a filing rather than by an FRN.
+    by_filing: bool,
+    last_event: u64,
+}
+
+/// An FRN has ten digits, so the numbers of filings stand behind them all.
+fn number(identity: Identity) -> u64 {
+    match identity {
+        Identity::Frn(frn) => frn.value(),
+        Identity::RmdNumber(number) => (1 << 40) | u64::from(number.value()),
+    }
+}
+
+/// Whom a question turned out to be about.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The provider.
+    pub identity: Identity,
+    /// The peer whose binding led to it, if one did.
+    pub peer: Option<Arc<Record>>,
+    /// The role of that peer.
+    pub role: Option<ProviderRole>,
+}
+
+/// Why a name leads to no provider.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Unresolved {
+    /// Nobody bound it.
+    #[error("{who} is bound to no provider: bind it with `rmdd peers add`")]
+    Unknown {
+        /// The name.
+        who: Who,
+    },
+    /// Its binding is over.
+    #[error("{who} is bound to no provider any more: its binding to {provider} ended {ended}")]
+    Expired {
+        /// The name.
+        who: Who,
+        /// The provider that it was bound to.
+        provider: Identity,
+        /// When it ended.
+        ended: Timestamp,
+    },
+}
+
+impl Records {
+    /// Makes these records ready to be asked.
+    pub fn build(records: impl IntoIterator<Item = Record>, last_event: u64) -> Self {
+        let by_id = records
+            .into_iter()
+            .map(|record| ((record.kind(), record.id()), Arc::new(record)))
+            .collect::<BTreeMap<_, _>>();
+        Self::of(by_id, last_event)
+    }
+
+    fn of(by_id: BTreeMap<(RecordKind, String), Arc<Record>>, last_event: u64) -> Self {
+        let mut peers = HashMap::new();
+        let mut of_providers: BTreeMap<u64, ProviderRecords> = BTreeMap::new();
+        for record in by_id.values() {
+            let of = |of_providers: &mut BTreeMap<u64, ProviderRecords>, add: &dyn Fn(&mut ProviderRecords)| {
+                add(of_providers.entry(number(record.provider)).or_default());
+            };
+            let shared = || Arc::clone(record);
+            match &record.body {
+                RecordBody::Peer(peer) => {
+                    if let Ok(key) = peer.key() {
+                        peers.insert(key, shared());
+                    }
+                }
+                RecordBody::Override(body) => {
+                    of(&mut of_providers, &|on| on.overrides.push(OnRecord { record: shared(), body: *body }));
+                }
+                RecordBody::Order(order) => of(&mut of_providers, &|on| {
+                    let body = OrderOnRecord {
+                        effective_at: order.effective_at(),
+                        must_block_from: order.must_block_from(),
+                        order: order.clone(),
+                    };
+                    on.orders.push(OnRecord { record: shared(), body });
+                }),
+                RecordBody::Notice(notice) => of(&mut of_providers, &|on| {
+                    let body = NoticeOnRecord {
+                        mitigate_by: notice.mitigate_by(),
+                        inform_by: notice.inform_by(),
+                        notice: Notice { calls: Vec::new(), ..notice.clone() },
+                    };
+                    on.notices.push(OnRecord { record: shared(), body });
+                }),
+            }
+        }
+        let by_filing = of_providers.keys().any(|number| *number >= 1 << 40);
+        let (numbers, of_numbers) = of_providers.into_iter().unzip();
+        Self { by_id, peers, numbers, of_numbers, by_filing, last_event }
+    }
+
+    /// The records after these events.
+    pub fn after(&self, events: &[RecordEvent]) -> Self {
+        let mut by_id = self.by_id.clone();
+        for event in events {
+            if let Some(before) = &event.before {
+                by_id.remove(&(before.kind(), before.id()));
+            }
+            if let Some(after) = &event.after {
+                by_id.insert((after.kind(), after.id()), Arc::new(after.clone()));
+            }
+        }
+        Self::of(by_id, events.last().map_or(self.last_event, |event| event.serial))
+    }
+
+    /// The serial of the newest event.
+    pub fn last_event(&self) -> u64 {
+        self.last_event
+    }
+
+    /// The record of this kind and ID.
+    pub fn get(&self, kind: RecordKind, id: &str) -> Option<&Arc<Record>> {
+        self.by_id.get(&(kind, id.to_owned()))
+    }
+
+    /// All records of a kind, by ID.
+    pub fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Arc<Record>> {
+        self.by_id.range((kind, String::new())..).take_while(move |((of, _), _)| *of == kind).map(|(_, record)| record)
+    }
+
+    /// The provider behind a name.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is bound to it now.
+    pub fn resolve(&self, who: &Who, now: Timestamp) -> Result<Resolved, Unresolved> {
+        let key = match who {
+            Who::Provider(identity) => return Ok(Resolved { identity: *identity, peer: None, role: None }),
+            Who::Ocn(ocn) => PeerKey::Ocn(*ocn),
+            Who::Peer(name) => PeerKey::Name(name.clone()),
+        };
+        let record = self.peers.get(&key).ok_or_else(|| Unresolved::Unknown { who: who.clone() })?;
+        if let Some(ended) = record.expires_at.filter(|_| !record.in_force(now)) {
+            return Err(Unresolved::Expired { who: who.clone(), provider: record.provider, ended });
+        }
+        let role = match &record.body {
+            RecordBody::Peer(Peer { role, .. }) => *role,
+            _ => None,
+        };
+        Ok(Resolved { identity: record.provider, peer: Some(Arc::clone(record)), role })
+    }
+
+    /// What is on record under a provider's number: overrides, orders and notices, in force or not.
+    pub fn about(&self, identity: Identity) -> Option<&ProviderRecords> {
+        let place = self.numbers.binary_search(&number(identity)).ok()?;
+        self.of_numbers.get(place)
+    }
+
+    /// Whether there is anything to find by [`Self::about`] under the number of a filing.
+    pub fn tell_of_filings(&self) -> bool {
+        self.by_filing
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,87 @@
+//! Where the records stand for all to read, and the one way to change them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::{Change, PlanError, Records, plan};
+use crate::domain::RecordEvent;
+use crate::store::{Store, StoreError};
+
+/// Why a change of records was not made. Nothing has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// It makes no sense, or does not fit what is on record.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The task that wrote it broke off.
+    #[error("writing the records was interrupted")]
+    Interrupted,
+}
+
+/// Where the records stand for all to read, and the one way to change them.
+#[derive(Debug, Default)]
+pub struct PublishedRecords {
+    current: ArcSwap<Records>,
+    /// One change at a time: each is planned on what the one before has left.
+    changing: Mutex<()>,
+}
+
+impl PublishedRecords {
+    /// Starts with these.
+    pub fn new(records: Records) -> Self {
+        Self { current: ArcSwap::from_pointee(records), changing: Mutex::new(()) }
+    }
+
+    /// The records now. Never waits.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Records>> {
+        self.current.load()
+    }
+
+    /// The records now, to keep for longer than a moment.
+    pub fn load_full(&self) -> Arc<Records> {
+        self.current.load_full()
+    }
+
+    /// Makes a change: plans it whole, commits it, and only then publishes it. Returns the events that it made, which
+    /// are none where all was on record already.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made whole. Nothing has changed then.
+    pub async fn change(
+        &self,
+        store: &Arc<Store>,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<Vec<RecordEvent>, ChangeError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let current = self.load_full();
+        let events = plan(&current, change, now)?;
+        if events.is_empty() {
+            return Ok(events);
+        }
+        let store = Arc::clone(store);
+        let written = tokio::task::spawn_blocking(move || store.commit_records(&events).map(|()| events)).await;
+        let events = written.map_err(|_| ChangeError::Interrupted)??;
+        self.current.store(Arc::new(current.after(&events)));
+        for event in &events {
+            log(event);
+        }
+        Ok(events)
+    }
+}
+
+fn log(event: &RecordEvent) {
+    let Some(record) = event.record() else { return };
+    let (kind, id, action) = (record.kind().as_str(), record.id(), event.action.as_str());
+    let (by, provider) = (event.by.as_str(), record.provider);
+    tracing::info!(kind, id, action, by, event = event.serial, "{kind} {id} ({provider}) {action} by {by}");
+}

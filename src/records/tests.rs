@@ -1,0 +1,274 @@
+use super::fields::{self, Fields};
+use super::*;
+use crate::domain::{BadField, OrderKind, OverrideAction, PeerName, RecordAction};
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn now() -> Timestamp {
+    at("2026-11-24T12:00:00Z")
+}
+
+fn read_with(kind: RecordKind, cells: &[(&str, &str)]) -> Result<Record, BadField> {
+    let mut fields = Fields::default();
+    for (name, text) in cells {
+        fields.set(name, *text);
+    }
+    let record = fields::read(kind, &fields, "alice", now())?;
+    record.check(now()).map(|()| record)
+}
+
+fn read(kind: RecordKind, cells: &[(&str, &str)]) -> Record {
+    read_with(kind, cells).unwrap_or_else(|bad| panic!("{cells:?}: {bad}"))
+}
+
+fn peer(name: &str, provider: &str) -> Record {
+    read(RecordKind::Peer, &[("name", name), ("provider", provider)])
+}
+
+fn put(records: Vec<Record>, replace: bool) -> Change {
+    Change::Put { records, replace, by: "alice".to_owned() }
+}
+
+/// The records after a change that must be possible.
+fn after(records: &Records, change: Change) -> Records {
+    records.after(&plan(records, change, now()).expect("planned"))
+}
+
+const ONE_OF_EACH: [(RecordKind, &[(&str, &str)]); 5] = [
+    (RecordKind::Peer, &[("name", "TG-7"), ("kind", "trunk_group"), ("provider", "20237343"), ("role", "gateway")]),
+    (
+        RecordKind::Override,
+        &[("provider", "RMD0001410"), ("action", "deny"), ("why", "a fraud"), ("expires_at", "2027-01-31")],
+    ),
+    (RecordKind::Order, &[("document", "DA 26-237"), ("kind", "fdo"), ("provider", "4"), ("released", "2026-03-12")]),
+    (
+        RecordKind::Order,
+        &[("document", "DA 24-1235"), ("kind", "show_cause"), ("provider", "5"), ("released", "2024-12-10")],
+    ),
+    (
+        RecordKind::Notice,
+        &[
+            ("id", "n-1"),
+            ("provider", "20237343"),
+            ("document", "a letter"),
+            ("issued_at", "Jan 24, 2023 20:15 UTC"),
+            ("mitigated_at", "2023-01-25T00:00:00Z"),
+            ("mitigated_note", "their mail"),
+            ("informed_at", "2023-02-01"),
+            ("notified_at", "2023-02-10 09:00 UTC"),
+            ("notified_note", "ECFS 1"),
+        ],
+    ),
+];
+
+#[test]
+fn each_kind_of_record_survives_its_fields_and_json() {
+    for (kind, cells) in ONE_OF_EACH {
+        let record = read(kind, cells);
+        let json = fields::write(&record).to_json();
+        let again = Fields::from_json(json.clone()).expect("an object");
+        assert_eq!(fields::read(kind, &again, "nobody", Timestamp::UNIX_EPOCH), Ok(record), "{json}");
+        let named = json.as_object().expect("an object").keys();
+        assert!(named.clone().all(|name| fields::columns(kind).contains(&name.as_str())), "{json}");
+    }
+}
+
+#[test]
+fn a_day_alone_ends_where_no_clock_runs_out_too_early() {
+    let notice =
+        |issued: &str| match read(RecordKind::Notice, &[("id", "n"), ("provider", "1"), ("issued_at", issued)]).body {
+            RecordBody::Notice(notice) => notice.issued_at,
+            _ => panic!("a notice"),
+        };
+    assert_eq!(notice("2023-01-24"), at("2023-01-25T04:59:59.999Z"));
+    assert_eq!(notice("2026-11-24"), now(), "today, up to now");
+    assert_eq!(notice("2023-01-24T15:15:00-05:00"), at("2023-01-24T20:15:00Z"));
+    assert_eq!(notice("2023-01-24 20:15"), at("2023-01-24T20:15:00Z"));
+    let until = read(
+        RecordKind::Override,
+        &[("provider", "1"), ("action", "allow"), ("why", "x"), ("expires_at", "2026-11-24")],
+    );
+    assert!(until.in_force(at("2026-11-25T04:59:00Z")) && !until.in_force(at("2026-11-25T05:00:00Z")));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_the_field_that_is_wrong() {
+    let notice = |more: &[(&'static str, &'static str)]| {
+        let mut cells = vec![("id", "n"), ("provider", "1"), ("issued_at", "2026-11-20T10:00:00Z")];
+        cells.extend(more);
+        (RecordKind::Notice, cells)
+    };
+    let allow = |more: &[(&'static str, &'static str)]| {
+        let mut cells = vec![("provider", "1"), ("action", "allow")];
+        cells.extend(more);
+        (RecordKind::Override, cells)
+    };
+    let order = |more: &[(&'static str, &'static str)]| {
+        let mut cells = vec![("provider", "1"), ("document", "DA 26-237")];
+        cells.extend(more);
+        (RecordKind::Order, cells)
+    };
+    for ((kind, cells), field) in [
+        (allow(&[]), "why"),
+        (allow(&[("why", " ")]), "why"),
+        (allow(&[("why", "x"), ("expires_at", "2026-11-23")]), "expires_at"),
+        (allow(&[("why", "x"), ("expires_at", "soon")]), "expires_at"),
+        (allow(&[("why", "x"), ("expire_at", "2027-01-01")]), "expire_at"),
+        (allow(&[("why", "x"), ("at", "2026-11-25T00:00:00Z")]), "at"),
+        ((RecordKind::Override, vec![("provider", "1"), ("action", "maybe"), ("why", "x")]), "action"),
+        ((RecordKind::Override, vec![("provider", "Acme"), ("action", "deny"), ("why", "x")]), "provider"),
+        ((RecordKind::Override, vec![("action", "deny"), ("why", "x")]), "provider"),
+        (order(&[("kind", "removal")]), "released"),
+        (order(&[("kind", "removal"), ("released", "March 12, 2026")]), "released"),
+        (order(&[("kind", "removal"), ("released", "2026-11-25")]), "released"),
+        (order(&[("released", "2026-03-12")]), "kind"),
+        (order(&[("kind", "removal"), ("released", "2026-03-12"), ("notified_at", "2026-03-13")]), "notified_at"),
+        (order(&[("kind", "fdo"), ("released", "2026-03-12"), ("notified_at", "2026-03-11")]), "notified_at"),
+        (notice(&[("mitigated_at", "2026-11-20T09:59:00Z")]), "mitigated_at"),
+        (notice(&[("informed_at", "2026-11-19")]), "informed_at"),
+        (notice(&[("notified_at", "2026-11-30T00:00:00Z")]), "notified_at"),
+        (notice(&[("informed_note", "by mail")]), "informed_at"),
+        ((RecordKind::Notice, vec![("id", "n"), ("provider", "1")]), "issued_at"),
+        ((RecordKind::Notice, vec![("id", "n"), ("provider", "1"), ("issued_at", "2026-11-25")]), "issued_at"),
+        ((RecordKind::Peer, vec![("provider", "1")]), "name"),
+        ((RecordKind::Peer, vec![("name", "x"), ("provider", "1"), ("role", "boss")]), "role"),
+        ((RecordKind::Peer, vec![("name", "x"), ("provider", "1"), ("kind", "colour")]), "kind"),
+        ((RecordKind::Peer, vec![("name", "10.0.0.0/8"), ("provider", "1"), ("kind", "ip")]), "name"),
+        ((RecordKind::Peer, vec![("name", "12345"), ("provider", "1"), ("kind", "ocn")]), "name"),
+    ] {
+        let bad = read_with(kind, &cells).expect_err(&format!("{cells:?}"));
+        assert_eq!(bad.field, field, "{cells:?}: {bad}");
+    }
+}
+
+#[test]
+fn a_traced_call_is_read_whole_or_refused_by_field() {
+    let call = |cells: &[(&str, &str)]| {
+        fields::read_call(&cells.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect())
+    };
+    let good = [
+        ("called_at", "Jan 10, 2023 15:04 UTC"),
+        ("notified_at", "Jan 11, 2023 09:00 UTC"),
+        ("caller", "+1 (202) 555-0143"),
+        ("called", "2025550199"),
+        ("campaign", "Mortgage-Impersonation"),
+    ];
+    let read = call(&good).expect("a call");
+    assert_eq!(read.called_at, Some(at("2023-01-10T15:04:00Z")));
+    for (cell, field) in [
+        (("called_at", ""), "called_at"),
+        (("called_at", "Tuesday"), "called_at"),
+        (("notified_at", "Jan 9, 2023 09:00 UTC"), "notified_at"),
+        (("caller", "the bank"), "caller"),
+        (("colour", "blue"), "colour"),
+    ] {
+        let mut cells = good.to_vec();
+        cells.push(cell);
+        assert_eq!(call(&cells).expect_err("refused").field, field);
+    }
+}
+
+#[test]
+fn one_bad_entry_of_seven_thousand_refuses_them_all_and_is_named() {
+    let mut records: Vec<Record> = (1..=7000).map(|n| peer(&format!("tg-{n}"), &n.to_string())).collect();
+    records[6999].expires_at = Some(at("2020-01-01T00:00:00Z"));
+    let refused = plan(&Records::default(), put(records, false), now()).expect_err("refused").to_string();
+    assert!(refused.contains("entry 7000 (peer tg-7000), field expires_at"), "{refused}");
+}
+
+#[test]
+fn a_name_is_bound_to_one_provider_unless_it_is_replaced() {
+    let records = after(&Records::default(), put(vec![peer("TG-7", "1")], false));
+    let again = plan(&records, put(vec![peer("tg-7", "2")], false), now()).expect_err("refused").to_string();
+    assert!(again.contains("field name: it is bound to FRN 0000000001 already"), "{again}");
+    let twice = plan(&Records::default(), put(vec![peer("TG-7", "1"), peer("tg-7", "2")], true), now());
+    assert!(twice.expect_err("refused").to_string().contains("entry 1"), "within one batch not even by replacing");
+    assert_eq!(plan(&records, put(vec![peer("TG-7", "1")], false), now()), Ok(Vec::<RecordEvent>::new()));
+    let moved = after(&records, put(vec![peer("tg-7", "2")], true));
+    let who = Who::Peer("TG-7".parse().expect("a name"));
+    assert_eq!(moved.resolve(&who, now()).expect("bound").identity, "2".parse().expect("an FRN"));
+    assert_eq!(moved.last_event(), 2);
+}
+
+#[test]
+fn a_record_that_somebody_else_changed_meanwhile_is_not_overwritten() {
+    let records = after(&Records::default(), put(vec![peer("tg", "1")], false));
+    let seen = (**records.get(RecordKind::Peer, "tg").expect("on record")).clone();
+    let records = after(&records, put(vec![peer("tg", "2")], true));
+    let late = Record { provider: "3".parse().expect("an FRN"), ..seen };
+    let refused = plan(&records, put(vec![late], true), now()).expect_err("refused");
+    assert!(matches!(refused, PlanError::ChangedMeanwhile { .. }), "{refused}");
+}
+
+#[test]
+fn what_is_not_on_record_cannot_be_removed_and_nothing_else_is_then() {
+    let records = after(&Records::default(), put(vec![peer("a", "1"), peer("b", "2")], false));
+    let remove = |ids: &[&str], by: &str| Change::Remove {
+        kind: RecordKind::Peer,
+        ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+        by: by.to_owned(),
+        why: String::new(),
+    };
+    assert!(matches!(plan(&records, remove(&["a", "c"], "bob"), now()), Err(PlanError::NotOnRecord { .. })));
+    assert_eq!(plan(&records, remove(&["a"], " "), now()), Err(PlanError::Nobody));
+    let events = plan(&records, remove(&["a", "a"], "bob"), now()).expect("planned");
+    assert_eq!(events.iter().map(|event| event.action).collect::<Vec<_>>(), [RecordAction::Removed]);
+    assert_eq!(records.after(&events).all(RecordKind::Peer).count(), 1);
+}
+
+#[test]
+fn a_binding_that_is_over_leads_nowhere_and_says_so() {
+    let bound = Record { expires_at: Some(at("2026-12-01T00:00:00Z")), ..peer("tg", "1") };
+    let records = after(&Records::default(), put(vec![bound], false));
+    let who = Who::Peer("tg".parse::<PeerName>().expect("a name"));
+    assert!(records.resolve(&who, now()).is_ok());
+    let later = at("2026-12-01T00:00:00Z");
+    assert!(matches!(records.resolve(&who, later), Err(Unresolved::Expired { .. })));
+    let anew = plan(&records, put(vec![peer("tg", "2")], false), later).expect("an expired one may be replaced");
+    assert_eq!(anew[0].action, RecordAction::Changed);
+    let nobody = Who::Ocn("7321".parse().expect("an OCN"));
+    assert!(
+        records.resolve(&nobody, now()).expect_err("unknown").to_string().contains("OCN 7321 is bound to no provider")
+    );
+}
+
+#[test]
+fn records_are_found_under_the_number_that_they_were_given() {
+    let of_each = ONE_OF_EACH.map(|(kind, cells)| read(kind, cells)).to_vec();
+    let records = after(&Records::default(), put(of_each, false));
+    let about = |who: &str| records.about(who.parse().expect("a number"));
+    assert_eq!(about("20237343").expect("on record").notices.len(), 1);
+    let order = &about("4").expect("on record").orders[0];
+    assert_eq!(
+        (order.body.order.kind, order.body.must_block_from),
+        (OrderKind::FinalDetermination, at("2026-04-11T04:00:00Z"))
+    );
+    assert_eq!(about("RMD0001410").expect("on record").overrides[0].body.action, OverrideAction::Deny);
+    assert!(about("RMD0020237").is_none() && about("99").is_none());
+    assert!(records.tell_of_filings());
+}
+
+#[test]
+fn the_summary_says_what_was_and_was_not_done_and_lists_the_calls() {
+    let record = read(ONE_OF_EACH[4].0, ONE_OF_EACH[4].1);
+    let RecordBody::Notice(mut notice) = record.body.clone() else { panic!("a notice") };
+    notice.informed = None;
+    notice.calls.push(crate::domain::TracedCall {
+        called_at: Some(at("2023-01-10T15:04:00Z")),
+        caller: "+12025550143".to_owned(),
+        called: "+12025550199".to_owned(),
+        campaign: "Mortgage-Impersonation".to_owned(),
+        ..crate::domain::TracedCall::default()
+    });
+    let provider = Provider { business_name: "Example LLC".to_owned(), standing: "Its filing stands.".to_owned() };
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let between = flat(&summary(&record, &notice, &provider, Some("Carrier Inc."), at("2023-02-01T00:00:00Z")));
+    assert!(between.contains("January 26, 2023, 20:15 UTC: done January 25, 2023"), "{between}");
+    assert!(between.contains("the time for it has not run out yet"), "{between}");
+    let late = summary(&record, &notice, &provider, Some("Carrier Inc."), at("2023-02-10T00:00:00Z"));
+    assert!(flat(&late).contains("February 7, 2023, 20:15 UTC: NOT DONE"), "{late}");
+    assert!(late.contains("+12025550143") && late.contains("Mortgage-Impersonation"), "{late}");
+    assert!(late.lines().all(|line| line.chars().count() <= 110), "{late}");
+}
