@@ -6,7 +6,7 @@ use protox::prost::Message;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");
-    let files = ["common", "acceptance", "listing", "admin"].map(|name| format!("rmdd/v1/{name}.proto"));
+    let files = ["common", "acceptance", "listing", "records", "admin"].map(|name| format!("rmdd/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     // Kept whole for server reflection.
     let path = PathBuf::from(env::var("OUT_DIR")?).join("rmdd_descriptor.bin");

@@ -9,9 +9,13 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::diff::diff;
-use rmdd::domain::{ChangeSerial, Identity, RemovalHistory, Sha256Digest, Snapshot};
+use rmdd::domain::{
+    ChangeSerial, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RemovalHistory,
+    Sha256Digest, Snapshot,
+};
 use rmdd::index::{Index, PublishedIndex};
 use rmdd::parse::parse;
+use rmdd::records::Records;
 use rmdd::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::{Step, World};
 
@@ -73,6 +77,41 @@ fn sync_stages(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// 10,000 peers, 1,000 overrides and 100 notices, spread over the providers; every tenth override names a filing.
+fn on_record(identities: &[Identity]) -> Records {
+    let providers = identities.iter().copied().cycle();
+    let record = |provider, body| Record {
+        provider,
+        by: "bench".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+        why: "a bench".to_owned(),
+        expires_at: None,
+        body,
+        revision: 1,
+    };
+    let peers = (0..10_000).zip(providers.clone().step_by(3)).map(|(n, provider)| {
+        record(provider, RecordBody::Peer(Peer { kind: PeerKind::TrunkGroup, name: format!("tg-{n}"), role: None }))
+    });
+    let overrides = providers.clone().step_by(20).filter(|identity| matches!(identity, Identity::Frn(_))).take(900);
+    let of_filings = providers.clone().step_by(177).filter(|identity| matches!(identity, Identity::RmdNumber(_)));
+    let overrides = overrides
+        .chain(of_filings.take(100))
+        .map(|provider| record(provider, RecordBody::Override(Override { action: OverrideAction::Allow })));
+    let notices = (0..100).zip(providers.step_by(190)).map(|(n, provider)| {
+        let notice = Notice {
+            id: format!("notice {n}"),
+            document: String::new(),
+            issued_at: Timestamp::UNIX_EPOCH,
+            mitigated: None,
+            informed: None,
+            notified: None,
+            calls: Vec::new(),
+        };
+        record(provider, RecordBody::Notice(notice))
+    });
+    Records::build(peers.chain(overrides).chain(notices), 1)
+}
+
 fn look_ups(criterion: &mut Criterion) {
     let (listing, _) = listings();
     let snapshot = vetted(&listing, None);
@@ -101,14 +140,17 @@ fn look_ups(criterion: &mut Criterion) {
             }
         });
     });
-    group.bench_function("decision", |bencher| {
-        bencher.iter(|| {
-            let guard = published.load();
-            let index = guard.as_deref().expect("an index");
-            let query = Query::about(next());
-            black_box(decide(index, &query, &policy, Timestamp::UNIX_EPOCH))
+    let now = Timestamp::UNIX_EPOCH;
+    for (name, records) in [("decision", Records::default()), ("decision with records", on_record(&identities))] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let guard = published.load();
+                let index = guard.as_deref().expect("an index");
+                let query = Query::about(next());
+                black_box(decide(index, &records, &query, &policy, now))
+            });
         });
-    });
+    }
     group.finish();
 }
 

@@ -53,6 +53,7 @@ pub mod records;
 
 pub mod caller_id;
 pub mod decide;
+pub mod impact;
 pub mod search;
 
 pub mod grpc;

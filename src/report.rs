@@ -134,6 +134,10 @@ pub struct Check {
     pub candidates: Vec<String>,
     /// The removal, where the provider is removed now.
     pub removal: Option<RemovalTimes>,
+    /// The peer's name as operators wrote it, if the question named one.
+    pub peer: Option<String>,
+    /// Kind and ID of the operator's record that the verdict rests on, or that explains a removal.
+    pub record: Option<String>,
     /// The listing that the answer rests on.
     pub snapshot: Option<Snapshot>,
 }
@@ -163,7 +167,55 @@ impl From<&v1::CheckProviderResponse> for Check {
                 first_missing_at: time(Some(first_missing_at)),
                 last_seen_at: time(answer.last_seen_at.as_ref()),
             }),
+            peer: filled(&answer.peer),
+            record: filled(&answer.record),
             snapshot: answer.snapshot.as_ref().map(Snapshot::from),
+        }
+    }
+}
+
+/// What would become of one peer.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeerImpact {
+    /// The peer's name.
+    pub peer: String,
+    /// The answer about it now.
+    pub now: Option<Check>,
+    /// The answer then.
+    pub then: Option<Check>,
+}
+
+/// What would become of the peers.
+#[derive(Debug, Clone, Serialize)]
+pub struct Impact {
+    /// Those that would be refused, or of which the verdict or the reason would change.
+    pub peers: Vec<PeerImpact>,
+    /// How many were asked about.
+    pub asked: u64,
+    /// How many would be refused.
+    pub refused: u64,
+    /// How many of those are accepted now.
+    pub newly_refused: u64,
+    /// How many that are refused now would be accepted.
+    pub newly_accepted: u64,
+}
+
+impl From<&v1::AssessImpactResponse> for Impact {
+    fn from(impact: &v1::AssessImpactResponse) -> Self {
+        Self {
+            peers: impact
+                .peers
+                .iter()
+                .map(|peer| PeerImpact {
+                    peer: peer.then.as_ref().map(|then| then.peer.clone()).unwrap_or_default(),
+                    now: peer.now.as_ref().map(Check::from),
+                    then: peer.then.as_ref().map(Check::from),
+                })
+                .collect(),
+            asked: impact.asked,
+            refused: impact.refused,
+            newly_refused: impact.newly_refused,
+            newly_accepted: impact.newly_accepted,
         }
     }
 }

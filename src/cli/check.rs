@@ -9,18 +9,22 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
-use crate::domain::{Identity, IdentityError, ProviderRole};
+use crate::domain::{ProviderRole, Who};
 use crate::grpc::role_to_wire;
-use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, SearchProvidersRequest, Ternary, Verdict};
+use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::report;
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43) or an RMD number (RMD0001410).
+    /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43), an RMD number (RMD0001410), or an
+    /// OCN or peer's name that `rmdd peers` bound to one. Where a text may mean several, an OCN comes first; frn:, ocn:
+    /// or peer: in front says which is meant.
     #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
     who: Option<String>,
-    /// A list of upstreams, as CSV with a header: a column frn, rmd_number or provider, and perhaps role. Prints the
-    /// list with the verdicts. Exit status: 0 all accepted, 1 some refused.
+    /// A list of upstreams, as CSV with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group,
+    /// ip, spc, account), and perhaps role. Prints the
+    /// list with the verdicts. Exit status: 0 all accepted, 1 some refused, 2 some without
+    /// an answer.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
     file: Option<PathBuf>,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
@@ -46,23 +50,18 @@ impl Check {
             let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
             return check_list::run(&target, file, &ListOptions { role: self.role, json: self.json }).await;
         }
-        let who = self.who.unwrap_or_default();
-        let identity: Identity = match who.parse() {
-            Ok(identity) => identity,
-            // Names never decide. They propose, and that is said in place of a verdict.
-            Err(error @ IdentityError::Unknown { .. }) => return propose(&who, error, global).await,
-            Err(error) => return Err(error.into()),
-        };
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let mut request = CheckProviderRequest {
-            identity: Some(identity.into()),
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),
             ..CheckProviderRequest::default()
         };
         request.set_role(self.role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
         request.set_foreign(self.foreign.unwrap_or_default());
-        let answer = target.check_provider(request).await?;
+        let ask = async |who: Who| {
+            target.check_provider(CheckProviderRequest { identity: Some(who.into()), ..request.clone() }).await
+        };
+        let answer = target.first_known(&self.who.unwrap_or_default(), ask).await?;
         if self.json {
             say!("{}", serde_json::to_string(&report::Check::from(&answer))?);
         } else {
@@ -74,24 +73,6 @@ impl Check {
             Verdict::Unspecified => FAILED,
         })
     }
-}
-
-/// Says which providers bear such a name; no verdict.
-async fn propose(name: &str, error: IdentityError, global: &Global) -> anyhow::Result<u8> {
-    let Ok(target) = Target::find(global, &global.load(Overrides::new())?, Access::Read).await else {
-        return Err(error.into());
-    };
-    let found = target.search_providers(SearchProvidersRequest { text: name.to_owned(), limit: 5 }).await?;
-    let candidates: Vec<String> = found
-        .matches
-        .iter()
-        .filter_map(|found| found.filing.as_ref())
-        .map(|filing| format!("{} ({}, FRN {})", text::one_line(&filing.business_name), filing.number, filing.frn))
-        .collect();
-    if candidates.is_empty() {
-        return Err(error.into());
-    }
-    anyhow::bail!("{error}. A name decides nothing; these bear one like it: {}", candidates.join("; "))
 }
 
 fn ternary(text: &str) -> Result<Ternary, String> {
@@ -136,6 +117,12 @@ fn print(answer: &CheckProviderResponse) {
     if answer.first_missing_at.is_some() {
         text::fact("first missing", text::time_and_distance(answer.first_missing_at.as_ref()));
         text::fact("last seen", text::time_and_distance(answer.last_seen_at.as_ref()));
+    }
+    if !answer.peer.is_empty() {
+        text::fact("peer", text::one_line(&answer.peer));
+    }
+    if !answer.record.is_empty() {
+        text::fact("on record", text::one_line(&answer.record));
     }
     text::fact("rule", &check.rule);
     text::fact("snapshot", text::snapshot(answer.snapshot.as_ref()));

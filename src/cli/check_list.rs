@@ -5,16 +5,20 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::target::Target;
+use super::target::{Refused, Target};
 use super::text::{self, say};
-use super::{NO, YES};
+use super::{FAILED, NO, YES};
 use crate::grpc::role_to_wire;
 use crate::grpc::v1::{self, CheckProviderRequest, Verdict};
+use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];
+
+/// The reason of an upstream that no operator bound to a provider.
+const PEER_UNKNOWN: &str = "PEER_UNKNOWN";
 
 /// How a list is asked about.
 pub struct ListOptions {
@@ -35,19 +39,32 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let list = upstreams::read(&bytes).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
 
     let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
-    let mut refused = 0;
+    let (mut refused, mut unanswered) = (0, 0);
     let mut rows = vec![list.header.iter().cloned().chain(ADDED.map(str::to_owned)).collect()];
     for upstream in &list.upstreams {
-        let answer = target
-            .check_provider(request(upstream, options))
-            .await
-            .map_err(|error| anyhow::anyhow!("{}, row {}: {error}", file.display(), upstream.row))?;
-        refused += usize::from(answer.verdict() != Verdict::Accept);
-        let check = report::Check::from(&answer);
-        *reasons.entry((check.verdict.clone(), check.reason.clone())).or_default() += 1;
+        let check = match target.check_provider(request(upstream, options)).await {
+            Ok(answer) => {
+                refused += usize::from(answer.verdict() != Verdict::Accept);
+                Ok(report::Check::from(&answer))
+            }
+            // One trunk that nobody bound yet is no reason to say nothing of the thousands that are.
+            Err(error) if Refused::of(&error).is_some_and(|refused| refused.reason == PEER_UNKNOWN) => {
+                unanswered += 1;
+                Err(error.to_string())
+            }
+            Err(error) => anyhow::bail!("{}, row {}: {error}", file.display(), upstream.row),
+        };
+        let counted = match &check {
+            Ok(check) => (check.verdict.clone(), check.reason.clone()),
+            Err(_) => ("no verdict".to_owned(), PEER_UNKNOWN.to_owned()),
+        };
+        *reasons.entry(counted).or_default() += 1;
         if options.json {
             let asked: BTreeMap<_, _> = list.header.iter().zip(&upstream.cells).collect();
-            let mut object = serde_json::to_value(&check)?;
+            let mut object = match &check {
+                Ok(check) => serde_json::to_value(check)?,
+                Err(message) => serde_json::json!({ "verdict": null, "reason": PEER_UNKNOWN, "message": message }),
+            };
             object["row"] = upstream.row.into();
             object["upstream"] = serde_json::to_value(asked)?;
             say!("{object}");
@@ -57,41 +74,60 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     }
     if !options.json {
         let mut csv = Vec::new();
-        upstreams::write(&mut csv, rows).context("the answer could not be written")?;
-        super::man::write(&csv)?;
+        table::write(&mut csv, rows).context("the answer could not be written")?;
+        text::write(&csv)?;
     }
     let summary: Vec<String> = reasons
         .iter()
         .map(|((verdict, reason), count)| format!("{} {verdict} {reason}", text::count(*count as u64)))
         .collect();
-    anstream::eprintln!(
-        "{} upstreams: {}{}",
-        text::count(list.upstreams.len() as u64),
-        if refused == 0 { text::good("all accepted") } else { text::bad(&format!("{refused} refused")) },
-        format_args!(" ({})", summary.join(", "))
-    );
-    Ok(if refused == 0 { YES } else { NO })
+    let outcome = match (refused, unanswered) {
+        (0, 0) => text::good("all accepted"),
+        (refused, 0) => text::bad(&format!("{refused} refused")),
+        (refused, unanswered) => text::bad(&format!("{refused} refused, {unanswered} without an answer")),
+    };
+    anstream::eprintln!("{} upstreams: {outcome} ({})", text::count(list.upstreams.len() as u64), summary.join(", "));
+    Ok(match (refused, unanswered) {
+        (0, 0) => YES,
+        (0, _) => FAILED,
+        _ => NO,
+    })
 }
 
 fn request(upstream: &Upstream, options: &ListOptions) -> CheckProviderRequest {
     let mut request =
-        CheckProviderRequest { identity: Some(upstream.identity.into()), ..CheckProviderRequest::default() };
+        CheckProviderRequest { identity: Some(upstream.who.clone().into()), ..CheckProviderRequest::default() };
     let role = upstream.role.or(options.role);
     request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
     request
 }
 
-fn row(upstream: &Upstream, check: &report::Check) -> Vec<String> {
-    let filing = check.filing.as_ref();
-    let codes: Vec<&str> = check.advisories.iter().map(|advisory| advisory.code.as_str()).collect();
+fn row(upstream: &Upstream, check: &Result<report::Check, String>) -> Vec<String> {
     let mut cells = upstream.cells.clone();
-    cells.extend([
-        check.verdict.clone(),
-        check.reason.clone(),
-        filing.map(|filing| filing.number.clone()).unwrap_or_default(),
-        filing.and_then(|filing| filing.business_name.as_deref()).map(text::one_line).unwrap_or_default(),
-        codes.join(" "),
-        text::one_line(&check.message),
-    ]);
+    match check {
+        Ok(check) => {
+            let filing = check.filing.as_ref();
+            let codes: Vec<&str> = check.advisories.iter().map(|advisory| advisory.code.as_str()).collect();
+            cells.extend([
+                check.verdict.clone(),
+                check.reason.clone(),
+                filing.map(|filing| filing.number.clone()).unwrap_or_default(),
+                filing.and_then(|filing| filing.business_name.as_deref()).map(text::one_line).unwrap_or_default(),
+                codes.join(" "),
+                text::one_line(&check.message),
+            ]);
+        }
+        Err(message) => {
+            let nothing = String::new;
+            cells.extend([
+                nothing(),
+                PEER_UNKNOWN.to_owned(),
+                nothing(),
+                nothing(),
+                nothing(),
+                text::one_line(message),
+            ]);
+        }
+    }
     cells
 }

@@ -16,7 +16,7 @@ impl Completions {
     pub fn run(self, mut command: clap::Command) -> anyhow::Result<u8> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "rmdd", &mut script);
-        super::man::write(&script)?;
+        super::text::write(&script)?;
         Ok(YES)
     }
 }

@@ -1,12 +1,10 @@
 //! `rmdd man`
 
-use std::io::{ErrorKind, Write};
-
 use clap::Args;
 use clap_mangen::Man as Page;
 use roff::{Roff, bold, roman};
 
-use super::YES;
+use super::{YES, text};
 
 #[derive(Debug, Args)]
 pub struct Man {
@@ -31,7 +29,7 @@ impl Man {
         if of_rmdd {
             sections().to_writer(&mut page)?;
         }
-        write(&page)?;
+        text::write(&page)?;
         Ok(YES)
     }
 }
@@ -89,12 +87,4 @@ fn sections() -> Roff {
         roff.text([bold(format!("{name} = {value}"))]);
     }
     roff
-}
-
-/// Writes to standard output. A reader that has seen enough, as `head` has, is no failure.
-pub fn write(bytes: &[u8]) -> std::io::Result<()> {
-    match std::io::stdout().write_all(bytes) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
 }

@@ -4,7 +4,9 @@ mod check;
 mod check_list;
 mod completions;
 mod config;
+mod impact;
 mod man;
+mod records;
 mod removals;
 mod search;
 mod serve;
@@ -31,8 +33,8 @@ const FAILED: u8 = 2;
 const UNKNOWN: u8 = 3;
 
 const AFTER_HELP: &str = "\
-Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, and \
-`sync`, work on the store directly where no daemon runs, and say so.
+Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, \
+`sync`, and those that keep records work on the store directly where no daemon runs, and say so.
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
 
@@ -75,6 +77,17 @@ enum Command {
     Removals(removals::Removals),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
     Status(status::Status),
+    /// Who your upstreams are: trunk groups, OCNs, SPCs, IP addresses and accounts, bound to providers.
+    Peers(records::Peers),
+    /// Allow or deny a provider, whatever the listing says.
+    Overrides(records::OverridesCommand),
+    /// The FCC's orders: removals, Final Determination Orders, orders to cure or show cause (the watch list).
+    Orders(records::Orders),
+    /// The FCC's notices of suspected illegal traffic (47 CFR 64.1200(k)(4)), their clocks and answers.
+    Notices(records::Notices),
+    /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing. Exit status:
+    /// 0 none that is accepted now, 1 some.
+    Impact(impact::Impact),
     /// Check the configuration, or show the effective one.
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
@@ -143,6 +156,11 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Search(command) => command.run(&global).await,
             Command::Removals(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
+            Command::Peers(command) => command.run(&global).await,
+            Command::Overrides(command) => command.run(&global).await,
+            Command::Orders(command) => command.run(&global).await,
+            Command::Notices(command) => command.run(&global).await,
+            Command::Impact(command) => command.run(&global).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
         }
     });

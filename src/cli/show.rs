@@ -6,7 +6,7 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::config::Overrides;
-use crate::domain::{Column, Identity};
+use crate::domain::{Column, Who};
 use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::report;
 
@@ -15,7 +15,8 @@ const SHOWN_OF_CELL: usize = 60;
 
 #[derive(Debug, Args)]
 pub struct Show {
-    /// The provider: an FRN in any usual writing, or an RMD number for one filing alone.
+    /// The provider: an FRN in any usual writing, an RMD number for one filing alone, or an OCN or peer's name that
+    /// `rmdd peers` bound to one.
     #[arg(value_name = "WHO")]
     who: String,
     /// Print one JSON object.
@@ -25,17 +26,19 @@ pub struct Show {
 
 impl Show {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let identity: Identity = self.who.parse()?;
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
-        let request = GetProviderRequest { identity: Some(identity.into()), include_history: true };
-        let provider = target.get_provider(request).await?;
+        let ask = async |who: Who| {
+            let request = GetProviderRequest { identity: Some(who.clone().into()), include_history: true };
+            target.get_provider(request).await.map(|provider| (who, provider))
+        };
+        let (who, provider) = target.first_known(&self.who, ask).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {
             say!("{}", serde_json::to_string(&report::Provider::from(&provider))?);
         } else if found {
             print(&provider);
         } else {
-            say!("Nothing is known of {identity}: it is not in the database, and never was while watched.");
+            say!("Nothing is known of {who}: it is not in the database, and never was while watched.");
             text::fact("snapshot", text::snapshot(provider.snapshot.as_ref()));
         }
         Ok(if found { YES } else { NO })

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
+use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
+use tonic_types::StatusExt;
 
-use super::Global;
+use super::{Global, text};
 use crate::client;
 use crate::config::{Loaded, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
+use crate::domain::Who;
 use crate::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use crate::grpc::v1::acceptance_service_server::AcceptanceService;
 use crate::grpc::v1::admin_service_client::AdminServiceClient;
@@ -32,6 +35,8 @@ const SYSTEM_STATE: &str = "/var/lib/rmdd";
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     Read,
+    /// Changes operators' records.
+    Write,
     Sync,
 }
 
@@ -41,12 +46,36 @@ pub enum Target {
     Store(Box<Services>),
 }
 
+/// The largest answer that is taken.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
+
+/// A refusal by whom was asked.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct Refused {
+    /// The reason in its ErrorInfo; empty if it has none.
+    pub reason: String,
+    /// Fields of the request that are bad, and what is wrong with them.
+    pub violations: Vec<(String, String)>,
+    message: String,
+}
+
+impl Refused {
+    /// Why an ask was refused, if it was.
+    pub fn of(error: &anyhow::Error) -> Option<&Self> {
+        error.downcast_ref()
+    }
+}
+
 macro_rules! ask {
     ($name:ident, $client:ident, $request:ty, $response:ty) => {
         /// Asks.
         pub async fn $name(&self, request: $request) -> anyhow::Result<$response> {
             let answer = match self {
-                Self::Daemon { channel, .. } => $client::new(channel.clone()).$name(request).await,
+                Self::Daemon { channel, .. } => {
+                    let client = $client::new(channel.clone());
+                    client.max_decoding_message_size(MAX_ANSWER_BYTES).$name(request).await
+                }
                 Self::Store(services) => services.$name(Request::new(request)).await,
             };
             answer.map(tonic::Response::into_inner).map_err(|status| self.explain(&status))
@@ -61,6 +90,42 @@ impl Target {
     ask!(list_removals, ListingServiceClient, v1::ListRemovalsRequest, v1::ListRemovalsResponse);
     ask!(get_status, AdminServiceClient, v1::GetStatusRequest, v1::GetStatusResponse);
     ask!(trigger_sync, AdminServiceClient, v1::TriggerSyncRequest, v1::TriggerSyncResponse);
+
+    ask!(put_records, AdminServiceClient, v1::PutRecordsRequest, v1::PutRecordsResponse);
+    ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
+    ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
+    ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
+    ask!(assess_impact, AdminServiceClient, v1::AssessImpactRequest, v1::AssessImpactResponse);
+
+    /// Asks about each thing that a text may mean, the likeliest first, until one is known.
+    pub async fn first_known<T>(&self, text: &str, ask: impl AsyncFn(Who) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let mut unknown = None;
+        for who in Who::readings(text)? {
+            match ask(who).await {
+                Err(error) if Refused::of(&error).is_some_and(|refused| refused.reason == "PEER_UNKNOWN") => {
+                    unknown = unknown.or(Some(error));
+                }
+                answer => return answer,
+            }
+        }
+        let unknown = unknown.unwrap_or_else(|| anyhow!("{text:?} names no provider"));
+        Err(self.propose(text, unknown).await)
+    }
+
+    /// Names never decide. They propose, and that is said in place of an answer.
+    async fn propose(&self, name: &str, unknown: anyhow::Error) -> anyhow::Error {
+        let request = v1::SearchProvidersRequest { text: name.to_owned(), limit: 5 };
+        let found = self.search_providers(request).await.map(|found| found.matches).unwrap_or_default();
+        let candidates: Vec<String> = found
+            .iter()
+            .filter_map(|found| found.filing.as_ref())
+            .map(|filing| format!("{} ({}, FRN {})", text::one_line(&filing.business_name), filing.number, filing.frn))
+            .collect();
+        if candidates.is_empty() {
+            return unknown;
+        }
+        anyhow!("{unknown}. A name decides nothing; these bear one like it: {}", candidates.join("; "))
+    }
 
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.
     pub async fn find(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Self> {
@@ -109,7 +174,15 @@ impl Target {
             Code::Unavailable if status.message().is_empty() || std::error::Error::source(status).is_some() => {
                 anyhow!("the daemon at {at} went away before it answered")
             }
-            _ => anyhow!("{}", status.message()),
+            _ => {
+                let details = status.get_error_details();
+                let violations = details.bad_request().map(|bad| bad.field_violations.clone()).unwrap_or_default();
+                anyhow::Error::new(Refused {
+                    reason: details.error_info().map(|info| info.reason.clone()).unwrap_or_default(),
+                    violations: violations.into_iter().map(|bad| (bad.field, bad.description)).collect(),
+                    message: status.message().to_owned(),
+                })
+            }
         }
     }
 }
@@ -170,7 +243,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     let opened = tokio::task::spawn_blocking(move || {
         let store = match access {
             Access::Read => Store::open_existing(&directory),
-            Access::Sync => Store::open(&directory),
+            Access::Write | Access::Sync => Store::open(&directory),
         };
         daemon::publish_stored(store?)
     })
@@ -178,7 +251,9 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     .context("reading the store was interrupted")??;
     let settings = daemon::sync_settings(&loaded.config).map_err(|error| anyhow!(error))?;
     let sync = match access {
-        Access::Read => SyncAccess::Record { state: Arc::new(opened.sync_state), source: settings.source.to_string() },
+        Access::Read | Access::Write => {
+            SyncAccess::Record { state: Arc::new(opened.sync_state), settings: Arc::new(settings) }
+        }
         Access::Sync => {
             let (syncer, handle) =
                 Syncer::new(Arc::clone(&opened.store), Arc::clone(&opened.index), opened.sync_state, settings);
@@ -189,6 +264,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     };
     Ok(Services {
         index: opened.index,
+        records: opened.records,
         store: opened.store,
         state_dir: state_dir.to_owned(),
         sync,

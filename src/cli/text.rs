@@ -1,6 +1,6 @@
 //! How things look on a terminal.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +16,14 @@ pub(super) use say;
 
 pub fn line(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stdout().lock(), "{line}");
+}
+
+/// Writes to standard output. A reader that has seen enough, as `head` has, is no failure.
+pub fn write(bytes: &[u8]) -> std::io::Result<()> {
+    match std::io::stdout().write_all(bytes) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();

@@ -24,6 +24,7 @@ use crate::domain::SyncTrigger;
 use crate::fetch::Source;
 use crate::grpc::{Running, Services, SyncAccess};
 use crate::index::{Index, PublishedIndex};
+use crate::records::{PublishedRecords, Records};
 use crate::schedule::Schedule;
 use crate::store::{self, Store, StoreError, SyncState};
 use crate::sync::{SyncSettings, Syncer};
@@ -89,13 +90,15 @@ pub struct Opened {
     pub store: Arc<Store>,
     /// Its last snapshot, indexed and published; nothing before the first.
     pub index: Arc<PublishedIndex>,
+    /// Its operators' records, published.
+    pub records: Arc<PublishedRecords>,
     /// How syncing went.
     pub sync_state: SyncState,
     /// The minute of the hour at which this installation syncs by default.
     pub schedule_minute: u8,
 }
 
-/// Loads an open store's last snapshot and publishes it.
+/// Loads an open store's last snapshot and records, and publishes them.
 ///
 /// # Errors
 ///
@@ -103,7 +106,14 @@ pub struct Opened {
 pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
     let store::Loaded { snapshot, removals, last_change, sync_state, schedule_minute } = store.load()?;
     let index = snapshot.map(|snapshot| Index::build(snapshot, removals, last_change));
-    Ok(Opened { store: Arc::new(store), index: Arc::new(PublishedIndex::new(index)), sync_state, schedule_minute })
+    let (records, last_event) = store.load_records()?;
+    Ok(Opened {
+        store: Arc::new(store),
+        index: Arc::new(PublishedIndex::new(index)),
+        records: Arc::new(PublishedRecords::new(Records::build(records, last_event))),
+        sync_state,
+        schedule_minute,
+    })
 }
 
 /// Runs the daemon until a signal stops it.
@@ -121,7 +131,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
 
     let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
-    let Opened { store, index, sync_state, schedule_minute } = {
+    let Opened { store, index, records, sync_state, schedule_minute } = {
         let state_dir = state_dir.clone();
         tokio::task::spawn_blocking(move || publish_stored(Store::open(&state_dir)?))
             .await
@@ -144,6 +154,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let (reload_sender, mut reloads) = mpsc::channel(8);
     let services = Services {
         index: Arc::clone(&index),
+        records,
         store,
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),

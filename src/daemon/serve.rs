@@ -30,6 +30,9 @@ use crate::sync::SyncHandle;
 /// The largest request that is taken. A question is some dozens of bytes.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
 
+/// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
+const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
+
 type Acceptance = AcceptanceServiceServer<Services>;
 type Listing = ListingServiceServer<Services>;
 type Admin = AdminServiceServer<Services>;
@@ -96,7 +99,8 @@ pub fn spawn(
             ("query listener", served.map_err(|error| error.to_string()))
         });
     }
-    let routes = query_routes().add_service(Admin::new(services.clone()).max_decoding_message_size(MAX_REQUEST_BYTES));
+    let routes =
+        query_routes().add_service(Admin::new(services.clone()).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES));
     let server = Server::builder().add_routes(with_reflection(routes, &everything));
     let incoming = UnixListenerStream::new(listeners.admin);
     let stopped = shutdown.clone().cancelled_owned();

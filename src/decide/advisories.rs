@@ -1,17 +1,23 @@
 //! What else to know. An advisory never changes a verdict, and each has an off-switch (`policy.advisories_off`).
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
 use super::facts::{Facts, RoleAnswer};
 use super::matrix::Ruling;
-use crate::domain::{Advisory, AdvisoryCode, Column, Filing, Verdict, rule};
+use super::on_record::NoticeState;
+use crate::domain::{
+    Advisory, AdvisoryCode, Column, Filing, OrderKind, Reason, Record, Verdict, day_in_washington, rule,
+};
 
 /// The first day by which filings had to be recertified (64.6305(h)).
 const FIRST_DEADLINE: Date = date(2026, 3, 1);
 
 /// All advisories that apply, the most urgent first.
-pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling) -> Vec<Advisory> {
+pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>) -> Vec<Advisory> {
     let off = &facts.policy.cells.advisories_off;
     let mut said: Vec<Advisory> = Vec::new();
     let mut say = |code: AdvisoryCode, message: &dyn Fn() -> String| {
@@ -30,6 +36,63 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling) -> Vec<Advisory> {
     }
     if facts.has_candidates() && ruling.verdict == Verdict::Accept {
         say(AdvisoryCode::OtherFrn, &|| "the number stands only among another filing's other FRNs".to_owned());
+    }
+    for (on, binds) in facts.on_record.final_determinations().filter(|_| ruling.reason != Reason::FinalDetermination) {
+        say(AdvisoryCode::FinalDetermination, &|| {
+            let (order, from) = (&on.body.order, day_in_washington(on.body.must_block_from));
+            let (document, released) = (&order.document, order.released);
+            if binds {
+                format!(
+                    "the Final Determination Order {document} of {released} has all its traffic blocked since {from}"
+                )
+            } else {
+                format!(
+                    "under the Final Determination Order {document} of {released} its traffic must be blocked from {from}"
+                )
+            }
+        });
+    }
+    for on in facts.on_record.orders(OrderKind::Removal).filter(|on| says_otherwise(facts, ruling, &on.record)) {
+        say(AdvisoryCode::RemovalOrder, &|| {
+            format!("the removal order {} of {} is on record", on.body.order.document, on.body.order.released)
+        });
+    }
+    for (on, state) in facts.on_record.notices().filter(|_| ruling.reason != Reason::NoticeUnanswered) {
+        let id = &on.body.notice.id;
+        let clocks = || {
+            let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+            format!(
+                "to mitigate by {}, to inform the FCC by {}",
+                minute(on.body.mitigate_by),
+                minute(on.body.inform_by)
+            )
+        };
+        match state {
+            NoticeState::Answered => {}
+            NoticeState::Pending => say(AdvisoryCode::NoticePending, &|| {
+                format!("a notice of suspected illegal traffic ({id}) is on record: it has {}", clocks())
+            }),
+            NoticeState::Unanswered => say(AdvisoryCode::NoticeUnanswered, &|| {
+                let told = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
+                    "the Commission was notified"
+                } else {
+                    "it may be blocked once the Commission was notified"
+                };
+                format!(
+                    "a notice of suspected illegal traffic ({id}) was not answered in time: it had {}; {told}",
+                    clocks()
+                )
+            }),
+            NoticeState::AnsweredLate => say(AdvisoryCode::NoticeAnsweredLate, &|| {
+                format!("a notice of suspected illegal traffic ({id}) was answered late: it had {}", clocks())
+            }),
+        }
+    }
+    for on in facts.on_record.orders(OrderKind::ShowCause) {
+        say(AdvisoryCode::WatchListed, &|| {
+            let order = &on.body.order;
+            format!("the order {} of {} tells it to cure its filing or show cause", order.document, order.released)
+        });
     }
     let Some(filing) = facts.filing else { return said };
     let number = filing.number();
@@ -78,6 +141,13 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling) -> Vec<Advisory> {
         say(AdvisoryCode::LastUpdatedOld, &|| format!("{number} was last updated {days} days ago"));
     }
     said
+}
+
+/// Whether a removal order did not decide, nor explains a removal that did, nor is spent: the filing went and came back.
+fn says_otherwise(facts: &Facts<'_>, ruling: &Ruling<'_>, order: &Arc<Record>) -> bool {
+    let decided = ruling.record.is_some_and(|record| Arc::ptr_eq(record, order));
+    let bars = facts.barred.is_some() || facts.filing.is_none();
+    !decided && bars && !matches!(ruling.reason, Reason::RemovalOrder | Reason::Removed)
 }
 
 /// The last deadline, if the filing's recertification for it is not in the listing. A listing without that column says

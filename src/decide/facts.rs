@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Policy, Query};
+use super::on_record::OnRecordFacts;
+use super::{NamedBy, Policy, Query};
 use crate::clock::age;
 use crate::domain::{Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary};
 use crate::index::Index;
+use crate::records::{OnRecord, OrderOnRecord, Records};
 
 /// What the standing filings say of the role that was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +32,15 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// Time since the listing was last confirmed.
     pub unconfirmed: SignedDuration,
+    /// What operators have on record about the provider.
+    pub on_record: OnRecordFacts<'a>,
     pub matched_by: Option<MatchedBy>,
     /// The standing filing to name: the one that fits the question best.
     pub filing: Option<&'a Arc<Filing>>,
     /// What the provider's standing filings say of the role, taken together. Nothing if none stands.
     pub role: Option<RoleAnswer>,
+    /// A filing that stands and does not count, and the removal order under which it does not.
+    pub barred: Option<(&'a Arc<Filing>, &'a OnRecord<OrderOnRecord>)>,
     /// The provider's newest removal that is not undone.
     pub removal: Option<&'a Arc<Removal>>,
     /// The FRN asked for, or that of the filing asked for.
@@ -43,60 +49,75 @@ pub struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Looks everything up.
-    pub fn gather(index: &'a Index, query: &'a Query, policy: &'a Policy, now: Timestamp) -> Self {
+    pub fn gather(
+        index: &'a Index,
+        records: &'a Records,
+        query: &'a Query,
+        policy: &'a Policy,
+        now: Timestamp,
+    ) -> Self {
+        let (asked, removal, frn) = match query.identity {
+            Identity::Frn(frn) => (None, None, Some(frn)),
+            Identity::RmdNumber(number) => {
+                let removal = index.removals().open(number);
+                let standing = index.by_number(number);
+                let filing = standing.or(removal.map(|removal| &removal.filing));
+                (standing, removal, filing.and_then(|filing| filing.frn()))
+            }
+        };
         let mut facts = Self {
             index,
             query,
             policy,
             now,
             unconfirmed: age(index.confirmed_at(), now),
+            on_record: OnRecordFacts::gather(index, records, query.identity, frn, now),
             matched_by: None,
             filing: None,
             role: None,
-            removal: None,
-            frn: None,
+            barred: None,
+            removal,
+            frn,
         };
-        let asked = match query.identity {
-            Identity::Frn(frn) => {
-                facts.frn = Some(frn);
-                None
-            }
-            Identity::RmdNumber(number) => {
-                let removal = index.removals().open(number);
-                let standing = index.by_number(number);
-                facts.frn = standing.or(removal.map(|removal| &removal.filing)).and_then(|filing| filing.frn());
-                facts.removal = removal;
-                standing
-            }
-        };
-        match facts.frn {
+        match frn {
             // The provider is all that stands under its FRN, whichever of its filings was asked for.
             Some(frn) => facts.weigh(index.by_frn(frn), asked),
             None => facts.weigh(asked.into_iter(), asked),
         }
-        if let (None, Some(frn)) = (facts.filing, facts.frn) {
+        if let (None, None, Some(frn)) = (facts.filing, facts.barred, frn) {
             facts.removal = facts.removal.or_else(|| {
                 index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
             });
         }
         let by_number = match query.identity {
-            Identity::RmdNumber(number) => {
-                let named = facts.filing.or(facts.removal.map(|removal| &removal.filing));
-                named.is_some_and(|filing| filing.number() == number)
-            }
+            Identity::RmdNumber(number) => facts.named().is_some_and(|filing| filing.number() == number),
             Identity::Frn(_) => false,
         };
-        if facts.filing.is_some() || facts.removal.is_some() {
-            facts.matched_by = Some(if by_number { MatchedBy::RmdNumber } else { MatchedBy::Frn });
-        }
+        facts.matched_by = facts.named().map(|_| match query.named_by {
+            NamedBy::Ocn => MatchedBy::Ocn,
+            NamedBy::Peer => MatchedBy::Peer,
+            NamedBy::Number if by_number => MatchedBy::RmdNumber,
+            NamedBy::Number => MatchedBy::Frn,
+        });
         facts
+    }
+
+    /// The filing that the answer names: the standing one, else the one that does not count, else the removed one.
+    pub fn named(&self) -> Option<&'a Arc<Filing>> {
+        let removed = self.removal.map(|removal| &removal.filing);
+        self.filing.or(self.barred.map(|(filing, _)| filing)).or(removed)
     }
 
     /// Takes the standing filings together: the union of their roles, and the one to name.
     fn weigh(&mut self, standing: impl Iterator<Item = &'a Arc<Filing>>, asked: Option<&'a Arc<Filing>>) {
         let mut best = None;
+        let mut barred = None;
         let (mut any_role, mut blank, mut certified) = (false, false, false);
         for filing in standing {
+            if let Some(order) = self.on_record.barred(self.index, filing) {
+                barred = Some((filing, order));
+                continue;
+            }
             let roles = filing.roles();
             let fits = match self.query.role {
                 Some(role) => roles.contains(role),
@@ -115,6 +136,7 @@ impl<'a> Facts<'a> {
             }
         }
         self.filing = best.map(|(_, filing)| filing);
+        self.barred = barred;
         self.role = self.filing.map(|_| match (certified, any_role, blank) {
             (true, ..) => RoleAnswer::Certified,
             (false, false, _) => RoleAnswer::NoneAtAll,
@@ -133,11 +155,13 @@ impl<'a> Facts<'a> {
         match self.query.foreign {
             Ternary::Yes => true,
             Ternary::No => false,
-            Ternary::Unknown => {
-                let filing = self.filing.or(self.removal.map(|removal| &removal.filing));
-                filing.is_some_and(|filing| filing.foreign() == ForeignProvider::Yes)
-            }
+            Ternary::Unknown => self.named().is_some_and(|filing| filing.foreign() == ForeignProvider::Yes),
         }
+    }
+
+    /// Whether the rule does not reach the call: from a foreign provider, without a US number in the caller ID.
+    pub fn call_is_not_covered(&self) -> bool {
+        self.query.us_caller_id == Ternary::No && self.is_foreign()
     }
 
     /// The provider's standing filings besides the one that is named.
@@ -163,7 +187,7 @@ impl<'a> Facts<'a> {
     }
 
     fn naming(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
-        let frn = self.frn.filter(|_| self.filing.is_none());
+        let frn = self.frn.filter(|_| self.filing.is_none() && self.barred.is_none());
         frn.into_iter().flat_map(|frn| self.index.by_other_frn(frn))
     }
 }

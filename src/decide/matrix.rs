@@ -1,13 +1,16 @@
 //! The decision matrix, row by row. The first row that applies rules.
 
+use std::sync::Arc;
+
 use super::Undecided;
 use super::facts::{Facts, RoleAnswer};
+use super::on_record::NoticeState;
 use super::policy::{AcceptOrRefuse, OldListing, PolicyConfig};
-use crate::domain::{ProviderRole, Reason, Ternary, Verdict, rule};
+use crate::domain::{Identity, OrderKind, ProviderRole, Reason, Record, Verdict, rule};
 
 /// What a row came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ruling {
+pub struct Ruling<'a> {
     /// Whether calls may be taken.
     pub verdict: Verdict,
     /// Why.
@@ -16,7 +19,12 @@ pub struct Ruling {
     pub rule: &'static str,
     /// Whether it rests on the operator's policy where the rule leaves it open.
     pub by_policy: bool,
+    /// The operator's record that it rests on, or that explains it.
+    pub record: Option<&'a Arc<Record>>,
 }
+
+/// What a row says: nothing where it does not apply.
+type Judged<'a> = Option<Result<Ruling<'a>, Undecided>>;
 
 /// One row.
 pub struct Row {
@@ -31,7 +39,7 @@ pub struct Row {
     /// The setting that decides it, if it is one of policy.
     pub setting: Option<&'static str>,
     /// Whether it applies, and what it says then.
-    judge: fn(&Facts<'_>) -> Option<Result<Ruling, Undecided>>,
+    judge: for<'a> fn(&Facts<'a>) -> Judged<'a>,
 }
 
 fn accept(_: &PolicyConfig) -> &'static str {
@@ -60,18 +68,31 @@ fn paragraph(facts: &Facts<'_>) -> &'static str {
     }
 }
 
-fn by_rule(applies: bool, verdict: Verdict, reason: Reason, rule: &'static str) -> Option<Result<Ruling, Undecided>> {
-    applies.then_some(Ok(Ruling { verdict, reason, rule, by_policy: false }))
+fn once_notified(choice: AcceptOrRefuse) -> &'static str {
+    match choice {
+        AcceptOrRefuse::Accept => "ACCEPT with advisory",
+        AcceptOrRefuse::Refuse => "REFUSE once notified",
+    }
+}
+
+fn by_rule<'a>(applies: bool, verdict: Verdict, reason: Reason, rule: &'static str) -> Judged<'a> {
+    applies.then_some(Ok(Ruling { verdict, reason, rule, by_policy: false, record: None }))
+}
+
+/// What rests on an operator's record.
+fn on_record<'a>(
+    record: &'a Arc<Record>,
+    verdict: Verdict,
+    reason: Reason,
+    rule: &'static str,
+    by_policy: bool,
+) -> Judged<'a> {
+    Some(Ok(Ruling { verdict, reason, rule, by_policy, record: Some(record) }))
 }
 
 /// What the operator chose for a filing that stands, yet not quite as asked. Accepted it is simply listed, and an
 /// advisory says what is amiss; refused, that is the reason.
-fn listed_by_policy(
-    applies: bool,
-    facts: &Facts<'_>,
-    choice: AcceptOrRefuse,
-    amiss: Reason,
-) -> Option<Result<Ruling, Undecided>> {
+fn listed_by_policy<'a>(applies: bool, facts: &Facts<'a>, choice: AcceptOrRefuse, amiss: Reason) -> Judged<'a> {
     let reason = match choice {
         AcceptOrRefuse::Accept => Reason::Listed,
         AcceptOrRefuse::Refuse => amiss,
@@ -79,17 +100,15 @@ fn listed_by_policy(
     by_policy(applies, facts, choice, reason)
 }
 
-fn by_policy(
-    applies: bool,
-    facts: &Facts<'_>,
-    choice: AcceptOrRefuse,
-    reason: Reason,
-) -> Option<Result<Ruling, Undecided>> {
-    applies.then(|| Ok(Ruling { verdict: choice.verdict(), reason, rule: paragraph(facts), by_policy: true }))
+fn by_policy<'a>(applies: bool, facts: &Facts<'a>, choice: AcceptOrRefuse, reason: Reason) -> Judged<'a> {
+    applies.then(|| {
+        let (verdict, rule) = (choice.verdict(), paragraph(facts));
+        Ok(Ruling { verdict, reason, rule, by_policy: true, record: None })
+    })
 }
 
 /// All rows, the strongest first.
-pub const MATRIX: [Row; 10] = [
+pub const MATRIX: [Row; 15] = [
     Row {
         upstream: "any",
         state: "call to 911; public safety answering point",
@@ -97,6 +116,70 @@ pub const MATRIX: [Row; 10] = [
         basis: rule::EMERGENCY,
         setting: None,
         judge: |facts| by_rule(facts.query.emergency, Verdict::Accept, Reason::EmergencyCall, rule::EMERGENCY),
+    },
+    Row {
+        upstream: "any",
+        state: "operator's override, unexpired; of an allow and a deny, the deny",
+        says: |_| "as it says",
+        basis: rule::OPERATOR,
+        setting: None,
+        judge: |facts| {
+            let (record, action) = facts.on_record.override_()?;
+            on_record(record, action.verdict(), Reason::Override, rule::OPERATOR, false)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "Final Determination Order on record, day 30 and later",
+        says: refuse,
+        basis: rule::FINAL_DETERMINATION,
+        setting: None,
+        judge: |facts| {
+            let (order, _) = facts.on_record.final_determinations().find(|(_, binds)| *binds)?;
+            on_record(&order.record, Verdict::Refuse, Reason::FinalDetermination, rule::FINAL_DETERMINATION, false)
+        },
+    },
+    Row {
+        upstream: "any, but for calls that the rule does not reach",
+        state: "removal order on record, row still in the listing",
+        says: refuse,
+        basis: rule::ACCEPT_ONLY_LISTED,
+        setting: None,
+        judge: |facts| {
+            let (_, order) = facts.barred.filter(|_| facts.filing.is_none() && !facts.call_is_not_covered())?;
+            on_record(&order.record, Verdict::Refuse, Reason::RemovalOrder, paragraph(facts), false)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "notice on record, 48 h or 14 days passed, not answered, the Commission notified",
+        says: |policy| once_notified(policy.notice_unanswered),
+        basis: rule::NOTICE,
+        setting: Some("policy.notice_unanswered"),
+        judge: |facts| {
+            if facts.policy.cells.notice_unanswered == AcceptOrRefuse::Accept {
+                return None;
+            }
+            let (notice, _) = facts.on_record.notices().find(|(on, state)| {
+                *state == NoticeState::Unanswered && facts.on_record.happened(on.body.notice.notified.as_ref())
+            })?;
+            on_record(&notice.record, Verdict::Refuse, Reason::NoticeUnanswered, rule::NOTICE, true)
+        },
+    },
+    Row {
+        upstream: "any",
+        state: "Final Determination Order on record, day 0 to 29, the Commission notified",
+        says: |policy| once_notified(policy.final_determination_early),
+        basis: rule::FINAL_DETERMINATION,
+        setting: Some("policy.final_determination_early"),
+        judge: |facts| {
+            if facts.policy.cells.final_determination_early == AcceptOrRefuse::Accept {
+                return None;
+            }
+            let mut orders = facts.on_record.final_determinations();
+            let (order, _) = orders.find(|(on, _)| facts.on_record.happened(on.body.order.notified.as_ref()))?;
+            on_record(&order.record, Verdict::Refuse, Reason::FinalDetermination, rule::FINAL_DETERMINATION, true)
+        },
     },
     Row {
         upstream: "any",
@@ -137,10 +220,7 @@ pub const MATRIX: [Row; 10] = [
         says: accept,
         basis: rule::FOREIGN,
         setting: None,
-        judge: |facts| {
-            let not_barred = facts.query.us_caller_id == Ternary::No && facts.is_foreign();
-            by_rule(not_barred, Verdict::Accept, Reason::CallNotCovered, rule::FOREIGN)
-        },
+        judge: |facts| by_rule(facts.call_is_not_covered(), Verdict::Accept, Reason::CallNotCovered, rule::FOREIGN),
     },
     Row {
         upstream: "role named in the query",
@@ -192,7 +272,17 @@ pub const MATRIX: [Row; 10] = [
         says: |_| "REFUSE, with removal times",
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: None,
-        judge: |facts| by_rule(facts.removal.is_some(), Verdict::Refuse, Reason::Removed, paragraph(facts)),
+        judge: |facts| {
+            let removal = facts.removal.filter(|_| facts.filing.is_none())?;
+            // Why it went is not in the listing; an order on record says so.
+            let order = facts.on_record.orders(OrderKind::Removal).find(|on| {
+                let provider = on.record.provider;
+                provider == Identity::RmdNumber(removal.filing.number())
+                    || removal.filing.frn().is_some_and(|frn| provider == Identity::Frn(frn))
+            });
+            let (verdict, reason, rule) = (Verdict::Refuse, Reason::Removed, paragraph(facts));
+            Some(Ok(Ruling { verdict, reason, rule, by_policy: false, record: order.map(|on| &on.record) }))
+        },
     },
     Row {
         upstream: "any",
@@ -205,11 +295,12 @@ pub const MATRIX: [Row; 10] = [
 ];
 
 /// Rules by the first row that applies. One always does; if none ever did, the rule's own default would hold.
-pub(super) fn rule(facts: &Facts<'_>) -> Result<Ruling, Undecided> {
+pub(super) fn rule<'a>(facts: &Facts<'a>) -> Result<Ruling<'a>, Undecided> {
     MATRIX.iter().find_map(|row| (row.judge)(facts)).unwrap_or(Ok(Ruling {
         verdict: Verdict::Refuse,
         reason: Reason::NotListed,
         rule: rule::ACCEPT_ONLY_LISTED,
         by_policy: false,
+        record: None,
     }))
 }

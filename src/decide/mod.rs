@@ -1,4 +1,4 @@
-//! ([`Index`], [`Query`], now) -> [`Decision`]: the only place that holds policy.
+//! ([`Index`], [`Records`], [`Query`], now) -> [`Decision`]: the only place that holds policy.
 //!
 //! A decision is a pure function of its arguments. The rows of the [`matrix`] are tried from the top, and the first
 //! that applies rules; [`advisories`] say what else to know and change no verdict. It is made per provider, though the
@@ -7,6 +7,7 @@
 pub mod advisories;
 mod facts;
 pub mod matrix;
+mod on_record;
 mod policy;
 mod sentence;
 
@@ -17,16 +18,31 @@ use thiserror::Error;
 
 use crate::domain::{Decision, Identity, ProviderRole, Ternary};
 use crate::index::Index;
+use crate::records::Records;
 
 use facts::Facts;
 pub use policy::{AcceptOrRefuse, OldListing, Policy, PolicyConfig};
 pub use sentence::sentence;
+
+/// How a question named the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum NamedBy {
+    /// By the number in the query.
+    #[default]
+    Number,
+    /// By an OCN that operators bound to that number.
+    Ocn,
+    /// By a peer's name that operators bound to it.
+    Peer,
+}
 
 /// One question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Query {
     /// Which provider hands the call over.
     pub identity: Identity,
+    /// How the asker named it.
+    pub named_by: NamedBy,
     /// The role in which it does; without one, any certified role will do.
     pub role: Option<ProviderRole>,
     /// Whether the upstream is a foreign provider. Where it is not known, the filing's own answer counts.
@@ -40,7 +56,14 @@ pub struct Query {
 impl Query {
     /// A question that says nothing but who.
     pub fn about(identity: Identity) -> Self {
-        Self { identity, role: None, foreign: Ternary::Unknown, us_caller_id: Ternary::Unknown, emergency: false }
+        Self {
+            identity,
+            named_by: NamedBy::Number,
+            role: None,
+            foreign: Ternary::Unknown,
+            us_caller_id: Ternary::Unknown,
+            emergency: false,
+        }
     }
 }
 
@@ -61,8 +84,14 @@ pub enum Undecided {
 /// # Errors
 ///
 /// If the listing is old and the operator's policy is to give no verdict then. A call to 911 always has one.
-pub fn decide(index: &Index, query: &Query, policy: &Policy, now: Timestamp) -> Result<Decision, Undecided> {
-    let facts = Facts::gather(index, query, policy, now);
+pub fn decide(
+    index: &Index,
+    records: &Records,
+    query: &Query,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Decision, Undecided> {
+    let facts = Facts::gather(index, records, query, policy, now);
     let ruling = matrix::rule(&facts)?;
     Ok(Decision {
         verdict: ruling.verdict,
@@ -73,8 +102,9 @@ pub fn decide(index: &Index, query: &Query, policy: &Policy, now: Timestamp) -> 
         matched_by: facts.matched_by,
         other_filings: facts.other_filings(),
         candidates: facts.candidates(),
-        filing: facts.filing.map(Arc::clone).or_else(|| facts.removal.map(|removal| Arc::clone(&removal.filing))),
-        removal: if facts.filing.is_none() { facts.removal.map(Arc::clone) } else { None },
+        filing: facts.named().map(Arc::clone),
+        removal: facts.removal.filter(|_| facts.filing.is_none() && facts.barred.is_none()).map(Arc::clone),
+        record: ruling.record.map(Arc::clone),
     })
 }
 

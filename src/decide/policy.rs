@@ -52,6 +52,10 @@ pub struct PolicyConfig {
     pub no_role_certified: AcceptOrRefuse,
     /// The number stands only among another filing's other FRNs.
     pub other_frn: AcceptOrRefuse,
+    /// A notice of suspected illegal traffic was not answered in time, and the Commission was notified.
+    pub notice_unanswered: AcceptOrRefuse,
+    /// A Final Determination Order does not bind yet, and the Commission was notified.
+    pub final_determination_early: AcceptOrRefuse,
     /// The listing is older than `freshness.warn_after`.
     pub listing_old: OldListing,
     /// Past so many days since the filing's `last_updated` an advisory says so; 0 for never.
@@ -67,6 +71,8 @@ impl Default for PolicyConfig {
             role_blank: AcceptOrRefuse::Accept,
             no_role_certified: AcceptOrRefuse::Accept,
             other_frn: AcceptOrRefuse::Refuse,
+            notice_unanswered: AcceptOrRefuse::Accept,
+            final_determination_early: AcceptOrRefuse::Accept,
             listing_old: OldListing::Answer,
             last_updated_days: 0,
             advisories_off: Vec::new(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Query;
-use crate::domain::{Decision, Identity, Reason};
+use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, day_in_washington};
 
 /// The decision in one sentence, for a log line or a person.
 pub fn sentence(decision: &Decision, query: &Query) -> String {
@@ -41,9 +41,45 @@ pub fn sentence(decision: &Decision, query: &Query) -> String {
         }
         Reason::ListingOld => format!("the listing is too old to decide by; as far as it goes, {stands}"),
         Reason::Listed if query.role.is_some() && !decision.by_policy => format!("{stands} as a {role}"),
+        Reason::Override => format!("{}; {stands}", on_record(decision)),
+        Reason::RemovalOrder => format!("{stands}, but the {} de-lists it", on_record(decision)),
+        Reason::FinalDetermination => format!("the {}; {stands}", on_record(decision)),
+        Reason::NoticeUnanswered => format!("{}; {stands}", on_record(decision)),
+        Reason::Removed if decision.record.is_some() => format!("{stands}, under the {}", on_record(decision)),
         Reason::Listed | Reason::NotListed | Reason::Removed => stands,
     };
     if decision.by_policy { format!("{because} (by the operator's policy)") } else { because }
+}
+
+/// What the record says that a decision rests on.
+fn on_record(decision: &Decision) -> String {
+    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| told(record, decision.by_policy))
+}
+
+fn told(record: &Record, early: bool) -> String {
+    match &record.body {
+        RecordBody::Override(body) => {
+            let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", seconds(end)));
+            let action = body.action.as_str();
+            format!("the override of {} ({action}{until}) decides: {}", record.by, record.why.trim())
+        }
+        RecordBody::Order(order) => {
+            let name = format!("{} {} of {}", order.kind.label(), order.document, order.released);
+            match order.kind {
+                OrderKind::FinalDetermination if early => {
+                    format!("{name} binds from {}", day_in_washington(order.must_block_from()))
+                }
+                OrderKind::FinalDetermination => {
+                    format!("{name} has all its traffic blocked from {} on", day_in_washington(order.must_block_from()))
+                }
+                OrderKind::Removal | OrderKind::ShowCause => name,
+            }
+        }
+        RecordBody::Notice(notice) => {
+            format!("the notice of suspected illegal traffic {} was not answered in time", notice.id)
+        }
+        RecordBody::Peer(peer) => format!("the peer {}", peer.name),
+    }
 }
 
 fn seconds(at: Timestamp) -> String {

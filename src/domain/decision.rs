@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Filing, Removal, RmdNumber};
+use super::{Filing, Record, Removal, RmdNumber};
 
 /// Whether calls may be taken from the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,15 @@ pub enum Reason {
     OtherFrnOnly,
     /// The listing is older than the operator's limit, and the operator's policy decides.
     ListingOld,
+    /// The operator's override says so.
+    Override,
+    /// A removal order is on record, though the filing still stands in the listing.
+    RemovalOrder,
+    /// A Final Determination Order is on record, and binds or is followed early by policy.
+    FinalDetermination,
+    /// A notice of suspected illegal traffic was not answered in time, the Commission was notified, and policy refuses
+    /// that.
+    NoticeUnanswered,
 }
 
 /// Yes, no, or not known.
@@ -61,6 +70,10 @@ pub enum MatchedBy {
     Frn,
     /// By the filing's own number.
     RmdNumber,
+    /// By an OCN that operators bound to it.
+    Ocn,
+    /// By a peer's name that operators bound to it.
+    Peer,
 }
 
 /// Something the asker should know that does not change the verdict.
@@ -99,9 +112,42 @@ pub enum AdvisoryCode {
     RecertificationOverdue,
     /// The filing was last updated longer ago than the operator's limit.
     LastUpdatedOld,
+    /// An order to cure or show cause names the provider: it is on the watch list.
+    WatchListed,
+    /// A removal order is on record, and something else decided.
+    RemovalOrder,
+    /// A Final Determination Order is on record, and something else decided.
+    FinalDetermination,
+    /// A notice of suspected illegal traffic is on record, and its clocks run.
+    NoticePending,
+    /// A notice of suspected illegal traffic was not answered in time.
+    NoticeUnanswered,
+    /// A notice of suspected illegal traffic was answered, but late.
+    NoticeAnsweredLate,
 }
 
 impl AdvisoryCode {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::ListingOld,
+        Self::FilingCarried,
+        Self::RoleBlank,
+        Self::RoleNotCertified,
+        Self::NoRoleCertified,
+        Self::FilingUnfinished,
+        Self::ListedAgain,
+        Self::Successor,
+        Self::OtherFrn,
+        Self::RecertificationOverdue,
+        Self::LastUpdatedOld,
+        Self::WatchListed,
+        Self::RemovalOrder,
+        Self::FinalDetermination,
+        Self::NoticePending,
+        Self::NoticeUnanswered,
+        Self::NoticeAnsweredLate,
+    ];
+
     /// The word in JSON, on the terminal and in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -116,6 +162,12 @@ impl AdvisoryCode {
             Self::OtherFrn => "OTHER_FRN",
             Self::RecertificationOverdue => "RECERTIFICATION_OVERDUE",
             Self::LastUpdatedOld => "LAST_UPDATED_OLD",
+            Self::WatchListed => "WATCH_LISTED",
+            Self::RemovalOrder => "REMOVAL_ORDER",
+            Self::FinalDetermination => "FINAL_DETERMINATION",
+            Self::NoticePending => "NOTICE_PENDING",
+            Self::NoticeUnanswered => "NOTICE_UNANSWERED",
+            Self::NoticeAnsweredLate => "NOTICE_ANSWERED_LATE",
         }
     }
 }
@@ -143,4 +195,6 @@ pub struct Decision {
     pub removal: Option<Arc<Removal>>,
     /// Standing filings that name the FRN asked for among their other FRNs, where none stands under it.
     pub candidates: Vec<RmdNumber>,
+    /// The operator's record that the verdict rests on, or that explains a removal.
+    pub record: Option<Arc<Record>>,
 }

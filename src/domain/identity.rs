@@ -1,6 +1,7 @@
 //! The numbers by which a provider is known: the FCC Registration Number and the filing's number in the database.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
@@ -280,7 +281,8 @@ impl fmt::Debug for Ocn {
     }
 }
 
-/// A switch's own name for an upstream, as operators bind it to a provider. Case does not count.
+/// A switch's own name for an upstream, as operators bind it to a provider. Case does not count, nor how an IP address
+/// is written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerName(Box<str>);
 
@@ -310,7 +312,12 @@ impl FromStr for PeerName {
         if trimmed.is_empty() || trimmed.chars().count() > Self::LONGEST || trimmed.chars().any(char::is_control) {
             return Err(PeerNameError { text: quotable(text) });
         }
-        Ok(Self(trimmed.to_lowercase().into()))
+        // An address is one, however it is written.
+        let name = match trimmed.parse::<IpAddr>() {
+            Ok(address) => address.to_canonical().to_string(),
+            Err(_) => trimmed.to_lowercase(),
+        };
+        Ok(Self(name.into()))
     }
 }
 

@@ -222,14 +222,10 @@ impl Peer {
     pub fn key(&self) -> Result<PeerKey, String> {
         match self.kind {
             PeerKind::Ocn => self.name.parse().map(PeerKey::Ocn).map_err(|error: super::OcnError| error.to_string()),
-            PeerKind::Ip => {
-                let address: IpAddr = self.name.trim().parse().map_err(|_| {
-                    format!("{:?} is no IP address: give one, without port or prefix length", self.name)
-                })?;
-                let name = address.to_canonical().to_string();
-                name.parse().map(PeerKey::Name).map_err(|error: super::PeerNameError| error.to_string())
+            PeerKind::Ip if self.name.trim().parse::<IpAddr>().is_err() => {
+                Err(format!("{:?} is no IP address: give one, without port or prefix length", self.name))
             }
-            PeerKind::TrunkGroup | PeerKind::Spc | PeerKind::Account => {
+            PeerKind::TrunkGroup | PeerKind::Spc | PeerKind::Ip | PeerKind::Account => {
                 self.name.parse().map(PeerKey::Name).map_err(|error: super::PeerNameError| error.to_string())
             }
         }
@@ -384,6 +380,36 @@ pub struct TracedCall {
     pub violation: String,
 }
 
+impl TracedCall {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that makes no sense.
+    pub fn check(&self) -> Result<(), BadField> {
+        let bad = |field: &str, problem: String| Err(BadField::new(field, problem));
+        for (field, number) in [("caller", &self.caller), ("called", &self.called)] {
+            let digits = number.chars().filter(char::is_ascii_digit).count();
+            let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '(' | ')' | ' ');
+            if !number.is_empty() && (!number.chars().all(written) || !(3..=15).contains(&digits)) {
+                return bad(field, format!("{number:?} is no telephone number"));
+            }
+        }
+        for (field, text) in [("campaign", &self.campaign), ("violation", &self.violation)] {
+            if text.chars().count() > LONGEST_TEXT {
+                return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
+            }
+        }
+        match (self.notified_at, self.called_at) {
+            (_, None) => bad("called_at", "it is empty: say when the call was made".to_owned()),
+            (Some(notified), Some(called)) if notified < called => {
+                bad("notified_at", format!("{notified} is before the call itself, {called}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What became of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RecordAction {
@@ -515,9 +541,8 @@ impl Record {
                 {
                     happened(field, noted, notice.issued_at, "the notice itself")?;
                 }
-                for call in &notice.calls {
-                    text("campaign", &call.campaign)?;
-                    text("violation", &call.violation)?;
+                for (call, place) in notice.calls.iter().zip(1..) {
+                    call.check().map_err(|bad| BadField { field: format!("calls[{place}].{}", bad.field), ..bad })?;
                 }
                 Ok(())
             }

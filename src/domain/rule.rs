@@ -19,3 +19,5 @@ pub const NOTICE: &str = "47 CFR 64.1200(k)(4)";
 pub const FINAL_DETERMINATION: &str = "47 CFR 64.1200(n)(3)";
 /// Recertify every year.
 pub const RECERTIFY: &str = "47 CFR 64.6305(h)";
+/// What an operator puts on record stands above the listing.
+pub const OPERATOR: &str = "operator";

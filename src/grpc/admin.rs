@@ -33,7 +33,7 @@ impl AdminService for Services {
         let index = self.index.load_full();
         let (sync, source, progress) = match &self.sync {
             SyncAccess::Handle(handle) => (handle.state(), handle.settings().source.to_string(), handle.progress()),
-            SyncAccess::Record { state, source } => (state.clone(), source.clone(), None),
+            SyncAccess::Record { state, settings } => (state.clone(), settings.source.to_string(), None),
         };
         let alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
         let schedule = self.running.as_ref().map(|running| running.schedule.borrow().clone());
@@ -90,5 +90,42 @@ impl AdminService for Services {
         let reloaded =
             outcome.await.map_err(|_| stopping())?.map_err(|error| ErrorReason::ConfigInvalid.status(error))?;
         Ok(Response::new(v1::ReloadConfigResponse { applied: reloaded.applied, needs_restart: reloaded.needs_restart }))
+    }
+    async fn put_records(
+        &self,
+        request: Request<v1::PutRecordsRequest>,
+    ) -> Result<Response<v1::PutRecordsResponse>, Status> {
+        let events = self.put(request.into_inner()).await?;
+        Ok(Response::new(v1::PutRecordsResponse { events }))
+    }
+
+    async fn remove_records(
+        &self,
+        request: Request<v1::RemoveRecordsRequest>,
+    ) -> Result<Response<v1::RemoveRecordsResponse>, Status> {
+        let events = self.remove(request.into_inner()).await?;
+        Ok(Response::new(v1::RemoveRecordsResponse { events }))
+    }
+
+    async fn list_records(
+        &self,
+        request: Request<v1::ListRecordsRequest>,
+    ) -> Result<Response<v1::ListRecordsResponse>, Status> {
+        self.list(request.get_ref()).map(Response::new)
+    }
+
+    async fn list_record_events(
+        &self,
+        request: Request<v1::ListRecordEventsRequest>,
+    ) -> Result<Response<v1::ListRecordEventsResponse>, Status> {
+        let events = self.events(request.into_inner()).await?;
+        Ok(Response::new(v1::ListRecordEventsResponse { events }))
+    }
+
+    async fn assess_impact(
+        &self,
+        request: Request<v1::AssessImpactRequest>,
+    ) -> Result<Response<v1::AssessImpactResponse>, Status> {
+        self.impact(request.into_inner()).await.map(Response::new)
     }
 }

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use tonic::Status;
 
-use super::{error, v1};
+use super::{ErrorReason, error, v1};
 use crate::clock::age;
 use crate::domain::{
-    Change, ChangeKind, Column, Filing, Identity, IdentityError, Implementation, MatchedBy, ProviderRole, Reason,
-    Removal, SyncOutcome, SyncRecord, Ternary, Verdict,
+    Change, ChangeKind, Column, Decision, Filing, Identity, IdentityError, Implementation, MatchedBy, ProviderRole,
+    Reason, Removal, SyncOutcome, SyncRecord, Ternary, Verdict, Who,
 };
 use crate::index::Index;
+use crate::records::{Records, Resolved};
 
 /// A time for the wire.
 pub fn time_to_wire(at: Timestamp) -> prost_types::Timestamp {
@@ -153,6 +154,10 @@ pub fn reason(reason: Reason) -> v1::Reason {
         Reason::CallNotCovered => v1::Reason::CallNotCovered,
         Reason::OtherFrnOnly => v1::Reason::OtherFrnOnly,
         Reason::ListingOld => v1::Reason::ListingOld,
+        Reason::Override => v1::Reason::Override,
+        Reason::RemovalOrder => v1::Reason::RemovalOrder,
+        Reason::FinalDetermination => v1::Reason::FinalDetermination,
+        Reason::NoticeUnanswered => v1::Reason::NoticeUnanswered,
     }
 }
 
@@ -179,6 +184,8 @@ pub fn matched_by(matched_by: Option<MatchedBy>) -> v1::MatchedBy {
         None => v1::MatchedBy::Unspecified,
         Some(MatchedBy::Frn) => v1::MatchedBy::Frn,
         Some(MatchedBy::RmdNumber) => v1::MatchedBy::RmdNumber,
+        Some(MatchedBy::Ocn) => v1::MatchedBy::Ocn,
+        Some(MatchedBy::Peer) => v1::MatchedBy::Peer,
     }
 }
 
@@ -212,42 +219,75 @@ pub fn sync_report(record: &SyncRecord) -> v1::SyncReport {
     report
 }
 
+/// A decision for the wire. The snapshot that it rests on and the peer that was asked for are left out.
+pub fn decision(index: &Index, decision: &Decision, sentence: String) -> v1::CheckProviderResponse {
+    let removal = decision.removal.as_ref();
+    v1::CheckProviderResponse {
+        verdict: verdict(decision.verdict).into(),
+        reason: reason(decision.reason).into(),
+        message: sentence,
+        rule: decision.rule.to_owned(),
+        advisories: decision
+            .advisories
+            .iter()
+            .map(|advisory| v1::Advisory { code: advisory.code.as_str().to_owned(), message: advisory.message.clone() })
+            .collect(),
+        matched_by: matched_by(decision.matched_by).into(),
+        filing: decision.filing.as_ref().map(|filing| standing(index, filing, Cells::Left)),
+        last_seen_at: removal.map(|removal| time_to_wire(removal.last_seen_at)),
+        first_missing_at: removal.map(|removal| time_to_wire(removal.first_missing_at)),
+        snapshot: None,
+        by_policy: decision.by_policy,
+        other_filings: decision.other_filings.iter().map(ToString::to_string).collect(),
+        candidates: decision.candidates.iter().map(ToString::to_string).collect(),
+        peer: String::new(),
+        record: decision.record.as_ref().map(|record| format!("{} {}", record.kind(), record.id())).unwrap_or_default(),
+    }
+}
+
 /// Both requests that name a provider have a oneof of their own for it, of the same members.
-macro_rules! identity_crosses_the_wire {
+macro_rules! who_crosses_the_wire {
     ($named:path) => {
-        impl From<Identity> for $named {
-            fn from(identity: Identity) -> Self {
-                match identity {
-                    Identity::Frn(frn) => Self::Frn(frn.to_string()),
-                    Identity::RmdNumber(number) => Self::RmdNumber(number.to_string()),
+        impl From<Who> for $named {
+            fn from(who: Who) -> Self {
+                match who {
+                    Who::Provider(Identity::Frn(frn)) => Self::Frn(frn.to_string()),
+                    Who::Provider(Identity::RmdNumber(number)) => Self::RmdNumber(number.to_string()),
+                    Who::Ocn(ocn) => Self::Ocn(ocn.to_string()),
+                    Who::Peer(name) => Self::Peer(name.to_string()),
                 }
             }
         }
 
-        impl TryFrom<&$named> for Identity {
+        impl TryFrom<&$named> for Who {
             type Error = IdentityError;
 
             fn try_from(named: &$named) -> Result<Self, IdentityError> {
                 use $named as Named;
 
                 match named {
-                    Named::Frn(text) => Ok(Self::Frn(text.parse()?)),
-                    Named::RmdNumber(text) => Ok(Self::RmdNumber(text.parse()?)),
+                    Named::Frn(text) => Ok(Self::Provider(Identity::Frn(text.parse()?))),
+                    Named::RmdNumber(text) => Ok(Self::Provider(Identity::RmdNumber(text.parse()?))),
+                    Named::Ocn(text) => Ok(Self::Ocn(text.parse()?)),
+                    Named::Peer(text) => Ok(Self::Peer(text.parse()?)),
                 }
             }
         }
     };
 }
-identity_crosses_the_wire!(v1::check_provider_request::Identity);
-identity_crosses_the_wire!(v1::get_provider_request::Identity);
+who_crosses_the_wire!(v1::check_provider_request::Identity);
+who_crosses_the_wire!(v1::get_provider_request::Identity);
 
-/// The provider that a request names.
-pub fn identity<'a, N>(named: Option<&'a N>) -> Result<Identity, Status>
+/// Whom a request names, and the provider that it leads to.
+pub fn who<'a, N>(named: Option<&'a N>, records: &Records, now: Timestamp) -> Result<(Who, Resolved), Status>
 where
-    Identity: TryFrom<&'a N, Error = IdentityError>,
+    Who: TryFrom<&'a N, Error = IdentityError>,
 {
     let named = named.ok_or_else(error::identity_missing)?;
-    Identity::try_from(named).map_err(|error| error::from_identity(&error))
+    let who = Who::try_from(named).map_err(|error| error::from_identity(&error))?;
+    let resolved =
+        records.resolve(&who, now).map_err(|unresolved| ErrorReason::PeerUnknown.status(unresolved.to_string()))?;
+    Ok((who, resolved))
 }
 
 /// The index to answer from.

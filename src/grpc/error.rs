@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 use crate::domain::IdentityError;
 use crate::store::StoreError;
 
-const DOMAIN: &str = "rmdd";
+pub const DOMAIN: &str = "rmdd";
 
 /// The reasons that errors carry. Each is listed with an example in `proto/rmdd/v1/common.proto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,15 @@ const DOMAIN: &str = "rmdd";
 pub enum ErrorReason {
     InvalidFrn,
     InvalidRmdNumber,
+    InvalidOcn,
+    InvalidPeer,
     IdentityMissing,
+    PeerUnknown,
     InvalidPageToken,
+    InvalidRecord,
+    RecordUnknown,
+    RecordChanged,
+    InvalidSupposition,
     SnapshotNotLoaded,
     ListingTooOld,
     StoreFailed,
@@ -28,11 +35,18 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
+        Self::InvalidOcn,
+        Self::InvalidPeer,
         Self::IdentityMissing,
+        Self::PeerUnknown,
         Self::InvalidPageToken,
+        Self::InvalidRecord,
+        Self::RecordUnknown,
+        Self::RecordChanged,
+        Self::InvalidSupposition,
         Self::SnapshotNotLoaded,
         Self::ListingTooOld,
         Self::StoreFailed,
@@ -45,8 +59,15 @@ impl ErrorReason {
         match self {
             Self::InvalidFrn => "INVALID_FRN",
             Self::InvalidRmdNumber => "INVALID_RMD_NUMBER",
+            Self::InvalidOcn => "INVALID_OCN",
+            Self::InvalidPeer => "INVALID_PEER",
             Self::IdentityMissing => "IDENTITY_MISSING",
+            Self::PeerUnknown => "PEER_UNKNOWN",
             Self::InvalidPageToken => "INVALID_PAGE_TOKEN",
+            Self::InvalidRecord => "INVALID_RECORD",
+            Self::RecordUnknown => "RECORD_UNKNOWN",
+            Self::RecordChanged => "RECORD_CHANGED",
+            Self::InvalidSupposition => "INVALID_SUPPOSITION",
             Self::SnapshotNotLoaded => "SNAPSHOT_NOT_LOADED",
             Self::ListingTooOld => "LISTING_TOO_OLD",
             Self::StoreFailed => "STORE_FAILED",
@@ -58,9 +79,16 @@ impl ErrorReason {
     /// The status code that goes with it.
     pub fn code(self) -> Code {
         match self {
-            Self::InvalidFrn | Self::InvalidRmdNumber | Self::IdentityMissing | Self::InvalidPageToken => {
-                Code::InvalidArgument
-            }
+            Self::InvalidFrn
+            | Self::InvalidRmdNumber
+            | Self::InvalidOcn
+            | Self::InvalidPeer
+            | Self::IdentityMissing
+            | Self::InvalidPageToken
+            | Self::InvalidRecord
+            | Self::InvalidSupposition => Code::InvalidArgument,
+            Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
+            Self::RecordChanged => Code::Aborted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid => Code::FailedPrecondition,
@@ -80,12 +108,14 @@ pub fn snapshot_not_loaded() -> Status {
 }
 
 pub fn identity_missing() -> Status {
-    ErrorReason::IdentityMissing.status("the request names no provider: set frn or rmd_number")
+    ErrorReason::IdentityMissing.status("the request names no provider: set frn, rmd_number, ocn or peer")
 }
 
 pub fn from_identity(error: &IdentityError) -> Status {
     let reason = match error {
         IdentityError::RmdNumber(_) => ErrorReason::InvalidRmdNumber,
+        IdentityError::Ocn(_) => ErrorReason::InvalidOcn,
+        IdentityError::PeerName(_) => ErrorReason::InvalidPeer,
         _ => ErrorReason::InvalidFrn,
     };
     reason.status(error.to_string())
@@ -109,6 +139,8 @@ mod tests {
                 Code::Unavailable => "UNAVAILABLE",
                 Code::Internal => "INTERNAL",
                 Code::FailedPrecondition => "FAILED_PRECONDITION",
+                Code::NotFound => "NOT_FOUND",
+                Code::Aborted => "ABORTED",
                 other => panic!("{other:?} stands for no reason"),
             };
             let listed = proto.lines().any(|line| {

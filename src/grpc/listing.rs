@@ -11,6 +11,7 @@ use super::{ErrorReason, Services, error, v1};
 use crate::clock;
 use crate::domain::{Change, Filing, Identity, Removal, RmdNumber};
 use crate::index::Index;
+use crate::records::Resolved;
 use crate::search::search;
 use crate::store::StoreError;
 
@@ -27,7 +28,8 @@ impl ListingService for Services {
         request: Request<v1::GetProviderRequest>,
     ) -> Result<Response<v1::GetProviderResponse>, Status> {
         let request = request.into_inner();
-        let identity = convert::identity(request.identity.as_ref())?;
+        let (_, Resolved { identity, .. }) =
+            convert::who(request.identity.as_ref(), &self.records.load(), clock::now())?;
         let index = convert::loaded(&self.index)?;
         let (filings, removals) = known(&index, identity);
         let changes = if request.include_history {

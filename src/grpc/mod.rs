@@ -8,6 +8,7 @@ mod admin;
 mod convert;
 mod error;
 mod listing;
+mod records;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
 #[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
@@ -27,13 +28,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
+use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
 use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
-use crate::sync::SyncHandle;
+use crate::sync::{SyncHandle, SyncSettings};
 
 pub use convert::{duration_from_wire, role as role_to_wire, time_from_wire, time_to_wire};
 pub use error::ErrorReason;
+pub use records::{kind_to_wire, record_from_wire, record_to_wire};
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
 pub type ReloadResult = Result<Reloaded, String>;
@@ -67,9 +70,19 @@ pub enum SyncAccess {
     Record {
         /// How syncing went.
         state: Arc<SyncState>,
-        /// The configured source.
-        source: String,
+        /// What a cycle would work by.
+        settings: Arc<SyncSettings>,
     },
+}
+
+impl SyncAccess {
+    /// What the next cycle works by.
+    pub fn settings(&self) -> Arc<SyncSettings> {
+        match self {
+            Self::Handle(handle) => handle.settings(),
+            Self::Record { settings, .. } => Arc::clone(settings),
+        }
+    }
 }
 
 /// What the services answer from.
@@ -77,6 +90,8 @@ pub enum SyncAccess {
 pub struct Services {
     /// The published index.
     pub index: Arc<PublishedIndex>,
+    /// The operators' records.
+    pub records: Arc<PublishedRecords>,
     /// The store, for histories.
     pub store: Arc<Store>,
     /// The state directory.

@@ -297,32 +297,15 @@ pub fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadFiel
         "" => Ok(None),
         text => read_time(text).map(Some).map_err(|problem| BadField::new(name, problem)),
     };
-    let number = |name: &str| {
-        let number = text(name);
-        let digits = number.chars().filter(char::is_ascii_digit).count();
-        let written = number.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '(' | ')' | ' '));
-        if number.is_empty() || (written && (3..=15).contains(&digits)) {
-            return Ok(number);
-        }
-        Err(BadField::new(name, format!("{number:?} is no telephone number")))
-    };
     let call = TracedCall {
         notified_at: time("notified_at")?,
         called_at: time("called_at")?,
-        caller: number("caller")?,
-        called: number("called")?,
+        caller: text("caller"),
+        called: text("called"),
         campaign: text("campaign"),
         violation: text("violation"),
     };
-    if call.called_at.is_none() {
-        return Err(BadField::new("called_at", "it is empty: say when the call was made"));
-    }
-    match (call.notified_at, call.called_at) {
-        (Some(notified), Some(called)) if notified < called => {
-            Err(BadField::new("notified_at", format!("{notified} is before the call itself, {called}")))
-        }
-        _ => Ok(call),
-    }
+    call.check().map(|()| call)
 }
 
 /// Reads the time of something that has happened. Of a day alone it is taken to have happened at the day's end in

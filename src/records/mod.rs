@@ -8,6 +8,7 @@
 //! audit history, in the same transaction.
 
 pub mod fields;
+pub mod headers;
 mod plan;
 mod published;
 mod summary;

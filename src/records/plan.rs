@@ -110,7 +110,7 @@ fn put(
     now: Timestamp,
 ) -> Result<Vec<RecordEvent>, PlanError> {
     let mut bad = Vec::new();
-    let mut seen: BTreeMap<(RecordKind, String), usize> = BTreeMap::new();
+    let mut seen: BTreeMap<(RecordKind, String), (usize, Record)> = BTreeMap::new();
     let mut events = Vec::new();
     for (place, record) in records.into_iter().enumerate() {
         let (kind, id) = (record.kind(), record.id());
@@ -119,10 +119,17 @@ fn put(
             refuse(problem);
             continue;
         }
-        if let Some(earlier) = seen.insert((kind, id.clone()), place) {
-            refuse(BadField::new(fields_of(kind), format!("the same {kind} stands in entry {} already", earlier + 1)));
+        if let Some((earlier, said)) = seen.get(&(kind, id.clone())) {
+            if said.says_the_same(&record) {
+                continue;
+            }
+            refuse(BadField::new(
+                fields_of(kind),
+                format!("entry {} says something else of the same {kind}", earlier + 1),
+            ));
             continue;
         }
+        seen.insert((kind, id.clone()), (place, record.clone()));
         let before = current.get(kind, &id);
         if record.revision != 0 && before.map(|before| before.revision) != Some(record.revision) {
             return Err(PlanError::ChangedMeanwhile { kind, id });

@@ -1,0 +1,345 @@
+//! Records as people read them: lists, reports, exports, histories; and taking them off.
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::super::text::{self, say};
+use super::super::{NO, YES};
+use super::{By, Global, all, one, to_change, to_read};
+use crate::clock;
+use crate::domain::{Record, RecordKind};
+use crate::grpc::v1::record::{Body, Provider};
+use crate::grpc::v1::{self, RecordAction};
+use crate::grpc::{kind_to_wire, record_from_wire};
+use crate::parse::table;
+use crate::records::fields::{columns, write};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub struct List {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// The records' IDs, as `list` shows them. Of orders, a document alone stands for all that it names.
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Why, for the history.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    why: String,
+    #[command(flatten)]
+    by: By,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// csv, or json (one object a line). A notice's traced calls are in JSON only.
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// One record's ID; it need not be on record any more.
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+fn number(record: &v1::Record) -> &str {
+    match &record.provider {
+        Some(Provider::Frn(number) | Provider::RmdNumber(number)) => number,
+        None => "",
+    }
+}
+
+/// An enumeration's word in commands.
+fn word(name: &str, prefix: &str) -> String {
+    report::word(name, prefix).to_ascii_lowercase()
+}
+
+/// What became of a record, in a word of its own width.
+pub fn action_word(action: RecordAction) -> String {
+    match action {
+        RecordAction::Added => text::good("added  "),
+        RecordAction::Changed => text::doubtful("changed"),
+        RecordAction::Removed | RecordAction::Unspecified => text::bad("removed"),
+    }
+}
+
+/// A record on one line.
+pub fn in_words(record: &v1::Record) -> String {
+    let (id, number) = (text::one_line(&record.id), number(record));
+    let until = match &record.expires_at {
+        Some(at) => format!(", until {}", text::time(Some(at))),
+        None => String::new(),
+    };
+    let why = match record.why.as_str() {
+        "" => String::new(),
+        why => format!(": {}", text::one_line(why)),
+    };
+    let says = match &record.body {
+        Some(Body::Peer(peer)) => {
+            let role = match peer.role() {
+                v1::ProviderRole::Unspecified => String::new(),
+                role => format!(" as {}", report::role(role)),
+            };
+            format!(
+                "{} {} is {number}{role}",
+                word(peer.kind().as_str_name(), "PEER_KIND_"),
+                text::one_line(&peer.name)
+            )
+        }
+        Some(Body::Override(body)) => {
+            format!("{} {number}", word(body.action().as_str_name(), "OVERRIDE_ACTION_"))
+        }
+        Some(Body::Order(order)) => {
+            let kind = word(order.kind().as_str_name(), "ORDER_KIND_");
+            let notified = if order.notified.is_some() { ", FCC notified" } else { "" };
+            format!("{kind} {} of {}: {number}{notified}", text::one_line(&order.document), order.released)
+        }
+        Some(Body::Notice(notice)) => {
+            let mut done = Vec::new();
+            for (noted, word) in [
+                (&notice.mitigated, "mitigated"),
+                (&notice.informed, "FCC informed"),
+                (&notice.notified, "FCC notified"),
+            ] {
+                if let Some(noted) = noted {
+                    done.push(format!(", {word} {}", text::time(noted.at.as_ref())));
+                }
+            }
+            format!("notice {id} to {number} of {}{}", text::time(notice.issued_at.as_ref()), done.concat())
+        }
+        None => id,
+    };
+    format!("{says}{until}{why}")
+}
+
+/// What is the matter with what a record meets in the listing, if something is.
+fn problem(entry: &v1::ListedRecord) -> Option<String> {
+    match (entry.in_force, entry.standing.as_slice(), entry.removed.as_slice()) {
+        (false, ..) => Some("has expired".to_owned()),
+        (true, [], []) => Some("matches no filing".to_owned()),
+        (true, [], removed) => Some(format!("its filing is removed: {}", removed.join(", "))),
+        (true, [_], _) => None,
+        (true, several, _) => Some(format!("matches several filings: {}", several.join(", "))),
+    }
+}
+
+fn domain(record: v1::Record) -> anyhow::Result<Record> {
+    Ok(record_from_wire(record, "", clock::now())?)
+}
+
+fn to_json(entry: &v1::ListedRecord) -> anyhow::Result<Value> {
+    let Some(record) = &entry.record else { bail!("the daemon's list holds an entry without a record") };
+    let mut object = write(&domain(record.clone())?).to_json();
+    object["id"] = record.id.as_str().into();
+    object["in_force"] = entry.in_force.into();
+    object["standing"] = json!(entry.standing);
+    object["removed"] = json!(entry.removed);
+    object["problem"] = json!(problem(entry));
+    Ok(object)
+}
+
+fn print(entry: &v1::ListedRecord, with_standing: bool) {
+    let Some(record) = &entry.record else { return };
+    let line = in_words(record);
+    // Only a peer says that calls come from there: of an order it is no problem that the filing is gone.
+    match problem(entry).filter(|_| with_standing || !entry.in_force) {
+        Some(problem) => say!("{line}  {}", text::doubtful(&format!("! {problem}"))),
+        None => say!("{line}"),
+    }
+    say!("    {} by {}, {}", text::one_line(&record.id), text::one_line(&record.by), text::time(record.at.as_ref()));
+}
+
+impl List {
+    pub async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
+        let records = all(&to_read(global).await?, kind).await?;
+        for entry in &records {
+            if self.json {
+                say!("{}", to_json(entry)?);
+            } else {
+                print(entry, kind == RecordKind::Peer);
+            }
+        }
+        if !self.json {
+            let gap = if records.is_empty() { "" } else { "\n" };
+            say!("{gap}{} {} on record", text::count(records.len() as u64), kind.plural());
+        }
+        Ok(YES)
+    }
+}
+
+impl Report {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let records = all(&to_read(global).await?, RecordKind::Peer).await?;
+        let amiss: Vec<&v1::ListedRecord> = records.iter().filter(|entry| problem(entry).is_some()).collect();
+        for entry in &amiss {
+            if self.json {
+                say!("{}", to_json(entry)?);
+            } else {
+                print(entry, true);
+            }
+        }
+        if !self.json {
+            let gap = if amiss.is_empty() { "" } else { "\n" };
+            let (amiss, all) = (text::count(amiss.len() as u64), text::count(records.len() as u64));
+            say!("{gap}{amiss} of {all} peers have ended, match no standing filing, or match several");
+        }
+        Ok(if amiss.is_empty() { YES } else { NO })
+    }
+}
+
+impl Remove {
+    pub async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
+        let by = self.by.name()?;
+        let target = to_change(global).await?;
+        let known: Vec<String> =
+            all(&target, kind).await?.into_iter().filter_map(|entry| Some(entry.record?.id)).collect();
+        let mut ids: Vec<String> = Vec::new();
+        for asked in &self.ids {
+            let found = find(kind, asked.trim(), &known);
+            if found.is_empty() {
+                bail!(
+                    "nothing was changed: no {kind} {asked:?} is on record: `rmdd {} list` shows them",
+                    kind.plural()
+                );
+            }
+            ids.extend(found);
+        }
+        let request =
+            v1::RemoveRecordsRequest { kind: kind_to_wire(kind).into(), ids, by, why: self.why.trim().to_owned() };
+        let events = target.remove_records(request).await?.events;
+        for event in &events {
+            if let Some(record) = &event.before {
+                say!("{}  {}", action_word(event.action()), in_words(record));
+            }
+        }
+        Ok(YES)
+    }
+}
+
+/// The IDs that a person's word for a record means.
+fn find(kind: RecordKind, asked: &str, known: &[String]) -> Vec<String> {
+    let lower = asked.to_lowercase();
+    // As the ID is written; a peer's name in any case; a provider in any usual writing.
+    let number = asked.parse().map(crate::domain::Identity::number_text).ok();
+    let ocn = format!("ocn:{}", asked.to_uppercase());
+    let means = |id: &&String| match kind {
+        RecordKind::Peer => **id == lower || (!known.contains(&lower) && **id == ocn) || **id == asked,
+        RecordKind::Override => number.as_ref() == Some(*id),
+        RecordKind::Order => **id == asked || id.rsplit_once('/').is_some_and(|(document, _)| document == asked),
+        RecordKind::Notice => **id == asked,
+    };
+    known.iter().filter(means).cloned().collect()
+}
+
+impl Export {
+    pub async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
+        let target = to_read(global).await?;
+        let mut records = Vec::new();
+        for entry in all(&target, kind).await? {
+            let Some(record) = entry.record else { continue };
+            // Traced calls come only with a notice that is asked for by its ID.
+            records.push(match (kind, self.format) {
+                (RecordKind::Notice, Format::Json) => one(&target, kind, &record.id).await?,
+                _ => domain(record)?,
+            });
+        }
+        // Where they are imported again the revision is another.
+        let records = records.into_iter().map(|record| Record { revision: 0, ..record });
+        if self.format == Format::Json {
+            for record in records {
+                say!("{}", write(&record).to_json());
+            }
+            return Ok(YES);
+        }
+        let mut rows = vec![columns(kind).iter().map(|name| (*name).to_owned()).collect()];
+        rows.extend(records.map(|record| {
+            let fields = write(&record);
+            columns(kind).iter().map(|name| fields.get(name).unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        }));
+        let mut csv = Vec::new();
+        table::write(&mut csv, rows)?;
+        text::write(&csv)?;
+        Ok(YES)
+    }
+}
+
+const PAGE: u32 = 1000;
+
+impl History {
+    pub async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
+        let target = to_read(global).await?;
+        let mut request = v1::ListRecordEventsRequest {
+            kind: kind_to_wire(kind).into(),
+            id: self.id.unwrap_or_default(),
+            after_serial: 0,
+            limit: PAGE,
+        };
+        loop {
+            let events = target.list_record_events(request.clone()).await?.events;
+            for event in &events {
+                if self.json {
+                    say!("{}", event_to_json(event)?);
+                } else {
+                    print_event(event);
+                }
+            }
+            match events.last() {
+                Some(last) if events.len() == PAGE as usize && last.serial > request.after_serial => {
+                    request.after_serial = last.serial;
+                }
+                _ => return Ok(YES),
+            }
+        }
+    }
+}
+
+fn event_to_json(event: &v1::RecordEvent) -> anyhow::Result<Value> {
+    let record = |record: &Option<v1::Record>| {
+        record.clone().map(|record| domain(record).map(|record| write(&record).to_json())).transpose()
+    };
+    Ok(json!({
+        "serial": event.serial,
+        "at": report::time(event.at.as_ref()),
+        "by": event.by,
+        "why": event.why,
+        "action": word(event.action().as_str_name(), "RECORD_ACTION_"),
+        "before": record(&event.before)?,
+        "after": record(&event.after)?,
+    }))
+}
+
+fn print_event(event: &v1::RecordEvent) {
+    let Some(record) = event.after.as_ref().or(event.before.as_ref()) else { return };
+    let (at, by) = (text::time(event.at.as_ref()), text::one_line(&event.by));
+    let why = match (event.action(), event.why.as_str()) {
+        (RecordAction::Removed, why) if !why.is_empty() => format!(" ({})", text::one_line(why)),
+        _ => String::new(),
+    };
+    say!("{:>5}  {at}  {}  by {by}: {}{why}", event.serial, action_word(event.action()), in_words(record));
+    if let (RecordAction::Changed, Some(before)) = (event.action(), &event.before) {
+        say!("       it was: {}", in_words(before));
+    }
+}

@@ -1,0 +1,116 @@
+//! What operators have on record about a provider, as far as it holds at the time of the question.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::domain::{Filing, Frn, Identity, Noted, OrderKind, OverrideAction, Record};
+use crate::index::Index;
+use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
+
+/// How far an answer to a notice of suspected illegal traffic has come (64.1200(k)(4)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoticeState {
+    /// Something is still to be done, and there is time for it.
+    Pending,
+    /// A deadline has passed, and what was due is not on record.
+    Unanswered,
+    /// All that was due is on record, though not all in time.
+    AnsweredLate,
+    /// All that was due was done in time.
+    Answered,
+}
+
+/// What is on record about a provider under any of its numbers.
+pub struct OnRecordFacts<'a> {
+    about: Vec<&'a ProviderRecords>,
+    now: Timestamp,
+}
+
+impl<'a> OnRecordFacts<'a> {
+    /// Gathers it: under the number asked for, the FRN, and the number of every filing under that.
+    pub fn gather(index: &Index, records: &'a Records, asked: Identity, frn: Option<Frn>, now: Timestamp) -> Self {
+        let mut facts = Self { about: Vec::new(), now };
+        facts.about.extend(frn.and_then(|frn| records.about(Identity::Frn(frn))));
+        // Hardly anything is recorded by the number of a filing, and this is on the way of every call.
+        if records.tell_of_filings() {
+            let mut numbers: Vec<_> = match asked {
+                Identity::RmdNumber(number) => vec![number],
+                Identity::Frn(_) => Vec::new(),
+            };
+            if let Some(frn) = frn {
+                numbers.extend(index.by_frn(frn).map(|filing| filing.number()));
+                numbers.extend(index.removed_by_frn(frn).map(|removal| removal.filing.number()));
+            }
+            numbers.sort_unstable();
+            numbers.dedup();
+            facts.about.extend(numbers.into_iter().filter_map(|number| records.about(Identity::RmdNumber(number))));
+        }
+        facts
+    }
+
+    /// The override that holds. Where one allows and another denies, the one that denies.
+    pub fn override_(&self) -> Option<(&'a Arc<Record>, OverrideAction)> {
+        let in_force = self.about.iter().flat_map(|about| &about.overrides).filter(|on| on.record.in_force(self.now));
+        let said = in_force.map(|on| (&on.record, on.body.action));
+        said.max_by_key(|(_, action)| *action == OverrideAction::Deny)
+    }
+
+    /// The orders of a kind that have been released.
+    pub fn orders(&self, kind: OrderKind) -> impl Iterator<Item = &'a OnRecord<OrderOnRecord>> {
+        let now = self.now;
+        let all = self.about.iter().flat_map(|about| &about.orders);
+        all.filter(move |on| on.body.order.kind == kind && on.record.in_force(now) && on.body.effective_at <= now)
+    }
+
+    /// The removal order under which a standing filing does not count, if there is one. An order is spent once the
+    /// filing went after its release and came back: that takes the FCC's approval.
+    pub fn barred(&self, index: &Index, filing: &Filing) -> Option<&'a OnRecord<OrderOnRecord>> {
+        self.orders(OrderKind::Removal).find(|on| {
+            let names = match on.record.provider {
+                Identity::Frn(frn) => filing.frn() == Some(frn),
+                Identity::RmdNumber(number) => filing.number() == number,
+            };
+            let spent = || {
+                let removal = index.removals().newest(filing.number());
+                removal.is_some_and(|removal| {
+                    removal.first_missing_at >= on.body.effective_at && removal.reinstated_at.is_some()
+                })
+            };
+            names && !spent()
+        })
+    }
+
+    /// The Final Determination Orders, each with whether it binds by now.
+    pub fn final_determinations(&self) -> impl Iterator<Item = (&'a OnRecord<OrderOnRecord>, bool)> {
+        let now = self.now;
+        self.orders(OrderKind::FinalDetermination).map(move |on| (on, on.body.must_block_from <= now))
+    }
+
+    /// The notices, each with how far its answer has come.
+    pub fn notices(&self) -> impl Iterator<Item = (&'a OnRecord<NoticeOnRecord>, NoticeState)> {
+        let now = self.now;
+        let all = self.about.iter().flat_map(|about| &about.notices);
+        all.filter(move |on| on.record.in_force(now) && on.body.notice.issued_at <= now)
+            .map(move |on| (on, notice_state(&on.body, now)))
+    }
+
+    /// Whether something that is on record with a time had happened by now.
+    pub fn happened(&self, noted: Option<&Noted>) -> bool {
+        noted.is_some_and(|noted| noted.at <= self.now)
+    }
+}
+
+fn notice_state(on: &NoticeOnRecord, now: Timestamp) -> NoticeState {
+    let duties = [(&on.notice.mitigated, on.mitigate_by), (&on.notice.informed, on.inform_by)];
+    let done = |noted: &Option<Noted>| noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now);
+    if duties.iter().any(|(noted, by)| done(noted).is_none() && now > *by) {
+        NoticeState::Unanswered
+    } else if duties.iter().any(|(noted, _)| done(noted).is_none()) {
+        NoticeState::Pending
+    } else if duties.iter().any(|(noted, by)| done(noted).is_some_and(|at| at > *by)) {
+        NoticeState::AnsweredLate
+    } else {
+        NoticeState::Answered
+    }
+}
