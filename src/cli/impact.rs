@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::records::read_list;
 use super::target::{Access, Target};
@@ -17,7 +17,7 @@ use crate::grpc::v1::{AssessImpactRequest, PeerImpact, Verdict};
 use crate::report;
 
 #[derive(Debug, Args)]
-#[group(id = "supposed", required = true, multiple = true)]
+#[command(group = ArgGroup::new("supposed").required(true).multiple(true))]
 pub struct Impact {
     /// If this listing, as the FCC publishes it (CSV), were the newest.
     #[arg(long, value_name = "FILE", group = "supposed")]

@@ -27,7 +27,7 @@ pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
 pub use record::{
     BadField, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKey, PeerKind, Record, RecordAction,
-    RecordBody, RecordEvent, RecordKind, TracedCall, day_in_washington, end_of_day_in_washington,
+    RecordBody, RecordEvent, RecordKind, TracedCall, day_in_washington, end_of_day_in_washington, in_washington,
 };
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};

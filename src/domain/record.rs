@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use jiff::civil::Date;
 use jiff::tz::{self, TimeZone};
-use jiff::{Timestamp, ToSpan};
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
 use thiserror::Error;
 
 use super::{Identity, Ocn, PeerName, ProviderRole, Verdict};
@@ -21,6 +21,11 @@ static WASHINGTON: TimeZone = tz::get!("America/New_York");
 fn begins(day: Date) -> Timestamp {
     // Midnight exists on every day there: the clocks change at two.
     WASHINGTON.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+}
+
+/// A time as the clocks of Washington show it.
+pub fn in_washington(at: Timestamp) -> ZonedDateTime {
+    at.to_zoned_datetime(WASHINGTON.clone())
 }
 
 /// The day in Washington.
@@ -59,6 +64,11 @@ impl RecordKind {
             Self::Order => "order",
             Self::Notice => "notice",
         }
+    }
+
+    /// So many of them, in words.
+    pub fn count(self, count: usize) -> String {
+        format!("{count} {}", if count == 1 { self.as_str() } else { self.plural() })
     }
 
     /// The word for several, which is also the command.

@@ -110,7 +110,7 @@ fn put(
     now: Timestamp,
 ) -> Result<Vec<RecordEvent>, PlanError> {
     let mut bad = Vec::new();
-    let mut seen: BTreeMap<(RecordKind, String), (usize, Record)> = BTreeMap::new();
+    let mut seen: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let mut events = Vec::new();
     for (place, record) in records.into_iter().enumerate() {
         let (kind, id) = (record.kind(), record.id());
@@ -119,17 +119,14 @@ fn put(
             refuse(problem);
             continue;
         }
-        if let Some((earlier, said)) = seen.get(&(kind, id.clone())) {
+        if let Some(said) = seen.get(&(kind, id.clone())) {
             if said.says_the_same(&record) {
                 continue;
             }
-            refuse(BadField::new(
-                fields_of(kind),
-                format!("entry {} says something else of the same {kind}", earlier + 1),
-            ));
+            refuse(BadField::new(fields_of(kind), format!("an earlier entry says something else of the same {kind}")));
             continue;
         }
-        seen.insert((kind, id.clone()), (place, record.clone()));
+        seen.insert((kind, id.clone()), record.clone());
         let before = current.get(kind, &id);
         if record.revision != 0 && before.map(|before| before.revision) != Some(record.revision) {
             return Err(PlanError::ChangedMeanwhile { kind, id });

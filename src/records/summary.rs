@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use crate::domain::{Noted, Notice, Record, rule};
+use crate::domain::{Noted, Notice, Record, in_washington, rule};
 
 /// What the database says of the provider.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +15,9 @@ pub struct Provider {
     pub standing: String,
 }
 
+/// The Commission's clocks are those of Washington.
 fn day(at: Timestamp) -> String {
-    at.strftime("%B %-d, %Y, %H:%M UTC").to_string()
+    in_washington(at).strftime("%B %-d, %Y, %H:%M %Z").to_string()
 }
 
 /// What became of one of the two duties by now.

@@ -15,7 +15,7 @@ use crate::domain::{BadField, Record, RecordKind, TracedCall};
 use crate::parse::table::{self, comparable};
 use crate::records::fields::{self, Fields};
 use crate::records::headers::{Header, call_header, header};
-use crate::records::{Change, PlanError, Records, plan};
+use crate::records::{BadEntry, Change, PlanError, Records, plan};
 
 #[derive(Debug, Args)]
 pub struct Import {
@@ -88,6 +88,19 @@ impl List {
         Err(refuse(&self.file, &bad))
     }
 
+    /// An entry that does not go with one before it, and where both stand.
+    fn twice(&self, BadEntry { place, bad, .. }: BadEntry) -> Bad {
+        let key = |record: &Record| (record.kind(), record.id());
+        let this = self.records.get(place).map(key);
+        let earlier = self.records.iter().take(place).position(|record| Some(key(record)) == this);
+        let name = |place: usize| self.places.get(place).cloned().unwrap_or_default();
+        let problem = match earlier {
+            Some(earlier) => format!("{} ({})", bad.problem, name(earlier)),
+            None => bad.problem,
+        };
+        Bad { place: name(place), bad: BadField { problem, ..bad } }
+    }
+
     /// Where `records[6999].name` stands in the list.
     fn locate<'a>(&self, field: &'a str) -> (String, &'a str) {
         let found = field
@@ -141,12 +154,7 @@ pub fn read(
     if bad.is_empty() {
         let put = Change::Put { records: list.records.clone(), replace: true, by: by.to_owned() };
         if let Err(PlanError::BadEntries(entries)) = plan(&Records::default(), put, now) {
-            bad.extend(
-                entries.into_iter().map(|entry| Bad {
-                    place: list.places.get(entry.place).cloned().unwrap_or_default(),
-                    bad: entry.bad,
-                }),
-            );
+            bad.extend(entries.into_iter().map(|entry| list.twice(entry)));
         }
     }
     if bad.is_empty() { Ok(list) } else { Err(refuse(&list.file, &bad)) }

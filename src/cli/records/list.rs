@@ -184,7 +184,7 @@ impl List {
         }
         if !self.json {
             let gap = if records.is_empty() { "" } else { "\n" };
-            say!("{gap}{} {} on record", text::count(records.len() as u64), kind.plural());
+            say!("{gap}{} on record", kind.count(records.len()));
         }
         Ok(YES)
     }

@@ -5,6 +5,7 @@ mod import;
 mod list;
 mod notices;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -163,7 +164,7 @@ impl Notices {
 /// Who asks for a change.
 #[derive(Debug, Args)]
 struct By {
-    /// Who asks for it, for the history [default: $SUDO_USER, else $USER].
+    /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's number].
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }
@@ -172,7 +173,9 @@ impl By {
     fn name(&self) -> anyhow::Result<String> {
         let of = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let name = self.by.clone().or_else(|| of("SUDO_USER")).or_else(|| of("USER")).or_else(|| of("LOGNAME"));
-        name.context("nobody is named who asks for this change: say it with --by NAME")
+        // A unit or container may have no such variable. Its processes belong to somebody all the same.
+        let number = || std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()));
+        name.or_else(number).context("nobody is named who asks for this change: say it with --by NAME")
     }
 }
 
