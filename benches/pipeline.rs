@@ -42,7 +42,7 @@ fn vetted(bytes: &[u8], previous: Option<&Snapshot>) -> Snapshot {
         fetched_at: Timestamp::UNIX_EPOCH,
     };
     let listing = parse(bytes).expect("a listing");
-    vet(listing, provenance, previous, &VetConfig::default()).expect("believed")
+    vet(listing, provenance, previous, &VetConfig::default()).expect("read").snapshot
 }
 
 fn sync_stages(criterion: &mut Criterion) {

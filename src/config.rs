@@ -13,6 +13,7 @@ use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::archive::ArchiveConfig;
 use crate::decide::{Policy, PolicyConfig};
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::schedule::{Schedule, ScheduleConfig};
@@ -48,6 +49,8 @@ pub struct Config {
     pub fetch: FetchConfig,
     /// How its listings are judged.
     pub vet: VetConfig,
+    /// How long its raw bytes are kept.
+    pub archive: ArchiveConfig,
     /// How long a listing may go unconfirmed.
     pub freshness: FreshnessConfig,
     /// What is decided where the rules leave it open.
@@ -66,6 +69,7 @@ impl Default for Config {
             schedule: ScheduleConfig::default(),
             fetch: FetchConfig::default(),
             vet: VetConfig::default(),
+            archive: ArchiveConfig::default(),
             freshness: FreshnessConfig::default(),
             policy: PolicyConfig::default(),
             log: LogConfig::default(),

@@ -98,7 +98,8 @@ pub fn suppose_listing(current: &Index, listing: &[u8], config: &VetConfig, now:
         bytes: listing.len() as u64,
         fetched_at: at,
     };
-    let snapshot = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?;
+    // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
+    let snapshot = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?.snapshot;
     let removed = |number| current.removals().open(number).map(|removal| &removal.filing);
     let removals = match diff(Some(current.snapshot()), removed, &snapshot) {
         Some(delta) => current.removals().after(&delta, current.confirmed_at(), &snapshot).0,

@@ -27,6 +27,7 @@ pub struct Index {
     /// Standing filings that look like a removed one under a newer number, by number.
     successors: Arc<[(RmdNumber, Succession)]>,
     has_recertifications: bool,
+    content_as_of: Option<Box<str>>,
 }
 
 impl Index {
@@ -55,6 +56,13 @@ impl Index {
             by_other_frn: by_other_frn.into(),
             successors: successors(&snapshot, &removals).into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
+            // Dates as the listing writes them are in order as texts.
+            content_as_of: snapshot
+                .filings
+                .iter()
+                .filter_map(|f| f.text(Column::LastUpdated).get(..10))
+                .max()
+                .map(Into::into),
             confirmed_at: snapshot.confirmed_at,
             snapshot: Arc::new(snapshot),
             removals: Arc::new(removals),
@@ -92,6 +100,11 @@ impl Index {
     /// The standing filing of this number.
     pub fn by_number(&self, number: RmdNumber) -> Option<&Arc<Filing>> {
         self.snapshot.filing(number)
+    }
+
+    /// The newest date of an update in the listing (YYYY-MM-DD), if it holds any.
+    pub fn content_as_of(&self) -> Option<&str> {
+        self.content_as_of.as_deref()
     }
 
     /// The standing filings under this FRN, by ascending number.

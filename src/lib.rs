@@ -44,6 +44,7 @@ pub mod fetch;
 pub mod parse;
 pub mod vet;
 
+pub mod archive;
 pub mod diff;
 pub mod store;
 

@@ -119,9 +119,11 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
     let truncated =
         truncation(tail, last_cells, header.cells, &last_url).map(|sign| Truncation { line: last_line, sign });
 
+    let in_order = rows.is_sorted_by_key(|(_, filing)| filing.number());
     let filings = drop_repeated(rows, &mut unreadable);
     Ok(Listing {
         filings,
+        in_order,
         unreadable,
         missing_columns: header.missing(),
         unknown_columns: header.unknown.into_iter().map(|(_, name)| name).collect(),

@@ -42,7 +42,7 @@ impl From<&v1::SnapshotRef> for Snapshot {
     fn from(snapshot: &v1::SnapshotRef) -> Self {
         Self {
             serial: snapshot.serial,
-            sha256: snapshot.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&snapshot.sha256),
             fetched_at: time(snapshot.fetched_at.as_ref()),
             confirmed_at: time(snapshot.confirmed_at.as_ref()),
             age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
@@ -443,12 +443,64 @@ pub struct Status {
     pub store_bytes: u64,
     /// Since when the daemon runs; null where none does.
     pub started_at: Option<String>,
+    /// Listings that were fetched since the last success and not applied, oldest first.
+    pub held: Vec<Held>,
+    /// When the source last gave something whole, whatever vetting made of it.
+    pub last_contact_at: Option<String>,
+    /// The newest date of an update in the listing that is served.
+    pub content_as_of: Option<String>,
+}
+
+/// A listing that was fetched and not applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct Held {
+    /// Digest of its bytes.
+    pub sha256: String,
+    /// Where they came from.
+    pub source: String,
+    /// How many they are.
+    pub bytes: u64,
+    /// How many filings it holds.
+    pub filings: u64,
+    /// How many standing filings would be gone.
+    pub gone: u64,
+    /// When its bytes were first fetched.
+    pub first_fetched_at: Option<String>,
+    /// When they were last fetched.
+    pub last_fetched_at: Option<String>,
+    /// How often they were fetched.
+    pub times: u64,
+    /// What makes it hard to believe.
+    pub doubts: Vec<String>,
+    /// `second_copy` or `person`.
+    pub awaits: String,
+}
+
+impl From<&v1::HeldListing> for Held {
+    fn from(held: &v1::HeldListing) -> Self {
+        Self {
+            sha256: hex(&held.sha256),
+            source: held.source.clone(),
+            bytes: held.bytes,
+            filings: held.filings,
+            gone: held.gone,
+            first_fetched_at: time(held.first_fetched_at.as_ref()),
+            last_fetched_at: time(held.last_fetched_at.as_ref()),
+            times: held.times,
+            doubts: held.doubts.clone(),
+            awaits: held.awaits.clone(),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Something that somebody should look at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Alarm {
-    /// `warning` or `critical`.
+    /// `fresh` (a note), `warning` or `critical`.
     pub severity: String,
     /// A stable code.
     pub code: String,
@@ -491,6 +543,9 @@ impl From<&v1::GetStatusResponse> for Status {
             state_dir: status.state_dir.clone(),
             store_bytes: status.store_bytes,
             started_at: time(status.started_at.as_ref()),
+            held: status.held.iter().map(Held::from).collect(),
+            last_contact_at: time(status.last_contact_at.as_ref()),
+            content_as_of: filled(&status.content_as_of),
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::age;
-use crate::domain::SyncOutcome;
+use crate::domain::{Awaits, SyncOutcome};
 use crate::index::Index;
 use crate::store::SyncState;
 
@@ -103,23 +103,40 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             alarms.extend(index.snapshot().anomalies.iter().map(|anomaly| Alarm {
                 code: anomaly.code(),
                 message: anomaly.to_string(),
-                severity: State::Warning,
+                severity: if anomaly.is_note() { State::Fresh } else { State::Warning },
             }));
         }
     }
     if let Some(last) = &sync.last
         && let Some(error) = last.outcome.error()
     {
-        let refused = matches!(last.outcome, SyncOutcome::Refused { .. });
+        let (code, what) = match last.outcome {
+            SyncOutcome::Refused { .. } => ("SYNC_REFUSED", "was refused"),
+            SyncOutcome::Held { .. } => ("LISTING_HELD", "brought a listing that is held"),
+            _ => ("SYNC_FAILED", "failed"),
+        };
         let times = match sync.failures_since {
             0 | 1 => String::new(),
             count => format!(" ({count} times in a row)"),
         };
-        alarms.push(Alarm {
-            code: if refused { "SYNC_REFUSED" } else { "SYNC_FAILED" },
-            message: format!("the last sync {}{times}: {error}", if refused { "was refused" } else { "failed" }),
-            severity: State::Warning,
-        });
+        alarms.push(Alarm { code, message: format!("the last sync {what}{times}: {error}"), severity: State::Warning });
+    }
+    // A held listing may hold a real order, and waits for somebody. It stays an alarm while later cycles fail.
+    let waiting = sync.held.iter().filter(|held| held.awaits == Awaits::Person);
+    if let Some(longest) = waiting.min_by_key(|held| held.first_fetched_at) {
+        let waited = age(longest.first_fetched_at, now);
+        if waited > limits.warn() {
+            alarms.push(Alarm {
+                code: "LISTING_HELD_LONG",
+                message: format!(
+                    "a listing has been held for {} hours and waits for somebody: look at what is odd about it, then \
+                     let it through with `rmdd sync --approve {}` or find out what is wrong with the source",
+                    waited.as_hours(),
+                    longest.sha256
+                ),
+                severity: State::Critical,
+            });
+        }
     }
     alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
     alarms

@@ -1,30 +1,14 @@
-//! Real weekly listings, where a checkout of them stands beside this one. They are never part of this repository.
-//!
-//! `RMDD_REAL_LISTINGS` names another folder of `YYYY-MM-DD.csv` files.
+//! Questions about real weekly listings.
 
 mod common;
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::PathBuf;
 
+use std::io::Write;
+
+use common::real::week;
 use common::{Site, ask, by_frn, by_number, times};
 use rmdd::grpc::v1::{ProviderRole, Reason, SyncOutcome, Verdict};
-
-/// A week's listing, or nothing, said aloud, where there is none.
-fn week(name: &str) -> Option<Vec<u8>> {
-    let folder = std::env::var_os("RMDD_REAL_LISTINGS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/rmd/weekly")), PathBuf::from);
-    let path = folder.join(name);
-    match std::fs::read(&path) {
-        Ok(bytes) => Some(bytes),
-        Err(error) => {
-            // Past the capture of the test harness: a test that was left out must not look like one that passed.
-            let _ = writeln!(std::io::stderr(), "\nLEFT OUT, no real listing at {}: {error}", path.display());
-            None
-        }
-    }
-}
 
 /// Every filing's number and FRN, by looking for line beginnings only: another way than the parser's.
 fn filings(bytes: &[u8]) -> BTreeMap<String, String> {

@@ -204,7 +204,7 @@ async fn a_row_that_cannot_be_read_is_no_removal() {
 }
 
 #[tokio::test]
-async fn more_than_a_quarter_gone_is_refused_and_changes_nothing() {
+async fn more_than_a_quarter_gone_is_held_and_changes_nothing() {
     let mut world = World::new(27, 200);
     let site = Site::with_listing(&world.to_csv());
     let daemon = site.start();
@@ -213,7 +213,7 @@ async fn more_than_a_quarter_gone_is_refused_and_changes_nothing() {
     world.advance(rmdd_testkit::Step { remove: 51, ..Default::default() });
     site.publish(&world.to_csv());
     let sync = daemon.sync().await;
-    assert_eq!(sync.outcome(), SyncOutcome::Refused);
+    assert_eq!(sync.outcome(), SyncOutcome::Held);
     assert!(sync.error.contains("51 of 200"), "{}", sync.error);
     let status = daemon.status().await;
     assert_eq!((status.filings, status.removals_total, status.last_change_serial), (200, 0, 200));

@@ -60,7 +60,12 @@ fn print(status: &GetStatusResponse) {
     }
     say!();
     if let Some(snapshot) = &status.snapshot {
-        text::fact("fetched", text::time_and_distance(snapshot.fetched_at.as_ref()));
+        text::fact("last contact", text::time_and_distance(status.last_contact_at.as_ref()));
+        text::fact("last confirmed", text::time_and_distance(snapshot.confirmed_at.as_ref()));
+        text::fact("last changed", text::time_and_distance(snapshot.fetched_at.as_ref()));
+        if !status.content_as_of.is_empty() {
+            text::fact("content as of", &status.content_as_of);
+        }
         text::fact("sha256", report::Snapshot::from(snapshot).sha256);
     }
     text::fact("removed", format!("{} filings", text::count(status.removals_total)));
@@ -86,6 +91,23 @@ fn print(status: &GetStatusResponse) {
                     ),
                 );
             }
+        }
+    }
+    for held in &status.held {
+        let digest = report::Held::from(held).sha256;
+        text::fact(
+            "held",
+            format!(
+                "{} filings, {} of those standing gone; fetched {} times since {}",
+                text::count(held.filings),
+                text::count(held.gone),
+                held.times,
+                text::time(held.first_fetched_at.as_ref())
+            ),
+        );
+        text::fact("", format!("{} (waits for a {})", digest, held.awaits.replace('_', " ")));
+        for doubt in &held.doubts {
+            text::fact("", text::one_line(doubt));
         }
     }
     if let Some(progress) = &status.sync_in_progress {

@@ -7,10 +7,12 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::records::By;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
+use crate::domain::Sha256Digest;
 use crate::grpc::v1::{self, SyncOutcome};
 use crate::report;
 
@@ -21,6 +23,11 @@ pub struct Sync {
     /// Where the listing is published, where no daemon runs. A daemon asks its own source.
     #[arg(long, value_name = "URL|PATH")]
     source: Option<String>,
+    /// Let the held listing with this digest through, whatever is odd about it. `rmdd status` shows what is held.
+    #[arg(long, value_name = "DIGEST", conflicts_with = "source")]
+    approve: Option<Sha256Digest>,
+    #[command(flatten)]
+    by: By,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -37,8 +44,14 @@ impl Sync {
                  configuration"
             );
         }
-        let response = with_progress(&target).await?;
-        let sync = response.sync.context("the daemon's answer holds no outcome")?;
+        let sync = match self.approve {
+            None => with_progress(&target).await?.sync,
+            Some(digest) => {
+                let request = v1::ApproveListingRequest { sha256: digest.0.to_vec(), by: self.by.name()? };
+                target.approve_listing(request).await?.sync
+            }
+        };
+        let sync = sync.context("the daemon's answer holds no outcome")?;
         if self.json {
             say!("{}", serde_json::to_string(&report::Sync::from(&sync))?);
         } else {
@@ -46,7 +59,7 @@ impl Sync {
         }
         Ok(match sync.outcome() {
             SyncOutcome::Applied | SyncOutcome::Unchanged => YES,
-            SyncOutcome::Refused => NO,
+            SyncOutcome::Refused | SyncOutcome::Held => NO,
             SyncOutcome::Failed | SyncOutcome::Unspecified => FAILED,
         })
     }
@@ -84,6 +97,7 @@ fn show(bar: &ProgressBar, progress: &v1::SyncProgress) {
         ("fetch", 0) => ("{spinner} {msg} {bytes} ({bytes_per_sec})", "fetching"),
         ("fetch", _) => ("{spinner} {msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left", "fetching"),
         ("vet", _) => ("{spinner} {msg}", "reading and vetting the listing"),
+        ("corroborate", _) => ("{spinner} {msg}", "this listing is unusual: waiting for a second copy"),
         _ => ("{spinner} {msg}", "committing"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -111,6 +125,10 @@ fn print(sync: &v1::SyncReport) {
             sync.snapshot_serial,
             text::count(sync.filings)
         ),
+        SyncOutcome::Held => {
+            say!("{}  {}", text::bad("HELD"), text::one_line(&sync.error));
+            say!("  Nothing was changed.");
+        }
         SyncOutcome::Refused => {
             say!("{}  {}", text::bad("REFUSED"), text::one_line(&sync.error));
             say!("  Nothing was changed.");

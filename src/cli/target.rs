@@ -12,6 +12,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::{Global, text};
+use crate::archive::Archive;
 use crate::client;
 use crate::config::{Loaded, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
@@ -95,6 +96,7 @@ impl Target {
     ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
     ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
+    ask!(approve_listing, AdminServiceClient, v1::ApproveListingRequest, v1::ApproveListingResponse);
     ask!(assess_impact, AdminServiceClient, v1::AssessImpactRequest, v1::AssessImpactResponse);
 
     /// Asks about each thing that a text may mean, the likeliest first, until one is known.
@@ -255,8 +257,13 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
             SyncAccess::Record { state: Arc::new(opened.sync_state), settings: Arc::new(settings) }
         }
         Access::Sync => {
-            let (syncer, handle) =
-                Syncer::new(Arc::clone(&opened.store), Arc::clone(&opened.index), opened.sync_state, settings);
+            let (syncer, handle) = Syncer::new(
+                Arc::clone(&opened.store),
+                Arc::clone(&opened.index),
+                opened.sync_state,
+                settings,
+                Archive::new(state_dir),
+            );
             // Ends with the command.
             tokio::spawn(syncer.run(CancellationToken::new()));
             SyncAccess::Handle(handle)

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::archive::Archive;
 use crate::clock;
 use crate::config::{Config, Loaded, Overrides};
 use crate::domain::SyncTrigger;
@@ -81,7 +82,12 @@ type TaskEnd = (&'static str, Result<(), String>);
 
 /// The settings that a sync works by.
 pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
-    Ok(SyncSettings { source: Source::read(&config.source)?, fetch: config.fetch.clone(), vet: config.vet.clone() })
+    Ok(SyncSettings {
+        source: Source::read(&config.source)?,
+        fetch: config.fetch.clone(),
+        vet: config.vet.clone(),
+        archive: config.archive.clone(),
+    })
 }
 
 /// What a store holds, ready to be served.
@@ -147,9 +153,12 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         || sync_state.last.as_ref().is_some_and(|last| last.source != settings.source.to_string())
         || index.load().is_none();
 
+    let archive = Archive::new(&state_dir);
+    // The store is ours, so nobody else writes into the archive beside it.
+    archive.sweep();
     let shutdown = CancellationToken::new();
     let mut tasks: JoinSet<TaskEnd> = JoinSet::new();
-    let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings);
+    let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings, archive);
     let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
     let (reload_sender, mut reloads) = mpsc::channel(8);
     let services = Services {

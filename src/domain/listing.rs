@@ -7,8 +7,10 @@ use super::{Column, Filing, RmdNumber};
 /// The FCC's listing as it was read: good rows, bad rows, and what is odd about the file. Nothing is judged yet.
 #[derive(Debug, Clone)]
 pub struct Listing {
-    /// The rows that could be read, in the order of the file.
+    /// The rows that could be read, by ascending number.
     pub filings: Vec<Filing>,
+    /// Whether their numbers ascended in the file, as they always have.
+    pub in_order: bool,
     /// The rows that could not.
     pub unreadable: Vec<UnreadableRow>,
     /// Columns that every listing had so far and this one has not.

@@ -5,6 +5,7 @@ mod column;
 mod decision;
 mod digest;
 mod filing;
+mod held;
 mod identity;
 mod listing;
 mod other_frns;
@@ -20,6 +21,7 @@ pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
 pub use filing::{Filing, FilingBuilder};
+pub use held::{Awaits, HeldListing};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,
 };

@@ -76,6 +76,18 @@ pub enum Anomaly {
         /// The line of the first one, and what is wrong with it.
         first: String,
     },
+    /// It was unusual, and was applied because a second copy said the same.
+    Corroborated {
+        /// What was unusual.
+        doubts: String,
+    },
+    /// It was hard to believe, and was let through.
+    LetThrough {
+        /// Who let it through.
+        by: String,
+        /// What was hard to believe.
+        doubts: String,
+    },
 }
 
 impl Anomaly {
@@ -85,7 +97,14 @@ impl Anomaly {
             Self::MissingColumn(_) => "COLUMN_MISSING",
             Self::UnknownColumn(_) => "COLUMN_UNKNOWN",
             Self::UnreadableRows { .. } => "ROWS_UNREADABLE",
+            Self::Corroborated { .. } => "LISTING_CORROBORATED",
+            Self::LetThrough { .. } => "LISTING_LET_THROUGH",
         }
+    }
+
+    /// Whether it only tells why the listing was applied, and nobody need look.
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::Corroborated { .. } | Self::LetThrough { .. })
     }
 }
 
@@ -98,6 +117,10 @@ impl fmt::Display for Anomaly {
             Self::UnknownColumn(name) => {
                 write!(f, "the listing has a column that this version does not know: `{name}` (its cells are kept)")
             }
+            Self::Corroborated { doubts } => {
+                write!(f, "the listing was applied because a second copy said the same, though {doubts}")
+            }
+            Self::LetThrough { by, doubts } => write!(f, "the listing was let through by {by}, though {doubts}"),
             Self::UnreadableRows { rows, carried, first } => write!(
                 f,
                 "{rows} rows of the listing could not be read (the first: {first}); {carried} filings stand as they \

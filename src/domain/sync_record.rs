@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::SnapshotSerial;
+use super::{Sha256Digest, SnapshotSerial};
 
 /// What started a sync cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum SyncTrigger {
     Operator,
     /// A reload changed the source.
     Reload,
+    /// A person let a held listing through.
+    Approval,
 }
 
 impl SyncTrigger {
@@ -28,6 +30,7 @@ impl SyncTrigger {
             Self::Schedule => "schedule",
             Self::Operator => "operator",
             Self::Reload => "reload",
+            Self::Approval => "approval",
         }
     }
 }
@@ -71,6 +74,13 @@ pub enum SyncOutcome {
         /// How many filings stand in it.
         filings: u64,
     },
+    /// A listing was fetched that is hard to believe: nothing changed, and it is kept.
+    Held {
+        /// Digest of its bytes.
+        sha256: Sha256Digest,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// Something was fetched and vetting refused it: nothing changed.
     Refused {
         /// Why, and what to do.
@@ -89,9 +99,15 @@ impl SyncOutcome {
         match self {
             Self::Applied { .. } => "applied",
             Self::Unchanged { .. } => "unchanged",
+            Self::Held { .. } => "held",
             Self::Refused { .. } => "refused",
             Self::Failed { .. } => "failed",
         }
+    }
+
+    /// Whether the source gave something whole, whatever it was.
+    pub fn is_contact(&self) -> bool {
+        !matches!(self, Self::Failed { .. })
     }
 
     /// Whether the listing is now known to be what the source publishes.
@@ -102,7 +118,7 @@ impl SyncOutcome {
     /// What went wrong, if something did.
     pub fn error(&self) -> Option<&str> {
         match self {
-            Self::Refused { reason } => Some(reason),
+            Self::Refused { reason } | Self::Held { reason, .. } => Some(reason),
             Self::Failed { error } => Some(error),
             Self::Applied { .. } | Self::Unchanged { .. } => None,
         }

@@ -7,8 +7,9 @@ use super::convert::{self, time_to_wire};
 use super::v1::admin_service_server::AdminService;
 use super::{ErrorReason, Services, SyncAccess, v1};
 use crate::clock;
-use crate::domain::SyncTrigger;
+use crate::domain::{Sha256Digest, SyncTrigger};
 use crate::status::{self, State};
+use crate::sync::{Approval, ApprovalError};
 
 fn state(state: State) -> v1::State {
     match state {
@@ -68,6 +69,9 @@ impl AdminService for Services {
             failures_since: sync.failures_since,
             schedule: schedule.map(|schedule| schedule.to_string()).unwrap_or_default(),
             started_at: self.running.as_ref().map(|running| time_to_wire(running.started_at)),
+            held: sync.held.iter().map(convert::held).collect(),
+            last_contact_at: sync.last_contact_at.map(time_to_wire),
+            content_as_of: index.as_ref().and_then(|index| index.content_as_of()).unwrap_or_default().to_owned(),
         }))
     }
 
@@ -78,6 +82,25 @@ impl AdminService for Services {
         let SyncAccess::Handle(handle) = &self.sync else { return Err(no_daemon()) };
         let record = handle.sync(SyncTrigger::Operator).await.map_err(|_| stopping())?;
         Ok(Response::new(v1::TriggerSyncResponse { sync: Some(convert::sync_report(&record)) }))
+    }
+
+    async fn approve_listing(
+        &self,
+        request: Request<v1::ApproveListingRequest>,
+    ) -> Result<Response<v1::ApproveListingResponse>, Status> {
+        let SyncAccess::Handle(handle) = &self.sync else { return Err(no_daemon()) };
+        let v1::ApproveListingRequest { sha256, by } = request.into_inner();
+        let digest = <[u8; 32]>::try_from(sha256)
+            .map_err(|_| ErrorReason::InvalidApproval.status("sha256 is no SHA-256 digest: it has 32 bytes"))?;
+        if by.trim().is_empty() {
+            return Err(ErrorReason::InvalidApproval.status("say who lets the listing through (by)"));
+        }
+        let approval = Approval { sha256: Sha256Digest(digest), by: by.trim().to_owned() };
+        let record = handle.approve(approval).await.map_err(|error| match error {
+            ApprovalError::Stopped(_) => stopping(),
+            error => ErrorReason::ListingNotHeld.status(error.to_string()),
+        })?;
+        Ok(Response::new(v1::ApproveListingResponse { sync: Some(convert::sync_report(&record)) }))
     }
 
     async fn reload_config(

@@ -9,8 +9,8 @@ use tonic::Status;
 use super::{ErrorReason, error, v1};
 use crate::clock::age;
 use crate::domain::{
-    Change, ChangeKind, Column, Decision, Filing, Identity, IdentityError, Implementation, MatchedBy, ProviderRole,
-    Reason, Removal, SyncOutcome, SyncRecord, Ternary, Verdict, Who,
+    Change, ChangeKind, Column, Decision, Filing, HeldListing, Identity, IdentityError, Implementation, MatchedBy,
+    ProviderRole, Reason, Removal, SyncOutcome, SyncRecord, Ternary, Verdict, Who,
 };
 use crate::index::Index;
 use crate::records::{Records, Resolved};
@@ -212,11 +212,30 @@ pub fn sync_report(record: &SyncRecord) -> v1::SyncReport {
             report.filings = *filings;
             v1::SyncOutcome::Unchanged
         }
+        SyncOutcome::Held { sha256, .. } => {
+            report.held_sha256 = sha256.0.to_vec();
+            v1::SyncOutcome::Held
+        }
         SyncOutcome::Refused { .. } => v1::SyncOutcome::Refused,
         SyncOutcome::Failed { .. } => v1::SyncOutcome::Failed,
     };
     report.set_outcome(outcome);
     report
+}
+
+pub fn held(held: &HeldListing) -> v1::HeldListing {
+    v1::HeldListing {
+        sha256: held.sha256.0.to_vec(),
+        source: held.source.clone(),
+        bytes: held.bytes,
+        filings: held.filings,
+        gone: held.gone,
+        first_fetched_at: Some(time_to_wire(held.first_fetched_at)),
+        last_fetched_at: Some(time_to_wire(held.last_fetched_at)),
+        times: held.times,
+        doubts: held.doubts.clone(),
+        awaits: held.awaits.as_str().to_owned(),
+    }
 }
 
 /// A decision for the wire. The snapshot that it rests on and the peer that was asked for are left out.

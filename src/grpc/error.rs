@@ -31,11 +31,13 @@ pub enum ErrorReason {
     StoreFailed,
     ShuttingDown,
     ConfigInvalid,
+    InvalidApproval,
+    ListingNotHeld,
 }
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -52,6 +54,8 @@ impl ErrorReason {
         Self::StoreFailed,
         Self::ShuttingDown,
         Self::ConfigInvalid,
+        Self::InvalidApproval,
+        Self::ListingNotHeld,
     ];
 
     /// The word in ErrorInfo.
@@ -73,6 +77,8 @@ impl ErrorReason {
             Self::StoreFailed => "STORE_FAILED",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::ConfigInvalid => "CONFIG_INVALID",
+            Self::InvalidApproval => "INVALID_APPROVAL",
+            Self::ListingNotHeld => "LISTING_NOT_HELD",
         }
     }
 
@@ -86,12 +92,13 @@ impl ErrorReason {
             | Self::IdentityMissing
             | Self::InvalidPageToken
             | Self::InvalidRecord
+            | Self::InvalidApproval
             | Self::InvalidSupposition => Code::InvalidArgument,
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
-            Self::ConfigInvalid => Code::FailedPrecondition,
+            Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,
         }
     }
 

@@ -11,9 +11,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Record,
-    RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord,
-    SyncTrigger,
+    Anomaly, Awaits, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn,
+    HeldListing, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    SyncOutcome, SyncRecord, SyncTrigger,
 };
 use crate::records::fields::{self, Fields};
 use crate::store::SyncState;
@@ -98,6 +98,8 @@ enum StoredAnomaly {
     MissingColumn(String),
     UnknownColumn(String),
     UnreadableRows { rows: u64, carried: u64, first: String },
+    Corroborated(String),
+    LetThrough { by: String, doubts: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +122,8 @@ pub fn encode_snapshot(snapshot: &Snapshot, counts: ChangeCounts) -> Result<Vec<
         .map(|anomaly| match anomaly {
             Anomaly::MissingColumn(column) => StoredAnomaly::MissingColumn(column.name().to_owned()),
             Anomaly::UnknownColumn(name) => StoredAnomaly::UnknownColumn(name.clone()),
+            Anomaly::Corroborated { doubts } => StoredAnomaly::Corroborated(doubts.clone()),
+            Anomaly::LetThrough { by, doubts } => StoredAnomaly::LetThrough { by: by.clone(), doubts: doubts.clone() },
             Anomaly::UnreadableRows { rows, carried, first } => {
                 StoredAnomaly::UnreadableRows { rows: *rows, carried: *carried, first: first.clone() }
             }
@@ -155,6 +159,8 @@ pub fn decode_snapshot(serial: u64, bytes: &[u8], filings: Vec<Arc<Filing>>) -> 
             .map(Anomaly::MissingColumn)
             .ok_or_else(|| invalid(RECORD, format!("an unknown column {name:?}"))),
         StoredAnomaly::UnknownColumn(name) => Ok(Anomaly::UnknownColumn(name)),
+        StoredAnomaly::Corroborated(doubts) => Ok(Anomaly::Corroborated { doubts }),
+        StoredAnomaly::LetThrough { by, doubts } => Ok(Anomaly::LetThrough { by, doubts }),
         StoredAnomaly::UnreadableRows { rows, carried, first } => Ok(Anomaly::UnreadableRows { rows, carried, first }),
     });
     Ok(Snapshot {
@@ -275,6 +281,7 @@ enum StoredTrigger {
     Schedule,
     Operator,
     Reload,
+    Approval,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -283,6 +290,7 @@ enum StoredOutcome {
     Unchanged { serial: u64, filings: u64 },
     Refused(String),
     Failed(String),
+    Held { sha256: [u8; 32], reason: String },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -294,6 +302,12 @@ struct StoredSyncState {
     confirmed: Option<(u64, i64)>,
 }
 
+/// What stands behind a [`StoredSyncState`] since format 3.
+#[derive(Serialize, Deserialize, Default)]
+struct StoredContact {
+    last_contact_at: Option<i64>,
+}
+
 pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
     let last = state.last.as_ref().map(|record| {
         let trigger = match record.trigger {
@@ -301,6 +315,7 @@ pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
             SyncTrigger::Schedule => StoredTrigger::Schedule,
             SyncTrigger::Operator => StoredTrigger::Operator,
             SyncTrigger::Reload => StoredTrigger::Reload,
+            SyncTrigger::Approval => StoredTrigger::Approval,
         };
         let outcome = match &record.outcome {
             SyncOutcome::Applied { serial, filings, changes } => StoredOutcome::Applied {
@@ -311,12 +326,13 @@ pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
             SyncOutcome::Unchanged { serial, filings } => {
                 StoredOutcome::Unchanged { serial: serial.0, filings: *filings }
             }
+            SyncOutcome::Held { sha256, reason } => StoredOutcome::Held { sha256: sha256.0, reason: reason.clone() },
             SyncOutcome::Refused { reason } => StoredOutcome::Refused(reason.clone()),
             SyncOutcome::Failed { error } => StoredOutcome::Failed(error.clone()),
         };
         (record.at.as_millisecond(), trigger, record.source.clone(), outcome)
     });
-    encode(
+    let mut bytes = encode(
         "sync state",
         &StoredSyncState {
             last,
@@ -324,12 +340,17 @@ pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
             failures_since: state.failures_since,
             confirmed: state.confirmed.map(|(serial, at)| (serial.0, at.as_millisecond())),
         },
-    )
+    )?;
+    let contact = StoredContact { last_contact_at: state.last_contact_at.map(Timestamp::as_millisecond) };
+    bytes.extend(encode("sync state", &contact)?);
+    Ok(bytes)
 }
 
 pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
     const RECORD: &str = "sync state";
-    let stored: StoredSyncState = decode(RECORD, bytes)?;
+    let (stored, rest): (StoredSyncState, _) =
+        postcard::take_from_bytes(bytes).map_err(|error| invalid(RECORD, error))?;
+    let contact = if rest.is_empty() { StoredContact::default() } else { decode(RECORD, rest)? };
     let last = stored
         .last
         .map(|(at, trigger, source, outcome)| {
@@ -340,6 +361,7 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
                     StoredTrigger::Schedule => SyncTrigger::Schedule,
                     StoredTrigger::Operator => SyncTrigger::Operator,
                     StoredTrigger::Reload => SyncTrigger::Reload,
+                    StoredTrigger::Approval => SyncTrigger::Approval,
                 },
                 source,
                 outcome: match outcome {
@@ -353,6 +375,9 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
                     StoredOutcome::Unchanged { serial, filings } => {
                         SyncOutcome::Unchanged { serial: SnapshotSerial(serial), filings }
                     }
+                    StoredOutcome::Held { sha256, reason } => {
+                        SyncOutcome::Held { sha256: Sha256Digest(sha256), reason }
+                    }
                     StoredOutcome::Refused(reason) => SyncOutcome::Refused { reason },
                     StoredOutcome::Failed(error) => SyncOutcome::Failed { error },
                 },
@@ -362,11 +387,13 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
     Ok(SyncState {
         last,
         last_success_at: stored.last_success_at.map(|at| time(RECORD, at)).transpose()?,
+        last_contact_at: contact.last_contact_at.map(|at| time(RECORD, at)).transpose()?,
         failures_since: stored.failures_since,
         confirmed: stored
             .confirmed
             .map(|(serial, at)| Ok::<_, CodecError>((SnapshotSerial(serial), time(RECORD, at)?)))
             .transpose()?,
+        held: Vec::new(),
     })
 }
 
@@ -437,5 +464,52 @@ pub fn decode_record_event(serial: u64, bytes: &[u8]) -> Result<RecordEvent, Cod
         action: stored.action.parse().map_err(|error: String| invalid(RECORD, error))?,
         before: record(stored.before)?,
         after: record(stored.after)?,
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredHeld {
+    source: String,
+    bytes: u64,
+    filings: u64,
+    gone: u64,
+    first_fetched_at: i64,
+    last_fetched_at: i64,
+    times: u64,
+    doubts: Vec<String>,
+    awaits_person: bool,
+}
+
+pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
+    encode(
+        "held listing",
+        &StoredHeld {
+            source: held.source.clone(),
+            bytes: held.bytes,
+            filings: held.filings,
+            gone: held.gone,
+            first_fetched_at: held.first_fetched_at.as_millisecond(),
+            last_fetched_at: held.last_fetched_at.as_millisecond(),
+            times: held.times,
+            doubts: held.doubts.clone(),
+            awaits_person: held.awaits == Awaits::Person,
+        },
+    )
+}
+
+pub fn decode_held(sha256: Sha256Digest, bytes: &[u8]) -> Result<HeldListing, CodecError> {
+    const RECORD: &str = "held listing";
+    let stored: StoredHeld = decode(RECORD, bytes)?;
+    Ok(HeldListing {
+        sha256,
+        source: stored.source,
+        bytes: stored.bytes,
+        filings: stored.filings,
+        gone: stored.gone,
+        first_fetched_at: time(RECORD, stored.first_fetched_at)?,
+        last_fetched_at: time(RECORD, stored.last_fetched_at)?,
+        times: stored.times,
+        doubts: stored.doubts,
+        awaits: if stored.awaits_person { Awaits::Person } else { Awaits::SecondCopy },
     })
 }

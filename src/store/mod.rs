@@ -11,6 +11,7 @@
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
+//! | `held` | digest of the bytes | a listing that was fetched and not applied, and why |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
@@ -20,14 +21,15 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 2. Format 1 had no operators' records; opened for writing, it is brought to
-//! format 2 by one transaction that makes their empty tables; read only, it is read as it is.
+//! This version reads and writes format 3. Format 1 had no operators' records, format 2 no held listings. Opened for
+//! writing, an older one is brought to format 3 by one transaction; read only, it is read as it is.
 //!
 //! # Errors
 //!
 //! A file of another format is refused and left as it is. So is one that another process holds.
 
 mod codec;
+mod held;
 mod open;
 mod read;
 mod records;
@@ -40,10 +42,11 @@ use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
 use thiserror::Error;
 
 pub use codec::CodecError;
+pub use held::Holding;
 pub use read::{Loaded, SyncState};
 
 /// The layout that this version reads and writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The oldest layout that this version opens.
 pub const OLDEST_FORMAT: u32 = 1;

@@ -8,8 +8,10 @@ use redb::{ReadableTable, ReadableTableMetadata};
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
 };
-use super::{Store, StoreError, codec};
-use crate::domain::{Change, ChangeSerial, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord};
+use super::{Store, StoreError, codec, held};
+use crate::domain::{
+    Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord,
+};
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
 #[derive(Debug)]
@@ -33,10 +35,14 @@ pub struct SyncState {
     pub last: Option<SyncRecord>,
     /// When a cycle last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// How many cycles have failed or been refused since.
+    /// When the source last gave something whole, whatever vetting made of it.
+    pub last_contact_at: Option<Timestamp>,
+    /// How many cycles have brought nothing since the last success.
     pub failures_since: u64,
     /// The current snapshot, and when its source last published it.
     pub confirmed: Option<(SnapshotSerial, Timestamp)>,
+    /// Listings that were fetched since the last success and not applied, oldest first.
+    pub held: Vec<HeldListing>,
 }
 
 impl Store {
@@ -48,10 +54,11 @@ impl Store {
     pub fn load(&self) -> Result<Loaded, StoreError> {
         let transaction = self.begin_read()?;
         let meta = transaction.open_table(META)?;
-        let sync_state = match transaction.open_table(SYNC_STATE)?.get(0)? {
+        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(0)? {
             Some(bytes) => codec::decode_sync_state(bytes.value())?,
             None => SyncState::default(),
         };
+        sync_state.held = held::read(&transaction)?;
         let mut removals = Vec::new();
         for entry in transaction.open_table(REMOVALS)?.iter()? {
             let (key, bytes) = entry?;

@@ -15,7 +15,7 @@ impl Store {
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
         let transaction = self.begin_read()?;
         let mut records = Vec::new();
-        let Some(table) = missing_in_format_1(transaction.open_table(RECORDS))? else { return Ok((records, 0)) };
+        let Some(table) = missing_in_older(transaction.open_table(RECORDS))? else { return Ok((records, 0)) };
         for entry in table.iter()? {
             let (key, bytes) = entry?;
             records.push(codec::decode_record(key.value().0, bytes.value())?);
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<Vec<RecordEvent>, StoreError> {
         let transaction: ReadTransaction = self.begin_read()?;
         let mut found = Vec::new();
-        let Some(table) = missing_in_format_1(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
+        let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
         for entry in table.range(after.saturating_add(1)..)? {
             let (serial, bytes) = entry?;
             let event = codec::decode_record_event(serial.value(), bytes.value())?;
@@ -86,8 +86,8 @@ impl Store {
     }
 }
 
-/// A store of format 1 that is read only has no such table.
-fn missing_in_format_1<T>(opened: Result<T, TableError>) -> Result<Option<T>, StoreError> {
+/// A store of an older format that is read only has no such table.
+pub(super) fn missing_in_older<T>(opened: Result<T, TableError>) -> Result<Option<T>, StoreError> {
     match opened {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -9,6 +9,7 @@ pub const REMOVALS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("r
 pub const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 pub const CHANGES_BY_FILING: TableDefinition<(u32, u64), ()> = TableDefinition::new("changes_by_filing");
 pub const SYNC_STATE: TableDefinition<u8, &[u8]> = TableDefinition::new("sync_state");
+pub const HELD: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("held");
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 

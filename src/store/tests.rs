@@ -136,10 +136,10 @@ fn a_confirmation_is_kept_and_ends_up_in_the_snapshots_own_record() {
     let first = snapshot(1, &[(10, "Ten")]);
     apply(&store, &first).expect("committed");
     let unchanged = cycle(SyncOutcome::Unchanged { serial: first.serial, filings: 1 });
-    store.record_cycle(&unchanged, Some((&first, time(1500)))).expect("recorded");
+    store.record_cycle(&unchanged, Some((&first, time(1500))), Holding::Nothing).expect("recorded");
     assert_eq!(store.load().expect("loaded").snapshot.expect("one").confirmed_at, time(1500));
     let failed = cycle(SyncOutcome::Failed { error: "no route".to_owned() });
-    assert_eq!(store.record_cycle(&failed, None).expect("recorded").failures_since, 1);
+    assert_eq!(store.record_cycle(&failed, None, Holding::AsBefore).expect("recorded").failures_since, 1);
     let loaded = store.load().expect("loaded");
     assert_eq!(loaded.snapshot.expect("one").confirmed_at, time(1500), "a failure confirms nothing");
     assert_eq!(loaded.sync_state.last_success_at, Some(time(99)));
@@ -176,7 +176,10 @@ fn another_format_is_refused_and_not_touched() {
     let before = std::fs::read(&path).expect("read");
     for refused in [Store::open(directory.path()).map(|_| ()), Store::open_existing(directory.path()).map(|_| ())] {
         let error = refused.expect_err("refused");
-        assert!(matches!(&error, StoreError::UnknownFormat { found, .. } if *found == "3"), "{error}");
+        assert!(
+            matches!(&error, StoreError::UnknownFormat { found, .. } if *found == (FORMAT + 1).to_string()),
+            "{error}"
+        );
     }
     assert!(std::fs::read(&path).expect("read") == before, "not a bit of it has changed");
 }

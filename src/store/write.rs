@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE};
-use super::{Store, StoreError, SyncState, codec};
+use super::{Holding, Store, StoreError, SyncState, codec, held};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
 
 impl Store {
@@ -49,6 +49,7 @@ impl Store {
             }
             last_change = self.write_changes(&transaction, snapshot, delta)?;
             state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
+            held::write(&transaction, Holding::Nothing)?;
             transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
         }
         transaction.commit()?;
@@ -56,7 +57,7 @@ impl Store {
     }
 
     /// Records a cycle that brought no snapshot. `confirmed` is the current snapshot and the time at which its source
-    /// published it again, if that is what happened.
+    /// published it again, if that is what happened; `holding` says what becomes of the held listings.
     ///
     /// # Errors
     ///
@@ -65,9 +66,11 @@ impl Store {
         &self,
         cycle: &SyncRecord,
         confirmed: Option<(&Snapshot, Timestamp)>,
+        holding: Holding<'_>,
     ) -> Result<SyncState, StoreError> {
         let transaction = self.begin_write()?;
-        let state = after(self.sync_state(&transaction)?, cycle, confirmed);
+        let mut state = after(self.sync_state(&transaction)?, cycle, confirmed);
+        state.held = held::write(&transaction, holding)?;
         transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
         transaction.commit()?;
         Ok(state)
@@ -149,6 +152,8 @@ fn in_order(snapshot: &Snapshot, delta: &Delta) -> Vec<(RmdNumber, Option<crate:
 fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(&Snapshot, Timestamp)>) -> SyncState {
     let success = cycle.outcome.is_success();
     SyncState {
+        held: Vec::new(),
+        last_contact_at: if cycle.outcome.is_contact() { Some(cycle.at) } else { before.last_contact_at },
         last_success_at: if success { Some(cycle.at) } else { before.last_success_at },
         failures_since: if success { 0 } else { before.failures_since + 1 },
         confirmed: confirmed.map(|(snapshot, at)| (snapshot.serial, at)).or(before.confirmed),

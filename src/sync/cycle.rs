@@ -1,47 +1,41 @@
-//! One cycle.
+//! One cycle: fetch, and what becomes of what was fetched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::{SyncProgress, SyncSettings, SyncStage};
+use super::apply::{Prepared, Published, apply, prepare};
+use super::{At, SyncProgress, SyncSettings, SyncStage, told};
+use crate::archive::{ArchiveError, Fate};
 use crate::clock;
-use crate::diff::diff;
-use crate::domain::{ChangeCounts, Delta, RemovalHistory, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::domain::{Anomaly, Awaits, HeldListing, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchError, FetchedListing, fetch};
-use crate::index::{Index, PublishedIndex};
-use crate::parse::parse;
-use crate::store::{Store, StoreError, SyncState};
-use crate::vet::{Provenance, Refusal, vet};
+use crate::index::Index;
+use crate::store::{Holding, StoreError, SyncState};
+use crate::vet::{Doubt, Refusal, Settles, VetConfig, vet};
 
 /// Why a cycle brought nothing.
 #[derive(Debug, Error)]
-enum CycleError {
+pub enum CycleError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    #[error("{0}{hint}", hint = .1.as_deref().unwrap_or_default())]
-    Refused(Refusal, Option<String>),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("{reason}")]
+    Held { listing: Box<HeldListing>, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the {0} stage came to an unexpected end; the listing that is served has not changed")]
     Panicked(&'static str),
 }
 
-/// What a listing came to before anything was written.
-struct Prepared {
-    snapshot: Snapshot,
-    delta: Option<Delta>,
-}
-
 /// Runs one cycle to its end and records it. It always has an outcome.
 pub async fn run(
-    store: &Arc<Store>,
-    index: &Arc<PublishedIndex>,
-    state: &ArcSwap<SyncState>,
+    at: &At,
     settings: Arc<SyncSettings>,
     progress: &watch::Sender<Option<SyncProgress>>,
     trigger: SyncTrigger,
@@ -51,197 +45,290 @@ pub async fn run(
     let report = |stage, bytes, bytes_expected| {
         progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));
     };
-    report(SyncStage::Fetch, 0, None);
     let record = |outcome| SyncRecord { at: clock::now(), trigger, source: source.clone(), outcome };
-    let outcome = match attempt(store, index, state, &settings, &report, &record).await {
-        Ok(record) => return finish(record, started_at),
-        Err(CycleError::Refused(refusal, hint)) => {
-            SyncOutcome::Refused { reason: CycleError::Refused(refusal, hint).to_string() }
+    let cycle = Cycle { at, settings: &settings, report: &report, record: &record };
+    let record = match cycle.attempt().await {
+        Ok(record) => record,
+        Err(error) => record_failure(at, error, record).await,
+    };
+    told::tell(record, started_at)
+}
+
+/// Records a cycle that brought nothing, on disk if it can be.
+pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(SyncOutcome) -> SyncRecord) -> SyncRecord {
+    let mut held = None;
+    let outcome = match error {
+        CycleError::Held { listing, reason } => {
+            let sha256 = listing.sha256;
+            held = Some(*listing);
+            SyncOutcome::Held { sha256, reason }
         }
-        Err(error) => SyncOutcome::Failed { error: error.to_string() },
+        CycleError::Refused(refusal) => SyncOutcome::Refused { reason: refusal.to_string() },
+        error => SyncOutcome::Failed { error: error.to_string() },
     };
     let record = record(outcome);
     let kept = {
-        let (store, record) = (Arc::clone(store), record.clone());
-        spawn_blocking(move || store.record_cycle(&record, None)).await
+        let (store, record, held) = (Arc::clone(&at.store), record.clone(), held.clone());
+        spawn_blocking(move || {
+            store.record_cycle(&record, None, held.as_ref().map_or(Holding::AsBefore, Holding::Listing))
+        })
+        .await
     };
     match kept {
-        Ok(Ok(kept)) => state.store(Arc::new(kept)),
+        Ok(Ok(kept)) => at.state.store(Arc::new(kept)),
         failed => {
             // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.
             if let Ok(Err(error)) = failed {
                 tracing::error!(%error, "the outcome of the sync could not be recorded: {error}");
             }
-            let before = state.load_full();
-            state.store(Arc::new(SyncState {
-                last: Some(record.clone()),
-                failures_since: before.failures_since + 1,
-                ..(*before).clone()
-            }));
+            let before = at.state.load_full();
+            let mut state = SyncState { failures_since: before.failures_since + 1, ..(*before).clone() };
+            state.last = Some(record.clone());
+            state.held.extend(held.filter(|held| !before.held.iter().any(|known| known.sha256 == held.sha256)));
+            at.state.store(Arc::new(state));
         }
     }
-    finish(record, started_at)
+    record
 }
 
-async fn attempt(
-    store: &Arc<Store>,
-    index: &Arc<PublishedIndex>,
-    state: &ArcSwap<SyncState>,
-    settings: &SyncSettings,
-    report: &(impl Fn(SyncStage, u64, Option<u64>) + Send + Sync),
-    record: &(impl Fn(SyncOutcome) -> SyncRecord + Send + Sync),
-) -> Result<SyncRecord, CycleError> {
-    let fetched =
-        fetch(&settings.source, &settings.fetch, |bytes, expected| report(SyncStage::Fetch, bytes, expected)).await?;
-    let bytes = fetched.bytes.len() as u64;
-    let current = index.load_full();
-    if let Some(current) = current.as_ref().filter(|current| current.snapshot().sha256 == fetched.sha256) {
-        let record = record(SyncOutcome::Unchanged {
+struct Cycle<'a, Report, Record> {
+    at: &'a At,
+    settings: &'a SyncSettings,
+    report: &'a Report,
+    record: &'a Record,
+}
+
+impl<Report, Record> Cycle<'_, Report, Record>
+where
+    Report: Fn(SyncStage, u64, Option<u64>) + Send + Sync,
+    Record: Fn(SyncOutcome) -> SyncRecord + Send + Sync,
+{
+    async fn attempt(&self) -> Result<SyncRecord, CycleError> {
+        let pause = self.settings.vet.corroborate_after;
+        let mut copies = 0;
+        loop {
+            copies += 1;
+            (self.report)(SyncStage::Fetch, 0, None);
+            let published = self.fetch().await?;
+            let current = self.at.index.load_full();
+            if let Some(current) = current.as_ref().filter(|now| now.snapshot().sha256 == published.sha256) {
+                return self.confirm(current, published.fetched_at).await;
+            }
+            let length = published.bytes.len() as u64;
+            (self.report)(SyncStage::Vet, length, Some(length));
+            let prepared = prepare(published, current.clone(), self.settings.vet.clone()).await?;
+            let wait = match prepared.vetted.takes() {
+                None => return self.apply(prepared, current, None).await,
+                Some(Settles::Person) => {
+                    let listing = self.held(&prepared, Awaits::Person);
+                    if !self.is_released(&listing) {
+                        let reason = self.reason_to_hold(&prepared, current.as_deref());
+                        return self.hold(prepared, listing, reason).await;
+                    }
+                    let doubts = prepared.doubts();
+                    let by = "the policy vet.release_held_after".to_owned();
+                    return self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await;
+                }
+                Some(Settles::SecondCopy) => match self.corroborated(&prepared, current.as_deref(), copies > 1).await {
+                    Corroboration::Agrees => {
+                        let doubts = prepared.doubts();
+                        return self.apply(prepared, current, Some(Anomaly::Corroborated { doubts })).await;
+                    }
+                    // It is the copy that waits already, come again too soon to count.
+                    Corroboration::TooSoon(left) => left,
+                    Corroboration::Differs | Corroboration::First if copies > 1 => {
+                        let reason = format!(
+                            "{}; and two copies fetched {pause:?} apart do not say the same. The next sync compares \
+                             again",
+                            prepared.doubts()
+                        );
+                        let listing = self.held(&prepared, Awaits::SecondCopy);
+                        return self.hold(prepared, listing, reason).await;
+                    }
+                    _ => pause,
+                },
+            };
+            self.await_second_copy(prepared).await?;
+            (self.report)(SyncStage::Corroborate, length, Some(length));
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn fetch(&self) -> Result<Published, CycleError> {
+        let SyncSettings { source, fetch: config, .. } = self.settings;
+        let fetched = fetch(source, config, |bytes, expected| (self.report)(SyncStage::Fetch, bytes, expected)).await?;
+        let FetchedListing { bytes, sha256, fetched_at } = fetched;
+        Ok(Published { bytes, sha256, source: source.to_string(), fetched_at })
+    }
+
+    /// The source publishes the very bytes of the standing snapshot: one small record is written.
+    async fn confirm(&self, current: &Arc<Index>, fetched_at: Timestamp) -> Result<SyncRecord, CycleError> {
+        let record = (self.record)(SyncOutcome::Unchanged {
             serial: current.snapshot().serial,
             filings: current.snapshot().filings.len() as u64,
         });
         let kept = {
-            let (store, record, current) = (Arc::clone(store), record.clone(), Arc::clone(current));
-            let at = fetched.fetched_at;
-            spawn_blocking(move || store.record_cycle(&record, Some((current.snapshot(), at)))).await
+            let (store, record, current) = (Arc::clone(&self.at.store), record.clone(), Arc::clone(current));
+            spawn_blocking(move || {
+                store.record_cycle(&record, Some((current.snapshot(), fetched_at)), Holding::Nothing)
+            })
+            .await
         };
-        state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
-        index.publish(current.confirmed(fetched.fetched_at));
-        return Ok(record);
+        self.at.state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
+        self.at.index.publish(current.confirmed(fetched_at));
+        Ok(record)
     }
 
-    report(SyncStage::Vet, bytes, Some(bytes));
-    let prepared = {
-        let (current, settings, source) = (current.clone(), settings.vet.clone(), settings.source.to_string());
-        spawn_blocking(move || prepare(fetched, current.as_deref(), &settings, source)).await
-    };
-    let prepared = prepared.map_err(|_| CycleError::Panicked("vet"))??;
+    async fn apply(
+        &self,
+        prepared: Prepared,
+        current: Option<Arc<Index>>,
+        why: Option<Anomaly>,
+    ) -> Result<SyncRecord, CycleError> {
+        let length = prepared.published.bytes.len() as u64;
+        (self.report)(SyncStage::Commit, length, Some(length));
+        apply(self.at, self.settings, prepared, current, why, self.record).await
+    }
 
-    report(SyncStage::Commit, bytes, Some(bytes));
-    let outcome = SyncOutcome::Applied {
-        serial: prepared.snapshot.serial,
-        filings: prepared.snapshot.filings.len() as u64,
-        changes: prepared.delta.as_ref().map(Delta::counts).unwrap_or_default(),
-    };
-    let record = record(outcome);
-    let committed = {
-        let (store, record) = (Arc::clone(store), record.clone());
-        spawn_blocking(move || commit(&store, current.as_deref(), prepared, &record)).await
-    };
-    let (next, kept) = committed.map_err(|_| CycleError::Panicked("commit"))??;
-    // Only now, with the snapshot on disk, may an answer rest on it.
-    index.publish(next);
-    state.store(Arc::new(kept));
-    Ok(record)
-}
+    /// What is on record of this listing once it is held, anew or again.
+    fn held(&self, prepared: &Prepared, awaits: Awaits) -> HeldListing {
+        let Prepared { published, vetted } = prepared;
+        let state = self.at.state.load();
+        let known = state.held.iter().find(|held| held.sha256 == published.sha256);
+        HeldListing {
+            sha256: published.sha256,
+            source: published.source.clone(),
+            bytes: published.bytes.len() as u64,
+            filings: vetted.snapshot.filings.len() as u64,
+            gone: vetted.gone.len() as u64,
+            first_fetched_at: known.map_or(published.fetched_at, |known| known.first_fetched_at),
+            last_fetched_at: published.fetched_at,
+            times: known.map_or(0, |known| known.times) + 1,
+            doubts: vetted.doubts.iter().map(Doubt::to_string).collect(),
+            awaits,
+        }
+    }
 
-/// Parse, vet and diff: all that can be known before anything is written.
-fn prepare(
-    fetched: FetchedListing,
-    current: Option<&Index>,
-    config: &crate::vet::VetConfig,
-    source: String,
-) -> Result<Prepared, CycleError> {
-    let previous = current.map(Index::snapshot);
-    let refused = |refusal: Refusal| {
+    /// Whether the operator's policy lets a held listing through by now.
+    fn is_released(&self, held: &HeldListing) -> bool {
+        let stood = held.last_fetched_at.duration_since(held.first_fetched_at);
+        let after = self.settings.vet.release_held_after.and_then(|after| SignedDuration::try_from(after).ok());
+        after.is_some_and(|after| held.times > 1 && stood >= after)
+    }
+
+    fn reason_to_hold(&self, prepared: &Prepared, current: Option<&Index>) -> String {
+        let sha256 = prepared.published.sha256;
+        let other = current.map(Index::snapshot).filter(|standing| standing.source != prepared.published.source);
         // A loss that large is what another source's listing looks like too.
-        let hint = previous
-            .filter(|previous| previous.source != source && matches!(refusal, Refusal::TooManyGone { .. }))
-            .map(|previous| {
-                format!(
-                    ". The standing listing came from another source, {}: if the new one is meant to replace it, use a \
-                     state directory of its own",
-                    previous.source
-                )
-            });
-        CycleError::Refused(refusal, hint)
-    };
-    let listing = parse(&fetched.bytes).map_err(|error| refused(error.into()))?;
-    let provenance = Provenance {
-        sha256: fetched.sha256,
-        source: source.clone(),
-        bytes: fetched.bytes.len() as u64,
-        fetched_at: not_before(fetched.fetched_at, current),
-    };
-    drop(fetched);
-    let snapshot = vet(listing, provenance, previous, config).map_err(refused)?;
-    let removed = |number| current.and_then(|current| current.removals().open(number)).map(|removal| &removal.filing);
-    let delta = diff(previous, removed, &snapshot);
-    Ok(Prepared { snapshot, delta })
-}
-
-/// A clock that was set back must not make a filing missing before it was last seen.
-fn not_before(fetched_at: Timestamp, current: Option<&Index>) -> Timestamp {
-    current.map_or(fetched_at, |current| fetched_at.max(current.confirmed_at()))
-}
-
-fn commit(
-    store: &Store,
-    current: Option<&Index>,
-    prepared: Prepared,
-    record: &SyncRecord,
-) -> Result<(Index, SyncState), StoreError> {
-    let Prepared { snapshot, delta } = prepared;
-    let nothing = RemovalHistory::default();
-    let history = current.map_or(&nothing, Index::removals);
-    let (removals, touched) = match &delta {
-        Some(delta) => {
-            let last_seen_at = current.map_or(snapshot.fetched_at, Index::confirmed_at);
-            history.after(delta, last_seen_at, &snapshot)
-        }
-        None => (history.clone(), Vec::new()),
-    };
-    let (last_change, state) = store.commit(&snapshot, delta.as_ref(), &touched, record)?;
-    Ok((Index::build(snapshot, removals, last_change), state))
-}
-
-/// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
-fn finish(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
-    let took_ms = clock::now().duration_since(started_at).as_millis();
-    let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
-    match &record.outcome {
-        SyncOutcome::Applied { serial, filings, changes } => {
-            let ChangeCounts { listed, amended, removed, reinstated } = *changes;
-            tracing::info!(
-                outcome,
-                trigger,
-                source,
-                snapshot = serial.0,
-                filings,
-                listed,
-                amended,
-                removed,
-                reinstated,
-                took_ms,
-                "sync applied snapshot {serial}: {filings} filings; {listed} listed, {amended} amended, {removed} \
-                 removed, {reinstated} reinstated ({trigger}, {took_ms} ms)"
-            );
-        }
-        SyncOutcome::Unchanged { serial, filings } => tracing::info!(
-            outcome,
-            trigger,
-            source,
-            snapshot = serial.0,
-            filings,
-            took_ms,
-            "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)"
-        ),
-        SyncOutcome::Refused { reason } => tracing::error!(
-            outcome,
-            trigger,
-            source,
-            reason,
-            took_ms,
-            "sync refused the listing and changed nothing: {reason} (from {source}; {trigger}, {took_ms} ms)"
-        ),
-        SyncOutcome::Failed { error } => tracing::error!(
-            outcome,
-            trigger,
-            source,
-            error,
-            took_ms,
-            "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
-        ),
+        let hint = other.map_or_else(String::new, |standing| {
+            format!(
+                " The standing listing came from another source, {}: if the new one is meant to replace it, use a \
+                 state directory of its own.",
+                standing.source
+            )
+        });
+        format!(
+            "{}. It is kept, and the last one goes on being served; if it is right all the same, let it through with \
+             `rmdd sync --approve {sha256}`.{hint}",
+            prepared.doubts()
+        )
     }
-    record
+
+    /// Keeps the bytes of a listing that is not applied, so that a person can let it through.
+    async fn archive(&self, prepared: Prepared) -> Result<(), ArchiveError> {
+        let archive = self.at.archive.clone();
+        let kept = spawn_blocking(move || {
+            let Published { bytes, sha256, fetched_at, .. } = prepared.published;
+            archive.keep(&bytes, sha256, fetched_at, Fate::Held)
+        });
+        kept.await.unwrap_or(Ok(()))
+    }
+
+    async fn hold(
+        &self,
+        prepared: Prepared,
+        listing: HeldListing,
+        mut reason: String,
+    ) -> Result<SyncRecord, CycleError> {
+        if let Err(error) = self.archive(prepared).await {
+            reason = format!("{reason} Its bytes could not be kept, though: {error}");
+        }
+        Err(CycleError::Held { listing: Box::new(listing), reason })
+    }
+
+    /// Puts a first copy aside, so that not even a crash forgets it before the second has come.
+    async fn await_second_copy(&self, prepared: Prepared) -> Result<(), CycleError> {
+        let listing = self.held(&prepared, Awaits::SecondCopy);
+        tracing::warn!(
+            sha256 = %listing.sha256,
+            "a second copy is fetched before this listing is applied, because {}", prepared.doubts()
+        );
+        if let Err(error) = self.archive(prepared).await {
+            tracing::error!(%error, "the raw listing could not be archived: {error}");
+        }
+        let store = Arc::clone(&self.at.store);
+        let held = spawn_blocking(move || store.hold(&listing)).await.map_err(|_| CycleError::Panicked("hold"))??;
+        let state = self.at.state.load_full();
+        self.at.state.store(Arc::new(SyncState { held, ..(*state).clone() }));
+        Ok(())
+    }
+
+    /// Compares with the copy that waits for a second one, if there is one.
+    async fn corroborated(&self, second: &Prepared, current: Option<&Index>, waited: bool) -> Corroboration {
+        let state = self.at.state.load_full();
+        let Some(first) = state.held.iter().rev().find(|held| held.awaits == Awaits::SecondCopy) else {
+            return Corroboration::First;
+        };
+        if first.sha256 != second.published.sha256 && !self.agrees(first, second, current).await {
+            return Corroboration::Differs;
+        }
+        let passed = second.published.fetched_at.duration_since(first.last_fetched_at);
+        let passed = Duration::try_from(passed).unwrap_or_default();
+        match self.settings.vet.corroborate_after.checked_sub(passed) {
+            Some(left) if !waited && !left.is_zero() => Corroboration::TooSoon(left),
+            _ => Corroboration::Agrees,
+        }
+    }
+
+    /// Whether the archived first copy says the same as the second, though its bytes differ.
+    async fn agrees(&self, first: &HeldListing, second: &Prepared, current: Option<&Index>) -> bool {
+        let archive = self.at.archive.clone();
+        let (sha256, limit) = (first.sha256, first.bytes);
+        let standing = current.map(|current| current.snapshot().clone());
+        let (config, second) = (self.settings.vet.clone(), second.vetted.clone());
+        let compared = spawn_blocking(move || {
+            let bytes = archive.read(sha256, limit).ok()?;
+            let first = reread(&bytes, sha256, standing.as_ref(), &config)?;
+            Some(first.says_the_same(&second))
+        });
+        compared.await.ok().flatten().unwrap_or(false)
+    }
+}
+
+/// What comparing with an earlier copy came to.
+enum Corroboration {
+    /// There was none.
+    First,
+    /// They do not say the same.
+    Differs,
+    /// They say the same, but the time between them is too short.
+    TooSoon(Duration),
+    /// They say the same.
+    Agrees,
+}
+
+/// Vets archived bytes once more, against what stands now.
+fn reread(
+    bytes: &[u8],
+    sha256: Sha256Digest,
+    standing: Option<&Snapshot>,
+    config: &VetConfig,
+) -> Option<crate::vet::Vetted> {
+    let provenance = crate::vet::Provenance {
+        sha256,
+        source: String::new(),
+        bytes: bytes.len() as u64,
+        fetched_at: standing.map_or(Timestamp::UNIX_EPOCH, |standing| standing.confirmed_at),
+    };
+    vet(crate::parse::parse(bytes).ok()?, provenance, standing, config).ok()
 }

@@ -1,11 +1,15 @@
 //! One cycle through the stages: fetch -> parse -> vet -> diff -> commit -> publish. One at a time.
 //!
 //! The cycle runs in a task of its own, reached through a [`SyncHandle`]. Whoever asks for a sync while one runs joins
-//! it and gets its outcome. A cycle that fails or is refused changes neither the listing nor the index; only its record
-//! is written.
+//! it and gets its outcome. A cycle that brings nothing to apply changes neither the listing nor the index; only its
+//! record is written, and what is held.
 
+mod apply;
+mod approve;
 mod cycle;
+mod told;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -13,7 +17,8 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{SyncRecord, SyncTrigger};
+use crate::archive::{Archive, ArchiveConfig, ArchiveError};
+use crate::domain::{Sha256Digest, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchConfig, Source};
 use crate::index::PublishedIndex;
 use crate::store::{Store, SyncState};
@@ -28,6 +33,8 @@ pub struct SyncSettings {
     pub fetch: FetchConfig,
     /// How it is judged.
     pub vet: VetConfig,
+    /// How long its raw bytes are kept.
+    pub archive: ArchiveConfig,
 }
 
 /// How far a running cycle has come.
@@ -52,6 +59,8 @@ pub enum SyncStage {
     Fetch,
     /// They are read, judged and compared.
     Vet,
+    /// A second copy is waited for.
+    Corroborate,
     /// The snapshot is written.
     Commit,
 }
@@ -62,14 +71,47 @@ impl SyncStage {
         match self {
             Self::Fetch => "fetch",
             Self::Vet => "vet",
+            Self::Corroborate => "corroborate",
             Self::Commit => "commit",
         }
     }
 }
 
-struct Request {
-    trigger: SyncTrigger,
-    reply: oneshot::Sender<SyncRecord>,
+enum Request {
+    Sync { trigger: SyncTrigger, reply: oneshot::Sender<SyncRecord> },
+    Approve { approval: Approval, reply: oneshot::Sender<Result<SyncRecord, ApprovalError>> },
+}
+
+/// A person's word that a held listing is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+    /// Who says so.
+    pub by: String,
+}
+
+/// Why a held listing was not let through. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApprovalError {
+    /// No listing of that digest is held.
+    #[error(
+        "no listing with the digest {sha256} is held{}",
+        if .held.is_empty() { "; none is".to_owned() } else { format!("; held are: {}", .held.join(", ")) }
+    )]
+    NotHeld {
+        /// The digest.
+        sha256: Sha256Digest,
+        /// Those that are.
+        held: Vec<String>,
+    },
+    /// Its bytes cannot be had any more.
+    #[error("the held listing cannot be let through: {0}. Run `rmdd sync`: the source may publish it still")]
+    Archive(#[from] ArchiveError),
+    /// The daemon is stopping.
+    #[error(transparent)]
+    Stopped(#[from] SyncStopped),
 }
 
 /// The way to the sync task, for all who ask for a cycle or look at one.
@@ -95,8 +137,19 @@ impl SyncHandle {
     /// If the sync task has ended. A refused or failed cycle is an outcome, not an error.
     pub async fn sync(&self, trigger: SyncTrigger) -> Result<SyncRecord, SyncStopped> {
         let (reply, outcome) = oneshot::channel();
-        self.requests.send(Request { trigger, reply }).await.map_err(|_| SyncStopped)?;
+        self.requests.send(Request::Sync { trigger, reply }).await.map_err(|_| SyncStopped)?;
         outcome.await.map_err(|_| SyncStopped)
+    }
+
+    /// Lets a held listing through, behind the cycle that runs, if one does.
+    ///
+    /// # Errors
+    ///
+    /// If no such listing is held, or its bytes are lost.
+    pub async fn approve(&self, approval: Approval) -> Result<SyncRecord, ApprovalError> {
+        let (reply, outcome) = oneshot::channel();
+        self.requests.send(Request::Approve { approval, reply }).await.map_err(|_| SyncStopped)?;
+        outcome.await.map_err(|_| SyncStopped)?
     }
 
     /// Asks for a cycle and does not wait for it. What comes of it is told by the cycle.
@@ -134,14 +187,21 @@ impl SyncHandle {
     }
 }
 
+/// What cycles work on.
+#[derive(Debug)]
+struct At {
+    store: Arc<Store>,
+    archive: Archive,
+    index: Arc<PublishedIndex>,
+    state: Arc<ArcSwap<SyncState>>,
+}
+
 /// The task that runs the cycles.
 #[derive(Debug)]
 pub struct Syncer {
-    store: Arc<Store>,
-    index: Arc<PublishedIndex>,
+    at: At,
     requests: mpsc::Receiver<Request>,
     progress: watch::Sender<Option<SyncProgress>>,
-    state: Arc<ArcSwap<SyncState>>,
     settings: Arc<ArcSwap<SyncSettings>>,
     completed: watch::Sender<u64>,
 }
@@ -153,6 +213,7 @@ impl Syncer {
         index: Arc<PublishedIndex>,
         state: SyncState,
         settings: SyncSettings,
+        archive: Archive,
     ) -> (Self, SyncHandle) {
         // Deep enough for every client that may wait for one cycle; more than that wait to be let in.
         let (sender, requests) = mpsc::channel(64);
@@ -167,44 +228,57 @@ impl Syncer {
             settings: Arc::clone(&settings),
             completed: completed_seen,
         };
-        (Self { store, index, requests, progress, state, settings, completed }, handle)
+        let at = At { store, archive, index, state };
+        (Self { at, requests, progress, settings, completed }, handle)
     }
 
     /// Runs cycles as they are asked for, until the shutdown or until no handle is left. A fetch under way is dropped
     /// at shutdown; a commit under way is finished by its own thread.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        // Approvals that came while a cycle ran.
+        let mut later = VecDeque::new();
         loop {
-            let first = tokio::select! {
-                () = shutdown.cancelled() => return,
-                request = self.requests.recv() => match request {
-                    Some(request) => request,
-                    None => return,
+            let request = match later.pop_front() {
+                Some(request) => request,
+                None => tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    request = self.requests.recv() => match request {
+                        Some(request) => request,
+                        None => return,
+                    },
                 },
             };
-            let mut waiting = vec![first.reply];
-            let record = {
-                let cycle = cycle::run(
-                    &self.store,
-                    &self.index,
-                    &self.state,
-                    self.settings.load_full(),
-                    &self.progress,
-                    first.trigger,
-                );
-                tokio::pin!(cycle);
-                loop {
-                    tokio::select! {
-                        record = &mut cycle => break record,
-                        Some(joined) = self.requests.recv() => waiting.push(joined.reply),
-                        () = shutdown.cancelled() => return,
+            let settings = self.settings.load_full();
+            match request {
+                Request::Approve { approval, reply } => {
+                    let outcome = approve::run(&self.at, &settings, &self.progress, approval).await;
+                    self.progress.send_replace(None);
+                    self.completed.send_modify(|count| *count += 1);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(outcome);
+                }
+                Request::Sync { trigger, reply } => {
+                    let mut waiting = vec![reply];
+                    let record = {
+                        let cycle = cycle::run(&self.at, settings, &self.progress, trigger);
+                        tokio::pin!(cycle);
+                        loop {
+                            tokio::select! {
+                                record = &mut cycle => break record,
+                                Some(request) = self.requests.recv() => match request {
+                                    Request::Sync { reply, .. } => waiting.push(reply),
+                                    approval => later.push_back(approval),
+                                },
+                                () = shutdown.cancelled() => return,
+                            }
+                        }
+                    };
+                    self.progress.send_replace(None);
+                    self.completed.send_modify(|count| *count += 1);
+                    for reply in waiting {
+                        let _ = reply.send(record.clone());
                     }
                 }
-            };
-            self.progress.send_replace(None);
-            self.completed.send_modify(|count| *count += 1);
-            for reply in waiting {
-                // Whoever asked may have gone.
-                let _ = reply.send(record.clone());
             }
         }
     }

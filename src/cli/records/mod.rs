@@ -163,14 +163,19 @@ impl Notices {
 
 /// Who asks for a change.
 #[derive(Debug, Args)]
-struct By {
+pub struct By {
     /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's number].
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }
 
 impl By {
-    fn name(&self) -> anyhow::Result<String> {
+    /// Their name.
+    ///
+    /// # Errors
+    ///
+    /// If nobody is named.
+    pub fn name(&self) -> anyhow::Result<String> {
         let of = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let name = self.by.clone().or_else(|| of("SUDO_USER")).or_else(|| of("USER")).or_else(|| of("LOGNAME"));
         // A unit or container may have no such variable. Its processes belong to somebody all the same.

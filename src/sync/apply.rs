@@ -1,0 +1,138 @@
+//! From fetched bytes to a published snapshot: what a cycle and an approval do alike.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::task::spawn_blocking;
+
+use super::cycle::CycleError;
+use super::{At, SyncSettings};
+use crate::archive::Fate;
+use crate::diff::diff;
+use crate::domain::{Anomaly, Delta, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
+use crate::index::Index;
+use crate::parse::parse;
+use crate::store::{Store, StoreError, SyncState};
+use crate::vet::{Doubt, Provenance, Refusal, VetConfig, Vetted, vet};
+
+/// Published bytes, and where and when they came.
+#[derive(Debug, Clone)]
+pub struct Published {
+    pub bytes: bytes::Bytes,
+    pub sha256: Sha256Digest,
+    pub source: String,
+    pub fetched_at: Timestamp,
+}
+
+/// Published bytes and what vetting makes of them.
+#[derive(Debug)]
+pub struct Prepared {
+    pub published: Published,
+    pub vetted: Vetted,
+}
+
+impl Prepared {
+    /// All that there is to doubt, in one clause.
+    pub fn doubts(&self) -> String {
+        let doubts: Vec<_> = self.vetted.doubts.iter().map(Doubt::to_string).collect();
+        doubts.join("; and ")
+    }
+}
+
+/// Parses and vets: nothing is written.
+pub async fn prepare(
+    published: Published,
+    current: Option<Arc<Index>>,
+    config: VetConfig,
+) -> Result<Prepared, CycleError> {
+    let prepared = spawn_blocking(move || judge(published, current.as_deref(), &config)).await;
+    Ok(prepared.map_err(|_| CycleError::Panicked("vet"))??)
+}
+
+fn judge(published: Published, current: Option<&Index>, config: &VetConfig) -> Result<Prepared, Refusal> {
+    let listing = parse(&published.bytes)?;
+    let provenance = Provenance {
+        sha256: published.sha256,
+        source: published.source.clone(),
+        bytes: published.bytes.len() as u64,
+        fetched_at: not_before(published.fetched_at, current),
+    };
+    let vetted = vet(listing, provenance, current.map(Index::snapshot), config)?;
+    Ok(Prepared { published, vetted })
+}
+
+/// A clock that was set back must not make a filing missing before it was last seen.
+fn not_before(fetched_at: Timestamp, current: Option<&Index>) -> Timestamp {
+    current.map_or(fetched_at, |current| fetched_at.max(current.confirmed_at()))
+}
+
+/// Archives, commits, and only then publishes. `why` is a note for the snapshot, if it was not applied as a matter of
+/// course.
+pub async fn apply(
+    at: &At,
+    settings: &SyncSettings,
+    prepared: Prepared,
+    current: Option<Arc<Index>>,
+    why: Option<Anomaly>,
+    record: impl FnOnce(SyncOutcome) -> SyncRecord,
+) -> Result<SyncRecord, CycleError> {
+    let Prepared { published, mut vetted } = prepared;
+    vetted.snapshot.anomalies.extend(why);
+    let removed = |number| {
+        let open = current.as_ref().and_then(|current| current.removals().open(number));
+        open.map(|removal| &removal.filing)
+    };
+    let delta = diff(current.as_deref().map(Index::snapshot), removed, &vetted.snapshot);
+    let record = record(SyncOutcome::Applied {
+        serial: vetted.snapshot.serial,
+        filings: vetted.snapshot.filings.len() as u64,
+        changes: delta.as_ref().map(Delta::counts).unwrap_or_default(),
+    });
+    let committed = {
+        let (store, archive, record, keep) =
+            (Arc::clone(&at.store), at.archive.clone(), record.clone(), settings.archive.clone());
+        spawn_blocking(move || {
+            let (sha256, fetched_at) = (published.sha256, published.fetched_at);
+            // The order stands in the listing, not in the archive: a full disk must not keep a removal from taking
+            // effect as long as the store itself can be written.
+            if let Err(error) = archive.keep(&published.bytes, sha256, fetched_at, Fate::Applied) {
+                tracing::error!(%error, "the raw listing could not be archived: {error}");
+            }
+            drop(published);
+            let committed = commit(&store, current.as_deref(), vetted, delta.as_ref(), &record)?;
+            match archive.expire(&keep, &[sha256], fetched_at) {
+                Ok(0) => {}
+                Ok(dropped) => tracing::debug!(dropped, "{dropped} old raw listings were dropped from the archive"),
+                Err(error) => tracing::warn!(%error, "old raw listings could not be dropped: {error}"),
+            }
+            Ok::<_, StoreError>(committed)
+        })
+        .await
+    };
+    let (next, kept) = committed.map_err(|_| CycleError::Panicked("commit"))??;
+    // Only now, with the snapshot on disk, may an answer rest on it.
+    at.index.publish(next);
+    at.state.store(Arc::new(kept));
+    Ok(record)
+}
+
+fn commit(
+    store: &Store,
+    current: Option<&Index>,
+    vetted: Vetted,
+    delta: Option<&Delta>,
+    record: &SyncRecord,
+) -> Result<(Index, SyncState), StoreError> {
+    let snapshot = vetted.snapshot;
+    let nothing = RemovalHistory::default();
+    let history = current.map_or(&nothing, Index::removals);
+    let (removals, touched) = match delta {
+        Some(delta) => {
+            let last_seen_at = current.map_or(snapshot.fetched_at, Index::confirmed_at);
+            history.after(delta, last_seen_at, &snapshot)
+        }
+        None => (history.clone(), Vec::new()),
+    };
+    let (last_change, state) = store.commit(&snapshot, delta, &touched, record)?;
+    Ok((Index::build(snapshot, removals, last_change), state))
+}

@@ -1,0 +1,71 @@
+//! A person lets a held listing through.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::apply::{Published, apply, prepare};
+use super::cycle::{self, CycleError};
+use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
+use crate::clock;
+use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger};
+
+/// Applies the archived bytes of a held listing, whatever there is to doubt about them.
+pub async fn run(
+    at: &At,
+    settings: &SyncSettings,
+    progress: &watch::Sender<Option<SyncProgress>>,
+    approval: Approval,
+) -> Result<SyncRecord, ApprovalError> {
+    let started_at = clock::now();
+    let state = at.state.load_full();
+    let held = state.held.iter().find(|held| held.sha256 == approval.sha256).ok_or_else(|| ApprovalError::NotHeld {
+        sha256: approval.sha256,
+        held: state.held.iter().map(|held| held.sha256.to_string()).collect(),
+    })?;
+    progress.send_replace(Some(SyncProgress {
+        stage: SyncStage::Vet,
+        bytes: held.bytes,
+        bytes_expected: Some(held.bytes),
+        started_at,
+        trigger: SyncTrigger::Approval,
+    }));
+    let bytes = {
+        let (archive, sha256, limit) = (at.archive.clone(), held.sha256, held.bytes);
+        spawn_blocking(move || archive.read(sha256, limit)).await.map_err(|_| super::SyncStopped)??
+    };
+    tracing::warn!(
+        sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
+    );
+    let record =
+        |outcome| SyncRecord { at: clock::now(), trigger: SyncTrigger::Approval, source: held.source.clone(), outcome };
+    let published = Published {
+        bytes: bytes.into(),
+        sha256: held.sha256,
+        source: held.source.clone(),
+        fetched_at: held.last_fetched_at,
+    };
+    let record = match let_through(at, settings, published, held, approval.by, &record).await {
+        Ok(record) => record,
+        Err(error) => cycle::record_failure(at, error, record).await,
+    };
+    Ok(told::tell(record, started_at))
+}
+
+async fn let_through(
+    at: &At,
+    settings: &SyncSettings,
+    published: Published,
+    held: &HeldListing,
+    by: String,
+    record: &impl Fn(SyncOutcome) -> SyncRecord,
+) -> Result<SyncRecord, CycleError> {
+    let current = at.index.load_full();
+    let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone()).await?;
+    let doubts = match prepared.doubts() {
+        now if now.is_empty() => held.doubts.join("; and "),
+        now => now,
+    };
+    apply(at, settings, prepared, current, Some(Anomaly::LetThrough { by, doubts }), record).await
+}

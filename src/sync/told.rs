@@ -1,0 +1,66 @@
+//! What a cycle came to, in the log.
+
+use jiff::Timestamp;
+
+use crate::clock;
+use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord};
+
+/// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
+pub fn tell(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
+    let took_ms = clock::now().duration_since(started_at).as_millis();
+    let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
+    match &record.outcome {
+        SyncOutcome::Applied { serial, filings, changes } => {
+            let ChangeCounts { listed, amended, removed, reinstated } = *changes;
+            tracing::info!(
+                outcome,
+                trigger,
+                source,
+                snapshot = serial.0,
+                filings,
+                listed,
+                amended,
+                removed,
+                reinstated,
+                took_ms,
+                "sync applied snapshot {serial}: {filings} filings; {listed} listed, {amended} amended, {removed} \
+                 removed, {reinstated} reinstated ({trigger}, {took_ms} ms)"
+            );
+        }
+        SyncOutcome::Unchanged { serial, filings } => tracing::info!(
+            outcome,
+            trigger,
+            source,
+            snapshot = serial.0,
+            filings,
+            took_ms,
+            "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)"
+        ),
+        SyncOutcome::Held { sha256, reason } => tracing::error!(
+            outcome,
+            trigger,
+            source,
+            %sha256,
+            reason,
+            took_ms,
+            "sync changed nothing and holds the listing: {reason} (from {source}; {trigger}, {took_ms} ms)"
+        ),
+        SyncOutcome::Refused { reason } => tracing::error!(
+            outcome,
+            trigger,
+            source,
+            reason,
+            took_ms,
+            "sync refused the listing and changed nothing: {reason} (from {source}; {trigger}, {took_ms} ms)"
+        ),
+        SyncOutcome::Failed { error } => tracing::error!(
+            outcome,
+            trigger,
+            source,
+            error,
+            took_ms,
+            "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
+        ),
+    }
+    record
+}

@@ -1,0 +1,60 @@
+//! Vetting on the real weeks: every real step passes without a person, and no cut file does.
+
+mod common;
+
+use common::real::weeks;
+use rmdd::domain::{Listing, Sha256Digest, Snapshot};
+use rmdd::parse::parse;
+use rmdd::vet::{Provenance, Settles, VetConfig, Vetted, vet};
+
+fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
+    let provenance = Provenance {
+        sha256: Sha256Digest([0; 32]),
+        source: String::new(),
+        bytes: 0,
+        fetched_at: jiff::Timestamp::UNIX_EPOCH,
+    };
+    vet(listing, provenance, standing, &VetConfig::default()).expect("a real listing can be read")
+}
+
+#[test]
+fn every_real_step_applies_within_two_fetches_and_no_cut_of_half_a_percent_does() {
+    let Some(weeks) = weeks() else { return };
+    let mut standing: Option<Snapshot> = None;
+    for (week, bytes) in weeks {
+        let listing = parse(&bytes).expect("a listing");
+        let rows = listing.filings.len();
+        let whole = judge(listing.clone(), standing.as_ref());
+        assert_ne!(whole.takes(), Some(Settles::Person), "{week}: {:?}", whole.doubts);
+
+        let own = judge(listing.clone(), None).snapshot;
+        let (mut cuts, mut unseen) = (0, 0);
+        let first = rows.div_ceil(200);
+        // Every boundary near the end, where it is hardest to tell, then ever fewer.
+        let boundaries =
+            (first..first + 60).chain((first + 60..rows / 10).step_by(13)).chain((rows / 10..rows).step_by(577));
+        for gone in boundaries {
+            let mut cut = listing.clone();
+            cut.filings.truncate(rows - gone);
+            assert_eq!(judge(cut.clone(), Some(&own)).takes(), Some(Settles::Person), "{week}: {gone} rows cut");
+            let Some(before) = &standing else { continue };
+            cuts += 1;
+            let judged = judge(cut, Some(before));
+            if judged.takes() != Some(Settles::Person) {
+                // Only filings that nobody has seen yet are cut: in the rush before a deadline that cannot be told by
+                // the dates. Nobody who stands is lost by it, and the next whole listing brings them.
+                let lost = judged.gone.iter().filter(|number| own.filing(**number).is_some()).count();
+                assert!(lost < 3, "{week}: {gone} rows cut, {lost} standing filings lost");
+                unseen += 1;
+            }
+        }
+        println!(
+            "{week}: {rows} filings, {}; {cuts} cuts, {unseen} of them only of filings not seen before",
+            match whole.takes() {
+                None => "applied at once",
+                _ => "applied with a second copy",
+            }
+        );
+        standing = Some(whole.snapshot);
+    }
+}
