@@ -96,6 +96,14 @@ enum Command {
     Man(man::Man),
 }
 
+/// The settings that `--source` stands for: sources that the configuration names besides are not asked.
+fn source_flags(sources: &[String]) -> Overrides {
+    match sources {
+        [] => Overrides::new(),
+        [first, others @ ..] => Overrides::from([("source", first.clone()), ("fallback_sources", others.join("\n"))]),
+    }
+}
+
 impl Global {
     /// A command's flags and those that all commands have.
     fn with_flags(&self, mut flags: Overrides) -> Overrides {

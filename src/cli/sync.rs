@@ -9,8 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::target::{Access, Target};
 use super::text::say;
-use super::{FAILED, Global, NO, YES, text};
-use crate::config::Overrides;
+use super::{FAILED, Global, NO, YES, source_flags, text};
 use crate::grpc::v1::{self, SyncOutcome};
 use crate::report;
 
@@ -18,9 +17,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub struct Sync {
-    /// Where the listing is published, where no daemon runs. A daemon asks its own source.
+    /// Where the listing is published, where no daemon runs. A daemon asks its own source. Given several times: in
+    /// order of preference.
     #[arg(long, value_name = "URL|PATH")]
-    source: Option<String>,
+    source: Vec<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -28,8 +28,8 @@ pub struct Sync {
 
 impl Sync {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let named_source = self.source.is_some();
-        let flags = self.source.map(|source| ("source", source)).into_iter().collect::<Overrides>();
+        let named_source = !self.source.is_empty();
+        let flags = source_flags(&self.source);
         let target = Target::find(global, &global.load(flags)?, Access::Sync).await?;
         if named_source && let Target::Daemon { at, .. } = &target {
             anyhow::bail!(
@@ -121,4 +121,7 @@ fn print(sync: &v1::SyncReport) {
         }
     }
     text::fact("source", text::one_line(&sync.source));
+    for fault in &sync.passed_over {
+        text::fact("passed over", format!("{}: {}", fault.kind, text::one_line(&fault.error)));
+    }
 }

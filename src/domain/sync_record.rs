@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::SnapshotSerial;
+use super::{SnapshotSerial, SourceFault, SourceState};
 
 /// What started a sync cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum SyncTrigger {
     Operator,
     /// A reload changed the source.
     Reload,
+    /// The cycle before failed: asked again ahead of schedule.
+    Retry,
 }
 
 impl SyncTrigger {
@@ -28,6 +30,7 @@ impl SyncTrigger {
             Self::Schedule => "schedule",
             Self::Operator => "operator",
             Self::Reload => "reload",
+            Self::Retry => "retry",
         }
     }
 }
@@ -116,8 +119,13 @@ pub struct SyncRecord {
     pub at: Timestamp,
     /// What started it.
     pub trigger: SyncTrigger,
-    /// Which source it asked.
+    /// Which source the listing came from; the preferred one if none gave any.
     pub source: String,
     /// What it came to.
     pub outcome: SyncOutcome,
+    /// The sources that are preferred to that one and gave no listing, and why.
+    pub passed_over: Vec<SourceFault>,
+    /// All configured sources, the preferred one first, as the cycle left them. Kept in a table of their own: a record
+    /// that is read from the store has none.
+    pub sources: Vec<SourceState>,
 }

@@ -57,6 +57,8 @@ pub struct Running {
     pub started_at: Timestamp,
     /// The schedule in force.
     pub schedule: watch::Receiver<Arc<Schedule>>,
+    /// When a cycle comes ahead of schedule, because the last one failed.
+    pub retry: watch::Receiver<Option<Timestamp>>,
     /// The way to ask for a reload.
     pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
 }

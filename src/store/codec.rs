@@ -26,7 +26,7 @@ pub struct CodecError {
     detail: String,
 }
 
-fn invalid(record: &'static str, detail: impl ToString) -> CodecError {
+pub fn invalid(record: &'static str, detail: impl ToString) -> CodecError {
     CodecError { record, detail: detail.to_string() }
 }
 
@@ -275,6 +275,7 @@ enum StoredTrigger {
     Schedule,
     Operator,
     Reload,
+    Retry,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -301,6 +302,7 @@ pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
             SyncTrigger::Schedule => StoredTrigger::Schedule,
             SyncTrigger::Operator => StoredTrigger::Operator,
             SyncTrigger::Reload => StoredTrigger::Reload,
+            SyncTrigger::Retry => StoredTrigger::Retry,
         };
         let outcome = match &record.outcome {
             SyncOutcome::Applied { serial, filings, changes } => StoredOutcome::Applied {
@@ -340,8 +342,12 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
                     StoredTrigger::Schedule => SyncTrigger::Schedule,
                     StoredTrigger::Operator => SyncTrigger::Operator,
                     StoredTrigger::Reload => SyncTrigger::Reload,
+                    StoredTrigger::Retry => SyncTrigger::Retry,
                 },
                 source,
+                // Both are kept in tables of their own.
+                passed_over: Vec::new(),
+                sources: Vec::new(),
                 outcome: match outcome {
                     StoredOutcome::Applied { serial, filings, counts: [listed, amended, removed, reinstated] } => {
                         SyncOutcome::Applied {
@@ -360,6 +366,7 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
         })
         .transpose()?;
     Ok(SyncState {
+        sources: Vec::new(),
         last,
         last_success_at: stored.last_success_at.map(|at| time(RECORD, at)).transpose()?,
         failures_since: stored.failures_since,

@@ -11,6 +11,8 @@
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
+//! | `sync_state` | 1 | the sources that the last cycle passed over, and why |
+//! | `sources` | source, without its secrets | its validators and their digest, its last contacts and failures, until when to leave it alone |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
@@ -20,8 +22,8 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 2. Format 1 had no operators' records; opened for writing, it is brought to
-//! format 2 by one transaction that makes their empty tables; read only, it is read as it is.
+//! This version reads and writes format 3. Format 1 had no operators' records, format 2 no states of sources. Opened for
+//! writing, an older format is brought to this one by one transaction; read only, it is read as it is.
 //!
 //! # Errors
 //!
@@ -31,6 +33,7 @@ mod codec;
 mod open;
 mod read;
 mod records;
+mod sources;
 mod tables;
 mod write;
 
@@ -43,7 +46,7 @@ pub use codec::CodecError;
 pub use read::{Loaded, SyncState};
 
 /// The layout that this version reads and writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The oldest layout that this version opens.
 pub const OLDEST_FORMAT: u32 = 1;

@@ -7,9 +7,12 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
+    SYNC_STATE_NOW,
 };
-use super::{Store, StoreError, codec};
-use crate::domain::{Change, ChangeSerial, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord};
+use super::{Store, StoreError, codec, sources};
+use crate::domain::{
+    Change, ChangeSerial, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SourceState, SyncRecord,
+};
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct SyncState {
     pub failures_since: u64,
     /// The current snapshot, and when its source last published it.
     pub confirmed: Option<(SnapshotSerial, Timestamp)>,
+    /// What is known of each source, the preferred one first.
+    pub sources: Vec<SourceState>,
 }
 
 impl Store {
@@ -48,10 +53,11 @@ impl Store {
     pub fn load(&self) -> Result<Loaded, StoreError> {
         let transaction = self.begin_read()?;
         let meta = transaction.open_table(META)?;
-        let sync_state = match transaction.open_table(SYNC_STATE)?.get(0)? {
+        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_NOW)? {
             Some(bytes) => codec::decode_sync_state(bytes.value())?,
             None => SyncState::default(),
         };
+        sources::add_to(&mut sync_state, &transaction)?;
         let mut removals = Vec::new();
         for entry in transaction.open_table(REMOVALS)?.iter()? {
             let (key, bytes) = entry?;

@@ -1,5 +1,6 @@
 //! One cycle.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,11 +9,12 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::acquire::{Acquired, NoListing, acquire};
 use super::{SyncProgress, SyncSettings, SyncStage};
 use crate::clock;
 use crate::diff::diff;
 use crate::domain::{ChangeCounts, Delta, RemovalHistory, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::fetch::{FetchError, FetchedListing, fetch};
+use crate::fetch::{Fetched, FetchedListing};
 use crate::index::{Index, PublishedIndex};
 use crate::parse::parse;
 use crate::store::{Store, StoreError, SyncState};
@@ -22,7 +24,11 @@ use crate::vet::{Provenance, Refusal, vet};
 #[derive(Debug, Error)]
 enum CycleError {
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] NoListing),
+    #[error("the source says that a listing has not changed, and none stands: the next sync asks for it whole")]
+    NothingToConfirm,
+    #[error("the listing that was fetched cannot be read again: {0}")]
+    Reread(std::io::Error),
     #[error("{0}{hint}", hint = .1.as_deref().unwrap_or_default())]
     Refused(Refusal, Option<String>),
     #[error(transparent)]
@@ -43,17 +49,28 @@ pub async fn run(
     index: &Arc<PublishedIndex>,
     state: &ArcSwap<SyncState>,
     settings: Arc<SyncSettings>,
+    incoming: &Path,
     progress: &watch::Sender<Option<SyncProgress>>,
     trigger: SyncTrigger,
 ) -> SyncRecord {
     let started_at = clock::now();
-    let source = settings.source.to_string();
     let report = |stage, bytes, bytes_expected| {
         progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));
     };
     report(SyncStage::Fetch, 0, None);
-    let record = |outcome| SyncRecord { at: clock::now(), trigger, source: source.clone(), outcome };
-    let outcome = match attempt(store, index, state, &settings, &report, &record).await {
+    let standing = index.load().as_ref().map(|index| index.snapshot().sha256);
+    let fetching = |bytes, expected| report(SyncStage::Fetch, bytes, expected);
+    let Acquired { fetched, source, passed_over, sources } =
+        acquire(&settings, &state.load().sources, standing, incoming, fetching).await;
+    let record = |outcome| SyncRecord {
+        at: clock::now(),
+        trigger,
+        source: source.clone(),
+        outcome,
+        passed_over: passed_over.clone(),
+        sources: sources.clone(),
+    };
+    let outcome = match attempt(fetched, store, index, state, &settings, &report, &record).await {
         Ok(record) => return finish(record, started_at),
         Err(CycleError::Refused(refusal, hint)) => {
             SyncOutcome::Refused { reason: CycleError::Refused(refusal, hint).to_string() }
@@ -76,6 +93,7 @@ pub async fn run(
             state.store(Arc::new(SyncState {
                 last: Some(record.clone()),
                 failures_since: before.failures_since + 1,
+                sources: record.sources.clone(),
                 ..(*before).clone()
             }));
         }
@@ -84,6 +102,7 @@ pub async fn run(
 }
 
 async fn attempt(
+    fetched: Result<Fetched, NoListing>,
     store: &Arc<Store>,
     index: &Arc<PublishedIndex>,
     state: &ArcSwap<SyncState>,
@@ -91,29 +110,34 @@ async fn attempt(
     report: &(impl Fn(SyncStage, u64, Option<u64>) + Send + Sync),
     record: &(impl Fn(SyncOutcome) -> SyncRecord + Send + Sync),
 ) -> Result<SyncRecord, CycleError> {
-    let fetched =
-        fetch(&settings.source, &settings.fetch, |bytes, expected| report(SyncStage::Fetch, bytes, expected)).await?;
-    let bytes = fetched.bytes.len() as u64;
     let current = index.load_full();
-    if let Some(current) = current.as_ref().filter(|current| current.snapshot().sha256 == fetched.sha256) {
+    let (confirmed_at, fetched) = match fetched? {
+        Fetched::NotModified { at } => (Some(at), None),
+        Fetched::Listing(fetched) => {
+            let same = current.as_ref().is_some_and(|current| current.snapshot().sha256 == fetched.sha256);
+            (same.then_some(fetched.fetched_at), Some(fetched))
+        }
+    };
+    if let (Some(current), Some(at)) = (&current, confirmed_at) {
         let record = record(SyncOutcome::Unchanged {
             serial: current.snapshot().serial,
             filings: current.snapshot().filings.len() as u64,
         });
         let kept = {
             let (store, record, current) = (Arc::clone(store), record.clone(), Arc::clone(current));
-            let at = fetched.fetched_at;
             spawn_blocking(move || store.record_cycle(&record, Some((current.snapshot(), at)))).await
         };
         state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
-        index.publish(current.confirmed(fetched.fetched_at));
+        index.publish(current.confirmed(at));
         return Ok(record);
     }
+    let fetched = fetched.ok_or(CycleError::NothingToConfirm)?;
+    let bytes = fetched.length;
 
     report(SyncStage::Vet, bytes, Some(bytes));
     let prepared = {
-        let (current, settings, source) = (current.clone(), settings.vet.clone(), settings.source.to_string());
-        spawn_blocking(move || prepare(fetched, current.as_deref(), &settings, source)).await
+        let (current, settings) = (current.clone(), settings.vet.clone());
+        spawn_blocking(move || prepare(fetched, current.as_deref(), &settings)).await
     };
     let prepared = prepared.map_err(|_| CycleError::Panicked("vet"))??;
 
@@ -140,8 +164,8 @@ fn prepare(
     fetched: FetchedListing,
     current: Option<&Index>,
     config: &crate::vet::VetConfig,
-    source: String,
 ) -> Result<Prepared, CycleError> {
+    let source = fetched.source.clone();
     let previous = current.map(Index::snapshot);
     let refused = |refusal: Refusal| {
         // A loss that large is what another source's listing looks like too.
@@ -156,11 +180,11 @@ fn prepare(
             });
         CycleError::Refused(refusal, hint)
     };
-    let listing = parse(&fetched.bytes).map_err(|error| refused(error.into()))?;
+    let listing = parse(&fetched.read().map_err(CycleError::Reread)?).map_err(|error| refused(error.into()))?;
     let provenance = Provenance {
         sha256: fetched.sha256,
         source: source.clone(),
-        bytes: fetched.bytes.len() as u64,
+        bytes: fetched.length,
         fetched_at: not_before(fetched.fetched_at, current),
     };
     drop(fetched);
@@ -242,6 +266,10 @@ fn finish(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
             took_ms,
             "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
         ),
+    }
+    for fault in &record.passed_over {
+        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), fault.error.as_str());
+        tracing::warn!(source, kind, error, "a source that is preferred gave no listing: {error}");
     }
     record
 }

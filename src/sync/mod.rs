@@ -1,11 +1,17 @@
 //! One cycle through the stages: fetch -> parse -> vet -> diff -> commit -> publish. One at a time.
 //!
+//! The listing comes from the first of the configured sources that gives one ([`acquire`]); a failed cycle is followed
+//! by another ahead of schedule ([`retry`]).
+//!
 //! The cycle runs in a task of its own, reached through a [`SyncHandle`]. Whoever asks for a sync while one runs joins
 //! it and gets its outcome. A cycle that fails or is refused changes neither the listing nor the index; only its record
 //! is written.
 
+pub mod acquire;
 mod cycle;
+pub mod retry;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -14,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::{SyncRecord, SyncTrigger};
-use crate::fetch::{FetchConfig, Source};
+use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::index::PublishedIndex;
 use crate::store::{Store, SyncState};
 use crate::vet::VetConfig;
@@ -24,10 +30,19 @@ use crate::vet::VetConfig;
 pub struct SyncSettings {
     /// Where the listing is published.
     pub source: Source,
+    /// Where else, in order of preference.
+    pub fallbacks: Vec<Source>,
     /// How it is fetched.
     pub fetch: FetchConfig,
     /// How it is judged.
     pub vet: VetConfig,
+}
+
+impl SyncSettings {
+    /// Where the listing is published, in order of preference.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.source).chain(&self.fallbacks)
+    }
 }
 
 /// How far a running cycle has come.
@@ -66,6 +81,9 @@ impl SyncStage {
         }
     }
 }
+
+/// The directory beside the store in which listings come in.
+const INCOMING: &str = "incoming";
 
 struct Request {
     trigger: SyncTrigger,
@@ -173,6 +191,9 @@ impl Syncer {
     /// Runs cycles as they are asked for, until the shutdown or until no handle is left. A fetch under way is dropped
     /// at shutdown; a commit under way is finished by its own thread.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        // Beside the store: whoever has that has this.
+        let incoming = self.store.path().with_file_name(INCOMING);
+        clear(incoming.clone()).await;
         loop {
             let first = tokio::select! {
                 () = shutdown.cancelled() => return,
@@ -188,6 +209,7 @@ impl Syncer {
                     &self.index,
                     &self.state,
                     self.settings.load_full(),
+                    &incoming,
                     &self.progress,
                     first.trigger,
                 );
@@ -207,5 +229,17 @@ impl Syncer {
                 let _ = reply.send(record.clone());
             }
         }
+    }
+}
+
+/// Removes what a process that was killed has left of a fetch.
+async fn clear(incoming: PathBuf) {
+    let shown = incoming.display().to_string();
+    match tokio::task::spawn_blocking(move || clear_incoming(&incoming)).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(files)) => {
+            tracing::info!(files, "removed what a fetch that broke off has left in {shown}: {files} files")
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "what earlier fetches left in {shown} cannot be removed: {error}"),
     }
 }
