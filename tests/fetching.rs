@@ -269,9 +269,7 @@ async fn a_proxy_is_used_and_its_password_shown_nowhere() {
     let check = site.run(&["--config", &config, "config", "check"]);
     assert!(stdout(&check).contains("http://***@127.0.0.1"), "{}", stdout(&check));
     let (_, log) = daemon.terminate().await;
-    let listening = proxy.url.replace("http://", "").replace("/listing.csv", "");
-    drop(proxy);
-    eventually("nobody listens", || async { tokio::net::TcpStream::connect(&listening).await.err() }).await;
+    proxy.stop().await;
     let gone = site.run(&["--config", &config, "sync"]);
     assert_eq!(status_of(&gone), 2);
     for text in [log, stdout(&status), stdout(&check), stderr(&check), stdout(&gone), stderr(&gone)] {

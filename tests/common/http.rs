@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -119,7 +119,27 @@ pub struct Server {
 
 impl Server {
     pub async fn start(answer: Answer) -> Self {
-        Self::listen(answer, None).await
+        Self::listen("127.0.0.1:0", answer, None).await
+    }
+
+    /// Goes away, so that nobody listens; returns where that was.
+    pub async fn stop(self) -> String {
+        let address = self.address();
+        drop(self);
+        while TcpStream::connect(&address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        address
+    }
+
+    /// Listens where another has stopped.
+    pub async fn start_again(address: &str, answer: Answer) -> Self {
+        Self::listen(address, answer, None).await
+    }
+
+    /// Its address and port.
+    pub fn address(&self) -> String {
+        self.url.split('/').nth(2).expect("an address").to_owned()
     }
 
     /// With TLS, under a certificate of an authority of its own.
@@ -135,11 +155,11 @@ impl Server {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .expect("a certificate and its key");
-        Self::listen(answer, Some((TlsAcceptor::from(Arc::new(config)), made.cert.pem()))).await
+        Self::listen("127.0.0.1:0", answer, Some((TlsAcceptor::from(Arc::new(config)), made.cert.pem()))).await
     }
 
-    async fn listen(answer: Answer, tls: Option<(TlsAcceptor, String)>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    async fn listen(at: &str, answer: Answer, tls: Option<(TlsAcceptor, String)>) -> Self {
+        let listener = TcpListener::bind(at).await.expect("a port");
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}/listing.csv", listener.local_addr().expect("an address"));
         let answer = Arc::new(ArcSwap::from_pointee(answer));
