@@ -174,6 +174,69 @@ impl From<&v1::CheckProviderResponse> for Check {
     }
 }
 
+/// What the FCC says now, beside what is stored.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Live {
+    /// The address that was asked, without its secrets.
+    pub url: String,
+    /// When.
+    pub asked_at: Option<String>,
+    /// Why the FCC's word could not be had, if so; all below is then empty.
+    pub error: Option<Note>,
+    /// Whether the FCC tells just what is stored, in all that it tells.
+    pub agrees: Option<bool>,
+    /// The filings as the FCC tells them.
+    pub filings: Vec<Filing>,
+    /// Filing by filing, those of both sides.
+    pub compared: Vec<Compared>,
+}
+
+impl Live {
+    /// Asked, and nothing said yet.
+    pub fn asked(url: String, asked_at: Option<String>) -> Self {
+        Self { url, asked_at, ..Self::default() }
+    }
+}
+
+/// How one filing compares.
+#[derive(Debug, Clone, Serialize)]
+pub struct Compared {
+    /// The filing's number.
+    pub number: String,
+    /// `SAME`, `DIFFERS`, `ONLY_STORED` or `ONLY_LIVE`.
+    pub agreement: String,
+    /// Where it differs.
+    pub fields: Vec<LiveField>,
+}
+
+/// One cell that differs.
+#[derive(Debug, Clone, Serialize)]
+pub struct LiveField {
+    /// The column.
+    pub column: String,
+    /// What is stored.
+    pub stored: String,
+    /// What the FCC says.
+    pub live: String,
+}
+
+/// The answer to one question, and what the FCC says now.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckWithLive<'a> {
+    /// The answer, from the stored listing.
+    #[serde(flatten)]
+    pub check: Check,
+    /// What the FCC says now.
+    pub live: &'a Live,
+}
+
+impl<'a> CheckWithLive<'a> {
+    /// Both.
+    pub fn new(answer: &v1::CheckProviderResponse, live: &'a Live) -> Self {
+        Self { check: Check::from(answer), live }
+    }
+}
+
 /// What would become of one peer.
 #[derive(Debug, Clone, Serialize)]
 pub struct PeerImpact {

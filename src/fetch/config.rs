@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
+use super::LiveUrl;
 use super::source::shown;
 
 /// How a fetch behaves.
@@ -53,6 +54,8 @@ pub struct FetchConfig {
     /// The longest a source is left alone when it asks for it (`Retry-After`).
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub max_retry_after: Duration,
+    /// Where `rmdd check --live` asks about one provider.
+    pub live_url: LiveUrl,
 }
 
 impl Default for FetchConfig {
@@ -72,6 +75,7 @@ impl Default for FetchConfig {
             retry_min: Duration::from_secs(60),
             retry_max: Duration::from_secs(30 * 60),
             max_retry_after: Duration::from_secs(6 * 3600),
+            live_url: LiveUrl::default(),
         }
     }
 }

@@ -146,6 +146,12 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
+    /// An address of the configuration is none.
+    #[error("fetch.live_url is no address: {detail}")]
+    NoAddress {
+        /// Why.
+        detail: String,
+    },
     /// The reading task was lost.
     #[error("reading the source was interrupted")]
     Interrupted,
@@ -180,6 +186,7 @@ impl FetchError {
                 | Self::FileMissing { .. }
                 | Self::ExtraCa { .. }
                 | Self::Client { .. }
+                | Self::NoAddress { .. }
                 | Self::Disk { .. }
                 | Self::Interrupted
         )
@@ -208,7 +215,7 @@ impl FetchError {
             Self::Packing { .. } => "PACKING_BROKEN",
             Self::UnknownPacking { .. } => "PACKING_UNKNOWN",
             Self::Disk { .. } => "DISK",
-            Self::ExtraCa { .. } | Self::Client { .. } => "CLIENT_SETUP",
+            Self::ExtraCa { .. } | Self::Client { .. } | Self::NoAddress { .. } => "CLIENT_SETUP",
             Self::Interrupted => "INTERRUPTED",
         }
     }

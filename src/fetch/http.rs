@@ -75,15 +75,15 @@ pub(super) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
 }
 
 /// One address, asked by the configuration's rules.
-struct Asked<'a> {
-    config: &'a FetchConfig,
+pub(super) struct Asked<'a> {
+    pub(super) config: &'a FetchConfig,
     /// Without its secrets.
-    url: String,
+    pub(super) url: String,
 }
 
 impl Asked<'_> {
     /// What a failure of the client means.
-    fn failed(&self, source: reqwest::Error) -> FetchError {
+    pub(super) fn failed(&self, source: reqwest::Error) -> FetchError {
         let url = self.url.clone();
         let source = source.without_url();
         if source.is_redirect() {
@@ -99,7 +99,11 @@ impl Asked<'_> {
     }
 
     /// The answer's head, if it is 200, or 304 where that may be.
-    async fn head(&self, request: reqwest::RequestBuilder, conditional: bool) -> Result<Response, FetchError> {
+    pub(super) async fn head(
+        &self,
+        request: reqwest::RequestBuilder,
+        conditional: bool,
+    ) -> Result<Response, FetchError> {
         let response = request.send().await.map_err(|error| self.failed(error))?;
         let status = response.status();
         if status == StatusCode::OK || (conditional && status == StatusCode::NOT_MODIFIED) {
@@ -120,7 +124,7 @@ impl Asked<'_> {
     }
 
     /// How the body is packed.
-    fn packing(&self, headers: &HeaderMap) -> Result<Packing, FetchError> {
+    pub(super) fn packing(&self, headers: &HeaderMap) -> Result<Packing, FetchError> {
         let said: Vec<&str> =
             headers.get_all(CONTENT_ENCODING).iter().map(|value| value.to_str().unwrap_or("?")).collect();
         let said = said.join(",").to_ascii_lowercase();
@@ -137,7 +141,7 @@ impl Asked<'_> {
 
 /// How a body is packed.
 #[derive(Clone, Copy)]
-enum Packing {
+pub(super) enum Packing {
     None,
     Gzip,
     Brotli,
@@ -188,7 +192,7 @@ pub(super) async fn download(
 }
 
 /// What comes within the time that a whole fetch may take.
-async fn within<T>(
+pub(super) async fn within<T>(
     limit: Duration,
     url: &str,
     whole: impl Future<Output = Result<T, FetchError>>,

@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod http;
 mod incoming;
+mod live;
 mod retry;
 mod source;
 
@@ -27,7 +28,8 @@ pub use crate::domain::Validators;
 pub use config::{FetchConfig, Proxy};
 pub use error::FetchError;
 pub use incoming::{FetchedListing, clear_incoming};
-pub use retry::{pause, retry_after};
+pub use live::{FCC_LIVE_URL, LiveUrl, ask_live};
+pub use retry::pause;
 pub use source::{FCC_CSV_URL, Source};
 
 use incoming::{Failed, receive};

@@ -83,6 +83,11 @@ pub fn filing(filing: &Filing, cells: Cells, carried_since: Option<Timestamp>) -
     }
 }
 
+/// A filing for the wire, without its cells.
+pub fn filing_to_wire(told: &Filing) -> v1::Filing {
+    filing(told, Cells::Left, None)
+}
+
 pub fn standing(index: &Index, standing: &Filing, cells: Cells) -> v1::Filing {
     filing(standing, cells, index.snapshot().carried.get(&standing.number()).copied())
 }

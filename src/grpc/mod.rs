@@ -34,7 +34,7 @@ use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
 
-pub use convert::{duration_from_wire, role as role_to_wire, time_from_wire, time_to_wire};
+pub use convert::{duration_from_wire, filing_to_wire, role as role_to_wire, time_from_wire, time_to_wire};
 pub use error::ErrorReason;
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
 
