@@ -27,6 +27,9 @@ pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
 /// Environment variables that are no settings.
 const NOT_SETTINGS: [&str; 2] = ["RMDD_CONFIG", "RMDD_CONNECT"];
 
+/// Settings that are lists and may be set by flags.
+const LISTS: [&str; 1] = ["fallback_sources"];
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -34,6 +37,8 @@ const NOT_SETTINGS: [&str; 2] = ["RMDD_CONFIG", "RMDD_CONNECT"];
 pub struct Config {
     /// Where the listing is published: an http(s) address or a path.
     pub source: String,
+    /// Where else it is published: asked in this order if the source gives no listing.
+    pub fallback_sources: Vec<String>,
     /// Where the store is kept. Where there is none: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/rmdd`, else
     /// `~/.local/state/rmdd`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +68,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             source: FCC_CSV_URL.to_owned(),
+            fallback_sources: Vec::new(),
             state_dir: None,
             shutdown_grace: Duration::from_secs(10),
             grpc: GrpcConfig::default(),
@@ -198,7 +204,7 @@ impl Origin {
     }
 }
 
-/// Flags that override settings, by the setting's dotted name.
+/// Flags that override settings, by the setting's dotted name. A setting that is a list has an item on each line.
 pub type Overrides = BTreeMap<&'static str, String>;
 
 /// The settings in force and where they come from.
@@ -250,13 +256,21 @@ pub fn load(
         .separator("__")
         .ignore_empty(true)
         .try_parsing(true)
+        // No address holds a blank.
+        .list_separator(" ")
+        .with_list_parse_key("fallback_sources")
         .source(Some(variables));
     let layers = |error: config::ConfigError| ConfigError::Layers(error.to_string());
     note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
     builder = builder.add_source(variables);
     for (name, value) in flags {
         origins.insert((*name).to_owned(), Origin::Flag);
-        builder = builder.set_override(*name, value.as_str()).map_err(layers)?;
+        builder = if LISTS.contains(name) {
+            builder.set_override(*name, value.lines().collect::<Vec<_>>())
+        } else {
+            builder.set_override(*name, value.as_str())
+        }
+        .map_err(layers)?;
     }
     let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
     config.validate()?;
@@ -291,7 +305,7 @@ impl Config {
     ///
     /// Names the first setting that makes no sense.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        Source::read(&self.source)
+        self.sources()
             .map(|_| ())
             .and_then(|()| self.fetch.validate())
             .and_then(|()| self.vet.validate())
@@ -299,6 +313,22 @@ impl Config {
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
+    }
+
+    /// Where the listing is published, in order of preference.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no source, or two cannot be told apart.
+    pub fn sources(&self) -> Result<(Source, Vec<Source>), String> {
+        let first = Source::read(&self.source)?;
+        let others: Vec<Source> =
+            self.fallback_sources.iter().map(|source| Source::read(source)).collect::<Result<_, _>>()?;
+        let shown: Vec<String> = std::iter::once(&first).chain(&others).map(ToString::to_string).collect();
+        match shown.iter().enumerate().find(|(place, source)| shown[..*place].contains(source)) {
+            Some((_, source)) => Err(format!("the source {source} stands twice in source and fallback_sources")),
+            None => Ok((first, others)),
+        }
     }
 
     /// The policy in force.
@@ -309,7 +339,8 @@ impl Config {
     /// The settings by dotted name, as TOML values; secrets are hidden.
     pub fn settings(&self) -> BTreeMap<String, String> {
         let shown = Self {
-            source: Source::read(&self.source).map_or_else(|_| self.source.clone(), |source| source.to_string()),
+            source: without_secrets(&self.source),
+            fallback_sources: self.fallback_sources.iter().map(|source| without_secrets(source)).collect(),
             ..self.clone()
         };
         let mut settings = BTreeMap::new();
@@ -327,6 +358,10 @@ impl Config {
     pub fn state_dir(&self) -> Result<PathBuf, String> {
         self.state_dir.clone().map_or_else(default_state_dir, Ok)
     }
+}
+
+fn without_secrets(source: &str) -> String {
+    Source::read(source).map_or_else(|_| source.to_owned(), |source| source.to_string())
 }
 
 fn flatten(settings: &mut BTreeMap<String, String>, prefix: &str, table: toml::Table) {
@@ -442,6 +477,32 @@ mod tests {
     fn a_password_in_the_source_is_not_shown() {
         let config = Config { source: "https://u:secret@rmd.example/".to_owned(), ..Config::default() };
         assert!(!config.settings()["source"].contains("secret"));
+        let sources = vec!["/a.csv".to_owned(), "https://u:secret@rmd.example/".to_owned()];
+        let config = Config { fallback_sources: sources, ..Config::default() };
+        let shown = &config.settings()["fallback_sources"];
+        assert!(shown.contains("***@rmd.example") && !shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn further_sources_come_from_any_layer_and_flags_override_them() {
+        let file = file("source = \"/a.csv\"\nfallback_sources = [\"/b.csv\", \"/c.csv\"]\n");
+        let of = |variables: &[(&str, &str)], flags: &Overrides| {
+            load(Some(file.path()), environment(variables), flags).expect("usable").config.fallback_sources
+        };
+        assert_eq!(of(&[], &Overrides::new()), ["/b.csv", "/c.csv"]);
+        let variable = [("RMDD_FALLBACK_SOURCES", "https://one.example/a,b /d.csv")];
+        assert_eq!(of(&variable, &Overrides::new()), ["https://one.example/a,b", "/d.csv"]);
+        let flags = Overrides::from([("fallback_sources", "/e f.csv\n/g.csv".to_owned())]);
+        assert_eq!(of(&variable, &flags), ["/e f.csv", "/g.csv"]);
+        let none = Overrides::from([("fallback_sources", String::new())]);
+        assert!(of(&variable, &none).is_empty());
+    }
+
+    #[test]
+    fn sources_that_cannot_be_told_apart_are_refused() {
+        let file = file("source = \"https://a:b@rmd.example/\"\nfallback_sources = [\"https://c:d@rmd.example/\"]\n");
+        let error = load(Some(file.path()), [], &Overrides::new()).expect_err("refused").to_string();
+        assert!(error.contains("twice") && !error.contains("c:d"), "{error}");
     }
 
     #[test]

@@ -32,10 +32,10 @@
 //!
 //! # Who owns what
 //!
-//! One room owns each outside crate: reqwest in [`fetch`], csv in [`parse`], redb in [`store`], tonic and prost in
+//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], redb in [`store`], tonic and prost in
 //! [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the cron crates in [`schedule`],
-//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`index`], [`decide`] and
-//! [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
+//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`index`], [`decide`], [`live`]
+//! and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
 //! [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
@@ -55,6 +55,7 @@ pub mod records;
 pub mod caller_id;
 pub mod decide;
 pub mod impact;
+pub mod live;
 pub mod search;
 
 pub mod grpc;

@@ -4,6 +4,7 @@
 //! neighbours and what is wrong with it, so that vetting can keep it from passing for a removal. Cells are kept as
 //! published; bytes that are not UTF-8 become U+FFFD, as the FCC's own export does where an encoding was lost.
 
+pub mod json;
 pub mod table;
 pub mod upstreams;
 
@@ -11,6 +12,9 @@ use csv::{ByteRecord, ReaderBuilder};
 use thiserror::Error;
 
 use crate::domain::{Column, Filing, FilingBuilder, Frn, Listing, RmdNumber, RowFault, Truncation, UnreadableRow};
+
+/// The longest cell that is read. The longest ever filed had 16,000 characters; one past this is no filer's text.
+const MAX_CELL_BYTES: usize = 1 << 20;
 
 /// Why bytes are not a listing at all.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -105,7 +109,7 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
             Err((number, fault)) => unreadable.push(UnreadableRow {
                 line: last_line,
                 number,
-                may_hide_others: matches!(fault, RowFault::CellCount { .. }),
+                may_hide_others: matches!(fault, RowFault::CellCount { .. } | RowFault::CellTooLong { .. }),
                 after: last_number,
                 before: None,
                 fault,
@@ -199,6 +203,7 @@ impl Header {
     fn read(record: &ByteRecord) -> Result<Self, ParseError> {
         let mut places = [None; Column::COUNT];
         let mut unknown: Vec<(usize, String)> = Vec::new();
+        let mut repeated_name = None;
         for (place, cell) in record.iter().enumerate() {
             let name = String::from_utf8_lossy(cell).trim().to_owned();
             let repeated = match Column::by_name(&name) {
@@ -209,14 +214,17 @@ impl Header {
                     repeated
                 }
             };
-            if repeated {
-                return Err(ParseError::RepeatedColumn { name });
+            if repeated && repeated_name.is_none() {
+                repeated_name = Some(name);
             }
         }
         let header = Self { cells: record.len(), places, unknown };
         if header.places.iter().all(Option::is_none) {
             let first = String::from_utf8_lossy(record.as_slice()).chars().take(40).collect();
             return Err(ParseError::NoHeader { first });
+        }
+        if let Some(name) = repeated_name {
+            return Err(ParseError::RepeatedColumn { name });
         }
         let columns: Vec<Column> = header.missing().into_iter().filter(|column| column.is_essential()).collect();
         if columns.is_empty() { Ok(header) } else { Err(ParseError::EssentialColumnsMissing { columns }) }
@@ -228,6 +236,13 @@ impl Header {
             .into_iter()
             .filter(|column| column.is_permanent() && self.places[*column as usize].is_none())
             .collect()
+    }
+
+    /// The column that stands in this place.
+    fn name(&self, place: usize) -> String {
+        let known = Column::ALL.into_iter().find(|column| self.places[*column as usize] == Some(place));
+        let unknown = || self.unknown.iter().find(|(at, _)| *at == place).map(|(_, name)| name.clone());
+        known.map(|column| column.name().to_owned()).or_else(unknown).unwrap_or_default()
     }
 
     fn filing(&self, record: &ByteRecord) -> Result<Filing, (Option<RmdNumber>, RowFault)> {
@@ -244,6 +259,12 @@ impl Header {
         let number: Option<RmdNumber> = known(Column::Number).parse().ok();
         if record.len() != self.cells {
             return Err((number, RowFault::CellCount { found: record.len(), expected: self.cells }));
+        }
+        let too_long =
+            (0..record.len()).find(|place| record.get(*place).is_some_and(|cell| cell.len() > MAX_CELL_BYTES));
+        if let Some(place) = too_long {
+            let bytes = record.get(place).map_or(0, <[u8]>::len);
+            return Err((number, RowFault::CellTooLong { column: self.name(place), bytes }));
         }
         let number = number.ok_or((None, RowFault::Number))?;
         let frn_cell = known(Column::Frn);

@@ -174,6 +174,69 @@ impl From<&v1::CheckProviderResponse> for Check {
     }
 }
 
+/// What the FCC says now, beside what is stored.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Live {
+    /// The address that was asked, without its secrets.
+    pub url: String,
+    /// When.
+    pub asked_at: Option<String>,
+    /// Why the FCC's word could not be had, if so; all below is then empty.
+    pub error: Option<Note>,
+    /// Whether the FCC tells just what is stored, in all that it tells.
+    pub agrees: Option<bool>,
+    /// The filings as the FCC tells them.
+    pub filings: Vec<Filing>,
+    /// Filing by filing, those of both sides.
+    pub compared: Vec<Compared>,
+}
+
+impl Live {
+    /// Asked, and nothing said yet.
+    pub fn asked(url: String, asked_at: Option<String>) -> Self {
+        Self { url, asked_at, ..Self::default() }
+    }
+}
+
+/// How one filing compares.
+#[derive(Debug, Clone, Serialize)]
+pub struct Compared {
+    /// The filing's number.
+    pub number: String,
+    /// `SAME`, `DIFFERS`, `ONLY_STORED` or `ONLY_LIVE`.
+    pub agreement: String,
+    /// Where it differs.
+    pub fields: Vec<LiveField>,
+}
+
+/// One cell that differs.
+#[derive(Debug, Clone, Serialize)]
+pub struct LiveField {
+    /// The column.
+    pub column: String,
+    /// What is stored.
+    pub stored: String,
+    /// What the FCC says.
+    pub live: String,
+}
+
+/// The answer to one question, and what the FCC says now.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckWithLive<'a> {
+    /// The answer, from the stored listing.
+    #[serde(flatten)]
+    pub check: Check,
+    /// What the FCC says now.
+    pub live: &'a Live,
+}
+
+impl<'a> CheckWithLive<'a> {
+    /// Both.
+    pub fn new(answer: &v1::CheckProviderResponse, live: &'a Live) -> Self {
+        Self { check: Check::from(answer), live }
+    }
+}
+
 /// What would become of one peer.
 #[derive(Debug, Clone, Serialize)]
 pub struct PeerImpact {
@@ -378,6 +441,64 @@ pub struct Sync {
     pub removed: u64,
     /// Filings that stand again.
     pub reinstated: u64,
+    /// Sources that are preferred to the one that was used and gave no listing.
+    pub passed_over: Vec<SourceFault>,
+}
+
+/// Why a source gave no listing.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceFault {
+    /// Which source.
+    pub source: String,
+    /// The cause, in UPPER_SNAKE.
+    pub kind: String,
+    /// The cause in a sentence.
+    pub error: String,
+}
+
+impl From<&v1::SourceFault> for SourceFault {
+    fn from(fault: &v1::SourceFault) -> Self {
+        Self { source: fault.source.clone(), kind: fault.kind.clone(), error: fault.error.clone() }
+    }
+}
+
+/// What is known of one source of listings.
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    /// Which, without its secrets.
+    pub source: String,
+    /// When it last answered, whatever it said.
+    pub last_contact_at: Option<String>,
+    /// When it last gave a listing, or said that there is no newer one.
+    pub last_success_at: Option<String>,
+    /// When it last gave a listing whole.
+    pub last_whole_at: Option<String>,
+    /// How many cycles in a row it has failed.
+    pub failures: u64,
+    /// Why, if it has.
+    pub fault: Option<SourceFault>,
+    /// It asked to be left alone until then.
+    pub not_before: Option<String>,
+    /// Whether it is asked only for a listing that has changed.
+    pub conditional: bool,
+    /// What it says of changes is not believed until then.
+    pub validators_distrusted_until: Option<String>,
+}
+
+impl From<&v1::SourceStatus> for Source {
+    fn from(status: &v1::SourceStatus) -> Self {
+        Self {
+            source: status.source.clone(),
+            last_contact_at: time(status.last_contact_at.as_ref()),
+            last_success_at: time(status.last_success_at.as_ref()),
+            last_whole_at: time(status.last_whole_at.as_ref()),
+            failures: status.failures,
+            fault: status.fault.as_ref().map(SourceFault::from),
+            not_before: time(status.not_before.as_ref()),
+            conditional: status.conditional,
+            validators_distrusted_until: time(status.validators_distrusted_until.as_ref()),
+        }
+    }
 }
 
 impl From<&v1::SyncReport> for Sync {
@@ -394,6 +515,7 @@ impl From<&v1::SyncReport> for Sync {
             amended: sync.amended,
             removed: sync.removed,
             reinstated: sync.reinstated,
+            passed_over: sync.passed_over.iter().map(SourceFault::from).collect(),
         }
     }
 }
@@ -425,12 +547,14 @@ pub struct Status {
     pub last_success_at: Option<String>,
     /// How many cycles failed or were refused since.
     pub failures_since: u64,
-    /// When the schedule asks next; null where no daemon runs.
+    /// When the source is asked next, by the schedule or ahead of it after a failure; null where no daemon runs.
     pub next_sync_at: Option<String>,
     /// The schedule in force.
     pub schedule: Option<String>,
-    /// Where listings come from.
+    /// Where listings come from: the preferred source.
     pub source: String,
+    /// Every configured source, the preferred one first.
+    pub sources: Vec<Source>,
     /// The version of rmdd.
     pub version: String,
     /// Whether a cycle is running now.
@@ -537,6 +661,7 @@ impl From<&v1::GetStatusResponse> for Status {
             next_sync_at: time(status.next_sync_at.as_ref()),
             schedule: filled(&status.schedule),
             source: status.source.clone(),
+            sources: status.sources.iter().map(Source::from).collect(),
             version: status.version.clone(),
             sync_in_progress: status.sync_in_progress.is_some(),
             last_change_serial: status.last_change_serial,

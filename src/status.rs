@@ -138,6 +138,26 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             });
         }
     }
+    if let Some(last) = &sync.last {
+        alarms.extend(last.passed_over.iter().map(|fault| Alarm {
+            code: "SOURCE_DOWN",
+            message: format!("a preferred source gave no listing, and {} was used: {}", last.source, fault.error),
+            severity: State::Warning,
+        }));
+    }
+    alarms.extend(sync.sources.iter().filter(|source| source.distrusted(now)).map(|source| {
+        let until = source.validators_distrusted_until.unwrap_or(now);
+        Alarm {
+            code: "VALIDATORS_LIE",
+            message: format!(
+                "{} said that its listing had not changed, and it had: until {} it is asked for the whole listing each \
+                 time (fetch.conditional = false does so for good)",
+                source.source,
+                until.strftime("%Y-%m-%d")
+            ),
+            severity: State::Warning,
+        }
+    }));
     alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
     alarms
 }
@@ -153,7 +173,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        Anomaly, ChangeSerial, Column, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial, SyncRecord, SyncTrigger,
+        Anomaly, ChangeSerial, Column, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial, SourceFault,
+        SourceState, SyncRecord, SyncTrigger,
     };
 
     fn index(anomalies: Vec<Anomaly>) -> Index {
@@ -202,6 +223,8 @@ mod tests {
                 trigger: SyncTrigger::Schedule,
                 source: String::new(),
                 outcome: SyncOutcome::Failed { error: "no route".to_owned() },
+                passed_over: Vec::new(),
+                sources: Vec::new(),
             }),
             failures_since: 3,
             ..SyncState::default()
@@ -211,6 +234,32 @@ mod tests {
         assert_eq!(state(&alarms), State::Warning);
         assert!(alarms.iter().any(|alarm| alarm.code == "COLUMN_MISSING"));
         assert!(alarms.iter().any(|alarm| alarm.message.contains("(3 times in a row): no route")));
+    }
+
+    #[test]
+    fn a_preferred_source_that_is_down_and_validators_that_lie_are_warnings() {
+        let fault = SourceFault {
+            source: "https://rmd.example/".to_owned(),
+            kind: "SERVER_ERROR".to_owned(),
+            error: "https://rmd.example/ answered 500".to_owned(),
+        };
+        let mut sync = SyncState {
+            last: Some(SyncRecord {
+                at: at(1),
+                trigger: SyncTrigger::Schedule,
+                source: "/mirror.csv".to_owned(),
+                outcome: SyncOutcome::Unchanged { serial: SnapshotSerial::FIRST, filings: 0 },
+                passed_over: vec![fault],
+                sources: Vec::new(),
+            }),
+            ..SyncState::default()
+        };
+        sync.sources = vec![SourceState { validators_distrusted_until: Some(at(9)), ..SourceState::default() }];
+        let index = index(vec![]);
+        assert_eq!(codes(Some(&index), &sync, at(1)), (State::Warning, vec!["SOURCE_DOWN", "VALIDATORS_LIE"]));
+        assert_eq!(codes(Some(&index), &sync, at(9)), (State::Warning, vec!["SOURCE_DOWN"]));
+        let alarms = alarms(Some(&index), &sync, &FreshnessConfig::default(), at(1));
+        assert!(alarms[0].message.contains("answered 500") && alarms[0].message.contains("/mirror.csv"));
     }
 
     #[test]

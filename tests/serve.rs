@@ -407,7 +407,8 @@ async fn a_stop_during_a_fetch_that_hangs_does_not_wait_for_it() {
 async fn callers_who_ask_for_a_sync_while_one_runs_get_its_outcome() {
     let server = Server::start(common::http::Answer::Stall(b"HTTP/1.1 200 OK\r\n\r\nnumber,frn".to_vec())).await;
     let site = Site::new();
-    std::fs::write(site.directory.path().join("rmdd.toml"), "[fetch]\nidle_timeout = \"2s\"\n").expect("written");
+    std::fs::write(site.directory.path().join("rmdd.toml"), "[fetch]\nidle_timeout = \"2s\"\ntries = 1\n")
+        .expect("written");
     let config = site.directory.path().join("rmdd.toml").display().to_string();
     let daemon = site.start_with(&["--source", &server.url, "--config", &config]);
     eventually("the fetch is under way", || async {

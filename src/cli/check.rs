@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::check_list::{self, ListOptions};
+use super::check_live;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
@@ -27,6 +28,10 @@ pub struct Check {
     /// an answer.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
     file: Option<PathBuf>,
+    /// Ask the FCC itself too, now, and say where it agrees with what is stored. The verdict stays that of the stored
+    /// listing; if the FCC cannot be asked, it is printed all the same and the exit status is 2.
+    #[arg(long, conflicts_with = "file")]
+    live: bool,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
     #[arg(long, value_name = "R")]
     role: Option<ProviderRole>,
@@ -50,7 +55,8 @@ impl Check {
             let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
             return check_list::run(&target, file, &ListOptions { role: self.role, json: self.json }).await;
         }
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let loaded = global.load(Overrides::new())?;
+        let target = Target::find(global, &loaded, Access::Read).await?;
         let mut request = CheckProviderRequest {
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),
@@ -61,11 +67,21 @@ impl Check {
         let ask = async |who: Who| {
             target.check_provider(CheckProviderRequest { identity: Some(who.into()), ..request.clone() }).await
         };
-        let answer = target.first_known(&self.who.unwrap_or_default(), ask).await?;
-        if self.json {
-            say!("{}", serde_json::to_string(&report::Check::from(&answer))?);
-        } else {
+        let who = self.who.unwrap_or_default();
+        let answer = target.first_known(&who, ask).await?;
+        if !self.json {
             print(&answer);
+        }
+        let live =
+            if self.live { Some(check_live::ask(&target, &loaded.config.fetch, &who, &answer).await) } else { None };
+        match (&live, self.json) {
+            (Some(live), true) => say!("{}", serde_json::to_string(&report::CheckWithLive::new(&answer, live))?),
+            (None, true) => say!("{}", serde_json::to_string(&report::Check::from(&answer))?),
+            (Some(live), false) => check_live::print(live),
+            (None, false) => {}
+        }
+        if live.is_some_and(|live| live.error.is_some()) {
+            return Ok(FAILED);
         }
         Ok(match answer.verdict() {
             Verdict::Accept => YES,

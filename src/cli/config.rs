@@ -28,6 +28,7 @@ impl ConfigCommand {
     pub fn run(self, global: &Global) -> anyhow::Result<u8> {
         let Action::Check { json } = self.action;
         let loaded = global.load(Overrides::new())?;
+        crate::fetch::check_client(&loaded.config.fetch)?;
         let settings = loaded.config.settings();
         if json {
             let settings: serde_json::Map<String, serde_json::Value> = settings

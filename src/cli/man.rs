@@ -48,7 +48,10 @@ fn sections() -> Roff {
     section(
         "EXIT STATUS",
         &[
-            ("check", "0 accept, 1 refuse, 2 the question could not be answered"),
+            (
+                "check",
+                "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked",
+            ),
             ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
             ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
             ("show", "0 found, 1 nothing is known, 2 failed"),

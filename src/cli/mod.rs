@@ -2,6 +2,7 @@
 
 mod check;
 mod check_list;
+mod check_live;
 mod completions;
 mod config;
 mod impact;
@@ -67,7 +68,8 @@ enum Command {
     Serve(serve::Serve),
     /// Run one sync cycle now and print what changed. Exit status: 0 applied or unchanged, 1 refused, 2 failed.
     Sync(sync::Sync),
-    /// May I accept calls from this provider? Exit status: 0 accept, 1 refuse, 2 could not answer.
+    /// May I accept calls from this provider? Exit status: 0 accept, 1 refuse, 2 could not answer (with --live: or the
+    /// FCC could not be asked).
     Check(check::Check),
     /// Show a provider's filings, roles and history. Exit status: 0, or 1 if nothing is known of it.
     Show(show::Show),
@@ -94,6 +96,14 @@ enum Command {
     Completions(completions::Completions),
     /// Print the manual page.
     Man(man::Man),
+}
+
+/// The settings that `--source` stands for: sources that the configuration names besides are not asked.
+fn source_flags(sources: &[String]) -> Overrides {
+    match sources {
+        [] => Overrides::new(),
+        [first, others @ ..] => Overrides::from([("source", first.clone()), ("fallback_sources", others.join("\n"))]),
+    }
 }
 
 impl Global {

@@ -2,15 +2,15 @@
 
 use clap::Args;
 
-use super::{Global, YES};
-use crate::config::Overrides;
+use super::{Global, YES, source_flags};
 use crate::{daemon, telemetry};
 
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Where the listing is published: an http(s) address or the path of a CSV file [default: the FCC's download].
+    /// Given several times: in order of preference.
     #[arg(long, value_name = "URL|PATH")]
-    source: Option<String>,
+    source: Vec<String>,
     /// Where questions are answered over gRPC: ADDRESS:PORT (port 0 takes a free one), unix:PATH, or off [default:
     /// 127.0.0.1:7633]. The Unix socket is always served besides.
     #[arg(long, value_name = "ADDR")]
@@ -25,13 +25,10 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let mut flags = Overrides::new();
-        for (name, value) in [
-            ("source", self.source),
-            ("grpc.listen", self.grpc_listen),
-            ("schedule.cron", self.schedule),
-            ("log.level", self.log_level),
-        ] {
+        let mut flags = source_flags(&self.source);
+        for (name, value) in
+            [("grpc.listen", self.grpc_listen), ("schedule.cron", self.schedule), ("log.level", self.log_level)]
+        {
             if let Some(value) = value {
                 flags.insert(name, value);
             }

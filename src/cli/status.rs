@@ -6,7 +6,7 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, UNKNOWN, YES, text};
 use crate::config::Overrides;
-use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, State, SyncOutcome};
+use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, SourceStatus, State, SyncOutcome};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -119,11 +119,33 @@ fn print(status: &GetStatusResponse) {
     } else {
         text::fact("next sync", "no daemon runs");
     }
-    text::fact("source", text::one_line(&status.source));
+    for source in &status.sources {
+        print_source(source);
+    }
     text::fact("store", format!("{} in {}", text::bytes(status.store_bytes), status.state_dir));
     let running = match &status.started_at {
         Some(at) => format!(", running since {}", text::time(Some(at))),
         None => String::new(),
     };
     text::fact("version", format!("{}{running}", status.version));
+}
+
+/// One source on one line: how it is, and what is out of the ordinary.
+fn print_source(source: &SourceStatus) {
+    let mut said = match &source.fault {
+        Some(fault) => format!("{} ({} in a row)", text::doubtful(&fault.kind), text::count(source.failures)),
+        None if source.last_success_at.is_some() => {
+            format!("good {}", text::time_and_distance(source.last_success_at.as_ref()))
+        }
+        None => "not asked yet".to_owned(),
+    };
+    if source.not_before.is_some() {
+        let until = text::time_and_distance(source.not_before.as_ref());
+        said.push_str(&format!(", wants to be left alone until {until}"));
+    }
+    if source.conditional {
+        said.push_str(", asked for changes only");
+    }
+    text::fact("source", text::one_line(&source.source));
+    text::fact("", said);
 }

@@ -10,8 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::records::By;
 use super::target::{Access, Target};
 use super::text::say;
-use super::{FAILED, Global, NO, YES, text};
-use crate::config::Overrides;
+use super::{FAILED, Global, NO, YES, source_flags, text};
 use crate::domain::Sha256Digest;
 use crate::grpc::v1::{self, SyncOutcome};
 use crate::report;
@@ -20,9 +19,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Args)]
 pub struct Sync {
-    /// Where the listing is published, where no daemon runs. A daemon asks its own source.
+    /// Where the listing is published, where no daemon runs. A daemon asks its own source. Given several times: in
+    /// order of preference.
     #[arg(long, value_name = "URL|PATH")]
-    source: Option<String>,
+    source: Vec<String>,
     /// Let the held listing with this digest through, whatever is odd about it. `rmdd status` shows what is held.
     #[arg(long, value_name = "DIGEST", conflicts_with = "source")]
     approve: Option<Sha256Digest>,
@@ -35,8 +35,8 @@ pub struct Sync {
 
 impl Sync {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let named_source = self.source.is_some();
-        let flags = self.source.map(|source| ("source", source)).into_iter().collect::<Overrides>();
+        let named_source = !self.source.is_empty();
+        let flags = source_flags(&self.source);
         let target = Target::find(global, &global.load(flags)?, Access::Sync).await?;
         if named_source && let Target::Daemon { at, .. } = &target {
             anyhow::bail!(
@@ -139,4 +139,7 @@ fn print(sync: &v1::SyncReport) {
         }
     }
     text::fact("source", text::one_line(&sync.source));
+    for fault in &sync.passed_over {
+        text::fact("passed over", format!("{}: {}", fault.kind, text::one_line(&fault.error)));
+    }
 }

@@ -22,13 +22,13 @@ use crate::archive::Archive;
 use crate::clock;
 use crate::config::{Config, Loaded, Overrides};
 use crate::domain::SyncTrigger;
-use crate::fetch::Source;
+use crate::fetch::{self, Source};
 use crate::grpc::{Running, Services, SyncAccess};
 use crate::index::{Index, PublishedIndex};
 use crate::records::{PublishedRecords, Records};
 use crate::schedule::Schedule;
 use crate::store::{self, Store, StoreError, SyncState};
-use crate::sync::{SyncSettings, Syncer};
+use crate::sync::{SyncSettings, Syncer, retry};
 
 pub use listen::{SOCKET_NAME, runtime_socket};
 
@@ -82,8 +82,10 @@ type TaskEnd = (&'static str, Result<(), String>);
 
 /// The settings that a sync works by.
 pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
+    let (source, fallbacks) = config.sources()?;
     Ok(SyncSettings {
-        source: Source::read(&config.source)?,
+        source,
+        fallbacks,
         fetch: config.fetch.clone(),
         vet: config.vet.clone(),
         archive: config.archive.clone(),
@@ -137,6 +139,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
 
     let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
+    fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
     let Opened { store, index, records, sync_state, schedule_minute } = {
         let state_dir = state_dir.clone();
         tokio::task::spawn_blocking(move || publish_stored(Store::open(&state_dir)?))
@@ -150,7 +153,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let listeners = listen::bind(&config.grpc.listen, &state_dir).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
-        || sync_state.last.as_ref().is_some_and(|last| last.source != settings.source.to_string())
+        || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
         || index.load().is_none();
 
     let archive = Archive::new(&state_dir);
@@ -160,6 +163,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let mut tasks: JoinSet<TaskEnd> = JoinSet::new();
     let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings, archive);
     let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
+    let (retry_sender, retry_seen) = watch::channel(None);
     let (reload_sender, mut reloads) = mpsc::channel(8);
     let services = Services {
         index: Arc::clone(&index),
@@ -169,7 +173,12 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
         policy: Arc::new(ArcSwap::from_pointee(config.policy())),
-        running: Some(Running { started_at, schedule: schedule_seen.clone(), reload: reload_sender }),
+        running: Some(Running {
+            started_at,
+            schedule: schedule_seen.clone(),
+            retry: retry_seen.clone(),
+            reload: reload_sender,
+        }),
     };
     let freshness = Arc::clone(&services.freshness);
     let policy = Arc::clone(&services.policy);
@@ -194,6 +203,13 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         });
     }
     {
+        let (sync, shutdown) = (sync.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            retry::run(sync, retry_sender, due, shutdown).await;
+            ("retry", Ok(()))
+        });
+    }
+    {
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
             systemd::watchdog(&socket, shutdown).await;
@@ -201,7 +217,13 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         });
     }
     {
-        let watch = serve::Watch { index, sync: sync.clone(), schedule: schedule_seen, health: health.clone() };
+        let watch = serve::Watch {
+            index,
+            sync: sync.clone(),
+            schedule: schedule_seen,
+            retry: retry_seen,
+            health: health.clone(),
+        };
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
             watch.run(shutdown).await;

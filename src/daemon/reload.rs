@@ -9,6 +9,7 @@ use super::{ReloadFrom, sync_settings, systemd};
 use crate::config::{self, Config};
 use crate::decide::Policy;
 use crate::domain::SyncTrigger;
+use crate::fetch;
 use crate::grpc::{ReloadResult, Reloaded};
 use crate::schedule::Schedule;
 use crate::status::FreshnessConfig;
@@ -60,6 +61,7 @@ impl Reloader {
             .map_err(|error| error.to_string())?
             .config;
         let settings = sync_settings(&next)?;
+        fetch::check_client(&next.fetch).map_err(|error| error.to_string())?;
         let schedule =
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
@@ -74,7 +76,8 @@ impl Reloader {
             }
         }
 
-        let another_source = current.source != next.source;
+        let sources = |config: &Config| (config.source.clone(), config.fallback_sources.clone());
+        let another_source = sources(current) != sources(&next);
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(next.freshness.clone()));
         self.policy.store(Arc::new(next.policy()));

@@ -26,6 +26,7 @@ use crate::grpc::v1::listing_service_server::ListingServiceServer;
 use crate::index::PublishedIndex;
 use crate::schedule::Schedule;
 use crate::sync::SyncHandle;
+use crate::sync::retry::earlier;
 
 /// The largest request that is taken. A question is some dozens of bytes.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
@@ -131,6 +132,7 @@ pub struct Watch {
     pub index: Arc<PublishedIndex>,
     pub sync: SyncHandle,
     pub schedule: watch::Receiver<Arc<Schedule>>,
+    pub retry: watch::Receiver<Option<Timestamp>>,
     pub health: Readiness,
 }
 
@@ -145,16 +147,14 @@ impl Watch {
                 () = shutdown.cancelled() => return,
                 changed = completed.changed() => if changed.is_err() { break },
                 changed = self.schedule.changed() => if changed.is_err() { break },
+                changed = self.retry.changed() => if changed.is_err() { break },
             }
         }
         shutdown.cancelled().await;
     }
 
     fn status_line(&self, now: Timestamp) -> String {
-        let next = self
-            .schedule
-            .borrow()
-            .next_after(now)
+        let next = earlier(self.schedule.borrow().next_after(now), *self.retry.borrow())
             .map_or_else(|| "never".to_owned(), |next| next.strftime("%H:%M UTC").to_string());
         let state = self.sync.state();
         let trouble = state

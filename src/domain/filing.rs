@@ -94,7 +94,12 @@ impl Filing {
     /// A cell as a person would read it: blanks around it, the apostrophe that guards a leading `+`, `=`, `-` or `@`
     /// against spreadsheets, and a bare `N/A` are gone.
     pub fn text(&self, column: Column) -> &str {
-        let cell = self.cell(column).trim();
+        Self::readable(self.cell(column))
+    }
+
+    /// A cell's text as a person would read it; see [`Filing::text`].
+    pub fn readable(cell: &str) -> &str {
+        let cell = cell.trim();
         let cell = match cell.strip_prefix('\'') {
             Some(guarded) if guarded.starts_with(['+', '=', '-', '@']) => guarded,
             _ => cell,

@@ -80,6 +80,13 @@ pub enum RowFault {
     Frn,
     /// Its number stands on an earlier row too, with other cells.
     RepeatedNumber,
+    /// A cell is far longer than any that was ever filed.
+    CellTooLong {
+        /// The column, as the header names it.
+        column: String,
+        /// The cell's length.
+        bytes: usize,
+    },
 }
 
 impl fmt::Display for RowFault {
@@ -89,6 +96,7 @@ impl fmt::Display for RowFault {
             Self::Number => f.write_str("no RMD number in `number`"),
             Self::Frn => f.write_str("no FRN in `frn`"),
             Self::RepeatedNumber => f.write_str("the number of an earlier row, with other cells"),
+            Self::CellTooLong { column, bytes } => write!(f, "a cell of {bytes} bytes in `{column}`"),
         }
     }
 }

@@ -14,6 +14,7 @@ mod removals;
 mod role;
 pub mod rule;
 mod snapshot;
+mod source_state;
 mod sync_record;
 
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
@@ -34,4 +35,5 @@ pub use record::{
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
+pub use source_state::{SourceFault, SourceState, Validators};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};

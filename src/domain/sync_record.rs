@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Sha256Digest, SnapshotSerial};
+use super::{Sha256Digest, SnapshotSerial, SourceFault, SourceState};
 
 /// What started a sync cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +20,8 @@ pub enum SyncTrigger {
     Reload,
     /// A person let a held listing through.
     Approval,
+    /// The cycle before failed: asked again ahead of schedule.
+    Retry,
 }
 
 impl SyncTrigger {
@@ -31,6 +33,7 @@ impl SyncTrigger {
             Self::Operator => "operator",
             Self::Reload => "reload",
             Self::Approval => "approval",
+            Self::Retry => "retry",
         }
     }
 }
@@ -132,8 +135,13 @@ pub struct SyncRecord {
     pub at: Timestamp,
     /// What started it.
     pub trigger: SyncTrigger,
-    /// Which source it asked.
+    /// Which source the listing came from; the preferred one if none gave any.
     pub source: String,
     /// What it came to.
     pub outcome: SyncOutcome,
+    /// The sources that are preferred to that one and gave no listing, and why.
+    pub passed_over: Vec<SourceFault>,
+    /// All configured sources, the preferred one first, as the cycle left them. Kept in a table of their own: a record
+    /// that is read from the store has none.
+    pub sources: Vec<SourceState>,
 }

@@ -9,6 +9,7 @@ use super::{ErrorReason, Services, SyncAccess, v1};
 use crate::clock;
 use crate::domain::{Sha256Digest, SyncTrigger};
 use crate::status::{self, State};
+use crate::sync::retry::earlier;
 use crate::sync::{Approval, ApprovalError};
 
 fn state(state: State) -> v1::State {
@@ -32,10 +33,22 @@ impl AdminService for Services {
     async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
         let now = clock::now();
         let index = self.index.load_full();
-        let (sync, source, progress) = match &self.sync {
-            SyncAccess::Handle(handle) => (handle.state(), handle.settings().source.to_string(), handle.progress()),
-            SyncAccess::Record { state, settings } => (state.clone(), settings.source.to_string(), None),
+        let (sync, progress) = match &self.sync {
+            SyncAccess::Handle(handle) => (handle.state(), handle.progress()),
+            SyncAccess::Record { state, .. } => (state.clone(), None),
         };
+        let settings = self.sync.settings();
+        let standing = index.as_ref().map(|index| index.snapshot().sha256);
+        let conditional = settings.fetch.conditional.then_some(standing).flatten();
+        let sources = settings.sources().map(|source| {
+            let source = source.to_string();
+            match sync.sources.iter().find(|state| state.source == source) {
+                Some(state) => convert::source_status(state, conditional, now),
+                None => v1::SourceStatus { source, ..v1::SourceStatus::default() },
+            }
+        });
+        let sources = sources.collect();
+        let retry = self.running.as_ref().and_then(|running| *running.retry.borrow());
         let alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
         let schedule = self.running.as_ref().map(|running| running.schedule.borrow().clone());
         Ok(Response::new(v1::GetStatusResponse {
@@ -52,8 +65,9 @@ impl AdminService for Services {
             filings: index.as_ref().map_or(0, |index| index.snapshot().filings.len() as u64),
             removals_total: index.as_ref().map_or(0, |index| index.removals().open_count() as u64),
             last_sync: sync.last.as_ref().map(convert::sync_report),
-            next_sync_at: schedule.as_ref().and_then(|schedule| schedule.next_after(now)).map(time_to_wire),
-            source,
+            next_sync_at: earlier(schedule.as_ref().and_then(|schedule| schedule.next_after(now)), retry)
+                .map(time_to_wire),
+            source: settings.source.to_string(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sync_in_progress: progress.map(|progress| v1::SyncProgress {
                 stage: progress.stage.as_str().to_owned(),
@@ -68,6 +82,7 @@ impl AdminService for Services {
             last_success_at: sync.last_success_at.map(time_to_wire),
             failures_since: sync.failures_since,
             schedule: schedule.map(|schedule| schedule.to_string()).unwrap_or_default(),
+            sources,
             started_at: self.running.as_ref().map(|running| time_to_wire(running.started_at)),
             held: sync.held.iter().map(convert::held).collect(),
             last_contact_at: sync.last_contact_at.map(time_to_wire),

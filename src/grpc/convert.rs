@@ -10,7 +10,8 @@ use super::{ErrorReason, error, v1};
 use crate::clock::age;
 use crate::domain::{
     Change, ChangeKind, Column, Decision, Filing, HeldListing, Identity, IdentityError, Implementation, MatchedBy,
-    ProviderRole, Reason, Removal, SyncOutcome, SyncRecord, Ternary, Verdict, Who,
+    ProviderRole, Reason, Removal, Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, Ternary, Verdict,
+    Who,
 };
 use crate::index::Index;
 use crate::records::{Records, Resolved};
@@ -81,6 +82,11 @@ pub fn filing(filing: &Filing, cells: Cells, carried_since: Option<Timestamp>) -
         cells: cells.into_iter().collect(),
         carried_since: carried_since.map(time_to_wire),
     }
+}
+
+/// A filing for the wire, without its cells.
+pub fn filing_to_wire(told: &Filing) -> v1::Filing {
+    filing(told, Cells::Left, None)
 }
 
 pub fn standing(index: &Index, standing: &Filing, cells: Cells) -> v1::Filing {
@@ -195,6 +201,7 @@ pub fn sync_report(record: &SyncRecord) -> v1::SyncReport {
         trigger: record.trigger.as_str().to_owned(),
         source: record.source.clone(),
         error: record.outcome.error().unwrap_or_default().to_owned(),
+        passed_over: record.passed_over.iter().map(source_fault).collect(),
         ..v1::SyncReport::default()
     };
     let outcome = match &record.outcome {
@@ -235,6 +242,28 @@ pub fn held(held: &HeldListing) -> v1::HeldListing {
         times: held.times,
         doubts: held.doubts.clone(),
         awaits: held.awaits.as_str().to_owned(),
+    }
+}
+
+fn source_fault(fault: &SourceFault) -> v1::SourceFault {
+    v1::SourceFault { source: fault.source.clone(), kind: fault.kind.clone(), error: fault.error.clone() }
+}
+
+/// A source's state for the wire. `standing` is the digest of the standing listing, if it may be asked by.
+pub fn source_status(state: &SourceState, standing: Option<Sha256Digest>, now: Timestamp) -> v1::SourceStatus {
+    v1::SourceStatus {
+        source: state.source.clone(),
+        last_contact_at: state.last_contact_at.map(time_to_wire),
+        last_success_at: state.last_success_at.map(time_to_wire),
+        last_whole_at: state.last_whole_at.map(time_to_wire),
+        failures: state.failures,
+        fault: state.fault.as_ref().map(source_fault),
+        not_before: state.left_alone_until(now).map(time_to_wire),
+        conditional: standing.is_some() && state.validators_for(standing, now).is_some(),
+        validators_distrusted_until: state
+            .validators_distrusted_until
+            .filter(|_| state.distrusted(now))
+            .map(time_to_wire),
     }
 }
 

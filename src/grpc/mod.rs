@@ -34,7 +34,7 @@ use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
 
-pub use convert::{duration_from_wire, role as role_to_wire, time_from_wire, time_to_wire};
+pub use convert::{duration_from_wire, filing_to_wire, role as role_to_wire, time_from_wire, time_to_wire};
 pub use error::ErrorReason;
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
 
@@ -57,6 +57,8 @@ pub struct Running {
     pub started_at: Timestamp,
     /// The schedule in force.
     pub schedule: watch::Receiver<Arc<Schedule>>,
+    /// When a cycle comes ahead of schedule, because the last one failed.
+    pub retry: watch::Receiver<Option<Timestamp>>,
     /// The way to ask for a reload.
     pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
 }

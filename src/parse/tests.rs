@@ -72,6 +72,8 @@ fn what_is_no_listing_is_told_apart() {
     assert_eq!(parse(b"PK\x03\x04abc").expect_err("refused"), ParseError::Binary);
     assert_eq!(parse(three().replace("Contact", "\0").as_bytes()).expect_err("refused"), ParseError::Binary);
     assert!(matches!(parse(b"Dear customer,\nhello\n"), Err(ParseError::NoHeader { .. })));
+    let headless = three().replace(HEADER, "");
+    assert!(matches!(parse(headless.trim_start().as_bytes()), Err(ParseError::NoHeader { .. })), "its cells repeat");
     assert_eq!(
         parse(three().replace("number,frn", "number,fern").as_bytes()).expect_err("refused"),
         ParseError::EssentialColumnsMissing { columns: vec![Column::Frn] }
@@ -143,6 +145,17 @@ fn bytes_that_are_not_utf8_become_replacement_characters_and_the_row_stands() {
     let listing = parse(&bytes).expect("a listing");
     assert_eq!(listing.filings[1].business_name(), "\u{fffd}xample 20");
     assert!(listing.unreadable.is_empty());
+}
+
+#[test]
+fn a_cell_that_no_filer_wrote_makes_its_row_unreadable_and_may_hide_others() {
+    let long = row(20, "20").replace("Example 20", &"x".repeat(MAX_CELL_BYTES + 1));
+    let fits = row(30, "30").replace("Example 30", &"x".repeat(MAX_CELL_BYTES));
+    let listing = parse(listing(&[row(10, "10"), long, fits]).as_bytes()).expect("a listing");
+    assert_eq!(listing.filings.len(), 2);
+    let [long] = listing.unreadable.as_slice() else { panic!("{:?}", listing.unreadable.len()) };
+    assert_eq!(long.fault, RowFault::CellTooLong { column: "business_name".to_owned(), bytes: MAX_CELL_BYTES + 1 });
+    assert_eq!((long.number, long.may_hide_others), ("RMD0000020".parse().ok(), true));
 }
 
 #[test]

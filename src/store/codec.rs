@@ -26,7 +26,7 @@ pub struct CodecError {
     detail: String,
 }
 
-fn invalid(record: &'static str, detail: impl ToString) -> CodecError {
+pub fn invalid(record: &'static str, detail: impl ToString) -> CodecError {
     CodecError { record, detail: detail.to_string() }
 }
 
@@ -282,6 +282,7 @@ enum StoredTrigger {
     Operator,
     Reload,
     Approval,
+    Retry,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -316,6 +317,7 @@ pub fn encode_sync_state(state: &SyncState) -> Result<Vec<u8>, CodecError> {
             SyncTrigger::Operator => StoredTrigger::Operator,
             SyncTrigger::Reload => StoredTrigger::Reload,
             SyncTrigger::Approval => StoredTrigger::Approval,
+            SyncTrigger::Retry => StoredTrigger::Retry,
         };
         let outcome = match &record.outcome {
             SyncOutcome::Applied { serial, filings, changes } => StoredOutcome::Applied {
@@ -362,8 +364,12 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
                     StoredTrigger::Operator => SyncTrigger::Operator,
                     StoredTrigger::Reload => SyncTrigger::Reload,
                     StoredTrigger::Approval => SyncTrigger::Approval,
+                    StoredTrigger::Retry => SyncTrigger::Retry,
                 },
                 source,
+                // Both are kept in tables of their own.
+                passed_over: Vec::new(),
+                sources: Vec::new(),
                 outcome: match outcome {
                     StoredOutcome::Applied { serial, filings, counts: [listed, amended, removed, reinstated] } => {
                         SyncOutcome::Applied {
@@ -385,6 +391,7 @@ pub fn decode_sync_state(bytes: &[u8]) -> Result<SyncState, CodecError> {
         })
         .transpose()?;
     Ok(SyncState {
+        sources: Vec::new(),
         last,
         last_success_at: stored.last_success_at.map(|at| time(RECORD, at)).transpose()?,
         last_contact_at: contact.last_contact_at.map(|at| time(RECORD, at)).transpose()?,

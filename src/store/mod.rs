@@ -12,6 +12,8 @@
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
 //! | `held` | digest of the bytes | a listing that was fetched and not applied, and why |
+//! | `sync_state` | 1 | the sources that the last cycle passed over, and why |
+//! | `sources` | source, without its secrets | its validators and their digest, its last contacts and failures, until when to leave it alone |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
@@ -21,8 +23,9 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 3. Format 1 had no operators' records, format 2 no held listings. Opened for
-//! writing, an older one is brought to format 3 by one transaction; read only, it is read as it is.
+//! This version reads and writes format 3. Format 1 had no operators' records, format 2 no held listings and no states of
+//! sources. Opened for writing, an older format is brought to this one by one transaction; read only, it is read as it
+//! is.
 //!
 //! # Errors
 //!
@@ -33,6 +36,7 @@ mod held;
 mod open;
 mod read;
 mod records;
+mod sources;
 mod tables;
 mod write;
 

@@ -8,7 +8,7 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, Tab
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_SCHEDULE_MINUTE,
-    RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SYNC_STATE,
+    RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
 use super::{FILE_NAME, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError};
 
@@ -101,6 +101,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         transaction.open_table(RECORDS)?;
         transaction.open_table(RECORD_EVENTS)?;
         transaction.open_table(HELD)?;
+        transaction.open_table(SOURCES)?;
     }
     transaction.commit()?;
     drop(database);
@@ -126,8 +127,9 @@ fn migrate(database: &Database) -> Result<(), StoreError> {
         // From 1 to 2: operators' records have come.
         transaction.open_table(RECORDS)?;
         transaction.open_table(RECORD_EVENTS)?;
-        // From 2 to 3: held listings have come.
+        // From 2 to 3: held listings and states of sources.
         transaction.open_table(HELD)?;
+        transaction.open_table(SOURCES)?;
         transaction.open_table(META)?.insert(META_FORMAT, u64::from(FORMAT))?;
     }
     transaction.commit()?;

@@ -7,10 +7,11 @@ use redb::{ReadableTable, ReadableTableMetadata};
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
+    SYNC_STATE_NOW,
 };
-use super::{Store, StoreError, codec, held};
+use super::{Store, StoreError, codec, held, sources};
 use crate::domain::{
-    Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SyncRecord,
+    Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SourceState, SyncRecord,
 };
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
@@ -43,6 +44,8 @@ pub struct SyncState {
     pub confirmed: Option<(SnapshotSerial, Timestamp)>,
     /// Listings that were fetched since the last success and not applied, oldest first.
     pub held: Vec<HeldListing>,
+    /// What is known of each source, the preferred one first.
+    pub sources: Vec<SourceState>,
 }
 
 impl Store {
@@ -54,11 +57,12 @@ impl Store {
     pub fn load(&self) -> Result<Loaded, StoreError> {
         let transaction = self.begin_read()?;
         let meta = transaction.open_table(META)?;
-        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(0)? {
+        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_NOW)? {
             Some(bytes) => codec::decode_sync_state(bytes.value())?,
             None => SyncState::default(),
         };
         sync_state.held = held::read(&transaction)?;
+        sources::add_to(&mut sync_state, &transaction)?;
         let mut removals = Vec::new();
         for entry in transaction.open_table(REMOVALS)?.iter()? {
             let (key, bytes) = entry?;

@@ -10,6 +10,7 @@ pub const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes")
 pub const CHANGES_BY_FILING: TableDefinition<(u32, u64), ()> = TableDefinition::new("changes_by_filing");
 pub const SYNC_STATE: TableDefinition<u8, &[u8]> = TableDefinition::new("sync_state");
 pub const HELD: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("held");
+pub const SOURCES: TableDefinition<&str, &[u8]> = TableDefinition::new("sources");
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
@@ -17,3 +18,7 @@ pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("rec
 pub const META_FORMAT: &str = "format";
 pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
 pub const META_LAST_CHANGE: &str = "last_change";
+
+/// Keys in `sync_state`.
+pub const SYNC_STATE_NOW: u8 = 0;
+pub const SYNC_STATE_PASSED_OVER: u8 = 1;

@@ -9,7 +9,7 @@ use crate::diff::diff;
 use crate::domain::{
     Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, Identity, Override,
     OverrideAction, Record, RecordBody, RecordEvent, RecordKind, Removal, RemovalHistory, RmdNumber, Sha256Digest,
-    Snapshot, SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger,
+    Snapshot, SnapshotSerial, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger, Validators,
 };
 use crate::records::{Change, Records, plan};
 
@@ -49,7 +49,14 @@ fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
 }
 
 fn cycle(outcome: SyncOutcome) -> SyncRecord {
-    SyncRecord { at: time(99), trigger: SyncTrigger::Schedule, source: "a test".to_owned(), outcome }
+    SyncRecord {
+        at: time(99),
+        trigger: SyncTrigger::Schedule,
+        source: "a test".to_owned(),
+        outcome,
+        passed_over: vec![],
+        sources: vec![],
+    }
 }
 
 /// Takes a store from its last snapshot to this one, as a sync does.
@@ -159,6 +166,48 @@ fn a_snapshot_that_does_not_follow_the_last_one_is_refused() {
     let loaded = store.load().expect("loaded");
     assert_eq!(loaded.snapshot.expect("one").filings.len(), 1);
     assert_eq!(loaded.last_change, ChangeSerial(1));
+}
+
+#[test]
+fn the_states_of_the_configured_sources_are_kept_in_their_order_with_the_cycle() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let fault = |source: &str| SourceFault {
+        source: source.to_owned(),
+        kind: "SERVER_ERROR".to_owned(),
+        error: format!("{source} answered 500"),
+    };
+    let validators = Validators { etag: Some("\"a\"".to_owned()), last_modified: None };
+    let full = SourceState {
+        source: "https://z.example/".to_owned(),
+        validators: Some((validators, Sha256Digest([7; 32]))),
+        validators_distrusted_until: Some(time(1)),
+        last_asked_at: Some(time(2)),
+        last_contact_at: Some(time(3)),
+        last_success_at: Some(time(4)),
+        last_whole_at: Some(time(5)),
+        failures: 6,
+        fault: Some(fault("https://z.example/")),
+        not_before: Some(time(7)),
+    };
+    let sources = vec![full.clone(), SourceState::new("/a.csv".to_owned())];
+    let record = SyncRecord {
+        passed_over: vec![fault("https://z.example/")],
+        sources: sources.clone(),
+        ..cycle(SyncOutcome::Unchanged { serial: SnapshotSerial::FIRST, filings: 1 })
+    };
+    {
+        let store = Store::open(directory.path()).expect("made");
+        assert_eq!(store.record_cycle(&record, None, Holding::AsBefore).expect("recorded").sources, sources);
+    }
+    let store = Store::open(directory.path()).expect("opened");
+    let loaded = store.load().expect("loaded").sync_state;
+    assert_eq!(loaded.sources, sources);
+    assert_eq!(loaded.last.expect("a cycle").passed_over, record.passed_over);
+
+    let failed = SyncRecord { sources: vec![full.clone()], ..cycle(SyncOutcome::Failed { error: String::new() }) };
+    store.record_cycle(&failed, None, Holding::AsBefore).expect("recorded");
+    let loaded = store.load().expect("loaded").sync_state;
+    assert_eq!((loaded.sources, loaded.last.expect("a cycle").passed_over), (vec![full], vec![]), "one is gone");
 }
 
 #[test]

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE};
-use super::{Holding, Store, StoreError, SyncState, codec, held};
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW,
+};
+use super::{Holding, Store, StoreError, SyncState, codec, held, sources};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
 
 impl Store {
@@ -50,7 +52,7 @@ impl Store {
             last_change = self.write_changes(&transaction, snapshot, delta)?;
             state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
             held::write(&transaction, Holding::Nothing)?;
-            transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
+            write_sync_state(&transaction, &state, cycle)?;
         }
         transaction.commit()?;
         Ok((last_change, state))
@@ -71,18 +73,19 @@ impl Store {
         let transaction = self.begin_write()?;
         let mut state = after(self.sync_state(&transaction)?, cycle, confirmed);
         state.held = held::write(&transaction, holding)?;
-        transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
+        write_sync_state(&transaction, &state, cycle)?;
         transaction.commit()?;
         Ok(state)
     }
 
     fn sync_state(&self, transaction: &redb::WriteTransaction) -> Result<SyncState, StoreError> {
         let table = transaction.open_table(SYNC_STATE)?;
-        let stored = table.get(0)?;
-        Ok(match stored {
+        let stored = table.get(SYNC_STATE_NOW)?;
+        let state = match stored {
             Some(bytes) => codec::decode_sync_state(bytes.value())?,
             None => SyncState::default(),
-        })
+        };
+        Ok(SyncState { sources: sources::stored(transaction)?, ..state })
     }
 
     fn write_filings(
@@ -149,6 +152,17 @@ fn in_order(snapshot: &Snapshot, delta: &Delta) -> Vec<(RmdNumber, Option<crate:
     changes
 }
 
+/// Writes how syncing went, and how the cycle left the sources.
+fn write_sync_state(
+    transaction: &redb::WriteTransaction,
+    state: &SyncState,
+    cycle: &SyncRecord,
+) -> Result<(), StoreError> {
+    let bytes = codec::encode_sync_state(state)?;
+    transaction.open_table(SYNC_STATE)?.insert(SYNC_STATE_NOW, bytes.as_slice())?;
+    sources::write(transaction, cycle)
+}
+
 fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(&Snapshot, Timestamp)>) -> SyncState {
     let success = cycle.outcome.is_success();
     SyncState {
@@ -157,6 +171,7 @@ fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(&Snapshot, Ti
         last_success_at: if success { Some(cycle.at) } else { before.last_success_at },
         failures_since: if success { 0 } else { before.failures_since + 1 },
         confirmed: confirmed.map(|(snapshot, at)| (snapshot.serial, at)).or(before.confirmed),
+        sources: if cycle.sources.is_empty() { before.sources } else { cycle.sources.clone() },
         last: Some(cycle.clone()),
     }
 }

@@ -38,8 +38,14 @@ pub async fn run(
     tracing::warn!(
         sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
     );
-    let record =
-        |outcome| SyncRecord { at: clock::now(), trigger: SyncTrigger::Approval, source: held.source.clone(), outcome };
+    let record = |outcome| SyncRecord {
+        at: clock::now(),
+        trigger: SyncTrigger::Approval,
+        source: held.source.clone(),
+        outcome,
+        passed_over: Vec::new(),
+        sources: Vec::new(),
+    };
     let published = Published {
         bytes: bytes.into(),
         sha256: held.sha256,

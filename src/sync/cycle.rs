@@ -1,6 +1,6 @@
 //! One cycle: fetch, and what becomes of what was fetched.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,12 +8,16 @@ use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, prepare};
 use super::{At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::archive::{ArchiveError, Fate};
 use crate::clock;
-use crate::domain::{Anomaly, Awaits, HeldListing, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::fetch::{FetchError, FetchedListing, fetch};
+use crate::domain::{
+    Anomaly, Awaits, HeldListing, Sha256Digest, Snapshot, SourceFault, SourceState, SyncOutcome, SyncRecord,
+    SyncTrigger,
+};
+use crate::fetch::{Fetched, FetchedListing};
 use crate::index::Index;
 use crate::store::{Holding, StoreError, SyncState};
 use crate::vet::{Doubt, Refusal, Settles, VetConfig, vet};
@@ -22,7 +26,11 @@ use crate::vet::{Doubt, Refusal, Settles, VetConfig, vet};
 #[derive(Debug, Error)]
 pub enum CycleError {
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[from] NoListing),
+    #[error("the source says that a listing has not changed, and none stands: the next sync asks for it whole")]
+    NothingToConfirm,
+    #[error("the listing that was fetched cannot be read again: {0}")]
+    Reread(std::io::Error),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("{reason}")]
@@ -41,12 +49,15 @@ pub async fn run(
     trigger: SyncTrigger,
 ) -> SyncRecord {
     let started_at = clock::now();
-    let source = settings.source.to_string();
+    let asked = Mutex::new(Asked { source: settings.source.to_string(), ..Asked::default() });
     let report = |stage, bytes, bytes_expected| {
         progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));
     };
-    let record = |outcome| SyncRecord { at: clock::now(), trigger, source: source.clone(), outcome };
-    let cycle = Cycle { at, settings: &settings, report: &report, record: &record };
+    let record = |outcome| {
+        let Asked { source, passed_over, sources } = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        SyncRecord { at: clock::now(), trigger, source, outcome, passed_over, sources }
+    };
+    let cycle = Cycle { at, settings: &settings, asked: &asked, report: &report, record: &record };
     let record = match cycle.attempt().await {
         Ok(record) => record,
         Err(error) => record_failure(at, error, record).await,
@@ -84,6 +95,9 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
             let before = at.state.load_full();
             let mut state = SyncState { failures_since: before.failures_since + 1, ..(*before).clone() };
             state.last = Some(record.clone());
+            if !record.sources.is_empty() {
+                state.sources.clone_from(&record.sources);
+            }
             state.held.extend(held.filter(|held| !before.held.iter().any(|known| known.sha256 == held.sha256)));
             at.state.store(Arc::new(state));
         }
@@ -91,9 +105,18 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
     record
 }
 
+/// Which sources the last fetch of a cycle asked, and what they said.
+#[derive(Debug, Clone, Default)]
+struct Asked {
+    source: String,
+    passed_over: Vec<SourceFault>,
+    sources: Vec<SourceState>,
+}
+
 struct Cycle<'a, Report, Record> {
     at: &'a At,
     settings: &'a SyncSettings,
+    asked: &'a Mutex<Asked>,
     report: &'a Report,
     record: &'a Record,
 }
@@ -109,14 +132,19 @@ where
         loop {
             copies += 1;
             (self.report)(SyncStage::Fetch, 0, None);
-            let published = self.fetch().await?;
             let current = self.at.index.load_full();
-            if let Some(current) = current.as_ref().filter(|now| now.snapshot().sha256 == published.sha256) {
-                return self.confirm(current, published.fetched_at).await;
+            let (listing, source) = match self.fetch(current.as_deref()).await? {
+                (Fetched::NotModified { at }, _) => {
+                    return self.confirm(current.as_ref().ok_or(CycleError::NothingToConfirm)?, at).await;
+                }
+                (Fetched::Listing(listing), source) => (listing, source),
+            };
+            if let Some(current) = current.as_ref().filter(|now| now.snapshot().sha256 == listing.sha256) {
+                return self.confirm(current, listing.fetched_at).await;
             }
-            let length = published.bytes.len() as u64;
+            let length = listing.length;
             (self.report)(SyncStage::Vet, length, Some(length));
-            let prepared = prepare(published, current.clone(), self.settings.vet.clone()).await?;
+            let prepared = prepare(reread(listing, source).await?, current.clone(), self.settings.vet.clone()).await?;
             let wait = match prepared.vetted.takes() {
                 None => return self.apply(prepared, current, None).await,
                 Some(Settles::Person) => {
@@ -154,11 +182,19 @@ where
         }
     }
 
-    async fn fetch(&self) -> Result<Published, CycleError> {
-        let SyncSettings { source, fetch: config, .. } = self.settings;
-        let fetched = fetch(source, config, |bytes, expected| (self.report)(SyncStage::Fetch, bytes, expected)).await?;
-        let FetchedListing { bytes, sha256, fetched_at } = fetched;
-        Ok(Published { bytes, sha256, source: source.to_string(), fetched_at })
+    /// Asks the sources. What they said is kept for the cycle's record.
+    async fn fetch(&self, current: Option<&Index>) -> Result<(Fetched, String), CycleError> {
+        let known = match self.asked.lock().unwrap_or_else(PoisonError::into_inner).sources.clone() {
+            none if none.is_empty() => self.at.state.load().sources.clone(),
+            known => known,
+        };
+        let standing = current.map(|current| current.snapshot().sha256);
+        let fetching = |bytes, expected| (self.report)(SyncStage::Fetch, bytes, expected);
+        let acquired = acquire(self.settings, &known, standing, &self.at.incoming, fetching).await;
+        let Acquired { fetched, source, passed_over, sources } = acquired;
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) =
+            Asked { source: source.clone(), passed_over, sources };
+        Ok((fetched?, source))
     }
 
     /// The source publishes the very bytes of the standing snapshot: one small record is written.
@@ -298,7 +334,7 @@ where
         let (config, second) = (self.settings.vet.clone(), second.vetted.clone());
         let compared = spawn_blocking(move || {
             let bytes = archive.read(sha256, limit).ok()?;
-            let first = reread(&bytes, sha256, standing.as_ref(), &config)?;
+            let first = vet_again(&bytes, sha256, standing.as_ref(), &config)?;
             Some(first.says_the_same(&second))
         });
         compared.await.ok().flatten().unwrap_or(false)
@@ -318,7 +354,7 @@ enum Corroboration {
 }
 
 /// Vets archived bytes once more, against what stands now.
-fn reread(
+fn vet_again(
     bytes: &[u8],
     sha256: Sha256Digest,
     standing: Option<&Snapshot>,
@@ -331,4 +367,13 @@ fn reread(
         fetched_at: standing.map_or(Timestamp::UNIX_EPOCH, |standing| standing.confirmed_at),
     };
     vet(crate::parse::parse(bytes).ok()?, provenance, standing, config).ok()
+}
+
+/// The bytes of a listing that was fetched whole; the file that they came into goes.
+async fn reread(listing: FetchedListing, source: String) -> Result<Published, CycleError> {
+    let read = spawn_blocking(move || {
+        let bytes = listing.read()?;
+        Ok(Published { bytes, sha256: listing.sha256, source, fetched_at: listing.fetched_at })
+    });
+    read.await.map_err(|_| CycleError::Panicked("fetch"))?.map_err(CycleError::Reread)
 }

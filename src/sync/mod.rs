@@ -1,15 +1,21 @@
 //! One cycle through the stages: fetch -> parse -> vet -> diff -> commit -> publish. One at a time.
 //!
+//! The listing comes from the first of the configured sources that gives one ([`acquire`]); a failed cycle is followed
+//! by another ahead of schedule ([`retry`]).
+//!
 //! The cycle runs in a task of its own, reached through a [`SyncHandle`]. Whoever asks for a sync while one runs joins
 //! it and gets its outcome. A cycle that brings nothing to apply changes neither the listing nor the index; only its
 //! record is written, and what is held.
 
+pub mod acquire;
 mod apply;
 mod approve;
 mod cycle;
+pub mod retry;
 mod told;
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -19,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, ArchiveConfig, ArchiveError};
 use crate::domain::{Sha256Digest, SyncRecord, SyncTrigger};
-use crate::fetch::{FetchConfig, Source};
+use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::index::PublishedIndex;
 use crate::store::{Store, SyncState};
 use crate::vet::VetConfig;
@@ -29,12 +35,21 @@ use crate::vet::VetConfig;
 pub struct SyncSettings {
     /// Where the listing is published.
     pub source: Source,
+    /// Where else, in order of preference.
+    pub fallbacks: Vec<Source>,
     /// How it is fetched.
     pub fetch: FetchConfig,
     /// How it is judged.
     pub vet: VetConfig,
     /// How long its raw bytes are kept.
     pub archive: ArchiveConfig,
+}
+
+impl SyncSettings {
+    /// Where the listing is published, in order of preference.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.source).chain(&self.fallbacks)
+    }
 }
 
 /// How far a running cycle has come.
@@ -76,6 +91,9 @@ impl SyncStage {
         }
     }
 }
+
+/// The directory beside the store in which listings come in.
+const INCOMING: &str = "incoming";
 
 enum Request {
     Sync { trigger: SyncTrigger, reply: oneshot::Sender<SyncRecord> },
@@ -192,6 +210,7 @@ impl SyncHandle {
 struct At {
     store: Arc<Store>,
     archive: Archive,
+    incoming: PathBuf,
     index: Arc<PublishedIndex>,
     state: Arc<ArcSwap<SyncState>>,
 }
@@ -228,7 +247,9 @@ impl Syncer {
             settings: Arc::clone(&settings),
             completed: completed_seen,
         };
-        let at = At { store, archive, index, state };
+        // Beside the store: whoever has that has this.
+        let incoming = store.path().with_file_name(INCOMING);
+        let at = At { store, archive, incoming, index, state };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
@@ -237,6 +258,7 @@ impl Syncer {
     pub async fn run(mut self, shutdown: CancellationToken) {
         // Approvals that came while a cycle ran.
         let mut later = VecDeque::new();
+        clear(self.at.incoming.clone()).await;
         loop {
             let request = match later.pop_front() {
                 Some(request) => request,
@@ -281,5 +303,17 @@ impl Syncer {
                 }
             }
         }
+    }
+}
+
+/// Removes what a process that was killed has left of a fetch.
+async fn clear(incoming: PathBuf) {
+    let shown = incoming.display().to_string();
+    match tokio::task::spawn_blocking(move || clear_incoming(&incoming)).await {
+        Ok(Ok(0)) | Err(_) => {}
+        Ok(Ok(files)) => {
+            tracing::info!(files, "removed what a fetch that broke off has left in {shown}: {files} files")
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "what earlier fetches left in {shown} cannot be removed: {error}"),
     }
 }

@@ -1,0 +1,141 @@
+//! What is known of one source of the listing, from one cycle to the next.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Sha256Digest;
+
+/// What a source said by which a later fetch can ask whether anything has changed. Opaque.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Validators {
+    /// Its `ETag`.
+    pub etag: Option<String>,
+    /// Its `Last-Modified`.
+    pub last_modified: Option<String>,
+}
+
+impl Validators {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_none() && self.last_modified.is_none()
+    }
+
+    /// Whether these say that nothing has changed since the others. Only an `ETag` counts where both have one.
+    pub fn claim_same_as(&self, other: &Self) -> bool {
+        match (&self.etag, &other.etag) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => self.last_modified.is_some() && self.last_modified == other.last_modified,
+        }
+    }
+}
+
+/// Why a source gave no listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFault {
+    /// Which source, without its secrets.
+    pub source: String,
+    /// The cause, in UPPER_SNAKE.
+    pub kind: String,
+    /// The cause in a sentence.
+    pub error: String,
+}
+
+/// What is known of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceState {
+    /// Which, without its secrets. No two sources of one configuration look the same without them.
+    pub source: String,
+    /// The validators of the last whole listing, and the digest of that listing. Only if that is the standing one may
+    /// they be used.
+    pub validators: Option<(Validators, Sha256Digest)>,
+    /// Until when its validators are not believed, since they were found to lie.
+    pub validators_distrusted_until: Option<Timestamp>,
+    /// When it was last asked.
+    pub last_asked_at: Option<Timestamp>,
+    /// When it last answered, whatever it said.
+    pub last_contact_at: Option<Timestamp>,
+    /// When it last gave a listing or said that there is no newer one.
+    pub last_success_at: Option<Timestamp>,
+    /// When it last gave a listing whole.
+    pub last_whole_at: Option<Timestamp>,
+    /// How many cycles in a row it has failed.
+    pub failures: u64,
+    /// Why it last failed, if it has failed since it last succeeded.
+    pub fault: Option<SourceFault>,
+    /// It asked to be left alone until then.
+    pub not_before: Option<Timestamp>,
+}
+
+impl SourceState {
+    /// A source of which nothing is known.
+    pub fn new(source: String) -> Self {
+        Self { source, ..Self::default() }
+    }
+
+    /// The validators by which it may be asked whether the standing listing has changed.
+    pub fn validators_for(&self, standing: Option<Sha256Digest>, now: Timestamp) -> Option<&Validators> {
+        let (validators, digest) = self.validators.as_ref()?;
+        (Some(*digest) == standing && !self.distrusted(now)).then_some(validators)
+    }
+
+    /// Whether its validators are not believed now.
+    pub fn distrusted(&self, now: Timestamp) -> bool {
+        self.validators_distrusted_until.is_some_and(|until| until > now)
+    }
+
+    /// Until when it must be left alone, if that is still to come.
+    pub fn left_alone_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.not_before.filter(|until| *until > now)
+    }
+
+    /// Whether a listing is to be fetched whole, so that validators that lie cannot do so for ever.
+    pub fn recheck_due(&self, after: SignedDuration, now: Timestamp) -> bool {
+        // Whole in the future: the clock was set back, and nothing is known.
+        self.last_whole_at.is_none_or(|whole| whole > now || now.duration_since(whole) >= after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn validators(etag: Option<&str>, last_modified: Option<&str>) -> Validators {
+        Validators { etag: etag.map(str::to_owned), last_modified: last_modified.map(str::to_owned) }
+    }
+
+    #[test]
+    fn validators_serve_only_the_listing_they_belong_to_and_only_while_believed() {
+        let (mine, other) = (Sha256Digest([1; 32]), Sha256Digest([2; 32]));
+        let state = SourceState {
+            validators: Some((validators(Some("\"a\""), None), mine)),
+            validators_distrusted_until: Some(time(100)),
+            ..SourceState::default()
+        };
+        assert!(state.validators_for(Some(mine), time(100)).is_some());
+        assert!(state.validators_for(Some(mine), time(99)).is_none(), "they lied");
+        assert!(state.validators_for(Some(other), time(100)).is_none(), "another listing stands");
+        assert!(state.validators_for(None, time(100)).is_none(), "none stands");
+    }
+
+    #[test]
+    fn an_etag_outweighs_a_date() {
+        let date = Some("Sat, 01 Aug 2026 00:00:00 GMT");
+        assert!(validators(Some("a"), date).claim_same_as(&validators(Some("a"), None)));
+        assert!(!validators(Some("a"), date).claim_same_as(&validators(Some("b"), date)));
+        assert!(validators(None, date).claim_same_as(&validators(Some("b"), date)));
+        assert!(!Validators::default().claim_same_as(&Validators::default()));
+    }
+
+    #[test]
+    fn a_recheck_is_due_after_a_while_and_when_the_clock_was_set_back() {
+        let state = SourceState { last_whole_at: Some(time(1000)), ..SourceState::default() };
+        let after = SignedDuration::from_secs(60);
+        assert!(!state.recheck_due(after, time(1059)));
+        assert!(state.recheck_due(after, time(1060)));
+        assert!(state.recheck_due(after, time(999)));
+        assert!(SourceState::default().recheck_due(after, time(0)));
+    }
+}

@@ -1,0 +1,137 @@
+//! A cycle that failed is followed by another ahead of schedule, after times that grow.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::SyncHandle;
+use crate::clock;
+use crate::domain::{SyncOutcome, SyncTrigger};
+use crate::fetch::{FetchConfig, pause};
+use crate::store::SyncState;
+
+/// The longest that is slept without looking at the clock again, which may have been set or have stood still.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// When to ask again ahead of schedule, after what the state says; never, if the last cycle succeeded. Not before the
+/// first of the sources wants to be asked. `chance` is from 0 to 1.
+pub fn retry_at(state: &SyncState, config: &FetchConfig, chance: f64) -> Option<Timestamp> {
+    let last = state.last.as_ref()?;
+    if !matches!(last.outcome, SyncOutcome::Failed { .. } | SyncOutcome::Refused { .. } | SyncOutcome::Held { .. }) {
+        return None;
+    }
+    let wait = pause(state.failures_since, config.retry_min, config.retry_max, chance);
+    let at = last.at.checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
+    // One that wants no rest can be asked at any time.
+    let rested = state.sources.iter().map(|source| source.not_before).min().flatten();
+    Some(rested.map_or(at, |rested| at.max(rested)))
+}
+
+/// Asks for a cycle when it is time for a retry, until the shutdown. `next` tells when that is. If a cycle is about to
+/// start (`awaited`), that one comes first.
+pub async fn run(sync: SyncHandle, next: watch::Sender<Option<Timestamp>>, awaited: bool, shutdown: CancellationToken) {
+    let mut completed = sync.completed();
+    if awaited {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = completed.changed() => {}
+        }
+    }
+    loop {
+        let settings = sync.settings();
+        let at = retry_at(&sync.state(), &settings.fetch, rand::random());
+        next.send_replace(at);
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            changed = completed.changed() => if changed.is_err() { break },
+            () = until(at) => {
+                next.send_replace(None);
+                // Its outcome is seen above. Fails only at shutdown.
+                let _ = sync.sync(SyncTrigger::Retry).await;
+                completed.mark_unchanged();
+            }
+        }
+    }
+    shutdown.cancelled().await;
+}
+
+/// Waits for a time of the wall clock; for ever, if there is none.
+async fn until(at: Option<Timestamp>) {
+    let Some(at) = at else { return std::future::pending().await };
+    while let Ok(left) = Duration::try_from(at.duration_since(clock::now()))
+        && !left.is_zero()
+    {
+        tokio::time::sleep(left.min(LOOK_EVERY)).await;
+    }
+}
+
+/// The earlier of two times, either of which may never come.
+pub fn earlier(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    [one, other].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{SnapshotSerial, SourceState, SyncRecord};
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a time")
+    }
+
+    fn state(outcome: SyncOutcome, failures_since: u64, not_before: &[Option<i64>]) -> SyncState {
+        let sources = not_before
+            .iter()
+            .map(|until| SourceState { not_before: until.map(time), ..SourceState::default() })
+            .collect();
+        SyncState {
+            last: Some(SyncRecord {
+                at: time(1000),
+                trigger: SyncTrigger::Schedule,
+                source: String::new(),
+                outcome,
+                passed_over: Vec::new(),
+                sources: Vec::new(),
+            }),
+            failures_since,
+            sources,
+            ..SyncState::default()
+        }
+    }
+
+    fn failed(failures: u64, not_before: &[Option<i64>]) -> SyncState {
+        state(SyncOutcome::Failed { error: "no route".to_owned() }, failures, not_before)
+    }
+
+    #[test]
+    fn retries_come_later_and_later_and_end_with_a_success() {
+        let config = FetchConfig::default();
+        let at = |state: &SyncState| retry_at(state, &config, 0.0);
+        assert_eq!(at(&failed(1, &[])), Some(time(1060)));
+        assert_eq!(at(&failed(2, &[])), Some(time(1120)));
+        assert_eq!(at(&failed(99, &[])), Some(time(1900)));
+        let refused = SyncOutcome::Refused { reason: "a page".to_owned() };
+        assert_eq!(at(&state(refused, 1, &[])), Some(time(1060)));
+        let success = SyncOutcome::Unchanged { serial: SnapshotSerial::FIRST, filings: 1 };
+        assert_eq!(at(&state(success, 0, &[])), None);
+        assert_eq!(at(&SyncState::default()), None);
+    }
+
+    #[test]
+    fn no_retry_comes_before_a_source_wants_to_be_asked() {
+        let at = |not_before: &[Option<i64>]| retry_at(&failed(1, not_before), &FetchConfig::default(), 0.0);
+        assert_eq!(at(&[Some(5000)]), Some(time(5000)));
+        assert_eq!(at(&[Some(5000), Some(3000)]), Some(time(3000)));
+        assert_eq!(at(&[Some(5000), None]), Some(time(1060)), "the second may be asked");
+        assert_eq!(at(&[Some(1001)]), Some(time(1060)));
+    }
+
+    #[test]
+    fn the_earlier_of_two_times_counts() {
+        assert_eq!(earlier(Some(time(2)), Some(time(1))), Some(time(1)));
+        assert_eq!(earlier(None, Some(time(1))), Some(time(1)));
+        assert_eq!(earlier(None, None), None);
+    }
+}
