@@ -17,6 +17,9 @@
 //!                                                     Decision
 //! ```
 //!
+//! A question about the past goes the way back: [`moments`] has [`store`] read the changes since, [`history`] undoes them
+//! from the published index, and [`decide`] is asked with what stood then.
+//!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
 //!
 //! # What the code promises
@@ -34,8 +37,8 @@
 //!
 //! One room owns each outside crate: reqwest in [`fetch`], csv in [`parse`], redb in [`store`], tonic and prost in
 //! [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the cron crates in [`schedule`],
-//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`index`], [`decide`] and
-//! [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
+//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`],
+//! [`decide`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
 //! [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
@@ -47,7 +50,10 @@ pub mod vet;
 pub mod diff;
 pub mod store;
 
+pub mod export;
+pub mod history;
 pub mod index;
+pub mod moments;
 
 pub mod records;
 

@@ -23,6 +23,10 @@ pub fn role(role: v1::ProviderRole) -> String {
     word(role.as_str_name(), "PROVIDER_ROLE_").to_ascii_lowercase()
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Which listing an answer rests on.
 #[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
@@ -30,6 +34,8 @@ pub struct Snapshot {
     pub serial: u64,
     /// Digest of the published bytes, in hexadecimal.
     pub sha256: String,
+    /// Digest of the listing as `rmdd export` writes it in CSV, in hexadecimal.
+    pub listing_sha256: String,
     /// When these bytes were first fetched.
     pub fetched_at: Option<String>,
     /// When the source last published these very bytes.
@@ -42,7 +48,8 @@ impl From<&v1::SnapshotRef> for Snapshot {
     fn from(snapshot: &v1::SnapshotRef) -> Self {
         Self {
             serial: snapshot.serial,
-            sha256: snapshot.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hexadecimal(&snapshot.sha256),
+            listing_sha256: hexadecimal(&snapshot.listing_sha256),
             fetched_at: time(snapshot.fetched_at.as_ref()),
             confirmed_at: time(snapshot.confirmed_at.as_ref()),
             age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
@@ -326,6 +333,23 @@ impl From<&v1::Change> for Change {
                 })
                 .collect(),
         }
+    }
+}
+
+/// Since when a filing is known.
+#[derive(Debug, Clone, Serialize)]
+pub struct FirstKnown {
+    /// The filing's number.
+    pub number: String,
+    /// When the first listing with it was fetched.
+    pub at: Option<String>,
+    /// Whether it stood in the oldest listing that history reaches back to: then it may have stood long before.
+    pub already_listed: bool,
+}
+
+impl From<&v1::FirstKnown> for FirstKnown {
+    fn from(known: &v1::FirstKnown) -> Self {
+        Self { number: known.number.clone(), at: time(known.at.as_ref()), already_listed: known.already_listed }
     }
 }
 

@@ -4,8 +4,11 @@ mod check;
 mod check_list;
 mod completions;
 mod config;
+mod export;
+mod history;
 mod impact;
 mod man;
+mod moment;
 mod records;
 mod removals;
 mod search;
@@ -75,6 +78,10 @@ enum Command {
     Search(search::Search),
     /// List removed filings, newest first.
     Removals(removals::Removals),
+    /// The changes of the listing by serial, and since when a filing is known.
+    History(history::History),
+    /// Write the whole listing, now or as it was known at a moment.
+    Export(export::Export),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
     Status(status::Status),
     /// Who your upstreams are: trunk groups, OCNs, SPCs, IP addresses and accounts, bound to providers.
@@ -155,6 +162,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Show(command) => command.run(&global).await,
             Command::Search(command) => command.run(&global).await,
             Command::Removals(command) => command.run(&global).await,
+            Command::History(command) => command.run(&global).await,
+            Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Peers(command) => command.run(&global).await,
             Command::Overrides(command) => command.run(&global).await,

@@ -156,6 +156,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         index: Arc::clone(&index),
         records,
         store,
+        moments: Arc::default(),
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),

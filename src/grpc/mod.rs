@@ -7,6 +7,7 @@ mod acceptance;
 mod admin;
 mod convert;
 mod error;
+mod history;
 mod listing;
 mod records;
 
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
+use crate::moments::Moments;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
 use crate::status::FreshnessConfig;
@@ -94,6 +96,8 @@ pub struct Services {
     pub records: Arc<PublishedRecords>,
     /// The store, for histories.
     pub store: Arc<Store>,
+    /// What was known at moments of the past.
+    pub moments: Arc<Moments>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// How syncing is reached.

@@ -4,12 +4,13 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change` |
+//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first |
 //! | `filings` | filing number | the standing filing |
-//! | `snapshots` | snapshot serial | digest, source, times and counts of every snapshot ever applied |
+//! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
+//! | `confirmations` | snapshot serial, milliseconds | nothing: the source published that snapshot again at that time |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
@@ -20,30 +21,35 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 2. Format 1 had no operators' records; opened for writing, it is brought to
-//! format 2 by one transaction that makes their empty tables; read only, it is read as it is.
+//! This version reads and writes format 3. Format 1 had no operators' records. Format 2 had no digest of a snapshot's
+//! export, no time at which it was applied, and no confirmations. Opened for writing, an older store is brought to format
+//! 3 by one transaction; read only, it is read as it is.
 //!
 //! # Errors
 //!
 //! A file of another format is refused and left as it is. So is one that another process holds.
 
 mod codec;
+mod history;
 mod open;
 mod read;
 mod records;
 mod tables;
 mod write;
 
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
 pub use codec::CodecError;
+pub use history::{ChangesAsked, RewindError, SnapshotThen};
 pub use read::{Loaded, SyncState};
 
 /// The layout that this version reads and writes.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The oldest layout that this version opens.
 pub const OLDEST_FORMAT: u32 = 1;
@@ -134,7 +140,8 @@ enum Handle {
 
 /// An open store.
 pub struct Store {
-    handle: Handle,
+    /// Held for reading by whoever has a transaction; for writing by what must be alone with the file.
+    handle: RwLock<Handle>,
     path: PathBuf,
 }
 
@@ -155,21 +162,67 @@ impl Store {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(match &self.handle {
-            Handle::ReadWrite(database) => database.begin_read()?,
-            Handle::ReadOnly(database) => database.begin_read()?,
-        })
+    fn new(handle: Handle, path: PathBuf) -> Self {
+        Self { handle: RwLock::new(handle), path }
     }
 
-    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
-        let Handle::ReadWrite(database) = &self.handle else {
+    fn handle(&self) -> RwLockReadGuard<'_, Handle> {
+        // Nothing is left half done in it by a panic: redb has transactions for that.
+        self.handle.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_read(&self) -> Result<Reading<'_>, StoreError> {
+        let open = self.handle();
+        let transaction = match &*open {
+            Handle::ReadWrite(database) => database.begin_read()?,
+            Handle::ReadOnly(database) => database.begin_read()?,
+        };
+        Ok(Reading { transaction, _open: open })
+    }
+
+    fn begin_write(&self) -> Result<Writing<'_>, StoreError> {
+        let open = self.handle();
+        let Handle::ReadWrite(database) = &*open else {
             return Err(StoreError::ReadOnly);
         };
         let mut transaction = database.begin_write()?;
         // Writes what a recovery would have to compute, so that a start after a crash is as quick as any other.
         transaction.set_quick_repair(true);
-        Ok(transaction)
+        Ok(Writing { transaction, _open: open })
+    }
+}
+
+/// A read transaction. It ends before the file is let go.
+struct Reading<'a> {
+    transaction: ReadTransaction,
+    _open: RwLockReadGuard<'a, Handle>,
+}
+
+impl Deref for Reading<'_> {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        &self.transaction
+    }
+}
+
+/// A write transaction. It ends before the file is let go.
+struct Writing<'a> {
+    transaction: WriteTransaction,
+    _open: RwLockReadGuard<'a, Handle>,
+}
+
+impl Writing<'_> {
+    fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit()?)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = WriteTransaction;
+
+    fn deref(&self) -> &WriteTransaction {
+        &self.transaction
     }
 }
 

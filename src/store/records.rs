@@ -1,6 +1,6 @@
 //! Operators' records and the history of their changes.
 
-use redb::{ReadTransaction, ReadableTable, TableError};
+use redb::{ReadableTable, TableError};
 
 use super::tables::{RECORD_EVENTS, RECORDS};
 use super::{Store, StoreError, codec};
@@ -15,7 +15,7 @@ impl Store {
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
         let transaction = self.begin_read()?;
         let mut records = Vec::new();
-        let Some(table) = missing_in_format_1(transaction.open_table(RECORDS))? else { return Ok((records, 0)) };
+        let Some(table) = missing_in_older(transaction.open_table(RECORDS))? else { return Ok((records, 0)) };
         for entry in table.iter()? {
             let (key, bytes) = entry?;
             records.push(codec::decode_record(key.value().0, bytes.value())?);
@@ -50,8 +50,7 @@ impl Store {
                 }
             }
         }
-        transaction.commit()?;
-        Ok(())
+        transaction.commit()
     }
 
     /// The events behind `after` that concern records of this kind, and of this ID if one is named; oldest first, at
@@ -67,9 +66,9 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordEvent>, StoreError> {
-        let transaction: ReadTransaction = self.begin_read()?;
+        let transaction = self.begin_read()?;
         let mut found = Vec::new();
-        let Some(table) = missing_in_format_1(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
+        let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
         for entry in table.range(after.saturating_add(1)..)? {
             let (serial, bytes) = entry?;
             let event = codec::decode_record_event(serial.value(), bytes.value())?;
@@ -86,8 +85,8 @@ impl Store {
     }
 }
 
-/// A store of format 1 that is read only has no such table.
-fn missing_in_format_1<T>(opened: Result<T, TableError>) -> Result<Option<T>, StoreError> {
+/// A store of an older format that is read only has no such table.
+pub(super) fn missing_in_older<T>(opened: Result<T, TableError>) -> Result<Option<T>, StoreError> {
     match opened {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),

@@ -9,6 +9,8 @@ pub const REMOVALS: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("r
 pub const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 pub const CHANGES_BY_FILING: TableDefinition<(u32, u64), ()> = TableDefinition::new("changes_by_filing");
 pub const SYNC_STATE: TableDefinition<u8, &[u8]> = TableDefinition::new("sync_state");
+/// Snapshot serial, and a time in milliseconds at which its source published it again.
+pub const CONFIRMATIONS: TableDefinition<(u64, i64), ()> = TableDefinition::new("confirmations");
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
@@ -16,3 +18,4 @@ pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("rec
 pub const META_FORMAT: &str = "format";
 pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
 pub const META_LAST_CHANGE: &str = "last_change";
+pub const META_HISTORY_FLOOR: &str = "history_floor";

@@ -176,7 +176,10 @@ fn another_format_is_refused_and_not_touched() {
     let before = std::fs::read(&path).expect("read");
     for refused in [Store::open(directory.path()).map(|_| ()), Store::open_existing(directory.path()).map(|_| ())] {
         let error = refused.expect_err("refused");
-        assert!(matches!(&error, StoreError::UnknownFormat { found, .. } if *found == "3"), "{error}");
+        assert!(
+            matches!(&error, StoreError::UnknownFormat { found, .. } if *found == (FORMAT + 1).to_string()),
+            "{error}"
+        );
     }
     assert!(std::fs::read(&path).expect("read") == before, "not a bit of it has changed");
 }
@@ -278,6 +281,67 @@ fn a_store_of_format_1_is_read_as_it_is_and_brought_to_this_format_where_it_is_w
     drop(store);
     let again = Store::open_existing(directory.path()).expect("opened");
     assert_eq!(again.load_records().expect("loaded").0.len(), 1);
+}
+
+/// Made by hand from the listings that the fixture was made of, not by this program.
+const EXPORTS_OF_FORMAT_2: [(u64, &str); 4] = [
+    (90, "269e507ee2fc561c7898864d80735b1bb6cea92dda9eba51b88c8a055bde26fc"),
+    (117, "578ab809b3a51c58967e89804039d2be1f7b8c7b01c1644ba3aca7c5c5c6edee"),
+    (145, "23102efea7d406e27bb8433f1f679c027e96369aa8e89b1691935ee7d3388b94"),
+    (173, "ee222166639f9216154deb3b8c79631591267e2d26b2c11d7fb0b9f3fd93ced9"),
+];
+
+#[test]
+fn a_store_of_format_2_is_read_as_it_is_and_gets_the_digests_of_its_exports_where_it_is_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    put_fixture("store-format-2.redb.gz", directory.path());
+    let before = std::fs::read(directory.path().join(FILE_NAME)).expect("read");
+    let holds = |store: &Store, digests: bool| {
+        let loaded = store.load().expect("loaded");
+        let snapshot = loaded.snapshot.expect("a snapshot");
+        assert_eq!((snapshot.serial, snapshot.filings.len()), (SnapshotSerial(4), 173));
+        assert_eq!((loaded.last_change, loaded.sync_state.failures_since), (ChangeSerial(522), 0));
+        assert!(snapshot.confirmed_at > snapshot.fetched_at, "it was confirmed once");
+        let removed: Vec<u32> = loaded.removals.newest_first().map(|removal| removal.filing.number().value()).collect();
+        assert_eq!(removed, [1655, 1432, 1410, 1580, 1542, 1527, 1473, 1444, 1438]);
+        assert_eq!(loaded.removals.open_count(), 7);
+        let (records, last) = store.load_records().expect("loaded");
+        let told: Vec<_> = records.iter().map(|record| format!("{} {}", record.kind(), record.id())).collect();
+        assert_eq!(
+            told,
+            [
+                "notice itg-1",
+                "order DA 25-1/0018077715",
+                "order DA 26-237/0034832609",
+                "override 0024410478",
+                "peer ocn:591E"
+            ]
+        );
+        assert_eq!(last, 8);
+        assert_eq!(store.record_events(RecordKind::Peer, None, 0, 10).expect("read").len(), 3);
+
+        let mut way = crate::history::Rewind::from(&snapshot, &loaded.removals);
+        for (record, (filings, digest)) in store.snapshot_records().expect("read").iter().zip(EXPORTS_OF_FORMAT_2).rev()
+        {
+            store.rewind(&mut way, record.serial).expect("the way back");
+            let (then, _) = way.reach(record, record.fetched_at).expect("it fits");
+            assert_eq!(then.filings.len() as u64, filings);
+            assert_eq!(crate::export::digest(&then.filings).to_string(), digest, "snapshot {}", record.serial);
+            assert_eq!(record.listing_sha256.map(|digest| digest.to_string()), digests.then(|| digest.to_owned()));
+            assert_eq!(record.carried.len(), usize::from(record.serial.0 == 3));
+        }
+    };
+    let reader = Store::open_existing(directory.path()).expect("opened");
+    holds(&reader, false);
+    drop(reader);
+    assert!(std::fs::read(directory.path().join(FILE_NAME)).expect("read") == before, "reading changes nothing");
+
+    drop(Store::open(directory.path()).expect("opened"));
+    let store = Store::open(directory.path()).expect("opened again");
+    holds(&store, true);
+    let last = store.load().expect("loaded").snapshot.expect("a snapshot");
+    let next = Snapshot { serial: last.serial.next(), filings: last.filings[1..].to_vec(), ..last };
+    apply(&store, &next).expect("it goes on from there");
 }
 
 #[test]

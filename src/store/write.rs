@@ -5,9 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
-use super::tables::{CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE};
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE,
+};
 use super::{Store, StoreError, SyncState, codec};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
+use crate::export;
 
 impl Store {
     /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
@@ -36,10 +39,17 @@ impl Store {
                 return Err(StoreError::Conflict { expected: snapshot.serial.0.saturating_sub(1), found });
             }
             let previous_state = self.sync_state(&transaction)?;
-            if let (Some((serial, bytes)), Some((_, at))) = (before, previous_state.confirmed) {
-                snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
+            let mut applied_at = cycle.at.max(snapshot.fetched_at);
+            if let Some((serial, bytes)) = before {
+                // A clock that was set back must not take a moment from the snapshot before.
+                applied_at = applied_at.max(codec::decode_snapshot(serial, &bytes)?.applied_at);
+                if let Some((_, at)) = previous_state.confirmed {
+                    snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
+                }
             }
-            snapshots.insert(snapshot.serial.0, codec::encode_snapshot(snapshot, delta.counts())?.as_slice())?;
+            let listing = export::digest(&snapshot.filings);
+            let record = codec::encode_snapshot(snapshot, delta.counts(), listing, applied_at)?;
+            snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
             self.write_filings(&transaction, snapshot, delta)?;
             let mut removed = transaction.open_table(REMOVALS)?;
@@ -68,6 +78,9 @@ impl Store {
     ) -> Result<SyncState, StoreError> {
         let transaction = self.begin_write()?;
         let state = after(self.sync_state(&transaction)?, cycle, confirmed);
+        if let Some((snapshot, at)) = confirmed {
+            transaction.open_table(CONFIRMATIONS)?.insert((snapshot.serial.0, at.as_millisecond()), ())?;
+        }
         transaction.open_table(SYNC_STATE)?.insert(0, codec::encode_sync_state(&state)?.as_slice())?;
         transaction.commit()?;
         Ok(state)
