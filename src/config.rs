@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::decide::{Policy, PolicyConfig};
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
+use crate::history::HistoryConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
 use crate::status::FreshnessConfig;
 use crate::telemetry::LogConfig;
@@ -50,6 +51,8 @@ pub struct Config {
     pub vet: VetConfig,
     /// How long a listing may go unconfirmed.
     pub freshness: FreshnessConfig,
+    /// How far back history is kept.
+    pub history: HistoryConfig,
     /// What is decided where the rules leave it open.
     pub policy: PolicyConfig,
     /// What is logged, and how.
@@ -67,6 +70,7 @@ impl Default for Config {
             fetch: FetchConfig::default(),
             vet: VetConfig::default(),
             freshness: FreshnessConfig::default(),
+            history: HistoryConfig::default(),
             policy: PolicyConfig::default(),
             log: LogConfig::default(),
         }
@@ -292,6 +296,7 @@ impl Config {
             .and_then(|()| self.fetch.validate())
             .and_then(|()| self.vet.validate())
             .and_then(|()| self.freshness.validate())
+            .and_then(|()| self.history.validate())
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)

@@ -8,13 +8,51 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
     Anomaly, Change, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Removal,
     RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
 };
+
+/// The shortest history that may be kept, in days: what was answered last month can be asked for this month.
+pub const LEAST_DAYS: u32 = 30;
+
+/// So many snapshots can always be reached, however old they are.
+pub const LEAST_SNAPSHOTS: usize = 10;
+
+/// How far back history is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HistoryConfig {
+    /// Changes older than so many days are dropped; 0 for none. Removals never are: answers rest on them.
+    pub keep_days: u32,
+}
+
+impl HistoryConfig {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that does not.
+    pub fn validate(&self) -> Result<(), String> {
+        match self.keep_days {
+            0 | LEAST_DAYS..=36_500 => Ok(()),
+            days => Err(format!(
+                "history.keep_days is {days}: give {LEAST_DAYS} or more, or 0 to keep the history for ever"
+            )),
+        }
+    }
+
+    /// The moment from which on everything is kept; nothing if everything is.
+    pub fn keep_from(&self, now: Timestamp) -> Option<Timestamp> {
+        let kept = SignedDuration::from_hours(24 * i64::from(self.keep_days));
+        (self.keep_days > 0).then(|| now.checked_sub(kept).unwrap_or(Timestamp::MIN))
+    }
+}
 
 /// What is on record about a snapshot besides its filings.
 #[derive(Debug, Clone)]

@@ -79,7 +79,7 @@ impl Index {
         Self { confirmed_at: at, ..self.clone() }
     }
 
-    /// Digest of the snapshot's [export](crate::export).
+    /// Digest of the snapshot's [`export`].
     pub fn listing_sha256(&self) -> Sha256Digest {
         self.listing_sha256
     }

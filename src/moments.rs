@@ -184,8 +184,15 @@ impl Moments {
             kept
         } else {
             let mut way = Rewind::from(current.snapshot(), current.removals());
-            let last_change = store.rewind(&mut way, record.serial)?;
-            let (snapshot, removals) = way.reach(&record, record.fetched_at)?;
+            let led = store.rewind(&mut way, record.serial).map_err(MomentError::from).and_then(|last_change| {
+                let (snapshot, removals) = way.reach(&record, record.fetched_at)?;
+                Ok((last_change, snapshot, removals))
+            });
+            let (last_change, snapshot, removals) = match (led, store.snapshot_at(at)?) {
+                // What was there a moment ago has just been dropped.
+                (Err(MomentError::Broken(_)), Err(Some(from))) => return Err(MomentError::NotReaching { at, from }),
+                (led, _) => led?,
+            };
             let index = Arc::new(Index::build(snapshot, removals, last_change));
             keep(&self.kept, record.serial, &index);
             index

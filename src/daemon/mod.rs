@@ -81,7 +81,12 @@ type TaskEnd = (&'static str, Result<(), String>);
 
 /// The settings that a sync works by.
 pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
-    Ok(SyncSettings { source: Source::read(&config.source)?, fetch: config.fetch.clone(), vet: config.vet.clone() })
+    Ok(SyncSettings {
+        source: Source::read(&config.source)?,
+        fetch: config.fetch.clone(),
+        vet: config.vet.clone(),
+        history: config.history.clone(),
+    })
 }
 
 /// What a store holds, ready to be served.

@@ -200,3 +200,56 @@ fn confirmations_after_a_moment_do_not_count_for_it() {
         assert_eq!((found.record.serial.0, found.confirmed_at), (3, time(confirmed)), "{moment}");
     }
 }
+
+#[test]
+fn what_is_kept_no_longer_is_dropped_and_all_that_is_kept_can_be_reached() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let mut world = World::new(6, 70);
+    let mut kept = vec![sync(&store, &world.to_csv(), time(0))];
+    for week in 1..16 {
+        world.advance(Step { list: 2, amend: 9, remove: 3, reinstate: 2 });
+        kept.push(sync(&store, &world.to_csv(), time(100 * week)));
+    }
+    let nothing = store.retire(time(-1)).expect("nothing to do");
+    assert_eq!((nothing.changes, nothing.snapshots), (0, 0));
+    let before = store.load().expect("loaded");
+
+    let retired = store.retire(time(450)).expect("shortened");
+    assert_eq!((retired.floor.0, retired.snapshots), (5, 4), "at 450 the fifth snapshot stood");
+    let first = store.changes_after(ChangeSerial(0), 1).expect("read").remove(0);
+    assert_eq!((first.snapshot.0, first.serial.0), (6, retired.changes + 1), "no serial is used again");
+    assert_eq!(store.snapshot_at(time(399)).expect("read").expect_err("dropped"), Some(time(400)));
+    let loaded = store.load().expect("loaded");
+    assert_eq!(loaded.last_change, before.last_change);
+    let (then, now): (Vec<_>, Vec<_>) =
+        (before.removals.newest_first().collect(), loaded.removals.newest_first().collect());
+    assert_eq!(then, now, "no removal is forgotten");
+    let reach = |store: &Store, from: usize| {
+        let loaded = store.load().expect("loaded");
+        let mut way = Rewind::from(&loaded.snapshot.expect("a snapshot"), &loaded.removals);
+        for (then, _) in kept[from..].iter().rev() {
+            let found = store.snapshot_at(then.fetched_at).expect("read").expect("kept");
+            store.rewind(&mut way, found.record.serial).expect("the way back");
+            assert_eq!(way.reach(&found.record, found.confirmed_at).expect("it fits").0.filings, then.filings);
+        }
+    };
+    reach(&store, 4);
+
+    let all = store.retire(time(99_999)).expect("shortened");
+    assert_eq!(all.floor.0, 7, "the last ten stay, however old they are");
+    let size = store.compact().expect("compacted");
+    assert!(size.after < size.before, "{size:?}");
+    reach(&store, 6);
+    let (next, _) = sync(&store, &world.to_csv(), time(5000));
+    assert_eq!(next.serial.0, 17);
+    let again = store.retire(time(-1)).expect("nothing to do");
+    assert_eq!((again.changes, again.snapshots), (0, 0));
+}
+
+#[test]
+fn a_history_of_a_few_days_only_is_refused() {
+    for (days, good) in [(0, true), (29, false), (30, true), (3650, true), (4_000_000, false)] {
+        assert_eq!(HistoryConfig { keep_days: days }.validate().is_ok(), good, "{days}");
+    }
+}

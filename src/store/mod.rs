@@ -16,8 +16,8 @@
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
-//! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals and changes are
-//! never deleted by a sync.
+//! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals are
+//! never deleted, and changes, snapshots' records and confirmations only where an operator has set how long they are kept.
 //!
 //! # Formats
 //!
@@ -34,6 +34,7 @@ mod history;
 mod open;
 mod read;
 mod records;
+mod retire;
 mod tables;
 mod write;
 
@@ -47,6 +48,7 @@ use thiserror::Error;
 pub use codec::CodecError;
 pub use history::{ChangesAsked, RewindError, SnapshotThen};
 pub use read::{Loaded, SyncState};
+pub use retire::{Compacted, Retired};
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 3;
@@ -131,7 +133,14 @@ macro_rules! from_redb {
         }
     )+};
 }
-from_redb!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::SetDurabilityError);
+from_redb!(
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::SetDurabilityError,
+    redb::CompactionError
+);
 
 enum Handle {
     ReadWrite(Database),
