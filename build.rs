@@ -14,6 +14,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .bytes(".rmdd.v1.SnapshotRef")
         .bytes(".rmdd.v1.ExportListingResponse")
+        .bytes(".rmdd.v1.BackupResponse")
         .compile_fds(descriptors)?;
     Ok(())
 }

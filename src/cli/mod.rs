@@ -18,6 +18,7 @@ mod status;
 mod sync;
 mod target;
 mod text;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -95,6 +96,12 @@ enum Command {
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing. Exit status:
     /// 0 none that is accepted now, 1 some.
     Impact(impact::Impact),
+    /// Write a consistent copy of the store, also while it is in use. Exit status: 0, or 2 if there is none.
+    Backup(upkeep::Backup),
+    /// Check the store: its pages, its records, every snapshot against its digest. Exit status: 0 good, 1 damaged.
+    Verify(upkeep::Verify),
+    /// Give back the room that is free within the store's file.
+    Compact(upkeep::Compact),
     /// Check the configuration, or show the effective one.
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
@@ -165,6 +172,9 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::History(command) => command.run(&global).await,
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
+            Command::Backup(command) => command.run(&global).await,
+            Command::Verify(command) => command.run(&global).await,
+            Command::Compact(command) => command.run(&global).await,
             Command::Peers(command) => command.run(&global).await,
             Command::Overrides(command) => command.run(&global).await,
             Command::Orders(command) => command.run(&global).await,

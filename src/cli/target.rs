@@ -110,6 +110,8 @@ impl Target {
     ask!(put_records, AdminServiceClient, v1::PutRecordsRequest, v1::PutRecordsResponse);
     ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
     ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
+    ask!(verify, AdminServiceClient, v1::VerifyRequest, v1::VerifyResponse);
+    ask!(compact, AdminServiceClient, v1::CompactRequest, v1::CompactResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
     ask!(assess_impact, AdminServiceClient, v1::AssessImpactRequest, v1::AssessImpactResponse);
 
@@ -127,6 +129,22 @@ impl Target {
             Self::Store(services) => {
                 let answer = services.export_listing(Request::new(request)).await;
                 let answer = answer.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+        }
+    }
+
+    /// Asks for a copy of the store, piece by piece.
+    pub async fn backup(&self) -> anyhow::Result<Pieces<'_, v1::BackupResponse>> {
+        let request = v1::BackupRequest {};
+        match self {
+            Self::Daemon { channel, .. } => {
+                let answer = AdminServiceClient::new(channel.clone()).backup(request).await;
+                let answer = answer.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+            Self::Store(services) => {
+                let answer = services.backup(Request::new(request)).await.map_err(|status| self.explain(&status))?;
                 Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
             }
         }
@@ -302,6 +320,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         records: opened.records,
         store: opened.store,
         moments: Arc::default(),
+        copying: Arc::default(),
         state_dir: state_dir.to_owned(),
         sync,
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),

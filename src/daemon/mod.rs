@@ -162,6 +162,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         records,
         store,
         moments: Arc::default(),
+        copying: Arc::default(),
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),

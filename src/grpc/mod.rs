@@ -10,6 +10,7 @@ mod error;
 mod history;
 mod listing;
 mod records;
+mod upkeep;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
 #[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
@@ -98,6 +99,8 @@ pub struct Services {
     pub store: Arc<Store>,
     /// What was known at moments of the past.
     pub moments: Arc<Moments>,
+    /// One copy of the store at a time.
+    pub copying: Arc<tokio::sync::Mutex<()>>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// How syncing is reached.

@@ -30,12 +30,14 @@
 //! A file of another format is refused and left as it is. So is one that another process holds.
 
 mod codec;
+mod copy;
 mod history;
 mod open;
 mod read;
 mod records;
 mod retire;
 mod tables;
+mod verify;
 mod write;
 
 use std::ops::Deref;
@@ -49,6 +51,7 @@ pub use codec::CodecError;
 pub use history::{ChangesAsked, RewindError, SnapshotThen};
 pub use read::{Loaded, SyncState};
 pub use retire::{Compacted, Retired};
+pub use verify::{Verified, verify_closed};
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 3;
@@ -115,6 +118,12 @@ pub enum StoreError {
         expected: u64,
         /// The serial found.
         found: u64,
+    },
+    /// It has a table that a copy would lack.
+    #[error("the store has a table `{table}` that this version cannot copy: back it up with the version that wrote it")]
+    NotCopied {
+        /// Its name.
+        table: String,
     },
     /// A record cannot be decoded.
     #[error("a record of the store cannot be read: {0}")]
@@ -237,3 +246,5 @@ impl Deref for Writing<'_> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upkeep_tests;

@@ -19,7 +19,7 @@ use crate::history::Rewind;
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
@@ -171,7 +171,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
 }
 
 /// redb may panic on a file that something else has altered; that is a damaged store, not the end of the process.
-fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(open))
         .map_err(|_| damaged(path, "redb gave up on it".to_owned()))?
         .map_err(|error| describe(path, error))
@@ -198,7 +198,7 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 }
 
 /// The file's format, if this version knows it.
-fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
+pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
     let unknown = |found: String| StoreError::UnknownFormat { path: path.to_owned(), found };
     let transaction = database.begin_read()?;
     if !transaction.list_tables()?.any(|table| table.name() == META.name()) {

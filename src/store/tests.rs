@@ -30,7 +30,7 @@ fn filing(value: u32, name: &str) -> Arc<Filing> {
     Arc::new(builder.finish())
 }
 
-fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
+pub(super) fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
     Snapshot {
         serial: SnapshotSerial(serial),
         sha256: Sha256Digest([serial as u8; 32]),
@@ -53,7 +53,7 @@ fn cycle(outcome: SyncOutcome) -> SyncRecord {
 }
 
 /// Takes a store from its last snapshot to this one, as a sync does.
-fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
+pub(super) fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
     let loaded = store.load()?;
     let open = |number| loaded.removals.open(number).map(|removal| &removal.filing);
     let delta = diff(loaded.snapshot.as_ref(), open, next);
@@ -226,14 +226,14 @@ fn reading_alone_makes_nothing() {
 }
 
 /// Puts a store that an earlier version wrote into a directory.
-fn put_fixture(name: &str, directory: &std::path::Path) {
+pub(super) fn put_fixture(name: &str, directory: &std::path::Path) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let mut unpacked = flate2::read::GzDecoder::new(std::fs::File::open(path).expect("the fixture"));
     let mut file = std::fs::File::create(directory.join(FILE_NAME)).expect("a file");
     std::io::copy(&mut unpacked, &mut file).expect("unpacked");
 }
 
-fn allow(value: u64, why: &str) -> Record {
+pub(super) fn allow(value: u64, why: &str) -> Record {
     Record {
         provider: Identity::Frn(Frn::from_value(value).expect("ten digits")),
         by: "alice".to_owned(),
@@ -245,14 +245,14 @@ fn allow(value: u64, why: &str) -> Record {
     }
 }
 
-fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
+pub(super) fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
     let (records, last) = store.load_records().expect("loaded");
     let events = plan(&Records::build(records, last), change, time(2000)).expect("planned");
     store.commit_records(&events).expect("committed");
     events
 }
 
-fn put(records: Vec<Record>) -> Change {
+pub(super) fn put(records: Vec<Record>) -> Change {
     Change::Put { records, replace: true, by: "alice".to_owned() }
 }
 
