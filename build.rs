@@ -11,6 +11,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Kept whole for server reflection.
     let path = PathBuf::from(env::var("OUT_DIR")?).join("rmdd_descriptor.bin");
     fs::write(path, descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".rmdd.v1.SnapshotRef.sha256").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .bytes(".rmdd.v1.SnapshotRef")
+        .bytes(".rmdd.v1.ExportListingResponse")
+        .bytes(".rmdd.v1.BackupResponse")
+        .compile_fds(descriptors)?;
     Ok(())
 }

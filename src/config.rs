@@ -16,6 +16,7 @@ use thiserror::Error;
 use crate::archive::ArchiveConfig;
 use crate::decide::{Policy, PolicyConfig};
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
+use crate::history::HistoryConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
 use crate::status::FreshnessConfig;
 use crate::telemetry::LogConfig;
@@ -58,6 +59,8 @@ pub struct Config {
     pub archive: ArchiveConfig,
     /// How long a listing may go unconfirmed.
     pub freshness: FreshnessConfig,
+    /// How far back history is kept.
+    pub history: HistoryConfig,
     /// What is decided where the rules leave it open.
     pub policy: PolicyConfig,
     /// What is logged, and how.
@@ -77,6 +80,7 @@ impl Default for Config {
             vet: VetConfig::default(),
             archive: ArchiveConfig::default(),
             freshness: FreshnessConfig::default(),
+            history: HistoryConfig::default(),
             policy: PolicyConfig::default(),
             log: LogConfig::default(),
         }
@@ -310,6 +314,7 @@ impl Config {
             .and_then(|()| self.fetch.validate())
             .and_then(|()| self.vet.validate())
             .and_then(|()| self.freshness.validate())
+            .and_then(|()| self.history.validate())
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)

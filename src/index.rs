@@ -9,7 +9,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use jiff::Timestamp;
 
-use crate::domain::{ChangeSerial, Column, Filing, Frn, Removal, RemovalHistory, RmdNumber, Snapshot, read_other_frns};
+use crate::domain::{
+    ChangeSerial, Column, Filing, Frn, Removal, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, read_other_frns,
+};
+use crate::export;
 
 /// What stands and what once stood, by number.
 #[derive(Debug, Clone)]
@@ -17,6 +20,7 @@ pub struct Index {
     snapshot: Arc<Snapshot>,
     /// When the source last published this very snapshot. Newer than the snapshot's own time after an unchanged sync.
     confirmed_at: Timestamp,
+    listing_sha256: Sha256Digest,
     removals: Arc<RemovalHistory>,
     last_change: ChangeSerial,
     by_frn: Arc<[(Frn, u32)]>,
@@ -64,6 +68,7 @@ impl Index {
                 .max()
                 .map(Into::into),
             confirmed_at: snapshot.confirmed_at,
+            listing_sha256: export::digest(&snapshot.filings),
             snapshot: Arc::new(snapshot),
             removals: Arc::new(removals),
             last_change,
@@ -75,6 +80,16 @@ impl Index {
     /// The same content, confirmed by its source at a later time.
     pub fn confirmed(&self, at: Timestamp) -> Self {
         Self { confirmed_at: self.confirmed_at.max(at), ..self.clone() }
+    }
+
+    /// The same content at an earlier time, when it was last known to be confirmed at this one.
+    pub fn as_confirmed_at(&self, at: Timestamp) -> Self {
+        Self { confirmed_at: at, ..self.clone() }
+    }
+
+    /// Digest of the snapshot's [`export`].
+    pub fn listing_sha256(&self) -> Sha256Digest {
+        self.listing_sha256
     }
 
     /// The snapshot that is indexed. Its confirmation time may be behind [`Self::confirmed_at`].

@@ -17,6 +17,9 @@
 //!                                                     Decision
 //! ```
 //!
+//! A question about the past goes the way back: [`moments`] has [`store`] read the changes since, [`history`] undoes them
+//! from the published index, and [`decide`] is asked with what stood then.
+//!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
 //!
 //! # What the code promises
@@ -32,11 +35,11 @@
 //!
 //! # Who owns what
 //!
-//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], redb in [`store`], tonic and prost in
-//! [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the cron crates in [`schedule`],
-//! clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`index`], [`decide`], [`live`]
-//! and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
-//! [`cli`], and nothing imports [`cli`] but the program.
+//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
+//! in [`store`], tonic and prost in [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the
+//! cron crates in [`schedule`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`],
+//! [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports
+//! [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
 
@@ -48,7 +51,10 @@ pub mod archive;
 pub mod diff;
 pub mod store;
 
+pub mod export;
+pub mod history;
 pub mod index;
+pub mod moments;
 
 pub mod records;
 

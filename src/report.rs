@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub serial: u64,
     /// Digest of the published bytes, in hexadecimal.
     pub sha256: String,
+    /// Digest of the listing as `rmdd export` writes it in CSV, in hexadecimal.
+    pub listing_sha256: String,
     /// When these bytes were first fetched.
     pub fetched_at: Option<String>,
     /// When the source last published these very bytes.
@@ -43,6 +45,7 @@ impl From<&v1::SnapshotRef> for Snapshot {
         Self {
             serial: snapshot.serial,
             sha256: hex(&snapshot.sha256),
+            listing_sha256: hex(&snapshot.listing_sha256),
             fetched_at: time(snapshot.fetched_at.as_ref()),
             confirmed_at: time(snapshot.confirmed_at.as_ref()),
             age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
@@ -389,6 +392,23 @@ impl From<&v1::Change> for Change {
                 })
                 .collect(),
         }
+    }
+}
+
+/// Since when a filing is known.
+#[derive(Debug, Clone, Serialize)]
+pub struct FirstKnown {
+    /// The filing's number.
+    pub number: String,
+    /// When the first listing with it was fetched.
+    pub at: Option<String>,
+    /// Whether it stood in the oldest listing that history reaches back to: then it may have stood long before.
+    pub already_listed: bool,
+}
+
+impl From<&v1::FirstKnown> for FirstKnown {
+    fn from(known: &v1::FirstKnown) -> Self {
+        Self { number: known.number.clone(), at: time(known.at.as_ref()), already_listed: known.already_listed }
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use std::io::Write;
 
-use common::real::week;
+use common::canonical::{export_of, sha256};
+use common::real::{week, weeks};
 use common::{Site, ask, by_frn, by_number, times};
 use rmdd::grpc::v1::{ProviderRole, Reason, SyncOutcome, Verdict};
 
@@ -138,4 +139,24 @@ async fn every_filing_of_a_real_week_is_decided_in_every_role_as_its_cells_say()
     let other = ask(&mut acceptance, by_frn("0028844892")).await;
     assert_eq!((other.verdict(), other.reason()), (Verdict::Refuse, Reason::OtherFrnOnly), "by its other FRN");
     assert_eq!(other.candidates, [own.filing.expect("its filing").number], "which proposes it");
+}
+
+#[test]
+fn every_real_week_is_exported_later_as_it_was_published() {
+    let Some(weeks) = weeks() else { return };
+    let site = Site::new();
+    let source = site.listing().display().to_string();
+    let mut known = Vec::new();
+    for (name, bytes) in &weeks {
+        site.publish(bytes);
+        let sync = common::json(&site.run(&["sync", "--source", &source, "--json"]));
+        assert_eq!(sync["outcome"], "applied", "{name}: {sync}");
+        known.push((name, jiff::Timestamp::now().to_string(), export_of(bytes)));
+    }
+    for (name, at, expected) in &known {
+        let export = site.run(&["export", "--at", at]);
+        assert!(export.stdout == *expected, "{name}: {}", common::stderr(&export));
+        let check = common::json(&site.run(&["check", "9999999999", "--at", at, "--json"]));
+        assert_eq!(check["snapshot"]["listing_sha256"], sha256(expected).as_str(), "{name}");
+    }
 }

@@ -103,6 +103,7 @@ async fn a_removed_provider_is_refused_with_its_times_and_a_reinstated_one_keeps
     let request = GetProviderRequest {
         identity: Some(get_provider_request::Identity::RmdNumber(number.clone())),
         include_history: true,
+        ..GetProviderRequest::default()
     };
     let provider = listing.get_provider(request).await.expect("the provider").into_inner();
     let kinds: Vec<_> = provider.changes.iter().map(|change| change.kind().as_str_name()).collect();
@@ -147,6 +148,7 @@ async fn many_steps_change_just_what_the_source_changed_and_serials_never_repeat
             let request = GetProviderRequest {
                 identity: Some(get_provider_request::Identity::RmdNumber(number.clone())),
                 include_history: true,
+                ..GetProviderRequest::default()
             };
             let provider = daemon.listing().await.get_provider(request).await.expect("a filing").into_inner();
             let change = provider.changes.last().expect("a change");

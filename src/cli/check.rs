@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::check_list::{self, ListOptions};
 use super::check_live;
+use super::moment::moment;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::{ProviderRole, Who};
-use crate::grpc::role_to_wire;
 use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
+use crate::grpc::{role_to_wire, time_to_wire};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -26,11 +28,11 @@ pub struct Check {
     /// ip, spc, account), and perhaps role. Prints the
     /// list with the verdicts. Exit status: 0 all accepted, 1 some refused, 2 some without
     /// an answer.
-    #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id", "at"])]
     file: Option<PathBuf>,
     /// Ask the FCC itself too, now, and say where it agrees with what is stored. The verdict stays that of the stored
     /// listing; if the FCC cannot be asked, it is printed all the same and the exit status is 2.
-    #[arg(long, conflicts_with = "file")]
+    #[arg(long, conflicts_with_all = ["file", "at"])]
     live: bool,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
     #[arg(long, value_name = "R")]
@@ -41,6 +43,10 @@ pub struct Check {
     /// The calling number: from a foreign provider, one that is no US number is not covered by the rule.
     #[arg(long, value_name = "NUMBER")]
     caller_id: Option<String>,
+    /// What the answer would have been at a moment, by the listing and the records of then and the policy of today: a
+    /// time in any usual writing, a day (its end in Washington) or an age (7d, 36h).
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
     /// The call goes to 911 or a public safety answering point.
     #[arg(long)]
     emergency: bool,
@@ -60,6 +66,7 @@ impl Check {
         let mut request = CheckProviderRequest {
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),
+            at: self.at.map(time_to_wire),
             ..CheckProviderRequest::default()
         };
         request.set_role(self.role.map_or(v1::ProviderRole::Unspecified, role_to_wire));

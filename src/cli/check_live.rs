@@ -65,7 +65,7 @@ fn failed(url: String, code: &str, message: String) -> report::Live {
 
 /// The standing filings of a provider, with all their cells.
 async fn stored(target: &Target, who: Identity) -> anyhow::Result<BTreeMap<crate::domain::RmdNumber, StoredCells>> {
-    let request = GetProviderRequest { identity: Some(Who::Provider(who).into()), include_history: false };
+    let request = GetProviderRequest { identity: Some(Who::Provider(who).into()), include_history: false, at: None };
     let filings: Vec<v1::Filing> = target.get_provider(request).await?.filings;
     filings.into_iter().map(|filing| Ok((filing.number.parse()?, filing.cells.into_iter().collect()))).collect()
 }

@@ -55,6 +55,7 @@ fn sections() -> Roff {
             ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
             ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
             ("show", "0 found, 1 nothing is known, 2 failed"),
+            ("verify", "0 good, 1 damaged, 2 could not be checked"),
             ("serve", "0 after a clean stop, 1 if it could not start or broke off"),
             ("all others", "0, or 2 if the command failed"),
         ],

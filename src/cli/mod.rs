@@ -5,8 +5,11 @@ mod check_list;
 mod check_live;
 mod completions;
 mod config;
+mod export;
+mod history;
 mod impact;
 mod man;
+mod moment;
 mod records;
 mod removals;
 mod search;
@@ -16,6 +19,7 @@ mod status;
 mod sync;
 mod target;
 mod text;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -77,6 +81,10 @@ enum Command {
     Search(search::Search),
     /// List removed filings, newest first.
     Removals(removals::Removals),
+    /// The changes of the listing by serial, and since when a filing is known.
+    History(history::History),
+    /// Write the whole listing, now or as it was known at a moment.
+    Export(export::Export),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
     Status(status::Status),
     /// Who your upstreams are: trunk groups, OCNs, SPCs, IP addresses and accounts, bound to providers.
@@ -90,6 +98,12 @@ enum Command {
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing. Exit status:
     /// 0 none that is accepted now, 1 some.
     Impact(impact::Impact),
+    /// Write a consistent copy of the store, also while it is in use. Exit status: 0, or 2 if there is none.
+    Backup(upkeep::Backup),
+    /// Check the store: its pages, its records, every snapshot against its digest. Exit status: 0 good, 1 damaged.
+    Verify(upkeep::Verify),
+    /// Give back the room that is free within the store's file.
+    Compact(upkeep::Compact),
     /// Check the configuration, or show the effective one.
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
@@ -165,7 +179,12 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Show(command) => command.run(&global).await,
             Command::Search(command) => command.run(&global).await,
             Command::Removals(command) => command.run(&global).await,
+            Command::History(command) => command.run(&global).await,
+            Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
+            Command::Backup(command) => command.run(&global).await,
+            Command::Verify(command) => command.run(&global).await,
+            Command::Compact(command) => command.run(&global).await,
             Command::Peers(command) => command.run(&global).await,
             Command::Overrides(command) => command.run(&global).await,
             Command::Orders(command) => command.run(&global).await,

@@ -2,10 +2,9 @@
 
 use anyhow::bail;
 use clap::Args;
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::moment::since;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
@@ -27,24 +26,6 @@ pub struct Removals {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
-}
-
-/// Reads a time, a day or an age.
-fn since(text: &str) -> Result<Timestamp, String> {
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    if let Ok(day) = text.parse::<Date>() {
-        return TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map_err(|error| error.to_string());
-    }
-    // A day is taken as 24 hours.
-    let age = match text.trim().strip_suffix('d').map(str::parse::<i64>) {
-        Some(Ok(days)) => Some(SignedDuration::from_hours(days.saturating_mul(24).min(24 * 366 * 100))),
-        _ => text.parse::<SignedDuration>().ok(),
-    };
-    age.filter(|age| *age >= SignedDuration::ZERO)
-        .and_then(|age| Timestamp::now().checked_sub(age).ok())
-        .ok_or_else(|| "give a time (2025-08-06T12:00:00Z), a day (2025-08-06) or an age (7d, 36h)".to_owned())
 }
 
 impl Removals {
@@ -108,22 +89,4 @@ fn print(removal: &Removal) {
         filing.frn,
         text::one_line(&filing.business_name),
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_takes_a_time_a_day_or_an_age() {
-        let at: Timestamp = "2025-08-06T12:00:00Z".parse().expect("a time");
-        assert_eq!(since("2025-08-06T12:00:00Z"), Ok(at));
-        assert_eq!(since("2025-08-06"), "2025-08-06T00:00:00Z".parse().map_err(|_| String::new()));
-        for age in ["7d", "36h", "0d", "90m"] {
-            assert!(since(age).expect(age) <= Timestamp::now(), "{age}");
-        }
-        for rubbish in ["", "yesterday", "-3h", "7 August"] {
-            assert!(since(rubbish).is_err(), "{rubbish:?}");
-        }
-    }
 }

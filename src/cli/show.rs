@@ -1,12 +1,15 @@
 //! `rmdd show`
 
 use clap::Args;
+use jiff::Timestamp;
 
+use super::moment::moment;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::{Column, Who};
+use crate::grpc::time_to_wire;
 use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::report;
 
@@ -19,6 +22,9 @@ pub struct Show {
     /// `rmdd peers` bound to one.
     #[arg(value_name = "WHO")]
     who: String,
+    /// As it was known at a moment: a time in any usual writing, a day (its end in Washington) or an age (7d, 36h).
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -28,7 +34,8 @@ impl Show {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let ask = async |who: Who| {
-            let request = GetProviderRequest { identity: Some(who.clone().into()), include_history: true };
+            let at = self.at.map(time_to_wire);
+            let request = GetProviderRequest { identity: Some(who.clone().into()), include_history: true, at };
             target.get_provider(request).await.map(|provider| (who, provider))
         };
         let (who, provider) = target.first_known(&self.who, ask).await?;
@@ -129,7 +136,7 @@ fn print_removal(removal: &Removal, standing: &[Filing]) {
     }
 }
 
-fn print_change(change: &Change) {
+pub fn print_change(change: &Change) {
     let kind = match change.kind() {
         ChangeKind::Listed => "listed",
         ChangeKind::Amended => "amended",

@@ -1,11 +1,13 @@
 //! Whom a command asks: a daemon, or, where none runs, the same services over the store.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use arc_swap::ArcSwap;
 use thiserror::Error;
+use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -45,6 +47,19 @@ pub enum Access {
 pub enum Target {
     Daemon { channel: Channel, at: String },
     Store(Box<Services>),
+}
+
+/// An answer in pieces.
+pub struct Pieces<'a, T> {
+    target: &'a Target,
+    stream: Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>,
+}
+
+impl<T> Pieces<'_, T> {
+    /// The next piece; nothing behind the last.
+    pub async fn next(&mut self) -> anyhow::Result<Option<T>> {
+        self.stream.next().await.transpose().map_err(|status| self.target.explain(&status))
+    }
 }
 
 /// The largest answer that is taken.
@@ -89,15 +104,53 @@ impl Target {
     ask!(get_provider, ListingServiceClient, v1::GetProviderRequest, v1::GetProviderResponse);
     ask!(search_providers, ListingServiceClient, v1::SearchProvidersRequest, v1::SearchProvidersResponse);
     ask!(list_removals, ListingServiceClient, v1::ListRemovalsRequest, v1::ListRemovalsResponse);
+    ask!(list_changes, ListingServiceClient, v1::ListChangesRequest, v1::ListChangesResponse);
     ask!(get_status, AdminServiceClient, v1::GetStatusRequest, v1::GetStatusResponse);
     ask!(trigger_sync, AdminServiceClient, v1::TriggerSyncRequest, v1::TriggerSyncResponse);
 
     ask!(put_records, AdminServiceClient, v1::PutRecordsRequest, v1::PutRecordsResponse);
     ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
     ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
+    ask!(verify, AdminServiceClient, v1::VerifyRequest, v1::VerifyResponse);
+    ask!(compact, AdminServiceClient, v1::CompactRequest, v1::CompactResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
     ask!(approve_listing, AdminServiceClient, v1::ApproveListingRequest, v1::ApproveListingResponse);
     ask!(assess_impact, AdminServiceClient, v1::AssessImpactRequest, v1::AssessImpactResponse);
+
+    /// Asks for a whole listing, piece by piece.
+    pub async fn export_listing(
+        &self,
+        request: v1::ExportListingRequest,
+    ) -> anyhow::Result<Pieces<'_, v1::ExportListingResponse>> {
+        match self {
+            Self::Daemon { channel, .. } => {
+                let mut client = ListingServiceClient::new(channel.clone());
+                let answer = client.export_listing(request).await.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+            Self::Store(services) => {
+                let answer = services.export_listing(Request::new(request)).await;
+                let answer = answer.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+        }
+    }
+
+    /// Asks for a copy of the store, piece by piece.
+    pub async fn backup(&self) -> anyhow::Result<Pieces<'_, v1::BackupResponse>> {
+        let request = v1::BackupRequest {};
+        match self {
+            Self::Daemon { channel, .. } => {
+                let answer = AdminServiceClient::new(channel.clone()).backup(request).await;
+                let answer = answer.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+            Self::Store(services) => {
+                let answer = services.backup(Request::new(request)).await.map_err(|status| self.explain(&status))?;
+                Ok(Pieces { target: self, stream: Box::pin(answer.into_inner()) })
+            }
+        }
+    }
 
     /// Asks about each thing that a text may mean, the likeliest first, until one is known.
     pub async fn first_known<T>(&self, text: &str, ask: impl AsyncFn(Who) -> anyhow::Result<T>) -> anyhow::Result<T> {
@@ -273,6 +326,8 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         index: opened.index,
         records: opened.records,
         store: opened.store,
+        moments: Arc::default(),
+        copying: Arc::default(),
         state_dir: state_dir.to_owned(),
         sync,
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),

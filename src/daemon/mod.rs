@@ -89,6 +89,7 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
         fetch: config.fetch.clone(),
         vet: config.vet.clone(),
         archive: config.archive.clone(),
+        history: config.history.clone(),
     })
 }
 
@@ -169,6 +170,8 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         index: Arc::clone(&index),
         records,
         store,
+        moments: Arc::default(),
+        copying: Arc::default(),
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{ChangeCounts, Filing, Frn, RmdNumber, SnapshotSerial};
 
 /// Counts the changes of one store, from 1. It never repeats, never skips and never goes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ChangeSerial(pub u64);
 
 impl fmt::Display for ChangeSerial {

@@ -124,11 +124,13 @@ pub enum AdvisoryCode {
     NoticeUnanswered,
     /// A notice of suspected illegal traffic was answered, but late.
     NoticeAnsweredLate,
+    /// The question is about the past, and the verdict rests on policy, of which only today's is known.
+    PolicyOfToday,
 }
 
 impl AdvisoryCode {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::ListingOld,
         Self::FilingCarried,
         Self::RoleBlank,
@@ -146,6 +148,7 @@ impl AdvisoryCode {
         Self::NoticePending,
         Self::NoticeUnanswered,
         Self::NoticeAnsweredLate,
+        Self::PolicyOfToday,
     ];
 
     /// The word in JSON, on the terminal and in the configuration.
@@ -168,6 +171,7 @@ impl AdvisoryCode {
             Self::NoticePending => "NOTICE_PENDING",
             Self::NoticeUnanswered => "NOTICE_UNANSWERED",
             Self::NoticeAnsweredLate => "NOTICE_ANSWERED_LATE",
+            Self::PolicyOfToday => "POLICY_OF_TODAY",
         }
     }
 }

@@ -10,7 +10,9 @@ use super::{ErrorReason, Services, error, v1};
 use crate::caller_id::pertains_to_us;
 use crate::clock;
 use crate::decide::{NamedBy, Query, decide, sentence};
-use crate::domain::{Ternary, Who, rule};
+use crate::domain::{AdvisoryCode, Ternary, Who, rule};
+use crate::index::Index;
+use crate::moments::Moment;
 use crate::records::{Records, Resolved};
 
 #[tonic::async_trait]
@@ -20,7 +22,16 @@ impl AcceptanceService for Services {
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
         let request = request.get_ref();
-        match self.check(request, clock::now()) {
+        if let Some(at) = &request.at {
+            return self.check_at(request, at).await.map(Response::new);
+        }
+        let now = clock::now();
+        let records = self.records.load();
+        let checked = self.index.load().as_ref().ok_or_else(error::snapshot_not_loaded).and_then(|index| {
+            // All in memory: no call waits for another.
+            self.check(request, index, &records, now)
+        });
+        match checked {
             // Whatever else holds: an unknown upstream, a daemon without a listing.
             Err(_) if request.emergency => Ok(Response::new(emergency())),
             answer => answer.map(Response::new),
@@ -29,12 +40,34 @@ impl AcceptanceService for Services {
 }
 
 impl Services {
-    fn check(&self, request: &v1::CheckProviderRequest, now: Timestamp) -> Result<v1::CheckProviderResponse, Status> {
-        let records = self.records.load();
-        let (query, resolved) = query(request, &records, now)?;
-        let guard = self.index.load();
-        let index = guard.as_ref().ok_or_else(error::snapshot_not_loaded)?;
-        let decision = decide(index, &records, &query, &self.policy.load(), now)
+    /// What would have been answered at a moment, had the policy been today's.
+    async fn check_at(
+        &self,
+        request: &v1::CheckProviderRequest,
+        at: &prost_types::Timestamp,
+    ) -> Result<v1::CheckProviderResponse, Status> {
+        let (at, Moment { index, records }) = self.moment(at).await?;
+        let mut answer = self.check(request, &index, &records, at)?;
+        let code = AdvisoryCode::PolicyOfToday;
+        if answer.by_policy && !self.policy.load().cells.advisories_off.contains(&code) {
+            answer.advisories.push(v1::Advisory {
+                code: code.as_str().to_owned(),
+                message: "the verdict rests on policy, and the policy of that time is not known: today's was taken"
+                    .to_owned(),
+            });
+        }
+        Ok(answer)
+    }
+
+    fn check(
+        &self,
+        request: &v1::CheckProviderRequest,
+        index: &Index,
+        records: &Records,
+        now: Timestamp,
+    ) -> Result<v1::CheckProviderResponse, Status> {
+        let (query, resolved) = query(request, records, now)?;
+        let decision = decide(index, records, &query, &self.policy.load(), now)
             .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
         let mut answer = convert::decision(index, &decision, sentence(&decision, &query));
         answer.snapshot = Some(convert::snapshot(index, now));

@@ -129,6 +129,21 @@ impl AdminService for Services {
             outcome.await.map_err(|_| stopping())?.map_err(|error| ErrorReason::ConfigInvalid.status(error))?;
         Ok(Response::new(v1::ReloadConfigResponse { applied: reloaded.applied, needs_restart: reloaded.needs_restart }))
     }
+
+    type BackupStream = super::upkeep::BackupStream;
+
+    async fn backup(&self, _: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        self.back_up().await.map(Response::new)
+    }
+
+    async fn verify(&self, _: Request<v1::VerifyRequest>) -> Result<Response<v1::VerifyResponse>, Status> {
+        self.verify_store().await.map(Response::new)
+    }
+
+    async fn compact(&self, _: Request<v1::CompactRequest>) -> Result<Response<v1::CompactResponse>, Status> {
+        self.compact_store().await.map(Response::new)
+    }
+
     async fn put_records(
         &self,
         request: Request<v1::PutRecordsRequest>,

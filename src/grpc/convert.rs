@@ -138,6 +138,7 @@ pub fn snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
         fetched_at: Some(time_to_wire(snapshot.fetched_at)),
         confirmed_at: Some(time_to_wire(index.confirmed_at())),
         age: Some(prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }),
+        listing_sha256: Bytes::copy_from_slice(&index.listing_sha256().0),
     }
 }
 
@@ -293,7 +294,7 @@ pub fn decision(index: &Index, decision: &Decision, sentence: String) -> v1::Che
     }
 }
 
-/// Both requests that name a provider have a oneof of their own for it, of the same members.
+/// The requests that name a provider have each a oneof of their own for it, of the same members.
 macro_rules! who_crosses_the_wire {
     ($named:path) => {
         impl From<Who> for $named {
@@ -325,6 +326,7 @@ macro_rules! who_crosses_the_wire {
 }
 who_crosses_the_wire!(v1::check_provider_request::Identity);
 who_crosses_the_wire!(v1::get_provider_request::Identity);
+who_crosses_the_wire!(v1::list_changes_request::Identity);
 
 /// Whom a request names, and the provider that it leads to.
 pub fn who<'a, N>(named: Option<&'a N>, records: &Records, now: Timestamp) -> Result<(Who, Resolved), Status>

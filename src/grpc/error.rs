@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::domain::IdentityError;
+use crate::moments::MomentError;
 use crate::store::StoreError;
 
 pub const DOMAIN: &str = "rmdd";
@@ -28,6 +29,10 @@ pub enum ErrorReason {
     InvalidSupposition,
     SnapshotNotLoaded,
     ListingTooOld,
+    InvalidTime,
+    HistoryNotReaching,
+    CursorExpired,
+    HistoryBusy,
     StoreFailed,
     ShuttingDown,
     ConfigInvalid,
@@ -37,7 +42,7 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -51,6 +56,10 @@ impl ErrorReason {
         Self::InvalidSupposition,
         Self::SnapshotNotLoaded,
         Self::ListingTooOld,
+        Self::InvalidTime,
+        Self::HistoryNotReaching,
+        Self::CursorExpired,
+        Self::HistoryBusy,
         Self::StoreFailed,
         Self::ShuttingDown,
         Self::ConfigInvalid,
@@ -74,6 +83,10 @@ impl ErrorReason {
             Self::InvalidSupposition => "INVALID_SUPPOSITION",
             Self::SnapshotNotLoaded => "SNAPSHOT_NOT_LOADED",
             Self::ListingTooOld => "LISTING_TOO_OLD",
+            Self::InvalidTime => "INVALID_TIME",
+            Self::HistoryNotReaching => "HISTORY_NOT_REACHING",
+            Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::HistoryBusy => "HISTORY_BUSY",
             Self::StoreFailed => "STORE_FAILED",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::ConfigInvalid => "CONFIG_INVALID",
@@ -93,9 +106,12 @@ impl ErrorReason {
             | Self::InvalidPageToken
             | Self::InvalidRecord
             | Self::InvalidApproval
-            | Self::InvalidSupposition => Code::InvalidArgument,
+            | Self::InvalidSupposition
+            | Self::InvalidTime => Code::InvalidArgument,
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
+            Self::HistoryNotReaching | Self::CursorExpired => Code::OutOfRange,
+            Self::HistoryBusy => Code::ResourceExhausted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,
@@ -133,6 +149,21 @@ pub fn from_store(error: &StoreError) -> Status {
     ErrorReason::StoreFailed.status("the store could not be read; the daemon's log says why")
 }
 
+pub fn from_moment(error: &MomentError) -> Status {
+    match error {
+        MomentError::Future { .. } => ErrorReason::InvalidTime.status(error.to_string()),
+        MomentError::NotReaching { .. } => ErrorReason::HistoryNotReaching.status(error.to_string()),
+        MomentError::NoSnapshot => snapshot_not_loaded(),
+        MomentError::Busy => ErrorReason::HistoryBusy.status(error.to_string()),
+        MomentError::Broken(broken) => {
+            tracing::error!(%broken, "a question about the past could not be answered: {broken}");
+            ErrorReason::StoreFailed.status(broken.to_string())
+        }
+        MomentError::Store(error) => from_store(error),
+        MomentError::Interrupted => ErrorReason::StoreFailed.status(error.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +179,8 @@ mod tests {
                 Code::FailedPrecondition => "FAILED_PRECONDITION",
                 Code::NotFound => "NOT_FOUND",
                 Code::Aborted => "ABORTED",
+                Code::OutOfRange => "OUT_OF_RANGE",
+                Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
                 other => panic!("{other:?} stands for no reason"),
             };
             let listed = proto.lines().any(|line| {

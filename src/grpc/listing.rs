@@ -28,23 +28,45 @@ impl ListingService for Services {
         request: Request<v1::GetProviderRequest>,
     ) -> Result<Response<v1::GetProviderResponse>, Status> {
         let request = request.into_inner();
-        let (_, Resolved { identity, .. }) =
-            convert::who(request.identity.as_ref(), &self.records.load(), clock::now())?;
-        let index = convert::loaded(&self.index)?;
+        let (now, index, records) = match &request.at {
+            Some(at) => {
+                let (at, moment) = self.moment(at).await?;
+                (at, moment.index, moment.records)
+            }
+            None => (clock::now(), convert::loaded(&self.index)?, self.records.load_full()),
+        };
+        let (_, Resolved { identity, .. }) = convert::who(request.identity.as_ref(), &records, now)?;
         let (filings, removals) = known(&index, identity);
-        let changes = if request.include_history {
+        let mut changes = if request.include_history {
             let mut numbers: BTreeSet<RmdNumber> = filings.iter().map(|filing| filing.number()).collect();
             numbers.extend(removals.iter().map(|removal| removal.filing.number()));
             self.history(numbers).await?
         } else {
             Vec::new()
         };
+        changes.retain(|change| change.snapshot <= index.snapshot().serial);
         Ok(Response::new(v1::GetProviderResponse {
             filings: filings.iter().map(|filing| convert::standing(&index, filing, Cells::Included)).collect(),
             removals: removals.iter().map(|removal| convert::removal(removal, Cells::Included)).collect(),
             changes: changes.iter().map(convert::change).collect(),
-            snapshot: Some(convert::snapshot(&index, clock::now())),
+            snapshot: Some(convert::snapshot(&index, now)),
         }))
+    }
+
+    async fn list_changes(
+        &self,
+        request: Request<v1::ListChangesRequest>,
+    ) -> Result<Response<v1::ListChangesResponse>, Status> {
+        self.changes(request.into_inner()).await.map(Response::new)
+    }
+
+    type ExportListingStream = super::history::ExportStream;
+
+    async fn export_listing(
+        &self,
+        request: Request<v1::ExportListingRequest>,
+    ) -> Result<Response<Self::ExportListingStream>, Status> {
+        self.export(request.into_inner()).await.map(Response::new)
     }
 
     async fn search_providers(
@@ -136,7 +158,7 @@ fn read_token(token: &str) -> Option<(u64, u32)> {
 }
 
 /// The standing filings and the removals under an identity. By one filing's number, that filing's alone.
-fn known(index: &Index, identity: Identity) -> (Vec<Arc<Filing>>, Vec<Arc<Removal>>) {
+pub(super) fn known(index: &Index, identity: Identity) -> (Vec<Arc<Filing>>, Vec<Arc<Removal>>) {
     let filings: Vec<Arc<Filing>> = match identity {
         Identity::Frn(frn) => index.by_frn(frn).cloned().collect(),
         Identity::RmdNumber(number) => index.by_number(number).cloned().into_iter().collect(),

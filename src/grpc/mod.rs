@@ -7,8 +7,10 @@ mod acceptance;
 mod admin;
 mod convert;
 mod error;
+mod history;
 mod listing;
 mod records;
+mod upkeep;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
 #[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
@@ -28,6 +30,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
+use crate::moments::Moments;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
 use crate::status::FreshnessConfig;
@@ -96,6 +99,10 @@ pub struct Services {
     pub records: Arc<PublishedRecords>,
     /// The store, for histories.
     pub store: Arc<Store>,
+    /// What was known at moments of the past.
+    pub moments: Arc<Moments>,
+    /// One copy of the store at a time.
+    pub copying: Arc<tokio::sync::Mutex<()>>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// How syncing is reached.

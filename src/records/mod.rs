@@ -187,6 +187,20 @@ impl Records {
         Self::of(by_id, events.last().map_or(self.last_event, |event| event.serial))
     }
 
+    /// The records before these events, which come newest first and end the history so far.
+    pub fn before(&self, events: &[RecordEvent]) -> Self {
+        let mut by_id = self.by_id.clone();
+        for event in events {
+            if let Some(after) = &event.after {
+                by_id.remove(&(after.kind(), after.id()));
+            }
+            if let Some(before) = &event.before {
+                by_id.insert((before.kind(), before.id()), Arc::new(before.clone()));
+            }
+        }
+        Self::of(by_id, events.last().map_or(self.last_event, |event| event.serial.saturating_sub(1)))
+    }
+
     /// The serial of the newest event.
     pub fn last_event(&self) -> u64 {
         self.last_event

@@ -15,6 +15,7 @@ use crate::domain::{
     HeldListing, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
     SyncOutcome, SyncRecord, SyncTrigger,
 };
+use crate::history::SnapshotRecord;
 use crate::records::fields::{self, Fields};
 use crate::store::SyncState;
 
@@ -115,7 +116,35 @@ struct StoredSnapshot {
     anomalies: Vec<StoredAnomaly>,
 }
 
-pub fn encode_snapshot(snapshot: &Snapshot, counts: ChangeCounts) -> Result<Vec<u8>, CodecError> {
+/// What format 3 added to a snapshot's record: it stands behind the rest.
+#[derive(Serialize, Deserialize)]
+struct StoredSnapshotMore {
+    listing_sha256: [u8; 32],
+    applied_at: i64,
+}
+
+/// Splits a snapshot's record.
+fn split_snapshot(bytes: &[u8]) -> Result<(StoredSnapshot, Option<StoredSnapshotMore>), CodecError> {
+    const RECORD: &str = "snapshot";
+    let (stored, rest) = postcard::take_from_bytes(bytes).map_err(|error| invalid(RECORD, error))?;
+    let more = if rest.is_empty() { None } else { Some(decode(RECORD, rest)?) };
+    Ok((stored, more))
+}
+
+fn join_snapshot(stored: &StoredSnapshot, more: Option<&StoredSnapshotMore>) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = encode("snapshot", stored)?;
+    if let Some(more) = more {
+        bytes.extend(encode("snapshot", more)?);
+    }
+    Ok(bytes)
+}
+
+pub fn encode_snapshot(
+    snapshot: &Snapshot,
+    counts: ChangeCounts,
+    listing_sha256: Sha256Digest,
+    applied_at: Timestamp,
+) -> Result<Vec<u8>, CodecError> {
     let anomalies = snapshot
         .anomalies
         .iter()
@@ -130,8 +159,8 @@ pub fn encode_snapshot(snapshot: &Snapshot, counts: ChangeCounts) -> Result<Vec<
         })
         .collect();
     let carried = snapshot.carried.iter().map(|(number, since)| (number.value(), since.as_millisecond())).collect();
-    encode(
-        "snapshot",
+    let more = StoredSnapshotMore { listing_sha256: listing_sha256.0, applied_at: applied_at.as_millisecond() };
+    join_snapshot(
         &StoredSnapshot {
             sha256: snapshot.sha256.0,
             source: snapshot.source.clone(),
@@ -143,13 +172,14 @@ pub fn encode_snapshot(snapshot: &Snapshot, counts: ChangeCounts) -> Result<Vec<
             carried,
             anomalies,
         },
+        Some(&more),
     )
 }
 
 /// Reads a snapshot's record; its filings are in a table of their own.
-pub fn decode_snapshot(serial: u64, bytes: &[u8], filings: Vec<Arc<Filing>>) -> Result<Snapshot, CodecError> {
+pub fn decode_snapshot(serial: u64, bytes: &[u8]) -> Result<SnapshotRecord, CodecError> {
     const RECORD: &str = "snapshot";
-    let stored: StoredSnapshot = decode(RECORD, bytes)?;
+    let (stored, more) = split_snapshot(bytes)?;
     let mut carried = BTreeMap::new();
     for (value, since) in stored.carried {
         carried.insert(number(RECORD, value)?, time(RECORD, since)?);
@@ -163,14 +193,18 @@ pub fn decode_snapshot(serial: u64, bytes: &[u8], filings: Vec<Arc<Filing>>) -> 
         StoredAnomaly::LetThrough { by, doubts } => Ok(Anomaly::LetThrough { by, doubts }),
         StoredAnomaly::UnreadableRows { rows, carried, first } => Ok(Anomaly::UnreadableRows { rows, carried, first }),
     });
-    Ok(Snapshot {
+    let fetched_at = time(RECORD, stored.fetched_at)?;
+    Ok(SnapshotRecord {
         serial: SnapshotSerial(serial),
         sha256: Sha256Digest(stored.sha256),
+        listing_sha256: more.as_ref().map(|more| Sha256Digest(more.listing_sha256)),
         source: stored.source,
         bytes: stored.bytes,
-        fetched_at: time(RECORD, stored.fetched_at)?,
+        fetched_at,
         confirmed_at: time(RECORD, stored.confirmed_at)?,
-        filings,
+        // Before format 3 a listing was applied as soon as it was fetched, or not at all.
+        applied_at: more.map_or(Ok(fetched_at), |more| time(RECORD, more.applied_at))?,
+        filings: stored.filings,
         carried,
         anomalies: anomalies.collect::<Result<_, _>>()?,
     })
@@ -178,9 +212,16 @@ pub fn decode_snapshot(serial: u64, bytes: &[u8], filings: Vec<Arc<Filing>>) -> 
 
 /// Writes a later confirmation into a snapshot's record.
 pub fn reconfirm_snapshot(bytes: &[u8], confirmed_at: Timestamp) -> Result<Vec<u8>, CodecError> {
-    let mut stored: StoredSnapshot = decode("snapshot", bytes)?;
+    let (mut stored, more) = split_snapshot(bytes)?;
     stored.confirmed_at = confirmed_at.as_millisecond();
-    encode("snapshot", &stored)
+    join_snapshot(&stored, more.as_ref())
+}
+
+/// Brings a snapshot's record of format 1 or 2 to format 3.
+pub fn add_listing_digest(bytes: &[u8], listing_sha256: Sha256Digest) -> Result<Vec<u8>, CodecError> {
+    let (stored, _) = split_snapshot(bytes)?;
+    let more = StoredSnapshotMore { listing_sha256: listing_sha256.0, applied_at: stored.fetched_at };
+    join_snapshot(&stored, Some(&more))
 }
 
 #[derive(Serialize, Deserialize)]

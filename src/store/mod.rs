@@ -4,12 +4,13 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change` |
+//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first |
 //! | `filings` | filing number | the standing filing |
-//! | `snapshots` | snapshot serial | digest, source, times and counts of every snapshot ever applied |
+//! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
+//! | `confirmations` | snapshot serial, milliseconds | nothing: the source published that snapshot again at that time |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
 //! | `held` | digest of the bytes | a listing that was fetched and not applied, and why |
 //! | `sync_state` | 1 | the sources that the last cycle passed over, and why |
@@ -18,36 +19,45 @@
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
-//! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals and changes are
-//! never deleted by a sync.
+//! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals are
+//! never deleted, and changes, snapshots' records and confirmations only where an operator has set how long they are kept.
 //!
 //! # Formats
 //!
-//! This version reads and writes format 3. Format 1 had no operators' records, format 2 no held listings and no states of
-//! sources. Opened for writing, an older format is brought to this one by one transaction; read only, it is read as it
-//! is.
+//! This version reads and writes format 3. Format 1 had no operators' records. Format 2 had no held listings, no states of
+//! sources, no digest of a snapshot's export, no time at which it was applied, and no confirmations. Opened for writing,
+//! an older store is brought to format 3 by one transaction; read only, it is read as it is.
 //!
 //! # Errors
 //!
 //! A file of another format is refused and left as it is. So is one that another process holds.
 
 mod codec;
+mod copy;
 mod held;
+mod history;
 mod open;
 mod read;
 mod records;
+mod retire;
 mod sources;
 mod tables;
+mod verify;
 mod write;
 
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase};
+use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
 pub use codec::CodecError;
 pub use held::Holding;
+pub use history::{ChangesAsked, RewindError, SnapshotThen};
 pub use read::{Loaded, SyncState};
+pub use retire::{Compacted, Retired};
+pub use verify::{Verified, verify_closed};
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 3;
@@ -115,6 +125,12 @@ pub enum StoreError {
         /// The serial found.
         found: u64,
     },
+    /// It has a table that a copy would lack.
+    #[error("the store has a table `{table}` that this version cannot copy: back it up with the version that wrote it")]
+    NotCopied {
+        /// Its name.
+        table: String,
+    },
     /// A record cannot be decoded.
     #[error("a record of the store cannot be read: {0}")]
     Codec(#[from] CodecError),
@@ -132,7 +148,14 @@ macro_rules! from_redb {
         }
     )+};
 }
-from_redb!(redb::TransactionError, redb::TableError, redb::StorageError, redb::CommitError, redb::SetDurabilityError);
+from_redb!(
+    redb::TransactionError,
+    redb::TableError,
+    redb::StorageError,
+    redb::CommitError,
+    redb::SetDurabilityError,
+    redb::CompactionError
+);
 
 enum Handle {
     ReadWrite(Database),
@@ -141,7 +164,8 @@ enum Handle {
 
 /// An open store.
 pub struct Store {
-    handle: Handle,
+    /// Held for reading by whoever has a transaction; for writing by what must be alone with the file.
+    handle: RwLock<Handle>,
     path: PathBuf,
 }
 
@@ -162,23 +186,71 @@ impl Store {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
     }
 
-    fn begin_read(&self) -> Result<ReadTransaction, StoreError> {
-        Ok(match &self.handle {
-            Handle::ReadWrite(database) => database.begin_read()?,
-            Handle::ReadOnly(database) => database.begin_read()?,
-        })
+    fn new(handle: Handle, path: PathBuf) -> Self {
+        Self { handle: RwLock::new(handle), path }
     }
 
-    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
-        let Handle::ReadWrite(database) = &self.handle else {
+    fn handle(&self) -> RwLockReadGuard<'_, Handle> {
+        // Nothing is left half done in it by a panic: redb has transactions for that.
+        self.handle.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_read(&self) -> Result<Reading<'_>, StoreError> {
+        let open = self.handle();
+        let transaction = match &*open {
+            Handle::ReadWrite(database) => database.begin_read()?,
+            Handle::ReadOnly(database) => database.begin_read()?,
+        };
+        Ok(Reading { transaction, _open: open })
+    }
+
+    fn begin_write(&self) -> Result<Writing<'_>, StoreError> {
+        let open = self.handle();
+        let Handle::ReadWrite(database) = &*open else {
             return Err(StoreError::ReadOnly);
         };
         let mut transaction = database.begin_write()?;
         // Writes what a recovery would have to compute, so that a start after a crash is as quick as any other.
         transaction.set_quick_repair(true);
-        Ok(transaction)
+        Ok(Writing { transaction, _open: open })
+    }
+}
+
+/// A read transaction. It ends before the file is let go.
+struct Reading<'a> {
+    transaction: ReadTransaction,
+    _open: RwLockReadGuard<'a, Handle>,
+}
+
+impl Deref for Reading<'_> {
+    type Target = ReadTransaction;
+
+    fn deref(&self) -> &ReadTransaction {
+        &self.transaction
+    }
+}
+
+/// A write transaction. It ends before the file is let go.
+struct Writing<'a> {
+    transaction: WriteTransaction,
+    _open: RwLockReadGuard<'a, Handle>,
+}
+
+impl Writing<'_> {
+    fn commit(self) -> Result<(), StoreError> {
+        Ok(self.transaction.commit()?)
+    }
+}
+
+impl Deref for Writing<'_> {
+    type Target = WriteTransaction;
+
+    fn deref(&self) -> &WriteTransaction {
+        &self.transaction
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upkeep_tests;

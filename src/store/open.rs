@@ -4,18 +4,22 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
 
+use super::history::RewindError;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_SCHEDULE_MINUTE,
-    RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE,
+    META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError};
+use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec};
+use crate::domain::{Sha256Digest, SnapshotSerial};
+use crate::export;
+use crate::history::Rewind;
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
 
-fn builder() -> Builder {
+pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
     builder
@@ -47,10 +51,12 @@ impl Store {
             Err(error) => return Err(error),
         }
         let database = guarded(&path, || builder().open(&path))?;
-        if check_format(&path, &database)? < FORMAT {
-            migrate(&database)?;
+        let format = check_format(&path, &database)?;
+        let store = Self::new(Handle::ReadWrite(database), path);
+        if format < FORMAT {
+            store.migrate(format)?;
         }
-        Ok(Self { handle: Handle::ReadWrite(database), path })
+        Ok(store)
     }
 
     /// Opens an existing store for reading, and changes nothing in it unless a crash has left it to be recovered.
@@ -71,7 +77,56 @@ impl Store {
             opened => opened?,
         };
         check_format(&path, &database)?;
-        Ok(Self { handle: Handle::ReadOnly(database), path })
+        Ok(Self::new(Handle::ReadOnly(database), path))
+    }
+
+    /// Brings an older layout to this one, in one transaction.
+    fn migrate(&self, from: u32) -> Result<(), StoreError> {
+        let digests = if from < 3 { self.listing_digests()? } else { Vec::new() };
+        let transaction = self.begin_write()?;
+        {
+            // From 1 to 2: operators' records have come.
+            transaction.open_table(RECORDS)?;
+            transaction.open_table(RECORD_EVENTS)?;
+            // From 2 to 3: held listings, states of sources, confirmations, and in each snapshot's record the digest of
+            // its export.
+            transaction.open_table(HELD)?;
+            transaction.open_table(SOURCES)?;
+            transaction.open_table(CONFIRMATIONS)?;
+            let mut snapshots = transaction.open_table(SNAPSHOTS)?;
+            for (serial, digest) in digests {
+                let record = snapshots.get(serial.0)?.map(|bytes| codec::add_listing_digest(bytes.value(), digest));
+                if let Some(record) = record.transpose()? {
+                    snapshots.insert(serial.0, record.as_slice())?;
+                }
+            }
+            transaction.open_table(META)?.insert(META_FORMAT, u64::from(FORMAT))?;
+        }
+        transaction.commit()?;
+        tracing::info!(format = FORMAT, "the store was brought to format {FORMAT}");
+        Ok(())
+    }
+
+    /// The digest of every snapshot's export, by walking back from the last one.
+    fn listing_digests(&self) -> Result<Vec<(SnapshotSerial, Sha256Digest)>, StoreError> {
+        let Loaded { snapshot, removals, .. } = self.load()?;
+        let mut digests = Vec::new();
+        let Some(snapshot) = snapshot else { return Ok(digests) };
+        let mut way = Rewind::from(&snapshot, &removals);
+        for record in self.snapshot_records()?.iter().rev() {
+            let led = match self.rewind(&mut way, record.serial) {
+                Ok(_) => way.reach(record, record.confirmed_at).map(|_| ()),
+                Err(RewindError::Broken(broken)) => Err(broken),
+                Err(RewindError::Store(error)) => return Err(error),
+            };
+            if let Err(broken) = led {
+                // What is earlier cannot be reached; what stands can, and that is what answers rest on.
+                tracing::error!(%broken, "{broken}");
+                break;
+            }
+            digests.push((record.serial, export::digest(&way.filings())));
+        }
+        Ok(digests)
     }
 }
 
@@ -97,6 +152,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         transaction.open_table(REMOVALS)?;
         transaction.open_table(CHANGES)?;
         transaction.open_table(CHANGES_BY_FILING)?;
+        transaction.open_table(CONFIRMATIONS)?;
         transaction.open_table(SYNC_STATE)?;
         transaction.open_table(RECORDS)?;
         transaction.open_table(RECORD_EVENTS)?;
@@ -119,26 +175,8 @@ fn create(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Brings an older layout to this one, in one transaction.
-fn migrate(database: &Database) -> Result<(), StoreError> {
-    let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(true);
-    {
-        // From 1 to 2: operators' records have come.
-        transaction.open_table(RECORDS)?;
-        transaction.open_table(RECORD_EVENTS)?;
-        // From 2 to 3: held listings and states of sources.
-        transaction.open_table(HELD)?;
-        transaction.open_table(SOURCES)?;
-        transaction.open_table(META)?.insert(META_FORMAT, u64::from(FORMAT))?;
-    }
-    transaction.commit()?;
-    tracing::info!(format = FORMAT, "the store was brought to format {FORMAT}");
-    Ok(())
-}
-
 /// redb may panic on a file that something else has altered; that is a damaged store, not the end of the process.
-fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
+pub(super) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(open))
         .map_err(|_| damaged(path, "redb gave up on it".to_owned()))?
         .map_err(|error| describe(path, error))
@@ -165,7 +203,7 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 }
 
 /// The file's format, if this version knows it.
-fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
+pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
     let unknown = |found: String| StoreError::UnknownFormat { path: path.to_owned(), found };
     let transaction = database.begin_read()?;
     if !transaction.list_tables()?.any(|table| table.name() == META.name()) {

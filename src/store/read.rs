@@ -77,7 +77,8 @@ impl Store {
                     let (number, bytes) = entry?;
                     filings.push(Arc::new(codec::decode_filing(number.value(), bytes.value())?));
                 }
-                let mut snapshot = codec::decode_snapshot(serial.value(), record.value(), filings)?;
+                let record = codec::decode_snapshot(serial.value(), record.value())?;
+                let mut snapshot = record.with_filings(filings, record.confirmed_at);
                 if let Some((confirmed, at)) = sync_state.confirmed
                     && confirmed == snapshot.serial
                 {

@@ -1,6 +1,6 @@
 //! Operators' records and the history of their changes.
 
-use redb::{ReadTransaction, ReadableTable, TableError};
+use redb::{ReadableTable, TableError};
 
 use super::tables::{RECORD_EVENTS, RECORDS};
 use super::{Store, StoreError, codec};
@@ -50,8 +50,7 @@ impl Store {
                 }
             }
         }
-        transaction.commit()?;
-        Ok(())
+        transaction.commit()
     }
 
     /// The events behind `after` that concern records of this kind, and of this ID if one is named; oldest first, at
@@ -67,7 +66,7 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordEvent>, StoreError> {
-        let transaction: ReadTransaction = self.begin_read()?;
+        let transaction = self.begin_read()?;
         let mut found = Vec::new();
         let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
         for entry in table.range(after.saturating_add(1)..)? {

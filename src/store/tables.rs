@@ -11,6 +11,8 @@ pub const CHANGES_BY_FILING: TableDefinition<(u32, u64), ()> = TableDefinition::
 pub const SYNC_STATE: TableDefinition<u8, &[u8]> = TableDefinition::new("sync_state");
 pub const HELD: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("held");
 pub const SOURCES: TableDefinition<&str, &[u8]> = TableDefinition::new("sources");
+/// Snapshot serial, and a time in milliseconds at which its source published it again.
+pub const CONFIRMATIONS: TableDefinition<(u64, i64), ()> = TableDefinition::new("confirmations");
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
@@ -18,6 +20,7 @@ pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("rec
 pub const META_FORMAT: &str = "format";
 pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
 pub const META_LAST_CHANGE: &str = "last_change";
+pub const META_HISTORY_FLOOR: &str = "history_floor";
 
 /// Keys in `sync_state`.
 pub const SYNC_STATE_NOW: u8 = 0;

@@ -30,7 +30,7 @@ fn filing(value: u32, name: &str) -> Arc<Filing> {
     Arc::new(builder.finish())
 }
 
-fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
+pub(super) fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
     Snapshot {
         serial: SnapshotSerial(serial),
         sha256: Sha256Digest([serial as u8; 32]),
@@ -60,7 +60,7 @@ fn cycle(outcome: SyncOutcome) -> SyncRecord {
 }
 
 /// Takes a store from its last snapshot to this one, as a sync does.
-fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
+pub(super) fn apply(store: &Store, next: &Snapshot) -> Result<(), StoreError> {
     let loaded = store.load()?;
     let open = |number| loaded.removals.open(number).map(|removal| &removal.filing);
     let delta = diff(loaded.snapshot.as_ref(), open, next);
@@ -275,14 +275,14 @@ fn reading_alone_makes_nothing() {
 }
 
 /// Puts a store that an earlier version wrote into a directory.
-fn put_fixture(name: &str, directory: &std::path::Path) {
+pub(super) fn put_fixture(name: &str, directory: &std::path::Path) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
     let mut unpacked = flate2::read::GzDecoder::new(std::fs::File::open(path).expect("the fixture"));
     let mut file = std::fs::File::create(directory.join(FILE_NAME)).expect("a file");
     std::io::copy(&mut unpacked, &mut file).expect("unpacked");
 }
 
-fn allow(value: u64, why: &str) -> Record {
+pub(super) fn allow(value: u64, why: &str) -> Record {
     Record {
         provider: Identity::Frn(Frn::from_value(value).expect("ten digits")),
         by: "alice".to_owned(),
@@ -294,14 +294,14 @@ fn allow(value: u64, why: &str) -> Record {
     }
 }
 
-fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
+pub(super) fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
     let (records, last) = store.load_records().expect("loaded");
     let events = plan(&Records::build(records, last), change, time(2000)).expect("planned");
     store.commit_records(&events).expect("committed");
     events
 }
 
-fn put(records: Vec<Record>) -> Change {
+pub(super) fn put(records: Vec<Record>) -> Change {
     Change::Put { records, replace: true, by: "alice".to_owned() }
 }
 
@@ -330,6 +330,67 @@ fn a_store_of_format_1_is_read_as_it_is_and_brought_to_this_format_where_it_is_w
     drop(store);
     let again = Store::open_existing(directory.path()).expect("opened");
     assert_eq!(again.load_records().expect("loaded").0.len(), 1);
+}
+
+/// Made by hand from the listings that the fixture was made of, not by this program.
+const EXPORTS_OF_FORMAT_2: [(u64, &str); 4] = [
+    (90, "269e507ee2fc561c7898864d80735b1bb6cea92dda9eba51b88c8a055bde26fc"),
+    (117, "578ab809b3a51c58967e89804039d2be1f7b8c7b01c1644ba3aca7c5c5c6edee"),
+    (145, "23102efea7d406e27bb8433f1f679c027e96369aa8e89b1691935ee7d3388b94"),
+    (173, "ee222166639f9216154deb3b8c79631591267e2d26b2c11d7fb0b9f3fd93ced9"),
+];
+
+#[test]
+fn a_store_of_format_2_is_read_as_it_is_and_gets_the_digests_of_its_exports_where_it_is_written() {
+    let directory = tempfile::tempdir().expect("a directory");
+    put_fixture("store-format-2.redb.gz", directory.path());
+    let before = std::fs::read(directory.path().join(FILE_NAME)).expect("read");
+    let holds = |store: &Store, digests: bool| {
+        let loaded = store.load().expect("loaded");
+        let snapshot = loaded.snapshot.expect("a snapshot");
+        assert_eq!((snapshot.serial, snapshot.filings.len()), (SnapshotSerial(4), 173));
+        assert_eq!((loaded.last_change, loaded.sync_state.failures_since), (ChangeSerial(522), 0));
+        assert!(snapshot.confirmed_at > snapshot.fetched_at, "it was confirmed once");
+        let removed: Vec<u32> = loaded.removals.newest_first().map(|removal| removal.filing.number().value()).collect();
+        assert_eq!(removed, [1655, 1432, 1410, 1580, 1542, 1527, 1473, 1444, 1438]);
+        assert_eq!(loaded.removals.open_count(), 7);
+        let (records, last) = store.load_records().expect("loaded");
+        let told: Vec<_> = records.iter().map(|record| format!("{} {}", record.kind(), record.id())).collect();
+        assert_eq!(
+            told,
+            [
+                "notice itg-1",
+                "order DA 25-1/0018077715",
+                "order DA 26-237/0034832609",
+                "override 0024410478",
+                "peer ocn:591E"
+            ]
+        );
+        assert_eq!(last, 8);
+        assert_eq!(store.record_events(RecordKind::Peer, None, 0, 10).expect("read").len(), 3);
+
+        let mut way = crate::history::Rewind::from(&snapshot, &loaded.removals);
+        for (record, (filings, digest)) in store.snapshot_records().expect("read").iter().zip(EXPORTS_OF_FORMAT_2).rev()
+        {
+            store.rewind(&mut way, record.serial).expect("the way back");
+            let (then, _) = way.reach(record, record.fetched_at).expect("it fits");
+            assert_eq!(then.filings.len() as u64, filings);
+            assert_eq!(crate::export::digest(&then.filings).to_string(), digest, "snapshot {}", record.serial);
+            assert_eq!(record.listing_sha256.map(|digest| digest.to_string()), digests.then(|| digest.to_owned()));
+            assert_eq!(record.carried.len(), usize::from(record.serial.0 == 3));
+        }
+    };
+    let reader = Store::open_existing(directory.path()).expect("opened");
+    holds(&reader, false);
+    drop(reader);
+    assert!(std::fs::read(directory.path().join(FILE_NAME)).expect("read") == before, "reading changes nothing");
+
+    drop(Store::open(directory.path()).expect("opened"));
+    let store = Store::open(directory.path()).expect("opened again");
+    holds(&store, true);
+    let last = store.load().expect("loaded").snapshot.expect("a snapshot");
+    let next = Snapshot { serial: last.serial.next(), filings: last.filings[1..].to_vec(), ..last };
+    apply(&store, &next).expect("it goes on from there");
 }
 
 #[test]

@@ -6,10 +6,12 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW,
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE,
+    SYNC_STATE_NOW,
 };
 use super::{Holding, Store, StoreError, SyncState, codec, held, sources};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
+use crate::export;
 
 impl Store {
     /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
@@ -38,10 +40,17 @@ impl Store {
                 return Err(StoreError::Conflict { expected: snapshot.serial.0.saturating_sub(1), found });
             }
             let previous_state = self.sync_state(&transaction)?;
-            if let (Some((serial, bytes)), Some((_, at))) = (before, previous_state.confirmed) {
-                snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
+            let mut applied_at = cycle.at.max(snapshot.fetched_at);
+            if let Some((serial, bytes)) = before {
+                // A clock that was set back must not take a moment from the snapshot before.
+                applied_at = applied_at.max(codec::decode_snapshot(serial, &bytes)?.applied_at);
+                if let Some((_, at)) = previous_state.confirmed {
+                    snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
+                }
             }
-            snapshots.insert(snapshot.serial.0, codec::encode_snapshot(snapshot, delta.counts())?.as_slice())?;
+            let listing = export::digest(&snapshot.filings);
+            let record = codec::encode_snapshot(snapshot, delta.counts(), listing, applied_at)?;
+            snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
             self.write_filings(&transaction, snapshot, delta)?;
             let mut removed = transaction.open_table(REMOVALS)?;
@@ -73,6 +82,9 @@ impl Store {
         let transaction = self.begin_write()?;
         let mut state = after(self.sync_state(&transaction)?, cycle, confirmed);
         state.held = held::write(&transaction, holding)?;
+        if let Some((snapshot, at)) = confirmed {
+            transaction.open_table(CONFIRMATIONS)?.insert((snapshot.serial.0, at.as_millisecond()), ())?;
+        }
         write_sync_state(&transaction, &state, cycle)?;
         transaction.commit()?;
         Ok(state)

@@ -24,10 +24,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, ArchiveConfig, ArchiveError};
+use crate::clock;
 use crate::domain::{Sha256Digest, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchConfig, Source, clear_incoming};
+use crate::history::HistoryConfig;
 use crate::index::PublishedIndex;
-use crate::store::{Store, SyncState};
+use crate::store::{Retired, Store, SyncState};
 use crate::vet::VetConfig;
 
 /// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
@@ -43,6 +45,8 @@ pub struct SyncSettings {
     pub vet: VetConfig,
     /// How long its raw bytes are kept.
     pub archive: ArchiveConfig,
+    /// How far back history is kept.
+    pub history: HistoryConfig,
 }
 
 impl SyncSettings {
@@ -253,6 +257,24 @@ impl Syncer {
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
+    /// Drops what history does not keep any more. It fails without harm: the next cycle tries again.
+    async fn retire(&self) {
+        let Some(from) = self.settings.load().history.keep_from(clock::now()) else { return };
+        let store = Arc::clone(&self.at.store);
+        match tokio::task::spawn_blocking(move || store.retire(from)).await {
+            Ok(Ok(Retired { changes: 0, snapshots: 0, .. })) => {}
+            Ok(Ok(Retired { changes, snapshots, floor })) => tracing::info!(
+                changes,
+                snapshots,
+                floor = floor.0,
+                "history was shortened by history.keep_days: {changes} changes and {snapshots} snapshots were dropped; \
+                 it reaches back to snapshot {floor}"
+            ),
+            Ok(Err(error)) => tracing::error!(%error, "history could not be shortened: {error}"),
+            Err(_) => tracing::error!("shortening history came to an unexpected end"),
+        }
+    }
+
     /// Runs cycles as they are asked for, until the shutdown or until no handle is left. A fetch under way is dropped
     /// at shutdown; a commit under way is finished by its own thread.
     pub async fn run(mut self, shutdown: CancellationToken) {
@@ -295,6 +317,9 @@ impl Syncer {
                             }
                         }
                     };
+                    if record.outcome.is_success() {
+                        self.retire().await;
+                    }
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);
                     for reply in waiting {

@@ -203,7 +203,7 @@ impl Report {
 
 /// What the database says of the provider, in words.
 async fn provider(target: &Target, identity: Identity) -> anyhow::Result<Provider> {
-    let request = GetProviderRequest { identity: Some(Who::from(identity).into()), include_history: false };
+    let request = GetProviderRequest { identity: Some(Who::from(identity).into()), ..GetProviderRequest::default() };
     let known = target.get_provider(request).await?;
     let standing: Vec<&Filing> = known.filings.iter().collect();
     let removed = || known.removals.iter().find(|removal| removal.reinstated_at.is_none());

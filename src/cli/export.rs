@@ -1,0 +1,105 @@
+//! `rmdd export`
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::moment::moment;
+use super::target::{Access, Target};
+use super::{Global, YES, text};
+use crate::config::Overrides;
+use crate::grpc::time_to_wire;
+use crate::grpc::v1::{ExportFormat, ExportListingRequest, SnapshotRef};
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The listing as it was known at a moment: a time in any usual writing, a day (its end in Washington) or an age
+    /// (7d, 36h) [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<Timestamp>,
+    /// csv, which is the same to the byte whenever it is written, or jsonl: one JSON object a line.
+    #[arg(long, value_name = "FORMAT", default_value = "csv")]
+    format: Format,
+    /// Write it there, whole or not at all [default: standard output].
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Csv,
+    Jsonl,
+}
+
+impl Export {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let mut request = ExportListingRequest { at: self.at.map(time_to_wire), ..ExportListingRequest::default() };
+        request.set_format(match self.format {
+            Format::Csv => ExportFormat::Csv,
+            Format::Jsonl => ExportFormat::JsonLines,
+        });
+        match &self.output {
+            None => {
+                copy(&target, request, |bytes| Ok(text::write(bytes)?)).await?;
+            }
+            Some(path) => {
+                let beside = beside(path);
+                let cannot = || format!("{} cannot be written", path.display());
+                let mut file = File::create(&beside).with_context(cannot)?;
+                let written = copy(&target, request, |bytes| Ok(file.write_all(bytes)?)).await;
+                let kept = written.and_then(|snapshot| {
+                    file.sync_all()?;
+                    std::fs::rename(&beside, path)?;
+                    Ok(snapshot)
+                });
+                match kept {
+                    Ok(snapshot) => anstream::eprintln!(
+                        "Written to {}: snapshot {}",
+                        path.display(),
+                        text::snapshot(Some(&snapshot))
+                    ),
+                    Err(error) => {
+                        let _ = std::fs::remove_file(&beside);
+                        return Err(error.context(cannot()));
+                    }
+                }
+            }
+        }
+        Ok(YES)
+    }
+}
+
+/// A name beside a file, to be renamed once it is whole.
+pub fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}
+
+/// Copies an export to its place, and checks that it is what the snapshot says.
+async fn copy(
+    target: &Target,
+    request: ExportListingRequest,
+    mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<SnapshotRef> {
+    let csv = request.format() == ExportFormat::Csv;
+    let mut pieces = target.export_listing(request).await?;
+    let mut snapshot = None;
+    let mut hasher = Sha256::new();
+    while let Some(piece) = pieces.next().await? {
+        snapshot = snapshot.or(piece.snapshot);
+        hasher.update(&piece.chunk);
+        write(&piece.chunk)?;
+    }
+    let snapshot = snapshot.context("the answer does not say which listing it is")?;
+    if csv && hasher.finalize().as_slice() != snapshot.listing_sha256 {
+        bail!("what came is not the listing of snapshot {}: it broke off, most likely; try again", snapshot.serial);
+    }
+    Ok(snapshot)
+}

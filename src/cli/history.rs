@@ -1,0 +1,131 @@
+//! `rmdd history`
+
+use anyhow::bail;
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::moment::{moment, since};
+use super::show::print_change;
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, YES, text};
+use crate::config::Overrides;
+use crate::domain::Who;
+use crate::grpc::time_to_wire;
+use crate::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
+use crate::report;
+
+const PAGE: u32 = 1000;
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// The provider: an FRN in any usual writing, an RMD number for one filing alone, or an OCN or peer's name. Without
+    /// it, the changes of all filings.
+    #[arg(value_name = "WHO")]
+    who: Option<String>,
+    /// Only changes observed then or later: a time, a day (from its beginning, UTC) or an age (7d, 36h).
+    #[arg(long, value_name = "T", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Only changes observed then or earlier: a time, a day (to its end in Washington) or an age.
+    #[arg(long, value_name = "T", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only changes of this serial or higher.
+    #[arg(long, value_name = "SERIAL", default_value_t = 0)]
+    from: u64,
+    /// At most so many, the oldest first [default: all].
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print one JSON object a line for each change; with WHO, one object for it all.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is known of one provider's filings over time.
+#[derive(Debug, Serialize)]
+struct Report {
+    first_known: Vec<report::FirstKnown>,
+    changes: Vec<report::Change>,
+    reaches_back_to: Option<String>,
+    snapshot: Option<report::Snapshot>,
+}
+
+impl History {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let mut request = ListChangesRequest {
+            after_serial: self.from.saturating_sub(1),
+            since: self.since.map(time_to_wire),
+            until: self.until.map(time_to_wire),
+            ..ListChangesRequest::default()
+        };
+        let limit = self.limit.unwrap_or(usize::MAX);
+        let whole = self.json && self.who.is_some();
+        let mut changes = Vec::new();
+        let mut shown = 0;
+        let last = loop {
+            request.limit = u32::try_from(limit.saturating_sub(shown)).unwrap_or(PAGE).clamp(1, PAGE);
+            let page = match &self.who {
+                Some(who) if request.identity.is_none() => {
+                    let ask = async |who: Who| {
+                        let request = ListChangesRequest { identity: Some(who.into()), ..request.clone() };
+                        target.list_changes(request.clone()).await.map(|page| (request, page))
+                    };
+                    let (asked, page) = target.first_known(who, ask).await?;
+                    request = asked;
+                    page
+                }
+                _ => target.list_changes(request.clone()).await?,
+            };
+            if shown == 0 && !self.json {
+                print_first_known(&page.first_known);
+            }
+            for change in page.changes.iter().take(limit - shown) {
+                match (whole, self.json) {
+                    (true, _) => changes.push(report::Change::from(change)),
+                    (false, true) => say!("{}", serde_json::to_string(&report::Change::from(change))?),
+                    (false, false) => print_change(change),
+                }
+            }
+            shown += page.changes.len();
+            let Some(newest) = page.changes.last() else { break page };
+            if page.changes.len() < request.limit as usize || shown >= limit {
+                break page;
+            }
+            if newest.serial <= request.after_serial {
+                bail!("the daemon's pages do not end: this is a fault of the daemon");
+            }
+            request.after_serial = newest.serial;
+        };
+        if whole {
+            let report = Report {
+                first_known: last.first_known.iter().map(report::FirstKnown::from).collect(),
+                changes,
+                reaches_back_to: report::time(last.reaches_back_to.as_ref()),
+                snapshot: last.snapshot.as_ref().map(report::Snapshot::from),
+            };
+            say!("{}", serde_json::to_string(&report)?);
+        } else if !self.json {
+            print_end(shown, &last);
+        }
+        Ok(YES)
+    }
+}
+
+fn print_first_known(known: &[FirstKnown]) {
+    for filing in known {
+        let since = text::time(filing.at.as_ref());
+        if filing.already_listed {
+            say!("{}  listed already when the history begins, {since}", text::strong(&filing.number));
+        } else {
+            say!("{}  first known {since}", text::strong(&filing.number));
+        }
+    }
+}
+
+fn print_end(shown: usize, last: &ListChangesResponse) {
+    let count = text::count(shown as u64);
+    let changes = if shown == 1 { "change" } else { "changes" };
+    let since = text::time(last.reaches_back_to.as_ref());
+    say!("{count} {changes}; the newest of all is {}; the history begins {since}", text::count(last.last_serial));
+}

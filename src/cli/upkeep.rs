@@ -1,0 +1,189 @@
+//! `rmdd backup`, `rmdd verify` and `rmdd compact`
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::export::beside;
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, NO, YES, text};
+use crate::config::{Overrides, default_state_dir};
+use crate::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
+use crate::store::{StoreError, verify_closed};
+
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Where the copy goes. To restore it, stop the daemon and copy it to rmdd.redb in the state directory.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Overwrite a file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+impl Backup {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let path = &self.file;
+        let exists =
+            || anyhow::anyhow!("{} exists already: name another file, or overwrite it with --force", path.display());
+        if !self.force && path.symlink_metadata().is_ok() {
+            return Err(exists());
+        }
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let beside = beside(path);
+        let cannot = || format!("{} cannot be written", path.display());
+        let mut file = File::create(&beside).with_context(cannot)?;
+        let kept = receive(&target, &mut file).await.and_then(|size| {
+            file.sync_all().with_context(cannot)?;
+            put(&beside, path, self.force).map_err(|error| match error.kind() {
+                ErrorKind::AlreadyExists => exists(),
+                _ => anyhow::Error::new(error).context(cannot()),
+            })?;
+            Ok(size)
+        });
+        let _ = std::fs::remove_file(&beside);
+        let size = kept?;
+        say!("{}  {} in {}", text::good("BACKED UP"), text::bytes(size), path.display());
+        Ok(YES)
+    }
+}
+
+/// Gives a whole file its name, and makes sure that both are on the disk.
+fn put(beside: &Path, path: &Path, over: bool) -> std::io::Result<()> {
+    if over {
+        std::fs::rename(beside, path)?;
+    } else {
+        std::fs::hard_link(beside, path)?;
+    }
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory)?.sync_all()
+}
+
+async fn receive(target: &Target, file: &mut File) -> anyhow::Result<u64> {
+    let mut pieces = target.backup().await?;
+    let (mut expected, mut size) = (None, 0);
+    let mut hasher = Sha256::new();
+    while let Some(piece) = pieces.next().await? {
+        expected = expected.or(Some(piece.size));
+        size += piece.chunk.len() as u64;
+        hasher.update(&piece.chunk);
+        file.write_all(&piece.chunk).context("the copy cannot be written")?;
+        if !piece.sha256.is_empty() {
+            if hasher.finalize().as_slice() != piece.sha256 || expected != Some(size) {
+                bail!("what came is not what was sent: try again");
+            }
+            return Ok(size);
+        }
+    }
+    bail!("the copy broke off after {}: try again", text::bytes(size))
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    ok: bool,
+    faults: &'a [String],
+    snapshots: u64,
+    changes: u64,
+    removals: u64,
+    records: u64,
+    record_events: u64,
+}
+
+impl Verify {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let loaded = global.load(Overrides::new())?;
+        let verified = match Target::find(global, &loaded, Access::Read).await {
+            Ok(target) => target.verify(VerifyRequest {}).await?,
+            // It cannot be opened: what is wrong with it is just what is asked for.
+            Err(error) if damaged(&error) => {
+                let state_dir = match &loaded.config.state_dir {
+                    Some(directory) => directory.clone(),
+                    None => default_state_dir().map_err(|error| anyhow::anyhow!(error))?,
+                };
+                let closed = tokio::task::spawn_blocking(move || verify_closed(&state_dir)).await?;
+                let mut verified = match closed {
+                    Ok(verified) => VerifyResponse::from(verified),
+                    Err(StoreError::Damaged { detail, .. }) => {
+                        VerifyResponse { faults: vec![detail], ..VerifyResponse::default() }
+                    }
+                    Err(error) => return Err(error.into()),
+                };
+                if verified.faults.is_empty() {
+                    verified.faults.push(error.to_string());
+                }
+                verified
+            }
+            Err(error) => return Err(error),
+        };
+        let ok = verified.faults.is_empty();
+        if self.json {
+            let VerifyResponse { faults, snapshots, changes, removals, records, record_events } = &verified;
+            let report = Report {
+                ok,
+                faults,
+                snapshots: *snapshots,
+                changes: *changes,
+                removals: *removals,
+                records: *records,
+                record_events: *record_events,
+            };
+            say!("{}", serde_json::to_string(&report)?);
+        } else {
+            print(&verified);
+        }
+        Ok(if ok { YES } else { NO })
+    }
+}
+
+fn damaged(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Damaged { .. } | StoreError::Codec(_) | StoreError::Redb(_)))
+}
+
+fn print(verified: &VerifyResponse) {
+    if verified.faults.is_empty() {
+        say!("{}  the store holds what was put into it", text::good("GOOD"));
+    } else {
+        say!("{}  the store does not hold what was put into it", text::bad("DAMAGED"));
+        for fault in &verified.faults {
+            say!("  {} {}", text::bad("!"), text::one_line(fault));
+        }
+        say!("  What to do: stop the daemon, keep the file aside, and copy the last backup to its place; or start the");
+        say!("  daemon with `rmdd serve --rebuild`, which does that itself as far as the file can be read.");
+        say!();
+    }
+    text::fact("snapshots", format!("{} reached, with their digests", text::count(verified.snapshots)));
+    text::fact("changes", text::count(verified.changes));
+    text::fact("removals", text::count(verified.removals));
+    text::fact("records", format!("{}, {} events", text::count(verified.records), text::count(verified.record_events)));
+}
+
+#[derive(Debug, Args)]
+pub struct Compact {}
+
+impl Compact {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Write).await?;
+        let answer = target.compact(CompactRequest {}).await?;
+        say!(
+            "{}  from {} to {}",
+            text::good("COMPACTED"),
+            text::bytes(answer.bytes_before),
+            text::bytes(answer.bytes_after)
+        );
+        Ok(YES)
+    }
+}

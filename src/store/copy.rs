@@ -1,0 +1,75 @@
+//! A consistent copy of the store, made while it is in use.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value, WriteTransaction};
+
+use super::open::{builder, guarded};
+use super::records::missing_in_older;
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS,
+    SOURCES, SYNC_STATE,
+};
+use super::{Store, StoreError};
+
+impl Store {
+    /// Writes all that the store holds at this moment into a new file. Syncs and questions go on meanwhile; what they
+    /// change is not in the copy. It is a store of its own: put in the place of another, it is that store again.
+    ///
+    /// # Errors
+    ///
+    /// If there is a file already, if it cannot be written, or if the store cannot be read. No half file is left.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let inaccessible = |source| StoreError::NotAccessible { path: path.to_owned(), source };
+        if path.symlink_metadata().is_ok() {
+            return Err(inaccessible(ErrorKind::AlreadyExists.into()));
+        }
+        let copied = self.copy_into(path);
+        if copied.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        copied
+    }
+
+    fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
+        let database = guarded(path, || builder().create(path))?;
+        let transaction = database.begin_write()?;
+        let from = self.begin_read()?;
+        let mut left: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();
+        copy(&from, &transaction, META, &mut left)?;
+        copy(&from, &transaction, FILINGS, &mut left)?;
+        copy(&from, &transaction, SNAPSHOTS, &mut left)?;
+        copy(&from, &transaction, REMOVALS, &mut left)?;
+        copy(&from, &transaction, CHANGES, &mut left)?;
+        copy(&from, &transaction, CHANGES_BY_FILING, &mut left)?;
+        copy(&from, &transaction, CONFIRMATIONS, &mut left)?;
+        copy(&from, &transaction, SYNC_STATE, &mut left)?;
+        copy(&from, &transaction, HELD, &mut left)?;
+        copy(&from, &transaction, SOURCES, &mut left)?;
+        copy(&from, &transaction, RECORDS, &mut left)?;
+        copy(&from, &transaction, RECORD_EVENTS, &mut left)?;
+        if let Some(table) = left.first() {
+            return Err(StoreError::NotCopied { table: table.clone() });
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn copy<K: Key + 'static, V: Value + 'static>(
+    from: &ReadTransaction,
+    to: &WriteTransaction,
+    definition: TableDefinition<'_, K, V>,
+    left: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    left.retain(|name| name != definition.name());
+    // A store of an older format stays one: it is brought to this one where it is opened for writing.
+    let Some(table) = missing_in_older(from.open_table(definition))? else { return Ok(()) };
+    let mut copied = to.open_table(definition)?;
+    for entry in table.iter()? {
+        let (key, value) = entry?;
+        copied.insert(key.value(), value.value())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Reading the past: the snapshot of a moment, and the way back to it.
+
+use jiff::Timestamp;
+use redb::ReadableTable;
+
+use super::records::missing_in_older;
+use super::tables::{CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, RECORD_EVENTS, SNAPSHOTS};
+use super::{Store, StoreError, codec};
+use crate::domain::{Change, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
+use crate::history::{Broken, Rewind, SnapshotRecord};
+
+/// A way back that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RewindError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was read does not fit.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// The snapshot of a moment.
+#[derive(Debug, Clone)]
+pub struct SnapshotThen {
+    /// What is on record about it.
+    pub record: SnapshotRecord,
+    /// When its source had last published it by then, as far as is known.
+    pub confirmed_at: Timestamp,
+}
+
+impl Store {
+    /// What is on record about every snapshot that history reaches back to, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn snapshot_records(&self) -> Result<Vec<SnapshotRecord>, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut records = Vec::new();
+        for entry in transaction.open_table(SNAPSHOTS)?.iter()? {
+            let (serial, bytes) = entry?;
+            records.push(codec::decode_snapshot(serial.value(), bytes.value())?);
+        }
+        Ok(records)
+    }
+
+    /// What is on record about the oldest snapshot that history reaches back to.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn oldest_snapshot(&self) -> Result<Option<SnapshotRecord>, StoreError> {
+        let transaction = self.begin_read()?;
+        let oldest =
+            transaction.open_table(SNAPSHOTS)?.first()?.map(|(serial, bytes)| (serial.value(), bytes.value().to_vec()));
+        Ok(oldest.map(|(serial, bytes)| codec::decode_snapshot(serial, &bytes)).transpose()?)
+    }
+
+    /// The snapshot on which answers rested at a moment: the newest that had been applied by then. Nothing if the moment
+    /// is before the first that history reaches back to; then the time of that one, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut oldest = None;
+        for entry in transaction.open_table(SNAPSHOTS)?.iter()?.rev() {
+            let (serial, bytes) = entry?;
+            let record = codec::decode_snapshot(serial.value(), bytes.value())?;
+            if record.applied_at > at {
+                oldest = Some(record.applied_at);
+                continue;
+            }
+            let mut confirmed_at = record.fetched_at;
+            if record.confirmed_at <= at {
+                confirmed_at = confirmed_at.max(record.confirmed_at);
+            }
+            if let Some(table) = missing_in_older(transaction.open_table(CONFIRMATIONS))? {
+                let serial = record.serial.0;
+                if let Some(entry) = table.range((serial, i64::MIN)..=(serial, at.as_millisecond()))?.next_back() {
+                    let milliseconds = entry?.0.value().1;
+                    confirmed_at = confirmed_at.max(Timestamp::from_millisecond(milliseconds).unwrap_or(confirmed_at));
+                }
+            }
+            return Ok(Ok(SnapshotThen { record, confirmed_at }));
+        }
+        Ok(Err(oldest))
+    }
+
+    /// Undoes all changes behind a snapshot, down from the one at which the way back begins. What was committed since
+    /// that one was loaded is passed over. Returns the serial of the last change that led to it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read or what was read does not fit.
+    pub fn rewind(&self, way: &mut Rewind, to: SnapshotSerial) -> Result<ChangeSerial, RewindError> {
+        let transaction = self.begin_read()?;
+        let from = way.at();
+        let read = |error: redb::StorageError| StoreError::from(error);
+        let table = transaction.open_table(CHANGES).map_err(StoreError::from)?;
+        let below = way.undone().map_or(u64::MAX, |serial| serial.0);
+        let mut last = ChangeSerial(0);
+        for entry in table.range(..below).map_err(read)?.rev() {
+            let (serial, bytes) = entry.map_err(read)?;
+            let change = codec::decode_change(serial.value(), bytes.value()).map_err(StoreError::from)?;
+            if change.snapshot > from {
+                continue;
+            }
+            if change.snapshot <= to {
+                last = change.serial;
+                break;
+            }
+            way.undo(&change)?;
+        }
+        way.arrive(to);
+        Ok(last)
+    }
+
+    /// The events of operators' records down from one, newest first, that came after a moment. An event that came before
+    /// it ends them, even if the clock was set back since.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut found = Vec::new();
+        let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
+        for entry in table.range(..=last)?.rev() {
+            let (serial, bytes) = entry?;
+            let event = codec::decode_record_event(serial.value(), bytes.value())?;
+            if event.at <= at {
+                break;
+            }
+            found.push(event);
+        }
+        Ok(found)
+    }
+
+    /// The oldest snapshot that history reaches back to.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn history_floor(&self) -> Result<SnapshotSerial, StoreError> {
+        let transaction = self.begin_read()?;
+        let floor = transaction.open_table(META)?.get(META_HISTORY_FLOOR)?.map(|value| value.value());
+        Ok(SnapshotSerial(floor.unwrap_or(SnapshotSerial::FIRST.0)))
+    }
+
+    /// Changes by serial within these bounds, at most `limit`: all of them, or those of some filings.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {
+        let transaction = self.begin_read()?;
+        let changes = transaction.open_table(CHANGES)?;
+        let mut found = Vec::new();
+        let fits = |change: &Change| {
+            asked.since.is_none_or(|since| change.observed_at >= since)
+                && asked.until.is_none_or(|until| change.observed_at <= until)
+        };
+        let first = asked.after.0.saturating_add(1);
+        match &asked.filings {
+            None => {
+                for entry in changes.range(first..)? {
+                    let (serial, bytes) = entry?;
+                    let change = codec::decode_change(serial.value(), bytes.value())?;
+                    if found.len() == limit || asked.until.is_some_and(|until| change.observed_at > until) {
+                        break;
+                    }
+                    found.extend(Some(change).filter(fits));
+                }
+            }
+            Some(numbers) => {
+                let by_filing = transaction.open_table(CHANGES_BY_FILING)?;
+                let mut serials = Vec::new();
+                for number in numbers {
+                    for entry in by_filing.range((number.value(), first)..=(number.value(), u64::MAX))? {
+                        serials.push(entry?.0.value().1);
+                    }
+                }
+                serials.sort_unstable();
+                for serial in serials {
+                    if found.len() == limit {
+                        break;
+                    }
+                    if let Some(bytes) = changes.get(serial)? {
+                        let change = codec::decode_change(serial, bytes.value())?;
+                        found.extend(Some(change).filter(fits));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Which changes are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ChangesAsked {
+    /// Only those behind this serial.
+    pub after: ChangeSerial,
+    /// Only those observed then or later.
+    pub since: Option<Timestamp>,
+    /// Only those observed then or earlier.
+    pub until: Option<Timestamp>,
+    /// Only those of these filings.
+    pub filings: Option<Vec<RmdNumber>>,
+}

@@ -1,0 +1,323 @@
+//! Whether the file holds what was put into it.
+//!
+//! What is checked is a copy of the file's bytes, read anew from the disk: so neither the daemon's memory nor redb's cache
+//! can hide what is wrong with it, and nothing that the check does can reach the store. First redb checks the checksum of
+//! every page; then every record is read, and the records are held against each other: serials without gap or repeat,
+//! both ways to a change, removals against what stands, operators' records against their events, and the digest of every
+//! snapshot's export that history reaches back to against the one that was recorded when it was applied.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+
+use redb::{DatabaseError, ReadableTable, StorageError};
+
+use super::open::{builder, check_format, guarded};
+use super::records::missing_in_older;
+use super::tables::{CHANGES, CHANGES_BY_FILING, META, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS};
+use super::{FILE_NAME, Handle, RewindError, Store, StoreError, codec};
+use crate::domain::{Record, RecordKind, SnapshotSerial};
+use crate::history::Rewind;
+
+/// So many faults are told; more would tell nothing new.
+const MOST_FAULTS: usize = 50;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// What is wrong; nothing if all is well.
+    pub faults: Vec<String>,
+    /// How many snapshots were reached and held against their digests.
+    pub snapshots: u64,
+    /// How many changes were read.
+    pub changes: u64,
+    /// How many removals were read.
+    pub removals: u64,
+    /// How many operators' records were read.
+    pub records: u64,
+    /// How many events of such records were read.
+    pub record_events: u64,
+    /// The newest snapshot in the file.
+    pub newest: Option<SnapshotSerial>,
+}
+
+impl Verified {
+    fn fault(&mut self, fault: impl Into<String>) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(fault.into());
+        }
+    }
+}
+
+/// A file that is gone when the check is over.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl Store {
+    /// Checks the open store's file. Syncs and histories wait for as long as its bytes are copied.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be copied. What is wrong with it is no error but what was asked for.
+    pub fn verify(&self) -> Result<Verified, StoreError> {
+        let scratch = {
+            let _alone = self.handle.write().unwrap_or_else(PoisonError::into_inner);
+            scratch(&self.path)?
+        };
+        Ok(check(&scratch.0))
+    }
+}
+
+/// Checks the store of a state directory in which no daemon runs, whether it can be opened or not.
+///
+/// # Errors
+///
+/// If there is none, or it cannot be copied.
+pub fn verify_closed(state_dir: &Path) -> Result<Verified, StoreError> {
+    let path = state_dir.join(FILE_NAME);
+    match std::fs::metadata(&path) {
+        Ok(file) if file.is_file() => {}
+        Ok(_) => {
+            return Err(StoreError::Damaged { path, detail: "it is no file".to_owned() });
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
+        Err(source) => return Err(StoreError::NotAccessible { path, source }),
+    }
+    Ok(check(&scratch(&path)?.0))
+}
+
+/// Copies a file's bytes beside it, or, where that is not allowed, to where temporary files are.
+fn scratch(path: &Path) -> Result<Scratch, StoreError> {
+    let name = format!("{FILE_NAME}.verify-{:08x}", rand::random::<u32>());
+    let beside = path.with_file_name(&name);
+    let copied = copy_bytes(path, beside).or_else(|_| copy_bytes(path, std::env::temp_dir().join(&name)));
+    copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })
+}
+
+fn copy_bytes(from: &Path, to: PathBuf) -> std::io::Result<Scratch> {
+    let mut from = std::fs::File::open(from)?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&to)?;
+    let scratch = Scratch(to);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(scratch),
+            read => file.write_all(buffer.get(..read).unwrap_or_default())?,
+        }
+    }
+}
+
+/// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.
+type Part = fn(&Store, &mut Verified) -> Result<(), StoreError>;
+
+/// Checks a file that nobody else uses.
+fn check(path: &Path) -> Verified {
+    let mut verified = Verified::default();
+    let opened = guarded(path, || builder().open(path));
+    let mut database = match opened {
+        Ok(database) => database,
+        Err(error) => {
+            verified.fault(format!("it cannot be opened: {}", told(&error)));
+            return verified;
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(|| database.check_integrity())) {
+        Ok(Ok(true)) => {}
+        Ok(Ok(false)) => verified.fault("its pages do not agree with each other (redb could repair that in a copy)"),
+        Ok(Err(DatabaseError::Storage(StorageError::Corrupted(detail)))) => {
+            verified.fault(format!("its pages are damaged: {detail}"));
+            return verified;
+        }
+        Ok(Err(error)) => {
+            verified.fault(format!("its pages cannot be checked: {error}"));
+            return verified;
+        }
+        Err(_) => {
+            verified.fault("its pages are damaged: redb gave up on them");
+            return verified;
+        }
+    }
+    if let Err(error) = check_format(path, &database) {
+        verified.fault(told(&error));
+        return verified;
+    }
+    let store = Store::new(Handle::ReadWrite(database), path.to_owned());
+    let parts: [(&str, Part); 4] = [
+        ("its changes", check_changes),
+        ("its removals", check_removals),
+        ("its operators' records", check_records),
+        ("its snapshots", check_snapshots),
+    ];
+    for (name, part) in parts {
+        match catch_unwind(AssertUnwindSafe(|| part(&store, &mut verified))) {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => verified.fault(format!("{name} cannot be read: {error}")),
+            Err(_) => verified.fault(format!("{name} cannot be read: redb gave up on them")),
+        }
+    }
+    verified
+}
+
+/// An error without the name of the copy, which says nothing to anybody.
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::Damaged { detail, .. } => detail.clone(),
+        StoreError::UnknownFormat { found, .. } => format!("it has format {found}, which this version does not know"),
+        other => other.to_string(),
+    }
+}
+
+fn check_changes(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let transaction = store.begin_read()?;
+    let floor = store.history_floor()?;
+    let changes = transaction.open_table(CHANGES)?;
+    let by_filing = transaction.open_table(CHANGES_BY_FILING)?;
+    let mut previous = None;
+    let mut snapshot = 0;
+    for entry in changes.iter()? {
+        let (serial, bytes) = entry?;
+        let serial = serial.value();
+        let change = match codec::decode_change(serial, bytes.value()) {
+            Ok(change) => change,
+            Err(error) => {
+                verified.fault(format!("change {serial} cannot be read: {error}"));
+                previous = Some(serial);
+                continue;
+            }
+        };
+        verified.changes += 1;
+        let expected =
+            previous.map_or(if floor == SnapshotSerial::FIRST { 1 } else { serial }, |before: u64| before + 1);
+        if serial != expected {
+            verified.fault(format!("change {serial} stands where change {expected} should"));
+        }
+        if change.snapshot.0 < snapshot {
+            verified.fault(format!("change {serial} belongs to an earlier snapshot than the one before it"));
+        }
+        if by_filing.get((change.number.value(), serial))?.is_none() {
+            verified.fault(format!("change {serial} is not found by its filing {}", change.number));
+        }
+        snapshot = change.snapshot.0;
+        previous = Some(serial);
+    }
+    let mut found_by_filing = 0;
+    for entry in by_filing.iter()? {
+        let (number, serial) = entry?.0.value();
+        found_by_filing += 1;
+        if changes.get(serial)?.is_none() {
+            verified.fault(format!("filing {number} names change {serial}, which is not there"));
+        }
+    }
+    if found_by_filing != verified.changes {
+        verified.fault(format!("{found_by_filing} changes are found by filing, of {}", verified.changes));
+    }
+    let last = transaction.open_table(META)?.get(META_LAST_CHANGE)?.map_or(0, |value| value.value());
+    if previous.is_some_and(|previous| previous != last) || (previous.is_none() && last > 0 && floor.0 == 1) {
+        verified.fault(format!("the newest change is {}, and {last} was recorded", previous.unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn check_removals(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let transaction = store.begin_read()?;
+    for entry in transaction.open_table(REMOVALS)?.iter()? {
+        let (key, bytes) = entry?;
+        match codec::decode_removal(key.value(), bytes.value()) {
+            Ok(_) => verified.removals += 1,
+            Err(error) => verified.fault(format!("the removal {:?} cannot be read: {error}", key.value())),
+        }
+    }
+    let loaded = store.load()?;
+    if let Some(snapshot) = &loaded.snapshot {
+        for filing in &snapshot.filings {
+            if loaded.removals.open(filing.number()).is_some() {
+                verified.fault(format!("{} stands and is removed at once", filing.number()));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let (records, last) = store.load_records()?;
+    verified.records = records.len() as u64;
+    let key = |record: &Record| (record.kind(), record.id());
+    let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    let transaction = store.begin_read()?;
+    let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
+    let mut expected = 1;
+    for entry in events.iter()? {
+        let (serial, bytes) = entry?;
+        let event = match codec::decode_record_event(serial.value(), bytes.value()) {
+            Ok(event) => event,
+            Err(error) => {
+                verified.fault(format!("event {} of operators' records cannot be read: {error}", serial.value()));
+                expected = serial.value() + 1;
+                continue;
+            }
+        };
+        if event.serial != expected {
+            verified.fault(format!("event {} stands where event {expected} should", event.serial));
+        }
+        expected = event.serial + 1;
+        verified.record_events += 1;
+        if let Some(before) = &event.before {
+            told.remove(&key(before));
+        }
+        if let Some(after) = event.after {
+            told.insert(key(&after), after);
+        }
+    }
+    if last + 1 != expected && last > 0 {
+        verified.fault(format!("the newest event of operators' records is {last}, and {} were read", expected - 1));
+    }
+    let mut stand: BTreeSet<(RecordKind, String)> = BTreeSet::new();
+    for record in &records {
+        let key = key(record);
+        if told.get(&key) != Some(record) {
+            verified.fault(format!("the {} {} is not what its history says", key.0, key.1));
+        }
+        stand.insert(key);
+    }
+    for (kind, id) in told.keys().filter(|key| !stand.contains(key)) {
+        verified.fault(format!("the {kind} {id} should be on record, and is not"));
+    }
+    Ok(())
+}
+
+fn check_snapshots(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let loaded = store.load()?;
+    let Some(snapshot) = loaded.snapshot else { return Ok(()) };
+    verified.newest = Some(snapshot.serial);
+    let floor = store.history_floor()?;
+    let mut way = Rewind::from(&snapshot, &loaded.removals);
+    let mut expected = snapshot.serial;
+    for record in store.snapshot_records()?.iter().rev() {
+        if record.serial != expected {
+            verified.fault(format!("snapshot {} stands where snapshot {expected} should", record.serial));
+            return Ok(());
+        }
+        expected = SnapshotSerial(expected.0.saturating_sub(1));
+        let led = match store.rewind(&mut way, record.serial) {
+            Ok(_) => way.reach(record, record.fetched_at).map(|_| ()),
+            Err(RewindError::Broken(broken)) => Err(broken),
+            Err(RewindError::Store(error)) => return Err(error),
+        };
+        if let Err(broken) = led {
+            verified.fault(format!("snapshot {}: {}", broken.snapshot, broken.detail));
+            return Ok(());
+        }
+        verified.snapshots += 1;
+    }
+    if expected.0 + 1 != floor.0 {
+        verified.fault(format!("the history begins at snapshot {}, and {floor} was recorded", expected.0 + 1));
+    }
+    Ok(())
+}
