@@ -132,7 +132,8 @@ async fn a_source_that_is_down_is_passed_over_with_an_alarm_until_it_is_back() {
     assert!(source(&status, 0).fault.as_ref().expect("why").error.contains("503"));
 
     // All of that is said again by a daemon that has just started, and by the command without one.
-    daemon.terminate().await;
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("a source that is preferred gave no listing: the file /nonexistent/rmd.csv"), "{log}");
     let output = site.run(&["--config", &config, "status", "--json"]);
     assert_eq!(status_of(&output), 1, "{}", stderr(&output));
     let told = json(&output);

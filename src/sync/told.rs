@@ -62,5 +62,9 @@ pub fn tell(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
             "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
         ),
     }
+    for fault in &record.passed_over {
+        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), fault.error.as_str());
+        tracing::warn!(source, kind, error, "a source that is preferred gave no listing: {error}");
+    }
     record
 }
