@@ -5,6 +5,7 @@
 //! is written.
 
 mod cycle;
+mod replay;
 
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ use crate::history::HistoryConfig;
 use crate::index::PublishedIndex;
 use crate::store::{Retired, Store, SyncState};
 use crate::vet::VetConfig;
+
+pub use replay::{ArchivedListing, Replayed, replay};
 
 /// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
 #[derive(Debug, Clone)]
