@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Change, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn, Removal,
-    RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    Anomaly, Change, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Removal, RemovalHistory,
+    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, read_frn_cell,
 };
 
 /// The shortest history that may be kept, in days: what was answered last month can be asked for this month.
@@ -242,7 +242,7 @@ fn undo_fields(after: &Filing, fields: &[FieldChange]) -> Result<Filing, String>
         }
     }
     let frn_cell = cells.get(Column::Frn as usize).copied().unwrap_or_default();
-    let frn = read_frn(frn_cell).ok_or_else(|| Column::Frn.name().to_owned())?;
+    let frn = read_frn_cell(frn_cell).map_err(|_| Column::Frn.name().to_owned())?;
     let length = cells.iter().map(|cell| cell.len()).sum();
     let mut builder = FilingBuilder::new(after.number(), frn, length);
     for cell in cells {
@@ -252,14 +252,6 @@ fn undo_fields(after: &Filing, fields: &[FieldChange]) -> Result<Filing, String>
         builder.push_unknown(column, cell);
     }
     Ok(builder.finish())
-}
-
-/// The FRN of a cell of a row that was once read: see [`crate::parse`].
-fn read_frn(cell: &str) -> Option<Option<Frn>> {
-    match cell.trim() {
-        "" | "N/A" => Some(None),
-        written => written.parse().ok().map(Some),
-    }
 }
 
 #[cfg(test)]

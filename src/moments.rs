@@ -191,6 +191,10 @@ impl Moments {
             let (last_change, snapshot, removals) = match (led, store.snapshot_at(at)?) {
                 // What was there a moment ago has just been dropped.
                 (Err(MomentError::Broken(_)), Err(Some(from))) => return Err(MomentError::NotReaching { at, from }),
+                (Err(MomentError::Broken(broken)), _) => {
+                    store.note_damage(&broken.to_string());
+                    return Err(broken.into());
+                }
                 (led, _) => led?,
             };
             let index = Arc::new(Index::build(snapshot, removals, last_change));

@@ -11,7 +11,9 @@ pub mod upstreams;
 use csv::{ByteRecord, ReaderBuilder};
 use thiserror::Error;
 
-use crate::domain::{Column, Filing, FilingBuilder, Frn, Listing, RmdNumber, RowFault, Truncation, UnreadableRow};
+use crate::domain::{
+    Column, Filing, FilingBuilder, Listing, RmdNumber, RowFault, Truncation, UnreadableRow, read_frn_cell,
+};
 
 /// The longest cell that is read. The longest ever filed had 16,000 characters; one past this is no filer's text.
 const MAX_CELL_BYTES: usize = 1 << 20;
@@ -268,10 +270,7 @@ impl Header {
         }
         let number = number.ok_or((None, RowFault::Number))?;
         let frn_cell = known(Column::Frn);
-        let frn: Option<Frn> = match frn_cell.trim() {
-            "" | "N/A" => None,
-            written => Some(written.parse().map_err(|_| (Some(number), RowFault::Frn))?),
-        };
+        let frn = read_frn_cell(&frn_cell).map_err(|_| (Some(number), RowFault::Frn))?;
 
         let mut builder = FilingBuilder::new(number, frn, record.as_slice().len());
         for column in Column::ALL {

@@ -162,6 +162,18 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
     alarms
 }
 
+/// That something is wrong with the store: answers are good until the daemon stops, and then there are none.
+pub fn store_damaged(what: &str) -> Alarm {
+    Alarm {
+        code: "STORE_DAMAGED",
+        message: format!(
+            "the store is damaged ({what}): answers go on from memory, and a restart will find nothing to serve. Run \
+             `rmdd verify`, then put a backup in its place or start with `rmdd serve --rebuild`"
+        ),
+        severity: State::Critical,
+    }
+}
+
 /// The worst of the alarms.
 pub fn state(alarms: &[Alarm]) -> State {
     alarms.iter().map(|alarm| alarm.severity).max().unwrap_or(State::Fresh)

@@ -119,6 +119,8 @@ async fn a_store_that_was_damaged_behind_the_daemons_back_is_found_and_answers_g
     let said = stdout(&site.run(&["verify"]));
     assert!(said.contains("DAMAGED") && said.contains("rmdd serve --rebuild"), "{said}");
     assert_eq!(status_of(&site.run(&["check", &number])), 0, "answers come from memory");
+    let status = json(&site.run(&["status", "--json"]));
+    assert_eq!((&status["state"], &status["alarms"][0]["code"]), (&"critical".into(), &"STORE_DAMAGED".into()));
     daemon.kill();
     let closed = site.run(&["verify", "--json"]);
     assert_eq!(status_of(&closed), 1, "{}", stderr(&closed));
@@ -143,4 +145,65 @@ fn compaction_makes_the_file_smaller_and_changes_nothing_in_it() {
     assert!(bytes(&after) < bytes(&before), "{} -> {}", bytes(&before), bytes(&after));
     assert_eq!(after["snapshot"]["listing_sha256"], before["snapshot"]["listing_sha256"]);
     assert_eq!(verified(&site)["ok"], true);
+}
+
+#[tokio::test]
+async fn a_damaged_store_is_not_served_and_rebuild_keeps_it_aside_and_saves_records_and_history() {
+    let mut world = World::new(55, 150);
+    let site = Site::with_listing(&world.to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    world.advance(Step { amend: 60, remove: 5, ..Step::default() });
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    daemon.terminate().await;
+    for number in ["0009999999", "0009999998"] {
+        let denied = site.run(&["overrides", "add", "deny", number, "--by", "alice", "--why", "a test"]);
+        assert_eq!(status_of(&denied), 0, "{}", stderr(&denied));
+    }
+    // A page that holds filings is spoilt: some name that stands in the listing is found in the file.
+    let path = site.state_dir().join("rmdd.redb");
+    let mut bytes = std::fs::read(&path).expect("read");
+    let name = world.rows().nth(70).expect("a filing").get("filing_url").to_owned();
+    let spoilt: Vec<usize> = bytes
+        .windows(name.len())
+        .enumerate()
+        .filter(|(_, found)| *found == name.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert!(!spoilt.is_empty());
+    for place in spoilt {
+        bytes[place..place + name.len()].fill(b'x');
+    }
+    std::fs::write(&path, &bytes).expect("written");
+
+    let source = site.listing().display().to_string();
+    let refused = site.run(&["serve", "--grpc-listen", "off", "--source", &source]);
+    assert_eq!(status_of(&refused), 1);
+    assert!(stderr(&refused).contains("rmdd serve --rebuild"), "{}", stderr(&refused));
+    assert!(std::fs::read(&path).expect("read") == bytes, "it was left as it is");
+    assert_eq!(status_of(&site.run(&["check", "0009999999"])), 2, "nor is it answered from");
+    assert_eq!(json(&site.run(&["verify", "--json"]))["ok"], false);
+
+    let daemon = site.start_with(&["--source", &source, "--rebuild"]);
+    let sync = daemon.first_sync().await;
+    assert_eq!((sync.snapshot_serial, sync.filings), (2, world.len() as u64), "both listings, out of the archive");
+    assert_eq!(daemon.status().await.removals_total, 5, "and with them what was removed");
+    for number in ["0009999999", "0009999998"] {
+        assert_eq!(json(&site.run(&["check", number, "--json"]))["reason"], "OVERRIDE");
+    }
+    assert_eq!(verified(&site)["records"], 2);
+    let kept: Vec<_> = std::fs::read_dir(site.state_dir())
+        .expect("read")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.display().to_string().contains("rmdd.redb.damaged-"))
+        .collect();
+    assert_eq!(kept.len(), 1);
+    assert!(std::fs::read(&kept[0]).expect("read") == bytes);
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("the store was begun again"), "{log}");
+    let daemon = site.start_with(&["--source", &source, "--rebuild"]);
+    daemon.first_sync().await;
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("--rebuild had nothing to do"), "{log}");
 }

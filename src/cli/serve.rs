@@ -18,6 +18,10 @@ pub struct Serve {
     /// When to ask the source, as a cron expression in UTC [default: hourly, at this installation's own minute].
     #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
+    /// If the store is damaged, keep it aside (rmdd.redb.damaged-TIME), save the operators' records out of it, and begin
+    /// again. A good store is left alone.
+    #[arg(long)]
+    rebuild: bool,
     /// The least severity that is logged: error, warn, info, debug or trace [default: info].
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
@@ -37,7 +41,7 @@ impl Serve {
         let loaded = global.load(flags.clone())?;
         telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
-        daemon::run(loaded, reload_from)
+        daemon::run(loaded, reload_from, self.rebuild)
             .await
             .inspect_err(|error| tracing::error!(%error, "the daemon stopped: {error}"))?;
         Ok(YES)

@@ -3,7 +3,9 @@
 //! The order of a start is that of the promises: configuration checked, store opened, last snapshot served, and only
 //! then the first question to the network. If one of the tasks ends unexpectedly the daemon stops rather than limp.
 
+mod check;
 mod listen;
+mod rebuild;
 mod reload;
 mod serve;
 mod systemd;
@@ -130,7 +132,7 @@ pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
 /// # Errors
 ///
 /// If it cannot start, or one of its tasks ends unexpectedly.
-pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonError> {
+pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Result<(), DaemonError> {
     let Loaded { config, file, .. } = loaded;
     let started_at = clock::now();
     // Signals are caught from here on: one that comes while the store loads is not lost.
@@ -142,8 +144,14 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
     fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
     let Opened { store, index, records, sync_state, schedule_minute } = {
-        let state_dir = state_dir.clone();
-        tokio::task::spawn_blocking(move || publish_stored(Store::open(&state_dir)?))
+        let (state_dir, vet, max_bytes) = (state_dir.clone(), config.vet.clone(), config.fetch.max_bytes);
+        let open = move || {
+            if rebuild {
+                rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+            }
+            publish_stored(Store::open(&state_dir)?)
+        };
+        tokio::task::spawn_blocking(open)
             .await
             .map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??
     };
@@ -169,7 +177,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
     let services = Services {
         index: Arc::clone(&index),
         records,
-        store,
+        store: Arc::clone(&store),
         moments: Arc::default(),
         copying: Arc::default(),
         state_dir,
@@ -210,6 +218,13 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom) -> Result<(), DaemonEr
         tasks.spawn(async move {
             retry::run(sync, retry_sender, due, shutdown).await;
             ("retry", Ok(()))
+        });
+    }
+    {
+        let (store, shutdown) = (Arc::clone(&store), shutdown.clone());
+        tasks.spawn(async move {
+            check::run(store, shutdown).await;
+            ("store check", Ok(()))
         });
     }
     {

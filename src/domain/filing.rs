@@ -1,6 +1,8 @@
 //! One row of the listing.
 
-use super::{Certification, Column, ForeignProvider, Frn, Implementation, ProviderRole, ProviderRoles, RmdNumber};
+use super::{
+    Certification, Column, ForeignProvider, Frn, FrnError, Implementation, ProviderRole, ProviderRoles, RmdNumber,
+};
 
 /// One provider's filing: its identity, read and checked, and every cell as the FCC published it.
 ///
@@ -139,6 +141,18 @@ impl Filing {
     /// Whether the provider files as a foreign one.
     pub fn foreign(&self) -> ForeignProvider {
         ForeignProvider::read(self.cell(Column::ForeignVoiceProvider))
+    }
+}
+
+/// The FRN that a cell of the column `frn` names; none if it is empty.
+///
+/// # Errors
+///
+/// If there is something in it that is no FRN.
+pub fn read_frn_cell(cell: &str) -> Result<Option<Frn>, FrnError> {
+    match cell.trim() {
+        "" | "N/A" => Ok(None),
+        written => written.parse().map(Some),
     }
 }
 

@@ -21,7 +21,7 @@ pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
-pub use filing::{Filing, FilingBuilder};
+pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use held::{Awaits, HeldListing};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,

@@ -49,7 +49,10 @@ impl AdminService for Services {
         });
         let sources = sources.collect();
         let retry = self.running.as_ref().and_then(|running| *running.retry.borrow());
-        let alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
+        let mut alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
+        if let Some(damage) = self.store.damage() {
+            alarms.insert(0, status::store_damaged(damage));
+        }
         let schedule = self.running.as_ref().map(|running| running.schedule.borrow().clone());
         Ok(Response::new(v1::GetStatusResponse {
             state: state(status::state(&alarms)).into(),

@@ -1,7 +1,7 @@
 //! Upkeep of the store: copies, checks, and the room that is free in it.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{ErrorReason, Services, error, v1};
-use crate::store::{FILE_NAME, Store, StoreError, Verified};
+use crate::store::{Store, StoreError, Verified, nameless_file};
 
 const CHUNK_BYTES: usize = 256 << 10;
 const CHUNKS_READY: usize = 4;
@@ -32,14 +32,12 @@ fn failed(error: &StoreError) -> Status {
 
 /// A copy that is about to be read. It has no name any more: nothing is left of it, however the daemon ends.
 fn nameless_copy(store: &Store, state_dir: &Path) -> Result<File, StoreError> {
-    let path = state_dir.join(format!("{FILE_NAME}.backup"));
-    let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
-    // Left by a daemon that was killed while it wrote it.
-    let _ = std::fs::remove_file(&path);
-    store.copy_to(&path)?;
-    let file = File::open(&path).map_err(inaccessible);
-    let _ = std::fs::remove_file(&path);
-    file
+    let file = nameless_file(state_dir, "backup")?;
+    let cannot = |source| StoreError::NotAccessible { path: state_dir.to_owned(), source };
+    let mut copy = file.try_clone().map_err(cannot)?;
+    store.copy_to(file)?;
+    copy.rewind().map_err(cannot)?;
+    Ok(copy)
 }
 
 fn send(

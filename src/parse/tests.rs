@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Frn;
 
 const HEADER: &str = "number,frn,business_name,business_address,foreign_voice_provider,country,other_frns,\
     other_dba_names,previous_dba_names,robocall_mitigation_contact_name,contact_title,contact_department,\

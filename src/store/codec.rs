@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::domain::{
     Anomaly, Awaits, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn,
     HeldListing, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
-    SyncOutcome, SyncRecord, SyncTrigger,
+    SyncOutcome, SyncRecord, SyncTrigger, read_frn_cell,
 };
 use crate::history::SnapshotRecord;
 use crate::records::fields::{self, Fields};
@@ -75,7 +75,13 @@ impl<'a> StoredFiling<'a> {
 
     fn filing(self, number: RmdNumber) -> Result<Filing, CodecError> {
         let length = self.cells.iter().map(|cell| cell.len()).sum();
-        let mut builder = FilingBuilder::new(number, frn("filing", self.frn)?, length);
+        let frn = frn("filing", self.frn)?;
+        // Look-ups rest on it, and no digest covers it but by its cell.
+        let cell = |column: Column| self.cells.get(column as usize).copied().unwrap_or_default();
+        if cell(Column::Number).parse() != Ok(number) || read_frn_cell(cell(Column::Frn)) != Ok(frn) {
+            return Err(invalid("filing", format!("the number or FRN of {number} is not that of its cell")));
+        }
+        let mut builder = FilingBuilder::new(number, frn, length);
         for cell in self.cells {
             builder.push(cell);
         }

@@ -1,8 +1,8 @@
 //! A consistent copy of the store, made while it is in use.
 
-use std::io::ErrorKind;
-use std::path::Path;
+use std::fs::File;
 
+use redb::backends::FileBackend;
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value, WriteTransaction};
 
 use super::open::{builder, guarded};
@@ -14,26 +14,18 @@ use super::tables::{
 use super::{Store, StoreError};
 
 impl Store {
-    /// Writes all that the store holds at this moment into a new file. Syncs and questions go on meanwhile; what they
+    /// Writes all that the store holds at this moment into an empty file. Syncs and questions go on meanwhile; what they
     /// change is not in the copy. It is a store of its own: put in the place of another, it is that store again.
     ///
     /// # Errors
     ///
-    /// If there is a file already, if it cannot be written, or if the store cannot be read. No half file is left.
-    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
-        let inaccessible = |source| StoreError::NotAccessible { path: path.to_owned(), source };
-        if path.symlink_metadata().is_ok() {
-            return Err(inaccessible(ErrorKind::AlreadyExists.into()));
-        }
-        let copied = self.copy_into(path);
-        if copied.is_err() {
-            let _ = std::fs::remove_file(path);
-        }
-        copied
+    /// If the file cannot be written or the store cannot be read.
+    pub fn copy_to(&self, file: File) -> Result<(), StoreError> {
+        self.watched(|| self.copy_tables(file))
     }
 
-    fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
-        let database = guarded(path, || builder().create(path))?;
+    fn copy_tables(&self, file: File) -> Result<(), StoreError> {
+        let database = guarded(&self.path, || builder().create_with_backend(FileBackend::new(file)?))?;
         let transaction = database.begin_write()?;
         let from = self.begin_read()?;
         let mut left: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();

@@ -64,6 +64,10 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
+        self.watched(|| self.read_snapshot_at(at))
+    }
+
+    fn read_snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
         let transaction = self.begin_read()?;
         let mut oldest = None;
         for entry in transaction.open_table(SNAPSHOTS)?.iter()?.rev() {
@@ -96,15 +100,28 @@ impl Store {
     ///
     /// If the store cannot be read or what was read does not fit.
     pub fn rewind(&self, way: &mut Rewind, to: SnapshotSerial) -> Result<ChangeSerial, RewindError> {
+        let mut broken = None;
+        let led = self.watched(|| self.read_back(way, to, &mut broken))?;
+        match broken {
+            None => Ok(led),
+            Some(broken) => Err(broken.into()),
+        }
+    }
+
+    fn read_back(
+        &self,
+        way: &mut Rewind,
+        to: SnapshotSerial,
+        broken: &mut Option<Broken>,
+    ) -> Result<ChangeSerial, StoreError> {
         let transaction = self.begin_read()?;
         let from = way.at();
-        let read = |error: redb::StorageError| StoreError::from(error);
-        let table = transaction.open_table(CHANGES).map_err(StoreError::from)?;
+        let table = transaction.open_table(CHANGES)?;
         let below = way.undone().map_or(u64::MAX, |serial| serial.0);
         let mut last = ChangeSerial(0);
-        for entry in table.range(..below).map_err(read)?.rev() {
-            let (serial, bytes) = entry.map_err(read)?;
-            let change = codec::decode_change(serial.value(), bytes.value()).map_err(StoreError::from)?;
+        for entry in table.range(..below)?.rev() {
+            let (serial, bytes) = entry?;
+            let change = codec::decode_change(serial.value(), bytes.value())?;
             if change.snapshot > from {
                 continue;
             }
@@ -112,7 +129,10 @@ impl Store {
                 last = change.serial;
                 break;
             }
-            way.undo(&change)?;
+            if let Err(error) = way.undo(&change) {
+                *broken = Some(error);
+                return Ok(last);
+            }
         }
         way.arrive(to);
         Ok(last)
@@ -125,6 +145,10 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
+        self.watched(|| self.read_record_events_since(last, at))
+    }
+
+    fn read_record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
         let transaction = self.begin_read()?;
         let mut found = Vec::new();
         let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
@@ -156,6 +180,10 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {
+        self.watched(|| self.read_changes(asked, limit))
+    }
+
+    fn read_changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {
         let transaction = self.begin_read()?;
         let changes = transaction.open_table(CHANGES)?;
         let mut found = Vec::new();

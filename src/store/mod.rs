@@ -4,7 +4,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first |
+//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `removals_sum`, `records_sum`: see `sums` |
 //! | `filings` | filing number | the standing filing |
 //! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
@@ -38,16 +38,19 @@ mod held;
 mod history;
 mod open;
 mod read;
+mod rebuild;
 mod records;
 mod retire;
 mod sources;
+mod sums;
 mod tables;
 mod verify;
 mod write;
 
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
@@ -56,8 +59,9 @@ pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, RewindError, SnapshotThen};
 pub use read::{Loaded, SyncState};
+pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage};
 pub use retire::{Compacted, Retired};
-pub use verify::{Verified, verify_closed};
+pub use verify::{Verified, nameless_file, verify_closed};
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 3;
@@ -93,7 +97,7 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The file is no redb database, or a damaged one.
-    #[error("the store {} is damaged or is no rmdd store: {detail}. It was left as it is: move it aside and start again, or put a backup in its place", .path.display())]
+    #[error("the store {} is damaged or is no rmdd store: {detail}. It was left as it is: put a backup in its place (`rmdd backup` makes them), or start with `rmdd serve --rebuild`, which keeps it aside", .path.display())]
     Damaged {
         /// Where.
         path: PathBuf,
@@ -167,6 +171,8 @@ pub struct Store {
     /// Held for reading by whoever has a transaction; for writing by what must be alone with the file.
     handle: RwLock<Handle>,
     path: PathBuf,
+    /// What was found wrong with it since it was opened.
+    damage: OnceLock<String>,
 }
 
 impl std::fmt::Debug for Store {
@@ -187,7 +193,35 @@ impl Store {
     }
 
     fn new(handle: Handle, path: PathBuf) -> Self {
-        Self { handle: RwLock::new(handle), path }
+        Self { handle: RwLock::new(handle), path, damage: OnceLock::new() }
+    }
+
+    /// What was found wrong with the store since it was opened. What is in memory is good all the same; a restart would
+    /// find nothing to serve.
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
+    }
+
+    /// Keeps in mind that something is wrong with the store.
+    pub fn note_damage(&self, what: &str) {
+        if self.damage.set(what.to_owned()).is_ok() {
+            let path = self.path.display();
+            tracing::error!(%path, what, "the store {path} is damaged: {what}. Answers go on from memory: run `rmdd verify`");
+        }
+    }
+
+    /// Reads, and tells damage from other failures. redb may panic on a file that something else has altered; that is a
+    /// damaged store, not the end of the daemon.
+    fn watched<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let detail = match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(Err(StoreError::Codec(error))) => format!("a record cannot be read: {error}"),
+            Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => error.to_string(),
+            Ok(Err(StoreError::Damaged { detail, .. })) => detail,
+            Ok(read) => return read,
+            Err(_) => "redb gave up on it".to_owned(),
+        };
+        self.note_damage(&detail);
+        Err(StoreError::Damaged { path: self.path.clone(), detail })
     }
 
     fn handle(&self) -> RwLockReadGuard<'_, Handle> {
@@ -250,6 +284,12 @@ impl Deref for Writing<'_> {
     }
 }
 
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod rebuild_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -8,10 +8,10 @@ use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, St
 
 use super::history::RewindError;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE,
-    META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM,
+    META_REMOVALS_SUM, META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec};
+use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, sums};
 use crate::domain::{Sha256Digest, SnapshotSerial};
 use crate::export;
 use crate::history::Rewind;
@@ -46,7 +46,13 @@ impl Store {
         // Looked at without the right to write first: opening a file for writing marks it, and a store of another
         // format is left as it is to the last bit. Only one that a crash has left cannot be looked at that way.
         match guarded(&path, || builder().open_read_only(&path)) {
-            Ok(database) => _ = check_format(&path, &database)?,
+            Ok(database) => {
+                check_format(&path, &database)?;
+                // What cannot be served is not opened for writing either.
+                let looked_at = Self::new(Handle::ReadOnly(database), path.clone());
+                looked_at.load()?;
+                looked_at.load_records()?;
+            }
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),
         }
@@ -100,7 +106,21 @@ impl Store {
                     snapshots.insert(serial.0, record.as_slice())?;
                 }
             }
-            transaction.open_table(META)?.insert(META_FORMAT, u64::from(FORMAT))?;
+            // And the sums of what is served from other tables.
+            let mut meta = transaction.open_table(META)?;
+            let mut sum = 0u64;
+            for entry in transaction.open_table(REMOVALS)?.iter()? {
+                let (key, bytes) = entry?;
+                sum = sum.wrapping_add(sums::removal(key.value(), bytes.value()));
+            }
+            meta.insert(META_REMOVALS_SUM, sum)?;
+            sum = 0;
+            for entry in transaction.open_table(RECORDS)?.iter()? {
+                let (key, bytes) = entry?;
+                sum = sum.wrapping_add(sums::record(key.value(), bytes.value()));
+            }
+            meta.insert(META_RECORDS_SUM, sum)?;
+            meta.insert(META_FORMAT, u64::from(FORMAT))?;
         }
         transaction.commit()?;
         tracing::info!(format = FORMAT, "the store was brought to format {FORMAT}");
@@ -140,11 +160,31 @@ fn create(path: &Path) -> Result<(), StoreError> {
         Err(error) => return Err(inaccessible(error)),
     }
     let database = guarded(&making, || builder().create(&making))?;
+    lay_out(&database)?;
+    drop(database);
+    // Not over a store that another process has made meanwhile.
+    std::fs::hard_link(&making, path)
+        .or_else(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Ok(()),
+            _ => std::fs::rename(&making, path),
+        })
+        .map_err(inaccessible)?;
+    let _ = std::fs::remove_file(&making);
+    if let Some(directory) = path.parent() {
+        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
+    }
+    Ok(())
+}
+
+/// Makes the tables of an empty store.
+pub(super) fn lay_out(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(META)?;
         meta.insert(META_FORMAT, u64::from(FORMAT))?;
         meta.insert(META_LAST_CHANGE, 0)?;
+        meta.insert(META_REMOVALS_SUM, 0)?;
+        meta.insert(META_RECORDS_SUM, 0)?;
         // Drawn here, once, so that not all the world asks the FCC at the same minute.
         meta.insert(META_SCHEDULE_MINUTE, rand::random_range(0..60))?;
         transaction.open_table(FILINGS)?;
@@ -160,18 +200,6 @@ fn create(path: &Path) -> Result<(), StoreError> {
         transaction.open_table(SOURCES)?;
     }
     transaction.commit()?;
-    drop(database);
-    // Not over a store that another process has made meanwhile.
-    std::fs::hard_link(&making, path)
-        .or_else(|error| match error.kind() {
-            ErrorKind::AlreadyExists => Ok(()),
-            _ => std::fs::rename(&making, path),
-        })
-        .map_err(inaccessible)?;
-    let _ = std::fs::remove_file(&making);
-    if let Some(directory) = path.parent() {
-        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
-    }
     Ok(())
 }
 
@@ -204,6 +232,16 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 
 /// The file's format, if this version knows it.
 pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
+    match catch_unwind(AssertUnwindSafe(|| read_format(path, database))) {
+        Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => {
+            Err(damaged(path, error.to_string()))
+        }
+        Ok(read) => read,
+        Err(_) => Err(damaged(path, "redb gave up on it".to_owned())),
+    }
+}
+
+fn read_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
     let unknown = |found: String| StoreError::UnknownFormat { path: path.to_owned(), found };
     let transaction = database.begin_read()?;
     if !transaction.list_tables()?.any(|table| table.name() == META.name()) {

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use redb::{ReadableTable, ReadableTableMetadata};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_LAST_CHANGE, META_SCHEDULE_MINUTE, REMOVALS, SNAPSHOTS, SYNC_STATE,
-    SYNC_STATE_NOW,
+    CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_REMOVALS_SUM, META_SCHEDULE_MINUTE,
+    REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW,
 };
-use super::{Store, StoreError, codec, held, sources};
+use super::{Store, StoreError, codec, held, sources, sums};
 use crate::domain::{
     Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SourceState, SyncRecord,
 };
+use crate::export;
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
 #[derive(Debug)]
@@ -55,6 +56,10 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load(&self) -> Result<Loaded, StoreError> {
+        self.watched(|| self.read_all())
+    }
+
+    fn read_all(&self) -> Result<Loaded, StoreError> {
         let transaction = self.begin_read()?;
         let meta = transaction.open_table(META)?;
         let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_NOW)? {
@@ -64,12 +69,16 @@ impl Store {
         sync_state.held = held::read(&transaction)?;
         sources::add_to(&mut sync_state, &transaction)?;
         let mut removals = Vec::new();
+        let mut sum = 0u64;
         for entry in transaction.open_table(REMOVALS)?.iter()? {
             let (key, bytes) = entry?;
             removals.push(Arc::new(codec::decode_removal(key.value(), bytes.value())?));
+            sum = sum.wrapping_add(sums::removal(key.value(), bytes.value()));
         }
+        self.check_sum(&transaction, META_REMOVALS_SUM, sum, "removals")?;
         let snapshot = match transaction.open_table(SNAPSHOTS)?.last()? {
-            None => None,
+            None if transaction.open_table(FILINGS)?.is_empty()? => None,
+            None => return Err(self.damaged("it has filings and no snapshot that they belong to".to_owned())),
             Some((serial, record)) => {
                 let table = transaction.open_table(FILINGS)?;
                 let mut filings = Vec::with_capacity(usize::try_from(table.len()?).unwrap_or_default());
@@ -78,6 +87,12 @@ impl Store {
                     filings.push(Arc::new(codec::decode_filing(number.value(), bytes.value())?));
                 }
                 let record = codec::decode_snapshot(serial.value(), record.value())?;
+                // Cells that are others than were written would be answered from without anybody noticing.
+                if let Some(recorded) = record.listing_sha256
+                    && recorded != export::digest(&filings)
+                {
+                    return Err(self.damaged(format!("its filings are not those of snapshot {}", record.serial)));
+                }
                 let mut snapshot = record.with_filings(filings, record.confirmed_at);
                 if let Some((confirmed, at)) = sync_state.confirmed
                     && confirmed == snapshot.serial
@@ -97,12 +112,37 @@ impl Store {
         })
     }
 
+    pub(super) fn damaged(&self, detail: String) -> StoreError {
+        StoreError::Damaged { path: self.path.clone(), detail }
+    }
+
+    /// Whether a table has the rows that were written. Before format 3 no sum was kept.
+    pub(super) fn check_sum(
+        &self,
+        transaction: &ReadTransaction,
+        name: &str,
+        found: u64,
+        what: &str,
+    ) -> Result<(), StoreError> {
+        let meta = transaction.open_table(META)?;
+        let recorded = meta.get(name)?.map(|sum| sum.value());
+        let kept = meta.get(META_FORMAT)?.is_none_or(|format| format.value() >= 3);
+        if recorded != kept.then_some(found) {
+            return Err(self.damaged(format!("its {what} are not those that were written")));
+        }
+        Ok(())
+    }
+
     /// Every change of one filing, oldest first.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
     pub fn changes_of(&self, number: RmdNumber) -> Result<Vec<Change>, StoreError> {
+        self.watched(|| self.read_changes_of(number))
+    }
+
+    fn read_changes_of(&self, number: RmdNumber) -> Result<Vec<Change>, StoreError> {
         let transaction = self.begin_read()?;
         let changes = transaction.open_table(CHANGES)?;
         let value = number.value();

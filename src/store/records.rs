@@ -2,8 +2,8 @@
 
 use redb::{ReadableTable, TableError};
 
-use super::tables::{RECORD_EVENTS, RECORDS};
-use super::{Store, StoreError, codec};
+use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
+use super::{Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 impl Store {
@@ -13,15 +13,31 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
+        self.watched(|| self.read_records())
+    }
+
+    fn read_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
         let transaction = self.begin_read()?;
         let mut records = Vec::new();
-        let Some(table) = missing_in_older(transaction.open_table(RECORDS))? else { return Ok((records, 0)) };
+        let Some(table) = missing_in_older(transaction.open_table(RECORDS))? else {
+            let format = transaction.open_table(META)?.get(META_FORMAT)?.map_or(0, |format| format.value());
+            return if format == 1 {
+                Ok((records, 0))
+            } else {
+                Err(self.damaged("it has no records table".to_owned()))
+            };
+        };
+        let mut sum = 0u64;
         for entry in table.iter()? {
             let (key, bytes) = entry?;
             records.push(codec::decode_record(key.value().0, bytes.value())?);
+            sum = sum.wrapping_add(sums::record(key.value(), bytes.value()));
         }
+        self.check_sum(&transaction, META_RECORDS_SUM, sum, "operators' records")?;
         let last = transaction.open_table(RECORD_EVENTS)?.last()?.map_or(0, |(serial, _)| serial.value());
-        Ok((records, last))
+        // An event that was lost with a damaged store has had its number all the same.
+        let saved = transaction.open_table(META)?.get(META_EVENTS_SALVAGED)?.map_or(0, |serial| serial.value());
+        Ok((records, last.max(saved)))
     }
 
     /// Writes events and what they make of the records, in one transaction.
@@ -32,9 +48,12 @@ impl Store {
     pub fn commit_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
         {
+            let mut meta = transaction.open_table(META)?;
+            let mut sum = meta.get(META_RECORDS_SUM)?.map_or(0, |sum| sum.value());
             let mut records = transaction.open_table(RECORDS)?;
             let mut history = transaction.open_table(RECORD_EVENTS)?;
-            let mut last = history.last()?.map_or(0, |(serial, _)| serial.value());
+            let saved = meta.get(META_EVENTS_SALVAGED)?.map_or(0, |serial| serial.value());
+            let mut last = history.last()?.map_or(0, |(serial, _)| serial.value()).max(saved);
             for event in events {
                 if event.serial != last + 1 {
                     return Err(StoreError::Conflict { expected: event.serial.saturating_sub(1), found: last });
@@ -42,13 +61,19 @@ impl Store {
                 last = event.serial;
                 history.insert(event.serial, codec::encode_record_event(event)?.as_slice())?;
                 if let Some(before) = &event.before {
-                    records.remove((before.kind().as_str(), before.id().as_str()))?;
+                    let id = before.id();
+                    let key = (before.kind().as_str(), id.as_str());
+                    let old = records.remove(key)?.map_or(0, |old| sums::record(key, old.value()));
+                    sum = sum.wrapping_sub(old);
                 }
                 if let Some(after) = &event.after {
-                    let bytes = codec::encode_record(after)?;
-                    records.insert((after.kind().as_str(), after.id().as_str()), bytes.as_slice())?;
+                    let (id, bytes) = (after.id(), codec::encode_record(after)?);
+                    let key = (after.kind().as_str(), id.as_str());
+                    let old = records.insert(key, bytes.as_slice())?.map_or(0, |old| sums::record(key, old.value()));
+                    sum = sum.wrapping_sub(old).wrapping_add(sums::record(key, &bytes));
                 }
             }
+            meta.insert(META_RECORDS_SUM, sum)?;
         }
         transaction.commit()
     }

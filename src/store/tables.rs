@@ -20,6 +20,10 @@ pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("rec
 pub const META_FORMAT: &str = "format";
 pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
 pub const META_LAST_CHANGE: &str = "last_change";
+/// The newest event of operators' records that was saved out of a damaged store: up to it, some may be missing.
+pub const META_EVENTS_SALVAGED: &str = "events_salvaged";
+pub const META_REMOVALS_SUM: &str = "removals_sum";
+pub const META_RECORDS_SUM: &str = "records_sum";
 pub const META_HISTORY_FLOOR: &str = "history_floor";
 
 /// Keys in `sync_state`.

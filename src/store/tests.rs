@@ -17,14 +17,21 @@ fn number(value: u32) -> RmdNumber {
     RmdNumber::from_value(value).expect("seven digits")
 }
 
-fn time(milliseconds: i64) -> Timestamp {
+pub(super) fn time(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).expect("a time")
 }
 
 fn filing(value: u32, name: &str) -> Arc<Filing> {
-    let mut builder = FilingBuilder::new(number(value), Frn::from_value(u64::from(value) + 1), 0);
+    let frn = Frn::from_value(u64::from(value) + 1).expect("ten digits");
+    let mut builder = FilingBuilder::new(number(value), Some(frn), 0);
+    let (number, frn) = (number(value).to_string(), frn.to_string());
     for column in Column::ALL {
-        builder.push(if column == Column::BusinessName { name } else { "" });
+        builder.push(match column {
+            Column::Number => &number,
+            Column::Frn => &frn,
+            Column::BusinessName => name,
+            _ => "",
+        });
     }
     builder.push_unknown("colour", "green");
     Arc::new(builder.finish())

@@ -24,6 +24,11 @@ fn filled(directory: &std::path::Path) -> Store {
     store
 }
 
+fn copy(store: &Store, path: &std::path::Path) {
+    let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(path).expect("made");
+    store.copy_to(file).expect("copied");
+}
+
 #[test]
 fn a_good_store_is_found_good_open_or_closed_and_a_copy_is_the_same_store() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -35,8 +40,7 @@ fn a_good_store_is_found_good_open_or_closed_and_a_copy_is_the_same_store() {
 
     let elsewhere = tempfile::tempdir().expect("a directory");
     let path = elsewhere.path().join(FILE_NAME);
-    store.copy_to(&path).expect("copied");
-    assert!(matches!(store.copy_to(&path), Err(StoreError::NotAccessible { .. })), "it is not overwritten");
+    copy(&store, &path);
     drop(store);
     assert_eq!(verify_closed(directory.path()).expect("checked"), verified);
     assert_eq!(verify_closed(elsewhere.path()).expect("checked"), verified);
@@ -55,7 +59,7 @@ fn stores_of_older_formats_are_found_good_and_are_copied_as_they_are() {
         assert_eq!(verified.faults, Vec::<String>::new(), "{fixture}");
         let elsewhere = tempfile::tempdir().expect("a directory");
         let reader = Store::open_existing(directory.path()).expect("opened");
-        reader.copy_to(&elsewhere.path().join(FILE_NAME)).expect("copied");
+        copy(&reader, &elsewhere.path().join(FILE_NAME));
         assert_eq!(verify_closed(elsewhere.path()).expect("checked"), verified, "{fixture}");
     }
 }
@@ -65,7 +69,7 @@ fn a_copy_holds_every_table_that_the_store_has() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = filled(directory.path());
     let path = directory.path().join("copy");
-    store.copy_to(&path).expect("copied");
+    copy(&store, &path);
     let names = |transaction: redb::ReadTransaction| -> Vec<String> {
         use redb::TableHandle;
         let mut names: Vec<_> =
@@ -96,15 +100,15 @@ fn what_somebody_else_changed_in_it_is_found_and_named() {
         ("the newest change is 7, and 9 were recorded", |store| {
             store.open_table(META).expect("open").insert(META_LAST_CHANGE, 9).expect("written");
         }),
-        ("snapshot 4", |store| {
+        ("its filings are not those of snapshot 4", |store| {
             store.open_table(FILINGS).expect("open").pop_first().expect("removed");
         }),
-        ("has the digest", |store| {
+        ("its filings are not those of snapshot 4", |store| {
             let mut filings = store.open_table(FILINGS).expect("open");
             let other = codec::encode_filing(&snapshot(4, &[(20, "Somebody Else")]).filings[0]).expect("encoded");
             filings.insert(20, other.as_slice()).expect("written");
         }),
-        ("no removal is on record", |store| {
+        ("its removals are not those that were written", |store| {
             store.open_table(REMOVALS).expect("open").pop_first().expect("removed");
         }),
         ("snapshot 2 stands where snapshot 3 should", |store| {
@@ -113,7 +117,7 @@ fn what_somebody_else_changed_in_it_is_found_and_named() {
         ("history begins at snapshot 2, and 1 was recorded", |store| {
             store.open_table(SNAPSHOTS).expect("open").pop_first().expect("removed");
         }),
-        ("override 0000000001 should be on record, and is not", |store| {
+        ("its operators' records are not those that were written", |store| {
             store.open_table(RECORDS).expect("open").pop_first().expect("removed");
         }),
         ("its changes cannot be read", |store| {

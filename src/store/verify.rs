@@ -7,16 +7,20 @@
 //! snapshot's export that history reaches back to against the one that was recorded when it was applied.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::PoisonError;
 
-use redb::{DatabaseError, ReadableTable, StorageError};
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
 use super::open::{builder, check_format, guarded};
 use super::records::missing_in_older;
-use super::tables::{CHANGES, CHANGES_BY_FILING, META, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS};
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
+};
 use super::{FILE_NAME, Handle, RewindError, Store, StoreError, codec};
 use crate::domain::{Record, RecordKind, SnapshotSerial};
 use crate::history::Rewind;
@@ -51,15 +55,6 @@ impl Verified {
     }
 }
 
-/// A file that is gone when the check is over.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
-
 impl Store {
     /// Checks the open store's file. Syncs and histories wait for as long as its bytes are copied.
     ///
@@ -71,7 +66,11 @@ impl Store {
             let _alone = self.handle.write().unwrap_or_else(PoisonError::into_inner);
             scratch(&self.path)?
         };
-        Ok(check(&scratch.0))
+        let verified = check(&self.path, scratch);
+        if let Some(fault) = verified.faults.first() {
+            self.note_damage(fault);
+        }
+        Ok(verified)
     }
 }
 
@@ -90,44 +89,60 @@ pub fn verify_closed(state_dir: &Path) -> Result<Verified, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
         Err(source) => return Err(StoreError::NotAccessible { path, source }),
     }
-    Ok(check(&scratch(&path)?.0))
+    let scratch = scratch(&path)?;
+    Ok(check(&path, scratch))
 }
 
-/// Copies a file's bytes beside it, or, where that is not allowed, to where temporary files are.
-fn scratch(path: &Path) -> Result<Scratch, StoreError> {
-    let name = format!("{FILE_NAME}.verify-{:08x}", rand::random::<u32>());
-    let beside = path.with_file_name(&name);
-    let copied = copy_bytes(path, beside).or_else(|_| copy_bytes(path, std::env::temp_dir().join(&name)));
-    copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })
+/// A file in this directory that has no name any more: nothing is left of it, however the process ends.
+///
+/// # Errors
+///
+/// If it cannot be made there.
+pub fn nameless_file(directory: &Path, purpose: &str) -> Result<File, StoreError> {
+    let path = directory.join(format!("{FILE_NAME}.{purpose}-{:08x}", rand::random::<u32>()));
+    let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+    let made = made.and_then(|file| std::fs::remove_file(&path).map(|()| file));
+    made.map_err(|source| StoreError::NotAccessible { path, source })
 }
 
-fn copy_bytes(from: &Path, to: PathBuf) -> std::io::Result<Scratch> {
-    let mut from = std::fs::File::open(from)?;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&to)?;
-    let scratch = Scratch(to);
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match from.read(&mut buffer)? {
-            0 => return Ok(scratch),
-            read => file.write_all(buffer.get(..read).unwrap_or_default())?,
-        }
-    }
+/// Copies a file's bytes to beside it, or, where that is not allowed, to where temporary files are.
+pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    let mut copy = nameless_file(directory, "verify").or_else(|_| nameless_file(&std::env::temp_dir(), "verify"))?;
+    let copied = File::open(path).and_then(|mut from| std::io::copy(&mut from, &mut copy));
+    copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
+    Ok(copy)
 }
 
 /// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.
 type Part = fn(&Store, &mut Verified) -> Result<(), StoreError>;
 
 /// Checks a file that nobody else uses.
-fn check(path: &Path) -> Verified {
-    let mut verified = Verified::default();
-    let opened = guarded(path, || builder().open(path));
-    let mut database = match opened {
+fn check(path: &Path, file: File) -> Verified {
+    let opened = open_scratch(path, file);
+    let database = match opened {
         Ok(database) => database,
         Err(error) => {
+            let mut verified = Verified::default();
             verified.fault(format!("it cannot be opened: {}", told(&error)));
             return verified;
         }
     };
+    check_database(path, database)
+}
+
+/// Opens a copy of a store's file. `path` is that of the store.
+pub(super) fn open_scratch(path: &Path, file: File) -> Result<Database, StoreError> {
+    // redb would make an empty file a database of its own.
+    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        return Err(StoreError::Damaged { path: path.to_owned(), detail: "it is empty".to_owned() });
+    }
+    guarded(path, || builder().create_with_backend(FileBackend::new(file)?))
+}
+
+/// Checks an open database that nobody else uses.
+pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
+    let mut verified = Verified::default();
     match catch_unwind(AssertUnwindSafe(|| database.check_integrity())) {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => verified.fault("its pages do not agree with each other (redb could repair that in a copy)"),
@@ -158,8 +173,8 @@ fn check(path: &Path) -> Verified {
     for (name, part) in parts {
         match catch_unwind(AssertUnwindSafe(|| part(&store, &mut verified))) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => verified.fault(format!("{name} cannot be read: {error}")),
-            Err(_) => verified.fault(format!("{name} cannot be read: redb gave up on them")),
+            Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", told(&error))),
+            Err(_) => verified.fault(format!("{name} cannot be checked: redb gave up on them")),
         }
     }
     verified
@@ -252,6 +267,9 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let transaction = store.begin_read()?;
     let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
+    // What was lost with a damaged store before this one is known to be.
+    let saved = transaction.open_table(META)?.get(META_EVENTS_SALVAGED)?.map_or(0, |serial| serial.value());
+    let mut gap = false;
     let mut expected = 1;
     for entry in events.iter()? {
         let (serial, bytes) = entry?;
@@ -263,7 +281,8 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
                 continue;
             }
         };
-        if event.serial != expected {
+        gap |= event.serial != expected;
+        if event.serial != expected && event.serial > saved + 1 {
             verified.fault(format!("event {} stands where event {expected} should", event.serial));
         }
         expected = event.serial + 1;
@@ -275,18 +294,27 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
             told.insert(key(&after), after);
         }
     }
-    if last + 1 != expected && last > 0 {
+    gap |= last + 1 != expected;
+    if last + 1 != expected && last > saved {
         verified.fault(format!("the newest event of operators' records is {last}, and {} were read", expected - 1));
     }
     let mut stand: BTreeSet<(RecordKind, String)> = BTreeSet::new();
     for record in &records {
         let key = key(record);
-        if told.get(&key) != Some(record) {
+        let may_be_lost = gap && record.revision <= saved;
+        if told.get(&key) != Some(record) && !may_be_lost {
             verified.fault(format!("the {} {} is not what its history says", key.0, key.1));
         }
         stand.insert(key);
     }
-    for (kind, id) in told.keys().filter(|key| !stand.contains(key)) {
+    for (kind, id) in told
+        .iter()
+        .filter(|(key, record)| {
+            let may_be_lost = gap && record.revision <= saved;
+            !stand.contains(*key) && !may_be_lost
+        })
+        .map(|(key, _)| key)
+    {
         verified.fault(format!("the {kind} {id} should be on record, and is not"));
     }
     Ok(())

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, REMOVALS, SNAPSHOTS, SYNC_STATE,
-    SYNC_STATE_NOW,
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS,
+    SYNC_STATE, SYNC_STATE_NOW,
 };
-use super::{Holding, Store, StoreError, SyncState, codec, held, sources};
+use super::{Holding, Store, StoreError, SyncState, codec, held, sources, sums};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
 use crate::export;
 
@@ -53,11 +53,17 @@ impl Store {
             snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
             self.write_filings(&transaction, snapshot, delta)?;
+            let mut meta = transaction.open_table(META)?;
+            let mut removals_sum = meta.get(META_REMOVALS_SUM)?.map_or(0, |sum| sum.value());
             let mut removed = transaction.open_table(REMOVALS)?;
             for removal in removals {
                 let key = (removal.filing.number().value(), removal.snapshot.0);
-                removed.insert(key, codec::encode_removal(removal)?.as_slice())?;
+                let bytes = codec::encode_removal(removal)?;
+                let before = removed.insert(key, bytes.as_slice())?.map_or(0, |old| sums::removal(key, old.value()));
+                removals_sum = removals_sum.wrapping_sub(before).wrapping_add(sums::removal(key, &bytes));
             }
+            meta.insert(META_REMOVALS_SUM, removals_sum)?;
+            drop(meta);
             last_change = self.write_changes(&transaction, snapshot, delta)?;
             state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
             held::write(&transaction, Holding::Nothing)?;

@@ -11,6 +11,7 @@ pub mod acquire;
 mod apply;
 mod approve;
 mod cycle;
+mod replay;
 pub mod retry;
 mod told;
 
@@ -31,6 +32,8 @@ use crate::history::HistoryConfig;
 use crate::index::PublishedIndex;
 use crate::store::{Retired, Store, SyncState};
 use crate::vet::VetConfig;
+
+pub use replay::{ArchivedListing, Replayed, replay};
 
 /// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
 #[derive(Debug, Clone)]

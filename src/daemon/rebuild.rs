@@ -1,0 +1,61 @@
+//! `--rebuild`: a damaged store is kept aside, and the daemon begins again.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::archive::{Archive, Fate};
+use crate::store::{self, Rebuilt, Store, StoreError};
+use crate::sync::{ArchivedListing, replay};
+use crate::vet::VetConfig;
+
+/// Begins the store again if it is damaged, and says what became of what was in it.
+pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp) -> Result<(), StoreError> {
+    // The listing of now comes with the first sync.
+    let refill = |store: &Store| refill(store, &Archive::new(state_dir), vet, max_bytes);
+    let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, now, refill)? else {
+        tracing::info!("the store is good: --rebuild had nothing to do");
+        return Ok(());
+    };
+    let kept = kept.display();
+    for fault in &faults {
+        tracing::error!(fault, "the store was damaged: {fault}");
+    }
+    for lost in &salvaged.lost {
+        tracing::error!(lost, "lost with the damaged store: {lost}");
+    }
+    let (records, events) = (salvaged.records.len(), salvaged.events.len());
+    tracing::warn!(
+        %kept, records, events, lost = salvaged.lost.len(),
+        "the store was begun again: the damaged one is kept as {kept}; {records} operators' records and {events} events of \
+         their history were saved; the history of the listing is what the \
+         archive holds of it"
+    );
+    Ok(())
+}
+
+/// Applies what the archive holds of the listings that once were applied, in their order.
+fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> Result<(), StoreError> {
+    let entries = archive.entries().unwrap_or_else(|error| {
+        tracing::error!(%error, "the archive cannot be read: {error}");
+        Vec::new()
+    });
+    let listings = entries.into_iter().filter(|entry| entry.fate == Fate::Applied).filter_map(|entry| {
+        let bytes = archive
+            .read_entry(&entry, max_bytes)
+            .inspect_err(|error| tracing::error!(%error, "a listing of the archive was passed over: {error}"))
+            .ok()?;
+        Some(ArchivedListing { fetched_at: entry.fetched_at, source: "the archive".to_owned(), bytes })
+    });
+    let replayed = replay(store, listings, vet)?;
+    for (at, refusal) in &replayed.refused {
+        tracing::error!(%at, refusal, "the archived listing of {at} was passed over: {refusal}");
+    }
+    tracing::warn!(
+        applied = replayed.applied,
+        refused = replayed.refused.len(),
+        "{} listings of the archive were applied again",
+        replayed.applied
+    );
+    Ok(())
+}

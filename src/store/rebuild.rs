@@ -1,0 +1,304 @@
+//! Beginning again beside a damaged store: it is kept, and what operators put on record is saved out of it.
+//!
+//! Listings can be had again; operators' records cannot. So each is looked for on every way that leads to it: from the
+//! front and the back of its table, by the keys that its history names, and in the history itself; and what could not be
+//! read is said, one sentence for each loss.
+//!
+//! The new store is made whole in a directory of its own and put in the damaged one's place by one rename, when the damaged
+//! one has its other name already: a crash leaves the damaged store or the new one, and never an empty place.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use redb::ReadableTable;
+use redb::backends::FileBackend;
+
+use super::open::{builder, guarded};
+use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
+use super::verify::{open_scratch, scratch};
+use super::{FILE_NAME, Handle, Store, StoreError, codec, sums};
+use crate::domain::{Record, RecordEvent, RecordKind};
+
+/// A history longer than this is not probed event by event.
+const MOST_PROBED: u64 = 1_000_000;
+
+/// What was saved out of a damaged store.
+#[derive(Debug, Default)]
+pub struct Salvaged {
+    /// Operators' records.
+    pub records: Vec<Record>,
+    /// The events of their history.
+    pub events: Vec<RecordEvent>,
+    /// What could not be read, one sentence for each loss; nothing if all of it was.
+    pub lost: Vec<String>,
+}
+
+/// A store that was begun again.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// Where the damaged one is kept.
+    pub kept: PathBuf,
+    /// What was wrong with it.
+    pub faults: Vec<String>,
+    /// What was saved out of it.
+    pub salvaged: Salvaged,
+}
+
+/// Begins a store again if it is damaged; a good one is left alone. `refill` puts listings into the new one.
+///
+/// # Errors
+///
+/// If another process has the store, if it is of another version of rmdd, or if the new one cannot be written. The old one
+/// is in its place then.
+pub fn rebuild(
+    state_dir: &Path,
+    now: Timestamp,
+    refill: impl FnOnce(&Store) -> Result<(), StoreError>,
+) -> Result<Option<Rebuilt>, StoreError> {
+    let path = state_dir.join(FILE_NAME);
+    let opened = Store::open_existing(state_dir).and_then(|store| {
+        store.load()?;
+        store.load_records()?;
+        store.verify()
+    });
+    let faults = match opened {
+        Ok(verified) if verified.faults.is_empty() => return Ok(None),
+        Ok(verified) => verified.faults,
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        Err(StoreError::Damaged { detail, .. }) => vec![detail],
+        // A file without any format is no store of another version.
+        Err(StoreError::UnknownFormat { found, .. }) if found.starts_with("none") => {
+            vec![format!("its format is {found}")]
+        }
+        Err(error) => return Err(error),
+    };
+    let salvaged = salvage(&path);
+    let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
+    let making = state_dir.join("rebuild");
+    if making.exists() {
+        std::fs::remove_dir_all(&making).map_err(inaccessible)?;
+    }
+    {
+        let store = Store::open(&making)?;
+        store.restore_records(&salvaged)?;
+        refill(&store)?;
+    }
+    let kept = state_dir.join(format!("{FILE_NAME}.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+    if std::fs::hard_link(&path, &kept).is_err() {
+        std::fs::rename(&path, &kept).map_err(inaccessible)?;
+    }
+    std::fs::rename(making.join(FILE_NAME), &path).map_err(inaccessible)?;
+    std::fs::File::open(state_dir).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
+    let _ = std::fs::remove_dir(&making);
+    Ok(Some(Rebuilt { kept, faults, salvaged }))
+}
+
+/// Reads what can be read of operators' records in a damaged store. The file itself is not touched.
+pub fn salvage(path: &Path) -> Salvaged {
+    let mut salvaged = Salvaged::default();
+    let all_lost = |detail: String| format!("no operators' record could be read: {detail}");
+    let store = match open_carefully(path) {
+        Ok(store) => store,
+        Err(StoreError::Damaged { detail, .. }) => {
+            salvaged.lost.push(all_lost(detail));
+            return salvaged;
+        }
+        Err(error) => {
+            salvaged.lost.push(all_lost(error.to_string()));
+            return salvaged;
+        }
+    };
+    let events = Events::read(&store);
+    let records = StoredRecords::read(&store, &events);
+    salvaged.lost.extend(events.lost);
+    // By their history; but what their own table says counts more, and where it was read whole, alone.
+    let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    for event in events.read.values() {
+        if let Some(before) = &event.before {
+            told.remove(&(before.kind(), before.id()));
+        }
+        if let Some(after) = &event.after {
+            told.insert((after.kind(), after.id()), after.clone());
+        }
+    }
+    if records.whole {
+        told = records.read;
+    } else {
+        let from_history = told.keys().filter(|key| !records.read.contains_key(*key)).count();
+        salvaged.lost.push(format!(
+            "the table of operators' records is damaged: {} were read from it and {from_history} taken from their \
+             history; check them with `rmdd peers list`, `overrides list`, `orders list` and `notices list`",
+            records.read.len()
+        ));
+        told.extend(records.read);
+    }
+    salvaged.lost.extend(records.lost);
+    salvaged.records = told.into_values().collect();
+    salvaged.events = events.read.into_values().collect();
+    salvaged
+}
+
+/// Reads without falling over what it reads.
+fn careful<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(read) => read.map_err(|error| error.to_string()),
+        Err(_) => Err("redb gave up on it".to_owned()),
+    }
+}
+
+/// Opens a copy of a damaged store. To read alone needs less of it to be good than to write; only what a crash has left
+/// cannot be opened that way.
+fn open_carefully(path: &Path) -> Result<Store, StoreError> {
+    let copy = scratch(path)?;
+    let again = copy.try_clone().map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
+    let handle = match guarded(path, || builder().open_read_only_with_backend(FileBackend::new(copy)?)) {
+        Ok(database) => Handle::ReadOnly(database),
+        Err(_) => Handle::ReadWrite(open_scratch(path, again)?),
+    };
+    Ok(Store::new(handle, path.to_owned()))
+}
+
+#[derive(Default)]
+struct Events {
+    read: BTreeMap<u64, RecordEvent>,
+    lost: Vec<String>,
+}
+
+impl Events {
+    fn read(store: &Store) -> Self {
+        let mut events = Self::default();
+        let newest = careful(|| {
+            let table = store.begin_read()?.open_table(RECORD_EVENTS)?;
+            Ok(table.last()?.map_or(0, |(serial, _)| serial.value()))
+        });
+        let newest = match newest {
+            Ok(newest) => newest.min(MOST_PROBED),
+            // From the front, as far as it goes.
+            Err(error) => {
+                events.lost.push(format!("the end of the history of operators' records cannot be read: {error}"));
+                MOST_PROBED
+            }
+        };
+        let (mut gap, mut misses) = (None, 0);
+        for serial in 1..=newest {
+            let read = careful(|| {
+                let table = store.begin_read()?.open_table(RECORD_EVENTS)?;
+                let bytes = table.get(serial)?.map(|bytes| bytes.value().to_vec());
+                Ok(bytes.map(|bytes| codec::decode_record_event(serial, &bytes)).transpose()?)
+            });
+            if let Ok(Some(event)) = read {
+                events.close(&mut gap, serial);
+                events.read.insert(serial, event);
+                misses = 0;
+                continue;
+            }
+            gap = gap.or(Some(serial));
+            misses += 1;
+            // Where the end is not known, it is where nothing comes for long.
+            if newest == MOST_PROBED && misses > 1000 {
+                return events;
+            }
+        }
+        events.close(&mut gap, newest + 1);
+        events
+    }
+
+    fn close(&mut self, gap: &mut Option<u64>, next: u64) {
+        if let Some(from) = gap.take() {
+            let which =
+                if from + 1 == next { format!("event {from}") } else { format!("events {from} to {}", next - 1) };
+            self.lost.push(format!("{which} of the history of operators' records could not be read"));
+        }
+    }
+}
+
+struct StoredRecords {
+    read: BTreeMap<(RecordKind, String), Record>,
+    whole: bool,
+    lost: Vec<String>,
+}
+
+impl StoredRecords {
+    fn read(store: &Store, events: &Events) -> Self {
+        let mut records = Self { read: BTreeMap::new(), whole: true, lost: Vec::new() };
+        let mut sum = 0u64;
+        for backwards in [false, true] {
+            let walked = careful(|| {
+                let table = store.begin_read()?.open_table(RECORDS)?;
+                let mut rows = table.iter()?;
+                loop {
+                    let row = if backwards { rows.next_back() } else { rows.next() };
+                    let Some(row) = row else { return Ok(()) };
+                    let (key, bytes) = row?;
+                    records.take(key.value(), bytes.value());
+                    if !backwards {
+                        sum = sum.wrapping_add(sums::record(key.value(), bytes.value()));
+                    }
+                }
+            });
+            records.whole &= walked.is_ok();
+        }
+        let recorded = careful(|| {
+            let meta = store.begin_read()?.open_table(META)?;
+            Ok(meta.get(META_RECORDS_SUM)?.map(|sum| sum.value()))
+        });
+        // Before format 3 there was no sum.
+        records.whole &= matches!(recorded, Ok(recorded) if recorded.is_none_or(|recorded| recorded == sum));
+        if !records.whole {
+            for record in events.read.values().filter_map(RecordEvent::record) {
+                let (kind, id) = (record.kind().as_str(), record.id());
+                let found = careful(|| {
+                    let table = store.begin_read()?.open_table(RECORDS)?;
+                    Ok(table.get((kind, id.as_str()))?.map(|bytes| bytes.value().to_vec()))
+                });
+                if let Ok(Some(bytes)) = found {
+                    records.take((kind, &id), &bytes);
+                }
+            }
+        }
+        records
+    }
+
+    fn take(&mut self, (kind, id): (&str, &str), bytes: &[u8]) {
+        match codec::decode_record(kind, bytes) {
+            Ok(record) => _ = self.read.insert((record.kind(), record.id()), record),
+            Err(error) => {
+                let lost = format!("the {kind} {id} could not be read: {error}");
+                if !self.lost.contains(&lost) {
+                    self.lost.push(lost);
+                }
+                self.whole = false;
+            }
+        }
+    }
+}
+
+impl Store {
+    /// Puts saved records and their events into a new store, under their own numbers.
+    fn restore_records(&self, salvaged: &Salvaged) -> Result<(), StoreError> {
+        let transaction = self.begin_write()?;
+        {
+            let mut records = transaction.open_table(RECORDS)?;
+            let mut sum = 0u64;
+            for record in &salvaged.records {
+                let (id, bytes) = (record.id(), codec::encode_record(record)?);
+                let key = (record.kind().as_str(), id.as_str());
+                records.insert(key, bytes.as_slice())?;
+                sum = sum.wrapping_add(sums::record(key, &bytes));
+            }
+            let mut events = transaction.open_table(RECORD_EVENTS)?;
+            for event in &salvaged.events {
+                events.insert(event.serial, codec::encode_record_event(event)?.as_slice())?;
+            }
+            let revisions = salvaged.records.iter().map(|record| record.revision);
+            let newest = revisions.chain(salvaged.events.iter().map(|event| event.serial)).max().unwrap_or_default();
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(META_RECORDS_SUM, sum)?;
+            // No number is given twice, though the event that had it may be lost.
+            meta.insert(META_EVENTS_SALVAGED, newest)?;
+        }
+        transaction.commit()
+    }
+}

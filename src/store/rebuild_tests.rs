@@ -1,0 +1,109 @@
+//! Beginning again: what operators put on record is saved, or its loss is said; and the damaged file is kept to the bit.
+
+use std::path::Path;
+
+use super::tests::{allow, apply, commit, put, put_fixture, snapshot, time};
+use super::*;
+use crate::domain::Record;
+
+/// A store with enough records that their tables have several pages.
+fn filled(directory: &Path) -> (Vec<u8>, Vec<Record>) {
+    let store = Store::open(directory).expect("made");
+    apply(&store, &snapshot(1, &[(10, "Ten"), (20, "Twenty")])).expect("committed");
+    for batch in 0..4u64 {
+        let why = "because the operator said so, at some length, ".repeat(3);
+        commit(&store, put((1..40).map(|value| allow(batch * 40 + value, &format!("{why}{value}"))).collect()));
+    }
+    let records = store.load_records().expect("loaded").0;
+    drop(store);
+    (std::fs::read(directory.join(FILE_NAME)).expect("read"), records)
+}
+
+fn begin_again(bytes: &[u8]) -> (tempfile::TempDir, Option<Rebuilt>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join(FILE_NAME), bytes).expect("written");
+    let rebuilt = rebuild(directory.path(), time(1_700_000_000_000), |_| Ok(())).expect("rebuilt or left alone");
+    (directory, rebuilt)
+}
+
+#[test]
+fn a_good_store_is_left_alone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (bytes, records) = filled(directory.path());
+    let (again, rebuilt) = begin_again(&bytes);
+    assert!(rebuilt.is_none());
+    assert!(std::fs::read(again.path().join(FILE_NAME)).expect("read") == bytes);
+    let salvaged = salvage(&directory.path().join(FILE_NAME));
+    assert_eq!((salvaged.lost, salvaged.records.len(), salvaged.events.len()), (Vec::new(), records.len(), 156));
+    let empty = tempfile::tempdir().expect("a directory");
+    assert!(rebuild(empty.path(), time(1), |_| Ok(())).expect("nothing to do").is_none());
+    for fixture in ["store-format-1.redb.gz", "store-format-2.redb.gz"] {
+        put_fixture(fixture, empty.path());
+        assert!(rebuild(empty.path(), time(1), |_| Ok(())).expect("nothing to do").is_none(), "{fixture}");
+    }
+}
+
+#[test]
+fn wherever_a_store_is_damaged_no_record_is_lost_without_a_word() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (bytes, records) = filled(directory.path());
+    let (mut all_saved, mut some_saved, mut good) = (0, 0, 0);
+    let single = (0..64).step_by(32).chain((4096..bytes.len()).step_by(8192)).map(|place| (place, 1));
+    // A page here and there, so that neither a record nor what its history says of it can be read.
+    let many = (0..8).flat_map(|first| [(4096 * (2 + first), 3), (4096 * (2 + first), 5)]);
+    for (place, every) in single.chain(many) {
+        let mut bad = bytes.clone();
+        let pages = if every == 1 { 1 } else { usize::MAX };
+        for start in (place..bytes.len()).step_by(4096 * every).take(pages) {
+            let end = (start + 700).min(bad.len());
+            bad[start..end].iter_mut().for_each(|byte| *byte ^= 0x5a);
+        }
+        let (again, rebuilt) = begin_again(&bad);
+        let store = Store::open(again.path()).expect("opened");
+        let (found, last) = store.load_records().expect("loaded");
+        let Some(Rebuilt { kept, faults, salvaged }) = rebuilt else {
+            assert_eq!(found, records, "at {place}: what was not damaged is as it was");
+            good += 1;
+            continue;
+        };
+        assert!(!faults.is_empty());
+        assert_eq!(kept, again.path().join("rmdd.redb.damaged-20231114T221320Z"));
+        assert!(std::fs::read(&kept).expect("read") == bad, "at {place}: the damaged file is kept to the bit");
+        assert_eq!(found, salvaged.records, "at {place}");
+        if found == records {
+            all_saved += 1;
+        } else {
+            assert!(!salvaged.lost.is_empty(), "at {place}: {} of {} records", found.len(), records.len());
+            some_saved += usize::from(!found.is_empty());
+        }
+        assert_eq!(store.verify().expect("checked").faults, Vec::<String>::new(), "at {place}");
+        let newest = found.iter().map(|record| record.revision).max().unwrap_or_default();
+        assert!(last >= newest, "at {place}: no number is given twice");
+        commit(&store, put(vec![allow(999, "on it goes")]));
+        assert_eq!(store.verify().expect("checked").faults, Vec::<String>::new(), "at {place}: after another record");
+        assert_eq!(std::fs::read_dir(again.path()).expect("read").count(), 2, "at {place}: nothing else is left");
+    }
+    assert!(all_saved > 3 && some_saved > 0 && good > 3, "{all_saved} whole, {some_saved} in part, {good} good");
+}
+
+#[test]
+fn where_nothing_can_be_read_that_is_said_and_a_newer_format_is_not_touched() {
+    let (again, rebuilt) = begin_again(b"no store at all");
+    let rebuilt = rebuilt.expect("begun again");
+    assert!(rebuilt.salvaged.lost[0].contains("no operators' record could be read"), "{rebuilt:?}");
+    assert!(Store::open(again.path()).is_ok());
+
+    let directory = tempfile::tempdir().expect("a directory");
+    drop(filled(directory.path()));
+    let path = directory.path().join(FILE_NAME);
+    {
+        let database = redb::Database::open(&path).expect("opened");
+        let transaction = database.begin_write().expect("begun");
+        transaction.open_table(tables::META).expect("meta").insert(tables::META_FORMAT, 99).expect("written");
+        transaction.commit().expect("committed");
+    }
+    let refused = rebuild(directory.path(), time(1), |_| Ok(())).expect_err("refused");
+    assert!(matches!(refused, StoreError::UnknownFormat { .. }), "{refused}");
+    let _held = redb::Database::open(&path).expect("opened");
+    assert!(matches!(rebuild(directory.path(), time(1), |_| Ok(())), Err(StoreError::Held { .. })));
+}

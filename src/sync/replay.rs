@@ -1,0 +1,154 @@
+//! Listings that were fetched before, applied again in order: how a store that was lost is filled from an archive.
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::diff::diff;
+use crate::domain::{Delta, RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::parse::parse;
+use crate::store::{Holding, Store, StoreError};
+use crate::vet::{Provenance, VetConfig, vet};
+
+/// A listing as it once was fetched.
+#[derive(Debug, Clone)]
+pub struct ArchivedListing {
+    /// When.
+    pub fetched_at: Timestamp,
+    /// Where.
+    pub source: String,
+    /// The published bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What came of a replay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// So many listings were applied.
+    pub applied: u64,
+    /// So many were those that stood.
+    pub confirmed: u64,
+    /// When those were fetched that were not applied, and why.
+    pub refused: Vec<(Timestamp, String)>,
+}
+
+/// Applies listings in the order in which they come, which is that of their times, by the same stages as a sync: parse,
+/// vet, diff, commit. The store must not be in use. Each counts from the time at which it was fetched, so that the past can
+/// be asked for as it was. One that is refused is passed over.
+///
+/// # Errors
+///
+/// If the store cannot be read or written. What was applied so far stays.
+pub fn replay(
+    store: &Store,
+    listings: impl IntoIterator<Item = ArchivedListing>,
+    config: &VetConfig,
+) -> Result<Replayed, StoreError> {
+    let loaded = store.load()?;
+    let mut previous: Option<Snapshot> = loaded.snapshot;
+    let mut removals: RemovalHistory = loaded.removals;
+    let mut replayed = Replayed::default();
+    for ArchivedListing { fetched_at, source, bytes } in listings {
+        let sha256 = Sha256Digest(Sha256::digest(&bytes).into());
+        let cycle = |outcome| SyncRecord {
+            at: fetched_at,
+            trigger: SyncTrigger::Operator,
+            source: source.clone(),
+            outcome,
+            passed_over: Vec::new(),
+            sources: Vec::new(),
+        };
+        if let Some(standing) = previous.as_mut().filter(|standing| standing.sha256 == sha256) {
+            let filings = standing.filings.len() as u64;
+            let outcome = SyncOutcome::Unchanged { serial: standing.serial, filings };
+            store.record_cycle(&cycle(outcome), Some((&*standing, fetched_at)), Holding::AsBefore)?;
+            standing.confirmed_at = standing.confirmed_at.max(fetched_at);
+            replayed.confirmed += 1;
+            continue;
+        }
+        let last_seen_at = previous.as_ref().map_or(fetched_at, |standing| standing.confirmed_at);
+        let provenance = Provenance {
+            sha256,
+            source: source.clone(),
+            bytes: bytes.len() as u64,
+            fetched_at: fetched_at.max(last_seen_at),
+        };
+        let vetted = parse(&bytes)
+            .map_err(|error| error.to_string())
+            .and_then(|listing| vet(listing, provenance, previous.as_ref(), config).map_err(|error| error.to_string()));
+        let snapshot = match vetted {
+            // What there is to doubt about it was settled when it was applied.
+            Ok(vetted) => vetted.snapshot,
+            Err(refusal) => {
+                replayed.refused.push((fetched_at, refusal));
+                continue;
+            }
+        };
+        let open = |number| removals.open(number).map(|removal| &removal.filing);
+        let delta = diff(previous.as_ref(), open, &snapshot);
+        let (after, touched) = match &delta {
+            Some(delta) => removals.after(delta, last_seen_at, &snapshot),
+            None => (removals.clone(), Vec::new()),
+        };
+        let outcome = SyncOutcome::Applied {
+            serial: snapshot.serial,
+            filings: snapshot.filings.len() as u64,
+            changes: delta.as_ref().map(Delta::counts).unwrap_or_default(),
+        };
+        store.commit(&snapshot, delta.as_ref(), &touched, &cycle(outcome))?;
+        removals = after;
+        previous = Some(snapshot);
+        replayed.applied += 1;
+    }
+    Ok(replayed)
+}
+
+#[cfg(test)]
+mod tests {
+    use rmdd_testkit::{Step, World};
+
+    use super::*;
+    use crate::export;
+
+    fn time(days: i64) -> Timestamp {
+        Timestamp::from_second(1_750_000_000 + days * 86_400).expect("a time")
+    }
+
+    #[test]
+    fn an_archive_fills_a_store_with_the_past_as_it_was() {
+        let mut world = World::new(8, 80);
+        let mut published = Vec::new();
+        for _ in 0..4 {
+            published.push(world.to_csv());
+            world.advance(Step { list: 2, amend: 9, remove: 3, reinstate: 1 });
+        }
+        let listing = |day: i64, bytes: &[u8]| ArchivedListing {
+            fetched_at: time(day),
+            source: "an archive".to_owned(),
+            bytes: bytes.to_vec(),
+        };
+        let archive = vec![
+            listing(0, &published[0]),
+            listing(1, &published[0]),
+            listing(7, &published[1]),
+            listing(8, b"<html>maintenance</html>"),
+            listing(14, &published[2]),
+            listing(21, &published[3]),
+        ];
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).expect("made");
+        let replayed = replay(&store, archive, &VetConfig::default()).expect("replayed");
+        assert_eq!((replayed.applied, replayed.confirmed, replayed.refused.len()), (4, 1, 1));
+        assert!(replayed.refused[0].1.contains("HTML"), "{replayed:?}");
+        for (week, bytes) in published.iter().enumerate() {
+            let then = store.snapshot_at(time(7 * week as i64)).expect("read").expect("a snapshot");
+            let filings: Vec<_> = parse(bytes).expect("good").filings.into_iter().map(std::sync::Arc::new).collect();
+            assert_eq!(then.record.listing_sha256, Some(export::digest(&filings)), "week {week}");
+            assert_eq!(then.record.fetched_at, time(7 * week as i64));
+        }
+        let then = store.snapshot_at(time(6)).expect("read").expect("a snapshot");
+        assert_eq!(then.confirmed_at, time(1));
+        let seen = store.load().expect("loaded").removals.newest_first().map(|removal| removal.last_seen_at).min();
+        assert_eq!(seen, Some(time(1)), "what went in the second week was last seen when the first was confirmed");
+        assert_eq!(store.verify().expect("checked").faults, Vec::<String>::new());
+    }
+}
