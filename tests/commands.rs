@@ -309,6 +309,18 @@ fn config_check_prints_the_effective_configuration_and_exits_2_on_a_bad_one() {
         stdout(&good).lines().any(|line| line.starts_with("vet.max_loss_percent = 12.5") && line.ends_with("# file"))
     );
     assert!(toml::from_str::<toml::Table>(&stdout(&good)).is_ok(), "it can be used as a configuration");
+    let policy = stdout(&check("[policy]\nrole_blank = \"refuse\"\nnotice_unanswered = \"refuse\"\n"));
+    let says = |words: &str, verdict: &str| {
+        policy.lines().any(|line| line.contains(words) && line.starts_with(&format!("#   {verdict} ")))
+    };
+    assert!(says("filing leaves the role blank", "REFUSE"), "{policy}");
+    assert!(says("48 h or 14 days passed", "REFUSE once notified"), "{policy}");
+    assert!(says("Final Determination Order on record, day 0 to 29", "read on, with advisory"), "{policy}");
+    assert!(says("removal order on record", "REFUSE") && says("operator's override", "as it says"), "{policy}");
+    std::fs::write(&file, "[policy]\nrole_blank = \"refuse\"\n").expect("written");
+    let as_json = json(&rmdd().args(["config", "check", "--json", "--config"]).arg(&file).output().expect("it runs"));
+    let row = as_json["matrix"].as_array().expect("rows").iter().find(|row| row["setting"] == "policy.role_blank");
+    assert_eq!(row.map(|row| row["verdict"].clone()), Some("REFUSE".into()));
     let bad = check("[vet]\nmax_los_percent = 12.5\n");
     assert_eq!(status_of(&bad), 2);
     assert!(stderr(&bad).contains("max_los_percent") && stderr(&bad).contains("line 2"), "{}", stderr(&bad));
@@ -330,6 +342,9 @@ fn completions_and_man_pages_are_generated_for_every_command() {
         assert_eq!(status_of(&page), 0, "{command}");
         assert!(stdout(&page).contains(".TH"), "{command}");
     }
+    let below = rmdd().args(["man", "peers", "add"]).output().expect("it runs");
+    assert!(stdout(&below).contains("account"), "{}", stdout(&below));
+    assert_eq!(status_of(&rmdd().args(["man", "peers", "nothing"]).output().expect("it runs")), 2);
     assert_eq!(status_of(&rmdd().args(["man", "nothing"]).output().expect("it runs")), 2);
 }
 

@@ -2,14 +2,21 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 use common::canonical::{export_of, sha256};
 use common::real::{week, weeks};
 use common::{Site, ask, by_frn, by_number, times};
-use rmdd::grpc::v1::{ProviderRole, Reason, SyncOutcome, Verdict};
+use jiff::Timestamp;
+use rmdd::decide::{Policy, Query, decide};
+use rmdd::domain::{self, ChangeSerial, ProviderRole, RemovalHistory, Sha256Digest};
+use rmdd::grpc::role_to_wire;
+use rmdd::grpc::v1::{self, Reason, SyncOutcome, Verdict};
+use rmdd::index::Index;
+use rmdd::parse::parse;
+use rmdd::records::Records;
+use rmdd::vet::{Provenance, VetConfig, vet};
 
 /// Every filing's number and FRN, by looking for line beginnings only: another way than the parser's.
 fn filings(bytes: &[u8]) -> BTreeMap<String, String> {
@@ -82,17 +89,37 @@ async fn the_removals_of_a_real_week_are_exactly_the_numbers_missing_from_its_li
     }
 }
 
-/// What the matrix says of one provider in one role, from the cells of its rows alone. It knows nothing of removals:
-/// the listing is the first.
-fn expected(rows: &[&csv::StringRecord], columns: [usize; 3], role: Option<usize>) -> (Verdict, Reason) {
+/// Verdict, reason, and whether they rest on policy.
+type Ruling = (domain::Verdict, domain::Reason, bool);
+
+/// What the matrix says of one provider in one role, from the cells of its rows alone. It knows nothing of removals: the listing is the first.
+fn expected(rows: &[&csv::StringRecord], columns: [usize; 3], role: Option<usize>) -> Ruling {
+    use domain::{Reason, Verdict};
     let says = |row: &csv::StringRecord, place: usize| row[columns[place]].trim().to_owned();
     let any = rows.iter().any(|row| (0..3).any(|place| says(row, place) == "Yes"));
     match role {
-        _ if !any => (Verdict::Accept, Reason::Listed),
-        None => (Verdict::Accept, Reason::Listed),
-        Some(place) if rows.iter().any(|row| says(row, place) != "No") => (Verdict::Accept, Reason::Listed),
-        Some(_) => (Verdict::Refuse, Reason::RoleNotCertified),
+        _ if !any => (Verdict::Accept, Reason::Listed, true),
+        None => (Verdict::Accept, Reason::Listed, false),
+        Some(place) if rows.iter().any(|row| says(row, place) == "Yes") => (Verdict::Accept, Reason::Listed, false),
+        Some(place) if rows.iter().any(|row| says(row, place) != "No") => (Verdict::Accept, Reason::Listed, true),
+        Some(_) => (Verdict::Refuse, Reason::RoleNotCertified, true),
     }
+}
+
+/// So many answers, by role and ruling.
+type Counts = HashMap<(&'static str, Ruling), usize>;
+
+/// The listing, ready to be asked without a daemon.
+fn index(bytes: &[u8]) -> Index {
+    let provenance = Provenance {
+        sha256: Sha256Digest([0; 32]),
+        source: String::new(),
+        bytes: bytes.len() as u64,
+        fetched_at: Timestamp::now(),
+    };
+    let snapshot =
+        vet(parse(bytes).expect("a listing"), provenance, None, &VetConfig::default()).expect("read").snapshot;
+    Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))
 }
 
 #[tokio::test]
@@ -114,25 +141,50 @@ async fn every_filing_of_a_real_week_is_decided_in_every_role_as_its_cells_say()
     let daemon = site.start();
     daemon.first_sync().await;
     let mut acceptance = daemon.acceptance().await;
+    let index = index(&bytes);
     let roles = [
         None,
         Some(ProviderRole::VoiceService),
         Some(ProviderRole::Gateway),
         Some(ProviderRole::NonGatewayIntermediate),
     ];
-    let mut counts: BTreeMap<(String, &str, &str), usize> = BTreeMap::new();
-    for (provider, rows) in &by_provider {
+    let (mut counted, mut answered) = (Counts::new(), Counts::new());
+    for ((provider, rows), turn) in by_provider.iter().zip(0usize..) {
         for (place, role) in roles.into_iter().enumerate() {
-            let mut request = if provider.starts_with("RMD") { by_number(provider) } else { by_frn(provider) };
-            request.set_role(role.unwrap_or_default());
-            let answer = ask(&mut acceptance, request).await;
-            let expected = expected(rows, choices, place.checked_sub(1));
-            assert_eq!((answer.verdict(), answer.reason()), expected, "{provider} as {role:?}");
-            let role = role.map_or("any role".to_owned(), |role| format!("{role:?}"));
-            *counts.entry((role, expected.0.as_str_name(), expected.1.as_str_name())).or_default() += 1;
+            let key = expected(rows, choices, place.checked_sub(1));
+            let name = role.map_or("any role", |role| role.label());
+            *counted.entry((name, key)).or_default() += rows.len();
+            // By the number of each of its filings, and by FRN: it is the same provider.
+            let by_number = rows.iter().map(|row| (&row[number], true));
+            let by_frn = Some((*provider, false)).filter(|_| !rows[0][frn].is_empty());
+            for (identity, of_filing) in by_number.chain(by_frn) {
+                let query = Query { role, ..Query::about(identity.parse().expect("an identity")) };
+                let now = index.confirmed_at();
+                let told = decide(&index, &Records::default(), &query, &Policy::default(), now).expect("a verdict");
+                let told = (told.verdict, told.reason, told.by_policy);
+                assert_eq!(told, key, "{identity} as {name}");
+                if of_filing {
+                    *answered.entry((name, told)).or_default() += 1;
+                }
+            }
+            // Over the wire a part of them, which is enough to see that nothing is lost on the way.
+            if turn % 20 == 0 {
+                let by_number = provider.starts_with("RMD");
+                let mut request = if by_number { common::by_number(provider) } else { common::by_frn(provider) };
+                request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
+                let answer = ask(&mut acceptance, request).await;
+                let verdict = if key.0 == domain::Verdict::Accept { Verdict::Accept } else { Verdict::Refuse };
+                assert_eq!((answer.verdict(), answer.by_policy), (verdict, key.2), "{}", answer.message);
+            }
         }
     }
-    let _ = writeln!(std::io::stderr(), "\n{} providers, decided: {counts:#?}", by_provider.len());
+    let _ = writeln!(std::io::stderr(), "\n{} filings of {} providers, decided:", rows.len(), by_provider.len());
+    for ((role, (verdict, reason, by_policy)), count) in &answered {
+        let policy = if *by_policy { ", by policy" } else { "" };
+        let _ = writeln!(std::io::stderr(), "  {count:>6}  {role}: {verdict:?} {reason:?}{policy}");
+    }
+    assert_eq!(answered, counted);
+    assert_eq!(answered.values().sum::<usize>(), 4 * rows.len(), "every filing, in every role");
 
     let own = ask(&mut acceptance, by_frn("0020237343")).await;
     assert_eq!((own.verdict(), own.reason()), (Verdict::Accept, Reason::Listed), "by its own FRN");

@@ -20,14 +20,13 @@ use crate::report;
 #[derive(Debug, Args)]
 pub struct Check {
     /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43), an RMD number (RMD0001410), or an
-    /// OCN or peer's name that `rmdd peers` bound to one. Where a text may mean several, an OCN comes first; frn:, ocn:
-    /// or peer: in front says which is meant.
+    /// OCN or peer's name that `rmdd peers` bound to one. Of fewer than ten digits, an OCN or peer on record comes
+    /// first; frn:, ocn: or peer: in front says which is meant.
     #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
     who: Option<String>,
-    /// A list of upstreams, as CSV with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group,
-    /// ip, spc, account), and perhaps role. Prints the
-    /// list with the verdicts. Exit status: 0 all accepted, 1 some refused, 2 some without
-    /// an answer.
+    /// A list of upstreams, as CSV with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group, ip, spc,
+    /// account), and perhaps role; - for standard input. Prints the list with the verdicts. Exit status: 0 all
+    /// accepted, 1 some refused, 2 some without an answer.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id", "at"])]
     file: Option<PathBuf>,
     /// Ask the FCC itself too, now, and say where it agrees with what is stored. The verdict stays that of the stored

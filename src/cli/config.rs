@@ -39,7 +39,19 @@ impl ConfigCommand {
                 })
                 .collect();
             let file = loaded.file.as_ref().map(|file| file.display().to_string());
-            say!("{}", serde_json::json!({ "file": file, "settings": settings }));
+            let matrix: Vec<_> = MATRIX
+                .iter()
+                .map(|row| {
+                    serde_json::json!({
+                        "upstream": row.upstream,
+                        "state": row.state,
+                        "verdict": (row.says)(&loaded.config.policy),
+                        "basis": row.basis,
+                        "setting": row.setting,
+                    })
+                })
+                .collect();
+            say!("{}", serde_json::json!({ "file": file, "settings": settings, "matrix": matrix }));
             return Ok(YES);
         }
         match &loaded.file {

@@ -8,23 +8,23 @@ use super::{YES, text};
 
 #[derive(Debug, Args)]
 pub struct Man {
-    /// The subcommand whose page is wanted; without one, that of rmdd.
+    /// The command whose page is wanted, such as check, or peers add; without one, that of rmdd.
     #[arg(value_name = "COMMAND")]
-    command: Option<String>,
+    command: Vec<String>,
 }
 
 impl Man {
     pub fn run(self, mut command: clap::Command) -> anyhow::Result<u8> {
         command.build();
-        let command = match &self.command {
-            None => command,
-            Some(name) => command
-                .find_subcommand(name)
-                .cloned()
-                .ok_or_else(|| anyhow::anyhow!("rmdd has no command {name:?}: see `rmdd --help`"))?,
-        };
+        for (name, behind) in self.command.iter().zip(0..) {
+            command = command.find_subcommand(name).cloned().ok_or_else(|| {
+                let of = self.command[..behind].join(" ");
+                let of = if of.is_empty() { "rmdd".to_owned() } else { format!("rmdd {of}") };
+                anyhow::anyhow!("{of} has no command {name:?}: see `{of} --help`")
+            })?;
+        }
         let mut page = Vec::new();
-        let of_rmdd = self.command.is_none();
+        let of_rmdd = self.command.is_empty();
         Page::new(command).render(&mut page)?;
         if of_rmdd {
             sections().to_writer(&mut page)?;
@@ -54,7 +54,9 @@ fn sections() -> Roff {
             ),
             ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
             ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
-            ("show", "0 found, 1 nothing is known, 2 failed"),
+            ("show, search", "0 found, 1 nothing is known, 2 failed"),
+            ("impact", "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
+            ("peers report", "0 every binding matches one standing filing, 1 some do not, 2 failed"),
             ("verify", "0 good, 1 damaged, 2 could not be checked"),
             ("serve", "0 after a clean stop, 1 if it could not start or broke off"),
             ("all others", "0, or 2 if the command failed"),

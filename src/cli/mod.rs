@@ -43,6 +43,9 @@ Every command but `serve` asks the daemon that runs on this machine, over its Un
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
 
+/// What the help calls the options that every command has.
+const OF_ALL: &str = "Options of every command";
+
 /// Keeps the FCC's Robocall Mitigation Database at hand, and answers: may I accept calls from this provider?
 #[derive(Debug, Parser)]
 #[command(name = "rmdd", version, after_help = AFTER_HELP, max_term_width = 110, disable_help_subcommand = true)]
@@ -56,13 +59,13 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// Configuration file [default: /etc/rmdd/rmdd.toml if it exists].
-    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CONFIG", help_heading = OF_ALL)]
     config: Option<PathBuf>,
     /// Where the store is kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/rmdd, else ~/.local/state/rmdd].
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = OF_ALL)]
     state_dir: Option<PathBuf>,
     /// The daemon to ask: http://HOST:PORT or unix:PATH [default: the one that runs on this machine].
-    #[arg(long, global = true, value_name = "URL", env = "RMDD_CONNECT")]
+    #[arg(long, global = true, value_name = "URL", env = "RMDD_CONNECT", help_heading = OF_ALL)]
     connect: Option<String>,
 }
 

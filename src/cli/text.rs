@@ -65,10 +65,11 @@ pub fn one_line(text: &str) -> String {
 
 /// A time to the second.
 pub fn time(at: Option<&prost_types::Timestamp>) -> String {
-    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), to_second)
+    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), moment)
 }
 
-fn to_second(at: Timestamp) -> String {
+/// A time to the second.
+pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -81,7 +82,7 @@ pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
     } else {
         format!("in {}", span(-distance))
     };
-    format!("{} ({said})", to_second(at))
+    format!("{} ({said})", moment(at))
 }
 
 /// A duration in its two largest units.

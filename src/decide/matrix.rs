@@ -68,9 +68,12 @@ fn paragraph(facts: &Facts<'_>) -> &'static str {
     }
 }
 
+/// A row that does not refuse leaves the verdict to those below it.
+const READ_ON: &str = "read on, with advisory";
+
 fn once_notified(choice: AcceptOrRefuse) -> &'static str {
     match choice {
-        AcceptOrRefuse::Accept => "ACCEPT with advisory",
+        AcceptOrRefuse::Accept => READ_ON,
         AcceptOrRefuse::Refuse => "REFUSE once notified",
     }
 }
@@ -185,7 +188,7 @@ pub const MATRIX: [Row; 15] = [
         upstream: "any",
         state: "listing older than freshness.warn_after",
         says: |policy| match policy.listing_old {
-            OldListing::Answer => "answer from it, with advisory",
+            OldListing::Answer => READ_ON,
             OldListing::Accept => "ACCEPT with advisory",
             OldListing::Refuse => "REFUSE",
             OldListing::Error => "no verdict, an error",

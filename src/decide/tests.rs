@@ -1,6 +1,9 @@
-use std::collections::BTreeMap;
+//! What a listing decides.
 
-use proptest::prelude::*;
+mod on_record;
+mod properties;
+
+use std::collections::BTreeMap;
 
 use super::*;
 use crate::domain::{
@@ -88,6 +91,46 @@ fn index() -> Index {
 
 fn policy() -> Policy {
     Policy::default()
+}
+
+/// A record of these fields, put there before anything that is asked.
+fn record(kind: RecordKind, cells: &[(&str, &str)]) -> Record {
+    let mut fields = Fields::default();
+    for (name, text) in cells {
+        fields.set(name, *text);
+    }
+    fields::read(kind, &fields, "alice", time(0)).expect("a record")
+}
+
+fn says(action: &str, provider: &str, until: &str) -> Record {
+    let cells = [("provider", provider), ("action", action), ("why", "because"), ("expires_at", until)];
+    record(RecordKind::Override, &cells)
+}
+
+fn order(kind: &str, provider: &str, released: &str) -> Record {
+    let cells = [("provider", provider), ("kind", kind), ("document", "DA 70-1"), ("released", released)];
+    record(RecordKind::Order, &cells)
+}
+
+/// An order of which the Commission was told before it binds.
+fn notified(kind: &str, provider: &str, released: &str, at: &str) -> Record {
+    let cells =
+        [("provider", provider), ("kind", kind), ("document", "DA 70-1"), ("released", released), ("notified_at", at)];
+    record(RecordKind::Order, &cells)
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+/// A policy that refuses where the rules allow it.
+fn strict() -> Policy {
+    let cells = PolicyConfig {
+        notice_unanswered: AcceptOrRefuse::Refuse,
+        final_determination_early: AcceptOrRefuse::Refuse,
+        ..PolicyConfig::default()
+    };
+    Policy { cells, ..policy() }
 }
 
 fn decide_at(query: &Query, policy: &Policy, now: Timestamp) -> Decision {
@@ -405,388 +448,44 @@ fn a_missing_recertification_is_advised_from_the_deadline_on_if_the_listing_tell
     assert!(!said(vec![dated("")], "2026-11-01T00:00:00Z"), "a listing that tells of none");
 }
 
-/// A record of these fields, put there before anything that is asked.
-fn record(kind: RecordKind, cells: &[(&str, &str)]) -> Record {
-    let mut fields = Fields::default();
-    for (name, text) in cells {
-        fields.set(name, *text);
-    }
-    fields::read(kind, &fields, "alice", time(0)).expect("a record")
-}
-
-fn says(action: &str, provider: &str, until: &str) -> Record {
-    let cells = [("provider", provider), ("action", action), ("why", "because"), ("expires_at", until)];
-    record(RecordKind::Override, &cells)
-}
-
-fn order(kind: &str, provider: &str, released: &str) -> Record {
-    let cells = [("provider", provider), ("kind", kind), ("document", "DA 70-1"), ("released", released)];
-    record(RecordKind::Order, &cells)
-}
-
-/// An order of which the Commission was told before it binds.
-fn notified(kind: &str, provider: &str, released: &str, at: &str) -> Record {
-    let cells =
-        [("provider", provider), ("kind", kind), ("document", "DA 70-1"), ("released", released), ("notified_at", at)];
-    record(RecordKind::Order, &cells)
-}
-
-fn at(text: &str) -> Timestamp {
-    text.parse().expect("a time")
-}
-
-/// A policy that refuses where the rules allow it.
-fn strict() -> Policy {
-    let cells = PolicyConfig {
-        notice_unanswered: AcceptOrRefuse::Refuse,
-        final_determination_early: AcceptOrRefuse::Refuse,
-        ..PolicyConfig::default()
-    };
-    Policy { cells, ..policy() }
-}
-
 #[test]
-fn every_row_of_the_matrix_that_records_decide_holds() {
-    use Reason::{
-        CallNotCovered, EmergencyCall, FinalDetermination, Listed, NotListed, Override, RemovalOrder, Removed,
-    };
-    use Verdict::{Accept, Refuse};
-    const LATER: &str = "1970-02-20T00:00:00Z";
-    let anything = Query::about(Identity::Frn(frn(1)));
-    let of = |value| Query::about(Identity::Frn(frn(value)));
-    let emergency = |query| Query { emergency: true, ..query };
-    let not_us = |query| Query { us_caller_id: Ternary::No, ..query };
-    let gateway = |query| Query { role: Some(ProviderRole::Gateway), ..query };
-    let filing = |value| Query::about(Identity::RmdNumber(number(value)));
-    let row = "any: call to 911; public safety answering point: ACCEPT, whatever else holds";
-    type Case = (&'static str, Vec<Record>, Query, &'static str, Verdict, Reason);
-    let cases: Vec<Case> = vec![
-        (row, vec![says("deny", "1", "")], emergency(anything), LATER, Accept, EmergencyCall),
-        (row, vec![order("removal", "1", "1970-01-02")], emergency(anything), LATER, Accept, EmergencyCall),
-        (row, vec![order("fdo", "1", "1970-01-02")], emergency(anything), LATER, Accept, EmergencyCall),
-        (
-            "any: operator's override, unexpired: as it says",
-            vec![says("deny", "1", "")],
-            anything,
-            LATER,
-            Refuse,
-            Override,
-        ),
-        ("any: operator's override: as it says", vec![says("allow", "3", "")], of(3), LATER, Accept, Override),
-        ("any: operator's override: as it says", vec![says("allow", "99", "")], of(99), LATER, Accept, Override),
-        ("an override by a filing's number", vec![says("deny", "RMD0000010", "")], anything, LATER, Refuse, Override),
-        ("an override by FRN, asked by number", vec![says("deny", "1", "")], filing(10), LATER, Refuse, Override),
-        ("an override of a removed filing", vec![says("allow", "RMD0000030", "")], of(3), LATER, Accept, Override),
-        (
-            "an override that has expired",
-            vec![says("deny", "1", "1970-02-20T00:00:00Z")],
-            anything,
-            LATER,
-            Accept,
-            Listed,
-        ),
-        (
-            "an override just before its end",
-            vec![says("deny", "1", "1970-02-20T00:00:00.001Z")],
-            anything,
-            LATER,
-            Refuse,
-            Override,
-        ),
-        ("another provider's override", vec![says("deny", "2", "")], anything, LATER, Accept, Listed),
-        (
-            "of an allow and a deny, the deny",
-            vec![says("allow", "1", ""), says("deny", "RMD0000010", "")],
-            anything,
-            LATER,
-            Refuse,
-            Override,
-        ),
-        (
-            "an override stands above a Final Determination Order",
-            vec![says("allow", "1", ""), order("fdo", "1", "1970-01-02")],
-            anything,
-            LATER,
-            Accept,
-            Override,
-        ),
-        (
-            "any: Final Determination Order, day 30 and later: REFUSE",
-            vec![order("fdo", "1", "1970-01-21")],
-            anything,
-            "1970-02-20T05:00:00Z",
-            Refuse,
-            FinalDetermination,
-        ),
-        (
-            "any: Final Determination Order, day 0 to 29: ACCEPT with advisory by default",
-            vec![order("fdo", "1", "1970-01-21")],
-            anything,
-            "1970-02-20T04:59:59Z",
-            Accept,
-            Listed,
-        ),
-        (
-            "a Final Determination Order has all traffic blocked, foreign calls too",
-            vec![order("fdo", "7", "1970-01-02")],
-            not_us(of(7)),
-            LATER,
-            Refuse,
-            FinalDetermination,
-        ),
-        (
-            "any: removal order on record, row still in the listing: REFUSE",
-            vec![order("removal", "1", "1970-01-12")],
-            anything,
-            LATER,
-            Refuse,
-            RemovalOrder,
-        ),
-        (
-            "a removal order takes effect on release, at midnight in Washington",
-            vec![order("removal", "1", "1970-02-20")],
-            anything,
-            "1970-02-20T04:59:59Z",
-            Accept,
-            Listed,
-        ),
-        (
-            "a removal order takes effect on release, at midnight in Washington",
-            vec![order("removal", "1", "1970-02-20")],
-            anything,
-            "1970-02-20T05:00:00Z",
-            Refuse,
-            RemovalOrder,
-        ),
-        (
-            "a removal order for one filing leaves the provider its other, with that one's roles",
-            vec![order("removal", "RMD0000081", "1970-01-12")],
-            of(8),
-            LATER,
-            Accept,
-            Listed,
-        ),
-        (
-            "a removal order for one filing takes that one's roles away",
-            vec![order("removal", "RMD0000081", "1970-01-12")],
-            gateway(of(8)),
-            LATER,
-            Refuse,
-            Reason::RoleNotCertified,
-        ),
-        (
-            "a removal order for each filing",
-            vec![order("removal", "RMD0000081", "1970-01-12"), order("removal", "RMD0000080", "1970-01-12")],
-            of(8),
-            LATER,
-            Refuse,
-            RemovalOrder,
-        ),
-        (
-            "foreign: caller ID is not a US number: the rule does not bar it, whatever is de-listed",
-            vec![order("removal", "7", "1970-01-12")],
-            not_us(of(7)),
-            LATER,
-            Accept,
-            CallNotCovered,
-        ),
-        (
-            "a removal order whose row is gone: REFUSE; with removal times",
-            vec![order("removal", "3", "1970-01-10")],
-            of(3),
-            LATER,
-            Refuse,
-            Removed,
-        ),
-        (
-            "a removal order for a provider that never was listed",
-            vec![order("removal", "99", "1970-01-10")],
-            of(99),
-            LATER,
-            Refuse,
-            NotListed,
-        ),
-        (
-            "watch list: named in a cure-or-show-cause order: accepted, with an advisory",
-            vec![order("show_cause", "1", "1970-01-02")],
-            anything,
-            LATER,
-            Accept,
-            Listed,
-        ),
-    ];
-    for (row, records, query, now, verdict, reason) in cases {
-        let records = Records::build(records, 0);
-        let decision = decide(&index(), &records, &query, &policy(), at(now)).expect("a verdict");
-        assert_eq!((decision.verdict, decision.reason), (verdict, reason), "{row}: {query:?} at {now}");
-        let said = sentence(&decision, &query);
-        match reason {
-            Override => assert!(said.contains("alice") && said.contains("because"), "{row}: {said}"),
-            FinalDetermination | RemovalOrder => assert!(said.contains("DA 70-1"), "{row}: {said}"),
-            Removed => assert!(said.contains("under the removal order DA 70-1"), "{row}: {said}"),
-            _ => {}
-        }
-        let rests_on_record = matches!(reason, Override | FinalDetermination | RemovalOrder | Removed);
-        assert_eq!(decision.record.is_some(), rests_on_record, "{row}");
-    }
-}
-
-#[test]
-fn a_removal_order_is_spent_once_the_filing_went_and_came_back() {
-    let gone_and_back = |gone: i64| {
-        let standing = index();
-        let snapshot = |serial, at| Snapshot {
-            serial: SnapshotSerial(serial),
-            fetched_at: time(at),
-            ..standing.snapshot().clone()
-        };
-        let ten = standing.by_number(number(10)).expect("it stands").clone();
-        let removed = Delta { removed: vec![ten], ..Delta::default() };
-        let (history, _) = RemovalHistory::default().after(&removed, time(gone - 60), &snapshot(2, gone));
-        let back = Delta { reinstated: vec![(number(10), Vec::new())], ..Delta::default() };
-        let (history, _) = history.after(&back, time(gone), &snapshot(3, gone + 86_400));
-        Index::build(snapshot(3, gone + 86_400), history, ChangeSerial(9))
-    };
-    let query = Query::about(Identity::Frn(frn(1)));
-    let records = Records::build([order("removal", "1", "1970-01-20")], 0);
-    let ask =
-        |index: &Index| decide(index, &records, &query, &policy(), at("1970-02-20T00:00:00Z")).expect("a verdict");
-    let day = |text: &str| at(text).as_second();
-    let after = ask(&gone_and_back(day("1970-01-22T00:00:00Z")));
-    assert_eq!((after.verdict, after.reason), (Verdict::Accept, Reason::Listed));
-    assert!(after.advisories.iter().any(|said| said.code == AdvisoryCode::ListedAgain));
-    let before = ask(&gone_and_back(day("1970-01-10T00:00:00Z")));
-    assert_eq!(
-        (before.verdict, before.reason),
-        (Verdict::Refuse, Reason::RemovalOrder),
-        "another removal than the order's"
-    );
-}
-
-#[test]
-fn a_final_determination_order_is_followed_early_only_by_policy_and_once_the_commission_was_told() {
-    let query = Query::about(Identity::Frn(frn(1)));
-    let told = notified("fdo", "1", "1970-02-01", "1970-02-05T12:00:00Z");
-    let ask = |record: &Record, policy: &Policy, now: &str| {
-        let records = Records::build([record.clone()], 0);
-        let decision = decide(&index(), &records, &query, policy, at(now)).expect("a verdict");
-        (decision.reason, decision.verdict, decision.by_policy)
-    };
-    let accepted = (Reason::Listed, Verdict::Accept, false);
-    let refused = |by_policy| (Reason::FinalDetermination, Verdict::Refuse, by_policy);
-    assert_eq!(ask(&told, &policy(), "1970-02-06T00:00:00Z"), accepted);
-    assert_eq!(ask(&told, &strict(), "1970-02-05T11:59:59Z"), accepted, "not told yet");
-    assert_eq!(ask(&told, &strict(), "1970-02-05T12:00:00Z"), refused(true));
-    assert_eq!(ask(&order("fdo", "1", "1970-02-01"), &strict(), "1970-02-20T00:00:00Z"), accepted, "never told");
-    assert_eq!(ask(&told, &strict(), "1970-03-03T05:00:00Z"), refused(false), "day 30: by the rule");
-}
-
-/// The letter to Twilio of January 24, 2023: 48 hours end January 26, 14 days end February 7.
-#[test]
-fn the_letter_to_twilio_is_answered_by_the_matrix_before_between_and_after_its_deadlines() {
-    use AdvisoryCode::{NoticeAnsweredLate, NoticePending, NoticeUnanswered};
-    let (twilio, number) = (20_237_343, number(1_410));
-    let snapshot = Snapshot {
-        filings: vec![filing(number.value(), twilio, "yyy")],
-        fetched_at: at("2023-01-01T00:00:00Z"),
-        confirmed_at: at("2023-03-01T00:00:00Z"),
+fn what_is_amiss_with_a_filing_is_all_said_and_each_switch_turns_off_one_advisory() {
+    use AdvisoryCode::{LastUpdatedOld, ListedAgain, ListingOld, RecertificationOverdue, RoleNotCertified};
+    let now: Timestamp = "2026-11-01T00:00:00Z".parse().expect("a time");
+    let before = |hours: i64| now - jiff::SignedDuration::from_hours(hours);
+    let amiss = filing_with(10, 1, "ynn", &[(Column::LastUpdated, "2025-10-31")]);
+    let snapshot = |at| Snapshot {
+        fetched_at: at,
+        confirmed_at: at,
+        filings: vec![amiss.clone(), filing_with(20, 2, "ynn", &[(Column::LastRecertified, "2026-02-10")])],
         carried: BTreeMap::new(),
         ..index().snapshot().clone()
     };
-    let index = Index::build(snapshot, RemovalHistory::default(), ChangeSerial(1));
-    let letter = |more: &[(&str, &str)]| {
-        let mut cells = vec![("id", "twilio"), ("provider", "0020237343"), ("issued_at", "2023-01-24")];
-        cells.extend(more);
-        Records::build([record(RecordKind::Notice, &cells)], 0)
-    };
-    let silent = letter(&[]);
-    let mitigated = letter(&[("mitigated_at", "2023-01-25T12:00:00Z")]);
-    let answered = letter(&[("mitigated_at", "2023-01-25T12:00:00Z"), ("informed_at", "2023-02-03T12:00:00Z")]);
-    let late = letter(&[("mitigated_at", "2023-01-28T12:00:00Z"), ("informed_at", "2023-02-03T12:00:00Z")]);
-    let told = letter(&[("notified_at", "2023-02-10T12:00:00Z")]);
-    let told_mitigated = letter(&[("mitigated_at", "2023-01-25T12:00:00Z"), ("notified_at", "2023-02-10T12:00:00Z")]);
-    let told_answered = letter(&[
-        ("mitigated_at", "2023-01-25T12:00:00Z"),
-        ("informed_at", "2023-02-12T12:00:00Z"),
-        ("notified_at", "2023-02-10T12:00:00Z"),
-    ]);
-    let (accept, refuse) = ((Verdict::Accept, Reason::Listed), (Verdict::Refuse, Reason::NoticeUnanswered));
-    for (what, records, policy, now, ruling, advisory) in [
-        ("before the letter", &silent, strict(), "2023-01-24T23:00:00Z", accept, None),
-        ("before 48 hours", &silent, strict(), "2023-01-26T12:00:00Z", accept, Some(NoticePending)),
-        ("at the last moment", &silent, strict(), "2023-01-27T04:59:59.999Z", accept, Some(NoticePending)),
-        ("between, silent", &silent, policy(), "2023-01-30T00:00:00Z", accept, Some(NoticeUnanswered)),
-        (
-            "between, silent, refusing, not told",
-            &silent,
-            strict(),
-            "2023-01-30T00:00:00Z",
-            accept,
-            Some(NoticeUnanswered),
-        ),
-        ("between, mitigated", &mitigated, strict(), "2023-01-30T00:00:00Z", accept, Some(NoticePending)),
-        ("between, mitigated late", &late, strict(), "2023-01-30T00:00:00Z", accept, Some(NoticePending)),
-        ("between, not mitigated yet", &late, strict(), "2023-01-28T00:00:00Z", accept, Some(NoticeUnanswered)),
-        ("the 14th day", &mitigated, strict(), "2023-02-08T04:59:00Z", accept, Some(NoticePending)),
-        ("after, half answered", &mitigated, strict(), "2023-02-08T05:00:00Z", accept, Some(NoticeUnanswered)),
-        ("after, answered", &answered, strict(), "2023-02-20T00:00:00Z", accept, None),
-        ("after, answered late", &late, strict(), "2023-02-20T00:00:00Z", accept, Some(NoticeAnsweredLate)),
-        ("after, told, accepting", &told, policy(), "2023-02-20T00:00:00Z", accept, Some(NoticeUnanswered)),
-        ("after, before it was told", &told, strict(), "2023-02-10T11:00:00Z", accept, Some(NoticeUnanswered)),
-        ("after, told, refusing", &told, strict(), "2023-02-10T12:00:00Z", refuse, None),
-        ("after, told, half answered", &told_mitigated, strict(), "2023-02-20T00:00:00Z", refuse, None),
-        ("told, not answered yet", &told_answered, strict(), "2023-02-11T00:00:00Z", refuse, None),
-        ("told, then answered", &told_answered, strict(), "2023-02-13T00:00:00Z", accept, Some(NoticeAnsweredLate)),
-    ] {
-        let query = Query::about(Identity::Frn(frn(twilio)));
-        let decision = decide(&index, records, &query, &policy, at(now)).expect("a verdict");
-        assert_eq!((decision.verdict, decision.reason), ruling, "{what}");
-        let of_notices = [NoticePending, NoticeUnanswered, NoticeAnsweredLate];
-        let codes: Vec<_> =
-            decision.advisories.iter().map(|said| said.code).filter(|code| of_notices.contains(code)).collect();
-        assert_eq!(codes, advisory.into_iter().collect::<Vec<_>>(), "{what}");
-        assert_eq!(decision.by_policy, ruling == refuse, "{what}: a refusal rests on policy");
-        if ruling == refuse {
-            assert_eq!(decision.rule, rule::NOTICE);
-            let emergency = Query { emergency: true, ..query };
-            let call = decide(&index, records, &emergency, &policy, at(now)).expect("a verdict");
-            assert_eq!(call.verdict, Verdict::Accept, "{what}: but 911");
-        }
-    }
-}
-
-#[test]
-fn each_advisory_of_a_record_is_said_when_it_applies_and_can_be_switched_off() {
-    let now = at("1970-02-20T00:00:00Z");
-    let query = Query::about(Identity::Frn(frn(1)));
-    let notice = |cells: &[(&str, &str)]| {
-        let mut all = vec![("id", "n"), ("provider", "1")];
-        all.extend(cells);
-        record(RecordKind::Notice, &all)
-    };
-    let late = [
-        ("issued_at", "1970-01-02T00:00:00Z"),
-        ("mitigated_at", "1970-01-10T00:00:00Z"),
-        ("informed_at", "1970-01-10T00:00:00Z"),
-    ];
-    for (records, code) in [
-        (vec![order("show_cause", "1", "1970-01-02")], AdvisoryCode::WatchListed),
-        (vec![order("removal", "1", "1970-01-02"), says("allow", "1", "")], AdvisoryCode::RemovalOrder),
-        (vec![order("fdo", "1", "1970-02-01")], AdvisoryCode::FinalDetermination),
-        (vec![order("fdo", "1", "1970-01-02"), says("allow", "1", "")], AdvisoryCode::FinalDetermination),
-        (vec![notice(&[("issued_at", "1970-02-19T12:00:00Z")])], AdvisoryCode::NoticePending),
-        (vec![notice(&[("issued_at", "1970-02-01T12:00:00Z")])], AdvisoryCode::NoticeUnanswered),
-        (vec![notice(&late)], AdvisoryCode::NoticeAnsweredLate),
-    ] {
-        let records = Records::build(records, 0);
-        let said = |policy: &Policy| -> Vec<AdvisoryCode> {
-            let decision = decide(&index(), &records, &query, policy, now).expect("a verdict");
-            decision.advisories.iter().map(|said| said.code).collect()
+    let gone = Delta { removed: vec![amiss.clone()], ..Delta::default() };
+    let back = Delta { reinstated: vec![(number(10), Vec::new())], ..Delta::default() };
+    let (removals, _) = RemovalHistory::default().after(&gone, before(400), &snapshot(before(300)));
+    let (removals, _) = removals.after(&back, before(300), &snapshot(before(100)));
+    let index = Index::build(snapshot(before(100)), removals, ChangeSerial(3));
+    let query = Query { role: Some(ProviderRole::Gateway), ..Query::about(Identity::Frn(frn(1))) };
+    let said = |days: u32, off: &[AdvisoryCode]| -> Vec<AdvisoryCode> {
+        let cells = PolicyConfig {
+            role_not_certified: AcceptOrRefuse::Accept,
+            last_updated_days: days,
+            advisories_off: off.to_vec(),
+            ..PolicyConfig::default()
         };
-        assert!(said(&policy()).contains(&code), "{code:?}");
-        let cells = PolicyConfig { advisories_off: vec![code], ..PolicyConfig::default() };
-        assert!(!said(&Policy { cells, ..policy() }).contains(&code), "{code:?} off");
+        let decision = decide(&index, &Records::default(), &query, &Policy { cells, ..policy() }, now);
+        decision.expect("a verdict").advisories.iter().map(|said| said.code).collect()
+    };
+    let all = [ListingOld, RoleNotCertified, ListedAgain, RecertificationOverdue, LastUpdatedOld];
+    assert_eq!(said(365, &[]), all);
+    for code in all {
+        let rest: Vec<AdvisoryCode> = all.into_iter().filter(|other| *other != code).collect();
+        assert_eq!(said(365, &[code]), rest, "{code:?} off");
     }
+    assert_eq!(said(365, &AdvisoryCode::ALL), []);
+    assert!(!said(366, &[]).contains(&LastUpdatedOld), "on the last day that is allowed");
+    assert!(!said(0, &[]).contains(&LastUpdatedOld), "never");
 }
 
 #[test]
@@ -796,74 +495,5 @@ fn an_answer_says_by_which_name_the_provider_was_asked_for() {
         assert_eq!(decide_at(&query, &policy(), time(FIRST_MISSING)).matched_by, Some(matched));
         let unknown = Query { named_by, ..Query::about(Identity::Frn(frn(99))) };
         assert_eq!(decide_at(&unknown, &policy(), time(FIRST_MISSING)).matched_by, None);
-    }
-}
-
-/// One of the records that the property below adds.
-fn any_record(choice: u8, of: u64, day: i64) -> Record {
-    let provider = if choice.is_multiple_of(2) { format!("{:010}", of + 1) } else { format!("RMD{:07}", of * 10) };
-    let released = time(day * 86_400).strftime("%Y-%m-%d").to_string();
-    let told = time((day + 1) * 86_400).to_string();
-    match choice / 2 {
-        0 => says("deny", &provider, ""),
-        1 => says("allow", &provider, &told),
-        2 => order("removal", &provider, &released),
-        3 => notified("fdo", &provider, &released, &told),
-        4 => order("show_cause", &provider, &released),
-        _ => {
-            let cells = [("id", "n"), ("provider", &*provider), ("issued_at", &*released), ("notified_at", &*told)];
-            record(RecordKind::Notice, &cells)
-        }
-    }
-}
-
-proptest! {
-    /// Whatever is asked and whatever is on record, a 911 call is accepted; and the same question has the same answer.
-    #[test]
-    fn an_emergency_call_is_never_refused_and_answers_do_not_vary(
-        of in 0u64..12, by_number in any::<bool>(), role in 0usize..4, foreign in 0u8..3, us in 0u8..3,
-        hours in 0i64..2000, refuse in any::<bool>(), old in 0u8..4,
-        on_record in prop::collection::vec((0u8..12, 0u64..12, 0i64..60), 0..6), off in 0usize..17,
-    ) {
-        let three = |value| match value { 0 => Ternary::Yes, 1 => Ternary::No, _ => Ternary::Unknown };
-        let identity = if by_number {
-            Identity::RmdNumber(number(of as u32 * 10))
-        } else {
-            Identity::Frn(frn(of + 1))
-        };
-        let choice = if refuse { AcceptOrRefuse::Refuse } else { AcceptOrRefuse::Accept };
-        let cells = PolicyConfig {
-            role_not_certified: choice,
-            role_blank: choice,
-            no_role_certified: choice,
-            other_frn: choice,
-            notice_unanswered: choice,
-            final_determination_early: choice,
-            listing_old: [OldListing::Answer, OldListing::Accept, OldListing::Refuse, OldListing::Error][old as usize],
-            advisories_off: AdvisoryCode::ALL.get(off).copied().into_iter().collect(),
-            ..PolicyConfig::default()
-        };
-        let policy = Policy { cells, ..policy() };
-        let query = Query {
-            role: ProviderRole::ALL.get(role).copied(),
-            foreign: three(foreign),
-            us_caller_id: three(us),
-            ..Query::about(identity)
-        };
-        let now = time(FIRST_MISSING + hours * 3600);
-        let records = || {
-            Records::build(on_record.iter().map(|(choice, of, day)| any_record(*choice, *of, *day)), 7)
-        };
-        let (index, again) = (index(), index());
-        let told = |index: &Index, records: &Records, query: &Query| {
-            decide(index, records, query, &policy, now).map(|decision| {
-                let advisories: Vec<String> = decision.advisories.iter().map(|said| said.message.clone()).collect();
-                (decision.verdict, decision.reason, sentence(&decision, query), advisories)
-            })
-        };
-        prop_assert_eq!(told(&index, &records(), &query), told(&again, &records(), &query));
-        let call = Query { emergency: true, ..query };
-        prop_assert_eq!(told(&index, &records(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
-        prop_assert_eq!(told(&index, &Records::default(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
     }
 }

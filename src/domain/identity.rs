@@ -351,8 +351,9 @@ impl From<Identity> for Who {
 }
 
 impl Who {
-    /// What a text typed by a person may mean, the likeliest first. Numbers of the database come before names that
-    /// look like one; `frn:`, `ocn:` and `peer:` in front say which is meant.
+    /// What a text typed by a person may mean, the likeliest first. Numbers of the database that are written in full
+    /// come before names that look like one, and after them otherwise; `frn:`, `ocn:` and `peer:` in front say which is
+    /// meant.
     ///
     /// # Errors
     ///
@@ -375,8 +376,12 @@ impl Who {
         }
         let (ocn, peer) = (trimmed.parse().map(Self::Ocn), trimmed.parse().map(Self::Peer));
         match (identity, ocn) {
-            // No FRN of four digits is known; OCNs of four digits are many.
+            // A switch may well call a trunk group 10012. Whoever means an FRN and no name writes all its digits.
+            (Ok(identity), Err(_)) if trimmed.len() < 10 && trimmed.chars().all(|c| c.is_ascii_digit()) => {
+                Ok(peer.ok().into_iter().chain([identity.into()]).collect())
+            }
             (Ok(identity), Err(_)) => Ok(vec![identity.into()]),
+            // No FRN of four digits is known; OCNs of four digits are many.
             (identity, Ok(ocn)) => {
                 Ok([ocn].into_iter().chain(peer.ok()).chain(identity.ok().map(Self::Provider)).collect())
             }
@@ -412,6 +417,8 @@ mod tests {
         assert_eq!(read("rmd0001410"), ["RMD0001410"]);
         assert_eq!(read("591e"), ["OCN 591E", "peer 591e"]);
         assert_eq!(read("7321"), ["OCN 7321", "peer 7321", "FRN 0000007321"]);
+        assert_eq!(read("10012"), ["peer 10012", "FRN 0000010012"]);
+        assert_eq!(read("0020237343"), ["FRN 0020237343"]);
         assert_eq!(read("ocn:7321"), ["OCN 7321"]);
         assert_eq!(read("peer:0020237343"), ["peer 0020237343"]);
         assert_eq!(read("frn:7321"), ["FRN 0000007321"]);

@@ -16,6 +16,7 @@ pub mod rule;
 mod snapshot;
 mod source_state;
 mod sync_record;
+mod washington;
 
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
@@ -30,10 +31,11 @@ pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
 pub use record::{
     BadField, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKey, PeerKind, Record, RecordAction,
-    RecordBody, RecordEvent, RecordKind, TracedCall, day_in_washington, end_of_day_in_washington, in_washington,
+    RecordBody, RecordEvent, RecordKind, TracedCall,
 };
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{SourceFault, SourceState, Validators};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
+pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};

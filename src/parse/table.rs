@@ -31,7 +31,7 @@ pub enum TableError {
     #[error("it cannot be read as CSV: {0}")]
     Csv(String),
     /// A header and nothing below it, or nothing at all.
-    #[error("it has a header and no row")]
+    #[error("it is empty: it has no row below a header")]
     Empty,
     /// Rows that say nothing that can be used.
     #[error("{}", bad_rows(.0))]

@@ -2,13 +2,14 @@
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::text::{self, say};
 use super::super::{NO, YES};
 use super::{By, Global, all, one, to_change, to_read};
 use crate::clock;
-use crate::domain::{Record, RecordKind};
+use crate::domain::{Noted, Notice, Record, RecordBody, RecordKind};
 use crate::grpc::v1::record::{Body, Provider};
 use crate::grpc::v1::{self, RecordAction};
 use crate::grpc::{kind_to_wire, record_from_wire};
@@ -170,6 +171,22 @@ fn print(entry: &v1::ListedRecord, with_standing: bool) {
         None => say!("{line}"),
     }
     say!("    {} by {}, {}", text::one_line(&record.id), text::one_line(&record.by), text::time(record.at.as_ref()));
+    if let Ok(Record { body: RecordBody::Notice(notice), .. }) = domain(record.clone()) {
+        say!("    {}", clocks(&notice));
+    }
+}
+
+/// A notice's two clocks, and what was done in them.
+fn clocks(notice: &Notice) -> String {
+    let clock = |duty: &str, by: Timestamp, done: &Option<Noted>| match done {
+        Some(done) if done.at <= by => format!("{duty} in time"),
+        Some(_) => format!("{duty} late"),
+        None if clock::now() <= by => format!("not {duty}, due {}", text::moment(by)),
+        None => text::bad(&format!("not {duty}, was due {}", text::moment(by))),
+    };
+    let mitigated = clock("mitigated", notice.mitigate_by(), &notice.mitigated);
+    let informed = clock("informed the FCC", notice.inform_by(), &notice.informed);
+    format!("48 hours: {mitigated}; 14 days: {informed}")
 }
 
 impl List {
@@ -201,7 +218,9 @@ impl Report {
                 print(entry, true);
             }
         }
-        if !self.json {
+        if records.is_empty() && !self.json {
+            say!("No peers are on record: bind them with `rmdd peers add` or `rmdd peers import`.");
+        } else if !self.json {
             let gap = if amiss.is_empty() { "" } else { "\n" };
             let (amiss, all) = (text::count(amiss.len() as u64), text::count(records.len() as u64));
             say!("{gap}{amiss} of {all} peers have ended, match no standing filing, or match several");

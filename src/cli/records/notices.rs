@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::super::target::Target;
 use super::super::text;
 use super::import::read_calls;
 use super::{By, Global, YES, one, put, say, to_change, to_read};
 use crate::clock;
-use crate::domain::{Identity, Noted, Notice, Order, Record, RecordBody, RecordKind, Who};
+use crate::domain::{Identity, Noted, Notice, Order, Record, RecordBody, RecordKind, Who, rule};
 use crate::grpc::v1::{Filing, GetProviderRequest};
 use crate::records::fields::read_past;
 use crate::records::{Provider, summary};
@@ -42,15 +42,16 @@ impl What {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("done").required(true).multiple(true))]
 pub struct Respond {
     /// The notice.
     #[arg(value_name = "ID")]
     id: String,
     /// It effectively mitigated the traffic (due within 48 hours).
-    #[arg(long, required_unless_present = "informed")]
+    #[arg(long, group = "done")]
     mitigated: bool,
     /// It informed the Commission of measures that keep new and renewing customers from illegal calling (14 days).
-    #[arg(long)]
+    #[arg(long, group = "done")]
     informed: bool,
     #[command(flatten)]
     what: What,
@@ -195,7 +196,15 @@ impl Report {
         let mut record = one(&target, RecordKind::Notice, &self.id).await?;
         let provider = provider(&target, record.provider).await?;
         let notice = notice_of(&mut record)?.clone();
-        let summary = summary(&record, &notice, &provider, self.from.as_deref(), clock::now());
+        let now = clock::now();
+        if !notice.is_overdue(now) {
+            anstream::eprintln!(
+                "{}: no deadline of this notice has passed without an answer on record, so {} gives no ground to block",
+                text::doubtful("mind"),
+                rule::NOTICE
+            );
+        }
+        let summary = summary(&record, &notice, &provider, self.from.as_deref(), now);
         text::write(summary.as_bytes())?;
         Ok(YES)
     }

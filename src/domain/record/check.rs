@@ -1,0 +1,139 @@
+//! Whether a record makes sense.
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::super::{PeerName, day_in_washington};
+use super::{Noted, OrderKind, Record, RecordBody, TracedCall};
+
+/// What is wrong with a record, by field.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("field {field}: {problem}")]
+pub struct BadField {
+    /// The field's name in CSV and JSON.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl BadField {
+    /// A problem of a field.
+    pub fn new(field: &str, problem: impl Into<String>) -> Self {
+        Self { field: field.to_owned(), problem: problem.into() }
+    }
+}
+
+/// The longest free text that is kept, in characters.
+const LONGEST_TEXT: usize = 2000;
+
+impl Record {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that makes no sense.
+    pub fn check(&self, now: Timestamp) -> Result<(), BadField> {
+        let bad = |field: &str, problem: String| Err(BadField::new(field, problem));
+        let text = |field: &str, text: &str| {
+            if text.chars().count() > LONGEST_TEXT {
+                return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
+            }
+            Ok(())
+        };
+        if self.by.trim().is_empty() {
+            return bad("by", "it is empty: say who puts this on record".to_owned());
+        }
+        text("by", &self.by)?;
+        text("why", &self.why)?;
+        if self.at > now {
+            return bad("at", format!("{} has not come yet", self.at));
+        }
+        if let Some(end) = self.expires_at.filter(|end| *end <= now) {
+            return bad("expires_at", format!("{end} is past: the record would have no effect"));
+        }
+        let happened = |field: &str, noted: &Option<Noted>, earliest: Timestamp, what: &str| match noted {
+            Some(noted) if noted.at < earliest => {
+                bad(&format!("{field}_at"), format!("{} is before {what}, {earliest}", noted.at))
+            }
+            Some(noted) if noted.at > now => bad(&format!("{field}_at"), format!("{} has not come yet", noted.at)),
+            Some(noted) => text(&format!("{field}_note"), &noted.note),
+            None => Ok(()),
+        };
+        let name = |field: &str, name: &str| {
+            if name.trim().is_empty() || name.chars().count() > PeerName::LONGEST || name.chars().any(char::is_control)
+            {
+                return bad(
+                    field,
+                    format!("give 1 to {} characters, none of them a control character", PeerName::LONGEST),
+                );
+            }
+            Ok(())
+        };
+        match &self.body {
+            RecordBody::Peer(peer) => peer.key().map(|_| ()).or_else(|problem| bad("name", problem)),
+            RecordBody::Override(_) if self.why.trim().is_empty() => {
+                bad("why", "it is empty: an override needs a reason".to_owned())
+            }
+            RecordBody::Override(_) => Ok(()),
+            RecordBody::Order(order) => {
+                name("document", &order.document)?;
+                if order.released > day_in_washington(now) {
+                    return bad("released", format!("{} has not come yet", order.released));
+                }
+                if order.kind != OrderKind::FinalDetermination && order.notified.is_some() {
+                    return bad(
+                        "notified_at",
+                        format!("a {} asks for no notice to the Commission", order.kind.label()),
+                    );
+                }
+                happened("notified", &order.notified, order.effective_at(), "the order's release")
+            }
+            RecordBody::Notice(notice) => {
+                name("id", &notice.id)?;
+                text("document", &notice.document)?;
+                if notice.issued_at > now {
+                    return bad("issued_at", format!("{} has not come yet", notice.issued_at));
+                }
+                for (field, noted) in
+                    [("mitigated", &notice.mitigated), ("informed", &notice.informed), ("notified", &notice.notified)]
+                {
+                    happened(field, noted, notice.issued_at, "the notice itself")?;
+                }
+                for (call, place) in notice.calls.iter().zip(1..) {
+                    call.check().map_err(|bad| BadField { field: format!("calls[{place}].{}", bad.field), ..bad })?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl TracedCall {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that makes no sense.
+    pub fn check(&self) -> Result<(), BadField> {
+        let bad = |field: &str, problem: String| Err(BadField::new(field, problem));
+        for (field, number) in [("caller", &self.caller), ("called", &self.called)] {
+            let digits = number.chars().filter(char::is_ascii_digit).count();
+            let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '(' | ')' | ' ');
+            if !number.is_empty() && (!number.chars().all(written) || !(3..=15).contains(&digits)) {
+                return bad(field, format!("{number:?} is no telephone number"));
+            }
+        }
+        for (field, text) in [("campaign", &self.campaign), ("violation", &self.violation)] {
+            if text.chars().count() > LONGEST_TEXT {
+                return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
+            }
+        }
+        match (self.notified_at, self.called_at) {
+            (_, None) => bad("called_at", "it is empty: say when the call was made".to_owned()),
+            (Some(notified), Some(called)) if notified < called => {
+                bad("notified_at", format!("{notified} is before the call itself, {called}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

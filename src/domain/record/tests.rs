@@ -1,0 +1,54 @@
+use super::super::{day_in_washington, end_of_day_in_washington};
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().expect("a time")
+}
+
+fn notice(issued_at: &str) -> Notice {
+    Notice {
+        id: "n".to_owned(),
+        document: String::new(),
+        issued_at: at(issued_at),
+        mitigated: None,
+        informed: None,
+        notified: None,
+        calls: Vec::new(),
+    }
+}
+
+#[test]
+fn the_clocks_of_the_letter_to_twilio_end_on_its_own_days() {
+    let letter = notice("2023-01-24T20:15:00Z");
+    assert_eq!(letter.mitigate_by(), at("2023-01-26T20:15:00Z"));
+    assert_eq!(letter.inform_by(), at("2023-02-07T20:15:00Z"));
+    let day_alone = end_of_day_in_washington("2023-01-24".parse().expect("a day")).expect("in range");
+    assert_eq!(day_alone, at("2023-01-25T04:59:59.999Z"));
+    assert_eq!(day_in_washington(notice(&day_alone.to_string()).mitigate_by()).to_string(), "2023-01-26");
+}
+
+#[test]
+fn fourteen_days_are_days_of_the_calendar_though_the_clocks_change() {
+    let over_spring = notice("2026-03-01T15:00:00Z");
+    assert_eq!(over_spring.inform_by(), at("2026-03-15T14:00:00Z"), "ten in the morning in Washington, both");
+}
+
+#[test]
+fn a_final_determination_order_binds_from_the_day_that_the_order_itself_names() {
+    let order = Order {
+        kind: OrderKind::FinalDetermination,
+        document: "DA 26-237".to_owned(),
+        released: "2026-03-12".parse().expect("a day"),
+        notified: None,
+    };
+    assert_eq!(order.must_block_from(), at("2026-04-11T04:00:00Z"), "midnight in Washington");
+    assert_eq!(order.effective_at(), at("2026-03-12T04:00:00Z"));
+}
+
+#[test]
+fn an_address_is_found_in_any_of_its_writings() {
+    let peer = |name: &str| Peer { kind: PeerKind::Ip, name: name.to_owned(), role: None };
+    assert_eq!(peer("2001:DB8:0:0::1").key(), peer("2001:db8::1").key());
+    assert_eq!(peer("::ffff:192.0.2.7").key(), peer("192.0.2.7").key());
+    assert!(peer("192.0.2.0/24").key().is_err());
+}

@@ -1,0 +1,29 @@
+//! The FCC's days and clocks are those of Washington.
+
+use jiff::civil::Date;
+use jiff::tz::{self, TimeZone};
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
+
+pub(super) static WASHINGTON: TimeZone = tz::get!("America/New_York");
+
+/// A calendar day begins in Washington.
+pub(super) fn begins(day: Date) -> Timestamp {
+    // Midnight exists on every day there: the clocks change at two.
+    WASHINGTON.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+}
+
+/// A time as the clocks of Washington show it.
+pub fn in_washington(at: Timestamp) -> ZonedDateTime {
+    at.to_zoned_datetime(WASHINGTON.clone())
+}
+
+/// The day in Washington.
+pub fn day_in_washington(at: Timestamp) -> Date {
+    WASHINGTON.to_datetime(at).date()
+}
+
+/// The last millisecond of a day in Washington: what a time stamp of which only the day is known is taken for, so that
+/// no deadline comes too early.
+pub fn end_of_day_in_washington(day: Date) -> Option<Timestamp> {
+    begins(day.tomorrow().ok()?).checked_sub(1.millisecond()).ok()
+}
