@@ -74,6 +74,7 @@ fn sections() -> Roff {
         &[
             (crate::config::DEFAULT_FILE, "the configuration, if no other file is named"),
             ("rmdd.redb", "the store, in the state directory"),
+            ("rmdd.redb.damaged-*", "damaged stores that serve --rebuild has kept"),
             ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
         ],
     );
