@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
 
 use common::http::Server;
 use common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
@@ -542,4 +543,23 @@ async fn a_source_of_another_kind_is_asked_at_start_only_when_a_sync_is_due() {
     assert_eq!(ask(&mut daemon.acceptance().await, by_frn("9999999999")).await.reason(), Reason::NotListed);
     assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Unchanged);
     assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_start_waits_for_a_command_that_looks_into_the_store() {
+    let site = Site::with_listing(&World::new(71, 60).to_csv());
+    let source = site.listing().display().to_string();
+    assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
+    let holding = rmdd::store::Store::open(&site.state_dir()).expect("opened");
+    let mut command = rmdd();
+    command.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "off", "--source", &source]);
+    let mut daemon =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().expect("it starts");
+    let mut log = BufReader::new(daemon.stderr.take().expect("its log")).lines();
+    assert!(log.any(|line| line.expect("a line").contains("waiting for it")), "it says what it waits for");
+    drop(holding);
+    let mut said = BufReader::new(daemon.stdout.take().expect("its output")).lines();
+    assert!(said.any(|line| line.expect("a line").starts_with("listening on unix:")), "and goes on");
+    daemon.kill().expect("killed");
+    daemon.wait().expect("gone");
 }

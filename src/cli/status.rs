@@ -56,7 +56,12 @@ fn print(status: &GetStatusResponse) {
     // Monitoring shows the first line.
     say!("{}  {summary}", styled(status.state()));
     for alarm in &status.alarms {
-        say!("  {} {}: {}", styled(alarm.severity()), alarm.code, text::one_line(&alarm.message));
+        // A fresh alarm is none: it tells why the listing was applied.
+        let severity = match alarm.severity() {
+            State::Fresh => "NOTE".to_owned(),
+            severity => styled(severity),
+        };
+        say!("  {severity} {}: {}", alarm.code, text::one_line(&alarm.message));
     }
     say!();
     if let Some(snapshot) = &status.snapshot {
@@ -98,11 +103,11 @@ fn print(status: &GetStatusResponse) {
         text::fact(
             "held",
             format!(
-                "{} filings, {} of those standing gone; fetched {} times since {}",
+                "{} filings, without {} of those standing; fetched {}, first {}",
                 text::count(held.filings),
                 text::count(held.gone),
-                held.times,
-                text::time(held.first_fetched_at.as_ref())
+                if held.times == 1 { "once".to_owned() } else { format!("{} times", held.times) },
+                text::time_and_distance(held.first_fetched_at.as_ref())
             ),
         );
         text::fact("", format!("{} (waits for a {})", digest, held.awaits.replace('_', " ")));

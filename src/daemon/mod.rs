@@ -10,8 +10,9 @@ mod reload;
 mod serve;
 mod systemd;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
@@ -127,6 +128,28 @@ pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
     })
 }
 
+/// So long a start waits for a store that another process holds.
+const HELD_FOR: Duration = Duration::from_secs(5);
+
+/// Opens the store, and waits for it if it is held: a command that looks into it for a moment, as monitoring does, must
+/// not keep a daemon from starting. Another daemon holds it for longer.
+fn open_when_free(state_dir: &Path) -> Result<Store, StoreError> {
+    let deadline = Instant::now() + HELD_FOR;
+    let mut said = false;
+    loop {
+        match Store::open(state_dir) {
+            Err(StoreError::Held { path }) if Instant::now() < deadline => {
+                if !said {
+                    tracing::warn!("the store {} is held by another process: waiting for it", path.display());
+                    said = true;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Runs the daemon until a signal stops it.
 ///
 /// # Errors
@@ -149,7 +172,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
             if rebuild {
                 rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
             }
-            publish_stored(Store::open(&state_dir)?)
+            publish_stored(open_when_free(&state_dir)?)
         };
         tokio::task::spawn_blocking(open)
             .await

@@ -309,6 +309,8 @@ fn doubts(compared: &Compared<'_>, previous: Option<&Snapshot>, config: &VetConf
         );
     }
     doubts.extend(amended(compared, config));
+    // What only a person can settle is what a person should read first.
+    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.settles()));
     doubts
 }
 
