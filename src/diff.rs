@@ -3,7 +3,9 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use crate::domain::{Column, Delta, FieldChange, Filing, RmdNumber, Snapshot};
+use jiff::Timestamp;
+
+use crate::domain::{ChangeCounts, Column, Delta, FieldChange, Filing, Removal, RemovalHistory, RmdNumber, Snapshot};
 
 /// What `next` changes against `previous`. `removed_before` finds the last known row of a filing that stood once and
 /// does not stand in `previous`: such a filing is reinstated, not listed.
@@ -35,6 +37,37 @@ pub fn diff<'a>(
     }
     delta.removed.extend(standing.cloned());
     (!delta.is_empty()).then_some(delta)
+}
+
+/// What a snapshot brings: its changes, and the removals as they are after it.
+#[derive(Debug)]
+pub struct Step {
+    /// What it changes; nothing where nothing differs.
+    pub delta: Option<Delta>,
+    /// The removals after it.
+    pub removals: RemovalHistory,
+    /// The removals that it opened or closed.
+    pub touched: Vec<Arc<Removal>>,
+}
+
+impl Step {
+    /// How many changes of each kind it brings.
+    pub fn counts(&self) -> ChangeCounts {
+        self.delta.as_ref().map(Delta::counts).unwrap_or_default()
+    }
+}
+
+/// The step from what stands, and the removals up to it, to the next snapshot. What is gone was last seen when the
+/// standing listing was last confirmed.
+pub fn step(previous: Option<(&Snapshot, Timestamp)>, removals: &RemovalHistory, next: &Snapshot) -> Step {
+    let open = |number| removals.open(number).map(|removal| &removal.filing);
+    let delta = diff(previous.map(|(snapshot, _)| snapshot), open, next);
+    let last_seen_at = previous.map_or(next.fetched_at, |(_, confirmed_at)| confirmed_at);
+    let (removals, touched) = match &delta {
+        Some(delta) => removals.after(delta, last_seen_at, next),
+        None => (removals.clone(), Vec::new()),
+    };
+    Step { delta, removals, touched }
 }
 
 /// The cells in which two rows of one filing differ. A column that one of them lacks counts as an empty cell.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
-use crate::diff::diff;
+use crate::diff::step;
 use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sha256Digest, Verdict};
 use crate::index::Index;
 use crate::parse::parse;
@@ -100,12 +100,8 @@ pub fn suppose_listing(current: &Index, listing: &[u8], config: &VetConfig, now:
     };
     // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
     let snapshot = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?.snapshot;
-    let removed = |number| current.removals().open(number).map(|removal| &removal.filing);
-    let removals = match diff(Some(current.snapshot()), removed, &snapshot) {
-        Some(delta) => current.removals().after(&delta, current.confirmed_at(), &snapshot).0,
-        None => current.removals().clone(),
-    };
-    Ok(Index::build(snapshot, removals, current.last_change()))
+    let step = step(Some((current.snapshot(), current.confirmed_at())), current.removals(), &snapshot);
+    Ok(Index::build(snapshot, step.removals, current.last_change()))
 }
 
 /// A setting that is none of the policy's, or a value that it does not take.

@@ -8,11 +8,11 @@ use tokio::task::spawn_blocking;
 use super::cycle::CycleError;
 use super::{At, SyncSettings};
 use crate::archive::Fate;
-use crate::diff::diff;
-use crate::domain::{Anomaly, Delta, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
+use crate::diff::step;
+use crate::domain::{Anomaly, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
 use crate::index::Index;
 use crate::parse::parse;
-use crate::store::{Store, StoreError, SyncState};
+use crate::store::StoreError;
 use crate::vet::{Doubt, Provenance, Refusal, VetConfig, Vetted, vet};
 
 /// Published bytes, and where and when they came.
@@ -78,15 +78,13 @@ pub async fn apply(
 ) -> Result<SyncRecord, CycleError> {
     let Prepared { published, mut vetted } = prepared;
     vetted.snapshot.anomalies.extend(why);
-    let removed = |number| {
-        let open = current.as_ref().and_then(|current| current.removals().open(number));
-        open.map(|removal| &removal.filing)
-    };
-    let delta = diff(current.as_deref().map(Index::snapshot), removed, &vetted.snapshot);
+    let nothing = RemovalHistory::default();
+    let standing = current.as_deref().map(|current| (current.snapshot(), current.confirmed_at()));
+    let step = step(standing, current.as_deref().map_or(&nothing, Index::removals), &vetted.snapshot);
     let record = record(SyncOutcome::Applied {
         serial: vetted.snapshot.serial,
         filings: vetted.snapshot.filings.len() as u64,
-        changes: delta.as_ref().map(Delta::counts).unwrap_or_default(),
+        changes: step.counts(),
     });
     let committed = {
         let (store, archive, record, keep) =
@@ -99,13 +97,14 @@ pub async fn apply(
                 tracing::error!(%error, "the raw listing could not be archived: {error}");
             }
             drop(published);
-            let committed = commit(&store, current.as_deref(), vetted, delta.as_ref(), &record)?;
+            let snapshot = vetted.snapshot;
+            let (last_change, state) = store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;
             match archive.expire(&keep, &[sha256], fetched_at) {
                 Ok(0) => {}
                 Ok(dropped) => tracing::debug!(dropped, "{dropped} old raw listings were dropped from the archive"),
                 Err(error) => tracing::warn!(%error, "old raw listings could not be dropped: {error}"),
             }
-            Ok::<_, StoreError>(committed)
+            Ok::<_, StoreError>((Index::build(snapshot, step.removals, last_change), state))
         })
         .await
     };
@@ -114,25 +113,4 @@ pub async fn apply(
     at.index.publish(next);
     at.state.store(Arc::new(kept));
     Ok(record)
-}
-
-fn commit(
-    store: &Store,
-    current: Option<&Index>,
-    vetted: Vetted,
-    delta: Option<&Delta>,
-    record: &SyncRecord,
-) -> Result<(Index, SyncState), StoreError> {
-    let snapshot = vetted.snapshot;
-    let nothing = RemovalHistory::default();
-    let history = current.map_or(&nothing, Index::removals);
-    let (removals, touched) = match delta {
-        Some(delta) => {
-            let last_seen_at = current.map_or(snapshot.fetched_at, Index::confirmed_at);
-            history.after(delta, last_seen_at, &snapshot)
-        }
-        None => (history.clone(), Vec::new()),
-    };
-    let (last_change, state) = store.commit(&snapshot, delta, &touched, record)?;
-    Ok((Index::build(snapshot, removals, last_change), state))
 }

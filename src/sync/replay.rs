@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::diff::diff;
-use crate::domain::{Delta, RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::diff::step;
+use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::parse::parse;
 use crate::store::{Holding, Store, StoreError};
 use crate::vet::{Provenance, VetConfig, vet};
@@ -65,12 +65,11 @@ pub fn replay(
             replayed.confirmed += 1;
             continue;
         }
-        let last_seen_at = previous.as_ref().map_or(fetched_at, |standing| standing.confirmed_at);
         let provenance = Provenance {
             sha256,
             source: source.clone(),
             bytes: bytes.len() as u64,
-            fetched_at: fetched_at.max(last_seen_at),
+            fetched_at: previous.as_ref().map_or(fetched_at, |standing| fetched_at.max(standing.confirmed_at)),
         };
         let vetted = parse(&bytes)
             .map_err(|error| error.to_string())
@@ -83,19 +82,15 @@ pub fn replay(
                 continue;
             }
         };
-        let open = |number| removals.open(number).map(|removal| &removal.filing);
-        let delta = diff(previous.as_ref(), open, &snapshot);
-        let (after, touched) = match &delta {
-            Some(delta) => removals.after(delta, last_seen_at, &snapshot),
-            None => (removals.clone(), Vec::new()),
-        };
+        let standing = previous.as_ref().map(|standing| (standing, standing.confirmed_at));
+        let step = step(standing, &removals, &snapshot);
         let outcome = SyncOutcome::Applied {
             serial: snapshot.serial,
             filings: snapshot.filings.len() as u64,
-            changes: delta.as_ref().map(Delta::counts).unwrap_or_default(),
+            changes: step.counts(),
         };
-        store.commit(&snapshot, delta.as_ref(), &touched, &cycle(outcome))?;
-        removals = after;
+        store.commit(&snapshot, step.delta.as_ref(), &step.touched, &cycle(outcome))?;
+        removals = step.removals;
         previous = Some(snapshot);
         replayed.applied += 1;
     }

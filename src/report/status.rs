@@ -1,0 +1,261 @@
+//! The shapes that `rmdd status` and `rmdd sync` print as JSON.
+
+use serde::Serialize;
+
+use super::{Snapshot, filled, hex, time, word};
+use crate::grpc::v1;
+
+/// One sync cycle.
+#[derive(Debug, Clone, Serialize)]
+pub struct Sync {
+    /// When it ended.
+    pub at: Option<String>,
+    /// What started it.
+    pub trigger: String,
+    /// `applied`, `unchanged`, `refused` or `failed`.
+    pub outcome: String,
+    /// What went wrong and what to do.
+    pub error: Option<String>,
+    /// Which source it asked.
+    pub source: String,
+    /// The snapshot that it applied or confirmed.
+    pub snapshot_serial: Option<u64>,
+    /// How many filings stand in it.
+    pub filings: u64,
+    /// Filings that stand for the first time.
+    pub listed: u64,
+    /// Filings of which cells changed.
+    pub amended: u64,
+    /// Filings that are gone.
+    pub removed: u64,
+    /// Filings that stand again.
+    pub reinstated: u64,
+    /// Sources that are preferred to the one that was used and gave no listing.
+    pub passed_over: Vec<SourceFault>,
+}
+
+/// Why a source gave no listing.
+#[derive(Debug, Clone, Serialize)]
+pub struct SourceFault {
+    /// Which source.
+    pub source: String,
+    /// The cause, in UPPER_SNAKE.
+    pub kind: String,
+    /// The cause in a sentence.
+    pub error: String,
+}
+
+impl From<&v1::SourceFault> for SourceFault {
+    fn from(fault: &v1::SourceFault) -> Self {
+        Self { source: fault.source.clone(), kind: fault.kind.clone(), error: fault.error.clone() }
+    }
+}
+
+/// What is known of one source of listings.
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    /// Which, without its secrets.
+    pub source: String,
+    /// When it last answered, whatever it said.
+    pub last_contact_at: Option<String>,
+    /// When it last gave a listing, or said that there is no newer one.
+    pub last_success_at: Option<String>,
+    /// When it last gave a listing whole.
+    pub last_whole_at: Option<String>,
+    /// How many cycles in a row it has failed.
+    pub failures: u64,
+    /// Why, if it has.
+    pub fault: Option<SourceFault>,
+    /// It asked to be left alone until then.
+    pub not_before: Option<String>,
+    /// Whether it is asked only for a listing that has changed.
+    pub conditional: bool,
+    /// What it says of changes is not believed until then.
+    pub validators_distrusted_until: Option<String>,
+}
+
+impl From<&v1::SourceStatus> for Source {
+    fn from(status: &v1::SourceStatus) -> Self {
+        Self {
+            source: status.source.clone(),
+            last_contact_at: time(status.last_contact_at.as_ref()),
+            last_success_at: time(status.last_success_at.as_ref()),
+            last_whole_at: time(status.last_whole_at.as_ref()),
+            failures: status.failures,
+            fault: status.fault.as_ref().map(SourceFault::from),
+            not_before: time(status.not_before.as_ref()),
+            conditional: status.conditional,
+            validators_distrusted_until: time(status.validators_distrusted_until.as_ref()),
+        }
+    }
+}
+
+impl From<&v1::SyncReport> for Sync {
+    fn from(sync: &v1::SyncReport) -> Self {
+        Self {
+            at: time(sync.at.as_ref()),
+            trigger: sync.trigger.clone(),
+            outcome: word(sync.outcome().as_str_name(), "SYNC_OUTCOME_").to_ascii_lowercase(),
+            error: filled(&sync.error),
+            source: sync.source.clone(),
+            snapshot_serial: (sync.snapshot_serial > 0).then_some(sync.snapshot_serial),
+            filings: sync.filings,
+            listed: sync.listed,
+            amended: sync.amended,
+            removed: sync.removed,
+            reinstated: sync.reinstated,
+            passed_over: sync.passed_over.iter().map(SourceFault::from).collect(),
+        }
+    }
+}
+
+/// The snapshot that is served, in the status.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServedSnapshot {
+    /// The snapshot.
+    #[serde(flatten)]
+    pub snapshot: Snapshot,
+    /// How many filings stand in it.
+    pub filings: u64,
+}
+
+/// How things stand.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// `fresh`, `warning` or `critical`.
+    pub state: String,
+    /// What is wrong, worst first.
+    pub alarms: Vec<Alarm>,
+    /// The snapshot that is served.
+    pub snapshot: Option<ServedSnapshot>,
+    /// How many filings are removed now.
+    pub removals_total: u64,
+    /// The last cycle.
+    pub last_sync: Option<Sync>,
+    /// When a cycle last succeeded.
+    pub last_success_at: Option<String>,
+    /// How many cycles failed or were refused since.
+    pub failures_since: u64,
+    /// When the source is asked next, by the schedule or ahead of it after a failure; null where no daemon runs.
+    pub next_sync_at: Option<String>,
+    /// The schedule in force.
+    pub schedule: Option<String>,
+    /// Where listings come from: the preferred source.
+    pub source: String,
+    /// Every configured source, the preferred one first.
+    pub sources: Vec<Source>,
+    /// The version of rmdd.
+    pub version: String,
+    /// Whether a cycle is running now.
+    pub sync_in_progress: bool,
+    /// Serial of the newest change.
+    pub last_change_serial: u64,
+    /// The state directory.
+    pub state_dir: String,
+    /// Size of the store, in bytes.
+    pub store_bytes: u64,
+    /// Since when the daemon runs; null where none does.
+    pub started_at: Option<String>,
+    /// Listings that were fetched since the last success and not applied, oldest first.
+    pub held: Vec<Held>,
+    /// When the source last gave something whole, whatever vetting made of it.
+    pub last_contact_at: Option<String>,
+    /// The newest date of an update in the listing that is served.
+    pub content_as_of: Option<String>,
+}
+
+/// A listing that was fetched and not applied.
+#[derive(Debug, Clone, Serialize)]
+pub struct Held {
+    /// Digest of its bytes.
+    pub sha256: String,
+    /// Where they came from.
+    pub source: String,
+    /// How many they are.
+    pub bytes: u64,
+    /// How many filings it holds.
+    pub filings: u64,
+    /// How many standing filings would be gone.
+    pub gone: u64,
+    /// When its bytes were first fetched.
+    pub first_fetched_at: Option<String>,
+    /// When they were last fetched.
+    pub last_fetched_at: Option<String>,
+    /// How often they were fetched.
+    pub times: u64,
+    /// What makes it hard to believe.
+    pub doubts: Vec<String>,
+    /// `second_copy` or `person`.
+    pub awaits: String,
+}
+
+impl From<&v1::HeldListing> for Held {
+    fn from(held: &v1::HeldListing) -> Self {
+        Self {
+            sha256: hex(&held.sha256),
+            source: held.source.clone(),
+            bytes: held.bytes,
+            filings: held.filings,
+            gone: held.gone,
+            first_fetched_at: time(held.first_fetched_at.as_ref()),
+            last_fetched_at: time(held.last_fetched_at.as_ref()),
+            times: held.times,
+            doubts: held.doubts.clone(),
+            awaits: held.awaits.clone(),
+        }
+    }
+}
+
+/// Something that somebody should look at.
+#[derive(Debug, Clone, Serialize)]
+pub struct Alarm {
+    /// `fresh` (a note), `warning` or `critical`.
+    pub severity: String,
+    /// A stable code.
+    pub code: String,
+    /// One sentence.
+    pub message: String,
+}
+
+/// A state's word.
+pub fn state(state: v1::State) -> String {
+    word(state.as_str_name(), "STATE_").to_ascii_lowercase()
+}
+
+impl From<&v1::GetStatusResponse> for Status {
+    fn from(status: &v1::GetStatusResponse) -> Self {
+        Self {
+            state: state(status.state()),
+            alarms: status
+                .alarms
+                .iter()
+                .map(|alarm| Alarm {
+                    severity: state(alarm.severity()),
+                    code: alarm.code.clone(),
+                    message: alarm.message.clone(),
+                })
+                .collect(),
+            snapshot: status
+                .snapshot
+                .as_ref()
+                .map(|snapshot| ServedSnapshot { snapshot: snapshot.into(), filings: status.filings }),
+            removals_total: status.removals_total,
+            last_sync: status.last_sync.as_ref().map(Sync::from),
+            last_success_at: time(status.last_success_at.as_ref()),
+            failures_since: status.failures_since,
+            next_sync_at: time(status.next_sync_at.as_ref()),
+            schedule: filled(&status.schedule),
+            source: status.source.clone(),
+            sources: status.sources.iter().map(Source::from).collect(),
+            version: status.version.clone(),
+            sync_in_progress: status.sync_in_progress.is_some(),
+            last_change_serial: status.last_change_serial,
+            state_dir: status.state_dir.clone(),
+            store_bytes: status.store_bytes,
+            started_at: time(status.started_at.as_ref()),
+            held: status.held.iter().map(Held::from).collect(),
+            last_contact_at: time(status.last_contact_at.as_ref()),
+            content_as_of: filled(&status.content_as_of),
+        }
+    }
+}
