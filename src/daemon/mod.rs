@@ -189,8 +189,6 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         || index.load().is_none();
 
     let archive = Archive::new(&state_dir);
-    // The store is ours, so nobody else writes into the archive beside it.
-    archive.sweep();
     let shutdown = CancellationToken::new();
     let mut tasks: JoinSet<TaskEnd> = JoinSet::new();
     let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings, archive);

@@ -1,6 +1,7 @@
 //! Opening: what is there, may we have it, and do we know its format.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,7 @@ impl Store {
             Err(error) => return Err(error),
         }
         let database = guarded(&path, || builder().open(&path))?;
+        clear_made(&path);
         let format = check_format(&path, &database)?;
         let store = Self::new(Handle::ReadWrite(database), path);
         if format < FORMAT {
@@ -150,10 +152,24 @@ impl Store {
     }
 }
 
+/// Where a new store is made.
+fn making(path: &Path) -> PathBuf {
+    path.with_extension("redb.new")
+}
+
+/// Removes the second name of a store whose maker was killed before it could.
+fn clear_made(path: &Path) {
+    let making = making(path);
+    // Of one name only: another process makes a store at this moment, or it is another's file.
+    if std::fs::symlink_metadata(&making).is_ok_and(|file| file.is_file() && file.nlink() > 1) {
+        let _ = std::fs::remove_file(&making);
+    }
+}
+
 /// Makes an empty store beside its place and moves it there whole, so that a crash never leaves half a store.
 fn create(path: &Path) -> Result<(), StoreError> {
     let inaccessible = |source| StoreError::NotAccessible { path: path.to_owned(), source };
-    let making: PathBuf = path.with_extension("redb.new");
+    let making = making(path);
     match std::fs::remove_file(&making) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::NotFound => {}

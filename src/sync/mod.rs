@@ -283,7 +283,7 @@ impl Syncer {
     pub async fn run(mut self, shutdown: CancellationToken) {
         // Approvals that came while a cycle ran.
         let mut later = VecDeque::new();
-        clear(self.at.incoming.clone()).await;
+        clear(self.at.incoming.clone(), self.at.archive.clone()).await;
         loop {
             let request = match later.pop_front() {
                 Some(request) => request,
@@ -334,10 +334,15 @@ impl Syncer {
     }
 }
 
-/// Removes what a process that was killed has left of a fetch.
-async fn clear(incoming: PathBuf) {
+/// Removes what a process that was killed has left of a fetch, and half written in the archive. Whoever has the store has
+/// both, so nobody else is writing there.
+async fn clear(incoming: PathBuf, archive: Archive) {
     let shown = incoming.display().to_string();
-    match tokio::task::spawn_blocking(move || clear_incoming(&incoming)).await {
+    let cleared = tokio::task::spawn_blocking(move || {
+        archive.sweep();
+        clear_incoming(&incoming)
+    });
+    match cleared.await {
         Ok(Ok(0)) | Err(_) => {}
         Ok(Ok(files)) => {
             tracing::info!(files, "removed what a fetch that broke off has left in {shown}: {files} files")
