@@ -17,6 +17,7 @@ use crate::domain::{
 use crate::impact::{self, Answer, Basis, PeerImpact};
 use crate::index::Index;
 use crate::records::{BadEntry, Change, ChangeError, PlanError, plan};
+use crate::store::StoreError;
 
 const DEFAULT_PAGE: usize = 500;
 const LARGEST_PAGE: usize = 2000;
@@ -180,8 +181,12 @@ fn from_change(error: ChangeError) -> Status {
         ChangeError::Plan(error) => from_plan(&error),
         ChangeError::Store(error) => {
             tracing::error!(%error, "operators' records could not be written: {error}");
-            ErrorReason::StoreFailed
-                .status("the records could not be written, and nothing was changed; the daemon's log says why")
+            ErrorReason::StoreFailed.status(match &error {
+                StoreError::Disk { .. } => {
+                    format!("the records could not be written, and nothing was changed: {error}")
+                }
+                _ => "the records could not be written, and nothing was changed; the daemon's log says why".to_owned(),
+            })
         }
         ChangeError::Interrupted => {
             ErrorReason::StoreFailed.status("writing the records was interrupted: list them to see what holds")

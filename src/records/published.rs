@@ -63,19 +63,55 @@ impl PublishedRecords {
         now: Timestamp,
     ) -> Result<Vec<RecordEvent>, ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
-        let current = self.load_full();
-        let events = plan(&current, change, now)?;
-        if events.is_empty() {
-            return Ok(events);
-        }
-        let store = Arc::clone(store);
-        let written = tokio::task::spawn_blocking(move || store.commit_records(&events).map(|()| events)).await;
-        let events = written.map_err(|_| ChangeError::Interrupted)??;
-        self.current.store(Arc::new(current.after(&events)));
+        let mut reloaded = false;
+        let events = loop {
+            let current = self.load_full();
+            let events = plan(&current, change.clone(), now)?;
+            if events.is_empty() {
+                return Ok(events);
+            }
+            let store = Arc::clone(store);
+            let written = tokio::task::spawn_blocking(move || commit(&store, events)).await;
+            match written.map_err(|_| ChangeError::Interrupted)?? {
+                Committed::Done(events) => {
+                    self.current.store(Arc::new(current.after(&events)));
+                    break events;
+                }
+                // Another change cannot have come between: what stands there was not known to stand there.
+                Committed::Behind(records) if !reloaded => {
+                    self.current.store(Arc::new(records));
+                    reloaded = true;
+                }
+                Committed::Behind(_) => return Err(ChangeError::Interrupted),
+            }
+        };
         for event in &events {
             log(event);
         }
         Ok(events)
+    }
+}
+
+/// What came of committing.
+enum Committed {
+    Done(Vec<RecordEvent>),
+    /// Other events were there already. These are the records.
+    Behind(Records),
+}
+
+/// Commits events. A disk that fails at the very end leaves it open whether it did as it was told: then the file says.
+fn commit(store: &Store, events: Vec<RecordEvent>) -> Result<Committed, StoreError> {
+    match store.commit_records(&events) {
+        Ok(()) => Ok(Committed::Done(events)),
+        Err(StoreError::Conflict { .. }) => {
+            let (records, last_event) = store.load_records()?;
+            Ok(Committed::Behind(Records::build(records, last_event)))
+        }
+        Err(error @ StoreError::Disk { .. }) => match store.load_records() {
+            Ok((_, last)) if Some(last) == events.last().map(|event| event.serial) => Ok(Committed::Done(events)),
+            _ => Err(error),
+        },
+        Err(error) => Err(error),
     }
 }
 

@@ -28,10 +28,12 @@ impl Store {
     ///
     /// If the disk fails; then nothing has changed.
     pub fn hold(&self, listing: &HeldListing) -> Result<Vec<HeldListing>, StoreError> {
-        let transaction = self.begin_write()?;
-        let held = write(&transaction, Holding::Listing(listing))?;
-        transaction.commit()?;
-        Ok(held)
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            let held = write(&transaction, Holding::Listing(listing))?;
+            transaction.commit()?;
+            Ok(held)
+        })
     }
 }
 

@@ -30,7 +30,8 @@
 //!
 //! # Errors
 //!
-//! A file of another format is refused and left as it is. So is one that another process holds.
+//! A file of another format is refused and left as it is. So is one that another process holds. A disk that failed does not
+//! end its use: the file is opened again when it is next needed.
 
 mod codec;
 mod copy;
@@ -40,6 +41,7 @@ mod open;
 mod read;
 mod rebuild;
 mod records;
+mod recover;
 mod retire;
 mod sources;
 mod sums;
@@ -50,6 +52,7 @@ mod write;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -138,7 +141,15 @@ pub enum StoreError {
     /// A record cannot be decoded.
     #[error("a record of the store cannot be read: {0}")]
     Codec(#[from] CodecError),
-    /// redb failed: a full disk, an I/O error.
+    /// The disk did not do what redb asked of it: it is full, most likely.
+    #[error("the store {} cannot be written: {source}; {}", .path.display(), recover::advice(.source))]
+    Disk {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// redb failed.
     #[error("the store failed: {0}")]
     Redb(#[from] Box<redb::Error>),
 }
@@ -164,6 +175,8 @@ from_redb!(
 enum Handle {
     ReadWrite(Database),
     ReadOnly(ReadOnlyDatabase),
+    /// The disk has failed, and the file could not be opened again yet.
+    LetGo,
 }
 
 /// An open store.
@@ -173,6 +186,8 @@ pub struct Store {
     path: PathBuf,
     /// What was found wrong with it since it was opened.
     damage: OnceLock<String>,
+    /// Whether it may have to be opened again before it can be used.
+    suspect: AtomicBool,
 }
 
 impl std::fmt::Debug for Store {
@@ -193,7 +208,7 @@ impl Store {
     }
 
     fn new(handle: Handle, path: PathBuf) -> Self {
-        Self { handle: RwLock::new(handle), path, damage: OnceLock::new() }
+        Self { handle: RwLock::new(handle), path, damage: OnceLock::new(), suspect: AtomicBool::new(false) }
     }
 
     /// What was found wrong with the store since it was opened. What is in memory is good all the same; a restart would
@@ -217,6 +232,10 @@ impl Store {
             Ok(Err(StoreError::Codec(error))) => format!("a record cannot be read: {error}"),
             Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => error.to_string(),
             Ok(Err(StoreError::Damaged { detail, .. })) => detail,
+            Ok(Err(StoreError::Redb(error))) => {
+                self.suspect();
+                return Err(StoreError::Redb(error));
+            }
             Ok(read) => return read,
             Err(_) => "redb gave up on it".to_owned(),
         };
@@ -230,18 +249,23 @@ impl Store {
     }
 
     fn begin_read(&self) -> Result<Reading<'_>, StoreError> {
+        self.recover()?;
         let open = self.handle();
         let transaction = match &*open {
             Handle::ReadWrite(database) => database.begin_read()?,
             Handle::ReadOnly(database) => database.begin_read()?,
+            Handle::LetGo => return Err(redb::StorageError::PreviousIo.into()),
         };
         Ok(Reading { transaction, _open: open })
     }
 
     fn begin_write(&self) -> Result<Writing<'_>, StoreError> {
+        self.recover()?;
         let open = self.handle();
-        let Handle::ReadWrite(database) = &*open else {
-            return Err(StoreError::ReadOnly);
+        let database = match &*open {
+            Handle::ReadWrite(database) => database,
+            Handle::ReadOnly(_) => return Err(StoreError::ReadOnly),
+            Handle::LetGo => return Err(redb::StorageError::PreviousIo.into()),
         };
         let mut transaction = database.begin_write()?;
         // Writes what a recovery would have to compute, so that a start after a crash is as quick as any other.

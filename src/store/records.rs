@@ -46,6 +46,10 @@ impl Store {
     ///
     /// If the disk fails, or the events do not follow the last one stored; then nothing has changed.
     pub fn commit_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
+        self.written(|| self.write_records(events))
+    }
+
+    fn write_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;

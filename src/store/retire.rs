@@ -45,7 +45,7 @@ impl Store {
     /// If the store cannot be read or written. What was dropped so far stays dropped.
     pub fn retire(&self, from: Timestamp) -> Result<Retired, StoreError> {
         let mut retired = Retired { changes: 0, snapshots: 0, floor: self.floor_for(from)? };
-        while self.retire_some(&mut retired)? {}
+        while self.written(|| self.retire_some(&mut retired))? {}
         Ok(retired)
     }
 
@@ -125,10 +125,11 @@ impl Store {
     ///
     /// If the store is open for reading only, or cannot be written.
     pub fn compact(&self) -> Result<Compacted, StoreError> {
+        self.recover()?;
         let mut open = self.handle.write().unwrap_or_else(PoisonError::into_inner);
         let Handle::ReadWrite(database) = &mut *open else { return Err(StoreError::ReadOnly) };
         let before = self.size();
-        database.compact()?;
+        self.written(|| Ok(database.compact()?))?;
         Ok(Compacted { before, after: self.size() })
     }
 }

@@ -27,6 +27,16 @@ impl Store {
         removals: &[Arc<Removal>],
         cycle: &SyncRecord,
     ) -> Result<(ChangeSerial, SyncState), StoreError> {
+        self.written(|| self.write_snapshot(snapshot, delta, removals, cycle))
+    }
+
+    fn write_snapshot(
+        &self,
+        snapshot: &Snapshot,
+        delta: Option<&Delta>,
+        removals: &[Arc<Removal>],
+        cycle: &SyncRecord,
+    ) -> Result<(ChangeSerial, SyncState), StoreError> {
         let transaction = self.begin_write()?;
         let nothing = Delta::default();
         let delta = delta.unwrap_or(&nothing);
@@ -80,6 +90,15 @@ impl Store {
     ///
     /// If the disk fails; then nothing has changed.
     pub fn record_cycle(
+        &self,
+        cycle: &SyncRecord,
+        confirmed: Option<(&Snapshot, Timestamp)>,
+        holding: Holding<'_>,
+    ) -> Result<SyncState, StoreError> {
+        self.written(|| self.write_cycle(cycle, confirmed, holding))
+    }
+
+    fn write_cycle(
         &self,
         cycle: &SyncRecord,
         confirmed: Option<(&Snapshot, Timestamp)>,

@@ -19,6 +19,7 @@ pub async fn run(
     approval: Approval,
 ) -> Result<SyncRecord, ApprovalError> {
     let started_at = clock::now();
+    at.catch_up().await;
     let state = at.state.load_full();
     let held = state.held.iter().find(|held| held.sha256 == approval.sha256).ok_or_else(|| ApprovalError::NotHeld {
         sha256: approval.sha256,

@@ -49,6 +49,7 @@ pub async fn run(
     trigger: SyncTrigger,
 ) -> SyncRecord {
     let started_at = clock::now();
+    at.catch_up().await;
     let asked = Mutex::new(Asked { source: settings.source.to_string(), ..Asked::default() });
     let report = |stage, bytes, bytes_expected| {
         progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));

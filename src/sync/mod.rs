@@ -29,8 +29,8 @@ use crate::clock;
 use crate::domain::{Sha256Digest, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::history::HistoryConfig;
-use crate::index::PublishedIndex;
-use crate::store::{Retired, Store, SyncState};
+use crate::index::{Index, PublishedIndex};
+use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
 use crate::vet::VetConfig;
 
 pub use replay::{ArchivedListing, Replayed, replay};
@@ -222,6 +222,34 @@ struct At {
     state: Arc<ArcSwap<SyncState>>,
 }
 
+impl At {
+    /// Serves what is stored, if that is not what is served: a disk that failed at the very end of a commit leaves it open
+    /// whether it did as it was told, and only the file can say.
+    async fn catch_up(&self) {
+        let (store, served) = (Arc::clone(&self.store), self.index.load_full());
+        let served = served.map(|index| index.snapshot().serial);
+        let read = tokio::task::spawn_blocking(move || match store.newest_snapshot()? {
+            newest if newest == served => Ok::<_, StoreError>(None),
+            _ => store.load().map(Some),
+        });
+        match read.await {
+            Ok(Ok(None)) | Err(_) => {}
+            Ok(Ok(Some(Loaded { snapshot, removals, last_change, sync_state, .. }))) => {
+                let Some(snapshot) = snapshot else { return };
+                tracing::warn!(
+                    snapshot = snapshot.serial.0,
+                    "the store holds snapshot {}: it is served",
+                    snapshot.serial
+                );
+                self.index.publish(Index::build(snapshot, removals, last_change));
+                self.state.store(Arc::new(sync_state));
+            }
+            // The cycle will meet it too, where it matters.
+            Ok(Err(error)) => tracing::warn!(%error, "the store cannot be read before the sync: {error}"),
+        }
+    }
+}
+
 /// The task that runs the cycles.
 #[derive(Debug)]
 pub struct Syncer {
@@ -350,3 +378,6 @@ async fn clear(incoming: PathBuf, archive: Archive) {
         Ok(Err(error)) => tracing::warn!(%error, "what earlier fetches left in {shown} cannot be removed: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ fn folder() -> PathBuf {
 }
 
 /// Said past the capture of the test harness: a test that was left out must not look like one that passed.
-fn left_out(why: std::fmt::Arguments<'_>) {
+pub fn left_out(why: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "\nLEFT OUT, {why}");
 }
 
