@@ -3,19 +3,24 @@
 //! `RMDD_BENCH_LISTING` and `RMDD_BENCH_NEXT` name two real listings, one week and the next; without them both are made
 //! up, of 10,000 filings.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::diff::diff;
 use rmdd::domain::{
-    ChangeSerial, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RemovalHistory,
-    Sha256Digest, Snapshot,
+    ChangeSerial, Column, FilingBuilder, Frn, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record,
+    RecordBody, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord,
+    SyncTrigger,
 };
 use rmdd::index::{Index, PublishedIndex};
 use rmdd::parse::parse;
 use rmdd::records::Records;
+use rmdd::store::Store;
 use rmdd::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::{Step, World};
 
@@ -154,5 +159,80 @@ fn look_ups(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sync_stages, look_ups);
+/// A listing of so many filings, with no more in them than decisions need, and a date that a week changes.
+fn sized(filings: u32, serial: u64) -> Snapshot {
+    let filing = |value: u32| {
+        let number = RmdNumber::from_value(value).expect("a number");
+        let mut builder = FilingBuilder::new(number, Frn::from_value(u64::from(value) + 20_000_000), 64);
+        // A hundred and fifty filings of any size, spread over all of it, change with each snapshot.
+        let changed = value % (filings / 150) == 1;
+        for column in Column::ALL {
+            builder.push(match column {
+                Column::VoiceServiceProviderChoice => "Yes",
+                Column::LastUpdated if changed && serial.is_multiple_of(2) => "2026-01-06",
+                Column::LastUpdated => "2026-01-05",
+                _ => "",
+            });
+        }
+        Arc::new(builder.finish())
+    };
+    Snapshot {
+        serial: SnapshotSerial(serial),
+        sha256: Sha256Digest([0; 32]),
+        source: String::new(),
+        bytes: 0,
+        fetched_at: Timestamp::UNIX_EPOCH,
+        confirmed_at: Timestamp::UNIX_EPOCH,
+        filings: (1..=filings).map(filing).collect(),
+        carried: BTreeMap::new(),
+        anomalies: Vec::new(),
+    }
+}
+
+/// Whether a look-up and a week's commit cost more where the listing is larger.
+fn sizes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("size");
+    for filings in [10_000, 1_000_000] {
+        let index = Index::build(sized(filings, 1), RemovalHistory::default(), ChangeSerial(0));
+        let mut turn = 0_u32;
+        group.bench_function(format!("look-up by FRN among {filings}"), |bencher| {
+            bencher.iter(|| {
+                // Over ten thousand of them in either case: what differs is the way to them, not the memory behind it.
+                turn = turn.wrapping_add(7_919) % 10_000;
+                let frn = Frn::from_value(u64::from(turn) + 20_000_001).expect("an FRN");
+                black_box(index.by_frn(frn).next().is_some())
+            });
+        });
+    }
+    group.sample_size(10);
+    for filings in [10_000, 100_000] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Store::open(directory.path()).expect("a store");
+        let mut standing = None;
+        let mut commit = || {
+            let next = sized(filings, standing.as_ref().map_or(1, |before: &Snapshot| before.serial.0 + 1));
+            let delta = diff(standing.as_ref(), |_| None, &next);
+            let cycle = SyncRecord {
+                at: Timestamp::UNIX_EPOCH,
+                trigger: SyncTrigger::Schedule,
+                source: String::new(),
+                outcome: SyncOutcome::Unchanged { serial: next.serial, filings: 0 },
+                passed_over: Vec::new(),
+                sources: Vec::new(),
+            };
+            let started = Instant::now();
+            store.commit(&next, delta.as_ref(), &[], &cycle).expect("committed");
+            let took = started.elapsed();
+            standing = Some(next);
+            took
+        };
+        commit();
+        group.bench_function(format!("commit of a week's 150 changes in {filings}"), |bencher| {
+            bencher.iter_custom(|times| (0..times).map(|_| commit()).sum());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, sync_stages, look_ups, sizes);
 criterion_main!(benches);

@@ -37,6 +37,8 @@ impl Store {
         removals: &[Arc<Removal>],
         cycle: &SyncRecord,
     ) -> Result<(ChangeSerial, SyncState), StoreError> {
+        // Before the transaction: this alone takes as long as the listing is, and the store need not wait for it.
+        let listing = export::digest(&snapshot.filings);
         let transaction = self.begin_write()?;
         let nothing = Delta::default();
         let delta = delta.unwrap_or(&nothing);
@@ -58,7 +60,6 @@ impl Store {
                     snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
                 }
             }
-            let listing = export::digest(&snapshot.filings);
             let record = codec::encode_snapshot(snapshot, delta.counts(), listing, applied_at)?;
             snapshots.insert(snapshot.serial.0, record.as_slice())?;
 

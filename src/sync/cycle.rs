@@ -255,8 +255,9 @@ where
 
     fn reason_to_hold(&self, prepared: &Prepared, current: Option<&Index>) -> String {
         let sha256 = prepared.published.sha256;
-        let other = current.map(Index::snapshot).filter(|standing| standing.source != prepared.published.source);
-        // A loss that large is what another source's listing looks like too.
+        // A loss that large is what another source's listing looks like too. Those that are configured give the same.
+        let configured = |source: &str| self.settings.sources().any(|known| known.to_string() == source);
+        let other = current.map(Index::snapshot).filter(|standing| !configured(&standing.source));
         let hint = other.map_or_else(String::new, |standing| {
             format!(
                 " The standing listing came from another source, {}: if the new one is meant to replace it, use a \
