@@ -1,21 +1,33 @@
 //! cron -> trigger: when the source is asked, in UTC.
+//!
+//! The cron crate starts cycles at their times. It does not see that the wall clock was set back, and would be silent until
+//! the old time comes again; so the clock is looked at besides, and a time that passed without a cycle is made up, once.
 
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use croner::Cron;
 use croner::parser::{CronParser, Seconds};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::domain::SyncTrigger;
 use crate::sync::SyncHandle;
+
+/// How often the wall clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// A time counts as missed once it is past by so long: until then the cycle that cron starts is awaited.
+const SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 /// When the source is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -106,6 +118,36 @@ impl Schedule {
             Some(last) => self.next_after(last).is_some_and(|next| next <= now),
         }
     }
+
+    /// Whether a time has passed without a cycle while the daemon ran: the machine slept, or its clock was set.
+    fn is_missed(&self, look: &Look) -> bool {
+        let Look { last, since, running, now } = *look;
+        let (Ok(settled), Ok(ahead)) = (now.checked_sub(SLACK), now.checked_add(SLACK)) else { return false };
+        if running {
+            return false;
+        }
+        // The clock was set back: how long ago the last cycle was is not known. The one that is made up now is on record
+        // under the new clock.
+        if last.is_some_and(|last| last > ahead) {
+            return true;
+        }
+        let last = last.map(|last| last.min(now));
+        let since = Some(since).filter(|since| *since <= now);
+        last.max(since).and_then(|from| self.next_after(from)).is_some_and(|next| next <= settled)
+    }
+}
+
+/// What a look at the clock rests on.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// When the last cycle ended, whatever started it and whatever came of it.
+    last: Option<Timestamp>,
+    /// Since when the schedule is in force.
+    since: Timestamp,
+    /// Whether a cycle runs.
+    running: bool,
+    /// What the clock says.
+    now: Timestamp,
 }
 
 /// Asks for a cycle whenever the schedule says so, until the shutdown. A schedule that is sent takes the place of the
@@ -121,10 +163,12 @@ pub async fn run(
 ) -> Result<(), JobSchedulerError> {
     let mut scheduler = JobScheduler::new().await?;
     scheduler.start().await?;
+    // A start makes up for what was missed before it.
+    let mut since = clock::now();
     loop {
-        let expression = schedule.borrow_and_update().expression.clone();
+        let current = schedule.borrow_and_update().clone();
         let handle = sync.clone();
-        let job = Job::new_async_tz(expression, Utc, move |_, _| {
+        let job = Job::new_async_tz(current.expression.clone(), Utc, move |_, _| {
             let handle = handle.clone();
             Box::pin(async move {
                 // Fails only at shutdown. What came of the cycle is told by the cycle.
@@ -134,51 +178,47 @@ pub async fn run(
         let job = scheduler.add(job).await?;
         tokio::select! {
             () = shutdown.cancelled() => break,
-            changed = schedule.changed() => if changed.is_err() { break },
+            changed = schedule.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                since = clock::now();
+            }
+            // The job knows only the old clock.
+            now = set_back(&current, since, &sync, LOOK_EVERY, clock::now) => since = now,
         }
         scheduler.remove(&job).await?;
     }
     scheduler.shutdown().await
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn time(text: &str) -> Timestamp {
-        text.parse().expect("a time")
-    }
-
-    #[test]
-    fn five_fields_and_six_mean_the_same_hour() {
-        for expression in ["17 * * * *", "0 17 * * * *"] {
-            let schedule: Schedule = expression.parse().expect(expression);
-            assert_eq!(schedule.next_after(time("2026-01-05T10:17:00Z")), Some(time("2026-01-05T11:17:00Z")));
+/// Looks at the wall clock every so often and makes up for what was missed. Ends with what the clock says when it was set
+/// back.
+async fn set_back(
+    schedule: &Schedule,
+    since: Timestamp,
+    sync: &SyncHandle,
+    every: Duration,
+    clock: impl Fn() -> Timestamp,
+) -> Timestamp {
+    let mut looks = interval_at(Instant::now() + every, every);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut before = clock();
+    loop {
+        looks.tick().await;
+        let now = clock();
+        let last = sync.state().last.as_ref().map(|last| last.at);
+        let look = Look { last, since, running: sync.progress().is_some(), now };
+        if schedule.is_missed(&look) {
+            tracing::info!("a time of the schedule has passed without a sync, or the clock was set: it is made up now");
+            sync.start(SyncTrigger::Schedule);
         }
-    }
-
-    #[test]
-    fn the_default_is_hourly_at_the_installations_minute() {
-        let schedule = Schedule::from_config(&ScheduleConfig::default(), 41).expect("a schedule");
-        assert_eq!(schedule.to_string(), "0 41 * * * *");
-    }
-
-    #[test]
-    fn what_is_no_cron_expression_is_refused_with_an_example() {
-        for expression in ["", "hourly", "61 * * * *", "* * *", "0 0 31 2 *"] {
-            let error = expression.parse::<Schedule>().expect_err(expression).to_string();
-            assert!(error.contains("five fields"), "{error}");
+        if now < before {
+            return now;
         }
-    }
-
-    #[test]
-    fn a_sync_is_due_if_a_time_was_missed_and_only_then() {
-        let schedule: Schedule = "17 * * * *".parse().expect("a schedule");
-        let now = time("2026-01-05T10:30:00Z");
-        assert!(schedule.is_due(None, now));
-        assert!(schedule.is_due(Some(time("2026-01-05T10:16:59Z")), now));
-        assert!(schedule.is_due(Some(time("2025-12-01T00:00:00Z")), now));
-        assert!(!schedule.is_due(Some(time("2026-01-05T10:17:01Z")), now));
-        assert!(schedule.is_due(Some(time("2026-01-05T12:00:00Z")), now), "the clock was set back");
+        before = now;
     }
 }
+
+#[cfg(test)]
+mod tests;
