@@ -11,7 +11,7 @@ use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sh
 use crate::index::Index;
 use crate::parse::parse;
 use crate::records::Records;
-use crate::vet::{Provenance, Refusal, VetConfig, vet};
+use crate::vet::{Doubt, Provenance, Refusal, VetConfig, Vetted, vet};
 
 /// What answers rest on.
 #[derive(Debug, Clone, Copy)]
@@ -84,12 +84,17 @@ pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact>
         .collect()
 }
 
-/// The index as it would be if this listing were applied now.
+/// The index as it would be if this listing were applied now, and what makes the listing hard to believe.
 ///
 /// # Errors
 ///
 /// If vetting refuses the listing.
-pub fn suppose_listing(current: &Index, listing: &[u8], config: &VetConfig, now: Timestamp) -> Result<Index, Refusal> {
+pub fn suppose_listing(
+    current: &Index,
+    listing: &[u8],
+    config: &VetConfig,
+    now: Timestamp,
+) -> Result<(Index, Vec<Doubt>), Refusal> {
     let at = now.max(current.confirmed_at());
     let provenance = Provenance {
         // Nobody is told of it.
@@ -99,9 +104,9 @@ pub fn suppose_listing(current: &Index, listing: &[u8], config: &VetConfig, now:
         fetched_at: at,
     };
     // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
-    let snapshot = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?.snapshot;
+    let Vetted { snapshot, doubts, .. } = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?;
     let step = step(Some((current.snapshot(), current.confirmed_at())), current.removals(), &snapshot);
-    Ok(Index::build(snapshot, step.removals, current.last_change()))
+    Ok((Index::build(snapshot, step.removals, current.last_change()), doubts))
 }
 
 /// A setting that is none of the policy's, or a value that it does not take.

@@ -20,12 +20,15 @@
 //! A question about the past goes the way back: [`moments`] has [`store`] read the changes since, [`history`] undoes them
 //! from the published index, and [`decide`] is asked with what stood then.
 //!
+//! What vetting does not let pass at once waits aside: for a second copy, or for a person ([`vet`]). The raw bytes of what
+//! was applied or waits are kept in the [`archive`].
+//!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
 //!
 //! # What the code promises
 //!
 //! 1. A snapshot is committed before it is published.
-//! 2. A refused listing changes neither store nor index.
+//! 2. A listing that is refused or held changes neither what stands nor the index.
 //! 3. A look-up never waits for a sync and never touches the disk.
 //! 4. A start serves the last committed snapshot, with its age, before any network call.
 //! 5. A decision is a pure function of index, query and time.

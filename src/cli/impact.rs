@@ -79,6 +79,10 @@ impl Impact {
         if self.json {
             say!("{}", serde_json::to_string(&report::Impact::from(&impact))?);
         } else {
+            for doubt in &impact.listing_doubts {
+                let warning = text::doubtful("DOUBTFUL LISTING");
+                say!("{warning}  a sync would not apply it at once: {}", text::one_line(doubt));
+            }
             for peer in &impact.peers {
                 print(peer);
             }

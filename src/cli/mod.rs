@@ -73,7 +73,7 @@ struct Global {
 enum Command {
     /// Run the daemon: serve the last listing, sync on schedule, answer questions.
     Serve(serve::Serve),
-    /// Run one sync cycle now and print what changed. Exit status: 0 applied or unchanged, 1 refused, 2 failed.
+    /// Run one sync cycle now and print what changed. Exit status: 0 applied or unchanged, 1 refused or held, 2 failed.
     Sync(sync::Sync),
     /// May I accept calls from this provider? Exit status: 0 accept, 1 refuse, 2 could not answer (with --live: or the
     /// FCC could not be asked).

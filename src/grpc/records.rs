@@ -95,12 +95,11 @@ impl Services {
         let now = clock::now();
         let supposed = move || -> Result<v1::AssessImpactResponse, Status> {
             let refused = |problem: String| ErrorReason::InvalidSupposition.status(problem);
-            let next_index = match request.listing.is_empty() {
-                true => None,
-                false => Some(
-                    impact::suppose_listing(&index, &request.listing, &vet, now)
-                        .map_err(|refusal| refused(format!("the listing would be refused: {refusal}")))?,
-                ),
+            let (next_index, doubts) = match request.listing.is_empty() {
+                true => (None, Vec::new()),
+                false => impact::suppose_listing(&index, &request.listing, &vet, now)
+                    .map(|(index, doubts)| (Some(index), doubts))
+                    .map_err(|refusal| refused(format!("the listing would be refused: {refusal}")))?,
             };
             let put = Change::Put {
                 records: records_from_wire(request.records, "a supposition", now)?,
@@ -118,6 +117,7 @@ impl Services {
             let peers = impact::assess(Basis { index: &index, records: &records, policy: &policy }, then, now);
             let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
             Ok(v1::AssessImpactResponse {
+                listing_doubts: doubts.iter().map(ToString::to_string).collect(),
                 asked: peers.len() as u64,
                 refused: count(PeerImpact::is_refused),
                 newly_refused: count(PeerImpact::is_newly_refused),

@@ -272,6 +272,8 @@ pub struct Impact {
     pub newly_refused: u64,
     /// How many that are refused now would be accepted.
     pub newly_accepted: u64,
+    /// What makes the supposed listing hard to believe.
+    pub listing_doubts: Vec<String>,
 }
 
 impl From<&v1::AssessImpactResponse> for Impact {
@@ -290,6 +292,7 @@ impl From<&v1::AssessImpactResponse> for Impact {
             refused: impact.refused,
             newly_refused: impact.newly_refused,
             newly_accepted: impact.newly_accepted,
+            listing_doubts: impact.listing_doubts.clone(),
         }
     }
 }

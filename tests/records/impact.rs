@@ -39,6 +39,15 @@ async fn impact_says_which_peers_would_be_refused_and_changes_nothing() {
         };
         assert_eq!((status, refused(&told)), (1, with(pair("gateway", "REMOVED"))), "{through:?}");
         assert_eq!((&told["asked"], &told["refused"], &told["newly_refused"]), (&5.into(), &3.into(), &1.into()));
+        assert_eq!(told["listing_doubts"], serde_json::json!([]));
+        let numbers: Vec<String> = next.rows().map(|row| row.get("number").to_owned()).collect();
+        for number in numbers.iter().rev().take(5) {
+            next.remove(number);
+        }
+        let half = desk.write("half.csv", next.to_csv());
+        let (_, told) = impact(&desk, &["--listing", &half]);
+        let doubt = told["listing_doubts"][0].as_str().expect("a doubt").to_owned();
+        assert!(doubt.contains("the end is missing"), "{doubt}");
 
         let orders =
             desk.write("orders.csv", format!("kind,document,provider,released\nremoval,DA 99-1,{VOICE},2026-03-12\n"));
