@@ -109,6 +109,12 @@ impl Archive {
         Self { directory: state_dir.join(DIRECTORY) }
     }
 
+    /// What to say where the task that worked on it broke off.
+    pub fn interrupted(&self) -> ArchiveError {
+        let source = io::Error::other("the task that worked on it came to an unexpected end");
+        ArchiveError::Io { path: self.directory.clone(), source }
+    }
+
     /// Where it is.
     pub fn directory(&self) -> &Path {
         &self.directory

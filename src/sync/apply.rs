@@ -7,9 +7,9 @@ use tokio::task::spawn_blocking;
 
 use super::cycle::CycleError;
 use super::{At, SyncSettings};
-use crate::archive::Fate;
+use crate::archive::{ArchiveError, Fate};
 use crate::diff::step;
-use crate::domain::{Anomaly, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
+use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
 use crate::index::Index;
 use crate::parse::parse;
 use crate::store::StoreError;
@@ -37,6 +37,14 @@ impl Prepared {
         let doubts: Vec<_> = self.vetted.doubts.iter().map(Doubt::to_string).collect();
         doubts.join("; and ")
     }
+}
+
+/// The bytes of a held listing, out of the archive.
+pub async fn archived(at: &At, held: &HeldListing) -> Result<Published, ArchiveError> {
+    let (archive, sha256, limit) = (at.archive.clone(), held.sha256, held.bytes);
+    let read = spawn_blocking(move || archive.read(sha256, limit)).await;
+    let bytes = read.map_err(|_| at.archive.interrupted())??.into();
+    Ok(Published { bytes, sha256, source: held.source.clone(), fetched_at: held.last_fetched_at })
 }
 
 /// Parses and vets: nothing is written.

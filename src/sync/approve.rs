@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
 
-use super::apply::{Published, apply, prepare};
+use super::apply::{Published, apply, archived, prepare};
 use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::clock;
@@ -32,10 +31,7 @@ pub async fn run(
         started_at,
         trigger: SyncTrigger::Approval,
     }));
-    let bytes = {
-        let (archive, sha256, limit) = (at.archive.clone(), held.sha256, held.bytes);
-        spawn_blocking(move || archive.read(sha256, limit)).await.map_err(|_| super::SyncStopped)??
-    };
+    let published = archived(at, held).await?;
     tracing::warn!(
         sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
     );
@@ -46,12 +42,6 @@ pub async fn run(
         outcome,
         passed_over: Vec::new(),
         sources: Vec::new(),
-    };
-    let published = Published {
-        bytes: bytes.into(),
-        sha256: held.sha256,
-        source: held.source.clone(),
-        fetched_at: held.last_fetched_at,
     };
     let record = match let_through(at, settings, published, held, approval.by, &record).await {
         Ok(record) => record,

@@ -9,18 +9,15 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::acquire::{Acquired, NoListing, acquire};
-use super::apply::{Prepared, Published, apply, prepare};
+use super::apply::{Prepared, Published, apply, archived, prepare};
 use super::{At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::archive::{ArchiveError, Fate};
 use crate::clock;
-use crate::domain::{
-    Anomaly, Awaits, HeldListing, Sha256Digest, Snapshot, SourceFault, SourceState, SyncOutcome, SyncRecord,
-    SyncTrigger,
-};
+use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::fetch::{Fetched, FetchedListing};
 use crate::index::Index;
 use crate::store::{Holding, StoreError, SyncState};
-use crate::vet::{Doubt, Refusal, Settles, VetConfig, vet};
+use crate::vet::{Doubt, Refusal, Settles};
 
 /// Why a cycle brought nothing.
 #[derive(Debug, Error)]
@@ -158,7 +155,7 @@ where
                     let by = "the policy vet.release_held_after".to_owned();
                     return self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await;
                 }
-                Some(Settles::SecondCopy) => match self.corroborated(&prepared, current.as_deref(), copies > 1).await {
+                Some(Settles::SecondCopy) => match self.corroborated(&prepared, current.clone(), copies > 1).await {
                     Corroboration::Agrees => {
                         let doubts = prepared.doubts();
                         return self.apply(prepared, current, Some(Anomaly::Corroborated { doubts })).await;
@@ -279,7 +276,7 @@ where
             let Published { bytes, sha256, fetched_at, .. } = prepared.published;
             archive.keep(&bytes, sha256, fetched_at, Fate::Held)
         });
-        kept.await.unwrap_or(Ok(()))
+        kept.await.unwrap_or_else(|_| Err(self.at.archive.interrupted()))
     }
 
     async fn hold(
@@ -312,7 +309,7 @@ where
     }
 
     /// Compares with the copy that waits for a second one, if there is one.
-    async fn corroborated(&self, second: &Prepared, current: Option<&Index>, waited: bool) -> Corroboration {
+    async fn corroborated(&self, second: &Prepared, current: Option<Arc<Index>>, waited: bool) -> Corroboration {
         let state = self.at.state.load_full();
         let Some(first) = state.held.iter().rev().find(|held| held.awaits == Awaits::SecondCopy) else {
             return Corroboration::First;
@@ -329,17 +326,10 @@ where
     }
 
     /// Whether the archived first copy says the same as the second, though its bytes differ.
-    async fn agrees(&self, first: &HeldListing, second: &Prepared, current: Option<&Index>) -> bool {
-        let archive = self.at.archive.clone();
-        let (sha256, limit) = (first.sha256, first.bytes);
-        let standing = current.map(|current| current.snapshot().clone());
-        let (config, second) = (self.settings.vet.clone(), second.vetted.clone());
-        let compared = spawn_blocking(move || {
-            let bytes = archive.read(sha256, limit).ok()?;
-            let first = vet_again(&bytes, sha256, standing.as_ref(), &config)?;
-            Some(first.says_the_same(&second))
-        });
-        compared.await.ok().flatten().unwrap_or(false)
+    async fn agrees(&self, first: &HeldListing, second: &Prepared, current: Option<Arc<Index>>) -> bool {
+        let Ok(published) = archived(self.at, first).await else { return false };
+        let first = prepare(published, current, self.settings.vet.clone()).await;
+        first.is_ok_and(|first| first.vetted.says_the_same(&second.vetted))
     }
 }
 
@@ -353,22 +343,6 @@ enum Corroboration {
     TooSoon(Duration),
     /// They say the same.
     Agrees,
-}
-
-/// Vets archived bytes once more, against what stands now.
-fn vet_again(
-    bytes: &[u8],
-    sha256: Sha256Digest,
-    standing: Option<&Snapshot>,
-    config: &VetConfig,
-) -> Option<crate::vet::Vetted> {
-    let provenance = crate::vet::Provenance {
-        sha256,
-        source: String::new(),
-        bytes: bytes.len() as u64,
-        fetched_at: standing.map_or(Timestamp::UNIX_EPOCH, |standing| standing.confirmed_at),
-    };
-    vet(crate::parse::parse(bytes).ok()?, provenance, standing, config).ok()
 }
 
 /// The bytes of a listing that was fetched whole; the file that they came into goes.
