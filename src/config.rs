@@ -49,6 +49,8 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// The gRPC listener of the query services.
     pub grpc: GrpcConfig,
+    /// The HTTP listener.
+    pub http: HttpConfig,
     /// When the source is asked.
     pub schedule: ScheduleConfig,
     /// How it is asked.
@@ -75,6 +77,7 @@ impl Default for Config {
             state_dir: None,
             shutdown_grace: Duration::from_secs(10),
             grpc: GrpcConfig::default(),
+            http: HttpConfig::default(),
             schedule: ScheduleConfig::default(),
             fetch: FetchConfig::default(),
             vet: VetConfig::default(),
@@ -99,6 +102,21 @@ pub struct GrpcConfig {
 impl Default for GrpcConfig {
     fn default() -> Self {
         Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))) }
+    }
+}
+
+/// The HTTP listener: questions of switches that speak no gRPC, and what monitoring asks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct HttpConfig {
+    /// `ADDRESS:PORT`, `unix:PATH`, or `off`.
+    pub listen: Listen,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))) }
     }
 }
 

@@ -39,9 +39,9 @@
 //! # Who owns what
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
-//! in [`store`], tonic and prost in [`grpc`] (the servers themselves in [`daemon`], the client's way in [`client`]), the
-//! cron crates in [`schedule`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`],
-//! [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports
+//! in [`store`], tonic and prost in [`grpc`], axum in [`http`] (the servers themselves in [`daemon`], the client's way in
+//! [`client`]), the cron crates in [`schedule`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`],
+//! [`diff`], [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports
 //! [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
@@ -68,6 +68,7 @@ pub mod live;
 pub mod search;
 
 pub mod grpc;
+pub mod http;
 pub mod report;
 
 pub mod schedule;

@@ -15,6 +15,10 @@ pub struct Serve {
     /// 127.0.0.1:7633]. The Unix socket is always served besides.
     #[arg(long, value_name = "ADDR")]
     grpc_listen: Option<String>,
+    /// Where questions are answered over HTTP, for switches that speak no gRPC and for monitoring: ADDRESS:PORT,
+    /// unix:PATH, or off [default: 127.0.0.1:7634].
+    #[arg(long, value_name = "ADDR")]
+    http_listen: Option<String>,
     /// When to ask the source, as a cron expression in UTC [default: hourly, at this installation's own minute].
     #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
@@ -30,9 +34,12 @@ pub struct Serve {
 impl Serve {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let mut flags = source_flags(&self.source);
-        for (name, value) in
-            [("grpc.listen", self.grpc_listen), ("schedule.cron", self.schedule), ("log.level", self.log_level)]
-        {
+        for (name, value) in [
+            ("grpc.listen", self.grpc_listen),
+            ("http.listen", self.http_listen),
+            ("schedule.cron", self.schedule),
+            ("log.level", self.log_level),
+        ] {
             if let Some(value) = value {
                 flags.insert(name, value);
             }

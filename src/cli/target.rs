@@ -332,6 +332,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         sync,
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),
         policy: Arc::new(ArcSwap::from_pointee(loaded.config.policy())),
+        stopping: Arc::default(),
         running: None,
     })
 }

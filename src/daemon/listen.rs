@@ -30,9 +30,41 @@ pub enum QueryListener {
     Unix(UnixListener, PathBuf),
 }
 
+impl QueryListener {
+    async fn bind(listen: &Listen, flag: &str) -> Result<Option<Self>, DaemonError> {
+        match listen {
+            Listen::Off => Ok(None),
+            Listen::Unix(path) => Ok(Some(Self::Unix(bind_unix(path).await?, path.clone()))),
+            Listen::Tcp(address) => {
+                let listener = TcpListener::bind(address).await.map_err(|cause| {
+                    let hint = match cause.kind() {
+                        ErrorKind::AddrInUse => {
+                            format!("; another program has the port: stop it, or name another with {flag}")
+                        }
+                        ErrorKind::AddrNotAvailable => "; the address is not one of this machine's".to_owned(),
+                        ErrorKind::PermissionDenied => "; ports below 1024 need a privilege".to_owned(),
+                        _ => String::new(),
+                    };
+                    DaemonError::Listen { address: address.to_string(), cause, hint }
+                })?;
+                Ok(Some(Self::Tcp(listener)))
+            }
+        }
+    }
+
+    /// Where it listens, as it is announced.
+    fn address(&self) -> Option<String> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.to_string()),
+            Self::Unix(_, path) => Some(format!("unix:{}", path.display())),
+        }
+    }
+}
+
 /// What the daemon listens on.
 pub struct Listeners {
     pub query: Option<QueryListener>,
+    pub http: Option<QueryListener>,
     pub admin: UnixListener,
     admin_path: PathBuf,
 }
@@ -46,8 +78,10 @@ impl Listeners {
     /// All Unix sockets.
     pub fn sockets(&self) -> Vec<PathBuf> {
         let mut sockets = vec![self.admin_path.clone()];
-        if let Some(QueryListener::Unix(_, path)) = &self.query {
-            sockets.push(path.clone());
+        for listener in [&self.query, &self.http].into_iter().flatten() {
+            if let QueryListener::Unix(_, path) = listener {
+                sockets.push(path.clone());
+            }
         }
         sockets
     }
@@ -56,17 +90,12 @@ impl Listeners {
     pub fn announce(&self) {
         use std::io::Write;
 
-        let query = match &self.query {
-            Some(QueryListener::Tcp(listener)) => {
-                listener.local_addr().map_or_else(|_| None, |address| Some(address.to_string()))
-            }
-            Some(QueryListener::Unix(_, path)) => Some(format!("unix:{}", path.display())),
-            None => None,
-        };
         let mut out = std::io::stdout().lock();
         // Nobody may be reading, and that is no reason not to serve.
-        if let Some(query) = &query {
-            let _ = writeln!(out, "listening on {query} (gRPC: queries)");
+        for (listener, speaks) in [(&self.query, "gRPC"), (&self.http, "HTTP")] {
+            if let Some(address) = listener.as_ref().and_then(QueryListener::address) {
+                let _ = writeln!(out, "listening on {address} ({speaks}: queries)");
+            }
         }
         let _ = writeln!(out, "listening on unix:{} (gRPC: queries and administration)", self.admin_path.display());
         let _ = out.flush();
@@ -74,28 +103,12 @@ impl Listeners {
 }
 
 /// Binds everything, or nothing is served.
-pub async fn bind(query: &Listen, state_dir: &Path) -> Result<Listeners, DaemonError> {
-    let query = match query {
-        Listen::Off => None,
-        Listen::Unix(path) => Some(QueryListener::Unix(bind_unix(path).await?, path.clone())),
-        Listen::Tcp(address) => {
-            let listener = TcpListener::bind(address).await.map_err(|cause| {
-                let hint = match cause.kind() {
-                    ErrorKind::AddrInUse => {
-                        "; another program has the port: stop it, or name another with --grpc-listen"
-                    }
-                    ErrorKind::AddrNotAvailable => "; the address is not one of this machine's",
-                    ErrorKind::PermissionDenied => "; ports below 1024 need a privilege",
-                    _ => "",
-                };
-                DaemonError::Listen { address: address.to_string(), cause, hint: hint.to_owned() }
-            })?;
-            Some(QueryListener::Tcp(listener))
-        }
-    };
+pub async fn bind(query: &Listen, http: &Listen, state_dir: &Path) -> Result<Listeners, DaemonError> {
+    let query = QueryListener::bind(query, "--grpc-listen").await?;
+    let http = QueryListener::bind(http, "--http-listen").await?;
     let admin_path = runtime_socket(state_dir);
     let admin = bind_unix(&admin_path).await?;
-    Ok(Listeners { query, admin, admin_path })
+    Ok(Listeners { query, http, admin, admin_path })
 }
 
 async fn bind_unix(path: &Path) -> Result<UnixListener, DaemonError> {

@@ -12,6 +12,7 @@ mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -182,7 +183,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         .map_err(|error| DaemonError::Setting(error.to_string()))?;
     log_start(&config, file.as_deref(), &store, &index);
 
-    let listeners = listen::bind(&config.grpc.listen, &state_dir).await?;
+    let listeners = listen::bind(&config.grpc.listen, &config.http.listen, &state_dir).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
@@ -205,6 +206,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
         policy: Arc::new(ArcSwap::from_pointee(config.policy())),
+        stopping: Arc::default(),
         running: Some(Running {
             started_at,
             schedule: schedule_seen.clone(),
@@ -214,6 +216,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     };
     let freshness = Arc::clone(&services.freshness);
     let policy = Arc::clone(&services.policy);
+    let stopping = Arc::clone(&services.stopping);
 
     let (health, health_service) = serve::health(&index).await;
     listeners.announce();
@@ -294,6 +297,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         }
     };
     systemd::stopping();
+    stopping.store(true, Ordering::Relaxed);
     health.stopping().await;
     shutdown.cancel();
     let drain = async { while tasks.join_next().await.is_some() {} };

@@ -16,7 +16,7 @@ use crate::status::FreshnessConfig;
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.
-const NEEDS_RESTART: [&str; 4] = ["state_dir", "shutdown_grace", "grpc.", "log."];
+const NEEDS_RESTART: [&str; 5] = ["state_dir", "shutdown_grace", "grpc.", "http.", "log."];
 
 fn named(settings: &[String]) -> String {
     if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
@@ -92,6 +92,7 @@ impl Reloader {
             state_dir: current.state_dir.clone(),
             shutdown_grace: current.shutdown_grace,
             grpc: current.grpc.clone(),
+            http: current.http.clone(),
             log: current.log.clone(),
             ..next
         };

@@ -1,7 +1,8 @@
-//! The gRPC servers and their readiness.
+//! The servers and their readiness.
 
 use std::sync::Arc;
 
+use axum::serve::ListenerExt;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,6 +24,7 @@ use crate::grpc::v1::DESCRIPTORS;
 use crate::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
 use crate::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::grpc::v1::listing_service_server::ListingServiceServer;
+use crate::http;
 use crate::index::PublishedIndex;
 use crate::schedule::Schedule;
 use crate::sync::SyncHandle;
@@ -66,7 +68,7 @@ impl Readiness {
     }
 }
 
-/// Serves both listeners until the shutdown.
+/// Serves all listeners until the shutdown.
 pub fn spawn(
     tasks: &mut JoinSet<TaskEnd>,
     listeners: Listeners,
@@ -98,6 +100,23 @@ pub fn spawn(
                 }
             };
             ("query listener", served.map_err(|error| error.to_string()))
+        });
+    }
+    if let Some(listener) = listeners.http {
+        let router = http::router(services.clone());
+        let stopped = shutdown.clone().cancelled_owned();
+        tasks.spawn(async move {
+            let served = match listener {
+                QueryListener::Tcp(listener) => {
+                    let incoming = listener.tap_io(|stream| {
+                        // It only costs time on the way.
+                        let _ = stream.set_nodelay(true);
+                    });
+                    axum::serve(incoming, router).with_graceful_shutdown(stopped).await
+                }
+                QueryListener::Unix(listener, _) => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
+            };
+            ("HTTP listener", served.map_err(|error| error.to_string()))
         });
     }
     let routes =

@@ -23,6 +23,7 @@ pub mod v1 {
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -111,6 +112,8 @@ pub struct Services {
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     /// What is decided where the rules leave it open.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// Set once the daemon takes nothing more on.
+    pub stopping: Arc<AtomicBool>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }

@@ -38,6 +38,8 @@ pub fn rmdd() -> Command {
     }
     // Small worlds lose large shares at once: what takes a second copy is not to take a minute.
     command.env("RMDD_VET__CORROBORATE_AFTER", "0s");
+    // Daemons of many tests run at once.
+    command.env("RMDD_HTTP__LISTEN", "127.0.0.1:0");
     command.env("NO_COLOR", "1").stdin(Stdio::null());
     command
 }
@@ -98,6 +100,8 @@ impl Site {
 pub struct Daemon {
     child: Child,
     pub tcp: Option<String>,
+    /// Where it answers over HTTP.
+    pub http: Option<String>,
     pub socket: PathBuf,
     log: Option<std::thread::JoinHandle<String>>,
 }
@@ -113,7 +117,7 @@ impl Daemon {
             log
         });
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let mut tcp = None;
+        let (mut tcp, mut http) = (None, None);
         let socket = loop {
             let Some(Ok(line)) = lines.next() else {
                 let status = child.wait().expect("it ended");
@@ -124,11 +128,12 @@ impl Daemon {
                 Some(address) if line.contains("administration") => {
                     break PathBuf::from(address.strip_prefix("unix:").expect("a Unix socket"));
                 }
+                Some(address) if line.contains("(HTTP") => http = Some(format!("http://{address}")),
                 Some(address) => tcp = Some(format!("http://{address}")),
                 None => panic!("unexpected output: {line}"),
             }
         };
-        Self { child, tcp, socket, log: Some(log) }
+        Self { child, tcp, http, socket, log: Some(log) }
     }
 
     pub fn pid(&self) -> u32 {
