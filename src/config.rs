@@ -18,6 +18,7 @@ use crate::decide::{Policy, PolicyConfig};
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::history::HistoryConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
+use crate::serving::LimitsConfig;
 use crate::status::FreshnessConfig;
 use crate::telemetry::LogConfig;
 use crate::vet::VetConfig;
@@ -51,6 +52,8 @@ pub struct Config {
     pub grpc: GrpcConfig,
     /// The HTTP listener.
     pub http: HttpConfig,
+    /// What one client may ask.
+    pub limits: LimitsConfig,
     /// When the source is asked.
     pub schedule: ScheduleConfig,
     /// How it is asked.
@@ -78,6 +81,7 @@ impl Default for Config {
             shutdown_grace: Duration::from_secs(10),
             grpc: GrpcConfig::default(),
             http: HttpConfig::default(),
+            limits: LimitsConfig::default(),
             schedule: ScheduleConfig::default(),
             fetch: FetchConfig::default(),
             vet: VetConfig::default(),
@@ -333,6 +337,7 @@ impl Config {
             .and_then(|()| self.vet.validate())
             .and_then(|()| self.freshness.validate())
             .and_then(|()| self.history.validate())
+            .and_then(|()| self.limits.validate())
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)

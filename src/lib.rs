@@ -76,6 +76,8 @@ pub mod status;
 pub mod sync;
 
 pub mod client;
+pub mod serving;
+
 pub mod daemon;
 
 pub mod cli;

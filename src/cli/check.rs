@@ -13,7 +13,7 @@ use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::{ProviderRole, Who};
-use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
+use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::grpc::{role_to_wire, time_to_wire};
 use crate::report;
 
@@ -66,6 +66,7 @@ impl Check {
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),
             at: self.at.map(time_to_wire),
+            detail: AnswerDetail::Full.into(),
             ..CheckProviderRequest::default()
         };
         request.set_role(self.role.map_or(v1::ProviderRole::Unspecified, role_to_wire));

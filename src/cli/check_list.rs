@@ -9,7 +9,7 @@ use super::target::{Refused, Target};
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
 use crate::grpc::role_to_wire;
-use crate::grpc::v1::{self, CheckProviderRequest, Verdict};
+use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, Verdict};
 use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
@@ -95,8 +95,11 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
 }
 
 fn request(upstream: &Upstream, options: &ListOptions) -> CheckProviderRequest {
-    let mut request =
-        CheckProviderRequest { identity: Some(upstream.who.clone().into()), ..CheckProviderRequest::default() };
+    let mut request = CheckProviderRequest {
+        identity: Some(upstream.who.clone().into()),
+        detail: AnswerDetail::Full.into(),
+        ..CheckProviderRequest::default()
+    };
     let role = upstream.role.or(options.role);
     request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
     request

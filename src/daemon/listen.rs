@@ -1,4 +1,4 @@
-//! Listeners: one for queries, where it is wanted, and the Unix socket for everything.
+//! Listeners: those for questions, where they are wanted, and the Unix socket for everything.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -7,12 +7,14 @@ use std::path::{Path, PathBuf};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::DaemonError;
+use super::inherited::Inherited;
 use crate::config::Listen;
+use crate::serving::Incoming;
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
 
-/// Who may use the Unix socket: its owner and group.
+/// Who may use a Unix socket: its owner and group.
 const SOCKET_MODE: u32 = 0o660;
 
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
@@ -24,19 +26,23 @@ pub fn runtime_socket(state_dir: &Path) -> PathBuf {
     }
 }
 
-/// The listener of the query services.
-pub enum QueryListener {
-    Tcp(TcpListener),
-    Unix(UnixListener, PathBuf),
+/// A listener.
+pub struct Listener {
+    /// Its socket.
+    pub incoming: Incoming,
+    /// Where it listens, as it is announced and connected to.
+    pub address: String,
+    /// The file of a Unix socket that is ours to remove.
+    made: Option<PathBuf>,
 }
 
-impl QueryListener {
-    async fn bind(listen: &Listen, flag: &str) -> Result<Option<Self>, DaemonError> {
+impl Listener {
+    async fn bind(listen: &Listen, flag: &str, inherited: &mut Inherited) -> Result<Option<Self>, DaemonError> {
         match listen {
             Listen::Off => Ok(None),
-            Listen::Unix(path) => Ok(Some(Self::Unix(bind_unix(path).await?, path.clone()))),
+            Listen::Unix(path) => Self::bind_unix(path, inherited).await.map(Some),
             Listen::Tcp(address) => {
-                let listener = TcpListener::bind(address).await.map_err(|cause| {
+                let refuse = |cause: std::io::Error| {
                     let hint = match cause.kind() {
                         ErrorKind::AddrInUse => {
                             format!("; another program has the port: stop it, or name another with {flag}")
@@ -46,44 +52,58 @@ impl QueryListener {
                         _ => String::new(),
                     };
                     DaemonError::Listen { address: address.to_string(), cause, hint }
-                })?;
-                Ok(Some(Self::Tcp(listener)))
+                };
+                let listener = match inherited.tcp(*address) {
+                    Some(listener) => TcpListener::from_std(listener),
+                    None => TcpListener::bind(address).await,
+                }
+                .map_err(refuse)?;
+                let bound = listener.local_addr().map_err(refuse)?;
+                Ok(Some(Self { incoming: Incoming::Tcp(listener), address: bound.to_string(), made: None }))
             }
         }
     }
 
-    /// Where it listens, as it is announced.
-    fn address(&self) -> Option<String> {
-        match self {
-            Self::Tcp(listener) => listener.local_addr().ok().map(|address| address.to_string()),
-            Self::Unix(_, path) => Some(format!("unix:{}", path.display())),
+    async fn bind_unix(path: &Path, inherited: &mut Inherited) -> Result<Self, DaemonError> {
+        let address = format!("unix:{}", path.display());
+        if let Some(listener) = inherited.unix(path) {
+            let refuse = |cause| DaemonError::Listen { address: address.clone(), cause, hint: String::new() };
+            let incoming = Incoming::Unix(UnixListener::from_std(listener).map_err(refuse)?);
+            return Ok(Self { incoming, address, made: None });
         }
+        let incoming = Incoming::Unix(bind_unix(path).await?);
+        Ok(Self { incoming, address, made: Some(path.to_owned()) })
     }
 }
 
 /// What the daemon listens on.
 pub struct Listeners {
-    pub query: Option<QueryListener>,
-    pub http: Option<QueryListener>,
-    pub admin: UnixListener,
-    admin_path: PathBuf,
+    /// gRPC, questions only.
+    pub grpc: Option<Listener>,
+    /// HTTP.
+    pub http: Option<Listener>,
+    /// gRPC, everything.
+    pub admin: Listener,
+    /// Where the Unix socket of the administration is.
+    pub admin_socket: PathBuf,
 }
 
 impl Listeners {
-    /// Where the Unix socket is.
-    pub fn admin_socket(&self) -> &Path {
-        &self.admin_path
+    /// Binds everything, or nothing is served. What systemd holds for us is taken over.
+    pub async fn bind(grpc: &Listen, http: &Listen, state_dir: &Path) -> Result<Self, DaemonError> {
+        let mut inherited = Inherited::take();
+        let grpc = Listener::bind(grpc, "--grpc-listen", &mut inherited).await?;
+        let http = Listener::bind(http, "--http-listen", &mut inherited).await?;
+        let admin_socket = runtime_socket(state_dir);
+        let admin = Listener::bind_unix(&admin_socket, &mut inherited).await?;
+        inherited.check_all_taken()?;
+        Ok(Self { grpc, http, admin, admin_socket })
     }
 
-    /// All Unix sockets.
-    pub fn sockets(&self) -> Vec<PathBuf> {
-        let mut sockets = vec![self.admin_path.clone()];
-        for listener in [&self.query, &self.http].into_iter().flatten() {
-            if let QueryListener::Unix(_, path) = listener {
-                sockets.push(path.clone());
-            }
-        }
-        sockets
+    /// The files of Unix sockets that were made here.
+    pub fn made(&self) -> Vec<PathBuf> {
+        let all = [self.grpc.as_ref(), self.http.as_ref(), Some(&self.admin)];
+        all.into_iter().flatten().filter_map(|listener| listener.made.clone()).collect()
     }
 
     /// Prints where the daemon listens: with port 0 nobody could know.
@@ -92,23 +112,14 @@ impl Listeners {
 
         let mut out = std::io::stdout().lock();
         // Nobody may be reading, and that is no reason not to serve.
-        for (listener, speaks) in [(&self.query, "gRPC"), (&self.http, "HTTP")] {
-            if let Some(address) = listener.as_ref().and_then(QueryListener::address) {
-                let _ = writeln!(out, "listening on {address} ({speaks}: queries)");
+        for (listener, speaks) in [(&self.grpc, "gRPC"), (&self.http, "HTTP")] {
+            if let Some(listener) = listener {
+                let _ = writeln!(out, "listening on {} ({speaks}: queries)", listener.address);
             }
         }
-        let _ = writeln!(out, "listening on unix:{} (gRPC: queries and administration)", self.admin_path.display());
+        let _ = writeln!(out, "listening on {} (gRPC: queries and administration)", self.admin.address);
         let _ = out.flush();
     }
-}
-
-/// Binds everything, or nothing is served.
-pub async fn bind(query: &Listen, http: &Listen, state_dir: &Path) -> Result<Listeners, DaemonError> {
-    let query = QueryListener::bind(query, "--grpc-listen").await?;
-    let http = QueryListener::bind(http, "--http-listen").await?;
-    let admin_path = runtime_socket(state_dir);
-    let admin = bind_unix(&admin_path).await?;
-    Ok(Listeners { query, http, admin, admin_path })
 }
 
 async fn bind_unix(path: &Path) -> Result<UnixListener, DaemonError> {

@@ -4,7 +4,9 @@
 //! then the first question to the network. If one of the tasks ends unexpectedly the daemon stops rather than limp.
 
 mod check;
+mod inherited;
 mod listen;
+mod readiness;
 mod rebuild;
 mod reload;
 mod serve;
@@ -31,9 +33,11 @@ use crate::grpc::{Running, Services, SyncAccess};
 use crate::index::{Index, PublishedIndex};
 use crate::records::{PublishedRecords, Records};
 use crate::schedule::Schedule;
+use crate::serving::Threads;
 use crate::store::{self, Store, StoreError, SyncState};
 use crate::sync::{SyncSettings, Syncer, retry};
 
+use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
 
 /// How a reload finds its configuration again.
@@ -68,6 +72,9 @@ pub enum DaemonError {
         /// What to do.
         hint: String,
     },
+    /// The threads that answer cannot be had.
+    #[error("the threads that answer cannot be started: {0}")]
+    Threads(#[source] std::io::Error),
     /// A signal cannot be waited for.
     #[error("signals cannot be received: {0}")]
     Signals(#[source] std::io::Error),
@@ -183,7 +190,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         .map_err(|error| DaemonError::Setting(error.to_string()))?;
     log_start(&config, file.as_deref(), &store, &index);
 
-    let listeners = listen::bind(&config.grpc.listen, &config.http.listen, &state_dir).await?;
+    let listeners = Listeners::bind(&config.grpc.listen, &config.http.listen, &state_dir).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
@@ -218,11 +225,20 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     let policy = Arc::clone(&services.policy);
     let stopping = Arc::clone(&services.stopping);
 
-    let (health, health_service) = serve::health(&index).await;
+    let (health, health_service) = readiness::health(&index).await;
     listeners.announce();
-    let socket = listeners.admin_socket().to_owned();
-    let sockets = listeners.sockets();
-    serve::spawn(&mut tasks, listeners, services, health_service, &shutdown);
+    let socket = listeners.admin_socket.clone();
+    let sockets = listeners.made();
+    let (threads, ended) = Threads::start(config.limits.threads()).map_err(DaemonError::Threads)?;
+    for ended in ended {
+        tasks.spawn(async move {
+            // It says nothing: it is dropped with the thread.
+            let _ = ended.await;
+            ("answering", Ok(()))
+        });
+    }
+    serve::spawn(&mut tasks, listeners, &services, health_service, &threads, &config.limits, &shutdown);
+    drop(services);
     {
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
@@ -254,12 +270,12 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     {
         let shutdown = shutdown.clone();
         tasks.spawn(async move {
-            systemd::watchdog(&socket, shutdown).await;
+            systemd::watchdog(&socket, threads, shutdown).await;
             ("watchdog", Ok(()))
         });
     }
     {
-        let watch = serve::Watch {
+        let watch = readiness::Watch {
             index,
             sync: sync.clone(),
             schedule: schedule_seen,

@@ -16,7 +16,7 @@ use crate::status::FreshnessConfig;
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.
-const NEEDS_RESTART: [&str; 5] = ["state_dir", "shutdown_grace", "grpc.", "http.", "log."];
+const NEEDS_RESTART: [&str; 6] = ["state_dir", "shutdown_grace", "grpc.", "http.", "limits.", "log."];
 
 fn named(settings: &[String]) -> String {
     if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
@@ -93,6 +93,7 @@ impl Reloader {
             shutdown_grace: current.shutdown_grace,
             grpc: current.grpc.clone(),
             http: current.http.clone(),
+            limits: current.limits.clone(),
             log: current.log.clone(),
             ..next
         };

@@ -1,132 +1,82 @@
-//! The servers and their readiness.
+//! What is served where.
 
 use std::sync::Arc;
 
-use axum::serve::ListenerExt;
-use jiff::Timestamp;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_stream::wrappers::UnixListenerStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::server::NamedService;
 use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_health::server::HealthReporter;
 
-use super::listen::{Listeners, QueryListener};
-use super::{TaskEnd, systemd};
-use crate::clock;
-use crate::grpc::Services;
+use super::TaskEnd;
+use super::listen::{Listener, Listeners};
 use crate::grpc::v1::DESCRIPTORS;
 use crate::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
 use crate::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::grpc::v1::listing_service_server::ListingServiceServer;
+use crate::grpc::{Front, Services};
 use crate::http;
-use crate::index::PublishedIndex;
-use crate::schedule::Schedule;
-use crate::sync::SyncHandle;
-use crate::sync::retry::earlier;
-
-/// The largest request that is taken. A question is some dozens of bytes.
-const MAX_REQUEST_BYTES: usize = 64 << 10;
+use crate::serving::{Acceptor, LimitsConfig, Place, Protocol, Registry, Threads};
 
 /// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
 const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
 
-type Acceptance = AcceptanceServiceServer<Services>;
-type Listing = ListingServiceServer<Services>;
-type Admin = AdminServiceServer<Services>;
+pub type Acceptance = AcceptanceServiceServer<Services>;
+pub type Listing = ListingServiceServer<Services>;
+pub type Admin = AdminServiceServer<Services>;
 
-/// What the standard health service says.
-#[derive(Clone)]
-pub struct Readiness(HealthReporter);
-
-/// The health service, saying what holds now.
-pub async fn health(index: &PublishedIndex) -> (Readiness, HealthServer<impl Health>) {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    let readiness = Readiness(reporter);
-    readiness.0.set_service_status(Admin::NAME, ServingStatus::Serving).await;
-    readiness.set(index.load().is_some()).await;
-    (readiness, service)
-}
-
-impl Readiness {
-    async fn set(&self, loaded: bool) {
-        let status = if loaded { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in ["", Acceptance::NAME, Listing::NAME] {
-            self.0.set_service_status(service, status).await;
-        }
-    }
-
-    /// Nothing more is taken on.
-    pub async fn stopping(&self) {
-        self.set(false).await;
-        self.0.set_service_status(Admin::NAME, ServingStatus::NotServing).await;
-    }
-}
-
-/// Serves all listeners until the shutdown.
+/// Serves all listeners until the shutdown, questions on the threads that answer.
 pub fn spawn(
     tasks: &mut JoinSet<TaskEnd>,
     listeners: Listeners,
-    services: Services,
+    services: &Services,
     health: HealthServer<impl Health>,
+    threads: &Threads,
+    limits: &LimitsConfig,
     shutdown: &CancellationToken,
 ) {
+    let limits = Arc::new(limits.clone());
     let queries = [Acceptance::NAME, Listing::NAME, "grpc.health.v1.Health"];
     let everything = [Acceptance::NAME, Listing::NAME, Admin::NAME, "grpc.health.v1.Health"];
+    let most = limits.message_bytes;
     let query_routes = || {
-        let mut routes = Routes::new(Acceptance::new(services.clone()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(Listing::new(services.clone()).max_decoding_message_size(MAX_REQUEST_BYTES))
-            .add_service(health.clone());
-        routes = routes.prepare();
-        routes
+        Routes::new(Acceptance::new(services.clone()).max_decoding_message_size(most))
+            .add_service(Listing::new(services.clone()).max_decoding_message_size(most))
+            .add_service(health.clone())
     };
-    if let Some(listener) = listeners.query {
+    let front = |routes| Arc::new(Front::new(services.clone(), routes, most, limits.request_timeout));
+    let mut serve = |name: &'static str, listener: Listener, protocol: Protocol, place: Place| {
+        let acceptor = Acceptor {
+            name,
+            incoming: listener.incoming,
+            protocol,
+            place,
+            registry: Registry::new(limits.connections),
+            limits: Arc::clone(&limits),
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn(async move { (name, acceptor.run().await.map_err(|error| error.to_string())) });
+    };
+    if let Some(listener) = listeners.grpc {
         let routes = with_reflection(query_routes(), &queries);
-        let server = Server::builder().add_routes(routes);
-        let stopped = shutdown.clone().cancelled_owned();
-        tasks.spawn(async move {
-            let served = match listener {
-                QueryListener::Tcp(listener) => {
-                    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-                    server.serve_with_incoming_shutdown(incoming, stopped).await
-                }
-                QueryListener::Unix(listener, _) => {
-                    server.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stopped).await
-                }
-            };
-            ("query listener", served.map_err(|error| error.to_string()))
-        });
+        serve("gRPC listener", listener, Protocol::Grpc(front(routes)), Place::Threads(threads.clone()));
     }
     if let Some(listener) = listeners.http {
         let router = http::router(services.clone());
-        let stopped = shutdown.clone().cancelled_owned();
-        tasks.spawn(async move {
-            let served = match listener {
-                QueryListener::Tcp(listener) => {
-                    let incoming = listener.tap_io(|stream| {
-                        // It only costs time on the way.
-                        let _ = stream.set_nodelay(true);
-                    });
-                    axum::serve(incoming, router).with_graceful_shutdown(stopped).await
-                }
-                QueryListener::Unix(listener, _) => axum::serve(listener, router).with_graceful_shutdown(stopped).await,
-            };
-            ("HTTP listener", served.map_err(|error| error.to_string()))
-        });
+        serve("HTTP listener", listener, Protocol::Http(router), Place::Threads(threads.clone()));
     }
-    let routes =
-        query_routes().add_service(Admin::new(services.clone()).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES));
-    let server = Server::builder().add_routes(with_reflection(routes, &everything));
-    let incoming = UnixListenerStream::new(listeners.admin);
-    let stopped = shutdown.clone().cancelled_owned();
+    let admin = Admin::new(services.clone()).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
+    let routes = with_reflection(query_routes().add_service(admin), &everything);
+    // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
+    let lives = TaskTracker::new();
+    serve("Unix socket", listeners.admin, Protocol::Grpc(front(routes)), Place::Here(lives.clone()));
+    let shutdown = shutdown.clone();
     tasks.spawn(async move {
-        let served = server.serve_with_incoming_shutdown(incoming, stopped).await;
-        ("Unix socket", served.map_err(|error| error.to_string()))
+        shutdown.cancelled().await;
+        lives.close();
+        lives.wait().await;
+        ("Unix socket's connections", Ok(()))
     });
 }
 
@@ -144,51 +94,4 @@ fn with_reflection(mut routes: Routes, services: &[&str]) -> Routes {
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "server reflection is off: {error}"),
     }
     routes.prepare()
-}
-
-/// Keeps readiness and the status line true after every cycle.
-pub struct Watch {
-    pub index: Arc<PublishedIndex>,
-    pub sync: SyncHandle,
-    pub schedule: watch::Receiver<Arc<Schedule>>,
-    pub retry: watch::Receiver<Option<Timestamp>>,
-    pub health: Readiness,
-}
-
-impl Watch {
-    /// Runs until the shutdown.
-    pub async fn run(mut self, shutdown: CancellationToken) {
-        let mut completed = self.sync.completed();
-        loop {
-            self.health.set(self.index.load().is_some()).await;
-            systemd::status(&self.status_line(clock::now()));
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                changed = completed.changed() => if changed.is_err() { break },
-                changed = self.schedule.changed() => if changed.is_err() { break },
-                changed = self.retry.changed() => if changed.is_err() { break },
-            }
-        }
-        shutdown.cancelled().await;
-    }
-
-    fn status_line(&self, now: Timestamp) -> String {
-        let next = earlier(self.schedule.borrow().next_after(now), *self.retry.borrow())
-            .map_or_else(|| "never".to_owned(), |next| next.strftime("%H:%M UTC").to_string());
-        let state = self.sync.state();
-        let trouble = state
-            .last
-            .as_ref()
-            .filter(|last| last.outcome.error().is_some())
-            .map_or_else(String::new, |last| format!("; LAST SYNC {}", last.outcome.as_str().to_uppercase()));
-        match self.index.load().as_deref() {
-            None => format!("No listing loaded yet, nothing can be answered{trouble}; next sync {next}"),
-            Some(index) => format!(
-                "Serving snapshot {} with {} filings, confirmed {}{trouble}; next sync {next}",
-                index.snapshot().serial,
-                index.snapshot().filings.len(),
-                index.confirmed_at().strftime("%Y-%m-%d %H:%M UTC"),
-            ),
-        }
-    }
 }

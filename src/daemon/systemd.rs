@@ -10,6 +10,7 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::client;
 use crate::grpc::v1::admin_service_server::AdminServiceServer;
+use crate::serving::Threads;
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
@@ -40,9 +41,9 @@ pub fn stopping() {
     notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
 }
 
-/// Tells systemd's watchdog that the daemon lives, as long as a question over its own Unix socket is answered. Ends at
-/// the shutdown; without a watchdog it only waits for that.
-pub async fn watchdog(socket: &Path, shutdown: CancellationToken) {
+/// Tells systemd's watchdog that the daemon lives, as long as a question over its own Unix socket is answered and none of
+/// the threads that answer hangs. Ends at the shutdown; without a watchdog it only waits for that.
+pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationToken) {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         shutdown.cancelled().await;
         return;
@@ -53,7 +54,7 @@ pub async fn watchdog(socket: &Path, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => {}
         }
-        match tokio::time::timeout(limit / 3, alive(socket)).await {
+        match tokio::time::timeout(limit / 3, alive(socket, &threads)).await {
             Ok(Ok(())) => notify(&[NotifyState::Watchdog]),
             Ok(Err(error)) => {
                 tracing::error!(error, "the daemon does not answer itself ({error}): the watchdog is not fed")
@@ -63,7 +64,8 @@ pub async fn watchdog(socket: &Path, shutdown: CancellationToken) {
     }
 }
 
-async fn alive(socket: &Path) -> Result<(), String> {
+async fn alive(socket: &Path, threads: &Threads) -> Result<(), String> {
+    threads.alive().await.map_err(|error| error.to_string())?;
     let channel = client::connect_unix(socket).await.map_err(|error| error.to_string())?;
     let service = <AdminServiceServer<crate::grpc::Services> as tonic::server::NamedService>::NAME.to_owned();
     HealthClient::new(channel)

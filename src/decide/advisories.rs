@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
+use super::Wording;
 use super::facts::{Facts, RoleAnswer};
 use super::matrix::Ruling;
 use super::on_record::NoticeState;
@@ -17,12 +18,16 @@ use crate::domain::{
 const FIRST_DEADLINE: Date = date(2026, 3, 1);
 
 /// All advisories that apply, the most urgent first.
-pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>) -> Vec<Advisory> {
+pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wording) -> Vec<Advisory> {
     let off = &facts.policy.cells.advisories_off;
     let mut said: Vec<Advisory> = Vec::new();
     let mut say = |code: AdvisoryCode, message: &dyn Fn() -> String| {
         if !off.contains(&code) {
-            said.push(Advisory { code, message: message() });
+            let message = match wording {
+                Wording::Codes => String::new(),
+                Wording::Sentences => message(),
+            };
+            said.push(Advisory { code, message });
         }
     };
     if facts.listing_is_old() {

@@ -79,12 +79,37 @@ pub enum Undecided {
     },
 }
 
+/// How much a decision says of its advisories. Nothing else depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// Their codes: putting sentences together takes longer than deciding.
+    Codes,
+    /// Codes and sentences.
+    Sentences,
+}
+
 /// Decides whether calls may be accepted.
 ///
 /// # Errors
 ///
 /// If the listing is old and the operator's policy is to give no verdict then. A call to 911 always has one.
 pub fn decide(
+    index: &Index,
+    records: &Records,
+    query: &Query,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<Decision, Undecided> {
+    decide_in(Wording::Sentences, index, records, query, policy, now)
+}
+
+/// [`decide`], with so many words.
+///
+/// # Errors
+///
+/// As [`decide`].
+pub fn decide_in(
+    wording: Wording,
     index: &Index,
     records: &Records,
     query: &Query,
@@ -98,7 +123,7 @@ pub fn decide(
         reason: ruling.reason,
         rule: ruling.rule,
         by_policy: ruling.by_policy,
-        advisories: advisories::advisories(&facts, &ruling),
+        advisories: advisories::advisories(&facts, &ruling, wording),
         matched_by: facts.matched_by,
         other_filings: facts.other_filings(),
         candidates: facts.candidates(),

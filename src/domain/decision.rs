@@ -81,7 +81,7 @@ pub enum MatchedBy {
 pub struct Advisory {
     /// Which.
     pub code: AdvisoryCode,
-    /// In one sentence.
+    /// In one sentence; empty where none was asked for.
     pub message: String,
 }
 

@@ -9,7 +9,7 @@ use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
 use crate::caller_id::pertains_to_us;
 use crate::clock;
-use crate::decide::{NamedBy, Query, decide, sentence};
+use crate::decide::{NamedBy, Query, Wording, decide_in, sentence};
 use crate::domain::{AdvisoryCode, Ternary, Who, rule};
 use crate::index::Index;
 use crate::moments::Moment;
@@ -22,24 +22,35 @@ impl AcceptanceService for Services {
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
         let request = request.get_ref();
-        if let Some(at) = &request.at {
-            return self.check_at(request, at).await.map(Response::new);
+        match &request.at {
+            Some(at) => self.check_at(request, at).await,
+            None => self.check_now(request),
         }
-        let now = clock::now();
-        let records = self.records.load();
-        let checked = self.index.load().as_ref().ok_or_else(error::snapshot_not_loaded).and_then(|index| {
-            // All in memory: no call waits for another.
-            self.check(request, index, &records, now)
-        });
-        match checked {
-            // Whatever else holds: an unknown upstream, a daemon without a listing.
-            Err(_) if request.emergency => Ok(Response::new(emergency())),
-            answer => answer.map(Response::new),
-        }
+        .map(Response::new)
     }
 }
 
 impl Services {
+    /// The answer to a question about now. All in memory: no call waits for another.
+    ///
+    /// # Errors
+    ///
+    /// If the question names nobody, or there is nothing to answer from. An emergency call always has an answer.
+    pub fn check_now(&self, request: &v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status> {
+        let now = clock::now();
+        let records = self.records.load();
+        let index = self.index.load();
+        let checked = index
+            .as_ref()
+            .ok_or_else(error::snapshot_not_loaded)
+            .and_then(|index| self.check(request, index, &records, now));
+        match checked {
+            // Whatever else holds: an unknown upstream, a daemon without a listing.
+            Err(_) if request.emergency => Ok(emergency()),
+            answer => answer,
+        }
+    }
+
     /// What would have been answered at a moment, had the policy been today's.
     async fn check_at(
         &self,
@@ -67,10 +78,17 @@ impl Services {
         now: Timestamp,
     ) -> Result<v1::CheckProviderResponse, Status> {
         let (query, resolved) = query(request, records, now)?;
-        let decision = decide(index, records, &query, &self.policy.load(), now)
+        let full = request.detail() == v1::AnswerDetail::Full;
+        let wording = if full { Wording::Sentences } else { Wording::Codes };
+        let decision = decide_in(wording, index, records, &query, &self.policy.load(), now)
             .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
-        let mut answer = convert::decision(index, &decision, sentence(&decision, &query));
-        answer.snapshot = Some(convert::snapshot(index, now));
+        let mut answer = if full {
+            let answer = convert::decision(index, &decision, sentence(&decision, &query));
+            v1::CheckProviderResponse { snapshot: Some(convert::snapshot(index, now)), ..answer }
+        } else {
+            let answer = convert::everyday(&decision);
+            v1::CheckProviderResponse { snapshot: Some(convert::everyday_snapshot(index, now)), ..answer }
+        };
         answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
         Ok(answer)
     }

@@ -294,6 +294,42 @@ pub fn decision(index: &Index, decision: &Decision, sentence: String) -> v1::Che
     }
 }
 
+/// A decision for the wire, in what a switch acts on or writes down. The snapshot and the peer are left out as above.
+pub fn everyday(decision: &Decision) -> v1::CheckProviderResponse {
+    let removal = decision.removal.as_ref();
+    v1::CheckProviderResponse {
+        verdict: verdict(decision.verdict).into(),
+        reason: reason(decision.reason).into(),
+        rule: decision.rule.to_owned(),
+        advisories: decision
+            .advisories
+            .iter()
+            .map(|advisory| v1::Advisory { code: advisory.code.as_str().to_owned(), message: String::new() })
+            .collect(),
+        matched_by: matched_by(decision.matched_by).into(),
+        filing: decision.filing.as_ref().map(|filing| v1::Filing {
+            number: filing.number().to_string(),
+            frn: filing.frn().map(|frn| frn.to_string()).unwrap_or_default(),
+            ..v1::Filing::default()
+        }),
+        last_seen_at: removal.map(|removal| time_to_wire(removal.last_seen_at)),
+        first_missing_at: removal.map(|removal| time_to_wire(removal.first_missing_at)),
+        by_policy: decision.by_policy,
+        record: decision.record.as_ref().map(|record| format!("{} {}", record.kind(), record.id())).unwrap_or_default(),
+        ..v1::CheckProviderResponse::default()
+    }
+}
+
+/// The snapshot as far as an everyday answer tells it.
+pub fn everyday_snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
+    v1::SnapshotRef {
+        serial: index.snapshot().serial.0,
+        sha256: Bytes::copy_from_slice(&index.snapshot().sha256.0),
+        age: Some(prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }),
+        ..v1::SnapshotRef::default()
+    }
+}
+
 /// The requests that name a provider have each a oneof of their own for it, of the same members.
 macro_rules! who_crosses_the_wire {
     ($named:path) => {

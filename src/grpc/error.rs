@@ -38,11 +38,12 @@ pub enum ErrorReason {
     ConfigInvalid,
     InvalidApproval,
     ListingNotHeld,
+    MessageTooLong,
 }
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -65,6 +66,7 @@ impl ErrorReason {
         Self::ConfigInvalid,
         Self::InvalidApproval,
         Self::ListingNotHeld,
+        Self::MessageTooLong,
     ];
 
     /// The word in ErrorInfo.
@@ -92,6 +94,7 @@ impl ErrorReason {
             Self::ConfigInvalid => "CONFIG_INVALID",
             Self::InvalidApproval => "INVALID_APPROVAL",
             Self::ListingNotHeld => "LISTING_NOT_HELD",
+            Self::MessageTooLong => "MESSAGE_TOO_LONG",
         }
     }
 
@@ -111,7 +114,7 @@ impl ErrorReason {
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
             Self::HistoryNotReaching | Self::CursorExpired => Code::OutOfRange,
-            Self::HistoryBusy => Code::ResourceExhausted,
+            Self::HistoryBusy | Self::MessageTooLong => Code::ResourceExhausted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,

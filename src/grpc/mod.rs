@@ -7,6 +7,7 @@ mod acceptance;
 mod admin;
 mod convert;
 mod error;
+mod front;
 mod history;
 mod listing;
 mod records;
@@ -40,6 +41,7 @@ use crate::sync::{SyncHandle, SyncSettings};
 
 pub use convert::{duration_from_wire, filing_to_wire, role as role_to_wire, time_from_wire, time_to_wire};
 pub use error::ErrorReason;
+pub use front::{Front, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.

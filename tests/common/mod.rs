@@ -17,7 +17,8 @@ use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::grpc::v1::check_provider_request::Identity;
 use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
 use rmdd::grpc::v1::{
-    CheckProviderRequest, CheckProviderResponse, GetStatusRequest, GetStatusResponse, SyncReport, TriggerSyncRequest,
+    AnswerDetail, CheckProviderRequest, CheckProviderResponse, GetStatusRequest, GetStatusResponse, SyncReport,
+    TriggerSyncRequest,
 };
 use tempfile::TempDir;
 use tonic::transport::Channel;
@@ -235,14 +236,19 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
     }
 }
 
+/// A question that names nobody yet and wants to be told all.
+pub fn everything() -> CheckProviderRequest {
+    CheckProviderRequest { detail: AnswerDetail::Full.into(), ..CheckProviderRequest::default() }
+}
+
 /// A question by FRN.
 pub fn by_frn(frn: &str) -> CheckProviderRequest {
-    CheckProviderRequest { identity: Some(Identity::Frn(frn.to_owned())), ..CheckProviderRequest::default() }
+    CheckProviderRequest { identity: Some(Identity::Frn(frn.to_owned())), ..everything() }
 }
 
 /// A question by RMD number.
 pub fn by_number(number: &str) -> CheckProviderRequest {
-    CheckProviderRequest { identity: Some(Identity::RmdNumber(number.to_owned())), ..CheckProviderRequest::default() }
+    CheckProviderRequest { identity: Some(Identity::RmdNumber(number.to_owned())), ..everything() }
 }
 
 /// Asks and expects a verdict.

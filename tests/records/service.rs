@@ -12,7 +12,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::*;
-use crate::common::ask;
+use crate::common::{ask, everything};
 
 fn record(provider: &str, body: Body) -> Record {
     Record { provider: Some(Provider::Frn(provider.to_owned())), body: Some(body), ..Record::default() }
@@ -34,7 +34,7 @@ fn reason(status: &tonic::Status) -> String {
 async fn a_switch_asks_by_ocn_and_peer_what_administration_put_on_record() {
     let desk = Desk::open(Through::Daemon).await;
     let (mut admin, mut acceptance) = (desk.daemon().admin().await, desk.daemon().acceptance().await);
-    let by = |identity| CheckProviderRequest { identity: Some(identity), ..CheckProviderRequest::default() };
+    let by = |identity| CheckProviderRequest { identity: Some(identity), ..everything() };
     let by_peer = by(Identity::Peer("trunk 7".to_owned()));
     let unbound = acceptance.check_provider(by_peer.clone()).await.expect_err("unbound");
     assert_eq!((unbound.code(), reason(&unbound).as_str()), (Code::NotFound, "PEER_UNKNOWN"));

@@ -1,0 +1,125 @@
+//! A listener: its connections are taken in, within bounds, and given to their threads.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+use super::LimitsConfig;
+use super::connection::{Connection, Peer};
+use super::registry::Registry;
+use super::threads::{Life, Place, ThreadEnded};
+use crate::grpc::Front;
+
+/// The wait after a connection could not be had: mostly all file descriptors are in use.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// What is spoken on a listener.
+#[derive(Clone)]
+pub enum Protocol {
+    /// gRPC.
+    Grpc(Arc<Front>),
+    /// HTTP/1.1 and HTTP/2.
+    Http(axum::Router),
+}
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub enum Incoming {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// A listener and what becomes of its connections.
+pub struct Acceptor {
+    /// Its name in the log.
+    pub name: &'static str,
+    /// The socket.
+    pub incoming: Incoming,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// Where connections live.
+    pub place: Place,
+    /// The listener's connections.
+    pub registry: Arc<Registry>,
+    /// The bounds that they are held to.
+    pub limits: Arc<LimitsConfig>,
+    /// Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+}
+
+impl Acceptor {
+    /// Takes connections in until the shutdown.
+    ///
+    /// # Errors
+    ///
+    /// If a thread that answers has ended.
+    pub async fn run(self) -> Result<(), ThreadEnded> {
+        loop {
+            let accepted = tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                accepted = self.accept() => accepted,
+            };
+            match accepted {
+                Ok((socket, peer)) => self.begin(socket, peer)?,
+                Err(error) => {
+                    // A connection that broke before it was taken in, or a lack that passes. The listener itself is good.
+                    tracing::warn!(listener = self.name, %error, "a connection to the {} could not be taken in: {error}", self.name);
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match &self.incoming {
+            Incoming::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream.into_std()?), Peer::Tcp(address)))
+            }
+            Incoming::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let told = stream.peer_cred().ok();
+                let peer = Peer::Unix { uid: told.map(|told| told.uid()), gid: told.map(|told| told.gid()) };
+                Ok((Socket::Unix(stream.into_std()?), peer))
+            }
+        }
+    }
+
+    fn begin(&self, socket: Socket, peer: Peer) -> Result<(), ThreadEnded> {
+        let Some(admitted) = self.registry.admit() else {
+            tracing::debug!(listener = self.name, ?peer, "no room for another connection to the {}", self.name);
+            return Ok(());
+        };
+        let connection =
+            Connection { peer, admitted, limits: Arc::clone(&self.limits), shutdown: self.shutdown.clone() };
+        let protocol = self.protocol.clone();
+        self.place.begin(move || -> Life {
+            Box::pin(async move {
+                // Fails only where the runtime is going down.
+                match socket {
+                    Socket::Tcp(socket) => {
+                        if let Ok(socket) = TcpStream::from_std(socket) {
+                            connection.serve(socket, protocol).await;
+                        }
+                    }
+                    Socket::Unix(socket) => {
+                        if let Ok(socket) = UnixStream::from_std(socket) {
+                            connection.serve(socket, protocol).await;
+                        }
+                    }
+                }
+            })
+        })
+    }
+}

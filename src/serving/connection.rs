@@ -1,0 +1,189 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::io::Watched;
+use super::registry::{Admitted, UnderWay};
+use super::{LimitsConfig, Protocol};
+
+/// HTTP/2's opening: the preface and the header of the first frame.
+const OPENING_BYTES: usize = 24 + 9;
+
+/// How long a connection that was told to close may take to finish what is under way, unless the daemon is stopping,
+/// which has a grace of its own.
+const CLOSING: Duration = Duration::from_secs(30);
+
+/// How long HTTP/1 may take between requests and until one's headers are there.
+const HEADERS: Duration = Duration::from_secs(60);
+
+/// The most bytes of answers that wait for a slow reader, on one stream.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// HTTP/2's windows: so much may come in before it was looked at, on one stream and on the connection.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// Somebody over TCP.
+    Tcp(SocketAddr),
+    /// A process on this machine, over a Unix socket.
+    Unix {
+        /// Its user, if the kernel told.
+        uid: Option<u32>,
+        /// Its group.
+        gid: Option<u32>,
+    },
+}
+
+/// A connection that was taken in.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// Its place among the listener's connections.
+    pub admitted: Admitted,
+    /// The bounds it is held to.
+    pub limits: Arc<LimitsConfig>,
+    /// Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+}
+
+impl Connection {
+    /// Serves it to its end.
+    pub async fn serve<S>(self, socket: S, protocol: Protocol)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (socket, read) = Watched::new(socket);
+        let io = TokioIo::new(socket);
+        match protocol {
+            Protocol::Grpc(front) => {
+                let (activity, peer) = (Arc::clone(&self.admitted.activity), self.peer.clone());
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    let (front, under_way) = (Arc::clone(&front), activity.request());
+                    request.extensions_mut().insert(peer.clone());
+                    async move {
+                        Ok::<_, Infallible>(
+                            front.answer(request).await.map(|body| Guarded { body, _under_way: under_way }),
+                        )
+                    }
+                });
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder
+                    .timer(TokioTimer::new())
+                    .auto_date_header(false)
+                    .max_concurrent_streams(self.limits.streams)
+                    .max_header_list_size(self.limits.header_bytes)
+                    .max_send_buf_size(SEND_BUFFER_BYTES)
+                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                    .keep_alive_interval(self.limits.keepalive)
+                    .keep_alive_timeout(self.limits.keepalive);
+                self.drive(builder.serve_connection(io, service), OPENING_BYTES, &read).await;
+            }
+            Protocol::Http(router) => {
+                let (activity, peer) = (Arc::clone(&self.admitted.activity), self.peer.clone());
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    let (router, under_way) = (router.clone(), activity.request());
+                    request.extensions_mut().insert(peer.clone());
+                    async move {
+                        let answer: Result<Response<axum::body::Body>, Infallible> = router.oneshot(request).await;
+                        answer.map(|answer| answer.map(|body| Guarded { body, _under_way: under_way }))
+                    }
+                });
+                let mut builder = auto::Builder::new(TokioExecutor::new());
+                builder
+                    .http1()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(self.limits.idle_timeout.min(HEADERS))
+                    .max_buf_size((self.limits.header_bytes as usize).max(8 << 10))
+                    .http2()
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(self.limits.streams)
+                    .max_header_list_size(self.limits.header_bytes)
+                    .max_send_buf_size(SEND_BUFFER_BYTES)
+                    .keep_alive_interval(self.limits.keepalive)
+                    .keep_alive_timeout(self.limits.keepalive);
+                let connection = builder.serve_connection(io, service).into_owned();
+                self.drive(connection, 1, &read).await;
+            }
+        }
+    }
+
+    /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client
+    /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak.
+    async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, read: &AtomicUsize) {
+        let mut connection = pin!(connection);
+        let mut wait = pin!(tokio::time::sleep(self.limits.handshake_timeout));
+        let (mut opened, mut closing) = (false, false);
+        loop {
+            let close = tokio::select! {
+                biased;
+                // How it ended is the client's affair: it may vanish, or speak rubbish.
+                _ = connection.as_mut() => return,
+                () = self.shutdown.cancelled(), if !closing => true,
+                () = self.admitted.activity.asked_to_close(), if !closing => true,
+                () = wait.as_mut() => {
+                    if closing || (!opened && read.load(Ordering::Relaxed) < opening) {
+                        return;
+                    }
+                    opened = true;
+                    self.admitted.activity.idle().is_some_and(|idle| idle >= self.limits.idle_timeout)
+                }
+            };
+            let again = if close {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+                CLOSING
+            } else {
+                self.limits.idle_timeout.saturating_sub(self.admitted.activity.idle().unwrap_or_default())
+            };
+            wait.as_mut().reset(Instant::now() + again);
+        }
+    }
+}
+
+/// A body whose request is under way until it is sent.
+struct Guarded<B> {
+    body: B,
+    _under_way: UnderWay,
+}
+
+impl<B: Body + Unpin> Body for Guarded<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

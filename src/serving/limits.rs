@@ -1,0 +1,95 @@
+//! What one client may ask of the daemon.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Bounds on connections and requests. They hold for every listener; the Unix socket of the administration takes larger
+/// messages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LimitsConfig {
+    /// Threads that answer. 0: one per core.
+    pub threads: usize,
+    /// Connections that a listener holds at a time. Where it is full, the one that was idle longest makes room; if none
+    /// is idle, the new one is closed.
+    pub connections: usize,
+    /// Requests at a time on one HTTP/2 connection.
+    pub streams: u32,
+    /// The largest request, in bytes, to the query services. A question is some dozens of bytes, one of a batch too.
+    pub message_bytes: usize,
+    /// The largest set of request headers, in bytes.
+    pub header_bytes: u32,
+    /// How long a new connection may take until it speaks the protocol: TLS and HTTP/2's opening.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub handshake_timeout: Duration,
+    /// How long a request may take to arrive whole.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub request_timeout: Duration,
+    /// How long a connection may be without a request before it is closed, in good order.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub idle_timeout: Duration,
+    /// How often a connection with a request under way is asked whether it lives; unanswered for as long, it is closed.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub keepalive: Duration,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            threads: 0,
+            connections: 4096,
+            streams: 256,
+            message_bytes: 256 << 10,
+            header_bytes: 16 << 10,
+            handshake_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(10 * 60),
+            keepalive: Duration::from_secs(20),
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// Whether the settings make sense.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that does not.
+    pub fn validate(&self) -> Result<(), String> {
+        let positive = [
+            ("limits.connections", self.connections),
+            ("limits.streams", self.streams as usize),
+            ("limits.message_bytes", self.message_bytes),
+            ("limits.header_bytes", self.header_bytes as usize),
+        ];
+        if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+            return Err(format!("{name} is 0: then nothing could be asked; leave it out for the default"));
+        }
+        let times = [
+            ("limits.handshake_timeout", self.handshake_timeout),
+            ("limits.request_timeout", self.request_timeout),
+            ("limits.idle_timeout", self.idle_timeout),
+            ("limits.keepalive", self.keepalive),
+        ];
+        if let Some((name, _)) = times.iter().find(|(_, value)| value.is_zero()) {
+            return Err(format!("{name} is 0: then nobody could be answered; leave it out for the default"));
+        }
+        if self.threads > MOST_THREADS {
+            return Err(format!("limits.threads is {}: at most {MOST_THREADS}; 0 takes one per core", self.threads));
+        }
+        Ok(())
+    }
+
+    /// How many threads answer.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
+            threads => threads,
+        }
+    }
+}
+
+/// More threads than this answer nothing faster.
+const MOST_THREADS: usize = 256;

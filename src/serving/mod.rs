@@ -1,0 +1,25 @@
+//! How connections are served: by one single-threaded runtime per core, apart from all other work.
+//!
+//! ```text
+//!  listener ──accept──▶ the thread with the fewest connections ──▶ hyper ──▶ a service (gRPC or HTTP)
+//! ```
+//!
+//! A connection stays with its thread, so an answer meets no lock, no other thread and no work stealing; what else the
+//! daemon does (syncs, reads of the store, administration) runs on threads of its own. Connections are given out by
+//! count and not by the kernel (SO_REUSEPORT): a switch has few connections, and a hash would put most of them on one
+//! core. It also leaves one socket for systemd to hold over a restart.
+//!
+//! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
+
+mod accept;
+mod connection;
+mod io;
+mod limits;
+mod registry;
+mod threads;
+
+pub use accept::{Acceptor, Incoming, Protocol};
+pub use connection::{Connection, Peer};
+pub use limits::LimitsConfig;
+pub use registry::Registry;
+pub use threads::{Place, Threads};

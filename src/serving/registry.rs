@@ -1,0 +1,174 @@
+//! The connections of a listener: how many there are, and which makes room if there is none.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+/// A connection that had a request so lately is not idle, whatever the need.
+const IDLE_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// What is known of one connection. On the answer path only its own thread writes it.
+#[derive(Debug)]
+pub struct Activity {
+    began: Instant,
+    /// Milliseconds from the beginning to the newest request.
+    last_request: AtomicU64,
+    /// Requests under way.
+    under_way: AtomicUsize,
+    close: Notify,
+}
+
+impl Activity {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            last_request: AtomicU64::new(0),
+            under_way: AtomicUsize::new(0),
+            close: Notify::new(),
+        }
+    }
+
+    /// Notes a request, which is under way until the guard is dropped.
+    pub fn request(self: &Arc<Self>) -> UnderWay {
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_request.store(since, Ordering::Relaxed);
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(Arc::clone(self))
+    }
+
+    /// How long no request was under way; nothing if one is.
+    pub fn idle(&self) -> Option<Duration> {
+        if self.under_way.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        let last = Duration::from_millis(self.last_request.load(Ordering::Relaxed));
+        Some(self.began.elapsed().saturating_sub(last))
+    }
+
+    /// Waits until the connection is to make room.
+    pub async fn asked_to_close(&self) {
+        self.close.notified().await;
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct UnderWay(Arc<Activity>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The connections of one listener.
+#[derive(Debug)]
+pub struct Registry {
+    most: usize,
+    open: Mutex<HashMap<u64, Arc<Activity>>>,
+    next: AtomicU64,
+    accepted: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// A connection's place in the registry, given back when it is dropped.
+#[derive(Debug)]
+pub struct Admitted {
+    registry: Arc<Registry>,
+    key: u64,
+    /// The connection's activity.
+    pub activity: Arc<Activity>,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.registry.lock().remove(&self.key);
+    }
+}
+
+impl Registry {
+    /// A registry of at most so many connections.
+    pub fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self {
+            most,
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Activity>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection in. If all places are taken, the one that was idle longest is asked to close, so that one who
+    /// opens connections and says nothing keeps nobody out; if none is idle, nothing is taken in.
+    pub fn admit(self: &Arc<Self>) -> Option<Admitted> {
+        let mut open = self.lock();
+        if open.len() >= self.most {
+            let idlest = open
+                .iter()
+                .filter_map(|(key, activity)| activity.idle().map(|idle| (idle, *key)))
+                .filter(|(idle, _)| *idle >= IDLE_AT_LEAST)
+                .max();
+            let Some((_, key)) = idlest else {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return None;
+            };
+            if let Some(activity) = open.remove(&key) {
+                activity.close.notify_one();
+            }
+        }
+        let key = self.next.fetch_add(1, Ordering::Relaxed);
+        let activity = Arc::new(Activity::new());
+        open.insert(key, Arc::clone(&activity));
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        Some(Admitted { registry: Arc::clone(self), key, activity })
+    }
+
+    /// Connections open now.
+    pub fn open(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Connections taken in so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// Connections closed at once, since there was no room.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_listener_refuses_while_all_are_busy_and_counts_it() {
+        let registry = Registry::new(2);
+        let first = registry.admit().expect("room");
+        let second = registry.admit().expect("room");
+        let (_one, _two) = (first.activity.request(), second.activity.request());
+        assert!(registry.admit().is_none());
+        assert_eq!((registry.open(), registry.accepted(), registry.refused()), (2, 2, 1));
+        drop(first);
+        assert!(registry.admit().is_some());
+    }
+
+    #[test]
+    fn a_request_under_way_is_not_idle_and_a_finished_one_is() {
+        let registry = Registry::new(1);
+        let admitted = registry.admit().expect("room");
+        let under_way = admitted.activity.request();
+        assert_eq!(admitted.activity.idle(), None);
+        drop(under_way);
+        assert!(admitted.activity.idle().is_some());
+    }
+}
