@@ -21,6 +21,7 @@ use tower::Service;
 
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, v1};
+use crate::serving::Peer;
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 
@@ -53,8 +54,8 @@ impl Front {
         Self { services, routes: routes.prepare(), message_bytes, request_timeout }
     }
 
-    /// Answers a request.
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Reply> {
+    /// Answers a request of this peer.
+    pub async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Reply> {
         if request.uri().path() == CHECK_PROVIDER && is_plain_grpc(&request) {
             return match self.check(request.into_body()).await {
                 Ok(answer) => {
@@ -65,6 +66,12 @@ impl Front {
                 Err(status) => status.into_http(),
             };
         }
+        // Apart, since a future is moved with all that it may ever hold, and this one holds much.
+        Box::pin(self.route(request, peer)).await
+    }
+
+    async fn route(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Reply> {
+        request.extensions_mut().insert(peer.clone());
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
         // The routes are always ready, and answer every path.
@@ -141,7 +148,7 @@ impl Front {
             });
             let frame = match ready.await {
                 Some(frame) => frame,
-                None => timeout(self.request_timeout, frame).await.map_err(|_| too_slow())?,
+                None => Box::pin(timeout(self.request_timeout, frame)).await.map_err(|_| too_slow())?,
             };
             match frame {
                 None => return Ok(None),
@@ -232,9 +239,10 @@ impl Body for Reply {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Answer(message) => SizeHint::with_exact(message.len() as u64),
-            Self::Well | Self::Done => SizeHint::with_exact(0),
+            // Not said, or it would become a header: a message tells its length itself.
+            Self::Answer(_) | Self::Well => SizeHint::default(),
             Self::Routed { body } => body.size_hint(),
+            Self::Done => SizeHint::with_exact(0),
         }
     }
 }

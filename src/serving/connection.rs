@@ -80,14 +80,12 @@ impl Connection {
         let io = TokioIo::new(socket);
         match protocol {
             Protocol::Grpc(front) => {
-                let (activity, peer) = (Arc::clone(&self.admitted.activity), self.peer.clone());
-                let service = service_fn(move |mut request: Request<Incoming>| {
-                    let (front, under_way) = (Arc::clone(&front), activity.request());
-                    request.extensions_mut().insert(peer.clone());
+                let (activity, peer) = (Arc::clone(&self.admitted.activity), Arc::new(self.peer.clone()));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (front, peer, under_way) = (Arc::clone(&front), Arc::clone(&peer), activity.request());
                     async move {
-                        Ok::<_, Infallible>(
-                            front.answer(request).await.map(|body| Guarded { body, _under_way: under_way }),
-                        )
+                        let answer = front.answer(request, &peer).await;
+                        Ok::<_, Infallible>(answer.map(|body| Guarded { body, _under_way: under_way }))
                     }
                 });
                 let mut builder = http2::Builder::new(TokioExecutor::new());
