@@ -1,0 +1,175 @@
+//! The daemon in a process of its own, with a listing of real size.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use prost::Message;
+use rmdd::client::connect_unix;
+use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::grpc::v1::check_provider_request::Identity;
+use rmdd::grpc::v1::{CheckProviderRequest, GetStatusRequest, ProviderRole, SyncOutcome, TriggerSyncRequest, Verdict};
+use rmdd::parse::parse;
+use rmdd_testkit::{Step, World};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// A listing, and the same without a tenth of its filings.
+pub fn listings() -> (Vec<u8>, Vec<u8>) {
+    if let Some(path) = std::env::var_os("RMDD_BENCH_LISTING") {
+        let listing = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let parsed = parse(&listing).expect("a listing");
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(listing.as_slice());
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_byte_record(reader.byte_headers().expect("a header")).expect("written");
+        for (place, record) in reader.byte_records().enumerate() {
+            if place % 10 != 3 {
+                writer.write_byte_record(&record.expect("a record")).expect("written");
+            }
+        }
+        println!("{} filings in {}", parsed.filings.len(), path.to_string_lossy());
+        return (listing, writer.into_inner().expect("bytes"));
+    }
+    let mut world = World::new(1, 10_000);
+    let listing = world.to_csv();
+    world.advance(Step { list: 0, amend: 0, remove: 1_000, reinstate: 0 });
+    (listing, world.to_csv())
+}
+
+pub struct Daemon {
+    child: Child,
+    directory: TempDir,
+    runtime: Runtime,
+    pub port: u16,
+    frns: Vec<String>,
+}
+
+impl Daemon {
+    pub fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (listing, wave) = listings();
+        let source = directory.path().join("listing.csv");
+        std::fs::write(&source, &listing).expect("written");
+        // Those that stand before and behind the wave, so that every question has the same answer.
+        let stands = |bytes: &[u8]| {
+            let filings = parse(bytes).expect("a listing").filings;
+            let with_role = filings.into_iter().filter(|filing| filing.roles().iter().next().is_some());
+            with_role.filter_map(|filing| filing.frn().map(|frn| frn.to_string())).collect::<Vec<_>>()
+        };
+        let (before, behind) = (stands(&listing), stands(&wave));
+        let behind: std::collections::HashSet<_> = behind.into_iter().collect();
+        let frns: Vec<String> = before.into_iter().filter(|frn| behind.contains(frn)).collect();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rmdd"));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RMDD_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .arg("--state-dir")
+            .arg(directory.path().join("state"))
+            .args(["serve", "--grpc-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0", "--source"])
+            .arg(&source)
+            // A second copy is asked for at once, and anybody may be removed.
+            .env("RMDD_VET__CORROBORATE_AFTER", "0s")
+            .env("RMDD_LOG__LEVEL", "warn")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the daemon starts");
+        let mut port = None;
+        for line in BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok) {
+            if line.contains("(gRPC: queries)") {
+                port = line.split([' ', ':']).find_map(|word| word.parse::<u16>().ok());
+            }
+            if line.contains("administration") {
+                break;
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let daemon = Self { child, directory, runtime, port: port.expect("a port"), frns };
+        while daemon.filings() == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        daemon
+    }
+
+    fn admin<T>(&self, ask: impl AsyncFnOnce(AdminServiceClient<tonic::transport::Channel>) -> T) -> T {
+        let socket = self.directory.path().join("state/rmdd.sock");
+        self.runtime.block_on(async {
+            ask(AdminServiceClient::new(connect_unix(&socket).await.expect("the daemon answers"))).await
+        })
+    }
+
+    pub fn filings(&self) -> u64 {
+        self.admin(async |mut admin| {
+            let status = admin.get_status(GetStatusRequest {}).await.expect("a status").into_inner();
+            status.filings
+        })
+    }
+
+    /// FRNs of providers that stand.
+    pub fn frns(&self) -> &[String] {
+        &self.frns
+    }
+
+    fn request(&self) -> CheckProviderRequest {
+        CheckProviderRequest {
+            identity: Some(Identity::Frn(self.frns[self.frns.len() / 2].clone())),
+            role: ProviderRole::Unspecified.into(),
+            ..CheckProviderRequest::default()
+        }
+    }
+
+    /// The question of every call, as it goes over the wire.
+    pub fn question(&self) -> Vec<u8> {
+        framed(&self.request())
+    }
+
+    /// How long its answer is. It is asked in earnest, and accepted.
+    pub fn answer_bytes(&self, _: &[u8]) -> usize {
+        let socket = self.directory.path().join("state/rmdd.sock");
+        let answer = self.runtime.block_on(async {
+            let channel = connect_unix(&socket).await.expect("the daemon answers");
+            AcceptanceServiceClient::new(channel).check_provider(self.request()).await.expect("an answer").into_inner()
+        });
+        assert_eq!(answer.verdict(), Verdict::Accept, "{answer:?}");
+        answer.encoded_len()
+    }
+
+    /// Puts another listing in the place of the one before.
+    pub fn publish(&self, listing: &[u8]) {
+        let beside = self.directory.path().join("listing.new");
+        std::fs::write(&beside, listing).expect("written");
+        std::fs::rename(beside, self.directory.path().join("listing.csv")).expect("renamed");
+    }
+
+    /// Syncs, and expects a listing to be applied.
+    pub fn sync(&self) {
+        self.admin(async |mut admin| {
+            let report = admin.trigger_sync(TriggerSyncRequest {}).await.expect("an outcome").into_inner().sync;
+            let report = report.expect("a report");
+            assert_eq!(report.outcome(), SyncOutcome::Applied, "{report:?}");
+        });
+    }
+
+    pub fn say_memory(&self, when: &str) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        for line in status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM")) {
+            println!("memory {when}: {line}");
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A message as it goes over the wire.
+pub fn framed(message: &impl Message) -> Vec<u8> {
+    let bytes = message.encode_to_vec();
+    let mut framed = vec![0];
+    framed.extend(u32::try_from(bytes.len()).expect("short").to_be_bytes());
+    framed.extend(bytes);
+    framed
+}

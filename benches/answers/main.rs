@@ -1,0 +1,143 @@
+//! How fast questions are answered, by whole processes side by side: the daemon and an empty server of tonic's default
+//! kind whose answer is as long, asked in turn by h2load. What counts are the ratios; absolute figures are the
+//! machine's.
+//!
+//! ```text
+//! cargo bench --bench answers                 # everything; needs h2load (nghttp2), and redis-server for that part
+//! cargo bench --bench answers -- unary wave   # some of it
+//! ```
+//!
+//! `RMDD_BENCH_LISTING` names a real listing; without it one of 10,000 filings is made up. `RMDD_BENCH_ROUNDS` says how
+//! often each pair is run.
+
+mod daemon;
+mod load;
+mod plain;
+mod redis;
+
+use std::process::ExitCode;
+
+use daemon::{Daemon, listings};
+use load::{Load, h2load_is_here};
+
+/// What is asked at a time: connections and streams on each.
+const BUSY: (usize, usize) = (16, 32);
+
+/// The middle of some figures.
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// Runs both in turn and prints the ratios.
+fn paired(
+    what: &str,
+    unit: &str,
+    rounds: usize,
+    mut ours: impl FnMut() -> f64,
+    mut theirs: impl FnMut() -> f64,
+) -> f64 {
+    let mut ratios = Vec::new();
+    for round in 0..rounds {
+        // Whoever comes second finds the machine warmer.
+        let (a, b) = if round % 2 == 0 {
+            let a = ours();
+            (a, theirs())
+        } else {
+            let b = theirs();
+            (ours(), b)
+        };
+        println!("  {what}: {a:.0} {unit} against {b:.0}: {:.2}", a / b);
+        ratios.push(a / b);
+    }
+    let ratio = median(&mut ratios);
+    println!("{what}: {ratio:.2} times, the median of {rounds}\n");
+    ratio
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [mode, address, bytes] = arguments.as_slice()
+        && mode == plain::FLAG
+    {
+        plain::serve(address, bytes);
+        return ExitCode::SUCCESS;
+    }
+    // `cargo bench -- --test` only tries whether it runs.
+    let trying = arguments.iter().any(|argument| argument == "--test");
+    let wanted: Vec<&str> = arguments.iter().map(String::as_str).filter(|name| !name.starts_with("--")).collect();
+    let wants = |name: &str| wanted.is_empty() || wanted.contains(&name);
+    if !h2load_is_here() {
+        println!("left out: h2load is not here (Debian: nghttp2-client)");
+        return ExitCode::SUCCESS;
+    }
+    let rounds = match std::env::var("RMDD_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()) {
+        Some(rounds) => rounds,
+        None if trying => 1,
+        None => 7,
+    };
+    let requests = if trying { 2_000 } else { 200_000 };
+
+    let daemon = Daemon::start();
+    let question = daemon.question();
+    let answer = daemon.answer_bytes(&question);
+    let plain = plain::Plain::start(answer);
+    println!("a real-size listing of {} filings; an answer of {answer} bytes\n", daemon.filings());
+    let ask = |port: u16, (connections, streams): (usize, usize), requests: usize| {
+        Load { port, path: "/rmdd.v1.AcceptanceService/CheckProvider", body: question.clone(), connections, streams }
+            .run(requests)
+    };
+    if wants("unary") {
+        let run = |port| ask(port, BUSY, requests).per_second;
+        paired(
+            "CheckProvider, 16 connections of 32 streams",
+            "answers/s",
+            rounds,
+            || run(daemon.port),
+            || run(plain.port),
+        );
+    }
+    if wants("latency") {
+        let run = |port| ask(port, (1, 1), requests / 20).percentile(0.5);
+        paired("CheckProvider one at a time, median wait", "µs", rounds, || run(daemon.port), || run(plain.port));
+        let run = |port| ask(port, (1, 1), requests / 20).percentile(0.99);
+        paired("CheckProvider one at a time, p99 wait", "µs", rounds, || run(daemon.port), || run(plain.port));
+    }
+    if wants("wave") {
+        wave(&daemon, &question, rounds, trying);
+    }
+    if wants("redis") {
+        redis::compare(&daemon, &question, rounds, requests);
+    }
+    if wants("memory") {
+        daemon.say_memory("after all of this");
+    }
+    ExitCode::SUCCESS
+}
+
+/// Waits while a sync applies a wave of removals of a tenth, against waits while nothing is synced.
+fn wave(daemon: &Daemon, question: &[u8], rounds: usize, trying: bool) {
+    let (listing, wave) = listings();
+    let mut ratios = Vec::new();
+    for round in 0..rounds {
+        daemon.publish(if round % 2 == 0 { &wave } else { &listing });
+        let load = Load {
+            port: daemon.port,
+            path: "/rmdd.v1.AcceptanceService/CheckProvider",
+            body: question.to_vec(),
+            connections: BUSY.0,
+            streams: BUSY.1,
+        };
+        let (waits, synced) = load.run_while(if trying { 1 } else { 4 }, || daemon.sync());
+        let during = waits.percentile_between(0.99, synced.0, synced.1);
+        let quiet = waits.percentile_outside(0.99, synced.0, synced.1);
+        println!(
+            "  p99 while {}: {during:.0} µs against {quiet:.0}: {:.2} (the sync took {} ms)",
+            if round % 2 == 0 { "a tenth is removed" } else { "a tenth comes back" },
+            during / quiet,
+            (synced.1 - synced.0) / 1000
+        );
+        ratios.push(during / quiet);
+    }
+    println!("p99 during a sync of a wave: {:.2} times, the median of {rounds}\n", median(&mut ratios));
+}
