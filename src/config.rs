@@ -480,6 +480,8 @@ mod tests {
             ("[vet]\nmax_loss_percent = 200.0\n", "vet.max_loss_percent"),
             ("source = \"ftp://rmd.example\"\n", "ftp://"),
             ("[schedule]\ncron = \"hourly\"\n", "hourly"),
+            ("[limits]\nbatch = 0\n", "limits.batch"),
+            ("[limits]\nwatcher_patience = \"0s\"\n", "limits.watcher_patience"),
             ("[log]\nlevel = \"rmdd=loud\"\n", "log.level"),
         ] {
             let file = file(text);

@@ -333,6 +333,8 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),
         policy: Arc::new(ArcSwap::from_pointee(loaded.config.policy())),
         stopping: Arc::default(),
+        limits: Arc::new(loaded.config.limits.clone()),
+        shutdown: CancellationToken::new(),
         running: None,
     })
 }

@@ -214,6 +214,8 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
         policy: Arc::new(ArcSwap::from_pointee(config.policy())),
         stopping: Arc::default(),
+        limits: Arc::new(config.limits.clone()),
+        shutdown: shutdown.clone(),
         running: Some(Running {
             started_at,
             schedule: schedule_seen.clone(),

@@ -1,15 +1,16 @@
 //! `AcceptanceService`: the answer on every call.
 
 use jiff::Timestamp;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
+use super::check_stream::CheckStream;
 use super::convert;
 use super::records::peer_name;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
 use crate::caller_id::pertains_to_us;
 use crate::clock;
-use crate::decide::{NamedBy, Query, Wording, decide_in, sentence};
+use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
 use crate::domain::{AdvisoryCode, Ternary, Who, rule};
 use crate::index::Index;
 use crate::moments::Moment;
@@ -28,6 +29,22 @@ impl AcceptanceService for Services {
         }
         .map(Response::new)
     }
+
+    async fn check_providers(
+        &self,
+        request: Request<v1::CheckProvidersRequest>,
+    ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
+        self.check_batch(request.get_ref()).await.map(Response::new)
+    }
+
+    type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;
+
+    async fn check_stream(
+        &self,
+        request: Request<Streaming<v1::CheckStreamRequest>>,
+    ) -> Result<Response<Self::CheckStreamStream>, Status> {
+        Ok(Response::new(CheckStream::new(self.clone(), request.into_inner())))
+    }
 }
 
 impl Services {
@@ -38,60 +55,87 @@ impl Services {
     /// If the question names nobody, or there is nothing to answer from. An emergency call always has an answer.
     pub fn check_now(&self, request: &v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status> {
         let now = clock::now();
-        let records = self.records.load();
-        let index = self.index.load();
-        let checked = index
-            .as_ref()
-            .ok_or_else(error::snapshot_not_loaded)
-            .and_then(|index| self.check(request, index, &records, now));
-        match checked {
-            // Whatever else holds: an unknown upstream, a daemon without a listing.
-            Err(_) if request.emergency => Ok(emergency()),
-            answer => answer,
-        }
+        let (index, records) = (self.index.load(), self.records.load());
+        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now)?;
+        answer.snapshot = index.as_deref().map(|index| snapshot(request, index, now));
+        Ok(answer)
     }
 
     /// What would have been answered at a moment, had the policy been today's.
-    async fn check_at(
+    pub(super) async fn check_at(
         &self,
         request: &v1::CheckProviderRequest,
         at: &prost_types::Timestamp,
     ) -> Result<v1::CheckProviderResponse, Status> {
-        let (at, Moment { index, records }) = self.moment(at).await?;
-        let mut answer = self.check(request, &index, &records, at)?;
-        let code = AdvisoryCode::PolicyOfToday;
-        if answer.by_policy && !self.policy.load().cells.advisories_off.contains(&code) {
-            answer.advisories.push(v1::Advisory {
-                code: code.as_str().to_owned(),
-                message: "the verdict rests on policy, and the policy of that time is not known: today's was taken"
-                    .to_owned(),
-            });
-        }
+        let (at, moment) = self.moment(at).await?;
+        let mut answer = check_then(request, &moment, &self.policy.load(), at)?;
+        answer.snapshot = Some(snapshot(request, &moment.index, at));
         Ok(answer)
     }
+}
 
-    fn check(
-        &self,
-        request: &v1::CheckProviderRequest,
-        index: &Index,
-        records: &Records,
-        now: Timestamp,
-    ) -> Result<v1::CheckProviderResponse, Status> {
-        let (query, resolved) = query(request, records, now)?;
-        let full = request.detail() == v1::AnswerDetail::Full;
-        let wording = if full { Wording::Sentences } else { Wording::Codes };
-        let decision = decide_in(wording, index, records, &query, &self.policy.load(), now)
-            .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
-        let mut answer = if full {
-            let answer = convert::decision(index, &decision, sentence(&decision, &query));
-            v1::CheckProviderResponse { snapshot: Some(convert::snapshot(index, now)), ..answer }
-        } else {
-            let answer = convert::everyday(&decision);
-            v1::CheckProviderResponse { snapshot: Some(convert::everyday_snapshot(index, now)), ..answer }
-        };
-        answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
-        Ok(answer)
+/// The answer from what was known at a moment, without its snapshot.
+pub(super) fn check_then(
+    request: &v1::CheckProviderRequest,
+    Moment { index, records }: &Moment,
+    policy: &Policy,
+    at: Timestamp,
+) -> Result<v1::CheckProviderResponse, Status> {
+    let mut answer = answer(request, index, records, policy, at)?;
+    let code = AdvisoryCode::PolicyOfToday;
+    if answer.by_policy && !policy.cells.advisories_off.contains(&code) {
+        answer.advisories.push(v1::Advisory {
+            code: code.as_str().to_owned(),
+            message: "the verdict rests on policy, and the policy of that time is not known: today's was taken"
+                .to_owned(),
+        });
     }
+    Ok(answer)
+}
+
+/// The answer as things are, without its snapshot.
+pub(super) fn check(
+    request: &v1::CheckProviderRequest,
+    index: Option<&Index>,
+    records: &Records,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<v1::CheckProviderResponse, Status> {
+    let index = index.ok_or_else(error::snapshot_not_loaded);
+    match index.and_then(|index| answer(request, index, records, policy, now)) {
+        // Whatever else holds: an unknown upstream, a daemon without a listing.
+        Err(_) if request.emergency => Ok(emergency()),
+        answer => answer,
+    }
+}
+
+fn wants_all(request: &v1::CheckProviderRequest) -> bool {
+    request.detail() == v1::AnswerDetail::Full
+}
+
+fn snapshot(request: &v1::CheckProviderRequest, index: &Index, now: Timestamp) -> v1::SnapshotRef {
+    if wants_all(request) { convert::snapshot(index, now) } else { convert::everyday_snapshot(index, now) }
+}
+
+fn answer(
+    request: &v1::CheckProviderRequest,
+    index: &Index,
+    records: &Records,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<v1::CheckProviderResponse, Status> {
+    let (query, resolved) = query(request, records, now)?;
+    let full = wants_all(request);
+    let wording = if full { Wording::Sentences } else { Wording::Codes };
+    let decision = decide_in(wording, index, records, &query, policy, now)
+        .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
+    let mut answer = if full {
+        convert::decision(index, &decision, sentence(&decision, &query))
+    } else {
+        convert::everyday(&decision)
+    };
+    answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
+    Ok(answer)
 }
 
 fn query(request: &v1::CheckProviderRequest, records: &Records, now: Timestamp) -> Result<(Query, Resolved), Status> {

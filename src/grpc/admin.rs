@@ -4,6 +4,7 @@ use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::convert::{self, time_to_wire};
+use super::error::stopping;
 use super::v1::admin_service_server::AdminService;
 use super::{ErrorReason, Services, SyncAccess, v1};
 use crate::clock;
@@ -18,10 +19,6 @@ fn state(state: State) -> v1::State {
         State::Warning => v1::State::Warning,
         State::Critical => v1::State::Critical,
     }
-}
-
-fn stopping() -> Status {
-    ErrorReason::ShuttingDown.status("the daemon is stopping")
 }
 
 fn no_daemon() -> Status {

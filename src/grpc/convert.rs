@@ -137,9 +137,13 @@ pub fn snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
         sha256: Bytes::copy_from_slice(&snapshot.sha256.0),
         fetched_at: Some(time_to_wire(snapshot.fetched_at)),
         confirmed_at: Some(time_to_wire(index.confirmed_at())),
-        age: Some(prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }),
+        age: Some(snapshot_age(index, now)),
         listing_sha256: Bytes::copy_from_slice(&index.listing_sha256().0),
     }
+}
+
+pub fn snapshot_age(index: &Index, now: Timestamp) -> prost_types::Duration {
+    prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }
 }
 
 pub fn verdict(verdict: Verdict) -> v1::Verdict {
@@ -325,7 +329,7 @@ pub fn everyday_snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
     v1::SnapshotRef {
         serial: index.snapshot().serial.0,
         sha256: Bytes::copy_from_slice(&index.snapshot().sha256.0),
-        age: Some(prost_types::Duration { seconds: age(index.confirmed_at(), now).as_secs(), nanos: 0 }),
+        age: Some(snapshot_age(index, now)),
         ..v1::SnapshotRef::default()
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
+use super::v1;
 use crate::domain::IdentityError;
 use crate::moments::MomentError;
 use crate::store::StoreError;
@@ -31,6 +32,7 @@ pub enum ErrorReason {
     ListingTooOld,
     InvalidTime,
     HistoryNotReaching,
+    BatchTooLarge,
     CursorExpired,
     HistoryBusy,
     StoreFailed,
@@ -43,7 +45,7 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -59,6 +61,7 @@ impl ErrorReason {
         Self::ListingTooOld,
         Self::InvalidTime,
         Self::HistoryNotReaching,
+        Self::BatchTooLarge,
         Self::CursorExpired,
         Self::HistoryBusy,
         Self::StoreFailed,
@@ -87,6 +90,7 @@ impl ErrorReason {
             Self::ListingTooOld => "LISTING_TOO_OLD",
             Self::InvalidTime => "INVALID_TIME",
             Self::HistoryNotReaching => "HISTORY_NOT_REACHING",
+            Self::BatchTooLarge => "BATCH_TOO_LARGE",
             Self::CursorExpired => "CURSOR_EXPIRED",
             Self::HistoryBusy => "HISTORY_BUSY",
             Self::StoreFailed => "STORE_FAILED",
@@ -110,6 +114,7 @@ impl ErrorReason {
             | Self::InvalidRecord
             | Self::InvalidApproval
             | Self::InvalidSupposition
+            | Self::BatchTooLarge
             | Self::InvalidTime => Code::InvalidArgument,
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
@@ -126,6 +131,21 @@ impl ErrorReason {
         let details = ErrorDetails::with_error_info(self.as_str(), DOMAIN, HashMap::new());
         Status::with_error_details(self.code(), message, details)
     }
+}
+
+/// A status as the answer to one question of many.
+pub fn of_question(status: &Status) -> v1::Error {
+    let info = status.get_details_error_info();
+    v1::Error {
+        reason: info.map(|info| info.reason).unwrap_or_default(),
+        code: status.code().into(),
+        message: status.message().to_owned(),
+    }
+}
+
+/// The daemon is stopping.
+pub fn stopping() -> Status {
+    ErrorReason::ShuttingDown.status("the daemon is stopping")
 }
 
 /// No listing was ever loaded.

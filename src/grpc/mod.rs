@@ -5,6 +5,8 @@
 
 mod acceptance;
 mod admin;
+mod batch;
+mod check_stream;
 mod convert;
 mod error;
 mod front;
@@ -15,6 +17,7 @@ mod upkeep;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
 #[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
+#[allow(clippy::large_enum_variant, reason = "nearly every outcome is an answer")]
 pub mod v1 {
     tonic::include_proto!("rmdd.v1");
 
@@ -29,12 +32,14 @@ use std::sync::atomic::AtomicBool;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
 use crate::moments::Moments;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
+use crate::serving::LimitsConfig;
 use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
@@ -116,6 +121,10 @@ pub struct Services {
     pub policy: Arc<ArcSwap<Policy>>,
     /// Set once the daemon takes nothing more on.
     pub stopping: Arc<AtomicBool>,
+    /// Ends streams that would never end by themselves. Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+    /// What a client may ask.
+    pub limits: Arc<LimitsConfig>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }

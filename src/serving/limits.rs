@@ -33,6 +33,13 @@ pub struct LimitsConfig {
     /// How often a connection with a request under way is asked whether it lives; unanswered for as long, it is closed.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub keepalive: Duration,
+    /// The most questions in one `CheckProviders`.
+    pub batch: usize,
+    /// The most `WatchChanges` streams at a time.
+    pub watchers: usize,
+    /// How long a watcher may take nothing of what is ready for it.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub watcher_patience: Duration,
 }
 
 impl Default for LimitsConfig {
@@ -47,6 +54,9 @@ impl Default for LimitsConfig {
             request_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(10 * 60),
             keepalive: Duration::from_secs(20),
+            batch: 2000,
+            watchers: 256,
+            watcher_patience: Duration::from_secs(30),
         }
     }
 }
@@ -63,6 +73,7 @@ impl LimitsConfig {
             ("limits.streams", self.streams as usize),
             ("limits.message_bytes", self.message_bytes),
             ("limits.header_bytes", self.header_bytes as usize),
+            ("limits.batch", self.batch),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0: then nothing could be asked; leave it out for the default"));
@@ -72,9 +83,13 @@ impl LimitsConfig {
             ("limits.request_timeout", self.request_timeout),
             ("limits.idle_timeout", self.idle_timeout),
             ("limits.keepalive", self.keepalive),
+            ("limits.watcher_patience", self.watcher_patience),
         ];
         if let Some((name, _)) = times.iter().find(|(_, value)| value.is_zero()) {
             return Err(format!("{name} is 0: then nobody could be answered; leave it out for the default"));
+        }
+        if self.batch > MOST_IN_BATCH {
+            return Err(format!("limits.batch is {}: at most {MOST_IN_BATCH}", self.batch));
         }
         if self.threads > MOST_THREADS {
             return Err(format!("limits.threads is {}: at most {MOST_THREADS}; 0 takes one per core", self.threads));
@@ -93,3 +108,6 @@ impl LimitsConfig {
 
 /// More threads than this answer nothing faster.
 const MOST_THREADS: usize = 256;
+
+/// The answers to more questions than this would be too large for one message.
+const MOST_IN_BATCH: usize = 10_000;

@@ -1,0 +1,180 @@
+//! `CheckStream`: question after question on one stream.
+//!
+//! The stream of answers is made by hand: whoever sends it asks for the next answer, and then the next question is read
+//! and answered, in memory and in place. No question costs a task or waits in a queue, and as many as have come are
+//! answered before anything else is done, so that they leave in one piece. Questions about the past are the exception:
+//! they are read from disk, each in a task of its own, few at a time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio_stream::Stream;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tonic::Status;
+
+use super::acceptance::check;
+use super::v1::check_stream_response::Outcome;
+use super::{ErrorReason, Services, convert, error, v1};
+use crate::clock;
+use crate::domain::SnapshotSerial;
+
+/// So many questions are answered in one go before others have their turn.
+const IN_ONE_GO: u32 = 128;
+
+/// So many questions about the past are under way on one stream.
+const PAST_AT_A_TIME: usize = 16;
+
+type Answered = Result<v1::CheckProviderResponse, Status>;
+
+/// The answers to a stream of questions.
+pub struct CheckStream<Q> {
+    services: Services,
+    questions: Q,
+    /// Whether more questions may come.
+    open: bool,
+    past: JoinSet<(u64, Answered)>,
+    /// The listing that was told last, and when its source had confirmed it.
+    told: Option<(SnapshotSerial, Timestamp)>,
+    in_this_go: u32,
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
+    ended: bool,
+}
+
+impl<Q> CheckStream<Q> {
+    /// The answers to these questions.
+    pub fn new(services: Services, questions: Q) -> Self {
+        Self {
+            stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
+            services,
+            questions,
+            open: true,
+            past: JoinSet::new(),
+            told: None,
+            in_this_go: 0,
+            ended: false,
+        }
+    }
+
+    fn answer_now(&mut self, id: u64, question: &v1::CheckProviderRequest) -> v1::CheckStreamResponse {
+        let services = &self.services;
+        let now = clock::now();
+        let (index, records) = (services.index.load(), services.records.load());
+        let answered = check(question, index.as_deref(), &records, &services.policy.load(), now);
+        let mut response = response(id, answered);
+        if let Some(index) = index.as_deref() {
+            response.snapshot_serial = index.snapshot().serial.0;
+            response.snapshot_age = Some(convert::snapshot_age(index, now));
+            let standing = (index.snapshot().serial, index.confirmed_at());
+            if self.told != Some(standing) {
+                self.told = Some(standing);
+                response.snapshot = Some(convert::snapshot(index, now));
+            }
+        }
+        response
+    }
+
+    /// Begins to answer a question about the past; gives the answer at once where there is no room for it.
+    fn begin_past(
+        &mut self,
+        id: u64,
+        question: v1::CheckProviderRequest,
+        at: prost_types::Timestamp,
+    ) -> Option<v1::CheckStreamResponse> {
+        if self.past.len() >= PAST_AT_A_TIME {
+            let busy = format!(
+                "{PAST_AT_A_TIME} questions about the past are under way on this stream: ask again when one of them is answered"
+            );
+            return Some(response(id, Err(ErrorReason::HistoryBusy.status(busy))));
+        }
+        let services = self.services.clone();
+        self.past.spawn(async move { (id, services.check_at(&question, &at).await) });
+        None
+    }
+
+    /// An answer about the past that is ready. Nothing if none is under way.
+    fn poll_past(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<v1::CheckStreamResponse, Status>>> {
+        let (id, answered) = match ready!(self.past.poll_join_next(cx)) {
+            Some(Ok(ended)) => ended,
+            Some(Err(_)) => {
+                self.ended = true;
+                let interrupted = ErrorReason::StoreFailed.status("reading the history was interrupted");
+                return Poll::Ready(Some(Err(interrupted)));
+            }
+            None => return Poll::Ready(None),
+        };
+        let snapshot = answered.as_ref().ok().and_then(|answer| answer.snapshot.clone());
+        Poll::Ready(Some(Ok(v1::CheckStreamResponse {
+            snapshot_serial: snapshot.as_ref().map_or(0, |snapshot| snapshot.serial),
+            snapshot_age: snapshot.and_then(|snapshot| snapshot.age),
+            ..response(id, answered)
+        })))
+    }
+
+    /// Nothing is ready: the stream waits, unless the daemon stops.
+    fn pause(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<v1::CheckStreamResponse, Status>>> {
+        self.in_this_go = 0;
+        ready!(self.stopping.as_mut().poll(cx));
+        self.ended = true;
+        Poll::Ready(Some(Err(error::stopping())))
+    }
+}
+
+fn response(id: u64, answered: Answered) -> v1::CheckStreamResponse {
+    let outcome = match answered {
+        Ok(answer) => Outcome::Answer(answer),
+        Err(status) => Outcome::Error(error::of_question(&status)),
+    };
+    v1::CheckStreamResponse { id, outcome: Some(outcome), ..v1::CheckStreamResponse::default() }
+}
+
+impl<Q: Stream<Item = Result<v1::CheckStreamRequest, Status>> + Unpin> Stream for CheckStream<Q> {
+    type Item = Result<v1::CheckStreamResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        if !this.past.is_empty()
+            && let Poll::Ready(Some(response)) = this.poll_past(cx)
+        {
+            return Poll::Ready(Some(response));
+        }
+        while this.open {
+            if this.in_this_go == IN_ONE_GO {
+                cx.waker().wake_by_ref();
+                return this.pause(cx);
+            }
+            match Pin::new(&mut this.questions).poll_next(cx) {
+                Poll::Pending => return this.pause(cx),
+                Poll::Ready(None) => this.open = false,
+                Poll::Ready(Some(Err(status))) => {
+                    this.ended = true;
+                    return Poll::Ready(Some(Err(status)));
+                }
+                Poll::Ready(Some(Ok(v1::CheckStreamRequest { id, question }))) => {
+                    this.in_this_go += 1;
+                    let question = question.unwrap_or_default();
+                    let response = match question.at {
+                        None => Some(this.answer_now(id, &question)),
+                        Some(at) => this.begin_past(id, question, at),
+                    };
+                    if let Some(response) = response {
+                        return Poll::Ready(Some(Ok(response)));
+                    }
+                }
+            }
+        }
+        // The last question was asked; those about the past may still be under way.
+        match this.poll_past(cx) {
+            Poll::Ready(Some(response)) => Poll::Ready(Some(response)),
+            Poll::Ready(None) => {
+                this.ended = true;
+                Poll::Ready(None)
+            }
+            Poll::Pending => this.pause(cx),
+        }
+    }
+}
