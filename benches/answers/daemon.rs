@@ -2,17 +2,26 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use prost::Message;
-use rmdd::client::connect_unix;
+use rmdd::client::{connect_tcp, connect_unix};
 use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::{CheckProviderRequest, GetStatusRequest, ProviderRole, SyncOutcome, TriggerSyncRequest, Verdict};
+use rmdd::grpc::v1::check_stream_response::Outcome;
+use rmdd::grpc::v1::{
+    CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, GetStatusRequest, ProviderRole, SyncOutcome,
+    TriggerSyncRequest, Verdict,
+};
 use rmdd::parse::parse;
 use rmdd_testkit::{Step, World};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use tokio_stream::wrappers::ReceiverStream;
+
+/// So many questions of a stream are open at a time.
+const IN_FLIGHT: usize = 256;
 
 /// A listing, and the same without a tenth of its filings.
 pub fn listings() -> (Vec<u8>, Vec<u8>) {
@@ -121,6 +130,67 @@ impl Daemon {
     /// The question of every call, as it goes over the wire.
     pub fn question(&self) -> Vec<u8> {
         framed(&self.request())
+    }
+
+    /// So many questions of one batch, about different providers.
+    pub fn batch(&self, questions: usize) -> Vec<u8> {
+        let ask = |frn: &String| CheckProviderRequest {
+            identity: Some(Identity::Frn(frn.clone())),
+            ..CheckProviderRequest::default()
+        };
+        let questions = self.frns.iter().step_by(self.frns.len() / questions).take(questions).map(ask).collect();
+        framed(&CheckProvidersRequest { questions, at: None })
+    }
+
+    fn client(&self) -> AcceptanceServiceClient<tonic::transport::Channel> {
+        let url = format!("http://127.0.0.1:{}", self.port);
+        AcceptanceServiceClient::new(self.runtime.block_on(connect_tcp(&url)).expect("the daemon answers"))
+    }
+
+    /// Answers a second to so many questions on one stream, of which at most 256 are open.
+    pub fn stream_rate(&self, questions: usize) -> f64 {
+        let mut client = self.client();
+        let question = self.request();
+        self.runtime.block_on(async {
+            let (sender, receiver) = tokio::sync::mpsc::channel(IN_FLIGHT);
+            tokio::spawn(async move {
+                for id in 0..questions as u64 {
+                    let asked = CheckStreamRequest { id, question: Some(question.clone()) };
+                    if sender.send(asked).await.is_err() {
+                        return;
+                    }
+                }
+            });
+            let began = Instant::now();
+            let answers = client.check_stream(ReceiverStream::new(receiver)).await.expect("a stream");
+            let mut answers = answers.into_inner();
+            let mut count = 0;
+            while let Some(answer) = answers.message().await.expect("an answer") {
+                assert!(matches!(answer.outcome, Some(Outcome::Answer(_))), "{answer:?}");
+                count += 1;
+            }
+            assert_eq!(count, questions);
+            questions as f64 / began.elapsed().as_secs_f64()
+        })
+    }
+
+    /// Answers a second to so many single questions on one connection, of which 32 are open.
+    pub fn unary_rate(&self, questions: usize) -> f64 {
+        let client = self.client();
+        let began = Instant::now();
+        self.runtime.block_on(async {
+            let mut askers = tokio::task::JoinSet::new();
+            for _ in 0..32 {
+                let (mut client, question) = (client.clone(), self.request());
+                askers.spawn(async move {
+                    for _ in 0..questions / 32 {
+                        client.check_provider(question.clone()).await.expect("an answer");
+                    }
+                });
+            }
+            askers.join_all().await;
+        });
+        (questions / 32 * 32) as f64 / began.elapsed().as_secs_f64()
     }
 
     /// How long its answer is. It is asked in earnest, and accepted.

@@ -23,6 +23,9 @@ use load::{Load, h2load_is_here};
 /// What is asked at a time: connections and streams on each.
 const BUSY: (usize, usize) = (16, 32);
 
+/// Questions of a batch.
+const BATCH: usize = 1_000;
+
 /// The middle of some figures.
 fn median(figures: &mut [f64]) -> f64 {
     figures.sort_by(f64::total_cmp);
@@ -102,6 +105,26 @@ fn main() -> ExitCode {
         paired("CheckProvider one at a time, median wait", "µs", rounds, || run(daemon.port), || run(plain.port));
         let run = |port| ask(port, (1, 1), requests / 20).percentile(0.99);
         paired("CheckProvider one at a time, p99 wait", "µs", rounds, || run(daemon.port), || run(plain.port));
+    }
+    if wants("batch") {
+        let load = || Load {
+            port: daemon.port,
+            path: "/rmdd.v1.AcceptanceService/CheckProviders",
+            body: daemon.batch(BATCH),
+            connections: BUSY.0,
+            streams: 4,
+        };
+        let batch = || load().run((requests / 100).max(64)).per_second * BATCH as f64;
+        let unary = || ask(daemon.port, BUSY, requests).per_second;
+        paired("CheckProviders of 1,000 against CheckProvider", "decisions/s", rounds, batch, unary);
+    }
+    if wants("stream") {
+        let questions = if trying { 2_000 } else { 100_000 };
+        let stream = || daemon.stream_rate(questions);
+        let unary = || ask(daemon.port, (1, 32), questions).per_second;
+        paired("CheckStream against CheckProvider of 32 streams, one connection", "answers/s", rounds, stream, unary);
+        let unary = || daemon.unary_rate(questions / 4);
+        paired("the same, both from one client of tonic's", "answers/s", rounds, stream, unary);
     }
     if wants("wave") {
         wave(&daemon, &question, rounds, trying);

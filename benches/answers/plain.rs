@@ -4,8 +4,11 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rmdd::grpc::v1::acceptance_service_server::{AcceptanceService, AcceptanceServiceServer};
-use rmdd::grpc::v1::{CheckProviderRequest, CheckProviderResponse};
-use tonic::{Request, Response, Status};
+use rmdd::grpc::v1::{
+    CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckProvidersResponse, CheckStreamRequest,
+    CheckStreamResponse,
+};
+use tonic::{Request, Response, Status, Streaming};
 
 /// Makes this program that server.
 pub const FLAG: &str = "--serve-plain";
@@ -19,6 +22,22 @@ impl AcceptanceService for Canned {
         _: Request<CheckProviderRequest>,
     ) -> Result<Response<CheckProviderResponse>, Status> {
         Ok(Response::new(self.0.clone()))
+    }
+
+    async fn check_providers(
+        &self,
+        _: Request<CheckProvidersRequest>,
+    ) -> Result<Response<CheckProvidersResponse>, Status> {
+        Err(Status::unimplemented("only CheckProvider is measured against this server"))
+    }
+
+    type CheckStreamStream = tokio_stream::Empty<Result<CheckStreamResponse, Status>>;
+
+    async fn check_stream(
+        &self,
+        _: Request<Streaming<CheckStreamRequest>>,
+    ) -> Result<Response<Self::CheckStreamStream>, Status> {
+        Err(Status::unimplemented("only CheckProvider is measured against this server"))
     }
 }
 
