@@ -11,7 +11,7 @@
 //!  source ─▶ fetch ─▶ parse ─▶ vet ─▶ diff ─▶ store (commit) ─▶ index (publish)
 //!            bytes    Listing  Snapshot Delta   one transaction    one atomic swap
 //!                                                                     │
-//!                                  question ─▶ grpc ─▶ decide ◀───────┘
+//!                            question ─▶ grpc, http ─▶ decide ◀───────┘
 //!                                                        │
 //!                                                        ▼
 //!                                                     Decision
@@ -85,3 +85,4 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod telemetry;
+pub mod times;

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::check_list::{self, ListOptions};
 use super::check_live;
-use super::moment::moment;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
@@ -16,6 +15,7 @@ use crate::domain::{ProviderRole, Who};
 use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::grpc::{role_to_wire, time_to_wire};
 use crate::report;
+use crate::times::moment;
 
 #[derive(Debug, Args)]
 pub struct Check {

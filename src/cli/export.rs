@@ -9,12 +9,12 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::moment::moment;
 use super::target::{Access, Target};
 use super::{Global, YES, text};
 use crate::config::Overrides;
 use crate::grpc::time_to_wire;
 use crate::grpc::v1::{ExportFormat, ExportListingRequest, SnapshotRef};
+use crate::times::moment;
 
 #[derive(Debug, Args)]
 pub struct Export {

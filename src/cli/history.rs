@@ -5,7 +5,6 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::moment::{moment, since};
 use super::show::print_change;
 use super::target::{Access, Target};
 use super::text::say;
@@ -15,6 +14,7 @@ use crate::domain::Who;
 use crate::grpc::time_to_wire;
 use crate::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
 use crate::report;
+use crate::times::{moment, since};
 
 const PAGE: u32 = 1000;
 

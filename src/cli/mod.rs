@@ -9,7 +9,6 @@ mod export;
 mod history;
 mod impact;
 mod man;
-mod moment;
 mod records;
 mod removals;
 mod search;

@@ -4,7 +4,6 @@ use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::moment::since;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
@@ -12,6 +11,7 @@ use crate::config::Overrides;
 use crate::grpc::time_to_wire;
 use crate::grpc::v1::{ListRemovalsRequest, Removal};
 use crate::report;
+use crate::times::since;
 
 const PAGE: u32 = 1000;
 

@@ -3,7 +3,6 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::moment::moment;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -12,6 +11,7 @@ use crate::domain::{Column, Who};
 use crate::grpc::time_to_wire;
 use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::report;
+use crate::times::moment;
 
 /// Of a cell that changed, so much is shown on a line.
 const SHOWN_OF_CELL: usize = 60;

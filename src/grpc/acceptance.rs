@@ -61,8 +61,19 @@ impl Services {
         Ok(answer)
     }
 
+    /// The same of one reading of a name that may mean several things: for an emergency call too, an error where nothing is
+    /// known by it.
+    pub(crate) fn check_known(&self, request: &v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status> {
+        let now = clock::now();
+        let (index, records) = (self.index.load(), self.records.load());
+        let index = index.as_deref().ok_or_else(error::snapshot_not_loaded)?;
+        let mut answer = answer(request, index, &records, &self.policy.load(), now)?;
+        answer.snapshot = Some(snapshot(request, index, now));
+        Ok(answer)
+    }
+
     /// What would have been answered at a moment, had the policy been today's.
-    pub(super) async fn check_at(
+    pub(crate) async fn check_at(
         &self,
         request: &v1::CheckProviderRequest,
         at: &prost_types::Timestamp,

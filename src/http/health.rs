@@ -3,22 +3,34 @@
 use std::sync::atomic::Ordering;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 
-use crate::grpc::Services;
+use super::answer::{Format, text};
+use super::params::Params;
+use super::problem::Problem;
+use crate::grpc::{ErrorReason, Services, snapshot_not_loaded};
 
 /// It answers: it lives.
-pub async fn healthz() -> &'static str {
-    "ok\n"
+pub async fn healthz() -> Response {
+    text(StatusCode::OK, "ok\n".to_owned())
 }
 
 /// Ready while a listing is loaded and the daemon is not stopping.
-pub async fn readyz(State(services): State<Services>) -> (StatusCode, &'static str) {
+pub async fn readyz(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
+    match ready(&services, &uri) {
+        Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
+        Err(problem) => problem.respond(Format::accepted(&headers)),
+    }
+}
+
+fn ready(services: &Services, uri: &Uri) -> Result<(), Problem> {
+    Params::read(uri, &[])?;
     if services.stopping.load(Ordering::Relaxed) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping\n");
+        return Err(ErrorReason::ShuttingDown.status("the daemon is stopping: ask another").into());
     }
     if services.index.load().is_none() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "no listing was ever loaded: ask again after the first sync\n");
+        return Err(snapshot_not_loaded().into());
     }
-    (StatusCode::OK, "ready\n")
+    Ok(())
 }

@@ -1,15 +1,59 @@
 //! Questions over HTTP, for switches that speak no gRPC, and what monitoring asks.
 //!
-//! Everything is in one [`router`]: whoever accepts the connections only hands requests to it.
+//! Everything is in one [`router`]: whoever accepts the connections only hands requests to it. The answers are those of
+//! the gRPC services, asked in this process, and as JSON those of the commands; `openapi.json` describes them, and is
+//! served itself.
 
+mod answer;
+mod check;
 mod health;
+mod listing;
+mod params;
+mod problem;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
+use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::grpc::Services;
 
+pub use problem::HTTP_REASONS;
+
+/// The description of all this, in OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// What is served, by path. `openapi.json` has them all; a test compares.
+fn routes() -> Vec<(&'static str, MethodRouter<Services>)> {
+    vec![
+        ("/v1/check/{*who}", get(check::check)),
+        ("/v1/providers/{*who}", get(listing::provider)),
+        ("/v1/removals", get(listing::removals)),
+        ("/healthz", get(health::healthz)),
+        ("/readyz", get(health::readyz)),
+        ("/openapi.json", get(answer::openapi)),
+    ]
+}
+
 /// All that is served over HTTP.
 pub fn router(services: Services) -> Router {
-    Router::new().route("/healthz", get(health::healthz)).route("/readyz", get(health::readyz)).with_state(services)
+    let mut router = Router::new();
+    for (path, methods) in routes() {
+        router = router.route(path, methods);
+    }
+    router = router
+        // A script that knows no name for an upstream asks like this, and a call to 911 is not to fail on it.
+        .route("/v1/check", get(check::check))
+        .route("/v1/check/", get(check::check));
+    guarded(router).with_state(services)
 }
+
+/// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+#[cfg(test)]
+mod tests;

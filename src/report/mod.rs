@@ -324,6 +324,30 @@ impl From<&v1::Removal> for Removal {
     }
 }
 
+/// A page of removals.
+#[derive(Debug, Clone, Serialize)]
+pub struct Removals {
+    /// The removals, newest first.
+    pub removals: Vec<Removal>,
+    /// What asks for the next page; null behind the last.
+    pub next_page_token: Option<String>,
+    /// How many there are on all pages.
+    pub total: u64,
+    /// The listing that the answer rests on.
+    pub snapshot: Option<Snapshot>,
+}
+
+impl From<&v1::ListRemovalsResponse> for Removals {
+    fn from(page: &v1::ListRemovalsResponse) -> Self {
+        Self {
+            removals: page.removals.iter().map(Removal::from).collect(),
+            next_page_token: filled(&page.next_page_token),
+            total: page.total,
+            snapshot: page.snapshot.as_ref().map(Snapshot::from),
+        }
+    }
+}
+
 /// A filing that bears such a name.
 #[derive(Debug, Clone, Serialize)]
 pub struct NameMatch {

@@ -1,4 +1,4 @@
-//! Times as people give them on the command line.
+//! Times as people give them: on the command line, and over HTTP.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

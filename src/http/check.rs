@@ -1,0 +1,108 @@
+//! `/v1/check/{who}`: the answer on every call.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::Response;
+
+use super::answer::{self, Format, one_line};
+use super::params::{self, Params, Tried};
+use super::problem::Problem;
+use crate::domain::ProviderRole;
+use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse};
+use crate::grpc::{Services, role_to_wire, time_to_wire};
+use crate::report;
+use crate::times::moment;
+
+const PARAMETERS: [&str; 7] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format"];
+
+/// Whether calls may be accepted.
+pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
+    let params = Params::read(&uri, &PARAMETERS);
+    let format = match params.as_ref().ok().and_then(|params| params.get("format")) {
+        Some("text") => Format::Text,
+        Some("json") => Format::Json,
+        _ => Format::accepted(&headers),
+    };
+    let answer = match params {
+        Ok(params) => ask(&services, &uri, &params).await,
+        Err(problem) => Err(problem),
+    };
+    let answer = match answer {
+        // Whatever else holds, and whatever else is wrong with the question. Nobody waits for one about the past.
+        Err(_) if params::is_emergency(&uri) && !params::is_about_the_past(&uri) => {
+            services.check_now(&CheckProviderRequest { emergency: true, ..whole() }).map_err(Problem::from)
+        }
+        answer => answer,
+    };
+    match answer {
+        Ok(answer) => respond(&answer, format),
+        Err(problem) => problem.respond(format),
+    }
+}
+
+/// A question to be answered with sentences and evidence.
+fn whole() -> CheckProviderRequest {
+    let mut request = CheckProviderRequest::default();
+    request.set_detail(v1::AnswerDetail::Full);
+    request
+}
+
+async fn ask(services: &Services, uri: &Uri, params: &Params<'_>) -> Result<CheckProviderResponse, Problem> {
+    params.parsed("format", |format| match format {
+        "json" | "text" => Ok(()),
+        _ => Err("it is json or text".to_owned()),
+    })?;
+    let mut request = CheckProviderRequest {
+        emergency: params.flag("emergency")?,
+        at: params.time("at", moment)?.map(time_to_wire),
+        caller_id: params.get("caller_id").map(caller_id).unwrap_or_default(),
+        ..whole()
+    };
+    let role = params.parsed("role", str::parse::<ProviderRole>)?;
+    request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
+    request.set_foreign(params.ternary("foreign")?);
+    request.set_us_caller_id(params.ternary("us_caller_id")?);
+    let readings = params::who(uri, "/v1/check/")?;
+    let mut tried = Tried::default();
+    for who in readings {
+        request.identity = Some(who.into());
+        let answer = match &request.at {
+            Some(at) => services.check_at(&request, at).await,
+            None => services.check_known(&request),
+        };
+        if let Some(answer) = tried.settle(answer.map_err(Problem::from)) {
+            return answer;
+        }
+    }
+    Err(tried.unknown())
+}
+
+/// The calling number. Written as it is in an address, its plus sign is a blank.
+fn caller_id(value: &str) -> String {
+    match value.strip_prefix(' ') {
+        Some(number) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("+{number}"),
+        _ => value.to_owned(),
+    }
+}
+
+fn respond(answer: &CheckProviderResponse, format: Format) -> Response {
+    let check = report::Check::from(answer);
+    let mut response = match format {
+        Format::Json => answer::json(StatusCode::OK, &check),
+        Format::Text => {
+            let line = format!("{} {} {}\n", check.verdict, check.reason, one_line(&check.message));
+            answer::text(StatusCode::OK, line)
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, word) in [("rmdd-verdict", &check.verdict), ("rmdd-reason", &check.reason), ("rmdd-rule", &check.rule)] {
+        if let Ok(word) = HeaderValue::from_str(word) {
+            headers.insert(name, word);
+        }
+    }
+    if let Some(snapshot) = &check.snapshot {
+        headers.insert("rmdd-snapshot", HeaderValue::from(snapshot.serial));
+        headers.insert("rmdd-age", HeaderValue::from(snapshot.age_seconds));
+    }
+    response
+}

@@ -1,0 +1,165 @@
+//! What a request asks: the name in its path, and its parameters.
+
+use std::borrow::Cow;
+
+use axum::http::Uri;
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+
+use super::problem::Problem;
+use crate::domain::Who;
+use crate::grpc::v1::Ternary;
+use crate::grpc::{ErrorReason, from_identity};
+
+/// A request's parameters. One without a value, or with an empty one, is as good as none: scripts send what they do not
+/// know so.
+pub struct Params<'a> {
+    given: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+/// The parameters as they stand, and whether an equals sign follows the name.
+fn pairs(uri: &Uri) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>, bool)> {
+    let parts = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
+    parts.flat_map(|part| {
+        form_urlencoded::parse(part.as_bytes()).map(move |(name, value)| (name, value, part.contains('=')))
+    })
+}
+
+fn is_yes(value: &str) -> bool {
+    ["true", "yes", "1", "on"].iter().any(|yes| value.trim().eq_ignore_ascii_case(yes))
+}
+
+fn is_no(value: &str) -> bool {
+    ["", "false", "no", "0", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
+}
+
+/// Whether this is asked for a call to 911, whatever else is wrong with the request.
+pub fn is_emergency(uri: &Uri) -> bool {
+    pairs(uri).any(|(name, value, has_value)| name.eq_ignore_ascii_case("emergency") && (!has_value || is_yes(&value)))
+}
+
+/// Whether this is asked about a moment of the past: then no call waits for the answer.
+pub fn is_about_the_past(uri: &Uri) -> bool {
+    pairs(uri).any(|(name, value, _)| name.eq_ignore_ascii_case("at") && !value.trim().is_empty())
+}
+
+impl<'a> Params<'a> {
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    ///
+    /// If one is none of these, or is given twice.
+    pub fn read(uri: &'a Uri, known: &[&str]) -> Result<Self, Problem> {
+        let mut given: Vec<(Cow<str>, Cow<str>)> = Vec::new();
+        for (name, value, has_value) in pairs(uri) {
+            if !known.contains(&&*name) {
+                let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let message = format!("{:?} is no parameter of this path, which takes {takes}", quotable(&name));
+                return Err(Problem::parameter(message));
+            }
+            if given.iter().any(|(before, _)| *before == name) {
+                return Err(Problem::parameter(format!("{name} is given twice")));
+            }
+            // `?emergency` alone says that it is one.
+            given.push((name, if has_value { value } else { "true".into() }));
+        }
+        Ok(Self { given })
+    }
+
+    /// A parameter's value, if it has one.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.given
+            .iter()
+            .find(|(of, _)| of == name)
+            .map(|(_, value)| value.as_ref())
+            .filter(|value| !value.trim().is_empty())
+    }
+
+    /// A parameter that this reads.
+    pub fn parsed<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, String>) -> Result<Option<T>, Problem> {
+        self.get(name)
+            .map(|value| read(value).map_err(|problem| Problem::parameter(format!("{name}: {problem}"))))
+            .transpose()
+    }
+
+    /// A parameter that is on or off.
+    pub fn flag(&self, name: &str) -> Result<bool, Problem> {
+        let read = |value: &str| match value {
+            yes if is_yes(yes) => Ok(true),
+            no if is_no(no) => Ok(false),
+            _ => Err(format!("{:?} is neither true nor false", quotable(value))),
+        };
+        self.parsed(name, read).map(Option::unwrap_or_default)
+    }
+
+    /// A parameter that is yes, no or not known.
+    pub fn ternary(&self, name: &str) -> Result<Ternary, Problem> {
+        let read = |value: &str| match value {
+            yes if is_yes(yes) => Ok(Ternary::Yes),
+            no if is_no(no) => Ok(Ternary::No),
+            unknown if unknown.trim().eq_ignore_ascii_case("unknown") => Ok(Ternary::Unspecified),
+            _ => Err(format!("{:?} is neither yes nor no nor unknown", quotable(value))),
+        };
+        self.parsed(name, read).map(Option::unwrap_or_default)
+    }
+
+    /// A parameter that is a time.
+    pub fn time(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<Timestamp, String>,
+    ) -> Result<Option<Timestamp>, Problem> {
+        self.get(name)
+            .map(|value| read(value).map_err(|problem| ErrorReason::InvalidTime.status(format!("{name}: {problem}"))))
+            .transpose()
+            .map_err(Problem::from)
+    }
+}
+
+/// What a message may quote of a value.
+fn quotable(value: &str) -> Cow<'_, str> {
+    match value.char_indices().nth(64) {
+        Some((end, _)) => format!("{}…", &value[..end]).into(),
+        None => value.into(),
+    }
+}
+
+/// What the name behind this prefix of the path may mean, the likeliest first.
+///
+/// # Errors
+///
+/// If there is none, or it can mean nothing.
+pub fn who(uri: &Uri, prefix: &str) -> Result<Vec<Who>, Problem> {
+    let encoded = uri.path().strip_prefix(prefix).unwrap_or_default();
+    let name = percent_decode_str(encoded)
+        .decode_utf8()
+        .map_err(|_| ErrorReason::InvalidPeer.status("the name in the path is not UTF-8"))?;
+    if name.trim().is_empty() {
+        return Err(ErrorReason::IdentityMissing
+            .status(format!("the path names no provider: {prefix}WHO, with an FRN, RMD number, OCN or peer's name"))
+            .into());
+    }
+    Who::readings(&name).map_err(|error| from_identity(&error).into())
+}
+
+/// Goes through what a name may mean until one is known.
+#[derive(Default)]
+pub struct Tried(Option<Problem>);
+
+impl Tried {
+    /// The answer, unless nobody bound a name that was read so.
+    pub fn settle<T>(&mut self, answer: Result<T, Problem>) -> Option<Result<T, Problem>> {
+        match answer {
+            Err(problem) if problem.is_unknown_peer() => {
+                self.0.get_or_insert(problem);
+                None
+            }
+            answer => Some(answer),
+        }
+    }
+
+    /// What is said where none is known: that of the likeliest.
+    pub fn unknown(self) -> Problem {
+        self.0.unwrap_or_else(|| ErrorReason::PeerUnknown.status("the name names no provider").into())
+    }
+}
