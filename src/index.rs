@@ -124,12 +124,20 @@ impl Index {
 
     /// The standing filings under this FRN, by ascending number.
     pub fn by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
+        self.filings_at(self.places_of(frn))
+    }
+
+    /// Where the standing filings under this FRN are, for who looks at them more than once.
+    pub fn places_of(&self, frn: Frn) -> Places<'_> {
         let start = self.by_frn.partition_point(|(key, _)| *key < frn);
-        self.by_frn
-            .iter()
-            .skip(start)
-            .take_while(move |(key, _)| *key == frn)
-            .filter_map(|(_, place)| self.snapshot.filings.get(*place as usize))
+        let rest = self.by_frn.get(start..).unwrap_or_default();
+        let count = rest.iter().take_while(|(key, _)| *key == frn).count();
+        Places(rest.get(..count).unwrap_or_default())
+    }
+
+    /// The filings at these places.
+    pub fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = &'a Arc<Filing>> {
+        places.0.iter().filter_map(|(_, place)| self.snapshot.filings.get(*place as usize))
     }
 
     /// Whether the listing says when filings were recertified: some filing has a date.
@@ -163,6 +171,10 @@ impl Index {
             .filter_map(|(_, number)| self.removals.open(*number))
     }
 }
+
+/// Where the standing filings of a provider are in an index.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Places<'a>(&'a [(Frn, u32)]);
 
 /// What a standing filing has in common with a removed one of a lower number.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::on_record::OnRecordFacts;
 use super::{NamedBy, Policy, Query};
 use crate::clock::age;
 use crate::domain::{Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary};
-use crate::index::Index;
+use crate::index::{Index, Places};
 use crate::records::{OnRecord, OrderOnRecord, Records};
 
 /// What the standing filings say of the role that was named.
@@ -45,6 +45,8 @@ pub struct Facts<'a> {
     pub removal: Option<&'a Arc<Removal>>,
     /// The FRN asked for, or that of the filing asked for.
     pub frn: Option<Frn>,
+    /// Where the standing filings under it are.
+    under_frn: Places<'a>,
 }
 
 impl<'a> Facts<'a> {
@@ -78,10 +80,11 @@ impl<'a> Facts<'a> {
             barred: None,
             removal,
             frn,
+            under_frn: frn.map(|frn| index.places_of(frn)).unwrap_or_default(),
         };
         match frn {
             // The provider is all that stands under its FRN, whichever of its filings was asked for.
-            Some(frn) => facts.weigh(index.by_frn(frn), asked),
+            Some(_) => facts.weigh(index.filings_at(facts.under_frn), asked),
             None => facts.weigh(asked.into_iter(), asked),
         }
         if let (None, None, Some(frn)) = (facts.filing, facts.barred, frn) {
@@ -167,8 +170,8 @@ impl<'a> Facts<'a> {
     /// The provider's standing filings besides the one that is named.
     pub fn others(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
         let named = self.filing.map(|filing| filing.number());
-        let frn = self.frn.filter(|_| named.is_some());
-        frn.into_iter().flat_map(|frn| self.index.by_frn(frn)).filter(move |filing| Some(filing.number()) != named)
+        let under_frn = if named.is_some() { self.under_frn } else { Places::default() };
+        self.index.filings_at(under_frn).filter(move |filing| Some(filing.number()) != named)
     }
 
     /// Their numbers.

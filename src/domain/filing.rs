@@ -12,6 +12,9 @@ use super::{
 pub struct Filing {
     number: RmdNumber,
     frn: Option<Frn>,
+    /// Read from the cells once: every decision asks.
+    roles: ProviderRoles,
+    foreign: ForeignProvider,
     text: Box<str>,
     /// Where each known column's cell ends in `text`.
     ends: [u32; Column::COUNT],
@@ -65,13 +68,19 @@ impl FilingBuilder {
             self.ends[place] = end;
         }
         self.unknown.sort();
-        Filing {
+        let mut filing = Filing {
             number: self.number,
             frn: self.frn,
+            roles: ProviderRoles::default(),
+            foreign: ForeignProvider::Unstated,
             text: self.text.into_boxed_str(),
             ends: self.ends,
             unknown: self.unknown.into_boxed_slice(),
-        }
+        };
+        let certified = |role: &ProviderRole| filing.certification(*role) == Certification::Yes;
+        filing.roles = ProviderRole::ALL.into_iter().filter(certified).collect();
+        filing.foreign = ForeignProvider::read(filing.cell(Column::ForeignVoiceProvider));
+        filing
     }
 }
 
@@ -135,12 +144,12 @@ impl Filing {
 
     /// The roles that the filing certifies.
     pub fn roles(&self) -> ProviderRoles {
-        ProviderRole::ALL.into_iter().filter(|role| self.certification(*role) == Certification::Yes).collect()
+        self.roles
     }
 
     /// Whether the provider files as a foreign one.
     pub fn foreign(&self) -> ForeignProvider {
-        ForeignProvider::read(self.cell(Column::ForeignVoiceProvider))
+        self.foreign
     }
 }
 
