@@ -1,10 +1,18 @@
 //! Compiles `proto/` with protox, a compiler in Rust, so that a bare Rust toolchain is enough.
 
-use std::{env, error::Error, fs, path::PathBuf};
+use std::{env, error::Error, fs, path::PathBuf, process::Command};
 
 use protox::prost::Message;
 
+/// The compiler's version, for `rmdd_build_info`.
+fn rustc_version() -> String {
+    let told = env::var_os("RUSTC").and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
+    let told = told.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    told.split_whitespace().nth(1).unwrap_or("unknown").to_owned()
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rustc-env=BUILT_WITH_RUSTC={}", rustc_version());
     println!("cargo::rerun-if-changed=proto");
     let files = ["common", "acceptance", "listing", "records", "admin"].map(|name| format!("rmdd/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;

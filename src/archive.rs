@@ -139,6 +139,17 @@ impl Archive {
         Ok(entries)
     }
 
+    /// How many bytes its listings take.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read.
+    pub fn size(&self) -> Result<u64, ArchiveError> {
+        // One that expires meanwhile takes none.
+        let size = |entry: &Entry| fs::metadata(&entry.path).map_or(0, |metadata| metadata.len());
+        Ok(self.entries()?.iter().map(size).sum())
+    }
+
     /// Keeps a listing's bytes. If they are there already, only what became of it is written down.
     ///
     /// # Errors

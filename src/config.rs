@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use crate::archive::ArchiveConfig;
 use crate::decide::{Policy, PolicyConfig};
+use crate::decision_log::DecisionLogConfig;
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::history::HistoryConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
@@ -68,6 +69,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// What is decided where the rules leave it open.
     pub policy: PolicyConfig,
+    /// Which decisions are logged, and where.
+    pub decision_log: DecisionLogConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -89,6 +92,7 @@ impl Default for Config {
             freshness: FreshnessConfig::default(),
             history: HistoryConfig::default(),
             policy: PolicyConfig::default(),
+            decision_log: DecisionLogConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -338,6 +342,7 @@ impl Config {
             .and_then(|()| self.freshness.validate())
             .and_then(|()| self.history.validate())
             .and_then(|()| self.limits.validate())
+            .and_then(|()| self.decision_log.validate())
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
@@ -482,6 +487,9 @@ mod tests {
             ("[schedule]\ncron = \"hourly\"\n", "hourly"),
             ("[limits]\nbatch = 0\n", "limits.batch"),
             ("[limits]\nwatcher_patience = \"0s\"\n", "limits.watcher_patience"),
+            ("[decision_log]\nlog = \"some\"\n", "some"),
+            ("[decision_log]\nmax_bytes = 100\n", "decision_log.max_bytes"),
+            ("[decision_log]\nqueue = 0\n", "decision_log.queue"),
             ("[log]\nlevel = \"rmdd=loud\"\n", "log.level"),
         ] {
             let file = file(text);

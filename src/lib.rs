@@ -23,6 +23,8 @@
 //! What vetting does not let pass at once waits aside: for a second copy, or for a person ([`vet`]). The raw bytes of what
 //! was applied or waits are kept in the [`archive`].
 //!
+//! Every answer of the daemon passes [`observe`]: counted in [`metrics`], kept in the [`decision_log`].
+//!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
 //!
 //! # What the code promises
@@ -40,9 +42,10 @@
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
 //! in [`store`], tonic and prost in [`grpc`], axum in [`http`] (the servers themselves in [`daemon`], the client's way in
-//! [`client`]), the cron crates in [`schedule`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`],
-//! [`diff`], [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports
-//! [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
+//! [`client`]), the cron crates in [`schedule`], prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports
+//! nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`]
+//! do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing
+//! imports [`cli`] but the program.
 
 pub mod domain;
 
@@ -63,8 +66,11 @@ pub mod records;
 
 pub mod caller_id;
 pub mod decide;
+pub mod decision_log;
 pub mod impact;
 pub mod live;
+pub mod metrics;
+pub mod observe;
 pub mod search;
 
 pub mod grpc;

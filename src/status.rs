@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::clock::age;
+use crate::decision_log::Counts;
 use crate::domain::{Awaits, SyncOutcome};
 use crate::index::Index;
 use crate::store::SyncState;
@@ -172,6 +173,34 @@ pub fn store_damaged(what: &str) -> Alarm {
         ),
         severity: State::Critical,
     }
+}
+
+/// So long a loss of the decision log stays an alarm.
+const LOSS_TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is wrong with the decision log: it cannot be written, or it has lost decisions within the last day.
+pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    if let Some(fault) = &counts.fault {
+        alarms.push(Alarm {
+            code: "DECISION_LOG_FAILING",
+            message: format!("{fault}; answers go on, and it is tried again every second"),
+            severity: State::Warning,
+        });
+    }
+    if let Some(last) = counts.last_drop_at.filter(|last| age(*last, now) < LOSS_TOLD_FOR) {
+        alarms.push(Alarm {
+            code: "DECISIONS_DROPPED",
+            message: format!(
+                "the decision log lacks {} decisions since the start, the last of {}: they came faster than they could be \
+                 written. See whether the disk is slow or full, or raise decision_log.queue",
+                counts.dropped,
+                last.strftime("%Y-%m-%d %H:%M:%S UTC")
+            ),
+            severity: State::Warning,
+        });
+    }
+    alarms
 }
 
 /// The worst of the alarms.

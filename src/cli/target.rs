@@ -335,6 +335,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         stopping: Arc::default(),
         limits: Arc::new(loaded.config.limits.clone()),
         shutdown: CancellationToken::new(),
+        observer: None,
         running: None,
     })
 }

@@ -27,10 +27,12 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::Archive;
 use crate::clock;
 use crate::config::{Config, Loaded, Overrides};
+use crate::decision_log::DecisionLog;
 use crate::domain::SyncTrigger;
 use crate::fetch::{self, Source};
 use crate::grpc::{Running, Services, SyncAccess};
 use crate::index::{Index, PublishedIndex};
+use crate::observe::Observer;
 use crate::records::{PublishedRecords, Records};
 use crate::schedule::Schedule;
 use crate::serving::Threads;
@@ -136,6 +138,9 @@ pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
     })
 }
 
+/// So long a stop waits for the decision log, even if the grace is over.
+const LOG_GRACE: Duration = Duration::from_secs(1);
+
 /// So long a start waits for a store that another process holds.
 const HELD_FOR: Duration = Duration::from_secs(5);
 
@@ -203,6 +208,9 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
     let (retry_sender, retry_seen) = watch::channel(None);
     let (reload_sender, mut reloads) = mpsc::channel(8);
+    let observer = DecisionLog::start(config.decision_log.clone(), &state_dir)
+        .map(|log| Arc::new(Observer::new(log)))
+        .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
     let services = Services {
         index: Arc::clone(&index),
         records,
@@ -216,6 +224,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         stopping: Arc::default(),
         limits: Arc::new(config.limits.clone()),
         shutdown: shutdown.clone(),
+        observer: Some(Arc::clone(&observer)),
         running: Some(Running {
             started_at,
             schedule: schedule_seen.clone(),
@@ -295,8 +304,15 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         sync.start(SyncTrigger::Startup);
     }
 
-    let reloader =
-        reload::Reloader { from: reload_from, schedule_minute, sync, schedule: schedule_sender, freshness, policy };
+    let reloader = reload::Reloader {
+        from: reload_from,
+        schedule_minute,
+        sync,
+        schedule: schedule_sender,
+        freshness,
+        policy,
+        observer: Arc::clone(&observer),
+    };
     let mut current = config;
     let grace = current.shutdown_grace;
     let ended = loop {
@@ -318,6 +334,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     stopping.store(true, Ordering::Relaxed);
     health.stopping().await;
     shutdown.cancel();
+    let deadline = Instant::now() + grace;
     let drain = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
         () = drain => tracing::info!("stopped"),
@@ -326,6 +343,11 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         }
         _ = terminate.recv() => tracing::warn!("stopped at once by a second signal"),
         _ = interrupt.recv() => tracing::warn!("stopped at once by a second signal"),
+    }
+    // All answers are given by now. What is left of the grace is for their log, and a moment in any case.
+    let left = deadline.saturating_duration_since(Instant::now()).max(LOG_GRACE);
+    if let Err(lost) = observer.log.close(left).await {
+        tracing::error!(lost, "the decision log was not written to its end: it lacks {lost} decisions or more");
     }
     // Left behind they would only puzzle the next to look.
     for socket in sockets {

@@ -8,15 +8,18 @@ use tokio::sync::watch;
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::config::{self, Config};
 use crate::decide::Policy;
+use crate::decision_log::DecisionLogConfig;
 use crate::domain::SyncTrigger;
 use crate::fetch;
 use crate::grpc::{ReloadResult, Reloaded};
+use crate::observe::Observer;
 use crate::schedule::Schedule;
 use crate::status::FreshnessConfig;
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.
-const NEEDS_RESTART: [&str; 6] = ["state_dir", "shutdown_grace", "grpc.", "http.", "limits.", "log."];
+const NEEDS_RESTART: [&str; 7] =
+    ["state_dir", "shutdown_grace", "grpc.", "http.", "limits.", "log.", "decision_log.queue"];
 
 fn named(settings: &[String]) -> String {
     if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
@@ -30,6 +33,7 @@ pub struct Reloader {
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
+    pub observer: Arc<Observer>,
 }
 
 impl Reloader {
@@ -81,6 +85,7 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(next.freshness.clone()));
         self.policy.store(Arc::new(next.policy()));
+        self.observer.log.reload(next.decision_log.clone());
         if current.schedule != next.schedule {
             self.schedule.send_replace(Arc::new(schedule));
         }
@@ -95,6 +100,7 @@ impl Reloader {
             http: current.http.clone(),
             limits: current.limits.clone(),
             log: current.log.clone(),
+            decision_log: DecisionLogConfig { queue: current.decision_log.queue, ..next.decision_log },
             ..next
         };
         *current = in_force;

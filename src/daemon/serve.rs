@@ -47,12 +47,16 @@ pub fn spawn(
     };
     let front = |routes| Arc::new(Front::new(services.clone(), routes, most, limits.request_timeout));
     let mut serve = |name: &'static str, listener: Listener, protocol: Protocol, place: Place| {
+        let registry = Registry::new(limits.connections);
+        if let Some(observer) = &services.observer {
+            observer.listens(name, Arc::clone(&registry));
+        }
         let acceptor = Acceptor {
             name,
             incoming: listener.incoming,
             protocol,
             place,
-            registry: Registry::new(limits.connections),
+            registry,
             limits: Arc::clone(&limits),
             shutdown: shutdown.clone(),
         };

@@ -15,6 +15,19 @@ pub enum Verdict {
     Refuse,
 }
 
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Accept, Self::Refuse];
+
+    /// The word on the wire, in JSON and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "ACCEPT",
+            Self::Refuse => "REFUSE",
+        }
+    }
+}
+
 /// Why the verdict is what it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -50,6 +63,46 @@ pub enum Reason {
     NoticeUnanswered,
 }
 
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Listed,
+        Self::NotListed,
+        Self::Removed,
+        Self::EmergencyCall,
+        Self::RoleBlank,
+        Self::RoleNotCertified,
+        Self::NoRoleCertified,
+        Self::CallNotCovered,
+        Self::OtherFrnOnly,
+        Self::ListingOld,
+        Self::Override,
+        Self::RemovalOrder,
+        Self::FinalDetermination,
+        Self::NoticeUnanswered,
+    ];
+
+    /// The word on the wire without its prefix, in JSON and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listed => "LISTED",
+            Self::NotListed => "NOT_LISTED",
+            Self::Removed => "REMOVED",
+            Self::EmergencyCall => "EMERGENCY_CALL",
+            Self::RoleBlank => "ROLE_BLANK",
+            Self::RoleNotCertified => "ROLE_NOT_CERTIFIED",
+            Self::NoRoleCertified => "NO_ROLE_CERTIFIED",
+            Self::CallNotCovered => "CALL_NOT_COVERED",
+            Self::OtherFrnOnly => "OTHER_FRN_ONLY",
+            Self::ListingOld => "LISTING_OLD",
+            Self::Override => "OVERRIDE",
+            Self::RemovalOrder => "REMOVAL_ORDER",
+            Self::FinalDetermination => "FINAL_DETERMINATION",
+            Self::NoticeUnanswered => "NOTICE_UNANSWERED",
+        }
+    }
+}
+
 /// Yes, no, or not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Ternary {
@@ -60,6 +113,17 @@ pub enum Ternary {
     /// Not known.
     #[default]
     Unknown,
+}
+
+impl Ternary {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// How the question's identity led to the filing.
@@ -74,6 +138,18 @@ pub enum MatchedBy {
     Ocn,
     /// By a peer's name that operators bound to it.
     Peer,
+}
+
+impl MatchedBy {
+    /// The word on the wire without its prefix, and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Frn => "FRN",
+            Self::RmdNumber => "RMD_NUMBER",
+            Self::Ocn => "OCN",
+            Self::Peer => "PEER",
+        }
+    }
 }
 
 /// Something the asker should know that does not change the verdict.

@@ -38,6 +38,11 @@ impl RemovalHistory {
         self.removals.iter().rev()
     }
 
+    /// How many there are, those included that were reinstated.
+    pub fn count(&self) -> usize {
+        self.removals.len()
+    }
+
     /// How many filings are removed now.
     pub fn open_count(&self) -> usize {
         self.removals.iter().filter(|removal| removal.reinstated_at.is_none()).count()

@@ -25,6 +25,10 @@ pub enum SyncTrigger {
 }
 
 impl SyncTrigger {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Startup, Self::Schedule, Self::Operator, Self::Reload, Self::Approval, Self::Retry];
+
     /// The word in JSON, logs and the store.
     pub fn as_str(self) -> &'static str {
         match self {

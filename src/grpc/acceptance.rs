@@ -1,5 +1,7 @@
 //! `AcceptanceService`: the answer on every call.
 
+use std::time::Instant;
+
 use jiff::Timestamp;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -13,7 +15,9 @@ use crate::clock;
 use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
 use crate::domain::{AdvisoryCode, Ternary, Who, rule};
 use crate::index::Index;
+use crate::metrics::Way;
 use crate::moments::Moment;
+use crate::observe::{Question, Seen};
 use crate::records::{Records, Resolved};
 
 #[tonic::async_trait]
@@ -25,7 +29,7 @@ impl AcceptanceService for Services {
         let request = request.get_ref();
         match &request.at {
             Some(at) => self.check_at(request, at).await,
-            None => self.check_now(request),
+            None => self.check_now(request, self.see(Way::Unary, Instant::now()).as_ref()),
         }
         .map(Response::new)
     }
@@ -48,26 +52,40 @@ impl AcceptanceService for Services {
 }
 
 impl Services {
+    /// Sees to it that answers to questions are counted and logged, the first of which came in this way at this moment.
+    pub fn see(&self, way: Way, since: Instant) -> Option<Seen<'_>> {
+        self.observer.as_deref().map(|observer| observer.see(way, since))
+    }
+
     /// The answer to a question about now. All in memory: no call waits for another.
     ///
     /// # Errors
     ///
     /// If the question names nobody, or there is nothing to answer from. An emergency call always has an answer.
-    pub fn check_now(&self, request: &v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status> {
+    pub fn check_now(
+        &self,
+        request: &v1::CheckProviderRequest,
+        seen: Option<&Seen<'_>>,
+    ) -> Result<v1::CheckProviderResponse, Status> {
         let now = clock::now();
         let (index, records) = (self.index.load(), self.records.load());
-        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now)?;
+        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?;
         answer.snapshot = index.as_deref().map(|index| snapshot(request, index, now));
         Ok(answer)
     }
 
     /// The same of one reading of a name that may mean several things: for an emergency call too, an error where nothing is
     /// known by it.
-    pub(crate) fn check_known(&self, request: &v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status> {
+    /// Only a verdict is counted: another reading may have one.
+    pub(crate) fn check_known(
+        &self,
+        request: &v1::CheckProviderRequest,
+        seen: Option<&Seen<'_>>,
+    ) -> Result<v1::CheckProviderResponse, Status> {
         let now = clock::now();
         let (index, records) = (self.index.load(), self.records.load());
         let index = index.as_deref().ok_or_else(error::snapshot_not_loaded)?;
-        let mut answer = answer(request, index, &records, &self.policy.load(), now)?;
+        let mut answer = answer(request, index, &records, &self.policy.load(), now, seen)?;
         answer.snapshot = Some(snapshot(request, index, now));
         Ok(answer)
     }
@@ -92,7 +110,7 @@ pub(super) fn check_then(
     policy: &Policy,
     at: Timestamp,
 ) -> Result<v1::CheckProviderResponse, Status> {
-    let mut answer = answer(request, index, records, policy, at)?;
+    let mut answer = answer(request, index, records, policy, at, None)?;
     let code = AdvisoryCode::PolicyOfToday;
     if answer.by_policy && !policy.cells.advisories_off.contains(&code) {
         answer.advisories.push(v1::Advisory {
@@ -104,18 +122,30 @@ pub(super) fn check_then(
     Ok(answer)
 }
 
-/// The answer as things are, without its snapshot.
+/// The answer as things are, without its snapshot. It is counted and logged by who sees it.
 pub(super) fn check(
     request: &v1::CheckProviderRequest,
     index: Option<&Index>,
     records: &Records,
     policy: &Policy,
     now: Timestamp,
+    seen: Option<&Seen<'_>>,
 ) -> Result<v1::CheckProviderResponse, Status> {
     let index = index.ok_or_else(error::snapshot_not_loaded);
-    match index.and_then(|index| answer(request, index, records, policy, now)) {
+    match index.and_then(|index| answer(request, index, records, policy, now, seen)) {
         // Whatever else holds: an unknown upstream, a daemon without a listing.
-        Err(_) if request.emergency => Ok(emergency()),
+        Err(_) if request.emergency => {
+            if let Some(seen) = seen {
+                seen.emergency(|| request.identity.as_ref().and_then(|who| who.try_into().ok()), now);
+            }
+            Ok(emergency())
+        }
+        Err(status) => {
+            if let Some(seen) = seen {
+                seen.not_decided(&status);
+            }
+            Err(status)
+        }
         answer => answer,
     }
 }
@@ -134,8 +164,9 @@ fn answer(
     records: &Records,
     policy: &Policy,
     now: Timestamp,
+    seen: Option<&Seen<'_>>,
 ) -> Result<v1::CheckProviderResponse, Status> {
-    let (query, resolved) = query(request, records, now)?;
+    let (who, query, resolved) = query(request, records, now)?;
     let full = wants_all(request);
     let wording = if full { Wording::Sentences } else { Wording::Codes };
     let decision = decide_in(wording, index, records, &query, policy, now)
@@ -146,10 +177,18 @@ fn answer(
         convert::everyday(&decision)
     };
     answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
+    if let Some(seen) = seen {
+        let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
+        seen.decided(Question { who: &who, query: &query, peer, caller_id_given }, &decision, index, now);
+    }
     Ok(answer)
 }
 
-fn query(request: &v1::CheckProviderRequest, records: &Records, now: Timestamp) -> Result<(Query, Resolved), Status> {
+fn query(
+    request: &v1::CheckProviderRequest,
+    records: &Records,
+    now: Timestamp,
+) -> Result<(Who, Query, Resolved), Status> {
     let us_caller_id = match convert::ternary(request.us_caller_id()) {
         Ternary::Unknown => pertains_to_us(&request.caller_id),
         told => told,
@@ -157,7 +196,7 @@ fn query(request: &v1::CheckProviderRequest, records: &Records, now: Timestamp) 
     let (who, resolved) = convert::who(request.identity.as_ref(), records, now)?;
     let query = Query {
         identity: resolved.identity,
-        named_by: match who {
+        named_by: match &who {
             Who::Provider(_) => NamedBy::Number,
             Who::Ocn(_) => NamedBy::Ocn,
             Who::Peer(_) => NamedBy::Peer,
@@ -167,7 +206,7 @@ fn query(request: &v1::CheckProviderRequest, records: &Records, now: Timestamp) 
         us_caller_id,
         emergency: request.emergency,
     };
-    Ok((query, resolved))
+    Ok((who, query, resolved))
 }
 
 /// The answer for an emergency call when nothing else can be said.

@@ -1,5 +1,6 @@
 //! `AdminService`: operating the daemon.
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
@@ -9,7 +10,9 @@ use super::v1::admin_service_server::AdminService;
 use super::{ErrorReason, Services, SyncAccess, v1};
 use crate::clock;
 use crate::domain::{Sha256Digest, SyncTrigger};
-use crate::status::{self, State};
+use crate::index::Index;
+use crate::status::{self, Alarm, State};
+use crate::store::SyncState;
 use crate::sync::retry::earlier;
 use crate::sync::{Approval, ApprovalError};
 
@@ -23,6 +26,21 @@ fn state(state: State) -> v1::State {
 
 fn no_daemon() -> Status {
     Status::failed_precondition("no daemon runs here: this command only reads the store")
+}
+
+impl Services {
+    /// What is wrong now, worst first.
+    pub(crate) fn alarms(&self, index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
+        let mut alarms = status::alarms(index, sync, &self.freshness.load(), now);
+        if let Some(damage) = self.store.damage() {
+            alarms.insert(0, status::store_damaged(damage));
+        }
+        if let Some(observer) = &self.observer {
+            alarms.extend(status::decision_log(&observer.log.counts(), now));
+        }
+        alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
+        alarms
+    }
 }
 
 #[tonic::async_trait]
@@ -46,10 +64,7 @@ impl AdminService for Services {
         });
         let sources = sources.collect();
         let retry = self.running.as_ref().and_then(|running| *running.retry.borrow());
-        let mut alarms = status::alarms(index.as_deref(), &sync, &self.freshness.load(), now);
-        if let Some(damage) = self.store.damage() {
-            alarms.insert(0, status::store_damaged(damage));
-        }
+        let alarms = self.alarms(index.as_deref(), &sync, now);
         let schedule = self.running.as_ref().map(|running| running.schedule.borrow().clone());
         Ok(Response::new(v1::GetStatusResponse {
             state: state(status::state(&alarms)).into(),

@@ -1,11 +1,14 @@
 //! `CheckProviders`: many questions, answered in one pass over one index.
 
+use std::time::Instant;
+
 use tonic::Status;
 
 use super::acceptance::{check, check_then};
 use super::v1::checked_provider::Outcome;
 use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
+use crate::metrics::Way;
 
 impl Services {
     /// Answers all, or refuses all.
@@ -30,8 +33,9 @@ impl Services {
         let now = clock::now();
         let (index, records, policy) = (self.index.load(), self.records.load(), self.policy.load());
         let index = index.as_deref();
+        let seen = self.see(Way::Batch, Instant::now());
         Ok(v1::CheckProvidersResponse {
-            results: results(request, |question| check(question, index, &records, &policy, now)),
+            results: results(request, |question| check(question, index, &records, &policy, now, seen.as_ref())),
             snapshot: index.map(|index| convert::snapshot(index, now)),
         })
     }

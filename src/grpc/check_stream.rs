@@ -7,6 +7,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -19,6 +20,7 @@ use super::v1::check_stream_response::Outcome;
 use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
 use crate::domain::SnapshotSerial;
+use crate::metrics::Way;
 
 /// So many questions are answered in one go before others have their turn.
 const IN_ONE_GO: u32 = 128;
@@ -61,7 +63,8 @@ impl<Q> CheckStream<Q> {
         let services = &self.services;
         let now = clock::now();
         let (index, records) = (services.index.load(), services.records.load());
-        let answered = check(question, index.as_deref(), &records, &services.policy.load(), now);
+        let seen = services.see(Way::Stream, Instant::now());
+        let answered = check(question, index.as_deref(), &records, &services.policy.load(), now, seen.as_ref());
         let mut response = response(id, answered);
         if let Some(index) = index.as_deref() {
             response.snapshot_serial = index.snapshot().serial.0;

@@ -126,6 +126,17 @@ impl ErrorReason {
         }
     }
 
+    /// The reason that a status of ours carries.
+    pub fn of(status: &Status) -> Option<Self> {
+        let info = status.get_error_details().error_info().filter(|info| info.domain == DOMAIN)?.reason.clone();
+        Self::named(&info)
+    }
+
+    /// The reason of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The status to answer with.
     pub fn status(self, message: impl Into<String>) -> Status {
         let details = ErrorDetails::with_error_info(self.as_str(), DOMAIN, HashMap::new());

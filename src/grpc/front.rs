@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
@@ -21,6 +21,7 @@ use tower::Service;
 
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, v1};
+use crate::metrics::Way;
 use crate::serving::Peer;
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
@@ -84,13 +85,14 @@ impl Front {
     /// The question of every call.
     async fn check(&self, body: Incoming) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
+        let came = Instant::now();
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         if question.at.is_some() {
             let answer = self.services.check_provider(tonic::Request::new(question)).await?;
             return Ok(framed(&answer.into_inner()));
         }
-        self.services.check_now(&question).map(|answer| framed(&answer))
+        self.services.check_now(&question, self.services.see(Way::Unary, came).as_ref()).map(|answer| framed(&answer))
     }
 
     /// The one message of a request.

@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
 use crate::moments::Moments;
+use crate::observe::Observer;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
 use crate::serving::LimitsConfig;
@@ -97,6 +98,14 @@ impl SyncAccess {
             Self::Record { settings, .. } => Arc::clone(settings),
         }
     }
+
+    /// How syncing went so far.
+    pub fn state(&self) -> Arc<SyncState> {
+        match self {
+            Self::Handle(handle) => handle.state(),
+            Self::Record { state, .. } => Arc::clone(state),
+        }
+    }
 }
 
 /// What the services answer from.
@@ -126,6 +135,8 @@ pub struct Services {
     pub shutdown: CancellationToken,
     /// What a client may ask.
     pub limits: Arc<LimitsConfig>,
+    /// Counts and logs what is decided; set where a daemon answers.
+    pub observer: Option<Arc<Observer>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }

@@ -1,5 +1,7 @@
 //! `/v1/check/{who}`: the answer on every call.
 
+use std::time::Instant;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
@@ -10,6 +12,7 @@ use super::problem::Problem;
 use crate::domain::ProviderRole;
 use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse};
 use crate::grpc::{Services, role_to_wire, time_to_wire};
+use crate::metrics::Way;
 use crate::report;
 use crate::times::moment;
 
@@ -17,6 +20,7 @@ const PARAMETERS: [&str; 7] = ["role", "emergency", "foreign", "us_caller_id", "
 
 /// Whether calls may be accepted.
 pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
+    let came = Instant::now();
     let params = Params::read(&uri, &PARAMETERS);
     let format = match params.as_ref().ok().and_then(|params| params.get("format")) {
         Some("text") => Format::Text,
@@ -24,19 +28,27 @@ pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMa
         _ => Format::accepted(&headers),
     };
     let answer = match params {
-        Ok(params) => ask(&services, &uri, &params).await,
+        Ok(params) => ask(&services, &uri, &params, came).await,
         Err(problem) => Err(problem),
     };
     let answer = match answer {
         // Whatever else holds, and whatever else is wrong with the question. Nobody waits for one about the past.
         Err(_) if params::is_emergency(&uri) && !params::is_about_the_past(&uri) => {
-            services.check_now(&CheckProviderRequest { emergency: true, ..whole() }).map_err(Problem::from)
+            let seen = services.see(Way::Http, came);
+            services
+                .check_now(&CheckProviderRequest { emergency: true, ..whole() }, seen.as_ref())
+                .map_err(Problem::from)
         }
         answer => answer,
     };
     match answer {
         Ok(answer) => respond(&answer, format),
-        Err(problem) => problem.respond(format),
+        Err(problem) => {
+            if let Some(seen) = services.see(Way::Http, came).filter(|_| !params::is_about_the_past(&uri)) {
+                seen.failed(problem.known());
+            }
+            problem.respond(format)
+        }
     }
 }
 
@@ -47,7 +59,12 @@ fn whole() -> CheckProviderRequest {
     request
 }
 
-async fn ask(services: &Services, uri: &Uri, params: &Params<'_>) -> Result<CheckProviderResponse, Problem> {
+async fn ask(
+    services: &Services,
+    uri: &Uri,
+    params: &Params<'_>,
+    came: Instant,
+) -> Result<CheckProviderResponse, Problem> {
     params.parsed("format", |format| match format {
         "json" | "text" => Ok(()),
         _ => Err("it is json or text".to_owned()),
@@ -68,7 +85,7 @@ async fn ask(services: &Services, uri: &Uri, params: &Params<'_>) -> Result<Chec
         request.identity = Some(who.into());
         let answer = match &request.at {
             Some(at) => services.check_at(&request, at).await,
-            None => services.check_known(&request),
+            None => services.check_known(&request, services.see(Way::Http, came).as_ref()),
         };
         if let Some(answer) = tried.settle(answer.map_err(Problem::from)) {
             return answer;

@@ -10,6 +10,7 @@ mod health;
 mod listing;
 mod params;
 mod problem;
+mod scrape;
 
 use axum::Router;
 use axum::routing::{MethodRouter, get};
@@ -30,6 +31,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Services>)> {
         ("/v1/removals", get(listing::removals)),
         ("/healthz", get(health::healthz)),
         ("/readyz", get(health::readyz)),
+        ("/metrics", get(scrape::metrics)),
         ("/openapi.json", get(answer::openapi)),
     ]
 }

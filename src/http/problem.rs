@@ -47,6 +47,11 @@ impl Problem {
         Self { status: StatusCode::BAD_REQUEST, reason: INVALID_PARAMETER.to_owned(), message }
     }
 
+    /// A fault of this program.
+    pub fn fault(message: &str) -> Self {
+        Self::of(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, message.to_owned())
+    }
+
     fn of(status: StatusCode, reason: &str, message: String) -> Self {
         Self { status, reason: reason.to_owned(), message }
     }
@@ -54,6 +59,11 @@ impl Problem {
     /// Whether nobody bound the name that was asked for.
     pub fn is_unknown_peer(&self) -> bool {
         self.reason == ErrorReason::PeerUnknown.as_str()
+    }
+
+    /// The reason, if it is one that gRPC knows too.
+    pub fn known(&self) -> Option<ErrorReason> {
+        ErrorReason::named(&self.reason)
     }
 
     /// The answer.

@@ -47,7 +47,7 @@ pub async fn run(
         Ok(record) => record,
         Err(error) => cycle::record_failure(at, error, record).await,
     };
-    Ok(told::tell(record, started_at))
+    Ok(told::tell(&at.tally, record, started_at))
 }
 
 async fn let_through(

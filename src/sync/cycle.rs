@@ -60,7 +60,7 @@ pub async fn run(
         Ok(record) => record,
         Err(error) => record_failure(at, error, record).await,
     };
-    told::tell(record, started_at)
+    told::tell(&at.tally, record, started_at)
 }
 
 /// Records a cycle that brought nothing, on disk if it can be.

@@ -13,6 +13,7 @@ mod approve;
 mod cycle;
 mod replay;
 pub mod retry;
+mod tally;
 mod told;
 
 use std::collections::VecDeque;
@@ -34,6 +35,7 @@ use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
 use crate::vet::VetConfig;
 
 pub use replay::{ArchivedListing, Replayed, replay};
+pub use tally::{OUTCOMES, SyncTally};
 
 /// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
 #[derive(Debug, Clone)]
@@ -147,6 +149,7 @@ pub struct SyncHandle {
     state: Arc<ArcSwap<SyncState>>,
     settings: Arc<ArcSwap<SyncSettings>>,
     completed: watch::Receiver<u64>,
+    tally: Arc<SyncTally>,
 }
 
 /// The daemon is stopping: no cycle will come.
@@ -206,6 +209,11 @@ impl SyncHandle {
         self.settings.store(Arc::new(settings));
     }
 
+    /// What cycles came to since the start.
+    pub fn tally(&self) -> &SyncTally {
+        &self.tally
+    }
+
     /// Counts the cycles that ended; changes with each.
     pub fn completed(&self) -> watch::Receiver<u64> {
         self.completed.clone()
@@ -220,6 +228,7 @@ struct At {
     incoming: PathBuf,
     index: Arc<PublishedIndex>,
     state: Arc<ArcSwap<SyncState>>,
+    tally: Arc<SyncTally>,
 }
 
 impl At {
@@ -275,16 +284,18 @@ impl Syncer {
         let (completed, completed_seen) = watch::channel(0);
         let state = Arc::new(ArcSwap::from_pointee(state));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let tally = Arc::new(SyncTally::default());
         let handle = SyncHandle {
             requests: sender,
             progress: progress_seen,
             state: Arc::clone(&state),
             settings: Arc::clone(&settings),
             completed: completed_seen,
+            tally: Arc::clone(&tally),
         };
         // Beside the store: whoever has that has this.
         let incoming = store.path().with_file_name(INCOMING);
-        let at = At { store, archive, incoming, index, state };
+        let at = At { store, archive, incoming, index, state, tally };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 

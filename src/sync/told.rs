@@ -1,13 +1,19 @@
-//! What a cycle came to, in the log.
+//! What a cycle came to, in the log and in the tally.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::SyncTally;
 use crate::clock;
 use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord};
 
 /// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
-pub fn tell(record: SyncRecord, started_at: Timestamp) -> SyncRecord {
-    let took_ms = clock::now().duration_since(started_at).as_millis();
+pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> SyncRecord {
+    let took = clock::now().duration_since(started_at);
+    let took_ms = took.as_millis();
+    // Negative where the clock was set back meanwhile.
+    tally.count(&record, Duration::try_from(took).unwrap_or_default());
     let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
     match &record.outcome {
         SyncOutcome::Applied { serial, filings, changes } => {

@@ -143,6 +143,7 @@ async fn every_path_answers_as_it_is_described_and_every_status_that_can_be_had_
                 "/v1/removals?page_token=x".to_owned(),
                 "/healthz".to_owned(),
                 "/readyz".to_owned(),
+                "/metrics".to_owned(),
                 "/openapi.json".to_owned(),
             ],
         ),

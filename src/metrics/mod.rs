@@ -1,0 +1,240 @@
+//! What monitoring reads: counters kept where answers are given, and everything else read from where it is kept.
+//!
+//! ```text
+//!  answers ──▶ Metrics (atomics, one shard a thread) ──┐
+//!  index, sync, store, records, decision log ──────────┼─▶ scrape ─▶ OpenMetrics or Prometheus text
+//!  /proc ──────────────────────────────────────────────┘
+//! ```
+//!
+//! Counting takes no lock and allocates nothing: an answer costs three additions to atomics that no other serving thread
+//! writes to. All else is looked up when a scrape asks, off the threads that answer. `docs/metrics.md` lists every metric;
+//! a test compares it with what is served. No label ever names a provider, a peer or a client.
+
+mod counters;
+mod page;
+mod process;
+mod scrape;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::domain::{ProviderRole, Reason, Verdict};
+use crate::grpc::ErrorReason;
+
+pub use counters::{Buckets, Spread};
+pub use scrape::{Format, render};
+
+/// How a question came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Way {
+    /// CheckProvider: one question a call.
+    Unary,
+    /// CheckProviders: many questions in one call.
+    Batch,
+    /// CheckStream: questions on a stream.
+    Stream,
+    /// HTTP.
+    Http,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Unary, Self::Batch, Self::Stream, Self::Http];
+
+    /// The word in metrics and in the decision log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unary => "unary",
+            Self::Batch => "batch",
+            Self::Stream => "stream",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// The roles that a question may name, and none.
+const ROLES: [Option<ProviderRole>; 4] =
+    [None, Some(ProviderRole::VoiceService), Some(ProviderRole::Gateway), Some(ProviderRole::NonGatewayIntermediate)];
+
+const WAYS: usize = Way::ALL.len();
+const VERDICTS: usize = Verdict::ALL.len();
+const REASONS: usize = Reason::ALL.len();
+/// The reasons for errors, and one place for all others.
+const ERRORS: usize = ErrorReason::ALL.len() + 1;
+const DECISIONS: usize = WAYS * REASONS * VERDICTS * ROLES.len();
+
+/// Upper bounds of the durations of answers, in nanoseconds: 1 µs to 100 ms. A look-up in memory takes some
+/// microseconds; what takes milliseconds waited for a processor.
+pub const ANSWER_BOUNDS: [u64; 16] = [
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+];
+
+/// Where a decision of these properties is counted.
+fn place(way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) -> usize {
+    let role = role.map_or(0, |role| role as usize + 1);
+    ((way as usize * REASONS + reason as usize) * VERDICTS + verdict as usize) * ROLES.len() + role
+}
+
+/// Where an error is counted.
+fn place_of_error(way: Way, reason: Option<ErrorReason>) -> usize {
+    way as usize * ERRORS + reason.map_or(ERRORS - 1, |reason| reason as usize)
+}
+
+/// What one thread counts. Shards lie apart, so that no two threads write to the same line of a cache.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard {
+    decisions: [AtomicU64; DECISIONS],
+    undecided: [AtomicU64; WAYS * ERRORS],
+    took: [Buckets<{ ANSWER_BOUNDS.len() + 1 }>; WAYS],
+}
+
+impl Shard {
+    fn new() -> Self {
+        Self {
+            decisions: [const { AtomicU64::new(0) }; DECISIONS],
+            undecided: [const { AtomicU64::new(0) }; WAYS * ERRORS],
+            took: [const { Buckets::new() }; WAYS],
+        }
+    }
+}
+
+/// The number of the next thread that counts something.
+static NEXT_THREAD: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static THREAD: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What is counted where answers are given.
+#[derive(Debug)]
+pub struct Metrics {
+    shards: Box<[Shard]>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        // One for each thread that serves, and one for whoever else answers. More threads share, and count as right.
+        let serving = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self { shards: (0..=serving).map(|_| Shard::new()).collect() }
+    }
+}
+
+impl Metrics {
+    fn shard(&self) -> Option<&Shard> {
+        let thread = THREAD.with(|thread| *thread);
+        self.shards.get(thread % self.shards.len())
+    }
+
+    /// A question was decided; the answer was ready this long after it was read.
+    pub fn decided(&self, way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>, took: Duration) {
+        let Some(shard) = self.shard() else { return };
+        if let Some(count) = shard.decisions.get(place(way, verdict, reason, role)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(buckets) = shard.took.get(way as usize) {
+            buckets.observe(&ANSWER_BOUNDS, took);
+        }
+    }
+
+    /// A question was answered with an error; its reason, if it is one of ours.
+    pub fn not_decided(&self, way: Way, reason: Option<ErrorReason>) {
+        if let Some(count) = self.shard().and_then(|shard| shard.undecided.get(place_of_error(way, reason))) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn sum(&self, of: impl Fn(&Shard) -> Option<&AtomicU64>) -> u64 {
+        self.shards.iter().filter_map(of).map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+
+    /// How many questions were decided so.
+    pub fn decisions(&self, way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) -> u64 {
+        self.sum(|shard| shard.decisions.get(place(way, verdict, reason, role)))
+    }
+
+    /// How many questions were answered with this error.
+    pub fn undecided(&self, way: Way, reason: Option<ErrorReason>) -> u64 {
+        self.sum(|shard| shard.undecided.get(place_of_error(way, reason)))
+    }
+
+    /// How long answers took that came in this way.
+    pub fn took(&self, way: Way) -> Spread {
+        let mut spread = Spread::over(&ANSWER_BOUNDS);
+        for buckets in self.shards.iter().filter_map(|shard| shard.took.get(way as usize)) {
+            spread.add(buckets);
+        }
+        spread
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_decision_has_a_place_of_its_own() {
+        let mut places = std::collections::BTreeSet::new();
+        for way in Way::ALL {
+            for verdict in Verdict::ALL {
+                for reason in Reason::ALL {
+                    places.extend(ROLES.map(|role| place(way, verdict, reason, role)));
+                }
+            }
+        }
+        assert_eq!(places.len(), DECISIONS);
+        assert_eq!(places.last(), Some(&(DECISIONS - 1)));
+    }
+
+    #[test]
+    fn errors_are_counted_by_their_place_in_the_list() {
+        for (place, reason) in ErrorReason::ALL.into_iter().enumerate() {
+            assert_eq!(reason as usize, place, "{}", reason.as_str());
+        }
+    }
+
+    #[test]
+    fn what_many_threads_count_adds_up() {
+        let metrics = Metrics::default();
+        let threads = metrics.shards.len() * 3;
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for nanos in 0..1000 {
+                        let took = Duration::from_nanos(nanos * 10);
+                        metrics.decided(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2], took);
+                        metrics.not_decided(Way::Unary, Some(ErrorReason::InvalidFrn));
+                        metrics.not_decided(Way::Stream, None);
+                    }
+                });
+            }
+        });
+        let expected = 1000 * threads as u64;
+        assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2]), expected);
+        assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, None), 0);
+        assert_eq!(metrics.undecided(Way::Unary, Some(ErrorReason::InvalidFrn)), expected);
+        assert_eq!(metrics.undecided(Way::Stream, None), expected);
+        assert_eq!(metrics.undecided(Way::Http, Some(ErrorReason::InvalidFrn)), 0);
+        let took = metrics.took(Way::Http);
+        assert_eq!(took.count(), expected);
+        // 0 to 9,990 ns: up to 1 µs inclusive are 101, up to 2 µs another 100, up to 5 µs 300, up to 10 µs the rest.
+        let threads = threads as u64;
+        assert_eq!(took.counts()[..5], [101 * threads, 100 * threads, 300 * threads, 499 * threads, 0]);
+        assert_eq!(metrics.took(Way::Batch).count(), 0);
+    }
+}

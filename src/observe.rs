@@ -1,0 +1,117 @@
+//! What every answer of the daemon passes: it is counted, and logged if it is to be.
+//!
+//! A question about the past decides about no call: it is neither counted nor logged. Commands that work on the store
+//! directly have no observer.
+
+use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tonic::Status;
+
+use crate::decide::Query;
+use crate::decision_log::{Asked, Decided, DecisionLog, Entry};
+use crate::domain::{Decision, Reason, Record, Verdict, Who};
+use crate::grpc::ErrorReason;
+use crate::index::Index;
+use crate::metrics::{Metrics, Way};
+use crate::serving::Registry;
+
+/// A question that was decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Whom it named.
+    pub who: &'a Who,
+    /// What it asked.
+    pub query: &'a Query,
+    /// The peer whose binding led to the provider, if one did.
+    pub peer: Option<&'a Arc<Record>>,
+    /// Whether it said which number calls.
+    pub caller_id_given: bool,
+}
+
+/// Counts and logs what is decided.
+#[derive(Debug)]
+pub struct Observer {
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where it is logged.
+    pub log: DecisionLog,
+    listeners: Mutex<Vec<(&'static str, Arc<Registry>)>>,
+}
+
+impl Observer {
+    /// One that has seen nothing yet.
+    pub fn new(log: DecisionLog) -> Self {
+        Self { metrics: Metrics::default(), log, listeners: Mutex::default() }
+    }
+
+    /// Connections of this listener are in that registry.
+    pub fn listens(&self, listener: &'static str, connections: Arc<Registry>) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push((listener, connections));
+    }
+
+    /// The listeners and their connections.
+    pub fn listeners(&self) -> Vec<(&'static str, Arc<Registry>)> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sees answers to questions, the first of which came in this way at this moment.
+    pub fn see(&self, way: Way, since: Instant) -> Seen<'_> {
+        Seen { observer: self, way, since: Cell::new(since) }
+    }
+}
+
+/// Counts and logs the answers to questions that came in together.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    observer: &'a Observer,
+    way: Way,
+    /// When the question came, or the answer before it was ready: one look at the clock is enough for each.
+    since: Cell<Instant>,
+}
+
+impl Seen<'_> {
+    fn took(&self) -> Duration {
+        let now = Instant::now();
+        now.saturating_duration_since(self.since.replace(now))
+    }
+
+    /// A question was decided, and its answer is ready.
+    pub fn decided(&self, question: Question<'_>, decision: &Decision, index: &Index, now: Timestamp) {
+        let Observer { metrics, log, .. } = self.observer;
+        let Question { who, query, peer, caller_id_given } = question;
+        metrics.decided(self.way, decision.verdict, decision.reason, query.role, self.took());
+        if log.wants(decision.verdict) {
+            log.note(Entry {
+                at: now,
+                way: self.way,
+                asked: Asked::Who(who.clone()),
+                decided: Some(Decided::new(*query, caller_id_given, peer.cloned(), decision, index.into())),
+            });
+        }
+    }
+
+    /// A call to 911 was accepted, and nothing is known of who hands it over.
+    pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, now: Timestamp) {
+        let Observer { metrics, log, .. } = self.observer;
+        metrics.decided(self.way, Verdict::Accept, Reason::EmergencyCall, None, self.took());
+        if log.wants(Verdict::Accept) {
+            let asked = who().map_or(Asked::Unreadable, Asked::Who);
+            log.note(Entry { at: now, way: self.way, asked, decided: None });
+        }
+    }
+
+    /// A question was answered with this error.
+    pub fn not_decided(&self, status: &Status) {
+        self.failed(ErrorReason::of(status));
+    }
+
+    /// A question was answered with an error; its reason, if gRPC knows it.
+    pub fn failed(&self, reason: Option<ErrorReason>) {
+        // The next one did not wait for it.
+        let _ = self.took();
+        self.observer.metrics.not_decided(self.way, reason);
+    }
+}

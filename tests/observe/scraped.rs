@@ -1,0 +1,160 @@
+//! What is counted.
+
+use std::collections::BTreeMap;
+
+use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::grpc::v1::check_provider_request::Identity;
+use rmdd::grpc::v1::{self, CheckProviderRequest, ProviderRole};
+use tokio_stream::StreamExt;
+
+use crate::common::{Site, ask, by_frn, eventually};
+use crate::page::{Page, get};
+use crate::{LISTED, NEVER, REMOVED, bind_peer, configured, emergency, with_a_removal};
+
+fn counts<const N: usize>(expected: [(&str, f64); N]) -> BTreeMap<String, f64> {
+    expected.into_iter().map(|(labels, count)| (labels.to_owned(), count)).collect()
+}
+
+#[tokio::test]
+async fn every_answer_is_counted_once_as_what_it_was() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "").await;
+    bind_peer(&daemon, "TG-One", LISTED).await;
+    let mut client = daemon.acceptance().await;
+    for _ in 0..3 {
+        ask(&mut client, by_frn(LISTED)).await;
+    }
+    // The Unix socket counts as well.
+    ask(&mut AcceptanceServiceClient::new(daemon.unix().await), by_frn(LISTED)).await;
+    for _ in 0..2 {
+        let gateway = CheckProviderRequest { role: ProviderRole::Gateway.into(), ..by_frn(REMOVED) };
+        ask(&mut client, gateway).await;
+    }
+    ask(&mut client, by_frn(NEVER)).await;
+    ask(&mut client, emergency(NEVER)).await;
+    ask(&mut client, emergency("no number")).await;
+    for _ in 0..4 {
+        client.check_provider(by_frn("no number")).await.expect_err("no answer");
+    }
+    let peer = Some(Identity::Peer("nobody".to_owned()));
+    client.check_provider(CheckProviderRequest { identity: peer, ..by_frn("") }).await.expect_err("no answer");
+    let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(rmdd::clock::now())), ..by_frn(NEVER) };
+    ask(&mut client, past).await;
+
+    let question = |frn: &str| v1::CheckStreamRequest { id: 7, question: Some(by_frn(frn)) };
+    let questions = tokio_stream::iter(vec![question(REMOVED), question(LISTED), question("no number")]);
+    let answers = client.check_stream(questions).await.expect("a stream").into_inner();
+    assert_eq!(answers.collect::<Vec<_>>().await.len(), 3);
+    let questions = vec![by_frn(LISTED), by_frn(NEVER), by_frn("no number"), emergency("")];
+    let batch = v1::CheckProvidersRequest { questions, ..v1::CheckProvidersRequest::default() };
+    client.check_providers(batch.clone()).await.expect("answers");
+    let at = Some(rmdd::grpc::time_to_wire(rmdd::clock::now()));
+    client.check_providers(v1::CheckProvidersRequest { at, ..batch }).await.expect("answers about the past");
+
+    // A name that may be a number, an OCN or a peer counts once, as what it came to.
+    for path in [LISTED, "1234?role=gateway", "TG-One?role=gateway", "nobody", "nobody?emergency=true", "1?role=none"] {
+        get(&daemon, &format!("/v1/check/{path}")).await;
+    }
+    get(&daemon, &format!("/v1/check/{NEVER}?at=0m")).await;
+
+    let page = Page::of(&daemon, "").await;
+    let expected = counts([
+        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="batch"}"#, 1.0),
+        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="batch"}"#, 1.0),
+        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="http"}"#, 1.0),
+        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="http"}"#, 1.0),
+        (r#"{reason="LISTED",role="gateway",verdict="ACCEPT",way="http"}"#, 1.0),
+        (r#"{reason="NOT_LISTED",role="gateway",verdict="REFUSE",way="http"}"#, 1.0),
+        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="stream"}"#, 1.0),
+        (r#"{reason="NOT_LISTED",role="any",verdict="REFUSE",way="batch"}"#, 1.0),
+        (r#"{reason="REMOVED",role="any",verdict="REFUSE",way="stream"}"#, 1.0),
+        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="unary"}"#, 2.0),
+        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="unary"}"#, 4.0),
+        (r#"{reason="NOT_LISTED",role="any",verdict="REFUSE",way="unary"}"#, 1.0),
+        (r#"{reason="REMOVED",role="gateway",verdict="REFUSE",way="unary"}"#, 2.0),
+    ]);
+    assert_eq!(page.of_name("rmdd_decisions_total"), expected);
+    let expected = counts([
+        (r#"{error="INVALID_FRN",way="batch"}"#, 1.0),
+        (r#"{error="OTHER",way="http"}"#, 1.0),
+        (r#"{error="PEER_UNKNOWN",way="http"}"#, 1.0),
+        (r#"{error="INVALID_FRN",way="stream"}"#, 1.0),
+        (r#"{error="INVALID_FRN",way="unary"}"#, 4.0),
+        (r#"{error="PEER_UNKNOWN",way="unary"}"#, 1.0),
+    ]);
+    assert_eq!(page.of_name("rmdd_undecided_questions_total"), expected);
+    let took = page.of_name("rmdd_decision_duration_seconds_count");
+    assert_eq!(
+        took,
+        counts([
+            (r#"{way="batch"}"#, 3.0),
+            (r#"{way="http"}"#, 4.0),
+            (r#"{way="stream"}"#, 2.0),
+            (r#"{way="unary"}"#, 9.0)
+        ])
+    );
+    assert_eq!(page.value(r#"rmdd_decision_duration_seconds_bucket{le="+Inf",way="unary"}"#), 9.0);
+    assert!(page.value(r#"rmdd_decision_duration_seconds_sum{way="unary"}"#) > 0.0);
+    let written = || async {
+        let page = Page::of(&daemon, "").await;
+        assert_eq!(page.value("rmdd_decision_log_dropped_total"), 0.0);
+        (page.value("rmdd_decision_log_lines_total") == 6.0).then_some(())
+    };
+    eventually("the six refusals are in the log", written).await;
+}
+
+#[tokio::test]
+async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
+    let site = Site::new();
+    let daemon = configured(&site, "");
+    let first = daemon.first_sync().await;
+    assert_eq!(first.outcome().as_str_name(), "SYNC_OUTCOME_FAILED");
+    let page = Page::of(&daemon, "").await;
+    assert_eq!(page.value("rmdd_listing_loaded"), 0.0);
+    assert!(!page.values.contains_key("rmdd_snapshot_serial") && !page.values.contains_key("rmdd_removals_total"));
+    assert_eq!(page.value(r#"rmdd_syncs_total{outcome="failed",trigger="startup"}"#), 1.0);
+    assert_eq!(page.of_name("rmdd_state"), counts([(r#"{state="critical"}"#, 1.0)]));
+    assert_eq!(page.value(r#"rmdd_alarms{code="NO_SNAPSHOT",severity="critical"}"#), 1.0);
+    assert_eq!(page.value(r#"rmdd_alarms{code="SYNC_FAILED",severity="warning"}"#), 1.0);
+    drop(daemon);
+
+    let daemon = with_a_removal(&site, "").await;
+    bind_peer(&daemon, "TG-One", LISTED).await;
+    let status = daemon.status().await;
+    let page = Page::of(&daemon, "").await;
+    let serial = status.snapshot.expect("a snapshot").serial;
+    for (series, expected) in [
+        ("rmdd_listing_loaded", 1.0),
+        ("rmdd_snapshot_serial", serial as f64),
+        ("rmdd_snapshot_filings", 81.0),
+        ("rmdd_removed_filings", 1.0),
+        ("rmdd_removals_total", 1.0),
+        ("rmdd_change_serial", status.last_change_serial as f64),
+        ("rmdd_store_size_bytes", status.store_bytes as f64),
+        ("rmdd_store_damaged", 0.0),
+        ("rmdd_sync_in_progress", 0.0),
+        ("rmdd_sync_failures_in_a_row", 0.0),
+        (r#"rmdd_syncs_total{outcome="applied",trigger="startup"}"#, 1.0),
+        (r#"rmdd_syncs_total{outcome="applied",trigger="operator"}"#, 1.0),
+        (r#"rmdd_syncs_total{outcome="failed",trigger="startup"}"#, 0.0),
+        ("rmdd_sync_duration_seconds_count", 2.0),
+        (r#"rmdd_sync_changes_total{kind="removed"}"#, 1.0),
+        (r#"rmdd_sync_changes_total{kind="listed"}"#, 82.0),
+        (r#"rmdd_records{kind="peer"}"#, 1.0),
+        (r#"rmdd_records{kind="order"}"#, 0.0),
+        (r#"rmdd_confirmation_age_limit_seconds{severity="warning"}"#, 26.0 * 3600.0),
+    ] {
+        assert_eq!(page.values.get(series), Some(&expected), "{series}");
+    }
+    for age in ["rmdd_snapshot_age_seconds", "rmdd_confirmation_age_seconds", "rmdd_contact_age_seconds"] {
+        assert!((0.0..600.0).contains(&page.values[age]), "{age}");
+    }
+    // The made-up listings end in the past.
+    assert!(page.values["rmdd_content_age_seconds"] > 86_400.0);
+    assert!(page.value("rmdd_archive_size_bytes") > 0.0);
+    assert!(page.value("process_resident_memory_bytes") > 1e6 && page.value("process_open_fds") > 5.0);
+    let started = status.started_at.expect("it runs").seconds as f64;
+    assert_eq!(page.value("process_start_time_seconds").floor(), started);
+    let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(page.of_name("rmdd_build_info").keys().all(|labels| labels.contains(&version)));
+}
