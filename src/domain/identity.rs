@@ -73,6 +73,21 @@ impl Frn {
     pub fn value(self) -> u64 {
         self.0.get()
     }
+
+    /// Its ten digits, as it is written.
+    pub fn digits(self) -> [u8; 10] {
+        let mut digits = [b'0'; 10];
+        write_digits(self.value(), &mut digits);
+        digits
+    }
+}
+
+/// Writes a number's digits from the right, over what stands there.
+fn write_digits(mut value: u64, digits: &mut [u8]) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
 }
 
 impl FromStr for Frn {
@@ -136,6 +151,13 @@ impl RmdNumber {
     /// The number whose seven digits read as this value; `None` past seven digits.
     pub fn from_value(value: u32) -> Option<Self> {
         (value <= 9_999_999).then_some(Self(value))
+    }
+
+    /// `RMD` and its seven digits, as it is written.
+    pub fn digits(self) -> [u8; 10] {
+        let mut digits = *b"RMD0000000";
+        write_digits(u64::from(self.0), &mut digits[3..]);
+        digits
     }
 
     /// The seven digits read as a number, for keys and codecs.

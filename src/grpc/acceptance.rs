@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
+use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check_stream::CheckStream;
 use super::convert;
+use super::everyday::{Answer, put_message};
 use super::records::peer_name;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
@@ -19,6 +21,12 @@ use crate::metrics::Way;
 use crate::moments::Moment;
 use crate::observe::{Question, Seen};
 use crate::records::{Records, Resolved};
+
+/// Room for an everyday answer.
+const EVERYDAY_BYTES: usize = 160;
+
+/// `CheckProviderResponse.snapshot`.
+const SNAPSHOT_FIELD: u32 = 10;
 
 #[tonic::async_trait]
 impl AcceptanceService for Services {
@@ -69,9 +77,28 @@ impl Services {
     ) -> Result<v1::CheckProviderResponse, Status> {
         let now = clock::now();
         let (index, records) = (self.index.load(), self.records.load());
-        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?;
+        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?.into_message();
         answer.snapshot = index.as_deref().map(|index| snapshot(request, index, now));
         Ok(answer)
+    }
+
+    /// The answer to a question about now, as it goes over the wire behind `head` bytes that are left free.
+    pub(super) fn answer_now(
+        &self,
+        request: &v1::CheckProviderRequest,
+        seen: Option<&Seen<'_>>,
+        head: usize,
+    ) -> Result<BytesMut, Status> {
+        let now = clock::now();
+        let (index, records) = (self.index.load(), self.records.load());
+        let answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?;
+        let mut out = BytesMut::with_capacity(head + EVERYDAY_BYTES);
+        out.put_bytes(0, head);
+        answer.put(&mut out);
+        if let Some(index) = index.as_deref() {
+            put_message(SNAPSHOT_FIELD, &snapshot(request, index, now), &mut out);
+        }
+        Ok(out)
     }
 
     /// The same of one reading of a name that may mean several things: for an emergency call too, an error where nothing is
@@ -85,7 +112,7 @@ impl Services {
         let now = clock::now();
         let (index, records) = (self.index.load(), self.records.load());
         let index = index.as_deref().ok_or_else(error::snapshot_not_loaded)?;
-        let mut answer = answer(request, index, &records, &self.policy.load(), now, seen)?;
+        let mut answer = answer(request, index, &records, &self.policy.load(), now, seen)?.into_message();
         answer.snapshot = Some(snapshot(request, index, now));
         Ok(answer)
     }
@@ -110,7 +137,7 @@ pub(super) fn check_then(
     policy: &Policy,
     at: Timestamp,
 ) -> Result<v1::CheckProviderResponse, Status> {
-    let mut answer = answer(request, index, records, policy, at, None)?;
+    let mut answer = answer(request, index, records, policy, at, None)?.into_message();
     let code = AdvisoryCode::PolicyOfToday;
     if answer.by_policy && !policy.cells.advisories_off.contains(&code) {
         answer.advisories.push(v1::Advisory {
@@ -130,7 +157,7 @@ pub(super) fn check(
     policy: &Policy,
     now: Timestamp,
     seen: Option<&Seen<'_>>,
-) -> Result<v1::CheckProviderResponse, Status> {
+) -> Result<Answer, Status> {
     let index = index.ok_or_else(error::snapshot_not_loaded);
     match index.and_then(|index| answer(request, index, records, policy, now, seen)) {
         // Whatever else holds: an unknown upstream, a daemon without a listing.
@@ -138,7 +165,7 @@ pub(super) fn check(
             if let Some(seen) = seen {
                 seen.emergency(|| request.identity.as_ref().and_then(|who| who.try_into().ok()), now);
             }
-            Ok(emergency())
+            Ok(Answer::Message(Box::new(emergency())))
         }
         Err(status) => {
             if let Some(seen) = seen {
@@ -165,23 +192,22 @@ fn answer(
     policy: &Policy,
     now: Timestamp,
     seen: Option<&Seen<'_>>,
-) -> Result<v1::CheckProviderResponse, Status> {
+) -> Result<Answer, Status> {
     let (who, query, resolved) = query(request, records, now)?;
     let full = wants_all(request);
     let wording = if full { Wording::Sentences } else { Wording::Codes };
     let decision = decide_in(wording, index, records, &query, policy, now)
         .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
-    let mut answer = if full {
-        convert::decision(index, &decision, sentence(&decision, &query))
-    } else {
-        convert::everyday(&decision)
-    };
-    answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
     if let Some(seen) = seen {
         let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
         seen.decided(Question { who: &who, query: &query, peer, caller_id_given }, &decision, index, now);
     }
-    Ok(answer)
+    if !full {
+        return Ok(Answer::Everyday(decision, resolved.peer));
+    }
+    let mut answer = convert::decision(index, &decision, sentence(&decision, &query));
+    answer.peer = resolved.peer.as_deref().map(peer_name).unwrap_or_default();
+    Ok(Answer::Message(Box::new(answer)))
 }
 
 fn query(

@@ -2,13 +2,25 @@
 
 use std::time::Instant;
 
+use bytes::{BufMut, Bytes, BytesMut};
+use prost::{Message, length_delimiter_len};
 use tonic::Status;
 
 use super::acceptance::{check, check_then};
+use super::everyday::{Answer, put_length, put_message};
 use super::v1::checked_provider::Outcome;
 use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
 use crate::metrics::Way;
+
+/// What one answer of a batch mostly takes.
+const ANSWER_BYTES: usize = 80;
+
+/// `CheckProvidersResponse`'s and `CheckedProvider`'s fields.
+const RESULTS_FIELD: u32 = 1;
+const SNAPSHOT_FIELD: u32 = 2;
+const ANSWER_FIELD: u32 = 1;
+const ERROR_FIELD: u32 = 2;
 
 impl Services {
     /// Answers all, or refuses all.
@@ -16,12 +28,7 @@ impl Services {
         &self,
         request: &v1::CheckProvidersRequest,
     ) -> Result<v1::CheckProvidersResponse, Status> {
-        let (asked, most) = (request.questions.len(), self.limits.batch);
-        if asked > most {
-            return Err(ErrorReason::BatchTooLarge.status(format!(
-                "the batch has {asked} questions, and limits.batch allows {most}: ask in several batches"
-            )));
-        }
+        self.check_batch_size(request)?;
         if let Some(at) = &request.at {
             let (at, moment) = self.moment(at).await?;
             let policy = self.policy.load();
@@ -35,10 +42,76 @@ impl Services {
         let index = index.as_deref();
         let seen = self.see(Way::Batch, Instant::now());
         Ok(v1::CheckProvidersResponse {
-            results: results(request, |question| check(question, index, &records, &policy, now, seen.as_ref())),
+            results: results(request, |question| {
+                check(question, index, &records, &policy, now, seen.as_ref()).map(Answer::into_message)
+            }),
             snapshot: index.map(|index| convert::snapshot(index, now)),
         })
     }
+
+    fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Status> {
+        let (asked, most) = (request.questions.len(), self.limits.batch);
+        if asked > most {
+            return Err(ErrorReason::BatchTooLarge.status(format!(
+                "the batch has {asked} questions, and limits.batch allows {most}: ask in several batches"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free: what
+    /// [`Self::check_batch`] says, written as it is decided.
+    pub(super) async fn answer_batch(&self, message: Bytes, head: usize) -> Result<BytesMut, Status> {
+        let came = Instant::now();
+        let request = v1::CheckProvidersRequest::decode(message)
+            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+        let mut out = BytesMut::with_capacity(head + ANSWER_BYTES * (request.questions.len() + 1));
+        out.put_bytes(0, head);
+        if request.at.is_some() {
+            let answer = self.check_batch(&request).await?;
+            out.reserve(answer.encoded_len());
+            answer.encode_raw(&mut out);
+            return Ok(out);
+        }
+        self.check_batch_size(&request)?;
+        let now = clock::now();
+        let (index, records, policy) = (self.index.load(), self.records.load(), self.policy.load());
+        let index = index.as_deref();
+        let seen = self.see(Way::Batch, came);
+        let mut written = BytesMut::new();
+        for question in &request.questions {
+            written.clear();
+            let field = match &question.at {
+                None => match check(question, index, &records, &policy, now, seen.as_ref()) {
+                    Ok(answer) => {
+                        answer.put(&mut written);
+                        ANSWER_FIELD
+                    }
+                    Err(status) => put_error(&status, &mut written),
+                },
+                Some(_) => put_error(&time_of_its_own(), &mut written),
+            };
+            put_length(RESULTS_FIELD, 1 + length_delimiter_len(written.len()) + written.len(), &mut out);
+            put_length(field, written.len(), &mut out);
+            out.put_slice(&written);
+        }
+        if let Some(index) = index {
+            put_message(SNAPSHOT_FIELD, &convert::snapshot(index, now), &mut out);
+        }
+        Ok(out)
+    }
+}
+
+fn put_error(status: &Status, written: &mut BytesMut) -> u32 {
+    let error = error::of_question(status);
+    written.reserve(error.encoded_len());
+    error.encode_raw(written);
+    ERROR_FIELD
+}
+
+fn time_of_its_own() -> Status {
+    ErrorReason::InvalidTime
+        .status("a question of a batch has no time of its own: set `at` of the batch, or ask by CheckProvider")
 }
 
 fn results(
@@ -46,10 +119,7 @@ fn results(
     answer: impl Fn(&v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status>,
 ) -> Vec<v1::CheckedProvider> {
     let outcome = |question: &v1::CheckProviderRequest| match &question.at {
-        Some(_) => Outcome::Error(error::of_question(
-            &ErrorReason::InvalidTime
-                .status("a question of a batch has no time of its own: set `at` of the batch, or ask by CheckProvider"),
-        )),
+        Some(_) => Outcome::Error(error::of_question(&time_of_its_own())),
         None => match answer(question) {
             Ok(answer) => Outcome::Answer(answer),
             Err(status) => Outcome::Error(error::of_question(&status)),

@@ -16,6 +16,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::Status;
 
 use super::acceptance::check;
+use super::everyday::Answer;
 use super::v1::check_stream_response::Outcome;
 use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
@@ -64,7 +65,8 @@ impl<Q> CheckStream<Q> {
         let now = clock::now();
         let (index, records) = (services.index.load(), services.records.load());
         let seen = services.see(Way::Stream, Instant::now());
-        let answered = check(question, index.as_deref(), &records, &services.policy.load(), now, seen.as_ref());
+        let answered = check(question, index.as_deref(), &records, &services.policy.load(), now, seen.as_ref())
+            .map(Answer::into_message);
         let mut response = response(id, answered);
         if let Some(index) = index.as_deref() {
             response.snapshot_serial = index.snapshot().serial.0;

@@ -10,8 +10,8 @@ use super::{ErrorReason, error, v1};
 use crate::clock::age;
 use crate::domain::{
     Change, ChangeKind, Column, Decision, Filing, HeldListing, Identity, IdentityError, Implementation, MatchedBy,
-    ProviderRole, Reason, Removal, Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, Ternary, Verdict,
-    Who,
+    ProviderRole, Reason, Record, Removal, Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, Ternary,
+    Verdict, Who,
 };
 use crate::index::Index;
 use crate::records::{Records, Resolved};
@@ -294,8 +294,13 @@ pub fn decision(index: &Index, decision: &Decision, sentence: String) -> v1::Che
         other_filings: decision.other_filings.iter().map(ToString::to_string).collect(),
         candidates: decision.candidates.iter().map(ToString::to_string).collect(),
         peer: String::new(),
-        record: decision.record.as_ref().map(|record| format!("{} {}", record.kind(), record.id())).unwrap_or_default(),
+        record: decision.record.as_deref().map(record_named).unwrap_or_default(),
     }
+}
+
+/// Kind and ID of a record.
+pub fn record_named(record: &Record) -> String {
+    format!("{} {}", record.kind(), record.id())
 }
 
 /// A decision for the wire, in what a switch acts on or writes down. The snapshot and the peer are left out as above.
@@ -319,7 +324,7 @@ pub fn everyday(decision: &Decision) -> v1::CheckProviderResponse {
         last_seen_at: removal.map(|removal| time_to_wire(removal.last_seen_at)),
         first_missing_at: removal.map(|removal| time_to_wire(removal.first_missing_at)),
         by_policy: decision.by_policy,
-        record: decision.record.as_ref().map(|record| format!("{} {}", record.kind(), record.id())).unwrap_or_default(),
+        record: decision.record.as_deref().map(record_named).unwrap_or_default(),
         ..v1::CheckProviderResponse::default()
     }
 }

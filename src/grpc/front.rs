@@ -1,7 +1,7 @@
 //! The way in: the question of every call straight to its answer, everything else through tonic.
 //!
 //! What a server does around a handler (routes, boxed futures, codecs, layers) costs several times what a decision does.
-//! `CheckProvider` is read and answered here without it, by the same function as everywhere.
+//! `CheckProvider` and `CheckProviders` are read and answered here without it, by the same functions as everywhere.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -25,6 +25,7 @@ use crate::metrics::Way;
 use crate::serving::Peer;
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
+const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 /// Calls whose requests may come one by one for as long as the client likes.
 const STREAMS_OF_REQUESTS: [&str; 3] = [
@@ -57,8 +58,14 @@ impl Front {
 
     /// Answers a request of this peer.
     pub async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Reply> {
-        if request.uri().path() == CHECK_PROVIDER && is_plain_grpc(&request) {
-            return match self.check(request.into_body()).await {
+        let batch = request.uri().path() == CHECK_PROVIDERS;
+        if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
+            let answer = if batch {
+                Box::pin(self.check_batch(request.into_body())).await
+            } else {
+                self.check(request.into_body()).await
+            };
+            return match answer {
                 Ok(answer) => {
                     let mut response = Response::new(Reply::Answer(answer));
                     response.headers_mut().insert(CONTENT_TYPE, GRPC);
@@ -92,7 +99,14 @@ impl Front {
             let answer = self.services.check_provider(tonic::Request::new(question)).await?;
             return Ok(framed(&answer.into_inner()));
         }
-        self.services.check_now(&question, self.services.see(Way::Unary, came).as_ref()).map(|answer| framed(&answer))
+        let seen = self.services.see(Way::Unary, came);
+        self.services.answer_now(&question, seen.as_ref(), PREFIX_BYTES).map(prefixed)
+    }
+
+    /// A batch.
+    async fn check_batch(&self, body: Incoming) -> Result<Bytes, Status> {
+        let message = self.message(body).await?;
+        self.services.answer_batch(message, PREFIX_BYTES).await.map(prefixed)
     }
 
     /// The one message of a request.
@@ -117,7 +131,7 @@ impl Front {
         whole.advance(PREFIX_BYTES);
         match whole.len() {
             told if told < length => Err(cut_short()),
-            told if told > length => Err(Status::invalid_argument("CheckProvider takes one message, and more came")),
+            told if told > length => Err(Status::invalid_argument("the call takes one message, and more came")),
             _ => Ok(whole),
         }
     }
@@ -180,6 +194,16 @@ fn is_plain_grpc(request: &Request<Incoming>) -> bool {
             let told = told.as_bytes();
             told == b"application/grpc" || told == b"application/grpc+proto"
         })
+}
+
+/// A message behind room for its header, which is filled in.
+fn prefixed(mut message: BytesMut) -> Bytes {
+    let length = u32::try_from(message.len().saturating_sub(PREFIX_BYTES)).unwrap_or(u32::MAX);
+    if let Some(prefix) = message.first_chunk_mut::<PREFIX_BYTES>() {
+        let [a, b, c, d] = length.to_be_bytes();
+        *prefix = [0, a, b, c, d];
+    }
+    message.freeze()
 }
 
 /// A message with its header.

@@ -9,6 +9,7 @@ mod batch;
 mod check_stream;
 mod convert;
 mod error;
+mod everyday;
 mod front;
 mod history;
 mod listing;

@@ -1,0 +1,192 @@
+//! The everyday answer, written straight to the wire.
+//!
+//! A batch has a thousand of them. Put together as messages first they would cost several times what the decisions do;
+//! here a decision becomes the bytes that [`convert::everyday`]'s message would become. A test compares.
+
+use bytes::{BufMut, BytesMut};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+
+use super::records::peer_name;
+use super::{convert, v1};
+use crate::domain::{Decision, Record};
+
+/// An answer without its snapshot.
+#[derive(Debug)]
+pub enum Answer {
+    /// In what a switch acts on or writes down.
+    Everyday(Decision, Option<std::sync::Arc<Record>>),
+    /// As a message.
+    Message(Box<v1::CheckProviderResponse>),
+}
+
+impl Answer {
+    /// As a message.
+    pub fn into_message(self) -> v1::CheckProviderResponse {
+        match self {
+            Self::Everyday(decision, peer) => v1::CheckProviderResponse {
+                peer: peer.as_deref().map(peer_name).unwrap_or_default(),
+                ..convert::everyday(&decision)
+            },
+            Self::Message(message) => *message,
+        }
+    }
+
+    /// Appends its bytes.
+    pub fn put(&self, out: &mut BytesMut) {
+        match self {
+            Self::Everyday(decision, peer) => put_decision(decision, peer.as_deref(), out),
+            Self::Message(message) => {
+                out.reserve(message.encoded_len());
+                message.encode_raw(out);
+            }
+        }
+    }
+}
+
+fn put_decision(decision: &Decision, peer: Option<&Record>, out: &mut BytesMut) {
+    // What most answers have; more grows it.
+    out.reserve(128);
+    put_number(1, convert::verdict(decision.verdict) as u64, out);
+    put_number(2, convert::reason(decision.reason) as u64, out);
+    put_text(4, decision.rule, out);
+    for advisory in &decision.advisories {
+        let code = advisory.code.as_str();
+        put_length(5, 1 + encoded_len_varint(code.len() as u64) + code.len(), out);
+        put_text(1, code, out);
+    }
+    if let Some(matched) = decision.matched_by {
+        put_number(6, convert::matched_by(Some(matched)) as u64, out);
+    }
+    if let Some(filing) = &decision.filing {
+        let number = filing.number().digits();
+        let frn = filing.frn().map(|frn| frn.digits());
+        put_length(7, 2 + number.len() + frn.map_or(0, |frn| 2 + frn.len()), out);
+        put_bytes(1, &number, out);
+        if let Some(frn) = frn {
+            put_bytes(2, &frn, out);
+        }
+    }
+    if let Some(removal) = &decision.removal {
+        for (field, at) in [(8, removal.last_seen_at), (9, removal.first_missing_at)] {
+            put_message(field, &convert::time_to_wire(at), out);
+        }
+    }
+    if decision.by_policy {
+        put_number(11, 1, out);
+    }
+    if let Some(peer) = peer {
+        put_text(14, &peer_name(peer), out);
+    }
+    if let Some(record) = &decision.record {
+        put_text(15, &convert::record_named(record), out);
+    }
+}
+
+fn put_number(field: u32, number: u64, out: &mut BytesMut) {
+    if number != 0 {
+        encode_key(field, WireType::Varint, out);
+        encode_varint(number, out);
+    }
+}
+
+fn put_text(field: u32, text: &str, out: &mut BytesMut) {
+    if !text.is_empty() {
+        put_bytes(field, text.as_bytes(), out);
+    }
+}
+
+fn put_bytes(field: u32, bytes: &[u8], out: &mut BytesMut) {
+    put_length(field, bytes.len(), out);
+    out.put_slice(bytes);
+}
+
+/// Appends a field that is a message.
+pub fn put_message(field: u32, message: &impl Message, out: &mut BytesMut) {
+    let length = message.encoded_len();
+    put_length(field, length, out);
+    out.reserve(length);
+    message.encode_raw(out);
+}
+
+/// The beginning of a field that is so long.
+pub fn put_length(field: u32, length: usize, out: &mut BytesMut) {
+    encode_key(field, WireType::LengthDelimited, out);
+    encode_varint(length as u64, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{
+        Advisory, AdvisoryCode, FilingBuilder, Identity, MatchedBy, Override, OverrideAction, Peer, PeerKind, Reason,
+        RecordBody, Removal, SnapshotSerial, Verdict, rule,
+    };
+
+    fn record(body: RecordBody) -> Arc<Record> {
+        Arc::new(Record {
+            provider: Identity::Frn("0020237343".parse().expect("an FRN")),
+            body,
+            by: "noc".to_owned(),
+            why: "a test".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+            expires_at: None,
+        })
+    }
+
+    #[test]
+    fn an_answer_written_straight_to_the_wire_is_the_message_that_it_stands_for() {
+        let number = "RMD0001410".parse().expect("a number");
+        let filing = |frn: Option<&str>| {
+            Arc::new(FilingBuilder::new(number, frn.map(|frn| frn.parse().expect("an FRN")), 0).finish())
+        };
+        let plain = Decision {
+            verdict: Verdict::Accept,
+            reason: Reason::Listed,
+            rule: rule::EMERGENCY,
+            by_policy: false,
+            advisories: Vec::new(),
+            matched_by: Some(MatchedBy::Frn),
+            filing: Some(filing(Some("0020237343"))),
+            other_filings: vec![number],
+            removal: None,
+            candidates: vec![number],
+            record: None,
+        };
+        let at = |millis| Timestamp::from_millisecond(millis).expect("a time");
+        let removal = Removal {
+            filing: filing(None),
+            last_seen_at: at(1_756_080_000_123),
+            first_missing_at: at(-1),
+            reinstated_at: None,
+            snapshot: SnapshotSerial(3),
+        };
+        let advisory = |code| Advisory { code, message: String::new() };
+        let full = Decision {
+            verdict: Verdict::Refuse,
+            reason: Reason::Override,
+            by_policy: true,
+            advisories: vec![advisory(AdvisoryCode::ListingOld), advisory(AdvisoryCode::Successor)],
+            filing: Some(filing(None)),
+            removal: Some(Arc::new(removal)),
+            record: Some(record(RecordBody::Override(Override { action: OverrideAction::Deny }))),
+            ..plain.clone()
+        };
+        let nobody = Decision { filing: None, matched_by: None, reason: Reason::NotListed, ..plain.clone() };
+        let peer = record(RecordBody::Peer(Peer { name: "Trunk 7".to_owned(), kind: PeerKind::TrunkGroup, role: None }));
+        for decision in [plain, full, nobody] {
+            for peer in [None, Some(Arc::clone(&peer))] {
+                let answer = Answer::Everyday(decision.clone(), peer);
+                let mut straight = BytesMut::new();
+                answer.put(&mut straight);
+                let message = answer.into_message();
+                assert_eq!(straight, message.encode_to_vec(), "{message:?}");
+            }
+        }
+    }
+}
