@@ -19,7 +19,7 @@ use crate::decision_log::DecisionLogConfig;
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::history::HistoryConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
-use crate::serving::LimitsConfig;
+use crate::serving::{LimitsConfig, TlsConfig};
 use crate::status::FreshnessConfig;
 use crate::telemetry::LogConfig;
 use crate::vet::VetConfig;
@@ -28,7 +28,8 @@ use crate::vet::VetConfig;
 pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
 
 /// Environment variables that are no settings.
-const NOT_SETTINGS: [&str; 2] = ["RMDD_CONFIG", "RMDD_CONNECT"];
+const NOT_SETTINGS: [&str; 6] =
+    ["RMDD_CONFIG", "RMDD_CONNECT", "RMDD_CA_FILE", "RMDD_CLIENT_CERT", "RMDD_CLIENT_KEY", "RMDD_TOKEN_FILE"];
 
 /// Settings that are lists and may be set by flags.
 const LISTS: [&str; 1] = ["fallback_sources"];
@@ -105,11 +106,13 @@ impl Default for Config {
 pub struct GrpcConfig {
     /// `ADDRESS:PORT`, `unix:PATH`, or `off`.
     pub listen: Listen,
+    /// Its TLS, on an address and port.
+    pub tls: TlsConfig,
 }
 
 impl Default for GrpcConfig {
     fn default() -> Self {
-        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))) }
+        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))), tls: TlsConfig::default() }
     }
 }
 
@@ -120,11 +123,13 @@ impl Default for GrpcConfig {
 pub struct HttpConfig {
     /// `ADDRESS:PORT`, `unix:PATH`, or `off`.
     pub listen: Listen,
+    /// Its TLS, on an address and port.
+    pub tls: TlsConfig,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))) }
+        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))), tls: TlsConfig::default() }
     }
 }
 
@@ -343,6 +348,8 @@ impl Config {
             .and_then(|()| self.history.validate())
             .and_then(|()| self.limits.validate())
             .and_then(|()| self.decision_log.validate())
+            .and_then(|()| check_listener("grpc", &self.grpc.listen, &self.grpc.tls))
+            .and_then(|()| check_listener("http", &self.http.listen, &self.http.tls))
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
@@ -391,6 +398,18 @@ impl Config {
     pub fn state_dir(&self) -> Result<PathBuf, String> {
         self.state_dir.clone().map_or_else(default_state_dir, Ok)
     }
+}
+
+/// Whether a listener's settings go together.
+fn check_listener(table: &str, listen: &Listen, tls: &TlsConfig) -> Result<(), String> {
+    tls.validate(&format!("{table}.tls"))?;
+    if tls.is_on() && matches!(listen, Listen::Unix(_)) {
+        return Err(format!(
+            "{table}.listen is a Unix socket and {table}.tls names a certificate: nobody listens in on a Unix socket; take \
+             the certificate away or listen on ADDRESS:PORT"
+        ));
+    }
+    Ok(())
 }
 
 fn without_secrets(source: &str) -> String {

@@ -41,11 +41,11 @@
 //! # Who owns what
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
-//! in [`store`], tonic and prost in [`grpc`], axum in [`http`] (the servers themselves in [`daemon`], the client's way in
-//! [`client`]), the cron crates in [`schedule`], prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports
-//! nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`]
-//! do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing
-//! imports [`cli`] but the program.
+//! in [`store`], tonic and prost in [`grpc`], axum in [`http`], rustls in [`serving`] (the servers themselves in
+//! [`daemon`], the client's way in [`client`], with rustls again), the cron crates in [`schedule`],
+//! prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`],
+//! [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock:
+//! `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
 
@@ -90,5 +90,6 @@ pub mod cli;
 
 pub mod clock;
 pub mod config;
+pub mod secret_file;
 pub mod telemetry;
 pub mod times;

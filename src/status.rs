@@ -9,6 +9,7 @@ use crate::clock::age;
 use crate::decision_log::Counts;
 use crate::domain::{Awaits, SyncOutcome};
 use crate::index::Index;
+use crate::serving::CertificateState;
 use crate::store::SyncState;
 
 /// How long a listing may go unconfirmed.
@@ -203,6 +204,55 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     alarms
 }
 
+/// How long before its end a certificate is an alarm.
+const CERTIFICATE_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// What is wrong with a listener's certificate; nothing if all is well.
+pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm> {
+    let CertificateState { name, valid_from, expires_at, unusable } = certificate;
+    let mut alarms = Vec::new();
+    let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
+    if *expires_at <= now {
+        alarms.push(Alarm {
+            code: "CERTIFICATE_EXPIRED",
+            message: format!(
+                "the certificate of {name} was good until {until}: clients do not believe it any more. Put a new one in its \
+                 place; no restart is needed"
+            ),
+            severity: State::Critical,
+        });
+    } else if age(now, *expires_at) <= CERTIFICATE_ENDS_SOON {
+        alarms.push(Alarm {
+            code: "CERTIFICATE_EXPIRES",
+            message: format!(
+                "the certificate of {name} is good until {until} only: put a new one in its place; no restart is needed"
+            ),
+            severity: State::Warning,
+        });
+    }
+    if *valid_from > now {
+        alarms.push(Alarm {
+            code: "CERTIFICATE_NOT_YET_VALID",
+            message: format!(
+                "the certificate of {name} is good from {} only: clients do not believe it before. Is this machine's clock \
+                 right?",
+                valid_from.strftime("%Y-%m-%d %H:%M UTC")
+            ),
+            severity: State::Critical,
+        });
+    }
+    if let Some(why) = unusable {
+        alarms.push(Alarm {
+            code: "CERTIFICATE_UNUSABLE",
+            message: format!(
+                "the files of {name} cannot be used as they are now, and those of before stay in force: {why}"
+            ),
+            severity: State::Warning,
+        });
+    }
+    alarms
+}
+
 /// The worst of the alarms.
 pub fn state(alarms: &[Alarm]) -> State {
     alarms.iter().map(|alarm| alarm.severity).max().unwrap_or(State::Fresh)
@@ -301,6 +351,25 @@ mod tests {
         assert_eq!(codes(Some(&index), &sync, at(9)), (State::Warning, vec!["SOURCE_DOWN"]));
         let alarms = alarms(Some(&index), &sync, &FreshnessConfig::default(), at(1));
         assert!(alarms[0].message.contains("answered 500") && alarms[0].message.contains("/mirror.csv"));
+    }
+
+    #[test]
+    fn a_certificate_is_an_alarm_from_two_weeks_before_its_end() {
+        let day = 24;
+        let state = |unusable: Option<&str>| CertificateState {
+            name: "grpc.tls",
+            valid_from: at(10 * day),
+            expires_at: at(100 * day),
+            unusable: unusable.map(str::to_owned),
+        };
+        let codes = |state: &CertificateState, now| {
+            certificate(state, now).iter().map(|alarm| (alarm.code, alarm.severity)).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&state(None), at(85 * day)), []);
+        assert_eq!(codes(&state(None), at(86 * day)), [("CERTIFICATE_EXPIRES", State::Warning)]);
+        assert_eq!(codes(&state(None), at(100 * day)), [("CERTIFICATE_EXPIRED", State::Critical)]);
+        assert_eq!(codes(&state(None), at(9 * day)), [("CERTIFICATE_NOT_YET_VALID", State::Critical)]);
+        assert_eq!(codes(&state(Some("no PEM")), at(50 * day)), [("CERTIFICATE_UNUSABLE", State::Warning)]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl ConfigCommand {
         let Action::Check { json } = self.action;
         let loaded = global.load(Overrides::new())?;
         crate::fetch::check_client(&loaded.config.fetch)?;
+        crate::daemon::check_files(&loaded.config)?;
         let settings = loaded.config.settings();
         if json {
             let settings: serde_json::Map<String, serde_json::Value> = settings

@@ -63,9 +63,21 @@ struct Global {
     /// Where the store is kept [default: $STATE_DIRECTORY, else $XDG_STATE_HOME/rmdd, else ~/.local/state/rmdd].
     #[arg(long, global = true, value_name = "DIR", help_heading = OF_ALL)]
     state_dir: Option<PathBuf>,
-    /// The daemon to ask: http://HOST:PORT or unix:PATH [default: the one that runs on this machine].
+    /// The daemon to ask: https://HOST:PORT, http://HOST:PORT or unix:PATH [default: the one that runs on this machine].
     #[arg(long, global = true, value_name = "URL", env = "RMDD_CONNECT", help_heading = OF_ALL)]
     connect: Option<String>,
+    /// For https: a PEM file of authorities that are trusted besides the system's.
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CA_FILE", help_heading = OF_ALL)]
+    ca_file: Option<PathBuf>,
+    /// For https: a PEM file of the certificate to show.
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CLIENT_CERT", help_heading = OF_ALL)]
+    client_cert: Option<PathBuf>,
+    /// For https: a PEM file of that certificate's key, which nobody else may read.
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_CLIENT_KEY", help_heading = OF_ALL)]
+    client_key: Option<PathBuf>,
+    /// A file with the token to show, which nobody else may read.
+    #[arg(long, global = true, value_name = "FILE", env = "RMDD_TOKEN_FILE", help_heading = OF_ALL)]
+    token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -9,13 +9,12 @@ use arc_swap::ArcSwap;
 use thiserror::Error;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::{Global, text};
 use crate::archive::Archive;
-use crate::client;
+use crate::client::{self, Bearer, Link, TlsFiles};
 use crate::config::{Loaded, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
 use crate::domain::Who;
@@ -45,7 +44,7 @@ pub enum Access {
 
 /// Whom a command asks.
 pub enum Target {
-    Daemon { channel: Channel, at: String },
+    Daemon { channel: Link, at: String },
     Store(Box<Services>),
 }
 
@@ -185,11 +184,12 @@ impl Target {
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.
     pub async fn find(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Self> {
         if let Some(url) = &global.connect {
-            return connect(url).await;
+            return connect(url, global).await;
         }
         for socket in sockets(global) {
             let Ok(channel) = client::connect_unix(&socket).await else { continue };
-            let daemon = Self::Daemon { channel, at: format!("unix:{}", socket.display()) };
+            let at = format!("unix:{}", socket.display());
+            let daemon = Self::Daemon { channel: Link::new(channel, global.bearer()?), at };
             // A --state-dir names one installation. The daemon of another one is not whom to ask.
             match &global.state_dir {
                 Some(asked) if !daemon.keeps(asked).await => {}
@@ -226,8 +226,14 @@ impl Target {
                 "{at} serves questions only: for this command connect to the daemon's Unix socket (--connect \
                  unix:{SYSTEM_SOCKET})"
             ),
-            Code::Unavailable if status.message().is_empty() || std::error::Error::source(status).is_some() => {
-                anyhow!("the daemon at {at} went away before it answered")
+            // A status with a source was not said by the daemon but made of what became of the connection.
+            code if std::error::Error::source(status).is_some()
+                || (code == Code::Unavailable && status.message().is_empty()) =>
+            {
+                let cause = std::error::Error::source(status).map(client::causes).unwrap_or_default();
+                let cause = if cause.is_empty() { cause } else { format!(": {cause}") };
+                let hint = if at.starts_with("http://") { " (if it speaks TLS there: https://)" } else { "" };
+                anyhow!("the daemon at {at} went away before it answered{cause}{hint}")
             }
             _ => {
                 let details = status.get_error_details();
@@ -242,28 +248,41 @@ impl Target {
     }
 }
 
-async fn connect(url: &str) -> anyhow::Result<Target> {
+async fn connect(url: &str, global: &Global) -> anyhow::Result<Target> {
+    let bearer = global.bearer()?;
     let channel = if let Some(path) = url.strip_prefix("unix:") {
-        client::connect_unix(Path::new(path)).await
+        client::connect_unix(Path::new(path)).await.map_err(client::ConnectError::from)
     } else if url.starts_with("http://") {
-        client::connect_tcp(url).await
+        client::connect_tcp(url).await.map_err(client::ConnectError::from)
     } else if url.starts_with("https://") {
-        bail!("{url:?}: this version speaks to daemons without TLS only; give http://HOST:PORT or unix:PATH");
+        client::connect_tls(url, &global.tls_files()?).await
     } else {
-        bail!("{url:?} is no daemon's address: give http://HOST:PORT or unix:PATH");
+        bail!("{url:?} is no daemon's address: give https://HOST:PORT, http://HOST:PORT or unix:PATH");
     };
-    let channel = channel.map_err(|error| {
-        let cause = std::error::Error::source(&error).map_or_else(|| error.to_string(), root_cause);
-        anyhow!("no daemon answers at {url}: {cause}")
+    let channel = channel.map_err(|error| match error {
+        client::ConnectError::Transport(_) => anyhow!("no daemon answers at {url}: {error}"),
+        error => anyhow!("{url} cannot be connected to: {error}"),
     })?;
-    Ok(Target::Daemon { channel, at: url.to_owned() })
+    Ok(Target::Daemon { channel: Link::new(channel, bearer), at: url.to_owned() })
 }
 
-fn root_cause(mut error: &(dyn std::error::Error + 'static)) -> String {
-    while let Some(source) = error.source() {
-        error = source;
+impl Global {
+    /// The token that the user has.
+    fn bearer(&self) -> anyhow::Result<Bearer> {
+        match &self.token_file {
+            None => Ok(Bearer::default()),
+            Some(path) => Bearer::read(path).map_err(|error| anyhow!("--token-file: {error}")),
+        }
     }
-    error.to_string()
+
+    fn tls_files(&self) -> anyhow::Result<TlsFiles> {
+        let identity = match (&self.client_cert, &self.client_key) {
+            (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+            (None, None) => None,
+            _ => bail!("--client-cert and --client-key go together: give both"),
+        };
+        Ok(TlsFiles { ca: self.ca_file.clone(), identity })
+    }
 }
 
 /// Where a daemon's socket may be, the likeliest first.

@@ -3,13 +3,15 @@
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::DaemonError;
 use super::inherited::Inherited;
-use crate::config::Listen;
-use crate::serving::Incoming;
+use super::secured::Secured;
+use crate::config::{Config, Listen};
+use crate::serving::{Incoming, Tls};
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
@@ -32,12 +34,19 @@ pub struct Listener {
     pub incoming: Incoming,
     /// Where it listens, as it is announced and connected to.
     pub address: String,
+    /// Its TLS, where it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
     /// The file of a Unix socket that is ours to remove.
     made: Option<PathBuf>,
 }
 
 impl Listener {
-    async fn bind(listen: &Listen, flag: &str, inherited: &mut Inherited) -> Result<Option<Self>, DaemonError> {
+    async fn bind(
+        listen: &Listen,
+        flag: &str,
+        tls: &Option<Arc<Tls>>,
+        inherited: &mut Inherited,
+    ) -> Result<Option<Self>, DaemonError> {
         match listen {
             Listen::Off => Ok(None),
             Listen::Unix(path) => Self::bind_unix(path, inherited).await.map(Some),
@@ -59,7 +68,8 @@ impl Listener {
                 }
                 .map_err(refuse)?;
                 let bound = listener.local_addr().map_err(refuse)?;
-                Ok(Some(Self { incoming: Incoming::Tcp(listener), address: bound.to_string(), made: None }))
+                let (incoming, address) = (Incoming::Tcp(listener), bound.to_string());
+                Ok(Some(Self { incoming, address, tls: tls.clone(), made: None }))
             }
         }
     }
@@ -69,10 +79,10 @@ impl Listener {
         if let Some(listener) = inherited.unix(path) {
             let refuse = |cause| DaemonError::Listen { address: address.clone(), cause, hint: String::new() };
             let incoming = Incoming::Unix(UnixListener::from_std(listener).map_err(refuse)?);
-            return Ok(Self { incoming, address, made: None });
+            return Ok(Self { incoming, address, tls: None, made: None });
         }
         let incoming = Incoming::Unix(bind_unix(path).await?);
-        Ok(Self { incoming, address, made: Some(path.to_owned()) })
+        Ok(Self { incoming, address, tls: None, made: Some(path.to_owned()) })
     }
 }
 
@@ -90,10 +100,10 @@ pub struct Listeners {
 
 impl Listeners {
     /// Binds everything, or nothing is served. What systemd holds for us is taken over.
-    pub async fn bind(grpc: &Listen, http: &Listen, state_dir: &Path) -> Result<Self, DaemonError> {
+    pub async fn bind(config: &Config, secured: &Secured, state_dir: &Path) -> Result<Self, DaemonError> {
         let mut inherited = Inherited::take();
-        let grpc = Listener::bind(grpc, "--grpc-listen", &mut inherited).await?;
-        let http = Listener::bind(http, "--http-listen", &mut inherited).await?;
+        let grpc = Listener::bind(&config.grpc.listen, "--grpc-listen", &secured.grpc, &mut inherited).await?;
+        let http = Listener::bind(&config.http.listen, "--http-listen", &secured.http, &mut inherited).await?;
         let admin_socket = runtime_socket(state_dir);
         let admin = Listener::bind_unix(&admin_socket, &mut inherited).await?;
         inherited.check_all_taken()?;
@@ -114,7 +124,8 @@ impl Listeners {
         // Nobody may be reading, and that is no reason not to serve.
         for (listener, speaks) in [(&self.grpc, "gRPC"), (&self.http, "HTTP")] {
             if let Some(listener) = listener {
-                let _ = writeln!(out, "listening on {} ({speaks}: queries)", listener.address);
+                let over = if listener.tls.is_some() { " over TLS" } else { "" };
+                let _ = writeln!(out, "listening on {} ({speaks}{over}: queries)", listener.address);
             }
         }
         let _ = writeln!(out, "listening on {} (gRPC: queries and administration)", self.admin.address);

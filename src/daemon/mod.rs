@@ -9,6 +9,7 @@ mod listen;
 mod readiness;
 mod rebuild;
 mod reload;
+mod secured;
 mod serve;
 mod systemd;
 
@@ -41,6 +42,7 @@ use crate::sync::{SyncSettings, Syncer, retry};
 
 use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
+use secured::Secured;
 
 /// How a reload finds its configuration again.
 #[derive(Debug, Clone, Default)]
@@ -104,6 +106,15 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
         archive: config.archive.clone(),
         history: config.history.clone(),
     })
+}
+
+/// Whether the files that the configuration names for its listeners can be used.
+///
+/// # Errors
+///
+/// Names the first that cannot.
+pub fn check_files(config: &Config) -> Result<(), DaemonError> {
+    Secured::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))
 }
 
 /// What a store holds, ready to be served.
@@ -195,7 +206,8 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         .map_err(|error| DaemonError::Setting(error.to_string()))?;
     log_start(&config, file.as_deref(), &store, &index);
 
-    let listeners = Listeners::bind(&config.grpc.listen, &config.http.listen, &state_dir).await?;
+    let secured = Secured::load(&config).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    let listeners = Listeners::bind(&config, &secured, &state_dir).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
@@ -229,6 +241,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
             started_at,
             schedule: schedule_seen.clone(),
             retry: retry_seen.clone(),
+            tls: secured.all(),
             reload: reload_sender,
         }),
     };
@@ -249,6 +262,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         });
     }
     serve::spawn(&mut tasks, listeners, &services, health_service, &threads, &config.limits, &shutdown);
+    secured.watch(&mut tasks, &shutdown);
     drop(services);
     {
         let shutdown = shutdown.clone();
@@ -312,6 +326,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         freshness,
         policy,
         observer: Arc::clone(&observer),
+        secured,
     };
     let mut current = config;
     let grace = current.shutdown_grace;

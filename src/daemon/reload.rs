@@ -5,8 +5,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::secured::Secured;
 use super::{ReloadFrom, sync_settings, systemd};
-use crate::config::{self, Config};
+use crate::config::{self, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
 use crate::decision_log::DecisionLogConfig;
 use crate::domain::SyncTrigger;
@@ -34,6 +35,7 @@ pub struct Reloader {
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
     pub observer: Arc<Observer>,
+    pub secured: Secured,
 }
 
 impl Reloader {
@@ -69,11 +71,13 @@ impl Reloader {
         let schedule =
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
+        let renewal = self.secured.prepare(&next).map_err(|error| error.to_string())?;
+
         let (before, after) = (current.settings(), next.settings());
         let changed = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
         let mut reloaded = Reloaded::default();
         for name in changed {
-            let waits = NEEDS_RESTART.iter().any(|start| name.starts_with(start));
+            let waits = NEEDS_RESTART.iter().any(|start| name.starts_with(start)) && !renewal.takes(name);
             let list = if waits { &mut reloaded.needs_restart } else { &mut reloaded.applied };
             if !list.contains(name) {
                 list.push(name.clone());
@@ -92,12 +96,14 @@ impl Reloader {
         if another_source {
             self.sync.start(SyncTrigger::Reload);
         }
+        let (grpc_tls, http_tls) = renewal.settings(current, &next);
+        reloaded.applied.extend(renewal.put_in_force());
         // What needs a restart stays as it is in force, so that the next reload names it again.
         let in_force = Config {
             state_dir: current.state_dir.clone(),
             shutdown_grace: current.shutdown_grace,
-            grpc: current.grpc.clone(),
-            http: current.http.clone(),
+            grpc: GrpcConfig { tls: grpc_tls, ..current.grpc.clone() },
+            http: HttpConfig { tls: http_tls, ..current.http.clone() },
             limits: current.limits.clone(),
             log: current.log.clone(),
             decision_log: DecisionLogConfig { queue: current.decision_log.queue, ..next.decision_log },

@@ -46,7 +46,8 @@ pub fn spawn(
             .add_service(health.clone())
     };
     let front = |routes| Arc::new(Front::new(services.clone(), routes, most, limits.request_timeout));
-    let mut serve = |name: &'static str, listener: Listener, protocol: Protocol, place: Place| {
+    let on_threads = || Place::Threads(threads.clone());
+    let mut serve = |name: &'static str, listener: Listener, protocol, place| {
         let registry = Registry::new(limits.connections);
         if let Some(observer) = &services.observer {
             observer.listens(name, Arc::clone(&registry));
@@ -55,6 +56,7 @@ pub fn spawn(
             name,
             incoming: listener.incoming,
             protocol,
+            tls: listener.tls,
             place,
             registry,
             limits: Arc::clone(&limits),
@@ -64,11 +66,11 @@ pub fn spawn(
     };
     if let Some(listener) = listeners.grpc {
         let routes = with_reflection(query_routes(), &queries);
-        serve("gRPC listener", listener, Protocol::Grpc(front(routes)), Place::Threads(threads.clone()));
+        serve("gRPC listener", listener, Protocol::Grpc(front(routes)), on_threads());
     }
     if let Some(listener) = listeners.http {
         let router = http::router(services.clone());
-        serve("HTTP listener", listener, Protocol::Http(router), Place::Threads(threads.clone()));
+        serve("HTTP listener", listener, Protocol::Http(router), on_threads());
     }
     let admin = Admin::new(services.clone()).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
     let routes = with_reflection(query_routes().add_service(admin), &everything);

@@ -38,6 +38,8 @@ impl Services {
         if let Some(observer) = &self.observer {
             alarms.extend(status::decision_log(&observer.log.counts(), now));
         }
+        let tls = self.running.iter().flat_map(|running| &running.tls);
+        alarms.extend(tls.flat_map(|tls| status::certificate(&tls.state(), now)));
         alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
         alarms
     }

@@ -41,7 +41,7 @@ use crate::moments::Moments;
 use crate::observe::Observer;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
-use crate::serving::LimitsConfig;
+use crate::serving::{LimitsConfig, Tls};
 use crate::status::FreshnessConfig;
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
@@ -73,6 +73,8 @@ pub struct Running {
     pub schedule: watch::Receiver<Arc<Schedule>>,
     /// When a cycle comes ahead of schedule, because the last one failed.
     pub retry: watch::Receiver<Option<Timestamp>>,
+    /// The TLS of the listeners that have it.
+    pub tls: Vec<Arc<Tls>>,
     /// The way to ask for a reload.
     pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
 }

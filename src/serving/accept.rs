@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
 use super::connection::{Connection, Peer};
 use super::registry::Registry;
 use super::threads::{Life, Place, ThreadEnded};
+use super::tls::Tls;
 use crate::grpc::Front;
 
 /// The wait after a connection could not be had: mostly all file descriptors are in use.
@@ -47,6 +49,8 @@ pub struct Acceptor {
     pub incoming: Incoming,
     /// What is spoken.
     pub protocol: Protocol,
+    /// Its TLS, where it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
     /// Where connections live.
     pub place: Place,
     /// The listener's connections.
@@ -101,16 +105,24 @@ impl Acceptor {
             tracing::debug!(listener = self.name, ?peer, "no room for another connection to the {}", self.name);
             return Ok(());
         };
-        let connection =
-            Connection { peer, admitted, limits: Arc::clone(&self.limits), shutdown: self.shutdown.clone() };
-        let protocol = self.protocol.clone();
+        let connection = Connection {
+            peer,
+            began: Instant::now(),
+            admitted,
+            limits: Arc::clone(&self.limits),
+            shutdown: self.shutdown.clone(),
+        };
+        let (protocol, tls) = (self.protocol.clone(), self.tls.clone());
         self.place.begin(move || -> Life {
             Box::pin(async move {
                 // Fails only where the runtime is going down.
                 match socket {
                     Socket::Tcp(socket) => {
-                        if let Ok(socket) = TcpStream::from_std(socket) {
-                            connection.serve(socket, protocol).await;
+                        let Ok(socket) = TcpStream::from_std(socket) else { return };
+                        match tls {
+                            None => connection.serve(socket, protocol).await,
+                            // Apart: a connection without TLS need not be as large.
+                            Some(tls) => Box::pin(connection.serve_over_tls(socket, protocol, &tls)).await,
                         }
                     }
                     Socket::Unix(socket) => {

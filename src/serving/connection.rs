@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use super::io::Watched;
 use super::registry::{Admitted, UnderWay};
+use super::tls::Tls;
 use super::{LimitsConfig, Protocol};
 
 /// HTTP/2's opening: the preface and the header of the first frame.
@@ -62,6 +63,8 @@ pub enum Peer {
 pub struct Connection {
     /// Who is at the other end.
     pub peer: Peer,
+    /// When it was taken in.
+    pub began: Instant,
     /// Its place among the listener's connections.
     pub admitted: Admitted,
     /// The bounds it is held to.
@@ -71,6 +74,28 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Serves it to its end over TLS.
+    pub async fn serve_over_tls<S>(self, socket: S, protocol: Protocol, tls: &Tls)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let shaken = tokio::select! {
+            shaken = tls.handshake(socket) => shaken.map_err(|error| error.to_string()),
+            () = tokio::time::sleep_until(self.began + self.limits.handshake_timeout) => {
+                Err("it took too long (limits.handshake_timeout)".to_owned())
+            }
+            () = self.shutdown.cancelled() => return,
+            () = self.admitted.activity.asked_to_close() => Err("its place was needed".to_owned()),
+        };
+        match shaken {
+            Ok((socket, _certified)) => self.serve(socket, protocol).await,
+            Err(error) => {
+                tls.note_failed();
+                tracing::debug!(peer = ?self.peer, error, "a TLS handshake came to nothing: {error}");
+            }
+        }
+    }
+
     /// Serves it to its end.
     pub async fn serve<S>(self, socket: S, protocol: Protocol)
     where
@@ -134,7 +159,7 @@ impl Connection {
     /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak.
     async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, read: &AtomicUsize) {
         let mut connection = pin!(connection);
-        let mut wait = pin!(tokio::time::sleep(self.limits.handshake_timeout));
+        let mut wait = pin!(tokio::time::sleep_until(self.began + self.limits.handshake_timeout));
         let (mut opened, mut closing) = (false, false);
         loop {
             let close = tokio::select! {

@@ -9,6 +9,8 @@
 //! count and not by the kernel (SO_REUSEPORT): a switch has few connections, and a hash would put most of them on one
 //! core. It also leaves one socket for systemd to hold over a restart.
 //!
+//! Where a listener speaks TLS, the handshake is the connection's own business, on its own thread ([`Tls`]).
+//!
 //! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
 
 mod accept;
@@ -17,9 +19,11 @@ mod io;
 mod limits;
 mod registry;
 mod threads;
+mod tls;
 
 pub use accept::{Acceptor, Incoming, Protocol};
 pub use connection::{Connection, Peer};
 pub use limits::LimitsConfig;
 pub use registry::Registry;
 pub use threads::{Place, Threads};
+pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates, private_key};

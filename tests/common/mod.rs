@@ -34,7 +34,10 @@ pub fn rmdd() -> Command {
             command.env_remove(name);
         }
     }
-    for name in ["STATE_DIRECTORY", "RUNTIME_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM"] {
+    for name in ["STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CREDENTIALS_DIRECTORY"] {
+        command.env_remove(name);
+    }
+    for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "JOURNAL_STREAM"] {
         command.env_remove(name);
     }
     // Small worlds lose large shares at once: what takes a second copy is not to take a minute.
@@ -129,8 +132,11 @@ impl Daemon {
                 Some(address) if line.contains("administration") => {
                     break PathBuf::from(address.strip_prefix("unix:").expect("a Unix socket"));
                 }
-                Some(address) if line.contains("(HTTP") => http = Some(format!("http://{address}")),
-                Some(address) => tcp = Some(format!("http://{address}")),
+                Some(address) => {
+                    let scheme = if line.contains("over TLS") { "https" } else { "http" };
+                    let place = if line.contains("(HTTP") { &mut http } else { &mut tcp };
+                    *place = Some(format!("{scheme}://{address}"));
+                }
                 None => panic!("unexpected output: {line}"),
             }
         };

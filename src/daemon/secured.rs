@@ -1,0 +1,102 @@
+//! The TLS of the listeners, and how it is renewed while they run.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::TaskEnd;
+use crate::config::{Config, Listen};
+use crate::serving::{Prepared, Tls, TlsConfig, TlsError};
+
+/// gRPC is spoken over HTTP/2 alone.
+const ALPN_GRPC: &[&[u8]] = &[b"h2"];
+const ALPN_HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// The TLS of each listener that has it.
+#[derive(Clone)]
+pub struct Secured {
+    pub grpc: Option<Arc<Tls>>,
+    pub http: Option<Arc<Tls>>,
+}
+
+impl Secured {
+    /// Reads and checks all files, before anything is bound.
+    pub fn load(config: &Config) -> Result<Self, TlsError> {
+        let of = |name, alpn, listen: &Listen, tls: &TlsConfig| match listen {
+            Listen::Off => Ok(None),
+            _ => Tls::load(name, alpn, tls),
+        };
+        Ok(Self {
+            grpc: of("grpc.tls", ALPN_GRPC, &config.grpc.listen, &config.grpc.tls)?,
+            http: of("http.tls", ALPN_HTTP, &config.http.listen, &config.http.tls)?,
+        })
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<Arc<Tls>> {
+        [&self.grpc, &self.http].into_iter().flatten().map(Arc::clone).collect()
+    }
+
+    /// Looks at the files now and then until the shutdown, and puts new ones in force.
+    pub fn watch(&self, tasks: &mut JoinSet<TaskEnd>, shutdown: &CancellationToken) {
+        for tls in self.all() {
+            let shutdown = shutdown.clone();
+            tasks.spawn(async move {
+                let mut wrong = None;
+                loop {
+                    tokio::select! {
+                        () = shutdown.cancelled() => return ("certificates", Ok(())),
+                        () = tokio::time::sleep(tls.check_every()) => {}
+                    }
+                    let (looked, before) = (Arc::clone(&tls), wrong.take());
+                    match tokio::task::spawn_blocking(move || looked.look(before)).await {
+                        Ok(found) => wrong = found,
+                        Err(_) => tracing::error!("a look at the certificates came to an unexpected end"),
+                    }
+                }
+            });
+        }
+    }
+
+    /// What a reload puts in force. A listener that has TLS can be given other files, but none is given TLS or loses it
+    /// without a restart.
+    pub fn prepare(&self, next: &Config) -> Result<Renewal, TlsError> {
+        let of = |tls: &Option<Arc<Tls>>, config: &TlsConfig| match tls {
+            Some(tls) => tls.prepare(config),
+            None => Ok(None),
+        };
+        Ok(Renewal { grpc: of(&self.grpc, &next.grpc.tls)?, http: of(&self.http, &next.http.tls)? })
+    }
+}
+
+/// What a reload puts in force.
+pub struct Renewal {
+    grpc: Option<Prepared>,
+    http: Option<Prepared>,
+}
+
+impl Renewal {
+    /// Whether a changed setting is put in force by it.
+    pub fn takes(&self, setting: &str) -> bool {
+        (self.grpc.is_some() && setting.starts_with("grpc.tls."))
+            || (self.http.is_some() && setting.starts_with("http.tls."))
+    }
+
+    /// The settings in force afterwards: those of `current` where a restart is needed.
+    pub fn settings(&self, current: &Config, next: &Config) -> (TlsConfig, TlsConfig) {
+        let pick = |taken: bool, next: &TlsConfig, current: &TlsConfig| if taken { next } else { current }.clone();
+        (
+            pick(self.grpc.is_some(), &next.grpc.tls, &current.grpc.tls),
+            pick(self.http.is_some(), &next.http.tls, &current.http.tls),
+        )
+    }
+
+    /// Puts it in force. Names the listeners whose files hold something else than before.
+    pub fn put_in_force(self) -> Vec<String> {
+        let renewed = |name: &str, prepared: Option<Prepared>| {
+            prepared.is_some_and(Prepared::put_in_force).then(|| format!("{name} (new files)"))
+        };
+        [renewed("grpc.tls", self.grpc), renewed("http.tls", self.http)].into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! Files that hold a secret: a private key, tokens. One that everybody on the machine may read is none.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// No secret of ours is longer: whoever names another file by mistake does not fill the memory with it.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Why a file with a secret cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// It cannot be read.
+    #[error("{} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Everybody may read or write it.
+    #[error(
+        "{} holds a secret, and everybody on this machine may use the file (mode {mode:04o}): run `chmod o-rwx {}`, and \
+         give it to a group that rmdd is in if need be",
+        .path.display(), .path.display()
+    )]
+    Exposed {
+        /// Which.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It is far too large.
+    #[error("{} has {bytes} bytes: that is no file of keys or tokens", .path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// How large it is.
+        bytes: u64,
+    },
+}
+
+/// Reads a file that must not be everybody's.
+///
+/// # Errors
+///
+/// If it cannot be read, everybody may read or write it, or it is far too large.
+pub fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
+    use std::io::Read;
+
+    let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    // Of the file that is open, not of one that took its place.
+    let metadata = file.metadata().map_err(unreadable)?;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & 0o007 != 0 {
+        return Err(SecretError::Exposed { path: path.to_owned(), mode });
+    }
+    if metadata.len() > MOST_BYTES {
+        return Err(SecretError::TooLarge { path: path.to_owned(), bytes: metadata.len() });
+    }
+    let mut bytes = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
