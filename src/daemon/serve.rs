@@ -17,7 +17,7 @@ use crate::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::grpc::v1::listing_service_server::ListingServiceServer;
 use crate::grpc::{Front, Services};
 use crate::http;
-use crate::serving::{Acceptor, LimitsConfig, Place, Protocol, Registry, Threads};
+use crate::serving::{Acceptor, Allowances, LimitsConfig, Place, Protocol, Registry, Threads};
 
 /// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
 const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
@@ -37,6 +37,7 @@ pub fn spawn(
     shutdown: &CancellationToken,
 ) {
     let limits = Arc::new(limits.clone());
+    let allowances = Arc::new(Allowances::new(limits.questions_per_second, limits.batch));
     let queries = [Acceptance::NAME, Listing::NAME, "grpc.health.v1.Health"];
     let everything = [Acceptance::NAME, Listing::NAME, Admin::NAME, "grpc.health.v1.Health"];
     let most = limits.message_bytes;
@@ -59,6 +60,7 @@ pub fn spawn(
             tls: listener.tls,
             place,
             registry,
+            allowances: Arc::clone(&allowances),
             limits: Arc::clone(&limits),
             shutdown: shutdown.clone(),
         };

@@ -1,5 +1,6 @@
 //! `AcceptanceService`: the answer on every call.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
@@ -21,6 +22,7 @@ use crate::metrics::Way;
 use crate::moments::Moment;
 use crate::observe::{Question, Seen};
 use crate::records::{Records, Resolved};
+use crate::serving::Caller;
 
 /// Room for an everyday answer.
 const EVERYDAY_BYTES: usize = 160;
@@ -55,7 +57,8 @@ impl AcceptanceService for Services {
         &self,
         request: Request<Streaming<v1::CheckStreamRequest>>,
     ) -> Result<Response<Self::CheckStreamStream>, Status> {
-        Ok(Response::new(CheckStream::new(self.clone(), request.into_inner())))
+        let caller = request.extensions().get::<Arc<Caller>>().cloned();
+        Ok(Response::new(CheckStream::new(self.clone(), request.into_inner(), caller)))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 use prost::{Message, length_delimiter_len};
 use tonic::Status;
 
@@ -61,19 +61,21 @@ impl Services {
 
     /// The answers to a batch as they go over the wire, behind `head` bytes that are left free: what
     /// [`Self::check_batch`] says, written as it is decided.
-    pub(super) async fn answer_batch(&self, message: Bytes, head: usize) -> Result<BytesMut, Status> {
-        let came = Instant::now();
-        let request = v1::CheckProvidersRequest::decode(message)
-            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+    pub(super) async fn answer_batch(
+        &self,
+        request: &v1::CheckProvidersRequest,
+        came: Instant,
+        head: usize,
+    ) -> Result<BytesMut, Status> {
         let mut out = BytesMut::with_capacity(head + ANSWER_BYTES * (request.questions.len() + 1));
         out.put_bytes(0, head);
         if request.at.is_some() {
-            let answer = self.check_batch(&request).await?;
+            let answer = self.check_batch(request).await?;
             out.reserve(answer.encoded_len());
             answer.encode_raw(&mut out);
             return Ok(out);
         }
-        self.check_batch_size(&request)?;
+        self.check_batch_size(request)?;
         let now = clock::now();
         let (index, records, policy) = (self.index.load(), self.records.load(), self.policy.load());
         let index = index.as_deref();

@@ -6,6 +6,7 @@
 //! they are read from disk, each in a task of its own, few at a time.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
 use crate::domain::SnapshotSerial;
 use crate::metrics::Way;
+use crate::serving::Caller;
 
 /// So many questions are answered in one go before others have their turn.
 const IN_ONE_GO: u32 = 128;
@@ -35,6 +37,8 @@ type Answered = Result<v1::CheckProviderResponse, Status>;
 pub struct CheckStream<Q> {
     services: Services,
     questions: Q,
+    /// Who asks, where a daemon answers.
+    caller: Option<Arc<Caller>>,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -47,11 +51,12 @@ pub struct CheckStream<Q> {
 
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
-    pub fn new(services: Services, questions: Q) -> Self {
+    pub fn new(services: Services, questions: Q, caller: Option<Arc<Caller>>) -> Self {
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
             services,
             questions,
+            caller,
             open: true,
             past: JoinSet::new(),
             told: None,
@@ -65,6 +70,14 @@ impl<Q> CheckStream<Q> {
         let now = clock::now();
         let (index, records) = (services.index.load(), services.records.load());
         let seen = services.see(Way::Stream, Instant::now());
+        if !question.emergency
+            && let Some(Err(status)) = self.caller.as_deref().map(|caller| caller.may_ask(1))
+        {
+            if let Some(seen) = &seen {
+                seen.not_decided(&status);
+            }
+            return response(id, Err(status));
+        }
         let answered = check(question, index.as_deref(), &records, &services.policy.load(), now, seen.as_ref())
             .map(Answer::into_message);
         let mut response = response(id, answered);

@@ -41,11 +41,13 @@ pub enum ErrorReason {
     InvalidApproval,
     ListingNotHeld,
     MessageTooLong,
+    TooManyQuestions,
+    Overloaded,
 }
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -70,6 +72,8 @@ impl ErrorReason {
         Self::InvalidApproval,
         Self::ListingNotHeld,
         Self::MessageTooLong,
+        Self::TooManyQuestions,
+        Self::Overloaded,
     ];
 
     /// The word in ErrorInfo.
@@ -99,6 +103,8 @@ impl ErrorReason {
             Self::InvalidApproval => "INVALID_APPROVAL",
             Self::ListingNotHeld => "LISTING_NOT_HELD",
             Self::MessageTooLong => "MESSAGE_TOO_LONG",
+            Self::TooManyQuestions => "TOO_MANY_QUESTIONS",
+            Self::Overloaded => "OVERLOADED",
         }
     }
 
@@ -119,7 +125,9 @@ impl ErrorReason {
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
             Self::HistoryNotReaching | Self::CursorExpired => Code::OutOfRange,
-            Self::HistoryBusy | Self::MessageTooLong => Code::ResourceExhausted,
+            Self::HistoryBusy | Self::MessageTooLong | Self::TooManyQuestions | Self::Overloaded => {
+                Code::ResourceExhausted
+            }
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,

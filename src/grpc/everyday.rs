@@ -178,7 +178,8 @@ mod tests {
             ..plain.clone()
         };
         let nobody = Decision { filing: None, matched_by: None, reason: Reason::NotListed, ..plain.clone() };
-        let peer = record(RecordBody::Peer(Peer { name: "Trunk 7".to_owned(), kind: PeerKind::TrunkGroup, role: None }));
+        let peer =
+            record(RecordBody::Peer(Peer { name: "Trunk 7".to_owned(), kind: PeerKind::TrunkGroup, role: None }));
         for decision in [plain, full, nobody] {
             for peer in [None, Some(Arc::clone(&peer))] {
                 let answer = Answer::Everyday(decision.clone(), peer);

@@ -4,6 +4,7 @@
 //! `CheckProvider` and `CheckProviders` are read and answered here without it, by the same functions as everywhere.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,14 +23,17 @@ use tower::Service;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, v1};
 use crate::metrics::Way;
-use crate::serving::Peer;
+use crate::serving::Caller;
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
+const CHECK_STREAM: &str = "/rmdd.v1.AcceptanceService/CheckStream";
+const HEALTH: &str = "/grpc.health.v1.Health/";
+
 /// Calls whose requests may come one by one for as long as the client likes.
 const STREAMS_OF_REQUESTS: [&str; 3] = [
-    "/rmdd.v1.AcceptanceService/CheckStream",
+    CHECK_STREAM,
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
@@ -56,14 +60,14 @@ impl Front {
         Self { services, routes: routes.prepare(), message_bytes, request_timeout }
     }
 
-    /// Answers a request of this peer.
-    pub async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Reply> {
+    /// Answers a request.
+    pub async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let answer = if batch {
-                Box::pin(self.check_batch(request.into_body())).await
+                Box::pin(self.check_batch(request.into_body(), caller)).await
             } else {
-                self.check(request.into_body()).await
+                self.check(request.into_body(), caller).await
             };
             return match answer {
                 Ok(answer) => {
@@ -75,11 +79,17 @@ impl Front {
             };
         }
         // Apart, since a future is moved with all that it may ever hold, and this one holds much.
-        Box::pin(self.route(request, peer)).await
+        Box::pin(self.route(request, caller)).await
     }
 
-    async fn route(&self, mut request: Request<Incoming>, peer: &Peer) -> Response<Reply> {
-        request.extensions_mut().insert(peer.clone());
+    async fn route(&self, mut request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
+        // Whoever only asks whether the daemon lives is told, and the questions of a stream are counted one by one.
+        let uncounted = [HEALTH, CHECK_STREAM].iter().any(|path| request.uri().path().starts_with(path));
+        if !uncounted && let Err(status) = caller.may_ask(1) {
+            return status.into_http();
+        }
+        request.extensions_mut().insert(caller.peer.clone());
+        request.extensions_mut().insert(Arc::clone(caller));
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
         // The routes are always ready, and answer every path.
@@ -90,11 +100,14 @@ impl Front {
     }
 
     /// The question of every call.
-    async fn check(&self, body: Incoming) -> Result<Bytes, Status> {
+    async fn check(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
+        if !question.emergency {
+            caller.may_ask(1)?;
+        }
         if question.at.is_some() {
             let answer = self.services.check_provider(tonic::Request::new(question)).await?;
             return Ok(framed(&answer.into_inner()));
@@ -104,9 +117,16 @@ impl Front {
     }
 
     /// A batch.
-    async fn check_batch(&self, body: Incoming) -> Result<Bytes, Status> {
+    async fn check_batch(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
-        self.services.answer_batch(message, PREFIX_BYTES).await.map(prefixed)
+        let came = Instant::now();
+        let batch = v1::CheckProvidersRequest::decode(message)
+            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+        // One call to 911 among them, and all are answered.
+        if !batch.questions.iter().any(|question| question.emergency) {
+            caller.may_ask(batch.questions.len())?;
+        }
+        self.services.answer_batch(&batch, came, PREFIX_BYTES).await.map(prefixed)
     }
 
     /// The one message of a request.

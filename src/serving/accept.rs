@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
+use super::allowance::Allowances;
 use super::connection::{Connection, Peer};
 use super::registry::Registry;
 use super::threads::{Life, Place, ThreadEnded};
@@ -55,6 +56,8 @@ pub struct Acceptor {
     pub place: Place,
     /// The listener's connections.
     pub registry: Arc<Registry>,
+    /// What each client may ask for, on all listeners together.
+    pub allowances: Arc<Allowances>,
     /// The bounds that they are held to.
     pub limits: Arc<LimitsConfig>,
     /// Cancelled when the daemon stops.
@@ -106,6 +109,7 @@ impl Acceptor {
             return Ok(());
         };
         let connection = Connection {
+            allowance: self.allowances.of(&peer),
             peer,
             began: Instant::now(),
             admitted,

@@ -19,12 +19,15 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tower::ServiceExt;
 
+use super::allowance::Allowance;
 use super::io::Watched;
-use super::registry::{Admitted, UnderWay};
+use super::registry::{Activity, Admitted, UnderWay};
 use super::tls::Tls;
 use super::{LimitsConfig, Protocol};
+use crate::grpc::ErrorReason;
 
 /// HTTP/2's opening: the preface and the header of the first frame.
 const OPENING_BYTES: usize = 24 + 9;
@@ -58,11 +61,47 @@ pub enum Peer {
     },
 }
 
+/// Who asks, and what they may ask for.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What is left to them, on all their connections.
+    pub allowance: Allowance,
+    /// What is known of the connection.
+    pub activity: Arc<Activity>,
+}
+
+impl Caller {
+    /// Whether so many questions are to be answered.
+    ///
+    /// # Errors
+    ///
+    /// If the client has put more than it may, or the daemon has more to do than it can and this connection asks for
+    /// more than its share.
+    pub fn may_ask(&self, questions: usize) -> Result<(), Status> {
+        if self.activity.crowds() {
+            return Err(ErrorReason::Overloaded.status(
+                "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \
+                 moment",
+            ));
+        }
+        if !self.allowance.take(questions) {
+            return Err(ErrorReason::TooManyQuestions.status(
+                "this client has put more questions than it may (limits.questions_per_second): ask again in a second",
+            ));
+        }
+        Ok(())
+    }
+}
+
 /// A connection that was taken in.
 #[derive(Debug)]
 pub struct Connection {
     /// Who is at the other end.
     pub peer: Peer,
+    /// What the client may ask for.
+    pub allowance: Allowance,
     /// When it was taken in.
     pub began: Instant,
     /// Its place among the listener's connections.
@@ -101,15 +140,16 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (socket, read) = Watched::new(socket);
+        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity));
         let io = TokioIo::new(socket);
         match protocol {
             Protocol::Grpc(front) => {
-                let (activity, peer) = (Arc::clone(&self.admitted.activity), Arc::new(self.peer.clone()));
+                let caller = self.caller();
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let (front, peer, under_way) = (Arc::clone(&front), Arc::clone(&peer), activity.request());
+                    let under_way = caller.activity.request();
+                    let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
                     async move {
-                        let answer = front.answer(request, &peer).await;
+                        let answer = front.answer(request, &caller).await;
                         Ok::<_, Infallible>(answer.map(|body| Guarded { body, _under_way: under_way }))
                     }
                 });
@@ -127,10 +167,10 @@ impl Connection {
                 self.drive(builder.serve_connection(io, service), OPENING_BYTES, &read).await;
             }
             Protocol::Http(router) => {
-                let (activity, peer) = (Arc::clone(&self.admitted.activity), self.peer.clone());
+                let caller = self.caller();
                 let service = service_fn(move |mut request: Request<Incoming>| {
-                    let (router, under_way) = (router.clone(), activity.request());
-                    request.extensions_mut().insert(peer.clone());
+                    let (router, under_way) = (router.clone(), caller.activity.request());
+                    request.extensions_mut().insert(Arc::clone(&caller));
                     async move {
                         let answer: Result<Response<axum::body::Body>, Infallible> = router.oneshot(request).await;
                         answer.map(|answer| answer.map(|body| Guarded { body, _under_way: under_way }))
@@ -153,6 +193,14 @@ impl Connection {
                 self.drive(connection, 1, &read).await;
             }
         }
+    }
+
+    fn caller(&self) -> Arc<Caller> {
+        Arc::new(Caller {
+            peer: self.peer.clone(),
+            allowance: self.allowance.clone(),
+            activity: Arc::clone(&self.admitted.activity),
+        })
     }
 
     /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client

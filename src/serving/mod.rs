@@ -14,6 +14,7 @@
 //! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
 
 mod accept;
+mod allowance;
 mod connection;
 mod io;
 mod limits;
@@ -22,7 +23,8 @@ mod threads;
 mod tls;
 
 pub use accept::{Acceptor, Incoming, Protocol};
-pub use connection::{Connection, Peer};
+pub use allowance::{Allowance, Allowances};
+pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;
 pub use registry::Registry;
 pub use threads::{Place, Threads};

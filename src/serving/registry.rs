@@ -1,7 +1,7 @@
 //! The connections of a listener: how many there are, and which makes room if there is none.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,9 @@ use tokio::sync::Notify;
 
 /// A connection that had a request so lately is not idle, whatever the need.
 const IDLE_AT_LEAST: Duration = Duration::from_secs(1);
+
+/// A thread whose connections wait so long for their turn has more to do than it can.
+const OVERLOADED: Duration = Duration::from_millis(20);
 
 /// What is known of one connection. On the answer path only its own thread writes it.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub struct Activity {
     last_request: AtomicU64,
     /// Requests under way.
     under_way: AtomicUsize,
+    /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
+    crowds: AtomicBool,
     close: Notify,
 }
 
@@ -27,6 +32,7 @@ impl Activity {
             began: Instant::now(),
             last_request: AtomicU64::new(0),
             under_way: AtomicUsize::new(0),
+            crowds: AtomicBool::new(false),
             close: Notify::new(),
         }
     }
@@ -37,6 +43,16 @@ impl Activity {
         self.last_request.store(since, Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
+    }
+
+    /// Notes how long the connection waited for its turn after it had used one up; nothing if it asked for less.
+    pub fn waited_for_turn(&self, waited: Duration) {
+        self.crowds.store(waited >= OVERLOADED, Ordering::Relaxed);
+    }
+
+    /// Whether its thread has more to do than it can, and this connection asks for more than its share of it.
+    pub fn crowds(&self) -> bool {
+        self.crowds.load(Ordering::Relaxed)
     }
 
     /// How long no request was under way; nothing if one is.

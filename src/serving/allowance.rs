@@ -1,0 +1,113 @@
+//! How many questions a client may put.
+//!
+//! A client is an address, or over a Unix socket a user: all its connections share one allowance. Whoever puts more is
+//! told so at once, in place of an answer; nothing waits. A call to 911 is answered whatever was asked before it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use super::Peer;
+
+/// Entries of clients that have gone are cleared when there are so many.
+const CLEARED_AT: usize = 1024;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Client {
+    Address(IpAddr),
+    User(Option<u32>),
+}
+
+impl Client {
+    fn of(peer: &Peer) -> Self {
+        match peer {
+            Peer::Tcp(address) => Self::Address(match address.ip().to_canonical() {
+                // Whoever has one address of version 6 has 2^64 of them.
+                IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
+                ip => ip,
+            }),
+            Peer::Unix { uid, .. } => Self::User(*uid),
+        }
+    }
+}
+
+/// The allowances of all clients.
+#[derive(Debug)]
+pub struct Allowances {
+    quota: Option<Quota>,
+    clients: Mutex<HashMap<Client, Weak<DefaultDirectRateLimiter>>>,
+}
+
+impl Allowances {
+    /// So many questions a second for each client, none for no bound. As many as a batch may have can come at once.
+    pub fn new(per_second: u32, batch: usize) -> Self {
+        let burst = u32::try_from(batch).unwrap_or(u32::MAX).max(per_second);
+        let quota = NonZeroU32::new(per_second)
+            .zip(NonZeroU32::new(burst))
+            .map(|(per_second, burst)| Quota::per_second(per_second).allow_burst(burst));
+        Self { quota, clients: Mutex::default() }
+    }
+
+    /// The allowance of a client, for one of its connections.
+    pub fn of(&self, peer: &Peer) -> Allowance {
+        let Some(quota) = self.quota else { return Allowance(None) };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= CLEARED_AT {
+            clients.retain(|_, limiter| limiter.strong_count() > 0);
+        }
+        let known = clients.entry(Client::of(peer)).or_default();
+        let limiter = known.upgrade().unwrap_or_else(|| {
+            let limiter = Arc::new(RateLimiter::direct(quota));
+            *known = Arc::downgrade(&limiter);
+            limiter
+        });
+        Allowance(Some(limiter))
+    }
+}
+
+/// What is left to a client.
+#[derive(Debug, Clone)]
+pub struct Allowance(Option<Arc<DefaultDirectRateLimiter>>);
+
+impl Allowance {
+    /// Takes so many questions out of it. Nothing is taken if they are not all in it.
+    pub fn take(&self, questions: usize) -> bool {
+        let (Some(limiter), Some(questions)) = (&self.0, u32::try_from(questions).ok().and_then(NonZeroU32::new))
+        else {
+            return true;
+        };
+        matches!(limiter.check_n(questions), Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(address: &str) -> Peer {
+        Peer::Tcp(address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn the_connections_of_one_client_share_an_allowance_and_others_have_their_own() {
+        // So slow that nothing comes back within the test.
+        let allowances = Allowances::new(1, 3);
+        let (one, again) = (allowances.of(&peer("192.0.2.1:1000")), allowances.of(&peer("192.0.2.1:2000")));
+        assert!(one.take(2) && again.take(1) && !one.take(1));
+        let mapped = allowances.of(&peer("[::ffff:192.0.2.1]:3000"));
+        assert!(!mapped.take(1));
+        let neighbour = allowances.of(&peer("192.0.2.2:1000"));
+        assert!(!neighbour.take(4), "more than it can ever hold");
+        assert!(neighbour.take(3), "and nothing was taken for that");
+        let (left, right) = (allowances.of(&peer("[2001:db8::1]:1")), allowances.of(&peer("[2001:db8::2:3]:1")));
+        assert!(left.take(3) && !right.take(1));
+    }
+
+    #[test]
+    fn without_a_bound_nothing_is_counted() {
+        assert!(Allowances::new(0, 3).of(&peer("192.0.2.1:1000")).take(1_000_000));
+    }
+}
