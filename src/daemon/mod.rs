@@ -19,6 +19,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use rustix::process::{Resource, Rlimit};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -187,6 +188,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     let mut interrupt = signal(SignalKind::interrupt()).map_err(DaemonError::Signals)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(DaemonError::Signals)?;
 
+    raise_descriptors();
     let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
     fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
@@ -373,6 +375,15 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         Some(Ok((task, Ok(())))) => Err(DaemonError::TaskEnded { task, detail: None }),
         Some(Ok((task, Err(detail)))) => Err(DaemonError::TaskEnded { task, detail: Some(detail) }),
         Some(Err(error)) => Err(DaemonError::TaskEnded { task: "unnamed", detail: Some(error.to_string()) }),
+    }
+}
+
+/// Each connection is a file descriptor, and the limit that a shell or systemd gives is meant for programs that use
+/// `select`: as many are taken as there may be.
+fn raise_descriptors() {
+    let limit = rustix::process::getrlimit(Resource::Nofile);
+    if let Err(error) = rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit of open files stays as it is: {error}");
     }
 }
 

@@ -19,6 +19,7 @@ pub struct Activity {
     began: Instant,
     /// Milliseconds from the beginning to the newest request.
     last_request: AtomicU64,
+    has_asked: AtomicBool,
     /// Requests under way.
     under_way: AtomicUsize,
     /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
@@ -31,6 +32,7 @@ impl Activity {
         Self {
             began: Instant::now(),
             last_request: AtomicU64::new(0),
+            has_asked: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             crowds: AtomicBool::new(false),
             close: Notify::new(),
@@ -41,8 +43,14 @@ impl Activity {
     pub fn request(self: &Arc<Self>) -> UnderWay {
         let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_request.store(since, Ordering::Relaxed);
+        self.has_asked.store(true, Ordering::Relaxed);
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
+    }
+
+    /// Whether it ever had a request.
+    fn has_asked(&self) -> bool {
+        self.has_asked.load(Ordering::Relaxed)
     }
 
     /// Notes how long the connection waited for its turn after it had used one up; nothing if it asked for less.
@@ -121,17 +129,18 @@ impl Registry {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. If all places are taken, the one that was idle longest is asked to close, so that one who
-    /// opens connections and says nothing keeps nobody out; if none is idle, nothing is taken in.
+    /// Takes a connection in. If all places are taken, one is asked to close: of those that never asked anything the
+    /// oldest, so that one who opens connections and says nothing keeps nobody out; else the one that was idle longest.
+    /// If none is idle, nothing is taken in.
     pub fn admit(self: &Arc<Self>) -> Option<Admitted> {
         let mut open = self.lock();
         if open.len() >= self.most {
             let idlest = open
                 .iter()
-                .filter_map(|(key, activity)| activity.idle().map(|idle| (idle, *key)))
-                .filter(|(idle, _)| *idle >= IDLE_AT_LEAST)
+                .filter_map(|(key, activity)| activity.idle().map(|idle| (!activity.has_asked(), idle, *key)))
+                .filter(|(silent, idle, _)| *silent || *idle >= IDLE_AT_LEAST)
                 .max();
-            let Some((_, key)) = idlest else {
+            let Some((.., key)) = idlest else {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return None;
             };
@@ -176,6 +185,18 @@ mod tests {
         assert_eq!((registry.open(), registry.accepted(), registry.refused()), (2, 2, 1));
         drop(first);
         assert!(registry.admit().is_some());
+    }
+
+    #[test]
+    fn who_says_nothing_makes_room_before_who_has_asked() {
+        let registry = Registry::new(2);
+        let asked = registry.admit().expect("room");
+        drop(asked.activity.request());
+        let silent = registry.admit().expect("room");
+        let key = silent.key;
+        let third = registry.admit().expect("the silent one's place");
+        assert!(!registry.lock().contains_key(&key));
+        assert!(registry.lock().contains_key(&asked.key) && registry.lock().contains_key(&third.key));
     }
 
     #[test]

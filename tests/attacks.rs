@@ -1,0 +1,371 @@
+//! What a client may not do to a daemon: crowd it, stall it, swamp it, talk rubbish to it. Others are answered meanwhile.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use common::{Daemon, Site, ask, by_frn, eventually};
+use http::{HeaderMap, Request};
+use prost::Message;
+use rmdd::grpc::v1::check_stream_response::Outcome;
+use rmdd::grpc::v1::{
+    CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, Verdict,
+    acceptance_service_client::AcceptanceServiceClient,
+};
+use rmdd_testkit::World;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tonic::Code;
+use tonic_types::StatusExt;
+
+const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
+const GET_PROVIDER: &str = "/rmdd.v1.ListingService/GetProvider";
+
+struct Scene {
+    _site: Site,
+    daemon: Daemon,
+    frn: String,
+}
+
+/// A daemon with these limits, that has a listing.
+async fn scene(limits: &str) -> Scene {
+    let world = World::new(11, 100);
+    let site = Site::with_listing(&world.to_csv());
+    let config = site.directory.path().join("rmdd.toml");
+    std::fs::write(&config, format!("[limits]\n{limits}\n")).expect("written");
+    let source = site.listing().display().to_string();
+    let daemon = site.start_with(&["--source", &source, "--config", &config.display().to_string()]);
+    daemon.first_sync().await;
+    let frn = world.rows().map(|row| row.get("frn")).find(|frn| !frn.is_empty()).expect("an FRN").to_owned();
+    Scene { _site: site, daemon, frn }
+}
+
+impl Scene {
+    fn grpc(&self) -> SocketAddr {
+        let url = self.daemon.tcp.as_deref().expect("a listener");
+        url.strip_prefix("http://").expect("an address").parse().expect("an address")
+    }
+
+    async fn is_answered(&self) {
+        let mut client = self.daemon.acceptance().await;
+        assert_eq!(ask(&mut client, by_frn(&self.frn)).await.verdict(), Verdict::Accept);
+    }
+
+    async fn metric(&self, line: &str) -> f64 {
+        let url = format!("{}/metrics", self.daemon.http.as_deref().expect("an HTTP listener"));
+        let page = reqwest::get(url).await.expect("metrics").text().await.expect("text");
+        let value = page.lines().find_map(|told| told.strip_prefix(line));
+        value.unwrap_or_else(|| panic!("no {line} in:\n{page}")).trim().parse().expect("a number")
+    }
+
+    fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).expect("its status");
+        let peak =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak.expect("a peak")
+    }
+}
+
+/// An HTTP/2 connection that can do what no gRPC client would.
+async fn raw(address: SocketAddr) -> h2::client::SendRequest<Bytes> {
+    let socket = TcpStream::connect(address).await.expect("connected");
+    let (sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
+    tokio::spawn(connection);
+    sender.ready().await.expect("ready")
+}
+
+fn call(path: &str) -> Request<()> {
+    Request::post(format!("http://localhost{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .expect("a request")
+}
+
+fn framed(message: &impl Message) -> Vec<u8> {
+    let bytes = message.encode_to_vec();
+    let mut framed = vec![0];
+    framed.extend((bytes.len() as u32).to_be_bytes());
+    framed.extend(bytes);
+    framed
+}
+
+/// Code and message that ended a call, wherever they stand.
+async fn outcome(response: h2::client::ResponseFuture) -> (Code, String) {
+    let response = response.await.expect("a response");
+    let said = |headers: &HeaderMap| {
+        let code = headers.get("grpc-status")?.to_str().ok()?.parse::<i32>().ok()?;
+        let message = headers.get("grpc-message").and_then(|message| message.to_str().ok()).unwrap_or_default();
+        Some((Code::from(code), message.to_owned()))
+    };
+    if let Some(said) = said(response.headers()) {
+        return said;
+    }
+    let mut body = response.into_body();
+    while let Some(data) = body.data().await {
+        let _ = body.flow_control().release_capacity(data.expect("data").len());
+    }
+    said(&body.trailers().await.expect("trailers").expect("some")).expect("a status")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("raised");
+    let room = limit.maximum.map_or(10_000, |most| most.saturating_sub(200).min(10_000));
+    let scene = scene("connections = 500").await;
+    // One that asks now and then, as a switch at night.
+    let mut early = scene.daemon.acceptance().await;
+    ask(&mut early, by_frn(&scene.frn)).await;
+    let mut silent = Vec::new();
+    for _ in 0..room {
+        silent.push(TcpStream::connect(scene.grpc()).await.expect("connected"));
+    }
+    scene.is_answered().await;
+    ask(&mut early, by_frn(&scene.frn)).await;
+    eventually("no more than allowed are open", || async {
+        (scene.metric("rmdd_connections{listener=\"grpc\"}").await <= 500.0).then_some(())
+    })
+    .await;
+    assert!(scene.peak_memory_kib() < 200 << 10, "{} KiB", scene.peak_memory_kib());
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_begin_to_speak_is_cut_off() {
+    let scene = scene("handshake_timeout = \"200ms\"").await;
+    for begun in ["", "PRI * HTTP/2.0\r\n"] {
+        let mut socket = TcpStream::connect(scene.grpc()).await.expect("connected");
+        socket.write_all(begun.as_bytes()).await.expect("written");
+        let mut told = Vec::new();
+        // It ends; how, the kernel may decide.
+        let _ = socket.read_to_end(&mut told).await;
+    }
+    let http = scene.daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an HTTP listener");
+    let mut socket = TcpStream::connect(http).await.expect("connected");
+    let _ = socket.read_to_end(&mut Vec::new()).await;
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_arrive_is_given_up_and_says_so() {
+    let scene = scene("request_timeout = \"200ms\"").await;
+    let question = framed(&by_frn(&scene.frn));
+    for path in [CHECK_PROVIDER, GET_PROVIDER] {
+        for sent in [0, 3, question.len() - 1] {
+            let mut client = raw(scene.grpc()).await;
+            let (response, mut body) = client.send_request(call(path), false).expect("sent");
+            body.send_data(Bytes::copy_from_slice(&question[..sent]), false).expect("sent");
+            let (code, message) = outcome(response).await;
+            assert_eq!(code, Code::DeadlineExceeded, "{path} {sent}: {message}");
+            assert!(message.contains("limits.request_timeout"), "{message}");
+        }
+    }
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn a_message_of_a_hundred_megabytes_is_refused_by_its_header_and_costs_no_memory() {
+    let scene = scene("").await;
+    let before = scene.peak_memory_kib();
+    for path in [CHECK_PROVIDER, "/rmdd.v1.AcceptanceService/CheckProviders", GET_PROVIDER] {
+        let mut client = raw(scene.grpc()).await;
+        let (response, mut body) = client.send_request(call(path), false).expect("sent");
+        let mut header = vec![0];
+        header.extend((100u32 << 20).to_be_bytes());
+        body.send_data(header.into(), false).expect("sent");
+        let (code, message) = outcome(response).await;
+        let expected = [Code::ResourceExhausted, Code::OutOfRange];
+        assert!(expected.contains(&code), "{path}: {code:?} {message}");
+        // The rest may still come, as far as it is let.
+        let _ = body.send_data(vec![0; 1 << 20].into(), true);
+    }
+    scene.is_answered().await;
+    let grown = scene.peak_memory_kib() - before;
+    assert!(grown < 20 << 10, "{grown} KiB more");
+}
+
+#[tokio::test]
+async fn more_than_one_message_and_half_a_message_are_refused() {
+    let scene = scene("").await;
+    let question = framed(&by_frn(&scene.frn));
+    let twice = [question.clone(), question.clone()].concat();
+    for (sent, code) in [
+        (&question[..4], Code::InvalidArgument),
+        (&question[..9], Code::InvalidArgument),
+        (&twice, Code::InvalidArgument),
+    ] {
+        let mut client = raw(scene.grpc()).await;
+        let (response, mut body) = client.send_request(call(CHECK_PROVIDER), false).expect("sent");
+        body.send_data(Bytes::copy_from_slice(sent), true).expect("sent");
+        assert_eq!(outcome(response).await.0, code, "{} bytes", sent.len());
+    }
+    let mut client = raw(scene.grpc()).await;
+    let (response, mut body) = client.send_request(call(CHECK_PROVIDER), false).expect("sent");
+    for byte in &question {
+        body.send_data(Bytes::copy_from_slice(&[*byte]), false).expect("sent");
+    }
+    body.send_data(Bytes::new(), true).expect("sent");
+    assert_eq!(outcome(response).await.0, Code::Ok, "byte by byte it is a question still");
+}
+
+#[tokio::test]
+async fn rubbish_on_the_port_ends_its_connection_and_nothing_else() {
+    let scene = scene("").await;
+    let hello = [0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0x00, 0x00, 0x01, 0x03];
+    let http1 = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let long: Vec<u8> = (0..100_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let broken = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &long].concat();
+    for rubbish in [&hello[..], http1, &long, &broken] {
+        let mut socket = TcpStream::connect(scene.grpc()).await.expect("connected");
+        // It may be cut off in the midst of it.
+        let _ = socket.write_all(rubbish).await;
+        let _ = socket.read_to_end(&mut Vec::new()).await;
+    }
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn a_client_that_disappears_in_the_midst_of_calls_leaves_nothing_behind() {
+    let scene = scene("").await;
+    for _ in 0..20 {
+        let socket = TcpStream::connect(scene.grpc()).await.expect("connected");
+        let (sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
+        let connection = tokio::spawn(connection);
+        let mut sender = sender.ready().await.expect("ready");
+        let mut bodies = Vec::new();
+        for path in [CHECK_PROVIDER, GET_PROVIDER, "/rmdd.v1.AcceptanceService/CheckStream"] {
+            bodies.push(sender.send_request(call(path), false).expect("sent"));
+        }
+        // Without a word of parting.
+        connection.abort();
+    }
+    eventually("none of them is open", || async {
+        (scene.metric("rmdd_connections{listener=\"grpc\"}").await == 0.0).then_some(())
+    })
+    .await;
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limit_are_refused() {
+    let scene = scene("header_bytes = 4096").await;
+    let mut client = raw(scene.grpc()).await;
+    let mut request = call(CHECK_PROVIDER);
+    request.headers_mut().insert("x-filler", "x".repeat(8192).parse().expect("a value"));
+    let refused = match client.send_request(request, true) {
+        Err(_) => true,
+        Ok((response, _)) => response.await.map_or(true, |response| response.status() == 431),
+    };
+    assert!(refused);
+    let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
+    let client = reqwest::Client::new();
+    let refused = client.get(url).header("x-filler", "x".repeat(16384)).send().await;
+    assert!(refused.map_or(true, |response| response.status() == 431));
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn a_connection_without_requests_is_closed_in_good_order() {
+    let scene = scene("idle_timeout = \"300ms\"\nhandshake_timeout = \"100ms\"").await;
+    let socket = TcpStream::connect(scene.grpc()).await.expect("connected");
+    let (_sender, connection) = h2::client::handshake::<_, Bytes>(socket).await.expect("a handshake");
+    // It says goodbye, and no error.
+    connection.await.expect("closed in good order");
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn who_asks_more_than_it_may_is_told_so_in_every_way_of_asking_and_calls_to_911_are_answered() {
+    // So few that none comes back within the test.
+    let scene = scene("questions_per_second = 1\nbatch = 5").await;
+    let mut client = scene.daemon.acceptance().await;
+    let batch = |emergency| CheckProvidersRequest {
+        questions: (0..5).map(|_| CheckProviderRequest { emergency, ..by_frn(&scene.frn) }).collect(),
+        at: None,
+    };
+    client.check_providers(batch(false)).await.expect("as many as there may be at once");
+    let refused = |status: tonic::Status| {
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+        assert_eq!(status.get_error_details().error_info().expect("a reason").reason, "TOO_MANY_QUESTIONS");
+    };
+    // One may have come back in the meantime.
+    let second = client.check_provider(by_frn(&scene.frn)).await;
+    let third = client.check_provider(by_frn(&scene.frn)).await;
+    refused(second.and(third).expect_err("one of them was too many"));
+    refused(client.check_providers(batch(false)).await.expect_err("too many"));
+
+    let questions = (0..9).map(|id| {
+        let question = CheckProviderRequest { emergency: id == 8, ..by_frn(&scene.frn) };
+        CheckStreamRequest { id, question: Some(question) }
+    });
+    let mut answers =
+        client.check_stream(tokio_stream::iter(questions.collect::<Vec<_>>())).await.expect("a stream").into_inner();
+    let (mut errors, mut last) = (0, None);
+    while let Some(answer) = answers.message().await.expect("it goes on") {
+        match answer.outcome.expect("an outcome") {
+            Outcome::Error(error) if error.reason == "TOO_MANY_QUESTIONS" => errors += 1,
+            outcome => last = Some((answer.id, matches!(outcome, Outcome::Answer(_)))),
+        }
+    }
+    assert!(errors >= 6, "{errors}");
+    assert_eq!(last, Some((8, true)));
+
+    // The same client over HTTP.
+    let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
+    let mut told = reqwest::get(&url).await.expect("an answer");
+    if told.status() == 200 {
+        told = reqwest::get(&url).await.expect("an answer");
+    }
+    assert_eq!((told.status().as_u16(), told.headers()["retry-after"].to_str().expect("text")), (429, "1"));
+    assert!(told.text().await.expect("text").contains("TOO_MANY_QUESTIONS"));
+
+    let emergency = CheckProviderRequest { emergency: true, ..by_frn(&scene.frn) };
+    assert_eq!(ask(&mut client, emergency).await.verdict(), Verdict::Accept);
+    client.check_providers(batch(true)).await.expect("a batch with a call to 911");
+    let told = reqwest::get(format!("{url}?emergency=true")).await.expect("an answer");
+    assert_eq!(told.status(), 200);
+    // Monitoring is no question.
+    assert_eq!(
+        reqwest::get(url.replace(&format!("/v1/check/{}", scene.frn), "/healthz")).await.expect("ok").status(),
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_flood_a_client_that_asks_one_at_a_time_is_always_answered() {
+    let scene = scene("threads = 1").await;
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let mut flood = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let channel = scene.daemon.tcp().await;
+        for _ in 0..200 {
+            let (stop, asked, question) = (Arc::clone(&stop), Arc::clone(&asked), by_frn(&scene.frn));
+            let mut client = AcceptanceServiceClient::new(channel.clone());
+            flood.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    match client.check_provider(question.clone()).await {
+                        Ok(_) => {}
+                        Err(status) => {
+                            let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
+                            assert_eq!(reason.as_deref(), Some("OVERLOADED"), "{status:?}");
+                        }
+                    }
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    }
+    let mut client = scene.daemon.acceptance().await;
+    for _ in 0..200 {
+        assert_eq!(ask(&mut client, by_frn(&scene.frn)).await.verdict(), Verdict::Accept);
+    }
+    assert!(asked.load(Ordering::Relaxed) > 200, "it was no flood");
+    stop.store(true, Ordering::Relaxed);
+    while let Some(ended) = flood.join_next().await {
+        ended.expect("told nothing but that it asks too much");
+    }
+}
