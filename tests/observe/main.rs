@@ -4,6 +4,7 @@
 mod common;
 
 mod decisions;
+mod examples;
 mod page;
 mod scraped;
 mod table;

@@ -23,7 +23,7 @@ async fn pages() -> (Page, Page) {
 }
 
 /// The rows of the table: name, type, labels, unit, meaning.
-fn documented() -> BTreeMap<String, [String; 4]> {
+pub fn documented() -> BTreeMap<String, [String; 4]> {
     let text = include_str!("../../docs/metrics.md");
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     let cells = |row: &str| -> Vec<String> {
