@@ -9,7 +9,8 @@ use super::target::{Refused, Target};
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
 use crate::grpc::role_to_wire;
-use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, Verdict};
+use crate::grpc::v1::checked_provider::Outcome;
+use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest};
 use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
@@ -19,6 +20,14 @@ const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advis
 
 /// The reason of an upstream that no operator bound to a provider.
 const PEER_UNKNOWN: &str = "PEER_UNKNOWN";
+
+/// So many upstreams are asked about at once, or fewer if the daemon takes no more.
+const AT_ONCE: usize = 500;
+
+/// The reason of a batch that the daemon takes in parts only.
+const TOO_MANY: &str = "BATCH_TOO_LARGE";
+
+const ACCEPT: &str = "ACCEPT";
 
 /// How a list is asked about.
 pub struct ListOptions {
@@ -41,19 +50,11 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
     let (mut refused, mut unanswered) = (0, 0);
     let mut rows = vec![list.header.iter().cloned().chain(ADDED.map(str::to_owned)).collect()];
-    for upstream in &list.upstreams {
-        let check = match target.check_provider(request(upstream, options)).await {
-            Ok(answer) => {
-                refused += usize::from(answer.verdict() != Verdict::Accept);
-                Ok(report::Check::from(&answer))
-            }
-            // One trunk that nobody bound yet is no reason to say nothing of the thousands that are.
-            Err(error) if Refused::of(&error).is_some_and(|refused| refused.reason == PEER_UNKNOWN) => {
-                unanswered += 1;
-                Err(error.to_string())
-            }
-            Err(error) => anyhow::bail!("{}, row {}: {error}", file.display(), upstream.row),
-        };
+    for (upstream, check) in check_all(target, file, &list.upstreams, options).await? {
+        match &check {
+            Ok(check) => refused += usize::from(check.verdict != ACCEPT),
+            Err(_) => unanswered += 1,
+        }
         let counted = match &check {
             Ok(check) => (check.verdict.clone(), check.reason.clone()),
             Err(_) => ("no verdict".to_owned(), PEER_UNKNOWN.to_owned()),
@@ -92,6 +93,48 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
         (0, _) => FAILED,
         _ => NO,
     })
+}
+
+/// Asks about all, in batches. One trunk that nobody bound yet is no reason to say nothing of the thousands that are.
+async fn check_all<'a>(
+    target: &Target,
+    file: &Path,
+    mut upstreams: &'a [Upstream],
+    options: &ListOptions,
+) -> anyhow::Result<Vec<(&'a Upstream, Result<report::Check, String>)>> {
+    let mut checked = Vec::with_capacity(upstreams.len());
+    let mut at_once = AT_ONCE;
+    while let Some(first) = upstreams.first() {
+        let (asked, rest) = upstreams.split_at(at_once.min(upstreams.len()));
+        let questions = asked.iter().map(|upstream| request(upstream, options)).collect();
+        let answer = match target.check_providers(CheckProvidersRequest { questions, at: None }).await {
+            Ok(answer) => answer,
+            Err(error) if at_once > 1 && Refused::of(&error).is_some_and(|refused| TOO_MANY == refused.reason) => {
+                at_once /= 2;
+                continue;
+            }
+            Err(error) => anyhow::bail!("{}, row {}: {error}", file.display(), first.row),
+        };
+        if answer.results.len() != asked.len() {
+            anyhow::bail!("{} questions were answered where {} were asked", answer.results.len(), asked.len());
+        }
+        for (upstream, result) in asked.iter().zip(answer.results) {
+            let check = match result.outcome {
+                Some(Outcome::Answer(check)) => {
+                    let snapshot = answer.snapshot.clone();
+                    Ok(report::Check::from(&CheckProviderResponse { snapshot, ..check }))
+                }
+                Some(Outcome::Error(error)) if error.reason == PEER_UNKNOWN => Err(error.message),
+                Some(Outcome::Error(error)) => {
+                    anyhow::bail!("{}, row {}: {}", file.display(), upstream.row, error.message)
+                }
+                None => anyhow::bail!("{}, row {}: neither an answer nor an error came", file.display(), upstream.row),
+            };
+            checked.push((upstream, check));
+        }
+        upstreams = rest;
+    }
+    Ok(checked)
 }
 
 fn request(upstream: &Upstream, options: &ListOptions) -> CheckProviderRequest {

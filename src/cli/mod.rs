@@ -19,6 +19,7 @@ mod sync;
 mod target;
 mod text;
 mod upkeep;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,7 +39,7 @@ const UNKNOWN: u8 = 3;
 
 const AFTER_HELP: &str = "\
 Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, \
-`sync`, and those that keep records work on the store directly where no daemon runs, and say so.
+`sync`, and those that keep records work on the store directly where no daemon runs, and say so. `watch` needs one.
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
 
@@ -97,6 +98,8 @@ enum Command {
     Removals(removals::Removals),
     /// The changes of the listing by serial, and since when a filing is known.
     History(history::History),
+    /// Print the changes of the listing as they happen, and go on where it broke off when the daemon is restarted.
+    Watch(watch::Watch),
     /// Write the whole listing, now or as it was known at a moment.
     Export(export::Export),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
@@ -194,6 +197,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Search(command) => command.run(&global).await,
             Command::Removals(command) => command.run(&global).await,
             Command::History(command) => command.run(&global).await,
+            Command::Watch(command) => command.run(&global).await,
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,

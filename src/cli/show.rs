@@ -136,7 +136,8 @@ fn print_removal(removal: &Removal, standing: &[Filing]) {
     }
 }
 
-pub fn print_change(change: &Change) {
+/// A change on one line, without the cells.
+pub fn change_line(change: &Change) -> String {
     let kind = match change.kind() {
         ChangeKind::Listed => "listed",
         ChangeKind::Amended => "amended",
@@ -144,13 +145,17 @@ pub fn print_change(change: &Change) {
         ChangeKind::Reinstated => "reinstated",
         ChangeKind::Unspecified => "changed",
     };
-    say!(
-        "  {}  {}  {kind:<10} (change {}, snapshot {})",
+    format!(
+        "{}  {}  {kind:<10} (change {}, snapshot {})",
         text::time(change.observed_at.as_ref()),
         change.number,
         change.serial,
         change.snapshot_serial
-    );
+    )
+}
+
+pub fn print_change(change: &Change) {
+    say!("  {}", change_line(change));
     for field in &change.fields {
         say!("      {}: {} -> {}", field.column, shortened(&field.before), shortened(&field.after));
     }

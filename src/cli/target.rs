@@ -62,7 +62,7 @@ impl<T> Pieces<'_, T> {
 }
 
 /// The largest answer that is taken.
-const MAX_ANSWER_BYTES: usize = 64 << 20;
+pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// A refusal by whom was asked.
 #[derive(Debug, Error)]
@@ -100,6 +100,7 @@ macro_rules! ask {
 
 impl Target {
     ask!(check_provider, AcceptanceServiceClient, v1::CheckProviderRequest, v1::CheckProviderResponse);
+    ask!(check_providers, AcceptanceServiceClient, v1::CheckProvidersRequest, v1::CheckProvidersResponse);
     ask!(get_provider, ListingServiceClient, v1::GetProviderRequest, v1::GetProviderResponse);
     ask!(search_providers, ListingServiceClient, v1::SearchProvidersRequest, v1::SearchProvidersResponse);
     ask!(list_removals, ListingServiceClient, v1::ListRemovalsRequest, v1::ListRemovalsResponse);
@@ -183,18 +184,8 @@ impl Target {
 
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.
     pub async fn find(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Self> {
-        if let Some(url) = &global.connect {
-            return connect(url, global).await;
-        }
-        for socket in sockets(global) {
-            let Ok(channel) = client::connect_unix(&socket).await else { continue };
-            let at = format!("unix:{}", socket.display());
-            let daemon = Self::Daemon { channel: Link::new(channel, global.bearer()?), at };
-            // A --state-dir names one installation. The daemon of another one is not whom to ask.
-            match &global.state_dir {
-                Some(asked) if !daemon.keeps(asked).await => {}
-                _ => return Ok(daemon),
-            }
+        if let Some(daemon) = Self::find_daemon(global).await? {
+            return Ok(daemon);
         }
         let state_dir = match &loaded.config.state_dir {
             Some(directory) => directory.clone(),
@@ -203,6 +194,24 @@ impl Target {
         let services = over_store(&state_dir, loaded, access).await.map_err(|error| hint(error, global, &state_dir))?;
         anstream::eprintln!("No daemon runs; working on the store {} directly.", services.store.path().display());
         Ok(Self::Store(Box::new(services)))
+    }
+
+    /// Finds the daemon that `--connect` names, else the one that runs on this machine, if one does.
+    pub async fn find_daemon(global: &Global) -> anyhow::Result<Option<Self>> {
+        if let Some(url) = &global.connect {
+            return connect(url, global).await.map(Some);
+        }
+        for socket in sockets(global) {
+            let Ok(channel) = client::connect_unix(&socket).await else { continue };
+            let at = format!("unix:{}", socket.display());
+            let daemon = Self::Daemon { channel: Link::new(channel, global.bearer()?), at };
+            // A --state-dir names one installation. The daemon of another one is not whom to ask.
+            match &global.state_dir {
+                Some(asked) if !daemon.keeps(asked).await => {}
+                _ => return Ok(Some(daemon)),
+            }
+        }
+        Ok(None)
     }
 
     async fn keeps(&self, state_dir: &Path) -> bool {
@@ -216,7 +225,8 @@ impl Target {
         }
     }
 
-    fn explain(&self, status: &Status) -> anyhow::Error {
+    /// What went wrong, for a person.
+    pub fn explain(&self, status: &Status) -> anyhow::Error {
         let at = match self {
             Self::Daemon { at, .. } => at.as_str(),
             Self::Store(_) => "the store",
@@ -353,6 +363,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         policy: Arc::new(ArcSwap::from_pointee(loaded.config.policy())),
         stopping: Arc::default(),
         limits: Arc::new(loaded.config.limits.clone()),
+        watchers: Arc::default(),
         shutdown: CancellationToken::new(),
         observer: None,
         running: None,

@@ -241,6 +241,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         policy: Arc::new(ArcSwap::from_pointee(config.policy())),
         stopping: Arc::default(),
         limits: Arc::new(config.limits.clone()),
+        watchers: Arc::default(),
         shutdown: shutdown.clone(),
         observer: Some(Arc::clone(&observer)),
         running: Some(Running {

@@ -13,6 +13,7 @@ use crate::domain::{
     ProviderRole, Reason, Record, Removal, Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, Ternary,
     Verdict, Who,
 };
+use crate::history::SnapshotRecord;
 use crate::index::Index;
 use crate::records::{Records, Resolved};
 
@@ -139,6 +140,18 @@ pub fn snapshot(index: &Index, now: Timestamp) -> v1::SnapshotRef {
         confirmed_at: Some(time_to_wire(index.confirmed_at())),
         age: Some(snapshot_age(index, now)),
         listing_sha256: Bytes::copy_from_slice(&index.listing_sha256().0),
+    }
+}
+
+/// A snapshot of the past, as it is on record.
+pub fn snapshot_record(record: &SnapshotRecord, now: Timestamp) -> v1::SnapshotRef {
+    v1::SnapshotRef {
+        serial: record.serial.0,
+        sha256: Bytes::copy_from_slice(&record.sha256.0),
+        fetched_at: Some(time_to_wire(record.fetched_at)),
+        confirmed_at: Some(time_to_wire(record.confirmed_at)),
+        age: Some(prost_types::Duration { seconds: age(record.confirmed_at, now).as_secs(), nanos: 0 }),
+        listing_sha256: record.listing_sha256.map(|digest| Bytes::copy_from_slice(&digest.0)).unwrap_or_default(),
     }
 }
 

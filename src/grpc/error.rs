@@ -34,6 +34,9 @@ pub enum ErrorReason {
     HistoryNotReaching,
     BatchTooLarge,
     CursorExpired,
+    HistoryReplaced,
+    TooManyWatchers,
+    WatcherTooSlow,
     HistoryBusy,
     StoreFailed,
     ShuttingDown,
@@ -47,7 +50,7 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -65,6 +68,9 @@ impl ErrorReason {
         Self::HistoryNotReaching,
         Self::BatchTooLarge,
         Self::CursorExpired,
+        Self::HistoryReplaced,
+        Self::TooManyWatchers,
+        Self::WatcherTooSlow,
         Self::HistoryBusy,
         Self::StoreFailed,
         Self::ShuttingDown,
@@ -96,6 +102,9 @@ impl ErrorReason {
             Self::HistoryNotReaching => "HISTORY_NOT_REACHING",
             Self::BatchTooLarge => "BATCH_TOO_LARGE",
             Self::CursorExpired => "CURSOR_EXPIRED",
+            Self::HistoryReplaced => "HISTORY_REPLACED",
+            Self::TooManyWatchers => "TOO_MANY_WATCHERS",
+            Self::WatcherTooSlow => "WATCHER_TOO_SLOW",
             Self::HistoryBusy => "HISTORY_BUSY",
             Self::StoreFailed => "STORE_FAILED",
             Self::ShuttingDown => "SHUTTING_DOWN",
@@ -124,10 +133,13 @@ impl ErrorReason {
             | Self::InvalidTime => Code::InvalidArgument,
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
-            Self::HistoryNotReaching | Self::CursorExpired => Code::OutOfRange,
-            Self::HistoryBusy | Self::MessageTooLong | Self::TooManyQuestions | Self::Overloaded => {
-                Code::ResourceExhausted
-            }
+            Self::HistoryNotReaching | Self::CursorExpired | Self::HistoryReplaced => Code::OutOfRange,
+            Self::HistoryBusy
+            | Self::MessageTooLong
+            | Self::TooManyQuestions
+            | Self::Overloaded
+            | Self::TooManyWatchers
+            | Self::WatcherTooSlow => Code::ResourceExhausted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
             Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,

@@ -147,8 +147,7 @@ struct Read {
 
 fn read(store: &Store, asked: &ChangesAsked, limit: usize) -> Result<Read, StoreError> {
     let changes = store.changes(asked, limit)?;
-    let oldest = store.changes(&ChangesAsked::default(), 1)?;
-    let began = ChangeSerial(oldest.first().map_or(0, |change| change.serial.0.saturating_sub(1)));
+    let began = store.changes_kept()?.behind;
     let reaches_back_to = store.oldest_snapshot()?.map(|record| record.applied_at);
     let mut first: BTreeMap<RmdNumber, Option<Change>> = BTreeMap::new();
     for number in asked.filings.iter().flatten() {

@@ -60,6 +60,15 @@ impl ListingService for Services {
         self.changes(request.into_inner()).await.map(Response::new)
     }
 
+    type WatchChangesStream = super::watch_changes::WatchStream;
+
+    async fn watch_changes(
+        &self,
+        request: Request<v1::WatchChangesRequest>,
+    ) -> Result<Response<Self::WatchChangesStream>, Status> {
+        self.watch(request.into_inner()).await.map(Response::new)
+    }
+
     type ExportListingStream = super::history::ExportStream;
 
     async fn export_listing(

@@ -15,6 +15,7 @@ mod history;
 mod listing;
 mod records;
 mod upkeep;
+mod watch_changes;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
 #[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
@@ -51,6 +52,7 @@ pub use error::ErrorReason;
 pub(crate) use error::{from_identity, snapshot_not_loaded};
 pub use front::{Front, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
+pub use watch_changes::Watchers;
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
 pub type ReloadResult = Result<Reloaded, String>;
@@ -140,6 +142,8 @@ pub struct Services {
     pub limits: Arc<LimitsConfig>,
     /// Counts and logs what is decided; set where a daemon answers.
     pub observer: Option<Arc<Observer>>,
+    /// All who watch.
+    pub watchers: Arc<Watchers>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }

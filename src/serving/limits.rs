@@ -43,6 +43,9 @@ pub struct LimitsConfig {
     /// How long a watcher may take nothing of what is ready for it.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub watcher_patience: Duration,
+    /// How often a watcher is told that there is nothing new, if there is not.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub watcher_checkpoint: Duration,
 }
 
 impl Default for LimitsConfig {
@@ -61,6 +64,7 @@ impl Default for LimitsConfig {
             batch: 2000,
             watchers: 256,
             watcher_patience: Duration::from_secs(30),
+            watcher_checkpoint: LONGEST_SILENCE,
         }
     }
 }
@@ -88,12 +92,18 @@ impl LimitsConfig {
             ("limits.idle_timeout", self.idle_timeout),
             ("limits.keepalive", self.keepalive),
             ("limits.watcher_patience", self.watcher_patience),
+            ("limits.watcher_checkpoint", self.watcher_checkpoint),
         ];
         if let Some((name, _)) = times.iter().find(|(_, value)| value.is_zero()) {
             return Err(format!("{name} is 0: then nobody could be answered; leave it out for the default"));
         }
         if self.batch > MOST_IN_BATCH {
             return Err(format!("limits.batch is {}: at most {MOST_IN_BATCH}", self.batch));
+        }
+        if self.watcher_checkpoint > LONGEST_SILENCE {
+            return Err(
+                "limits.watcher_checkpoint is longer than 30s: watchers rely on hearing something by then".to_owned()
+            );
         }
         if self.threads > MOST_THREADS {
             return Err(format!("limits.threads is {}: at most {MOST_THREADS}; 0 takes one per core", self.threads));
@@ -112,6 +122,9 @@ impl LimitsConfig {
 
 /// More threads than this answer nothing faster.
 const MOST_THREADS: usize = 256;
+
+/// Watchers are promised to hear something by then.
+const LONGEST_SILENCE: Duration = Duration::from_secs(30);
 
 /// The answers to more questions than this would be too large for one message.
 const MOST_IN_BATCH: usize = 10_000;

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::records::missing_in_older;
-use super::tables::{CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, RECORD_EVENTS, SNAPSHOTS};
+use super::tables::{
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, META_LAST_CHANGE, RECORD_EVENTS, SNAPSHOTS,
+};
 use super::{Store, StoreError, codec};
 use crate::domain::{Change, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
 use crate::history::{Broken, Rewind, SnapshotRecord};
@@ -174,6 +176,78 @@ impl Store {
         Ok(SnapshotSerial(floor.unwrap_or(SnapshotSerial::FIRST.0)))
     }
 
+    /// What is on record about a snapshot that history reaches back to.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn snapshot_record(&self, serial: SnapshotSerial) -> Result<Option<SnapshotRecord>, StoreError> {
+        self.watched(|| {
+            let transaction = self.begin_read()?;
+            let table = transaction.open_table(SNAPSHOTS)?;
+            let found = table.get(serial.0)?;
+            Ok(found.map(|bytes| codec::decode_snapshot(serial.0, bytes.value())).transpose()?)
+        })
+    }
+
+    /// Which changes are kept.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn changes_kept(&self) -> Result<ChangesKept, StoreError> {
+        self.watched(|| {
+            let transaction = self.begin_read()?;
+            let last = transaction.open_table(META)?.get(META_LAST_CHANGE)?.map_or(0, |value| value.value());
+            let first = transaction.open_table(CHANGES)?.first()?.map(|(serial, _)| serial.value());
+            let behind = first.map_or(last, |first| first.saturating_sub(1));
+            Ok(ChangesKept { behind: ChangeSerial(behind), last: ChangeSerial(last) })
+        })
+    }
+
+    /// The changes behind a serial, up to another one, and no more than so many bytes of them, but one at least. With each
+    /// that is the last of its snapshot, if another snapshot's follows, comes what is on record about that snapshot.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn change_page(
+        &self,
+        after: ChangeSerial,
+        until: ChangeSerial,
+        bytes: usize,
+    ) -> Result<Vec<(Change, Option<SnapshotRecord>)>, StoreError> {
+        self.watched(|| self.read_change_page(after, until, bytes))
+    }
+
+    fn read_change_page(
+        &self,
+        after: ChangeSerial,
+        until: ChangeSerial,
+        bytes: usize,
+    ) -> Result<Vec<(Change, Option<SnapshotRecord>)>, StoreError> {
+        let transaction = self.begin_read()?;
+        let snapshots = transaction.open_table(SNAPSHOTS)?;
+        let mut page: Vec<(Change, Option<SnapshotRecord>)> = Vec::new();
+        let mut size = 0;
+        for entry in transaction.open_table(CHANGES)?.range(after.0.saturating_add(1)..=until.0)? {
+            let (serial, stored) = entry?;
+            let change = codec::decode_change(serial.value(), stored.value())?;
+            if let Some((last, record)) = page.last_mut()
+                && last.snapshot != change.snapshot
+            {
+                let found = snapshots.get(last.snapshot.0)?;
+                *record = found.map(|bytes| codec::decode_snapshot(last.snapshot.0, bytes.value())).transpose()?;
+            }
+            if !page.is_empty() && size >= bytes {
+                break;
+            }
+            size += stored.value().len();
+            page.push((change, None));
+        }
+        Ok(page)
+    }
+
     /// Changes by serial within these bounds, at most `limit`: all of them, or those of some filings.
     ///
     /// # Errors
@@ -225,6 +299,15 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Which changes are kept: those behind one serial, up to the last of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangesKept {
+    /// The newest that is not kept any more; 0 where all are.
+    pub behind: ChangeSerial,
+    /// The newest of all.
+    pub last: ChangeSerial,
 }
 
 /// Which changes are asked for.

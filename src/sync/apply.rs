@@ -118,7 +118,7 @@ pub async fn apply(
     };
     let (next, kept) = committed.map_err(|_| CycleError::Panicked("commit"))??;
     // Only now, with the snapshot on disk, may an answer rest on it.
-    at.index.publish(next);
+    at.publish(next);
     at.state.store(Arc::new(kept));
     Ok(record)
 }

@@ -209,7 +209,7 @@ where
             .await
         };
         self.at.state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
-        self.at.index.publish(current.confirmed(fetched_at));
+        self.at.publish(current.confirmed(fetched_at));
         Ok(record)
     }
 

@@ -150,6 +150,7 @@ pub struct SyncHandle {
     settings: Arc<ArcSwap<SyncSettings>>,
     completed: watch::Receiver<u64>,
     tally: Arc<SyncTally>,
+    published: watch::Receiver<()>,
 }
 
 /// The daemon is stopping: no cycle will come.
@@ -218,6 +219,11 @@ impl SyncHandle {
     pub fn completed(&self) -> watch::Receiver<u64> {
         self.completed.clone()
     }
+
+    /// Changes whenever another index was published: a listing was applied or confirmed.
+    pub fn published(&self) -> watch::Receiver<()> {
+        self.published.clone()
+    }
 }
 
 /// What cycles work on.
@@ -229,9 +235,16 @@ struct At {
     index: Arc<PublishedIndex>,
     state: Arc<ArcSwap<SyncState>>,
     tally: Arc<SyncTally>,
+    published: watch::Sender<()>,
 }
 
 impl At {
+    /// Lets answers rest on another index, which is committed, and says so.
+    fn publish(&self, index: Index) {
+        self.index.publish(index);
+        self.published.send_replace(());
+    }
+
     /// Serves what is stored, if that is not what is served: a disk that failed at the very end of a commit leaves it open
     /// whether it did as it was told, and only the file can say.
     async fn catch_up(&self) {
@@ -250,7 +263,7 @@ impl At {
                     "the store holds snapshot {}: it is served",
                     snapshot.serial
                 );
-                self.index.publish(Index::build(snapshot, removals, last_change));
+                self.publish(Index::build(snapshot, removals, last_change));
                 self.state.store(Arc::new(sync_state));
             }
             // The cycle will meet it too, where it matters.
@@ -282,6 +295,7 @@ impl Syncer {
         let (sender, requests) = mpsc::channel(64);
         let (progress, progress_seen) = watch::channel(None);
         let (completed, completed_seen) = watch::channel(0);
+        let (published, published_seen) = watch::channel(());
         let state = Arc::new(ArcSwap::from_pointee(state));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let tally = Arc::new(SyncTally::default());
@@ -292,10 +306,11 @@ impl Syncer {
             settings: Arc::clone(&settings),
             completed: completed_seen,
             tally: Arc::clone(&tally),
+            published: published_seen,
         };
         // Beside the store: whoever has that has this.
         let incoming = store.path().with_file_name(INCOMING);
-        let at = At { store, archive, incoming, index, state, tally };
+        let at = At { store, archive, incoming, index, state, tally, published };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 

@@ -1,0 +1,387 @@
+//! `WatchChanges`: the changes as they come, each once and in order.
+//!
+//! A change has its serial from the store, where it stands before anybody hears of it. So a watcher is nothing but a place
+//! in that order: it reads a page from the store, waits until the page is taken, and reads the next; behind the last it
+//! waits until another index is published. What one watcher costs is one page, however slow it is and however much there
+//! is to tell. It never hears of a change before answers rest on it.
+//!
+//! Each watcher has a task of its own, since only a task can tell that nothing is being taken.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_stream::Stream;
+use tonic::Status;
+
+use super::v1::watch_changes_request::Start;
+use super::v1::watch_changes_response::Event;
+use super::{ErrorReason, Services, SyncAccess, convert, error, v1};
+use crate::clock;
+use crate::domain::{ChangeSerial, SnapshotSerial};
+use crate::index::Index;
+use crate::store::{ChangesKept, Store, StoreError};
+
+/// The most bytes of a page, as stored, unless one change alone has more. A watcher that takes nothing costs one.
+const PAGE_BYTES: usize = 32 << 10;
+
+/// So many watchers read the store at a time: when a listing is applied all of them want to.
+const READS: usize = 4;
+
+/// All who watch.
+#[derive(Debug)]
+pub struct Watchers {
+    watching: AtomicUsize,
+    dropped: AtomicU64,
+    reads: Semaphore,
+}
+
+impl Default for Watchers {
+    fn default() -> Self {
+        Self { watching: AtomicUsize::new(0), dropped: AtomicU64::new(0), reads: Semaphore::new(READS) }
+    }
+}
+
+impl Watchers {
+    /// How many watch now.
+    pub fn watching(&self) -> usize {
+        self.watching.load(Ordering::Relaxed)
+    }
+
+    /// How many were dropped so far because they were too slow.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    fn admit(self: &Arc<Self>, most: usize) -> Option<Watching> {
+        let more = |watching| (watching < most).then_some(watching + 1);
+        let admitted = self.watching.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        admitted.then(|| Watching(Arc::clone(self)))
+    }
+}
+
+/// One who watches, for as long as it lives.
+struct Watching(Arc<Watchers>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.watching.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is ready for a watcher: one page, and then why there is no more.
+#[derive(Default)]
+struct Outlet {
+    slot: Mutex<Slot>,
+    /// Wakes the task when all of the page was taken.
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct Slot {
+    ready: VecDeque<v1::WatchChangesResponse>,
+    end: Option<Status>,
+    /// Whether anything was taken since this was last looked at.
+    taken: bool,
+    reader: Option<Waker>,
+}
+
+impl Outlet {
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, page: VecDeque<v1::WatchChangesResponse>) {
+        let mut slot = self.slot();
+        slot.ready = page;
+        slot.taken = false;
+        slot.wake();
+    }
+
+    fn end(&self, status: Status) {
+        let mut slot = self.slot();
+        slot.end = Some(status);
+        slot.wake();
+    }
+
+    /// Waits until all of the page was taken.
+    ///
+    /// # Errors
+    ///
+    /// If nothing of it was taken for so long. Then it is thrown away: what waits for nobody knows how long costs memory.
+    async fn emptied(&self, patience: Duration) -> Result<(), Status> {
+        loop {
+            if self.slot().ready.is_empty() {
+                return Ok(());
+            }
+            if timeout(patience, self.emptied.notified()).await.is_err() {
+                let mut slot = self.slot();
+                if !slot.ready.is_empty() && !std::mem::take(&mut slot.taken) {
+                    slot.ready = VecDeque::new();
+                    return Err(ErrorReason::WatcherTooSlow.status(format!(
+                        "nothing was taken for {patience:?} (limits.watcher_patience): come again behind the last serial"
+                    )));
+                }
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn wake(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
+/// What a watcher gets.
+pub struct WatchStream {
+    outlet: Arc<Outlet>,
+    task: AbortHandle,
+}
+
+impl Drop for WatchStream {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Stream for WatchStream {
+    type Item = Result<v1::WatchChangesResponse, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut slot = self.outlet.slot();
+        if let Some(next) = slot.ready.pop_front() {
+            slot.taken = true;
+            if slot.ready.is_empty() {
+                self.outlet.emptied.notify_one();
+            }
+            return Poll::Ready(Some(Ok(next)));
+        }
+        if let Some(end) = slot.end.take() {
+            return Poll::Ready(Some(Err(end)));
+        }
+        slot.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// The listing that is served, without its memory: a slow watcher must not keep an old one alive.
+struct Stand {
+    last: ChangeSerial,
+    snapshot: v1::SnapshotRef,
+    key: (SnapshotSerial, Timestamp),
+}
+
+impl Stand {
+    fn of(index: &Index, now: Timestamp) -> Self {
+        Self {
+            last: index.last_change(),
+            snapshot: convert::snapshot(index, now),
+            key: (index.snapshot().serial, index.confirmed_at()),
+        }
+    }
+}
+
+/// One watcher's task.
+struct Watch {
+    services: Services,
+    outlet: Arc<Outlet>,
+    published: watch::Receiver<()>,
+    /// The last change that was sent.
+    position: ChangeSerial,
+    _watching: Watching,
+}
+
+impl Services {
+    /// Begins to watch.
+    pub(super) async fn watch(&self, request: v1::WatchChangesRequest) -> Result<WatchStream, Status> {
+        let SyncAccess::Handle(sync) = &self.sync else {
+            return Err(Status::failed_precondition("no daemon runs here: there is nothing to watch"));
+        };
+        let most = self.limits.watchers;
+        let watching = self.watchers.admit(most).ok_or_else(|| {
+            ErrorReason::TooManyWatchers
+                .status(format!("{most} watch already, which is all that limits.watchers allows"))
+        })?;
+        // Before the index is looked at: nothing that is published from here on is missed.
+        let published = sync.published();
+        let now = convert::loaded(&self.index)?.last_change();
+        let known = request.known;
+        let kept = self.reading(move |store| kept_for(store, known.as_ref())).await?.map_err(|refused| *refused)?;
+        let position = match request.start {
+            Some(Start::FromNow(true)) => now,
+            Some(Start::AfterSerial(0) | Start::FromNow(false)) | None => kept.behind,
+            Some(Start::AfterSerial(after)) if after > kept.last.0 => {
+                return Err(ErrorReason::HistoryReplaced.status(format!(
+                    "there is no change {after}: the newest is {}. The store was begun anew or restored since: begin anew",
+                    kept.last
+                )));
+            }
+            Some(Start::AfterSerial(after)) if after < kept.behind.0 => {
+                return Err(expired(ChangeSerial(after), kept.behind));
+            }
+            Some(Start::AfterSerial(after)) => ChangeSerial(after),
+        };
+        let outlet = Arc::new(Outlet::default());
+        let watch =
+            Watch { services: self.clone(), outlet: Arc::clone(&outlet), published, position, _watching: watching };
+        let task = tokio::spawn(watch.run()).abort_handle();
+        Ok(WatchStream { outlet, task })
+    }
+
+    /// Reads the store off the threads that answer, in turn with other watchers.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let interrupted = || ErrorReason::StoreFailed.status("reading the store was interrupted");
+        let _turn = self.watchers.reads.acquire().await.map_err(|_| interrupted())?;
+        let store = Arc::clone(&self.store);
+        tokio::task::spawn_blocking(move || read(&store))
+            .await
+            .map_err(|_| interrupted())?
+            .map_err(|error| error::from_store(&error))
+    }
+}
+
+/// Which changes are kept, if the history is the one that the client knows.
+fn kept_for(store: &Store, known: Option<&v1::SnapshotRef>) -> Result<Result<ChangesKept, Box<Status>>, StoreError> {
+    let kept = store.changes_kept()?;
+    let Some(known) = known else { return Ok(Ok(kept)) };
+    let refused = match store.snapshot_record(SnapshotSerial(known.serial))? {
+        Some(record) if record.sha256.0[..] == known.sha256[..] => return Ok(Ok(kept)),
+        None if store.oldest_snapshot()?.is_some_and(|oldest| known.serial < oldest.serial.0) => {
+            ErrorReason::CursorExpired.status(format!("snapshot {} is no longer kept: begin anew", known.serial))
+        }
+        _ => ErrorReason::HistoryReplaced.status(format!(
+            "snapshot {} is not the one that you know: the store was begun anew or restored since: begin anew",
+            known.serial
+        )),
+    };
+    Ok(Err(Box::new(refused)))
+}
+
+fn expired(after: ChangeSerial, behind: ChangeSerial) -> Status {
+    ErrorReason::CursorExpired.status(format!(
+        "changes behind {after} are no longer kept: the history begins behind change {behind}; begin anew"
+    ))
+}
+
+impl Watch {
+    async fn run(mut self) {
+        let shutdown = self.services.shutdown.clone();
+        let end = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => error::stopping(),
+            end = self.tell() => end,
+        };
+        self.outlet.end(end);
+    }
+
+    /// Tells changes and checkpoints until there is a reason not to.
+    async fn tell(&mut self) -> Status {
+        let limits = Arc::clone(&self.services.limits);
+        let mut told = None;
+        let mut silent_until = Instant::now();
+        loop {
+            self.published.borrow_and_update();
+            let stand = self.services.index.load().as_deref().map(|index| Stand::of(index, clock::now()));
+            let mut until = silent_until;
+            let page = match stand {
+                Some(stand) if self.position < stand.last => match self.page(stand).await {
+                    Ok((page, complete)) => {
+                        told = complete;
+                        Some(page)
+                    }
+                    Err(status) => return status,
+                },
+                Some(stand)
+                    if self.position == stand.last && (told != Some(stand.key) || Instant::now() >= silent_until) =>
+                {
+                    told = Some(stand.key);
+                    Some(VecDeque::from([checkpoint(self.position, stand.snapshot, true)]))
+                }
+                Some(stand) if self.position == stand.last => None,
+                // The last change that the client has is committed, and about to be published.
+                _ => {
+                    until = Instant::now() + limits.watcher_checkpoint;
+                    None
+                }
+            };
+            if let Some(page) = page {
+                self.outlet.put(page);
+                if let Err(too_slow) = self.outlet.emptied(limits.watcher_patience).await {
+                    self.services.watchers.dropped.fetch_add(1, Ordering::Relaxed);
+                    tracing::info!(position = self.position.0, "a watcher was dropped: it took nothing");
+                    return too_slow;
+                }
+                silent_until = Instant::now() + limits.watcher_checkpoint;
+                continue;
+            }
+            tokio::select! {
+                changed = self.published.changed() => if changed.is_err() { return error::stopping() },
+                () = sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// The next page, and the listing that it completes, if it does.
+    async fn page(
+        &mut self,
+        stand: Stand,
+    ) -> Result<(VecDeque<v1::WatchChangesResponse>, Option<(SnapshotSerial, Timestamp)>), Status> {
+        let (after, until) = (self.position, stand.last);
+        let changes = self.services.reading(move |store| store.change_page(after, until, PAGE_BYTES)).await?;
+        let mut page = VecDeque::with_capacity(changes.len() + 2);
+        for (change, completed) in changes {
+            if change.serial.0 != self.position.0 + 1 {
+                return Err(self.gap(change.serial).await);
+            }
+            self.position = change.serial;
+            page.push_back(response(Event::Change(convert::change(&change))));
+            if let Some(record) = completed {
+                let snapshot = convert::snapshot_record(&record, clock::now());
+                page.push_back(checkpoint(self.position, snapshot, false));
+            }
+        }
+        if page.is_empty() {
+            return Err(self.gap(stand.last).await);
+        }
+        if self.position < stand.last {
+            return Ok((page, None));
+        }
+        let newest = self.services.index.load().as_deref().map(|index| index.snapshot().serial);
+        page.push_back(checkpoint(self.position, stand.snapshot, newest == Some(stand.key.0)));
+        Ok((page, Some(stand.key)))
+    }
+
+    /// Why the change behind the last one is not there.
+    async fn gap(&self, found: ChangeSerial) -> Status {
+        match self.services.reading(Store::changes_kept).await {
+            Ok(kept) if kept.behind > self.position => expired(self.position, kept.behind),
+            Ok(_) => {
+                let what = format!("change {} is missing: {found} follows {}", self.position.0 + 1, self.position);
+                self.services.store.note_damage(&what);
+                ErrorReason::StoreFailed.status(what)
+            }
+            Err(status) => status,
+        }
+    }
+}
+
+fn response(event: Event) -> v1::WatchChangesResponse {
+    v1::WatchChangesResponse { event: Some(event) }
+}
+
+fn checkpoint(last: ChangeSerial, snapshot: v1::SnapshotRef, caught_up: bool) -> v1::WatchChangesResponse {
+    response(Event::Checkpoint(v1::Checkpoint { last_serial: last.0, snapshot: Some(snapshot), caught_up }))
+}
