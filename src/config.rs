@@ -13,6 +13,7 @@ use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::access::AccessConfig;
 use crate::archive::ArchiveConfig;
 use crate::decide::{Policy, PolicyConfig};
 use crate::decision_log::DecisionLogConfig;
@@ -54,6 +55,10 @@ pub struct Config {
     pub grpc: GrpcConfig,
     /// The HTTP listener.
     pub http: HttpConfig,
+    /// The administration's listeners.
+    pub admin: AdminConfig,
+    /// Who may ask.
+    pub access: AccessConfig,
     /// What one client may ask.
     pub limits: LimitsConfig,
     /// When the source is asked.
@@ -85,6 +90,8 @@ impl Default for Config {
             shutdown_grace: Duration::from_secs(10),
             grpc: GrpcConfig::default(),
             http: HttpConfig::default(),
+            admin: AdminConfig::default(),
+            access: AccessConfig::default(),
             limits: LimitsConfig::default(),
             schedule: ScheduleConfig::default(),
             fetch: FetchConfig::default(),
@@ -108,11 +115,17 @@ pub struct GrpcConfig {
     pub listen: Listen,
     /// Its TLS, on an address and port.
     pub tls: TlsConfig,
+    /// Who may open it, where it is a Unix socket.
+    pub socket: SocketConfig,
 }
 
 impl Default for GrpcConfig {
     fn default() -> Self {
-        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))), tls: TlsConfig::default() }
+        Self {
+            listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7633))),
+            tls: TlsConfig::default(),
+            socket: SocketConfig::default(),
+        }
     }
 }
 
@@ -125,11 +138,109 @@ pub struct HttpConfig {
     pub listen: Listen,
     /// Its TLS, on an address and port.
     pub tls: TlsConfig,
+    /// Who may open it, where it is a Unix socket.
+    pub socket: SocketConfig,
 }
 
 impl Default for HttpConfig {
     fn default() -> Self {
-        Self { listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))), tls: TlsConfig::default() }
+        Self {
+            listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))),
+            tls: TlsConfig::default(),
+            socket: SocketConfig::default(),
+        }
+    }
+}
+
+/// The administration: always on the Unix socket `rmdd.sock`, and on a listener more if one is set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AdminConfig {
+    /// Where else it is served: `ADDRESS:PORT`, `unix:PATH`, or `off`.
+    pub listen: Listen,
+    /// Users who alone are admins on its Unix sockets, besides root and the daemon's own. With neither users nor groups:
+    /// everybody who may open them.
+    pub users: Vec<String>,
+    /// Groups of such users.
+    pub groups: Vec<String>,
+    /// Its TLS, on an address and port.
+    pub tls: TlsConfig,
+    /// Who may open its Unix sockets.
+    pub socket: SocketConfig,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: Listen::Off,
+            users: Vec::new(),
+            groups: Vec::new(),
+            tls: TlsConfig::default(),
+            socket: SocketConfig::default(),
+        }
+    }
+}
+
+impl AdminConfig {
+    fn validate(&self) -> Result<(), String> {
+        if self.socket.mode.0 & 0o002 != 0 && self.users.is_empty() && self.groups.is_empty() {
+            return Err(format!(
+                "admin.socket.mode is {}: everybody on this machine would be an admin. Take the last digit away (0660), or \
+                 name those who are in admin.users or admin.groups",
+                self.socket.mode
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Who may open a Unix socket that the daemon makes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SocketConfig {
+    /// Its mode; who may write to it may connect.
+    pub mode: Mode,
+    /// The user that it belongs to; only root can give one away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The group that it belongs to, which the daemon must be in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+/// The mode of a file, in octal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mode(pub u32);
+
+impl Default for Mode {
+    fn default() -> Self {
+        Self(0o660)
+    }
+}
+
+impl TryFrom<String> for Mode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match u32::from_str_radix(text.trim().trim_start_matches("0o"), 8) {
+            Ok(mode @ 0o200..=0o777) => Ok(Self(mode)),
+            _ => Err(format!("{text:?} is no mode of a socket: give three or four octal digits, such as \"0660\"")),
+        }
+    }
+}
+
+impl From<Mode> for String {
+    fn from(mode: Mode) -> Self {
+        mode.to_string()
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
     }
 }
 
@@ -294,6 +405,8 @@ pub fn load(
         // No address holds a blank.
         .list_separator(" ")
         .with_list_parse_key("fallback_sources")
+        .with_list_parse_key("admin.users")
+        .with_list_parse_key("admin.groups")
         .source(Some(variables));
     let layers = |error: config::ConfigError| ConfigError::Layers(error.to_string());
     note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
@@ -350,6 +463,8 @@ impl Config {
             .and_then(|()| self.decision_log.validate())
             .and_then(|()| check_listener("grpc", &self.grpc.listen, &self.grpc.tls))
             .and_then(|()| check_listener("http", &self.http.listen, &self.http.tls))
+            .and_then(|()| check_listener("admin", &self.admin.listen, &self.admin.tls))
+            .and_then(|()| self.admin.validate())
             .and_then(|()| self.log.validate())
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
@@ -369,6 +484,32 @@ impl Config {
             Some((_, source)) => Err(format!("the source {source} stands twice in source and fallback_sources")),
             None => Ok((first, others)),
         }
+    }
+
+    /// What is allowed, and should be meant: listeners that others than this machine reach.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        for (name, listen, tls) in
+            [("grpc", &self.grpc.listen, &self.grpc.tls), ("http", &self.http.listen, &self.http.tls)]
+        {
+            let Listen::Tcp(address) = listen else { continue };
+            if address.ip().is_loopback() || tls.is_on() {
+                continue;
+            }
+            warnings.push(if self.access.require {
+                format!(
+                    "{name}.listen is {address}, without TLS: whoever listens in on the way reads the tokens. Set {name}.tls \
+                     unless the network itself is encrypted"
+                )
+            } else {
+                format!(
+                    "{name}.listen is {address}, without TLS and for everybody: whoever reaches it may ask about every \
+                     provider and peer, and whoever sits on the way may alter the answers. Set {name}.tls and \
+                     access.require, or listen on 127.0.0.1 (docs/security.md)"
+                )
+            });
+        }
+        warnings
     }
 
     /// The policy in force.
@@ -553,6 +694,21 @@ mod tests {
         assert_eq!(of(&variable, &flags), ["/e f.csv", "/g.csv"]);
         let none = Overrides::from([("fallback_sources", String::new())]);
         assert!(of(&variable, &none).is_empty());
+    }
+
+    #[test]
+    fn settings_of_access_come_from_the_file_and_the_environment_and_can_be_shown() {
+        let file = file(
+            "[access]\nrequire = true\n[[access.certificates]]\nname = \"noc.example\"\nright = \"admin\"\n\
+             [admin]\ngroups = [\"noc\"]\n",
+        );
+        let variables = environment(&[("RMDD_ADMIN__SOCKET__MODE", "0640"), ("RMDD_ADMIN__USERS", "ann 1000")]);
+        let config = load(Some(file.path()), variables, &Overrides::new()).expect("usable").config;
+        assert_eq!((config.admin.socket.mode.0, config.admin.groups.as_slice()), (0o640, &["noc".to_owned()][..]));
+        assert_eq!(config.admin.users, ["ann", "1000"]);
+        assert_eq!(config.access.certificates[0].name, "noc.example");
+        let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
     }
 
     #[test]

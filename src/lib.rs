@@ -42,7 +42,7 @@
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
 //! in [`store`], tonic and prost in [`grpc`], axum in [`http`], rustls in [`serving`] (the servers themselves in
-//! [`daemon`], the client's way in [`client`], with rustls again), the cron crates in [`schedule`],
+//! [`daemon`], the client's way in [`client`], with rustls again), the cron crates in [`schedule`], nix in [`access`],
 //! prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`],
 //! [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock:
 //! `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
@@ -72,6 +72,8 @@ pub mod live;
 pub mod metrics;
 pub mod observe;
 pub mod search;
+
+pub mod access;
 
 pub mod grpc;
 pub mod http;

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::text::say;
+use super::text::{self, say};
 use super::{Global, YES};
 use crate::config::Overrides;
 use crate::decide::matrix::MATRIX;
@@ -52,12 +52,19 @@ impl ConfigCommand {
                     })
                 })
                 .collect();
-            say!("{}", serde_json::json!({ "file": file, "settings": settings, "matrix": matrix }));
+            let warnings = loaded.config.warnings();
+            say!(
+                "{}",
+                serde_json::json!({ "file": file, "settings": settings, "matrix": matrix, "warnings": warnings })
+            );
             return Ok(YES);
         }
         match &loaded.file {
             Some(file) => say!("# The configuration is good. File: {}", file.display()),
             None => say!("# The configuration is good. No file: {} does not exist.", crate::config::DEFAULT_FILE),
+        }
+        for warning in loaded.config.warnings() {
+            say!("# {} {warning}", text::doubtful("WARNING:"));
         }
         let width = settings.iter().map(|(name, value)| name.len() + value.len() + 3).max().unwrap_or_default();
         for (name, value) in &settings {

@@ -83,6 +83,8 @@ fn sections() -> Roff {
         &[
             ("RMDD_CONFIG", "the configuration file"),
             ("RMDD_CONNECT", "the daemon that commands ask"),
+            ("RMDD_CA_FILE, RMDD_CLIENT_CERT, RMDD_CLIENT_KEY, RMDD_TOKEN_FILE", "as the flags of these names"),
+            ("CREDENTIALS_DIRECTORY", "where `rmdd serve` finds rmdd-tokens, if no access.tokens_file is set"),
             ("RMDD_SECTION__KEY", "any setting, such as RMDD_FETCH__CONTACT; it overrides the file"),
             ("NO_COLOR", "no colours"),
         ],

@@ -19,6 +19,10 @@ pub struct Serve {
     /// unix:PATH, or off [default: 127.0.0.1:7634].
     #[arg(long, value_name = "ADDR")]
     http_listen: Option<String>,
+    /// Where else the administration is served, beside the Unix socket: ADDRESS:PORT, unix:PATH, or off. On an address and
+    /// port it is for those with a token or certificate that gives the right [default: off].
+    #[arg(long, value_name = "ADDR")]
+    admin_listen: Option<String>,
     /// When to ask the source, as a cron expression in UTC [default: hourly, at this installation's own minute].
     #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
@@ -37,6 +41,7 @@ impl Serve {
         for (name, value) in [
             ("grpc.listen", self.grpc_listen),
             ("http.listen", self.http_listen),
+            ("admin.listen", self.admin_listen),
             ("schedule.cron", self.schedule),
             ("log.level", self.log_level),
         ] {

@@ -5,19 +5,20 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 
 use super::DaemonError;
 use super::inherited::Inherited;
 use super::secured::Secured;
-use crate::config::{Config, Listen};
+use crate::access::{self, Access};
+use crate::config::{Config, Listen, SocketConfig};
 use crate::serving::{Incoming, Tls};
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
 
-/// Who may use a Unix socket: its owner and group.
-const SOCKET_MODE: u32 = 0o660;
+/// Connections that wait to be taken in.
+const BACKLOG: u32 = 1024;
 
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
 /// directory.
@@ -45,11 +46,12 @@ impl Listener {
         listen: &Listen,
         flag: &str,
         tls: &Option<Arc<Tls>>,
+        socket: &SocketConfig,
         inherited: &mut Inherited,
     ) -> Result<Option<Self>, DaemonError> {
         match listen {
             Listen::Off => Ok(None),
-            Listen::Unix(path) => Self::bind_unix(path, inherited).await.map(Some),
+            Listen::Unix(path) => Self::bind_unix(path, socket, inherited).await.map(Some),
             Listen::Tcp(address) => {
                 let refuse = |cause: std::io::Error| {
                     let hint = match cause.kind() {
@@ -74,14 +76,14 @@ impl Listener {
         }
     }
 
-    async fn bind_unix(path: &Path, inherited: &mut Inherited) -> Result<Self, DaemonError> {
+    async fn bind_unix(path: &Path, socket: &SocketConfig, inherited: &mut Inherited) -> Result<Self, DaemonError> {
         let address = format!("unix:{}", path.display());
         if let Some(listener) = inherited.unix(path) {
             let refuse = |cause| DaemonError::Listen { address: address.clone(), cause, hint: String::new() };
             let incoming = Incoming::Unix(UnixListener::from_std(listener).map_err(refuse)?);
             return Ok(Self { incoming, address, tls: None, made: None });
         }
-        let incoming = Incoming::Unix(bind_unix(path).await?);
+        let incoming = Incoming::Unix(bind_unix(path, socket).await?);
         Ok(Self { incoming, address, tls: None, made: Some(path.to_owned()) })
     }
 }
@@ -92,27 +94,39 @@ pub struct Listeners {
     pub grpc: Option<Listener>,
     /// HTTP.
     pub http: Option<Listener>,
+    /// gRPC, everything, where a setting says so.
+    pub administration: Option<Listener>,
     /// gRPC, everything.
     pub admin: Listener,
     /// Where the Unix socket of the administration is.
     pub admin_socket: PathBuf,
+    /// Who has which right on all of them.
+    pub access: Arc<Access>,
 }
 
 impl Listeners {
     /// Binds everything, or nothing is served. What systemd holds for us is taken over.
-    pub async fn bind(config: &Config, secured: &Secured, state_dir: &Path) -> Result<Self, DaemonError> {
+    pub async fn bind(
+        config: &Config,
+        secured: &Secured,
+        access: &Arc<Access>,
+        state_dir: &Path,
+    ) -> Result<Self, DaemonError> {
         let mut inherited = Inherited::take();
-        let grpc = Listener::bind(&config.grpc.listen, "--grpc-listen", &secured.grpc, &mut inherited).await?;
-        let http = Listener::bind(&config.http.listen, "--http-listen", &secured.http, &mut inherited).await?;
+        let Config { grpc, http, admin, .. } = config;
+        let (socket, taken) = (&admin.socket, &mut inherited);
+        let grpc = Listener::bind(&grpc.listen, "--grpc-listen", &secured.grpc, &grpc.socket, taken).await?;
+        let http = Listener::bind(&http.listen, "--http-listen", &secured.http, &http.socket, taken).await?;
+        let administration = Listener::bind(&admin.listen, "--admin-listen", &secured.admin, socket, taken).await?;
         let admin_socket = runtime_socket(state_dir);
-        let admin = Listener::bind_unix(&admin_socket, &mut inherited).await?;
+        let admin = Listener::bind_unix(&admin_socket, socket, taken).await?;
         inherited.check_all_taken()?;
-        Ok(Self { grpc, http, admin, admin_socket })
+        Ok(Self { grpc, http, administration, admin, admin_socket, access: Arc::clone(access) })
     }
 
     /// The files of Unix sockets that were made here.
     pub fn made(&self) -> Vec<PathBuf> {
-        let all = [self.grpc.as_ref(), self.http.as_ref(), Some(&self.admin)];
+        let all = [self.grpc.as_ref(), self.http.as_ref(), self.administration.as_ref(), Some(&self.admin)];
         all.into_iter().flatten().filter_map(|listener| listener.made.clone()).collect()
     }
 
@@ -128,12 +142,16 @@ impl Listeners {
                 let _ = writeln!(out, "listening on {} ({speaks}{over}: queries)", listener.address);
             }
         }
+        if let Some(listener) = &self.administration {
+            let over = if listener.tls.is_some() { " over TLS" } else { "" };
+            let _ = writeln!(out, "listening on {} (gRPC{over}: everything, by rights)", listener.address);
+        }
         let _ = writeln!(out, "listening on {} (gRPC: queries and administration)", self.admin.address);
         let _ = out.flush();
     }
 }
 
-async fn bind_unix(path: &Path) -> Result<UnixListener, DaemonError> {
+async fn bind_unix(path: &Path, config: &SocketConfig) -> Result<UnixListener, DaemonError> {
     let refuse = |cause: std::io::Error, hint: &str| DaemonError::Listen {
         address: format!("unix:{}", path.display()),
         cause,
@@ -153,8 +171,50 @@ async fn bind_unix(path: &Path) -> Result<UnixListener, DaemonError> {
             std::fs::remove_file(path).map_err(|error| refuse(error, "; the old socket cannot be removed"))?;
         }
     }
-    let listener = UnixListener::bind(path).map_err(|error| refuse(error, "; does the directory exist?"))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(SOCKET_MODE))
+    let socket = UnixSocket::new_stream().map_err(|error| refuse(error, ""))?;
+    socket.bind(path).map_err(|error| refuse(error, "; does the directory exist?"))?;
+    // Nobody can connect before it listens, and by then it is for those alone for whom it is meant.
+    give(path, config).inspect_err(|_| {
+        let _ = std::fs::remove_file(path);
+    })?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(config.mode.0))
         .map_err(|error| refuse(error, "; its mode cannot be set"))?;
-    Ok(listener)
+    socket.listen(BACKLOG).map_err(|error| refuse(error, ""))
+}
+
+/// Whether the owners and groups of Unix sockets are any.
+pub fn check_owners(config: &Config) -> Result<(), DaemonError> {
+    for socket in [&config.grpc.socket, &config.http.socket, &config.admin.socket] {
+        owners(socket)?;
+    }
+    Ok(())
+}
+
+fn owners(config: &SocketConfig) -> Result<(Option<u32>, Option<u32>), DaemonError> {
+    let owner = config.owner.as_deref().map(|name| access::user("socket.owner", name)).transpose();
+    let group = config.group.as_deref().map(|name| access::group("socket.group", name)).transpose();
+    let refuse = |error: access::AccessError| DaemonError::Setting(error.to_string());
+    Ok((owner.map_err(refuse)?, group.map_err(refuse)?))
+}
+
+/// Gives a socket to its owner and group.
+fn give(path: &Path, config: &SocketConfig) -> Result<(), DaemonError> {
+    use std::os::unix::fs::MetadataExt;
+
+    let refuse = |cause| DaemonError::Listen {
+        address: format!("unix:{}", path.display()),
+        cause,
+        hint: format!(
+            "; it cannot be given to {}: only root can give it to another user, and the daemon must be in the group",
+            [&config.owner, &config.group].into_iter().flatten().cloned().collect::<Vec<_>>().join(":")
+        ),
+    };
+    let (owner, group) = owners(config)?;
+    let made = std::fs::symlink_metadata(path).map_err(refuse)?;
+    // What is so already need not be allowed.
+    let (owner, group) = (owner.filter(|owner| *owner != made.uid()), group.filter(|group| *group != made.gid()));
+    if owner.is_some() || group.is_some() {
+        std::os::unix::fs::lchown(path, owner, group).map_err(refuse)?;
+    }
+    Ok(())
 }

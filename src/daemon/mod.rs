@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::archive::Archive;
 use crate::caller_id;
 use crate::clock;
@@ -116,7 +117,9 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
 ///
 /// Names the first that cannot.
 pub fn check_files(config: &Config) -> Result<(), DaemonError> {
-    Secured::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))
+    Secured::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    secured::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    listen::check_owners(config)
 }
 
 /// What a store holds, ready to be served.
@@ -213,7 +216,11 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     log_start(&config, file.as_deref(), &store, &index);
 
     let secured = Secured::load(&config).map_err(|error| DaemonError::Setting(error.to_string()))?;
-    let listeners = Listeners::bind(&config, &secured, &state_dir).await?;
+    let access = Access::new(secured::rules(&config).map_err(|error| DaemonError::Setting(error.to_string()))?);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let listeners = Listeners::bind(&config, &secured, &access, &state_dir).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
@@ -334,6 +341,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
         policy,
         observer: Arc::clone(&observer),
         secured,
+        access,
     };
     let mut current = config;
     let grace = current.shutdown_grace;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::secured::Secured;
+use super::secured::{self, Secured};
 use super::{ReloadFrom, sync_settings, systemd};
-use crate::config::{self, Config, GrpcConfig, HttpConfig};
+use crate::access::Access;
+use crate::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
 use crate::decision_log::DecisionLogConfig;
 use crate::domain::SyncTrigger;
@@ -19,8 +20,18 @@ use crate::status::FreshnessConfig;
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.
-const NEEDS_RESTART: [&str; 7] =
-    ["state_dir", "shutdown_grace", "grpc.", "http.", "limits.", "log.", "decision_log.queue"];
+const NEEDS_RESTART: [&str; 10] = [
+    "state_dir",
+    "shutdown_grace",
+    "grpc.",
+    "http.",
+    "limits.",
+    "log.",
+    "decision_log.queue",
+    "admin.listen",
+    "admin.socket.",
+    "admin.tls.",
+];
 
 fn named(settings: &[String]) -> String {
     if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
@@ -36,6 +47,7 @@ pub struct Reloader {
     pub policy: Arc<ArcSwap<Policy>>,
     pub observer: Arc<Observer>,
     pub secured: Secured,
+    pub access: Arc<Access>,
 }
 
 impl Reloader {
@@ -71,6 +83,7 @@ impl Reloader {
         let schedule =
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
+        let rules = secured::rules(&next).map_err(|error| error.to_string())?;
         let renewal = self.secured.prepare(&next).map_err(|error| error.to_string())?;
 
         let (before, after) = (current.settings(), next.settings());
@@ -96,14 +109,26 @@ impl Reloader {
         if another_source {
             self.sync.start(SyncTrigger::Reload);
         }
-        let (grpc_tls, http_tls) = renewal.settings(current, &next);
+        let [grpc_tls, http_tls, admin_tls] = renewal.settings(current, &next);
         reloaded.applied.extend(renewal.put_in_force());
+        if self.access.put_in_force(rules) {
+            reloaded.applied.push("access (other tokens)".to_owned());
+        }
+        for warning in next.warnings() {
+            tracing::warn!("{warning}");
+        }
         // What needs a restart stays as it is in force, so that the next reload names it again.
         let in_force = Config {
             state_dir: current.state_dir.clone(),
             shutdown_grace: current.shutdown_grace,
             grpc: GrpcConfig { tls: grpc_tls, ..current.grpc.clone() },
             http: HttpConfig { tls: http_tls, ..current.http.clone() },
+            admin: AdminConfig {
+                listen: current.admin.listen.clone(),
+                socket: current.admin.socket.clone(),
+                tls: admin_tls,
+                ..next.admin.clone()
+            },
             limits: current.limits.clone(),
             log: current.log.clone(),
             decision_log: DecisionLogConfig { queue: current.decision_log.queue, ..next.decision_log },

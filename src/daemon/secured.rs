@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::TaskEnd;
+use crate::access::{AccessError, Right, Rules};
 use crate::config::{Config, Listen};
 use crate::serving::{Prepared, Tls, TlsConfig, TlsError};
 
@@ -18,6 +19,7 @@ const ALPN_HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 pub struct Secured {
     pub grpc: Option<Arc<Tls>>,
     pub http: Option<Arc<Tls>>,
+    pub admin: Option<Arc<Tls>>,
 }
 
 impl Secured {
@@ -30,12 +32,13 @@ impl Secured {
         Ok(Self {
             grpc: of("grpc.tls", ALPN_GRPC, &config.grpc.listen, &config.grpc.tls)?,
             http: of("http.tls", ALPN_HTTP, &config.http.listen, &config.http.tls)?,
+            admin: of("admin.tls", ALPN_GRPC, &config.admin.listen, &config.admin.tls)?,
         })
     }
 
     /// All of them.
     pub fn all(&self) -> Vec<Arc<Tls>> {
-        [&self.grpc, &self.http].into_iter().flatten().map(Arc::clone).collect()
+        [&self.grpc, &self.http, &self.admin].into_iter().flatten().map(Arc::clone).collect()
     }
 
     /// Looks at the files now and then until the shutdown, and puts new ones in force.
@@ -66,14 +69,48 @@ impl Secured {
             Some(tls) => tls.prepare(config),
             None => Ok(None),
         };
-        Ok(Renewal { grpc: of(&self.grpc, &next.grpc.tls)?, http: of(&self.http, &next.http.tls)? })
+        Ok(Renewal {
+            grpc: of(&self.grpc, &next.grpc.tls)?,
+            http: of(&self.http, &next.http.tls)?,
+            admin: of(&self.admin, &next.admin.tls)?,
+        })
     }
+}
+
+/// Who has which right, as the configuration says, and that nobody is let in by mistake, or kept out.
+pub fn rules(config: &Config) -> Result<Rules, AccessError> {
+    let rules = Rules::load(&config.access, &config.admin.users, &config.admin.groups)?;
+    let asks_on_tcp = [(&config.grpc.listen, &config.grpc.tls), (&config.http.listen, &config.http.tls)]
+        .into_iter()
+        .filter(|(listen, _)| matches!(listen, Listen::Tcp(_)));
+    if config.access.require
+        && !rules.has_token_for(Right::Query)
+        && asks_on_tcp.into_iter().any(|(_, tls)| !tls.is_on() || tls.client_ca.is_none())
+    {
+        return Err(AccessError::NobodyToLetIn);
+    }
+    if let Listen::Tcp(address) = &config.admin.listen {
+        let tls = &config.admin.tls;
+        let open = |why| AccessError::AdminOpen { listen: address.to_string(), why };
+        if !address.ip().is_loopback() && !tls.is_on() {
+            return Err(open("beyond this machine it is served over TLS only: set admin.tls"));
+        }
+        let by_certificate = tls.is_on() && tls.client_ca.is_some() && rules.has_certificate_for(Right::Operator);
+        if !by_certificate && !rules.has_token_for(Right::Operator) {
+            return Err(open(
+                "nobody could use it, or anybody on this machine could: name a token with the right operator or admin in \
+                 access.tokens_file, or admin.tls.client_ca and a certificate with such a right in access.certificates",
+            ));
+        }
+    }
+    Ok(rules)
 }
 
 /// What a reload puts in force.
 pub struct Renewal {
     grpc: Option<Prepared>,
     http: Option<Prepared>,
+    admin: Option<Prepared>,
 }
 
 impl Renewal {
@@ -81,15 +118,17 @@ impl Renewal {
     pub fn takes(&self, setting: &str) -> bool {
         (self.grpc.is_some() && setting.starts_with("grpc.tls."))
             || (self.http.is_some() && setting.starts_with("http.tls."))
+            || (self.admin.is_some() && setting.starts_with("admin.tls."))
     }
 
     /// The settings in force afterwards: those of `current` where a restart is needed.
-    pub fn settings(&self, current: &Config, next: &Config) -> (TlsConfig, TlsConfig) {
+    pub fn settings(&self, current: &Config, next: &Config) -> [TlsConfig; 3] {
         let pick = |taken: bool, next: &TlsConfig, current: &TlsConfig| if taken { next } else { current }.clone();
-        (
+        [
             pick(self.grpc.is_some(), &next.grpc.tls, &current.grpc.tls),
             pick(self.http.is_some(), &next.http.tls, &current.http.tls),
-        )
+            pick(self.admin.is_some(), &next.admin.tls, &current.admin.tls),
+        ]
     }
 
     /// Puts it in force. Names the listeners whose files hold something else than before.
@@ -97,6 +136,7 @@ impl Renewal {
         let renewed = |name: &str, prepared: Option<Prepared>| {
             prepared.is_some_and(Prepared::put_in_force).then(|| format!("{name} (new files)"))
         };
-        [renewed("grpc.tls", self.grpc), renewed("http.tls", self.http)].into_iter().flatten().collect()
+        let all = [renewed("grpc.tls", self.grpc), renewed("http.tls", self.http), renewed("admin.tls", self.admin)];
+        all.into_iter().flatten().collect()
     }
 }

@@ -11,13 +11,14 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::TaskEnd;
 use super::listen::{Listener, Listeners};
+use crate::access::Door;
 use crate::grpc::v1::DESCRIPTORS;
 use crate::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
 use crate::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::grpc::v1::listing_service_server::ListingServiceServer;
 use crate::grpc::{Front, Services};
 use crate::http;
-use crate::serving::{Acceptor, Allowances, LimitsConfig, Place, Protocol, Registry, Threads};
+use crate::serving::{Acceptor, Allowances, Incoming, LimitsConfig, Place, Protocol, Registry, Threads};
 
 /// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
 const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
@@ -53,11 +54,19 @@ pub fn spawn(
         if let Some(observer) = &services.observer {
             observer.listens(name, Arc::clone(&registry));
         }
+        let door = match (&listener.incoming, &place) {
+            (Incoming::Tcp(_), Place::Threads(_)) => Door::Queries,
+            (Incoming::Unix(_), Place::Threads(_)) => Door::QuerySocket,
+            (Incoming::Tcp(_), Place::Here(_)) => Door::Administration,
+            (Incoming::Unix(_), Place::Here(_)) => Door::AdminSocket,
+        };
         let acceptor = Acceptor {
             name,
             incoming: listener.incoming,
             protocol,
             tls: listener.tls,
+            door,
+            access: Arc::clone(&listeners.access),
             place,
             registry,
             allowances: Arc::clone(&allowances),
@@ -78,7 +87,11 @@ pub fn spawn(
     let routes = with_reflection(query_routes().add_service(admin), &everything);
     // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
     let lives = TaskTracker::new();
-    serve("Unix socket", listeners.admin, Protocol::Grpc(front(routes)), Place::Here(lives.clone()));
+    let front = front(routes);
+    if let Some(listener) = listeners.administration {
+        serve("admin listener", listener, Protocol::Grpc(Arc::clone(&front)), Place::Here(lives.clone()));
+    }
+    serve("Unix socket", listeners.admin, Protocol::Grpc(front), Place::Here(lives.clone()));
     let shutdown = shutdown.clone();
     tasks.spawn(async move {
         shutdown.cancelled().await;

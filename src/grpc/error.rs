@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::v1;
+use crate::access::Denied;
 use crate::domain::IdentityError;
 use crate::moments::MomentError;
 use crate::store::StoreError;
@@ -46,6 +47,9 @@ pub enum ErrorReason {
     MessageTooLong,
     TooManyQuestions,
     Overloaded,
+    TokenMissing,
+    TokenUnknown,
+    RightMissing,
 }
 
 impl ErrorReason {
@@ -80,6 +84,9 @@ impl ErrorReason {
         Self::MessageTooLong,
         Self::TooManyQuestions,
         Self::Overloaded,
+        Self::TokenMissing,
+        Self::TokenUnknown,
+        Self::RightMissing,
     ];
 
     /// The word in ErrorInfo.
@@ -114,6 +121,9 @@ impl ErrorReason {
             Self::MessageTooLong => "MESSAGE_TOO_LONG",
             Self::TooManyQuestions => "TOO_MANY_QUESTIONS",
             Self::Overloaded => "OVERLOADED",
+            Self::TokenMissing => "TOKEN_MISSING",
+            Self::TokenUnknown => "TOKEN_UNKNOWN",
+            Self::RightMissing => "RIGHT_MISSING",
         }
     }
 
@@ -142,6 +152,8 @@ impl ErrorReason {
             | Self::WatcherTooSlow => Code::ResourceExhausted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => Code::Unavailable,
             Self::StoreFailed => Code::Internal,
+            Self::TokenMissing | Self::TokenUnknown => Code::Unauthenticated,
+            Self::RightMissing => Code::PermissionDenied,
             Self::ConfigInvalid | Self::ListingNotHeld => Code::FailedPrecondition,
         }
     }
@@ -198,6 +210,16 @@ pub fn from_identity(error: &IdentityError) -> Status {
     reason.status(error.to_string())
 }
 
+/// Somebody may not ask what they ask.
+pub fn from_denied(denied: &Denied) -> Status {
+    let reason = match denied {
+        Denied::TokenMissing => ErrorReason::TokenMissing,
+        Denied::TokenUnknown => ErrorReason::TokenUnknown,
+        Denied::RightMissing { .. } => ErrorReason::RightMissing,
+    };
+    reason.status(denied.to_string())
+}
+
 pub fn from_store(error: &StoreError) -> Status {
     tracing::error!(%error, "the store could not be read for an answer: {error}");
     ErrorReason::StoreFailed.status("the store could not be read; the daemon's log says why")
@@ -235,6 +257,8 @@ mod tests {
                 Code::Aborted => "ABORTED",
                 Code::OutOfRange => "OUT_OF_RANGE",
                 Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+                Code::Unauthenticated => "UNAUTHENTICATED",
+                Code::PermissionDenied => "PERMISSION_DENIED",
                 other => panic!("{other:?} stands for no reason"),
             };
             let listed = proto.lines().any(|line| {

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use tower::Service;
 
 use super::v1::acceptance_service_server::AcceptanceService;
-use super::{ErrorReason, Services, v1};
+use super::{ErrorReason, Services, error, v1};
 use crate::metrics::Way;
 use crate::serving::Caller;
 
@@ -60,8 +60,11 @@ impl Front {
         Self { services, routes: routes.prepare(), message_bytes, request_timeout }
     }
 
-    /// Answers a request.
+    /// Answers a request, if whoever asks may.
     pub async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
+        if let Err(denied) = caller.visitor.check_rpc(request.uri().path(), request.headers()) {
+            return error::from_denied(&denied).into_http();
+        }
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let answer = if batch {
@@ -88,6 +91,7 @@ impl Front {
         if !uncounted && let Err(status) = caller.may_ask(1) {
             return status.into_http();
         }
+        caller.visitor.note(request.uri().path(), request.headers());
         request.extensions_mut().insert(caller.peer.clone());
         request.extensions_mut().insert(Arc::clone(caller));
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);

@@ -48,7 +48,7 @@ use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
 
 pub use convert::{duration_from_wire, filing_to_wire, role as role_to_wire, time_from_wire, time_to_wire};
-pub use error::ErrorReason;
+pub use error::{ErrorReason, from_denied};
 pub(crate) use error::{from_identity, snapshot_not_loaded};
 pub use front::{Front, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};

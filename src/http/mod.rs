@@ -27,7 +27,7 @@ use problem::Problem;
 use crate::grpc::Services;
 use crate::serving::Caller;
 
-pub use problem::HTTP_REASONS;
+pub use problem::{HTTP_REASONS, denied};
 
 /// The description of all this, in OpenAPI 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");

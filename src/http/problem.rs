@@ -9,7 +9,8 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::answer::{self, Format, one_line};
-use crate::grpc::ErrorReason;
+use crate::access::Denied;
+use crate::grpc::{ErrorReason, from_denied};
 
 /// The header that has the word.
 const ERROR_HEADER: &str = "rmdd-error";
@@ -94,6 +95,8 @@ impl From<Status> for Problem {
             Code::Aborted => StatusCode::CONFLICT,
             Code::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Code::PermissionDenied => StatusCode::FORBIDDEN,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let reason = status.get_error_details().error_info().map(|info| info.reason.clone());
@@ -103,6 +106,16 @@ impl From<Status> for Problem {
             message: status.message().to_owned(),
         }
     }
+}
+
+/// Whoever asks may not.
+pub fn denied(denied: &Denied, headers: &HeaderMap) -> Response {
+    let mut response = Problem::from(from_denied(denied)).respond(Format::accepted(headers));
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"rmdd\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 /// Nothing is served there.

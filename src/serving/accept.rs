@@ -14,6 +14,7 @@ use super::connection::{Connection, Peer};
 use super::registry::Registry;
 use super::threads::{Life, Place, ThreadEnded};
 use super::tls::Tls;
+use crate::access::{Access, Door};
 use crate::grpc::Front;
 
 /// The wait after a connection could not be had: mostly all file descriptors are in use.
@@ -52,6 +53,10 @@ pub struct Acceptor {
     pub protocol: Protocol,
     /// Its TLS, where it speaks TLS.
     pub tls: Option<Arc<Tls>>,
+    /// Where one comes in here, and who has which right.
+    pub door: Door,
+    /// The rules.
+    pub access: Arc<Access>,
     /// Where connections live.
     pub place: Place,
     /// The listener's connections.
@@ -111,6 +116,8 @@ impl Acceptor {
         let connection = Connection {
             allowance: self.allowances.of(&peer),
             peer,
+            door: self.door,
+            access: Arc::clone(&self.access),
             began: Instant::now(),
             admitted,
             limits: Arc::clone(&self.limits),
@@ -124,14 +131,14 @@ impl Acceptor {
                     Socket::Tcp(socket) => {
                         let Ok(socket) = TcpStream::from_std(socket) else { return };
                         match tls {
-                            None => connection.serve(socket, protocol).await,
+                            None => connection.serve(socket, protocol, None).await,
                             // Apart: a connection without TLS need not be as large.
                             Some(tls) => Box::pin(connection.serve_over_tls(socket, protocol, &tls)).await,
                         }
                     }
                     Socket::Unix(socket) => {
                         if let Ok(socket) = UnixStream::from_std(socket) {
-                            connection.serve(socket, protocol).await;
+                            connection.serve(socket, protocol, None).await;
                         }
                     }
                 }

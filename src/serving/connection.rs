@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -25,8 +26,9 @@ use tower::ServiceExt;
 use super::allowance::Allowance;
 use super::io::Watched;
 use super::registry::{Activity, Admitted, UnderWay};
-use super::tls::Tls;
+use super::tls::{Certified, Tls};
 use super::{LimitsConfig, Protocol};
+use crate::access::{Access, Door, Visitor};
 use crate::grpc::ErrorReason;
 
 /// HTTP/2's opening: the preface and the header of the first frame.
@@ -61,11 +63,23 @@ pub enum Peer {
     },
 }
 
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix { uid: Some(uid), .. } => write!(f, "uid {uid}"),
+            Self::Unix { uid: None, .. } => f.write_str("a user of this machine"),
+        }
+    }
+}
+
 /// Who asks, and what they may ask for.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// Who is at the other end.
     pub peer: Peer,
+    /// What they have a right to.
+    pub visitor: Arc<Visitor>,
     /// What is left to them, on all their connections.
     pub allowance: Allowance,
     /// What is known of the connection.
@@ -102,6 +116,10 @@ pub struct Connection {
     pub peer: Peer,
     /// What the client may ask for.
     pub allowance: Allowance,
+    /// Where it came in, and by which rules.
+    pub door: Door,
+    /// Who has which right.
+    pub access: Arc<Access>,
     /// When it was taken in.
     pub began: Instant,
     /// Its place among the listener's connections.
@@ -127,7 +145,7 @@ impl Connection {
             () = self.admitted.activity.asked_to_close() => Err("its place was needed".to_owned()),
         };
         match shaken {
-            Ok((socket, _certified)) => self.serve(socket, protocol).await,
+            Ok((socket, certified)) => self.serve(socket, protocol, certified).await,
             Err(error) => {
                 tls.note_failed();
                 tracing::debug!(peer = ?self.peer, error, "a TLS handshake came to nothing: {error}");
@@ -135,16 +153,16 @@ impl Connection {
         }
     }
 
-    /// Serves it to its end.
-    pub async fn serve<S>(self, socket: S, protocol: Protocol)
+    /// Serves it to its end. The certificate is the client's, if it showed one.
+    pub async fn serve<S>(self, socket: S, protocol: Protocol, certified: Option<Certified>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity));
         let io = TokioIo::new(socket);
+        let Some(caller) = self.caller(certified).await else { return };
         match protocol {
             Protocol::Grpc(front) => {
-                let caller = self.caller();
                 let service = service_fn(move |request: Request<Incoming>| {
                     let under_way = caller.activity.request();
                     let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
@@ -167,12 +185,15 @@ impl Connection {
                 self.drive(builder.serve_connection(io, service), OPENING_BYTES, &read).await;
             }
             Protocol::Http(router) => {
-                let caller = self.caller();
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     let (router, under_way) = (router.clone(), caller.activity.request());
                     request.extensions_mut().insert(Arc::clone(&caller));
+                    let judged = caller.visitor.check_http(request.uri().path(), request.headers());
                     async move {
-                        let answer: Result<Response<axum::body::Body>, Infallible> = router.oneshot(request).await;
+                        let answer: Result<Response<axum::body::Body>, Infallible> = match judged {
+                            Ok(()) => router.oneshot(request).await,
+                            Err(denied) => Ok(crate::http::denied(&denied, request.headers())),
+                        };
                         answer.map(|answer| answer.map(|body| Guarded { body, _under_way: under_way }))
                     }
                 });
@@ -195,12 +216,21 @@ impl Connection {
         }
     }
 
-    fn caller(&self) -> Arc<Caller> {
-        Arc::new(Caller {
+    /// Who asks. Nothing only where the runtime is going down.
+    async fn caller(&self, certified: Option<Certified>) -> Option<Arc<Caller>> {
+        let (peer, door, access) = (self.peer.clone(), self.door, Arc::clone(&self.access));
+        let visitor = if door == Door::AdminSocket {
+            // It may look up groups, which may ask a directory on the network.
+            tokio::task::spawn_blocking(move || Visitor::new(peer, certified, door, access)).await.ok()?
+        } else {
+            Visitor::new(peer, certified, door, access)
+        };
+        Some(Arc::new(Caller {
             peer: self.peer.clone(),
+            visitor: Arc::new(visitor),
             allowance: self.allowance.clone(),
             activity: Arc::clone(&self.admitted.activity),
-        })
+        }))
     }
 
     /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client

@@ -106,6 +106,8 @@ pub struct Daemon {
     pub tcp: Option<String>,
     /// Where it answers over HTTP.
     pub http: Option<String>,
+    /// Where else the administration is.
+    pub administration: Option<String>,
     pub socket: PathBuf,
     log: Option<std::thread::JoinHandle<String>>,
 }
@@ -121,7 +123,7 @@ impl Daemon {
             log
         });
         let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
-        let (mut tcp, mut http) = (None, None);
+        let (mut tcp, mut http, mut administration) = (None, None, None);
         let socket = loop {
             let Some(Ok(line)) = lines.next() else {
                 let status = child.wait().expect("it ended");
@@ -132,6 +134,10 @@ impl Daemon {
                 Some(address) if line.contains("administration") => {
                     break PathBuf::from(address.strip_prefix("unix:").expect("a Unix socket"));
                 }
+                Some(address) if line.contains("by rights") => {
+                    let scheme = if line.contains("over TLS") { "https" } else { "http" };
+                    administration = Some(format!("{scheme}://{address}"));
+                }
                 Some(address) => {
                     let scheme = if line.contains("over TLS") { "https" } else { "http" };
                     let place = if line.contains("(HTTP") { &mut http } else { &mut tcp };
@@ -140,7 +146,7 @@ impl Daemon {
                 None => panic!("unexpected output: {line}"),
             }
         };
-        Self { child, tcp, http, socket, log: Some(log) }
+        Self { child, tcp, http, administration, socket, log: Some(log) }
     }
 
     pub fn pid(&self) -> u32 {

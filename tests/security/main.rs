@@ -3,9 +3,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod administration;
 mod pki;
 mod renewal;
+mod sockets;
 mod tls;
+mod tokens;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,218 @@
+//! Tokens: who has none, a wrong one, one of each right.
+
+use rmdd::client::{Bearer, Link, connect_tcp};
+use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
+use rmdd::grpc::v1::{
+    CheckProvidersRequest, ExportListingRequest, GetProviderRequest, ReloadConfigRequest, Verdict, get_provider_request,
+};
+use sha2::{Digest, Sha256};
+use tonic::{Code, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_types::StatusExt;
+
+use super::Secured;
+use super::common::{Daemon, by_number, json, status_of, stderr, stdout};
+
+pub const QUERY: &str = "query-token-0123456789abcdef";
+pub const OPERATOR: &str = "operator-token-0123456789abcdef";
+pub const ADMIN: &str = "admin-token-0123456789abcdef";
+
+impl Secured {
+    /// A file with a token of each right, the operator's as its digest; and the setting that names it.
+    pub fn tokens(&self) -> String {
+        let digest: String = Sha256::digest(OPERATOR).iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.write(
+            "tokens.toml",
+            &format!(
+                "[[token]]\nname = \"switch-1\"\nright = \"query\"\ntoken = \"{QUERY}\"\n\n\
+                 [[token]]\nname = \"noc\"\nright = \"operator\"\nsha256 = \"{digest}\"\n\n\
+                 [[token]]\nname = \"chief\"\nright = \"admin\"\ntoken = \"{ADMIN}\"\n"
+            ),
+        );
+        format!("tokens_file = {path:?}\n")
+    }
+
+    /// A token as a client has it: in a file of its own.
+    pub fn bearer(&self, token: &str) -> Bearer {
+        Bearer::read(&self.write("token", token)).expect("a token")
+    }
+
+    /// A connection that sends a token, or none.
+    pub async fn link(&self, url: &str, token: Option<&str>) -> Link {
+        let bearer = token.map_or_else(Bearer::default, |token| self.bearer(token));
+        Link::new(connect_tcp(url).await.expect("a connection"), bearer)
+    }
+}
+
+/// The code and the reason of a refusal.
+pub fn refusal(status: &Status) -> (Code, String) {
+    (status.code(), status.get_details_error_info().map(|info| info.reason).unwrap_or_default())
+}
+
+/// What each of the query services' ways says to a client: nothing where it is answered.
+async fn ways(link: Link, number: &str) -> Vec<Option<(Code, String)>> {
+    let mut acceptance = AcceptanceServiceClient::new(link.clone());
+    let mut listing = ListingServiceClient::new(link.clone());
+    let got = get_provider_request::Identity::RmdNumber(number.to_owned());
+    let refused = [
+        acceptance.check_provider(by_number(number)).await.err(),
+        acceptance.check_providers(CheckProvidersRequest::default()).await.err(),
+        acceptance.check_stream(tokio_stream::empty()).await.err(),
+        listing.get_provider(GetProviderRequest { identity: Some(got), ..GetProviderRequest::default() }).await.err(),
+        listing.export_listing(ExportListingRequest::default()).await.err(),
+        HealthClient::new(link).check(HealthCheckRequest { service: String::new() }).await.err(),
+    ];
+    refused.iter().map(|refused| refused.as_ref().map(refusal)).collect()
+}
+
+async fn over_http(daemon: &Daemon, path: &str, token: Option<&str>) -> (u16, String, String) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let mut request = client.get(format!("{}{path}", daemon.http.as_deref().expect("HTTP")));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request.send().await.expect("an answer");
+    let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().expect("text")).to_owned();
+    (answer.status().as_u16(), header("rmdd-error"), header("www-authenticate"))
+}
+
+#[tokio::test]
+async fn where_tokens_are_required_nobody_is_answered_without_a_known_one() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\nrequire = true\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("gRPC");
+    let missing = Some((Code::Unauthenticated, "TOKEN_MISSING".to_owned()));
+    let unknown = Some((Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+
+    assert_eq!(ways(secured.link(&url, None).await, &secured.number).await, vec![missing; 6]);
+    let close = format!("{}x", &QUERY[..QUERY.len() - 1]);
+    for wrong in ["no-such-token-at-all-anywhere", &close, &QUERY[..QUERY.len() - 1], &format!("{QUERY}0")] {
+        assert_eq!(ways(secured.link(&url, Some(wrong)).await, &secured.number).await, vec![unknown.clone(); 6]);
+    }
+    for good in [QUERY, OPERATOR, ADMIN] {
+        let link = secured.link(&url, Some(good)).await;
+        // Twice on one connection: the second time it is known.
+        for _ in 0..2 {
+            assert_eq!(ways(link.clone(), &secured.number).await, vec![None; 6], "{good}");
+        }
+    }
+
+    let path = format!("/v1/check/{}", secured.number);
+    let challenge = "Bearer realm=\"rmdd\"".to_owned();
+    for path in [&path, "/metrics", "/openapi.json", "/v1/removals", "/nowhere"] {
+        let denied = over_http(&daemon, path, None).await;
+        assert_eq!(denied, (401, "TOKEN_MISSING".to_owned(), challenge.clone()), "{path}");
+        let denied = over_http(&daemon, path, Some("no-such-token-at-all")).await;
+        assert_eq!(denied, (401, "TOKEN_UNKNOWN".to_owned(), challenge.clone()), "{path}");
+    }
+    for path in [&path, "/metrics", "/openapi.json", "/v1/removals"] {
+        assert_eq!(over_http(&daemon, path, Some(QUERY)).await.0, 200, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(over_http(&daemon, path, None).await.0, 200, "{path}");
+    }
+
+    // No token is ever shown.
+    let (_, log) = daemon.terminate().await;
+    let shown = stdout(&secured.site.run(&["--config", &secured.config(), "config", "check"]));
+    assert!(shown.contains("access.tokens_file") && log.contains("was refused to"), "{shown}{log}");
+    for token in [QUERY, OPERATOR, ADMIN, "no-such-token-at-all"] {
+        assert!(!log.contains(token) && !shown.contains(token), "{log}{shown}");
+    }
+}
+
+#[tokio::test]
+async fn where_none_is_required_only_a_wrong_one_is_refused() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("gRPC");
+    assert_eq!(ways(secured.link(&url, None).await, &secured.number).await, vec![None; 6]);
+    let unknown = Some((Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+    let wrong = secured.link(&url, Some("no-such-token-at-all")).await;
+    assert_eq!(ways(wrong, &secured.number).await, vec![unknown; 6]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_taken_away_stops_to_count_on_connections_that_are_open() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\nrequire = true\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let link = secured.link(daemon.tcp.as_deref().expect("gRPC"), Some(QUERY)).await;
+    let mut acceptance = AcceptanceServiceClient::new(link);
+    let answer = acceptance.check_provider(by_number(&secured.number)).await.expect("a verdict").into_inner();
+    assert_eq!(answer.verdict(), Verdict::Accept);
+
+    let mut admin = daemon.admin().await;
+    secured.write("tokens.toml", "[[token]]\nname = \"x\"\nright = \"query\"\ntoken = \"short\"\n");
+    let broken = admin.reload_config(ReloadConfigRequest {}).await.expect_err("a broken file");
+    assert!(broken.message().contains("tokens.toml") && !broken.message().contains("short\""), "{broken:?}");
+    acceptance.check_provider(by_number(&secured.number)).await.expect("those of before stay in force");
+
+    secured.write("tokens.toml", &format!("[[token]]\nname = \"x\"\nright = \"query\"\ntoken = \"{ADMIN}\"\n"));
+    let reloaded = admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded").into_inner();
+    assert_eq!(reloaded.applied, ["access (other tokens)"]);
+    let gone = acceptance.check_provider(by_number(&secured.number)).await.expect_err("gone");
+    assert_eq!(refusal(&gone), (Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+}
+
+#[tokio::test]
+async fn commands_send_the_token_that_stands_in_a_file() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\nrequire = true\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("gRPC");
+    let token = secured.write("token", &format!("{QUERY}\n")).display().to_string();
+    let check = ["check", &secured.number, "--connect", &url];
+    let without = secured.site.run(&check);
+    assert!(status_of(&without) == 2 && stderr(&without).contains("--token-file"), "{}", stderr(&without));
+    let with = secured.site.run(&[&check[..], &["--token-file", &token]].concat());
+    assert_eq!(status_of(&with), 0, "{}", stderr(&with));
+
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o604)).expect("its mode set");
+    let exposed = secured.site.run(&[&check[..], &["--token-file", &token]].concat());
+    assert!(stderr(&exposed).contains("chmod o-rwx"), "{}", stderr(&exposed));
+}
+
+#[tokio::test]
+async fn tokens_come_from_systemd_too_and_bad_settings_are_refused() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let secured = Secured::new();
+    secured.tokens();
+    std::fs::rename(secured.path("tokens.toml"), secured.path("rmdd-tokens")).expect("renamed");
+    secured.configure("[access]\nrequire = true\n");
+    let mut command = super::common::rmdd();
+    command.env("CREDENTIALS_DIRECTORY", secured.site.directory.path());
+    command.args(["serve", "--grpc-listen", "127.0.0.1:0", "--config", &secured.config(), "--state-dir"]);
+    let daemon = Daemon::spawn({
+        command.arg(secured.site.state_dir());
+        command
+    });
+    daemon.first_sync().await;
+    let link = secured.link(daemon.tcp.as_deref().expect("gRPC"), Some(QUERY)).await;
+    assert_eq!(ways(link, &secured.number).await, vec![None; 6]);
+    daemon.terminate().await;
+
+    let said = secured.refused(&["config", "check"]);
+    assert!(said.contains("nobody could be let in") && said.contains("access.tokens_file"), "{said}");
+    secured.configure(&format!("[access]\n{}", secured.tokens()));
+    let tokens = secured.path("tokens.toml");
+    std::fs::set_permissions(&tokens, std::fs::Permissions::from_mode(0o644)).expect("its mode set");
+    for arguments in [&["config", "check"][..], &["serve", "--grpc-listen", "192.0.2.1:1"]] {
+        let said = secured.refused(arguments);
+        assert!(said.contains("tokens.toml") && said.contains("chmod o-rwx"), "{said}");
+    }
+
+    secured.configure("[grpc]\nlisten = \"0.0.0.0:0\"\n");
+    let checked = secured.site.run(&["--config", &secured.config(), "config", "check"]);
+    assert!(status_of(&checked) == 0 && stdout(&checked).contains("WARNING"), "{}", stdout(&checked));
+    let told = json(&secured.site.run(&["--config", &secured.config(), "config", "check", "--json"]));
+    let warning = told["warnings"][0].as_str().expect("a warning");
+    assert!(warning.contains("grpc.listen") && warning.contains("access.require"), "{warning}");
+}
