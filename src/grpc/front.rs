@@ -110,7 +110,7 @@ impl Front {
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         if !question.emergency {
-            caller.may_ask(1)?;
+            self.may_ask(1, Way::Unary, came, caller)?;
         }
         if question.at.is_some() {
             let answer = self.services.check_provider(tonic::Request::new(question)).await?;
@@ -128,9 +128,18 @@ impl Front {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            caller.may_ask(batch.questions.len())?;
+            self.may_ask(batch.questions.len(), Way::Batch, came, caller)?;
         }
         self.services.answer_batch(&batch, came, PREFIX_BYTES).await.map(prefixed)
+    }
+
+    /// Whether so many questions are to be answered. Those that are not are counted.
+    fn may_ask(&self, questions: usize, way: Way, came: Instant, caller: &Caller) -> Result<(), Status> {
+        caller.may_ask(questions).inspect_err(|status| {
+            if let Some(seen) = self.services.see(way, came) {
+                seen.turned_away(status, questions);
+            }
+        })
     }
 
     /// The one message of a request.
