@@ -105,13 +105,22 @@ impl Seen<'_> {
 
     /// A question was answered with this error.
     pub fn not_decided(&self, status: &Status) {
-        self.failed(ErrorReason::of(status));
+        self.turned_away(status, 1);
+    }
+
+    /// So many questions that came in together were answered with this error.
+    pub fn turned_away(&self, status: &Status, questions: usize) {
+        self.count_failed(ErrorReason::of(status), questions as u64);
     }
 
     /// A question was answered with an error; its reason, if gRPC knows it.
     pub fn failed(&self, reason: Option<ErrorReason>) {
+        self.count_failed(reason, 1);
+    }
+
+    fn count_failed(&self, reason: Option<ErrorReason>, questions: u64) {
         // The next one did not wait for it.
         let _ = self.took();
-        self.observer.metrics.not_decided(self.way, reason);
+        self.observer.metrics.not_decided(self.way, reason, questions);
     }
 }

@@ -110,7 +110,7 @@ impl Front {
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         if !question.emergency {
-            self.may_ask(caller, 1, Way::Unary, came)?;
+            self.may_ask(1, Way::Unary, came, caller)?;
         }
         if question.at.is_some() {
             let answer = self.services.check_provider(tonic::Request::new(question)).await?;
@@ -118,15 +118,6 @@ impl Front {
         }
         let seen = self.services.see(Way::Unary, came);
         self.services.answer_now(&question, seen.as_ref(), PREFIX_BYTES).map(prefixed)
-    }
-
-    /// Whether so many questions are to be answered. That they are not is counted.
-    fn may_ask(&self, caller: &Caller, questions: usize, way: Way, came: Instant) -> Result<(), Status> {
-        caller.may_ask(questions).inspect_err(|status| {
-            if let Some(seen) = self.services.see(way, came) {
-                seen.not_decided(status);
-            }
-        })
     }
 
     /// A batch.
@@ -137,9 +128,18 @@ impl Front {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(caller, batch.questions.len(), Way::Batch, came)?;
+            self.may_ask(batch.questions.len(), Way::Batch, came, caller)?;
         }
         self.services.answer_batch(&batch, came, PREFIX_BYTES).await.map(prefixed)
+    }
+
+    /// Whether so many questions are to be answered. Those that are not are counted.
+    fn may_ask(&self, questions: usize, way: Way, came: Instant, caller: &Caller) -> Result<(), Status> {
+        caller.may_ask(questions).inspect_err(|status| {
+            if let Some(seen) = self.services.see(way, came) {
+                seen.turned_away(status, questions);
+            }
+        })
     }
 
     /// The one message of a request.

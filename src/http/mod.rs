@@ -13,10 +13,11 @@ mod problem;
 mod scrape;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -25,6 +26,7 @@ use answer::Format;
 use problem::Problem;
 
 use crate::grpc::Services;
+use crate::metrics::Way;
 use crate::serving::Caller;
 
 pub use problem::{HTTP_REASONS, denied};
@@ -55,14 +57,20 @@ pub fn router(services: Services) -> Router {
         // A script that knows no name for an upstream asks like this, and a call to 911 is not to fail on it.
         .route("/v1/check", get(check::check))
         .route("/v1/check/", get(check::check));
-    guarded(router.layer(from_fn(bounded))).with_state(services)
+    guarded(router.layer(from_fn_with_state(services.clone(), bounded))).with_state(services)
 }
 
 /// Holds clients to what they may ask for. A call to 911 is answered whatever was asked before it.
-async fn bounded(request: Request, next: Next) -> Response {
+async fn bounded(State(services): State<Services>, request: Request, next: Next) -> Response {
     let questions = request.uri().path().starts_with("/v1/") && !params::is_emergency(request.uri());
     match request.extensions().get::<Arc<Caller>>().filter(|_| questions).map(|caller| caller.may_ask(1)) {
-        Some(Err(status)) => Problem::from(status).respond(Format::accepted(request.headers())),
+        Some(Err(status)) => {
+            let check = request.uri().path().starts_with("/v1/check");
+            if let Some(seen) = services.see(Way::Http, Instant::now()).filter(|_| check) {
+                seen.not_decided(&status);
+            }
+            Problem::from(status).respond(Format::accepted(request.headers()))
+        }
         _ => next.run(request).await,
     }
 }

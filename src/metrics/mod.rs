@@ -152,10 +152,10 @@ impl Metrics {
         }
     }
 
-    /// A question was answered with an error; its reason, if it is one of ours.
-    pub fn not_decided(&self, way: Way, reason: Option<ErrorReason>) {
+    /// So many questions were answered with an error; its reason, if it is one of ours.
+    pub fn not_decided(&self, way: Way, reason: Option<ErrorReason>, questions: u64) {
         if let Some(count) = self.shard().and_then(|shard| shard.undecided.get(place_of_error(way, reason))) {
-            count.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(questions, Ordering::Relaxed);
         }
     }
 
@@ -218,8 +218,8 @@ mod tests {
                     for nanos in 0..1000 {
                         let took = Duration::from_nanos(nanos * 10);
                         metrics.decided(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2], took);
-                        metrics.not_decided(Way::Unary, Some(ErrorReason::InvalidFrn));
-                        metrics.not_decided(Way::Stream, None);
+                        metrics.not_decided(Way::Unary, Some(ErrorReason::InvalidFrn), 1);
+                        metrics.not_decided(Way::Stream, None, 2);
                     }
                 });
             }
@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2]), expected);
         assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, None), 0);
         assert_eq!(metrics.undecided(Way::Unary, Some(ErrorReason::InvalidFrn)), expected);
-        assert_eq!(metrics.undecided(Way::Stream, None), expected);
+        assert_eq!(metrics.undecided(Way::Stream, None), 2 * expected);
         assert_eq!(metrics.undecided(Way::Http, Some(ErrorReason::InvalidFrn)), 0);
         let took = metrics.took(Way::Http);
         assert_eq!(took.count(), expected);

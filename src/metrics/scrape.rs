@@ -85,6 +85,7 @@ impl Collector for Scrape {
             decision_log(&mut page, observer)?;
             connections(&mut page, observer)?;
         }
+        watchers(&mut page, services)?;
         listing(&mut page, services, index.as_deref(), &sync, now)?;
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
@@ -163,6 +164,15 @@ fn connections(page: &mut Page<'_>, observer: &Observer) -> Result<(), Error> {
     page.counters(
         of("rmdd_connections_refused", "Connections that were closed at once, because there was no room."),
         each(Connections::refused),
+    )
+}
+
+fn watchers(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
+    let (watching, dropped) = (services.watchers.watching(), services.watchers.dropped());
+    page.gauge(of("rmdd_watchers", "Clients that watch changes."), Some(watching))?;
+    page.counter(
+        of("rmdd_watchers_dropped", "Watchers that were dropped, because they took too long to take what was ready."),
+        Some(dropped),
     )
 }
 

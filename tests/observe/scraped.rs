@@ -146,6 +146,12 @@ async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
     ] {
         assert_eq!(page.values.get(series), Some(&expected), "{series}");
     }
+    let mut listing = daemon.listing().await;
+    let watching = listing.watch_changes(v1::WatchChangesRequest::default()).await.expect("a stream");
+    assert_eq!(Page::of(&daemon, "").await.value("rmdd_watchers"), 1.0);
+    drop((watching, listing));
+    let gone = || async { (Page::of(&daemon, "").await.value("rmdd_watchers") == 0.0).then_some(()) };
+    eventually("the watcher is gone", gone).await;
     for age in ["rmdd_snapshot_age_seconds", "rmdd_confirmation_age_seconds", "rmdd_contact_age_seconds"] {
         assert!((0.0..600.0).contains(&page.values[age]), "{age}");
     }
@@ -157,4 +163,34 @@ async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
     assert_eq!(page.value("process_start_time_seconds").floor(), started);
     let version = format!("version=\"{}\"", env!("CARGO_PKG_VERSION"));
     assert!(page.of_name("rmdd_build_info").keys().all(|labels| labels.contains(&version)));
+}
+
+#[tokio::test]
+async fn questions_that_are_turned_away_are_counted_each() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "[limits]\nquestions_per_second = 1\nbatch = 7\n").await;
+    let mut client = daemon.acceptance().await;
+    let (mut answered, mut refused) = (0.0, BTreeMap::from([("unary", 0.0), ("batch", 0.0), ("http", 0.0)]));
+    for _ in 0..20 {
+        match client.check_provider(by_frn(LISTED)).await {
+            Ok(_) => answered += 1.0,
+            Err(_) => *refused.entry("unary").or_default() += 1.0,
+        }
+        let batch = v1::CheckProvidersRequest { questions: vec![by_frn(LISTED); 7], ..Default::default() };
+        match client.check_providers(batch).await {
+            Ok(_) => answered += 7.0,
+            Err(_) => *refused.entry("batch").or_default() += 7.0,
+        }
+        match get(&daemon, &format!("/v1/check/{LISTED}")).await.status().as_u16() {
+            200 => answered += 1.0,
+            _ => *refused.entry("http").or_default() += 1.0,
+        }
+    }
+    let page = Page::of(&daemon, "").await;
+    assert_eq!(page.of_name("rmdd_decisions_total").values().sum::<f64>(), answered);
+    for (way, refused) in refused {
+        assert!(refused > 0.0, "{way}");
+        let series = format!("rmdd_undecided_questions_total{{error=\"TOO_MANY_QUESTIONS\",way=\"{way}\"}}");
+        assert_eq!(page.value(&series), refused, "{way}");
+    }
 }
