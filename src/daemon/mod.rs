@@ -256,6 +256,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
             schedule: schedule_seen.clone(),
             retry: retry_seen.clone(),
             tls: secured.all(),
+            access: Arc::clone(&access),
             reload: reload_sender,
         }),
     };

@@ -36,6 +36,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
 use crate::moments::Moments;
@@ -77,6 +78,8 @@ pub struct Running {
     pub retry: watch::Receiver<Option<Timestamp>>,
     /// The TLS of the listeners that have it.
     pub tls: Vec<Arc<Tls>>,
+    /// Who has which right.
+    pub access: Arc<Access>,
     /// The way to ask for a reload.
     pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
 }

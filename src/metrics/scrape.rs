@@ -13,10 +13,10 @@ use super::{ROLES, Way};
 use crate::archive::Archive;
 use crate::clock::{self, age};
 use crate::domain::{Awaits, Reason, RecordKind, SyncTrigger, Verdict, end_of_day_in_washington};
-use crate::grpc::{ErrorReason, Services, SyncAccess};
+use crate::grpc::{ErrorReason, Running, Services, SyncAccess};
 use crate::index::Index;
 use crate::observe::Observer;
-use crate::serving::Registry as Connections;
+use crate::serving::{Registry as Connections, Tls};
 use crate::status::{self, State};
 use crate::store::SyncState;
 use crate::sync::OUTCOMES;
@@ -86,6 +86,9 @@ impl Collector for Scrape {
             connections(&mut page, observer)?;
         }
         watchers(&mut page, services)?;
+        if let Some(running) = &services.running {
+            security(&mut page, running)?;
+        }
         listing(&mut page, services, index.as_deref(), &sync, now)?;
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
@@ -173,6 +176,28 @@ fn watchers(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
     page.counter(
         of("rmdd_watchers_dropped", "Watchers that were dropped, because they took too long to take what was ready."),
         Some(dropped),
+    )
+}
+
+fn security(page: &mut Page<'_>, running: &Running) -> Result<(), Error> {
+    let each = |count: fn(&Tls) -> u64| {
+        running.tls.iter().map(move |tls| (vec![("listener", tls.listener())], count(tls))).collect::<Vec<_>>()
+    };
+    page.counters(of("rmdd_tls_handshakes", "TLS handshakes that came to an end as they should."), each(Tls::done))?;
+    page.counters(
+        of("rmdd_tls_handshakes_failed", "TLS handshakes that failed, took too long or were given up."),
+        each(Tls::failed),
+    )?;
+    page.gauges(
+        seconds(
+            "rmdd_certificate_expiry_timestamp",
+            "When the certificate of a listener ends, in seconds since 1970: the earliest end in its chain.",
+        ),
+        running.tls.iter().map(|tls| (vec![("listener", tls.listener())], tls.state().expires_at.as_second())),
+    )?;
+    page.counter(
+        of("rmdd_requests_denied", "Requests that were refused for want of a token, a certificate or a right."),
+        Some(running.access.denied()),
     )
 }
 

@@ -288,6 +288,15 @@ impl Tls {
         }
     }
 
+    /// The listener, as its connections' metrics name it.
+    pub fn listener(&self) -> &'static str {
+        match self.name {
+            "grpc.tls" => "gRPC",
+            "http.tls" => "HTTP",
+            _ => "admin",
+        }
+    }
+
     /// How often the files are looked at.
     pub fn check_every(&self) -> Duration {
         self.config.lock().unwrap_or_else(PoisonError::into_inner).check_every

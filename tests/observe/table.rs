@@ -10,10 +10,31 @@ use crate::{NEVER, with_a_removal};
 
 const PROMETHEUS: &str = "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;version=0.0.4;q=0.5";
 
+/// Settings of a listener with TLS.
+fn an_admin_listener(site: &Site) -> String {
+    use std::os::unix::fs::PermissionsExt;
+
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let token = "[[token]]\nname = \"noc\"\nright = \"admin\"\ntoken = \"0123456789abcdef0123456789\"\n";
+    let write = |name: &str, text: &str| {
+        let path = site.directory.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("its mode set");
+        path
+    };
+    format!(
+        "[access]\ntokens_file = {:?}\n[admin]\nlisten = \"127.0.0.1:0\"\n[admin.tls]\ncertificate = {:?}\nkey = {:?}\n",
+        write("tokens.toml", token),
+        write("cert.pem", &made.cert.pem()),
+        write("key.pem", &made.signing_key.serialize_pem())
+    )
+}
+
 /// A page of a daemon that has something to say in every family.
 async fn pages() -> (Page, Page) {
     let site = Site::new();
-    let daemon = with_a_removal(&site, "[freshness]\nwarn_after = \"1ms\"\n").await;
+    let settings = format!("[freshness]\nwarn_after = \"1ms\"\n{}", an_admin_listener(&site));
+    let daemon = with_a_removal(&site, &settings).await;
     let mut client = daemon.acceptance().await;
     ask(&mut client, by_frn(NEVER)).await;
     client.check_provider(by_frn("no number")).await.expect_err("no answer");
