@@ -130,7 +130,7 @@ async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
     scene.is_answered().await;
     ask(&mut early, by_frn(&scene.frn)).await;
     eventually("no more than allowed are open", || async {
-        (scene.metric("rmdd_connections{listener=\"gRPC listener\"}").await <= 500.0).then_some(())
+        (scene.metric("rmdd_connections{listener=\"gRPC\"}").await <= 500.0).then_some(())
     })
     .await;
     assert!(scene.peak_memory_kib() < 200 << 10, "{} KiB", scene.peak_memory_kib());
@@ -246,7 +246,7 @@ async fn a_client_that_disappears_in_the_midst_of_calls_leaves_nothing_behind() 
         connection.abort();
     }
     eventually("none of them is open", || async {
-        (scene.metric("rmdd_connections{listener=\"gRPC listener\"}").await == 0.0).then_some(())
+        (scene.metric("rmdd_connections{listener=\"gRPC\"}").await == 0.0).then_some(())
     })
     .await;
     scene.is_answered().await;

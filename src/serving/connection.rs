@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -37,6 +38,10 @@ const OPENING_BYTES: usize = 24 + 9;
 /// How long a connection that was told to close may take to finish what is under way, unless the daemon is stopping,
 /// which has a grace of its own.
 const CLOSING: Duration = Duration::from_secs(30);
+
+/// How long a connection of HTTP/1 is kept at a stop: whoever asks in that time is answered and told that it is closed; who
+/// does not had nothing on its way.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// How long HTTP/1 may take between requests and until one's headers are there.
 const HEADERS: Duration = Duration::from_secs(60);
@@ -182,11 +187,13 @@ impl Connection {
                     .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                     .keep_alive_interval(self.limits.keepalive)
                     .keep_alive_timeout(self.limits.keepalive);
-                self.drive(builder.serve_connection(io, service), OPENING_BYTES, &read).await;
+                self.drive(builder.serve_connection(io, service), OPENING_BYTES, Duration::ZERO, &read).await;
             }
             Protocol::Http(router) => {
+                let stopping = self.shutdown.clone();
                 let service = service_fn(move |mut request: Request<Incoming>| {
                     let (router, under_way) = (router.clone(), caller.activity.request());
+                    let (version, stopping) = (request.version(), stopping.clone());
                     request.extensions_mut().insert(Arc::clone(&caller));
                     let judged = caller.visitor.check_http(request.uri().path(), request.headers());
                     async move {
@@ -194,7 +201,12 @@ impl Connection {
                             Ok(()) => router.oneshot(request).await,
                             Err(denied) => Ok(crate::http::denied(&denied, request.headers())),
                         };
-                        answer.map(|answer| answer.map(|body| Guarded { body, _under_way: under_way }))
+                        answer.map(|mut answer| {
+                            if version <= Version::HTTP_11 && stopping.is_cancelled() {
+                                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                            }
+                            answer.map(|body| Guarded { body, _under_way: under_way })
+                        })
                     }
                 });
                 let mut builder = auto::Builder::new(TokioExecutor::new());
@@ -211,7 +223,7 @@ impl Connection {
                     .keep_alive_interval(self.limits.keepalive)
                     .keep_alive_timeout(self.limits.keepalive);
                 let connection = builder.serve_connection(io, service).into_owned();
-                self.drive(connection, 1, &read).await;
+                self.drive(connection, 1, LINGER, &read).await;
             }
         }
     }
@@ -234,24 +246,37 @@ impl Connection {
     }
 
     /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client
-    /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak.
-    async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, read: &AtomicUsize) {
+    /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak. When the daemon
+    /// stops, one whose protocol has no word for goodbye has `linger` to send a request that may be on its way.
+    async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, linger: Duration, read: &AtomicUsize) {
         let mut connection = pin!(connection);
         let mut wait = pin!(tokio::time::sleep_until(self.began + self.limits.handshake_timeout));
-        let (mut opened, mut closing) = (false, false);
+        let (mut opened, mut lingering, mut closing) = (false, false, false);
         loop {
             let close = tokio::select! {
                 biased;
                 // How it ended is the client's affair: it may vanish, or speak rubbish.
                 _ = connection.as_mut() => return,
-                () = self.shutdown.cancelled(), if !closing => true,
-                () = self.admitted.activity.asked_to_close(), if !closing => true,
+                () = self.shutdown.cancelled(), if !closing && !lingering => {
+                    if !linger.is_zero() {
+                        lingering = true;
+                        wait.as_mut().reset(Instant::now() + linger);
+                        continue;
+                    }
+                    true
+                }
+                () = self.admitted.activity.asked_to_close(), if !closing => {
+                    if !self.admitted.activity.has_asked() {
+                        return;
+                    }
+                    true
+                }
                 () = wait.as_mut() => {
                     if closing || (!opened && read.load(Ordering::Relaxed) < opening) {
                         return;
                     }
                     opened = true;
-                    self.admitted.activity.idle().is_some_and(|idle| idle >= self.limits.idle_timeout)
+                    lingering || self.admitted.activity.idle().is_some_and(|idle| idle >= self.limits.idle_timeout)
                 }
             };
             let again = if close {

@@ -49,7 +49,7 @@ impl Activity {
     }
 
     /// Whether it ever had a request.
-    fn has_asked(&self) -> bool {
+    pub fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)
     }
 
