@@ -23,6 +23,9 @@
 //! What vetting does not let pass at once waits aside: for a second copy, or for a person ([`vet`]). The raw bytes of what
 //! was applied or waits are kept in the [`archive`].
 //!
+//! Connections live in [`serving`]: on threads that do nothing but answer, within bounds, over TLS where it is asked for;
+//! [`access`] says who may ask what.
+//!
 //! Every answer of the daemon passes [`observe`]: counted in [`metrics`], kept in the [`decision_log`].
 //!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
@@ -41,8 +44,8 @@
 //! # Who owns what
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
-//! in [`store`], tonic and prost in [`grpc`], axum in [`http`], rustls in [`serving`] (the servers themselves in
-//! [`daemon`], the client's way in [`client`], with rustls again), the cron crates in [`schedule`], nix in [`access`],
+//! in [`store`], tonic and prost in [`grpc`] (its client side in [`client`]), axum in [`http`], hyper, rustls and governor
+//! in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in [`daemon`], the cron crates in [`schedule`], nix in [`access`],
 //! prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`],
 //! [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock:
 //! `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.

@@ -129,6 +129,9 @@ fn main() -> ExitCode {
     if wants("wave") {
         wave(&daemon, &question, rounds, trying);
     }
+    if wants("flood") {
+        flood(&daemon, &question, rounds, trying);
+    }
     if wants("redis") {
         redis::compare(&daemon, &question, rounds, requests);
     }
@@ -136,6 +139,31 @@ fn main() -> ExitCode {
         daemon.say_memory("after all of this");
     }
     ExitCode::SUCCESS
+}
+
+/// Waits of a client that asks one question at a time, while others ask all they can, against its waits when it is alone.
+fn flood(daemon: &Daemon, question: &[u8], rounds: usize, trying: bool) {
+    let load = |connections, streams| Load {
+        port: daemon.port,
+        path: "/rmdd.v1.AcceptanceService/CheckProvider",
+        body: question.to_vec(),
+        connections,
+        streams,
+    };
+    let one = || load(1, 1).run(if trying { 200 } else { 3_000 }).percentile(0.99);
+    let mut ratios = Vec::new();
+    for _ in 0..rounds {
+        let quiet = one();
+        let (_, _) = load(16, 256).run_while(if trying { 2 } else { 8 }, || {
+            let flooded = one();
+            println!(
+                "  p99 of one client in a flood: {flooded:.0} µs against {quiet:.0} alone: {:.2}",
+                flooded / quiet
+            );
+            ratios.push(flooded / quiet);
+        });
+    }
+    println!("p99 of one client in a flood: {:.2} times, the median of {rounds}\n", median(&mut ratios));
 }
 
 /// Waits while a sync applies a wave of removals of a tenth, against waits while nothing is synced.

@@ -1,6 +1,6 @@
 //! A listener: its connections are taken in, within bounds, and given to their threads.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,8 +83,10 @@ impl Acceptor {
             };
             match accepted {
                 Ok((socket, peer)) => self.begin(socket, peer)?,
+                // The client has gone again.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 Err(error) => {
-                    // A connection that broke before it was taken in, or a lack that passes. The listener itself is good.
+                    // A lack that passes: mostly of file descriptors. The listener itself is good.
                     tracing::warn!(listener = self.name, %error, "a connection to the {} could not be taken in: {error}", self.name);
                     tokio::time::sleep(AFTER_FAILURE).await;
                 }
@@ -96,7 +98,8 @@ impl Acceptor {
         match &self.incoming {
             Incoming::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                // It fails where the client has gone again, which shows soon enough.
+                let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream.into_std()?), Peer::Tcp(address)))
             }
             Incoming::Unix(listener) => {
