@@ -196,10 +196,11 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
     fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
-    let prepared = tokio::task::spawn_blocking(caller_id::prepare);
     let Opened { store, index, records, sync_state, schedule_minute } = {
         let (state_dir, vet, max_bytes) = (state_dir.clone(), config.vet.clone(), config.fetch.max_bytes);
         let open = move || {
+            // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
+            caller_id::prepare();
             if rebuild {
                 rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
             }
@@ -209,8 +210,6 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
             .await
             .map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??
     };
-    // If it came to an unexpected end, the first call finds out no more than that.
-    let _ = prepared.await;
     let schedule = Schedule::from_config(&config.schedule, schedule_minute)
         .map_err(|error| DaemonError::Setting(error.to_string()))?;
     log_start(&config, file.as_deref(), &store, &index);

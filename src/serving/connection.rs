@@ -99,6 +99,7 @@ impl Caller {
     /// If the client has put more than it may, or the daemon has more to do than it can and this connection asks for
     /// more than its share.
     pub fn may_ask(&self, questions: usize) -> Result<(), Status> {
+        self.activity.asks(questions);
         if self.activity.crowds() {
             return Err(ErrorReason::Overloaded.status(
                 "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \

@@ -26,8 +26,8 @@ pub struct Watched<S> {
     activity: Arc<Activity>,
     /// Bytes read in this turn.
     turn: usize,
-    /// When the turn was used up, if it was.
-    used_up: Option<Instant>,
+    /// When the turn was used up, if it was, and how many questions others had put until then.
+    used_up: Option<(Instant, u64)>,
     /// How long the others' turns took then.
     round: Duration,
     read: Arc<AtomicUsize>,
@@ -50,14 +50,15 @@ impl<S> Watched<S> {
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Some(used_up) = self.used_up.take() {
+        if let Some((used_up, others)) = self.used_up.take() {
             self.round = used_up.elapsed();
-            self.activity.waited_for_turn(self.round);
+            let meanwhile = self.activity.asked_by_others().saturating_sub(others);
+            self.activity.waited_for_turn(self.round, meanwhile);
         }
         let left = self.left();
         if left == 0 {
             self.turn = 0;
-            self.used_up = Some(Instant::now());
+            self.used_up = Some((Instant::now(), self.activity.asked_by_others()));
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -77,7 +78,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             Poll::Pending => {
                 self.turn = 0;
                 self.round = Duration::ZERO;
-                self.activity.waited_for_turn(Duration::ZERO);
+                self.activity.waited_for_turn(Duration::ZERO, 0);
             }
             Poll::Ready(_) => {
                 self.turn += read;

@@ -1,5 +1,6 @@
 //! The connections of a listener: how many there are, and which makes room if there is none.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,14 @@ const IDLE_AT_LEAST: Duration = Duration::from_secs(1);
 /// A thread whose connections wait so long for their turn has more to do than it can.
 const OVERLOADED: Duration = Duration::from_millis(20);
 
+/// So many questions of others, answered while a connection waited for its turn, are more than a moment's chance.
+const MANY: u64 = 500;
+
+thread_local! {
+    /// Questions that this thread was to answer so far.
+    static ASKED_HERE: Cell<u64> = const { Cell::new(0) };
+}
+
 /// What is known of one connection. On the answer path only its own thread writes it.
 #[derive(Debug)]
 pub struct Activity {
@@ -22,6 +31,8 @@ pub struct Activity {
     has_asked: AtomicBool,
     /// Requests under way.
     under_way: AtomicUsize,
+    /// Questions that it has put.
+    questions: AtomicU64,
     /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
     crowds: AtomicBool,
     close: Notify,
@@ -34,6 +45,7 @@ impl Activity {
             last_request: AtomicU64::new(0),
             has_asked: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
+            questions: AtomicU64::new(0),
             crowds: AtomicBool::new(false),
             close: Notify::new(),
         }
@@ -53,9 +65,22 @@ impl Activity {
         self.has_asked.load(Ordering::Relaxed)
     }
 
-    /// Notes how long the connection waited for its turn after it had used one up; nothing if it asked for less.
-    pub fn waited_for_turn(&self, waited: Duration) {
-        self.crowds.store(waited >= OVERLOADED, Ordering::Relaxed);
+    /// Notes questions that are to be answered, on the thread that does it.
+    pub fn asks(&self, questions: usize) {
+        let questions = questions as u64;
+        self.questions.fetch_add(questions, Ordering::Relaxed);
+        ASKED_HERE.with(|asked| asked.set(asked.get() + questions));
+    }
+
+    /// How many questions the other connections of this thread have put so far.
+    pub fn asked_by_others(&self) -> u64 {
+        ASKED_HERE.with(Cell::get).saturating_sub(self.questions.load(Ordering::Relaxed))
+    }
+
+    /// Notes how long the connection waited for its turn after it had used one up, and how many questions of others were
+    /// answered meanwhile. A wait in which nothing was done is the machine's, and nobody's fault.
+    pub fn waited_for_turn(&self, waited: Duration, others: u64) {
+        self.crowds.store(waited >= OVERLOADED && others >= MANY, Ordering::Relaxed);
     }
 
     /// Whether its thread has more to do than it can, and this connection asks for more than its share of it.
@@ -197,6 +222,18 @@ mod tests {
         let third = registry.admit().expect("the silent one's place");
         assert!(!registry.lock().contains_key(&key));
         assert!(registry.lock().contains_key(&asked.key) && registry.lock().contains_key(&third.key));
+    }
+
+    #[test]
+    fn a_connection_crowds_only_where_others_were_answered_while_it_waited_long() {
+        let registry = Registry::new(2);
+        let (one, other) = (registry.admit().expect("room"), registry.admit().expect("room"));
+        one.activity.asks(10_000);
+        assert_eq!((one.activity.asked_by_others(), other.activity.asked_by_others()), (0, 10_000));
+        for (waited, others, crowds) in [(1_000, 0, false), (1, 5_000, false), (1_000, 5_000, true), (0, 0, false)] {
+            one.activity.waited_for_turn(Duration::from_millis(waited), others);
+            assert_eq!(one.activity.crowds(), crowds, "{waited} ms, {others}");
+        }
     }
 
     #[test]
