@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
+use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check_stream::CheckStream;
@@ -48,7 +49,10 @@ impl AcceptanceService for Services {
         &self,
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
-        self.check_batch(request.get_ref()).await.map(Response::new)
+        let answer = self.answer_batch(request.get_ref(), Instant::now(), 0).await?;
+        v1::CheckProvidersResponse::decode(answer)
+            .map(Response::new)
+            .map_err(|error| Status::internal(format!("the answer cannot be read back: {error}")))
     }
 
     type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;

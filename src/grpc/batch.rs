@@ -7,7 +7,7 @@ use prost::{Message, length_delimiter_len};
 use tonic::Status;
 
 use super::acceptance::{check, check_then};
-use super::everyday::{Answer, put_length, put_message};
+use super::everyday::{put_length, put_message};
 use super::v1::checked_provider::Outcome;
 use super::{ErrorReason, Services, convert, error, v1};
 use crate::clock;
@@ -23,32 +23,6 @@ const ANSWER_FIELD: u32 = 1;
 const ERROR_FIELD: u32 = 2;
 
 impl Services {
-    /// Answers all, or refuses all.
-    pub(super) async fn check_batch(
-        &self,
-        request: &v1::CheckProvidersRequest,
-    ) -> Result<v1::CheckProvidersResponse, Status> {
-        self.check_batch_size(request)?;
-        if let Some(at) = &request.at {
-            let (at, moment) = self.moment(at).await?;
-            let policy = self.policy.load();
-            return Ok(v1::CheckProvidersResponse {
-                results: results(request, |question| check_then(question, &moment, &policy, at)),
-                snapshot: Some(convert::snapshot(&moment.index, at)),
-            });
-        }
-        let now = clock::now();
-        let (index, records, policy) = (self.index.load(), self.records.load(), self.policy.load());
-        let index = index.as_deref();
-        let seen = self.see(Way::Batch, Instant::now());
-        Ok(v1::CheckProvidersResponse {
-            results: results(request, |question| {
-                check(question, index, &records, &policy, now, seen.as_ref()).map(Answer::into_message)
-            }),
-            snapshot: index.map(|index| convert::snapshot(index, now)),
-        })
-    }
-
     fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Status> {
         let (asked, most) = (request.questions.len(), self.limits.batch);
         if asked > most {
@@ -59,23 +33,22 @@ impl Services {
         Ok(())
     }
 
-    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free: what
-    /// [`Self::check_batch`] says, written as it is decided.
+    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free. All or none.
     pub(super) async fn answer_batch(
         &self,
         request: &v1::CheckProvidersRequest,
         came: Instant,
         head: usize,
     ) -> Result<BytesMut, Status> {
+        self.check_batch_size(request)?;
         let mut out = BytesMut::with_capacity(head + ANSWER_BYTES * (request.questions.len() + 1));
         out.put_bytes(0, head);
-        if request.at.is_some() {
-            let answer = self.check_batch(request).await?;
+        if let Some(at) = &request.at {
+            let answer = self.batch_then(request, at).await?;
             out.reserve(answer.encoded_len());
             answer.encode_raw(&mut out);
             return Ok(out);
         }
-        self.check_batch_size(request)?;
         let now = clock::now();
         let (index, records, policy) = (self.index.load(), self.records.load(), self.policy.load());
         let index = index.as_deref();
@@ -102,6 +75,28 @@ impl Services {
         }
         Ok(out)
     }
+
+    /// What would have been answered at a moment.
+    async fn batch_then(
+        &self,
+        request: &v1::CheckProvidersRequest,
+        at: &prost_types::Timestamp,
+    ) -> Result<v1::CheckProvidersResponse, Status> {
+        let (at, moment) = self.moment(at).await?;
+        let policy = self.policy.load();
+        let outcome = |question: &v1::CheckProviderRequest| match &question.at {
+            Some(_) => Outcome::Error(error::of_question(&time_of_its_own())),
+            None => match check_then(question, &moment, &policy, at) {
+                Ok(answer) => Outcome::Answer(answer),
+                Err(status) => Outcome::Error(error::of_question(&status)),
+            },
+        };
+        let checked = |question| v1::CheckedProvider { outcome: Some(outcome(question)) };
+        Ok(v1::CheckProvidersResponse {
+            results: request.questions.iter().map(checked).collect(),
+            snapshot: Some(convert::snapshot(&moment.index, at)),
+        })
+    }
 }
 
 fn put_error(status: &Status, written: &mut BytesMut) -> u32 {
@@ -114,18 +109,4 @@ fn put_error(status: &Status, written: &mut BytesMut) -> u32 {
 fn time_of_its_own() -> Status {
     ErrorReason::InvalidTime
         .status("a question of a batch has no time of its own: set `at` of the batch, or ask by CheckProvider")
-}
-
-fn results(
-    request: &v1::CheckProvidersRequest,
-    answer: impl Fn(&v1::CheckProviderRequest) -> Result<v1::CheckProviderResponse, Status>,
-) -> Vec<v1::CheckedProvider> {
-    let outcome = |question: &v1::CheckProviderRequest| match &question.at {
-        Some(_) => Outcome::Error(error::of_question(&time_of_its_own())),
-        None => match answer(question) {
-            Ok(answer) => Outcome::Answer(answer),
-            Err(status) => Outcome::Error(error::of_question(&status)),
-        },
-    };
-    request.questions.iter().map(|question| v1::CheckedProvider { outcome: Some(outcome(question)) }).collect()
 }
