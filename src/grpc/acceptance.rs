@@ -82,11 +82,21 @@ impl Services {
         request: &v1::CheckProviderRequest,
         seen: Option<&Seen<'_>>,
     ) -> Result<v1::CheckProviderResponse, Status> {
+        let (answer, snapshot) =
+            self.now(request, |index, records, policy, now| check(request, index, records, policy, now, seen))?;
+        Ok(v1::CheckProviderResponse { snapshot, ..answer.into_message() })
+    }
+
+    /// Decides from what is published now; with the answer comes the listing that it rests on, where there is one.
+    fn now(
+        &self,
+        request: &v1::CheckProviderRequest,
+        decide: impl FnOnce(Option<&Index>, &Records, &Policy, Timestamp) -> Result<Answer, Status>,
+    ) -> Result<(Answer, Option<v1::SnapshotRef>), Status> {
         let now = clock::now();
         let (index, records) = (self.index.load(), self.records.load());
-        let mut answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?.into_message();
-        answer.snapshot = index.as_deref().map(|index| snapshot(request, index, now));
-        Ok(answer)
+        let answer = decide(index.as_deref(), &records, &self.policy.load(), now)?;
+        Ok((answer, index.as_deref().map(|index| snapshot(request, index, now))))
     }
 
     /// The answer to a question about now, as it goes over the wire behind `head` bytes that are left free.
@@ -96,14 +106,13 @@ impl Services {
         seen: Option<&Seen<'_>>,
         head: usize,
     ) -> Result<BytesMut, Status> {
-        let now = clock::now();
-        let (index, records) = (self.index.load(), self.records.load());
-        let answer = check(request, index.as_deref(), &records, &self.policy.load(), now, seen)?;
+        let (answer, snapshot) =
+            self.now(request, |index, records, policy, now| check(request, index, records, policy, now, seen))?;
         let mut out = BytesMut::with_capacity(head + EVERYDAY_BYTES);
         out.put_bytes(0, head);
         answer.put(&mut out);
-        if let Some(index) = index.as_deref() {
-            put_message(SNAPSHOT_FIELD, &snapshot(request, index, now), &mut out);
+        if let Some(snapshot) = &snapshot {
+            put_message(SNAPSHOT_FIELD, snapshot, &mut out);
         }
         Ok(out)
     }
@@ -116,12 +125,10 @@ impl Services {
         request: &v1::CheckProviderRequest,
         seen: Option<&Seen<'_>>,
     ) -> Result<v1::CheckProviderResponse, Status> {
-        let now = clock::now();
-        let (index, records) = (self.index.load(), self.records.load());
-        let index = index.as_deref().ok_or_else(error::snapshot_not_loaded)?;
-        let mut answer = answer(request, index, &records, &self.policy.load(), now, seen)?.into_message();
-        answer.snapshot = Some(snapshot(request, index, now));
-        Ok(answer)
+        let (answer, snapshot) = self.now(request, |index, records, policy, now| {
+            answer(request, index.ok_or_else(error::snapshot_not_loaded)?, records, policy, now, seen)
+        })?;
+        Ok(v1::CheckProviderResponse { snapshot, ..answer.into_message() })
     }
 
     /// What would have been answered at a moment, had the policy been today's.
