@@ -116,7 +116,7 @@ impl Acceptor {
             tracing::debug!(listener = self.name, ?peer, "no room for another connection to the {}", self.name);
             return Ok(());
         };
-        let connection = Connection {
+        let mut connection = Connection {
             allowance: self.allowances.of(&peer),
             peer,
             door: self.door,
@@ -125,9 +125,11 @@ impl Acceptor {
             admitted,
             limits: Arc::clone(&self.limits),
             shutdown: self.shutdown.clone(),
+            turns: None,
         };
         let (protocol, tls) = (self.protocol.clone(), self.tls.clone());
-        self.place.begin(move || -> Life {
+        self.place.begin(move |turns| -> Life {
+            connection.turns = turns.cloned();
             Box::pin(async move {
                 // Fails only where the runtime is going down.
                 match socket {

@@ -28,6 +28,7 @@ use super::allowance::Allowance;
 use super::io::Watched;
 use super::registry::{Activity, Admitted, UnderWay};
 use super::tls::{Certified, Tls};
+use super::turns::Turns;
 use super::{LimitsConfig, Protocol};
 use crate::access::{Access, Door, Visitor};
 use crate::grpc::ErrorReason;
@@ -134,6 +135,8 @@ pub struct Connection {
     pub limits: Arc<LimitsConfig>,
     /// Cancelled when the daemon stops.
     pub shutdown: CancellationToken,
+    /// The turns of its thread, where it has to take turns.
+    pub turns: Option<Turns>,
 }
 
 impl Connection {
@@ -164,7 +167,7 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity));
+        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.turns.clone());
         let io = TokioIo::new(socket);
         let Some(caller) = self.caller(certified).await else { return };
         match protocol {

@@ -21,6 +21,7 @@ mod limits;
 mod registry;
 mod threads;
 mod tls;
+mod turns;
 
 pub use accept::{Acceptor, Incoming, Protocol};
 pub use allowance::{Allowance, Allowances};

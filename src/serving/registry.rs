@@ -60,6 +60,11 @@ impl Activity {
         UnderWay(Arc::clone(self))
     }
 
+    /// Requests under way.
+    pub fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
     /// Whether it ever had a request.
     pub fn has_asked(&self) -> bool {
         self.has_asked.load(Ordering::Relaxed)

@@ -10,10 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
+use super::turns::{Turns, turns};
+
 /// A connection's whole life. It is made on its thread, whose runtime its socket is registered with.
 pub type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-type Begin = Box<dyn FnOnce() -> Life + Send>;
+type Begin = Box<dyn FnOnce(&Turns) -> Life + Send>;
 
 /// The threads that answer.
 #[derive(Debug, Clone)]
@@ -59,10 +61,12 @@ impl Threads {
                 let _alive: oneshot::Sender<()> = alive;
                 runtime.block_on(async {
                     let mut lives = JoinSet::new();
+                    let (turns, keeper) = turns();
+                    tokio::spawn(keeper.keep());
                     loop {
                         tokio::select! {
                             next = begun.recv() => match next {
-                                Some(begin) => { lives.spawn(begin()); }
+                                Some(begin) => { lives.spawn(begin(&turns)); }
                                 None => break,
                             },
                             // A connection that panicked was its own undoing, and nobody else's.
@@ -80,17 +84,17 @@ impl Threads {
         Ok((Self { lanes: lanes.into() }, ends))
     }
 
-    /// Begins a connection's life on the thread that has the fewest.
+    /// Begins a connection's life on the thread that has the fewest, whose connections take turns.
     ///
     /// # Errors
     ///
     /// If that thread has ended.
-    pub fn begin(&self, begin: impl FnOnce() -> Life + Send + 'static) -> Result<(), ThreadEnded> {
+    pub fn begin(&self, begin: impl FnOnce(&Turns) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
         let lane = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed)).ok_or(ThreadEnded)?;
         lane.busy.fetch_add(1, Ordering::Relaxed);
         let counted = Counted(Arc::clone(&lane.busy));
-        let life = move || -> Life {
-            let life = begin();
+        let life = move |turns: &Turns| -> Life {
+            let life = begin(turns);
             Box::pin(async move {
                 let _counted = counted;
                 life.await;
@@ -107,7 +111,7 @@ impl Threads {
     pub async fn alive(&self) -> Result<(), ThreadEnded> {
         for lane in self.lanes.iter() {
             let (sender, turn) = oneshot::channel();
-            let begin: Begin = Box::new(move || {
+            let begin: Begin = Box::new(move |_| {
                 Box::pin(async move {
                     let _ = sender.send(());
                 })
@@ -134,16 +138,16 @@ pub enum Place {
 }
 
 impl Place {
-    /// Begins a connection's life.
+    /// Begins a connection's life, which has to take turns on a thread that answers.
     ///
     /// # Errors
     ///
     /// If the thread has ended.
-    pub fn begin(&self, begin: impl FnOnce() -> Life + Send + 'static) -> Result<(), ThreadEnded> {
+    pub fn begin(&self, begin: impl FnOnce(Option<&Turns>) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
         match self {
-            Self::Threads(threads) => threads.begin(begin),
+            Self::Threads(threads) => threads.begin(|turns| begin(Some(turns))),
             Self::Here(lives) => {
-                lives.spawn(begin());
+                lives.spawn(begin(None));
                 Ok(())
             }
         }
@@ -161,7 +165,7 @@ mod tests {
         for _ in 0..9 {
             let mut ended = end.subscribe();
             threads
-                .begin(move || {
+                .begin(move |_| {
                     Box::pin(async move {
                         let _ = ended.recv().await;
                     })
@@ -170,7 +174,7 @@ mod tests {
         }
         assert_eq!(threads.connections(), [3, 3, 3]);
         for _ in 0..3 {
-            threads.begin(|| Box::pin(async { panic!("its own undoing") })).expect("begun");
+            threads.begin(|_| Box::pin(async { panic!("its own undoing") })).expect("begun");
         }
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         runtime.block_on(threads.alive()).expect("all live");
