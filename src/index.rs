@@ -7,10 +7,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use foldhash::fast::FixedState;
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::domain::{
-    ChangeSerial, Column, Filing, Frn, Removal, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, read_other_frns,
+    ChangeSerial, Column, Filing, ForeignProvider, Frn, ProviderRoles, Removal, RemovalHistory, RmdNumber,
+    Sha256Digest, Snapshot, read_other_frns,
 };
 use crate::export;
 
@@ -23,7 +26,12 @@ pub struct Index {
     listing_sha256: Sha256Digest,
     removals: Arc<RemovalHistory>,
     last_change: ChangeSerial,
-    by_frn: Arc<[(Frn, u32)]>,
+    /// What decisions ask of the snapshot's filings, each at its filing's place.
+    rows: Arc<[Row]>,
+    /// The places of the standing filings under each FRN, as a part of `places`.
+    by_frn: Arc<HashMap<Frn, Range, FixedState>>,
+    /// All places, by FRN and number.
+    places: Arc<[u32]>,
     /// The number of every filing that is removed now, by FRN.
     removed_by_frn: Arc<[(Frn, RmdNumber)]>,
     /// Where each FRN is named among the other FRNs of a standing filing.
@@ -37,13 +45,19 @@ pub struct Index {
 impl Index {
     /// Indexes a snapshot and the removals up to it.
     pub fn build(snapshot: Snapshot, removals: RemovalHistory, last_change: ChangeSerial) -> Self {
-        let mut by_frn: Vec<(Frn, u32)> = snapshot
+        let mut under_frns: Vec<(Frn, u32)> = snapshot
             .filings
             .iter()
             .zip(0u32..)
             .filter_map(|(filing, place)| filing.frn().map(|frn| (frn, place)))
             .collect();
-        by_frn.sort_unstable();
+        under_frns.sort_unstable();
+        let mut by_frn: HashMap<Frn, Range, _> =
+            HashMap::with_capacity_and_hasher(under_frns.len(), FixedState::default());
+        for ((frn, _), at) in under_frns.iter().zip(0u32..) {
+            by_frn.entry(*frn).or_insert(Range { start: at, count: 0 }).count += 1;
+        }
+        by_frn.shrink_to_fit();
         let mut removed_by_frn: Vec<(Frn, RmdNumber)> = removals
             .newest_first()
             .filter(|removal| removal.reinstated_at.is_none())
@@ -56,9 +70,25 @@ impl Index {
             by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
         }
         by_other_frn.sort_unstable();
+        let successors = successors(&snapshot, &removals);
+        let is_remarkable = |number| {
+            snapshot.carried.contains_key(&number)
+                || removals.newest(number).is_some()
+                || successors.binary_search_by_key(&number, |(successor, _)| *successor).is_ok()
+        };
+        let rows = snapshot.filings.iter().map(|filing| Row {
+            frn: filing.frn(),
+            number: filing.number(),
+            roles: filing.roles(),
+            foreign: filing.foreign(),
+            is_remarkable: is_remarkable(filing.number()),
+            recertified: filing.text(Column::LastRecertified).parse().ok(),
+        });
         Self {
+            rows: rows.collect(),
+            places: under_frns.into_iter().map(|(_, place)| place).collect(),
             by_other_frn: by_other_frn.into(),
-            successors: successors(&snapshot, &removals).into(),
+            successors: successors.into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
             // Dates as the listing writes them are in order as texts.
             content_as_of: snapshot
@@ -72,7 +102,7 @@ impl Index {
             snapshot: Arc::new(snapshot),
             removals: Arc::new(removals),
             last_change,
-            by_frn: by_frn.into(),
+            by_frn: Arc::new(by_frn),
             removed_by_frn: removed_by_frn.into(),
         }
     }
@@ -113,8 +143,12 @@ impl Index {
     }
 
     /// The standing filing of this number.
-    pub fn by_number(&self, number: RmdNumber) -> Option<&Arc<Filing>> {
-        self.snapshot.filing(number)
+    pub fn by_number(&self, number: RmdNumber) -> Option<Standing<'_>> {
+        self.at(self.rows.binary_search_by_key(&number, |row| row.number).ok()?)
+    }
+
+    fn at(&self, place: usize) -> Option<Standing<'_>> {
+        Some(Standing { row: self.rows.get(place)?, filing: self.snapshot.filings.get(place)? })
     }
 
     /// The newest date of an update in the listing (YYYY-MM-DD), if it holds any.
@@ -123,21 +157,20 @@ impl Index {
     }
 
     /// The standing filings under this FRN, by ascending number.
-    pub fn by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
-        self.filings_at(self.places_of(frn))
+    pub fn by_frn(&self, frn: Frn) -> impl Iterator<Item = Standing<'_>> {
+        self.standing_at(self.places_of(frn))
     }
 
     /// Where the standing filings under this FRN are, for who looks at them more than once.
     pub fn places_of(&self, frn: Frn) -> Places<'_> {
-        let start = self.by_frn.partition_point(|(key, _)| *key < frn);
-        let rest = self.by_frn.get(start..).unwrap_or_default();
-        let count = rest.iter().take_while(|(key, _)| *key == frn).count();
-        Places(rest.get(..count).unwrap_or_default())
+        let Some(Range { start, count }) = self.by_frn.get(&frn) else { return Places::default() };
+        let (start, count) = (*start as usize, *count as usize);
+        Places(self.places.get(start..start + count).unwrap_or_default())
     }
 
     /// The filings at these places.
-    pub fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = &'a Arc<Filing>> {
-        places.0.iter().filter_map(|(_, place)| self.snapshot.filings.get(*place as usize))
+    pub fn standing_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = Standing<'a>> {
+        places.0.iter().filter_map(|place| self.at(*place as usize))
     }
 
     /// Whether the listing says when filings were recertified: some filing has a date.
@@ -174,7 +207,70 @@ impl Index {
 
 /// Where the standing filings of a provider are in an index.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Places<'a>(&'a [(Frn, u32)]);
+pub struct Places<'a>(&'a [u32]);
+
+/// A part of a row of places.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    start: u32,
+    count: u32,
+}
+
+/// What decisions ask of a filing. All rows stand side by side: a filing is a jump or two through memory away.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    frn: Option<Frn>,
+    number: RmdNumber,
+    roles: ProviderRoles,
+    foreign: ForeignProvider,
+    is_remarkable: bool,
+    recertified: Option<Date>,
+}
+
+/// A filing that stands.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    row: &'a Row,
+    filing: &'a Arc<Filing>,
+}
+
+impl<'a> Standing<'a> {
+    /// The filing itself.
+    pub fn filing(&self) -> &'a Arc<Filing> {
+        self.filing
+    }
+
+    /// Its number.
+    pub fn number(&self) -> RmdNumber {
+        self.row.number
+    }
+
+    /// The provider's FRN.
+    pub fn frn(&self) -> Option<Frn> {
+        self.row.frn
+    }
+
+    /// The roles that it certifies.
+    pub fn roles(&self) -> ProviderRoles {
+        self.row.roles
+    }
+
+    /// Whether the provider files as a foreign one.
+    pub fn foreign(&self) -> ForeignProvider {
+        self.row.foreign
+    }
+
+    /// Whether there is more to find out about it than most: its row could not be read, it was removed once, or it looks
+    /// like one that was.
+    pub fn is_remarkable(&self) -> bool {
+        self.row.is_remarkable
+    }
+
+    /// When it was recertified, if the listing says so.
+    pub fn recertified(&self) -> Option<Date> {
+        self.row.recertified
+    }
+}
 
 /// What a standing filing has in common with a removed one of a lower number.
 #[derive(Debug, Clone, PartialEq, Eq)]

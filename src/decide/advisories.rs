@@ -13,6 +13,7 @@ use super::on_record::NoticeState;
 use crate::domain::{
     Advisory, AdvisoryCode, Column, Filing, OrderKind, Reason, Record, Verdict, day_in_washington, rule,
 };
+use crate::index::Standing;
 
 /// The first day by which filings had to be recertified (64.6305(h)).
 const FIRST_DEADLINE: Date = date(2026, 3, 1);
@@ -113,36 +114,38 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
         }
         _ => {}
     }
-    if let Some(since) = facts.index.snapshot().carried.get(&number) {
-        say(AdvisoryCode::FilingCarried, &|| {
-            format!("the row of {number} could not be read since {since}; it stands as it was last read")
-        });
-    }
-    if let Some(back) = facts.index.removals().newest(number).and_then(|removal| removal.reinstated_at) {
-        say(AdvisoryCode::ListedAgain, &|| {
-            format!(
-                "{number} was removed once and stands again since {}; after a removal order a provider may file again \
-                 only with the FCC's approval",
-                back.strftime("%Y-%m-%d")
-            )
-        });
-    }
-    if let Some(succession) = facts.index.succession(number) {
-        say(AdvisoryCode::Successor, &|| {
-            format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed)
-        });
+    if filing.is_remarkable() {
+        if let Some(since) = facts.index.snapshot().carried.get(&number) {
+            say(AdvisoryCode::FilingCarried, &|| {
+                format!("the row of {number} could not be read since {since}; it stands as it was last read")
+            });
+        }
+        if let Some(back) = facts.index.removals().newest(number).and_then(|removal| removal.reinstated_at) {
+            say(AdvisoryCode::ListedAgain, &|| {
+                format!(
+                    "{number} was removed once and stands again since {}; after a removal order a provider may file again \
+                     only with the FCC's approval",
+                    back.strftime("%Y-%m-%d")
+                )
+            });
+        }
+        if let Some(succession) = facts.index.succession(number) {
+            say(AdvisoryCode::Successor, &|| {
+                format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed)
+            });
+        }
     }
     if let Some(other) = facts.others().find(|other| other.roles().is_empty()) {
         say(AdvisoryCode::FilingUnfinished, &|| {
             format!("{} under the same FRN certifies no role: it looks unfinished", other.number())
         });
     }
-    if let Some(deadline) = overdue(facts, filing) {
+    if let Some(deadline) = overdue(facts, &filing) {
         say(AdvisoryCode::RecertificationOverdue, &|| {
             format!("the listing shows no recertification of {number} for {deadline} ({})", rule::RECERTIFY)
         });
     }
-    if let Some(days) = stale(facts, filing) {
+    if let Some(days) = stale(facts, filing.filing()) {
         say(AdvisoryCode::LastUpdatedOld, &|| format!("{number} was last updated {days} days ago"));
     }
     said
@@ -157,7 +160,7 @@ fn says_otherwise(facts: &Facts<'_>, ruling: &Ruling<'_>, order: &Arc<Record>) -
 
 /// The last deadline, if the filing's recertification for it is not in the listing. A listing without that column says
 /// nothing.
-fn overdue(facts: &Facts<'_>, filing: &Filing) -> Option<Date> {
+fn overdue(facts: &Facts<'_>, filing: &Standing<'_>) -> Option<Date> {
     if !facts.index.has_recertifications() {
         return None;
     }
@@ -168,8 +171,7 @@ fn overdue(facts: &Facts<'_>, filing: &Filing) -> Option<Date> {
         return None;
     }
     let year_before = date(deadline.year() - 1, 3, 1);
-    let recertified: Option<Date> = filing.text(Column::LastRecertified).parse().ok();
-    recertified.is_none_or(|day| day <= year_before).then_some(deadline)
+    filing.recertified().is_none_or(|day| day <= year_before).then_some(deadline)
 }
 
 /// Days since the filing's `last_updated`, if they are more than allowed.

@@ -8,7 +8,7 @@ use super::on_record::OnRecordFacts;
 use super::{NamedBy, Policy, Query};
 use crate::clock::age;
 use crate::domain::{Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary};
-use crate::index::{Index, Places};
+use crate::index::{Index, Places, Standing};
 use crate::records::{OnRecord, OrderOnRecord, Records};
 
 /// What the standing filings say of the role that was named.
@@ -36,11 +36,11 @@ pub struct Facts<'a> {
     pub on_record: OnRecordFacts<'a>,
     pub matched_by: Option<MatchedBy>,
     /// The standing filing to name: the one that fits the question best.
-    pub filing: Option<&'a Arc<Filing>>,
+    pub filing: Option<Standing<'a>>,
     /// What the provider's standing filings say of the role, taken together. Nothing if none stands.
     pub role: Option<RoleAnswer>,
     /// A filing that stands and does not count, and the removal order under which it does not.
-    pub barred: Option<(&'a Arc<Filing>, &'a OnRecord<OrderOnRecord>)>,
+    pub barred: Option<(Standing<'a>, &'a OnRecord<OrderOnRecord>)>,
     /// The provider's newest removal that is not undone.
     pub removal: Option<&'a Arc<Removal>>,
     /// The FRN asked for, or that of the filing asked for.
@@ -63,8 +63,11 @@ impl<'a> Facts<'a> {
             Identity::RmdNumber(number) => {
                 let removal = index.removals().open(number);
                 let standing = index.by_number(number);
-                let filing = standing.or(removal.map(|removal| &removal.filing));
-                (standing, removal, filing.and_then(|filing| filing.frn()))
+                let frn = match standing {
+                    Some(standing) => standing.frn(),
+                    None => removal.and_then(|removal| removal.filing.frn()),
+                };
+                (standing, removal, frn)
             }
         };
         let mut facts = Self {
@@ -84,7 +87,7 @@ impl<'a> Facts<'a> {
         };
         match frn {
             // The provider is all that stands under its FRN, whichever of its filings was asked for.
-            Some(_) => facts.weigh(index.filings_at(facts.under_frn), asked),
+            Some(_) => facts.weigh(index.standing_at(facts.under_frn), asked),
             None => facts.weigh(asked.into_iter(), asked),
         }
         if let (None, None, Some(frn)) = (facts.filing, facts.barred, frn) {
@@ -92,14 +95,10 @@ impl<'a> Facts<'a> {
                 index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
             });
         }
-        let by_number = match query.identity {
-            Identity::RmdNumber(number) => facts.named().is_some_and(|filing| filing.number() == number),
-            Identity::Frn(_) => false,
-        };
-        facts.matched_by = facts.named().map(|_| match query.named_by {
+        facts.matched_by = facts.number().map(|number| match query.named_by {
             NamedBy::Ocn => MatchedBy::Ocn,
             NamedBy::Peer => MatchedBy::Peer,
-            NamedBy::Number if by_number => MatchedBy::RmdNumber,
+            NamedBy::Number if query.identity == Identity::RmdNumber(number) => MatchedBy::RmdNumber,
             NamedBy::Number => MatchedBy::Frn,
         });
         facts
@@ -107,17 +106,26 @@ impl<'a> Facts<'a> {
 
     /// The filing that the answer names: the standing one, else the one that does not count, else the removed one.
     pub fn named(&self) -> Option<&'a Arc<Filing>> {
-        let removed = self.removal.map(|removal| &removal.filing);
-        self.filing.or(self.barred.map(|(filing, _)| filing)).or(removed)
+        self.standing().map(|standing| standing.filing()).or(self.removal.map(|removal| &removal.filing))
+    }
+
+    /// Its number.
+    fn number(&self) -> Option<RmdNumber> {
+        self.standing().map(|standing| standing.number()).or(self.removal.map(|removal| removal.filing.number()))
+    }
+
+    /// The filing to name that stands, whether it counts or not.
+    fn standing(&self) -> Option<Standing<'a>> {
+        self.filing.or(self.barred.map(|(standing, _)| standing))
     }
 
     /// Takes the standing filings together: the union of their roles, and the one to name.
-    fn weigh(&mut self, standing: impl Iterator<Item = &'a Arc<Filing>>, asked: Option<&'a Arc<Filing>>) {
+    fn weigh(&mut self, standing: impl Iterator<Item = Standing<'a>>, asked: Option<Standing<'a>>) {
         let mut best = None;
         let mut barred = None;
         let (mut any_role, mut blank, mut certified) = (false, false, false);
         for filing in standing {
-            if let Some(order) = self.on_record.barred(self.index, filing) {
+            if let Some(order) = self.on_record.barred(self.index, &filing) {
                 barred = Some((filing, order));
                 continue;
             }
@@ -127,8 +135,11 @@ impl<'a> Facts<'a> {
                 None => !roles.is_empty(),
             };
             if let Some(role) = self.query.role {
-                let answer = filing.certification(role);
-                blank |= matches!(answer, Certification::Blank | Certification::Unrecognized(_));
+                // Only a Yes fits, and it is no blank.
+                blank |= !fits && {
+                    let answer = filing.filing().certification(role);
+                    matches!(answer, Certification::Blank | Certification::Unrecognized(_))
+                };
             }
             certified |= fits;
             any_role |= !roles.is_empty();
@@ -158,7 +169,10 @@ impl<'a> Facts<'a> {
         match self.query.foreign {
             Ternary::Yes => true,
             Ternary::No => false,
-            Ternary::Unknown => self.named().is_some_and(|filing| filing.foreign() == ForeignProvider::Yes),
+            Ternary::Unknown => {
+                let removed = || self.removal.map(|removal| removal.filing.foreign());
+                self.standing().map(|standing| standing.foreign()).or_else(removed) == Some(ForeignProvider::Yes)
+            }
         }
     }
 
@@ -168,10 +182,10 @@ impl<'a> Facts<'a> {
     }
 
     /// The provider's standing filings besides the one that is named.
-    pub fn others(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
+    pub fn others(&self) -> impl Iterator<Item = Standing<'a>> {
         let named = self.filing.map(|filing| filing.number());
         let under_frn = if named.is_some() { self.under_frn } else { Places::default() };
-        self.index.filings_at(under_frn).filter(move |filing| Some(filing.number()) != named)
+        self.index.standing_at(under_frn).filter(move |filing| Some(filing.number()) != named)
     }
 
     /// Their numbers.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::{Filing, Frn, Identity, Noted, OrderKind, OverrideAction, Record};
-use crate::index::Index;
+use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record};
+use crate::index::{Index, Standing};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
 
 /// How far an answer to a notice of suspected illegal traffic has come (64.1200(k)(4)).
@@ -65,7 +65,7 @@ impl<'a> OnRecordFacts<'a> {
 
     /// The removal order under which a standing filing does not count, if there is one. An order is spent once the
     /// filing went after its release and came back: that takes the FCC's approval.
-    pub fn barred(&self, index: &Index, filing: &Filing) -> Option<&'a OnRecord<OrderOnRecord>> {
+    pub fn barred(&self, index: &Index, filing: &Standing<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
         self.orders(OrderKind::Removal).find(|on| {
             let names = match on.record.provider {
                 Identity::Frn(frn) => filing.frn() == Some(frn),

@@ -169,8 +169,10 @@ fn read_token(token: &str) -> Option<(u64, u32)> {
 /// The standing filings and the removals under an identity. By one filing's number, that filing's alone.
 pub(super) fn known(index: &Index, identity: Identity) -> (Vec<Arc<Filing>>, Vec<Arc<Removal>>) {
     let filings: Vec<Arc<Filing>> = match identity {
-        Identity::Frn(frn) => index.by_frn(frn).cloned().collect(),
-        Identity::RmdNumber(number) => index.by_number(number).cloned().into_iter().collect(),
+        Identity::Frn(frn) => index.by_frn(frn).map(|standing| Arc::clone(standing.filing())).collect(),
+        Identity::RmdNumber(number) => {
+            index.by_number(number).map(|standing| Arc::clone(standing.filing())).into_iter().collect()
+        }
     };
     let removals = index
         .removals()

@@ -197,7 +197,7 @@ fn a_removal_order_is_spent_once_the_filing_went_and_came_back() {
             fetched_at: time(at),
             ..standing.snapshot().clone()
         };
-        let ten = standing.by_number(number(10)).expect("it stands").clone();
+        let ten = Arc::clone(standing.by_number(number(10)).expect("it stands").filing());
         let removed = Delta { removed: vec![ten], ..Delta::default() };
         let (history, _) = RemovalHistory::default().after(&removed, time(gone - 60), &snapshot(2, gone));
         let back = Delta { reinstated: vec![(number(10), Vec::new())], ..Delta::default() };
