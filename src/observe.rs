@@ -5,17 +5,17 @@
 
 use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use tonic::Status;
 
 use crate::decide::Query;
 use crate::decision_log::{Asked, Decided, DecisionLog, Entry};
-use crate::domain::{Decision, Reason, Record, Verdict, Who};
+use crate::domain::{Decision, ProviderRole, Reason, Record, Verdict, Who};
 use crate::grpc::ErrorReason;
 use crate::index::Index;
-use crate::metrics::{Metrics, Way};
+use crate::metrics::{Kind, Metrics, Way};
 use crate::serving::Registry;
 
 /// A question that was decided.
@@ -57,32 +57,58 @@ impl Observer {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sees answers to questions, the first of which came in this way at this moment.
+    /// Sees answers to questions that came in together, in this way at this moment, and are sent together.
     pub fn see(&self, way: Way, since: Instant) -> Seen<'_> {
-        Seen { observer: self, way, since: Cell::new(since) }
+        Seen { observer: self, way, since, decided: Cell::new(0), alike: Cell::new(None) }
     }
 }
 
-/// Counts and logs the answers to questions that came in together.
+/// Counts and logs the answers to questions that came in together. All are ready when it is dropped.
 #[derive(Debug)]
 pub struct Seen<'a> {
     observer: &'a Observer,
     way: Way,
-    /// When the question came, or the answer before it was ready: one look at the clock is enough for each.
-    since: Cell<Instant>,
+    since: Instant,
+    /// How many were decided so far.
+    decided: Cell<u64>,
+    /// The last decisions, so many of one kind, that are not counted yet: those of a batch are mostly alike.
+    alike: Cell<Option<(Kind, u64)>>,
+}
+
+impl Drop for Seen<'_> {
+    fn drop(&mut self) {
+        self.count_alike(self.alike.take());
+        if self.decided.get() > 0 {
+            self.observer.metrics.took(self.way, self.since.elapsed(), self.decided.get());
+        }
+    }
 }
 
 impl Seen<'_> {
-    fn took(&self) -> Duration {
-        let now = Instant::now();
-        now.saturating_duration_since(self.since.replace(now))
+    fn count(&self, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) {
+        self.decided.set(self.decided.get() + 1);
+        let kind = Kind::of(self.way, verdict, reason, role);
+        let alike = match self.alike.get() {
+            Some((of, count)) if of == kind => count + 1,
+            others => {
+                self.count_alike(others);
+                1
+            }
+        };
+        self.alike.set(Some((kind, alike)));
     }
 
-    /// A question was decided, and its answer is ready.
+    fn count_alike(&self, alike: Option<(Kind, u64)>) {
+        if let Some((kind, count)) = alike {
+            self.observer.metrics.decided(kind, count);
+        }
+    }
+
+    /// A question was decided.
     pub fn decided(&self, question: Question<'_>, decision: &Decision, index: &Index, now: Timestamp) {
-        let Observer { metrics, log, .. } = self.observer;
+        let log = &self.observer.log;
         let Question { who, query, peer, caller_id_given } = question;
-        metrics.decided(self.way, decision.verdict, decision.reason, query.role, self.took());
+        self.count(decision.verdict, decision.reason, query.role);
         if log.wants(decision.verdict) {
             log.note(Entry {
                 at: now,
@@ -95,8 +121,8 @@ impl Seen<'_> {
 
     /// A call to 911 was accepted, and nothing is known of who hands it over.
     pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, now: Timestamp) {
-        let Observer { metrics, log, .. } = self.observer;
-        metrics.decided(self.way, Verdict::Accept, Reason::EmergencyCall, None, self.took());
+        let log = &self.observer.log;
+        self.count(Verdict::Accept, Reason::EmergencyCall, None);
         if log.wants(Verdict::Accept) {
             let asked = who().map_or(Asked::Unreadable, Asked::Who);
             log.note(Entry { at: now, way: self.way, asked, decided: None });
@@ -119,8 +145,6 @@ impl Seen<'_> {
     }
 
     fn count_failed(&self, reason: Option<ErrorReason>, questions: u64) {
-        // The next one did not wait for it.
-        let _ = self.took();
         self.observer.metrics.not_decided(self.way, reason, questions);
     }
 }

@@ -22,7 +22,15 @@ const SNAPSHOT_FIELD: u32 = 2;
 const ANSWER_FIELD: u32 = 1;
 const ERROR_FIELD: u32 = 2;
 
+/// The least that a question of a batch takes: an FRN, and twice what comes before a field.
+const QUESTION_BYTES: usize = 14;
+
 impl Services {
+    /// Room for so many questions is needed, most likely, to read a batch of so many bytes.
+    pub(super) fn questions_in(&self, bytes: usize) -> usize {
+        (bytes / QUESTION_BYTES).min(self.limits.batch)
+    }
+
     fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Status> {
         let (asked, most) = (request.questions.len(), self.limits.batch);
         if asked > most {

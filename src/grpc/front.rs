@@ -124,7 +124,10 @@ impl Front {
     async fn check_batch(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
-        let batch = v1::CheckProvidersRequest::decode(message)
+        let mut batch = v1::CheckProvidersRequest::default();
+        batch.questions.reserve(self.services.questions_in(message.len()));
+        batch
+            .merge(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {

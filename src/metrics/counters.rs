@@ -22,13 +22,13 @@ impl<const N: usize> Buckets<N> {
         Self { counts: [const { AtomicU64::new(0) }; N], nanos: AtomicU64::new(0) }
     }
 
-    /// Counts one. `bounds` are in nanoseconds, ascending and inclusive, as Prometheus has them.
-    pub fn observe(&self, bounds: &[u64], took: Duration) {
+    /// Counts so many that took so long each. `bounds` are in nanoseconds, ascending and inclusive, as Prometheus has them.
+    pub fn observe(&self, bounds: &[u64], took: Duration, times: u64) {
         // 584 years fit.
         let nanos = took.as_nanos() as u64;
         if let Some(count) = self.counts.get(bounds.partition_point(|bound| *bound < nanos)) {
-            count.fetch_add(1, Ordering::Relaxed);
-            self.nanos.fetch_add(nanos, Ordering::Relaxed);
+            count.fetch_add(times, Ordering::Relaxed);
+            self.nanos.fetch_add(nanos.wrapping_mul(times), Ordering::Relaxed);
         }
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         const BOUNDS: [u64; 2] = [10, 20];
         let buckets = Buckets::<3>::new();
         for nanos in [0, 10, 11, 20, 21, 1_000_000_000] {
-            buckets.observe(&BOUNDS, Duration::from_nanos(nanos));
+            buckets.observe(&BOUNDS, Duration::from_nanos(nanos), 1);
         }
         let mut spread = Spread::over(&BOUNDS);
         spread.add(&buckets);

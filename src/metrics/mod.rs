@@ -84,10 +84,16 @@ pub const ANSWER_BOUNDS: [u64; 16] = [
     100_000_000,
 ];
 
-/// Where a decision of these properties is counted.
-fn place(way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) -> usize {
-    let role = role.map_or(0, |role| role as usize + 1);
-    ((way as usize * REASONS + reason as usize) * VERDICTS + verdict as usize) * ROLES.len() + role
+/// A kind of decision: where those of these properties are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind(usize);
+
+impl Kind {
+    /// That of a decision.
+    pub fn of(way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) -> Self {
+        let role = role.map_or(0, |role| role as usize + 1);
+        Self(((way as usize * REASONS + reason as usize) * VERDICTS + verdict as usize) * ROLES.len() + role)
+    }
 }
 
 /// Where an error is counted.
@@ -141,14 +147,17 @@ impl Metrics {
         self.shards.get(thread % self.shards.len())
     }
 
-    /// A question was decided; the answer was ready this long after it was read.
-    pub fn decided(&self, way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>, took: Duration) {
-        let Some(shard) = self.shard() else { return };
-        if let Some(count) = shard.decisions.get(place(way, verdict, reason, role)) {
-            count.fetch_add(1, Ordering::Relaxed);
+    /// So many questions were decided in this way.
+    pub fn decided(&self, kind: Kind, questions: u64) {
+        if let Some(count) = self.shard().and_then(|shard| shard.decisions.get(kind.0)) {
+            count.fetch_add(questions, Ordering::Relaxed);
         }
-        if let Some(buckets) = shard.took.get(way as usize) {
-            buckets.observe(&ANSWER_BOUNDS, took);
+    }
+
+    /// The answers to so many questions, which came in together, were ready this long after they were read.
+    pub fn took(&self, way: Way, took: Duration, questions: u64) {
+        if let Some(buckets) = self.shard().and_then(|shard| shard.took.get(way as usize)) {
+            buckets.observe(&ANSWER_BOUNDS, took, questions);
         }
     }
 
@@ -165,7 +174,7 @@ impl Metrics {
 
     /// How many questions were decided so.
     pub fn decisions(&self, way: Way, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) -> u64 {
-        self.sum(|shard| shard.decisions.get(place(way, verdict, reason, role)))
+        self.sum(|shard| shard.decisions.get(Kind::of(way, verdict, reason, role).0))
     }
 
     /// How many questions were answered with this error.
@@ -173,8 +182,8 @@ impl Metrics {
         self.sum(|shard| shard.undecided.get(place_of_error(way, reason)))
     }
 
-    /// How long answers took that came in this way.
-    pub fn took(&self, way: Way) -> Spread {
+    /// How long the answers took to questions that came in this way.
+    pub fn durations(&self, way: Way) -> Spread {
         let mut spread = Spread::over(&ANSWER_BOUNDS);
         for buckets in self.shards.iter().filter_map(|shard| shard.took.get(way as usize)) {
             spread.add(buckets);
@@ -193,12 +202,12 @@ mod tests {
         for way in Way::ALL {
             for verdict in Verdict::ALL {
                 for reason in Reason::ALL {
-                    places.extend(ROLES.map(|role| place(way, verdict, reason, role)));
+                    places.extend(ROLES.map(|role| Kind::of(way, verdict, reason, role)));
                 }
             }
         }
         assert_eq!(places.len(), DECISIONS);
-        assert_eq!(places.last(), Some(&(DECISIONS - 1)));
+        assert_eq!(places.last(), Some(&Kind(DECISIONS - 1)));
     }
 
     #[test]
@@ -216,8 +225,8 @@ mod tests {
             for _ in 0..threads {
                 scope.spawn(|| {
                     for nanos in 0..1000 {
-                        let took = Duration::from_nanos(nanos * 10);
-                        metrics.decided(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2], took);
+                        metrics.decided(Kind::of(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2]), 3);
+                        metrics.took(Way::Http, Duration::from_nanos(nanos * 10), 2);
                         metrics.not_decided(Way::Unary, Some(ErrorReason::InvalidFrn), 1);
                         metrics.not_decided(Way::Stream, None, 2);
                     }
@@ -225,16 +234,16 @@ mod tests {
             }
         });
         let expected = 1000 * threads as u64;
-        assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2]), expected);
+        assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, ROLES[2]), 3 * expected);
         assert_eq!(metrics.decisions(Way::Http, Verdict::Refuse, Reason::Removed, None), 0);
         assert_eq!(metrics.undecided(Way::Unary, Some(ErrorReason::InvalidFrn)), expected);
         assert_eq!(metrics.undecided(Way::Stream, None), 2 * expected);
         assert_eq!(metrics.undecided(Way::Http, Some(ErrorReason::InvalidFrn)), 0);
-        let took = metrics.took(Way::Http);
-        assert_eq!(took.count(), expected);
+        let took = metrics.durations(Way::Http);
+        assert_eq!(took.count(), 2 * expected);
         // 0 to 9,990 ns: up to 1 µs inclusive are 101, up to 2 µs another 100, up to 5 µs 300, up to 10 µs the rest.
-        let threads = threads as u64;
+        let threads = 2 * threads as u64;
         assert_eq!(took.counts()[..5], [101 * threads, 100 * threads, 300 * threads, 499 * threads, 0]);
-        assert_eq!(metrics.took(Way::Batch).count(), 0);
+        assert_eq!(metrics.durations(Way::Batch).count(), 0);
     }
 }

@@ -134,8 +134,11 @@ fn answers(page: &mut Page<'_>, observer: &Observer) -> Result<(), Error> {
         some(undecided),
     )?;
     page.histograms(
-        seconds("rmdd_decision_duration", "Time from a question's arrival to its answer being ready to send."),
-        Way::ALL.map(|way| (vec![("way", way.as_str())], metrics.took(way))),
+        seconds(
+            "rmdd_decision_duration",
+            "Time from a question's arrival to its answer being ready to send; of a batch, to all of it being ready.",
+        ),
+        Way::ALL.map(|way| (vec![("way", way.as_str())], metrics.durations(way))),
     )
 }
 

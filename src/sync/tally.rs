@@ -45,7 +45,7 @@ struct Counted {
 impl SyncTally {
     /// Counts a cycle that ended.
     pub(super) fn count(&self, record: &SyncRecord, took: Duration) {
-        self.took.observe(&BOUNDS, took);
+        self.took.observe(&BOUNDS, took, 1);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         *counted.cycles.entry((record.trigger.as_str(), record.outcome.as_str())).or_default() += 1;
         if let SyncOutcome::Applied { changes, .. } = &record.outcome {
