@@ -1,6 +1,9 @@
 //! The daemon in a process of its own, with a listing of real size.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
@@ -53,9 +56,41 @@ pub struct Daemon {
     frns: Vec<String>,
 }
 
+/// The token of a client of a daemon that asks for one.
+pub const TOKEN: &str = "a-token-of-the-benchmark-0123456789";
+
+/// A certificate and a file of tokens, and the configuration that names them.
+fn secured(directory: &Path) -> PathBuf {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+    let write = |name: &str, content: &str| {
+        let path = directory.join(name);
+        std::fs::write(&path, content).expect("written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("its mode set");
+        path
+    };
+    let certificate = write("cert.pem", &made.cert.pem());
+    let key = write("key.pem", &made.signing_key.serialize_pem());
+    let tokens =
+        write("tokens.toml", &format!("[[token]]\nname = \"bench\"\nright = \"query\"\ntoken = \"{TOKEN}\"\n"));
+    write(
+        "rmdd.toml",
+        &format!("[grpc.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n[access]\ntokens_file = {tokens:?}\n"),
+    )
+}
+
 impl Daemon {
     pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), None)
+    }
+
+    /// One that speaks TLS, and knows a token.
+    pub fn start_secured() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
+        let config = secured(directory.path());
+        Self::start_in(directory, Some(&config))
+    }
+
+    fn start_in(directory: TempDir, config: Option<&Path>) -> Self {
         let (listing, wave) = listings();
         let source = directory.path().join("listing.csv");
         std::fs::write(&source, &listing).expect("written");
@@ -71,6 +106,9 @@ impl Daemon {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rmdd"));
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RMDD_")) {
             command.env_remove(name);
+        }
+        if let Some(config) = config {
+            command.arg("--config").arg(config);
         }
         let mut child = command
             .arg("--state-dir")

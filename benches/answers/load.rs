@@ -12,6 +12,16 @@ pub struct Load {
     pub body: Vec<u8>,
     pub connections: usize,
     pub streams: usize,
+    pub way: Way,
+}
+
+/// How it goes over the wire.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    Plain,
+    Tls,
+    /// TLS, with a token in every request.
+    TlsWithToken(&'static str),
 }
 
 /// What came of it.
@@ -37,6 +47,9 @@ impl Load {
         command.args(["-t", "1", "-H", "content-type: application/grpc", "-H", "te: trailers"]);
         command.args(["-c", &self.connections.to_string(), "-m", &self.streams.to_string()]);
         command.arg("-d").arg(body);
+        if let Way::TlsWithToken(token) = self.way {
+            command.args(["-H", &format!("authorization: Bearer {token}")]);
+        }
         if log {
             command.arg("--log-file").arg(directory.path().join("log"));
         }
@@ -45,7 +58,8 @@ impl Load {
     }
 
     fn url(&self) -> String {
-        format!("http://127.0.0.1:{}{}", self.port, self.path)
+        let scheme = if self.way == Way::Plain { "http" } else { "https" };
+        format!("{scheme}://127.0.0.1:{}{}", self.port, self.path)
     }
 
     /// So many requests.
@@ -53,13 +67,7 @@ impl Load {
         let directory = tempfile::tempdir().expect("a directory");
         // Writing down each wait costs the loader time: only where there are few.
         let log = self.connections == 1;
-        let output = self
-            .command(&directory, log)
-            .args(["-n", &requests.to_string()])
-            .arg(self.url())
-            .output()
-            .expect("h2load runs");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = said(self.command(&directory, log).args(["-n", &requests.to_string()]).arg(self.url()));
         let expected = format!("{requests} succeeded");
         assert!(text.contains(&expected), "not all were answered:\n{text}");
         let per_second = text
@@ -69,6 +77,14 @@ impl Load {
             })
             .unwrap_or_else(|| panic!("h2load says no rate:\n{text}"));
         Measured { per_second, waits: if log { read_log(&directory) } else { Vec::new() } }
+    }
+
+    /// As many as it can in so many seconds.
+    pub fn run_for(&self, seconds: u64) -> Measured {
+        let directory = tempfile::tempdir().expect("a directory");
+        let text = said(self.command(&directory, true).args(["-D", &seconds.to_string()]).arg(self.url()));
+        assert!(text.contains(" 0 failed, 0 errored"), "not all were answered:\n{text}");
+        Measured { per_second: 0.0, waits: read_log(&directory) }
     }
 
     /// For so many seconds, in the midst of which something else is done. Says when that began and ended.
@@ -85,6 +101,11 @@ impl Load {
         assert!(child.wait().expect("it ended").success(), "{text}");
         (Measured { per_second: 0.0, waits: read_log(&directory) }, (began, ended))
     }
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().expect("h2load runs");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn read_log(directory: &tempfile::TempDir) -> Vec<(u64, u64)> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::daemon::Daemon;
 use crate::load::Load;
-use crate::{BUSY, paired, plain};
+use crate::{BUSY, check, paired, plain};
 
 struct Redis {
     child: Child,
@@ -63,23 +63,13 @@ pub fn compare(daemon: &Daemon, question: &[u8], rounds: usize, requests: usize)
         let rate = told.lines().last().and_then(|line| line.split(',').nth(1)?.trim_matches('"').parse().ok());
         rate.unwrap_or_else(|| panic!("redis-benchmark says no rate: {told}"))
     };
-    let check = |streams: usize| {
-        let path = "/rmdd.v1.AcceptanceService/CheckProvider";
-        let load = Load { port: daemon.port, path, body: question.to_vec(), connections: BUSY.0, streams };
-        load.run(requests).per_second
-    };
+    let ask = |streams: usize| Load { streams, ..check(daemon.port, question) }.run(requests).per_second;
     paired(
         "CheckProvider, 32 streams, against HGET, 16 connections",
         "answers/s",
         rounds,
-        || check(BUSY.1),
+        || ask(BUSY.1),
         || hget(BUSY.0),
     );
-    paired(
-        "CheckProvider, one stream, against HGET, 16 connections",
-        "answers/s",
-        rounds,
-        || check(1),
-        || hget(BUSY.0),
-    );
+    paired("CheckProvider, one stream, against HGET, 16 connections", "answers/s", rounds, || ask(1), || hget(BUSY.0));
 }
