@@ -7,6 +7,9 @@
 -- comes from. Tell rmdd whose it is:
 --
 --     rmdd peers add 192.0.2.7 0020237343 --kind ip --role gateway
+--
+-- No FreeSWITCH has run this: Debian has none. Lua 5.4 has, with stand-ins for `session` and `freeswitch`. A mod_curl that is
+-- so old that it knows no timeouts passes over them, and a call waits for as long as rmdd hangs.
 
 local RMDD = "http://127.0.0.1:7634"
 
@@ -21,7 +24,7 @@ end
 
 -- What goes to 911 or a public safety answering point. Add the ten digit numbers of the answering points that you know.
 local function is_emergency(destination, uri)
-    return destination:match("^%+?1?911$") ~= nil or uri:lower():match("urn:service:sos") ~= nil
+    return destination:gsub(";.*", ""):match("^%+?1?911$") ~= nil or uri:lower():match("urn:service:sos") ~= nil
 end
 
 local upstream = session:getVariable("sip_network_ip") or session:getVariable("network_addr")
