@@ -4,8 +4,8 @@
 //	go run . -emergency TG-Acme-1
 //
 // go generate makes package rmddv1 from the protos, in rmdd/v1; it takes protoc, protoc-gen-go and protoc-gen-go-grpc (Debian:
-// protobuf-compiler; go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.33.0 and
-// google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.3.0).
+// protobuf-compiler; go install google.golang.org/protobuf/cmd/protoc-gen-go@latest and
+// google.golang.org/grpc/cmd/protoc-gen-go-grpc@latest).
 package main
 
 //go:generate protoc -I ../../proto --go_out=. --go_opt=paths=source_relative,Mrmdd/v1/acceptance.proto=example.com/rmdd-client/rmdd/v1;rmddv1,Mrmdd/v1/common.proto=example.com/rmdd-client/rmdd/v1;rmddv1 --go-grpc_out=. --go-grpc_opt=paths=source_relative,Mrmdd/v1/acceptance.proto=example.com/rmdd-client/rmdd/v1;rmddv1,Mrmdd/v1/common.proto=example.com/rmdd-client/rmdd/v1;rmddv1 rmdd/v1/acceptance.proto rmdd/v1/common.proto
@@ -61,7 +61,7 @@ func run() int {
 	flag.Parse()
 
 	// One connection for as long as the program runs; goroutines may share it.
-	connection, err := grpc.Dial(*target, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := grpc.NewClient(*target, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
@@ -91,13 +91,6 @@ func run() int {
 		}
 	}
 	return exit
-}
-
-func max(a, b int) int {
-	if a > b {
-		return a
-	}
-	return b
 }
 
 func main() {
