@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::http::{Answer, Server};
-use common::{Daemon, Site, ask, by_number, eventually, json, status_of, stderr, stdout};
-use rmdd::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome};
+use common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr, stdout};
+use rmdd::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome, Verdict};
 use rmdd_testkit::{Step, World};
 
 /// A site whose daemon works by this configuration.
@@ -339,6 +339,39 @@ async fn an_authority_of_the_configuration_is_trusted_and_a_file_that_is_none_is
     let check = site.run(&["--config", &config, "config", "check"]);
     assert_eq!(status_of(&check), 2);
     assert!(stderr(&check).contains("No such file"), "{}", stderr(&check));
+}
+
+#[tokio::test]
+async fn a_system_that_trusts_no_authority_keeps_from_fetching_and_not_from_answering() {
+    let world = World::new(70, 20);
+    let site = Site::with_listing(&world.to_csv());
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    let bare = |arguments: &[&str]| {
+        let mut command = rmdd();
+        command.arg("--state-dir").arg(site.state_dir()).args(arguments);
+        command.env("SSL_CERT_FILE", "/nonexistent").env("SSL_CERT_DIR", "/nonexistent");
+        command
+    };
+    let listing = site.listing().display().to_string();
+    let serve = ["serve", "--grpc-listen", "127.0.0.1:0", "--source"];
+    // A file needs no authority, and nothing is said of it.
+    let daemon = Daemon::spawn(bare(&[&serve[..], &[&listing]].concat()));
+    let sync = daemon.first_sync().await;
+    assert_eq!((sync.outcome(), sync.filings), (SyncOutcome::Applied, 20), "{}", sync.error);
+    let (status, log) = daemon.terminate().await;
+    assert!(status.success() && !log.contains("authority"), "{log}");
+
+    let daemon = Daemon::spawn(bare(&[&serve[..], &["https://127.0.0.1:1/"]].concat()));
+    assert_eq!(ask(&mut daemon.acceptance().await, by_number(&number)).await.verdict(), Verdict::Accept);
+    let sync = daemon.first_sync().await;
+    assert_eq!(sync.outcome(), SyncOutcome::Failed);
+    assert!(sync.error.contains("ca-certificates"), "{}", sync.error);
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("trusts no certificate authority"), "{log}");
+
+    let check = bare(&["config", "check"]).output().expect("it runs");
+    assert_eq!(status_of(&check), 0, "{}", stderr(&check));
+    assert!(stdout(&check).contains("trusts no certificate authority"), "{}", stdout(&check));
 }
 
 #[tokio::test]

@@ -28,8 +28,10 @@ impl ConfigCommand {
     pub fn run(self, global: &Global) -> anyhow::Result<u8> {
         let Action::Check { json } = self.action;
         let loaded = global.load(Overrides::new())?;
-        crate::fetch::check_client(&loaded.config.fetch)?;
+        let lacking = crate::fetch::check_client(&loaded.config.fetch)?;
         crate::daemon::check_files(&loaded.config)?;
+        let mut warnings = loaded.config.warnings();
+        warnings.extend(lacking.map(|lacking| lacking.to_string()));
         let settings = loaded.config.settings();
         if json {
             let settings: serde_json::Map<String, serde_json::Value> = settings
@@ -52,7 +54,6 @@ impl ConfigCommand {
                     })
                 })
                 .collect();
-            let warnings = loaded.config.warnings();
             say!(
                 "{}",
                 serde_json::json!({ "file": file, "settings": settings, "matrix": matrix, "warnings": warnings })
@@ -63,7 +64,7 @@ impl ConfigCommand {
             Some(file) => say!("# The configuration is good. File: {}", file.display()),
             None => say!("# The configuration is good. No file: {} does not exist.", crate::config::DEFAULT_FILE),
         }
-        for warning in loaded.config.warnings() {
+        for warning in warnings {
             say!("# {} {warning}", text::doubtful("WARNING:"));
         }
         let width = settings.iter().map(|(name, value)| name.len() + value.len() + 3).max().unwrap_or_default();

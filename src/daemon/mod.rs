@@ -195,7 +195,10 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     raise_descriptors();
     let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
     let settings = sync_settings(&config).map_err(DaemonError::Setting)?;
-    fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    let lacking = fetch::check_client(&config.fetch).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    if let Some(lacking) = lacking.filter(|_| settings.sources().any(|source| matches!(source, Source::Url(_)))) {
+        tracing::warn!("{lacking}");
+    }
     let Opened { store, index, records, sync_state, schedule_minute } = {
         let (state_dir, vet, max_bytes) = (state_dir.clone(), config.vet.clone(), config.fetch.max_bytes);
         let open = move || {

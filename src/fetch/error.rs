@@ -146,6 +146,18 @@ pub enum FetchError {
         #[source]
         source: reqwest::Error,
     },
+    /// The system trusts no authority.
+    #[error(
+        "nothing can be asked over the network, because this system trusts no certificate authority ({cause}); install \
+         its certificates (Debian: ca-certificates) or name a file of them in fetch.extra_ca"
+    )]
+    NoAuthorities {
+        /// The causes, from the outermost to the innermost.
+        cause: String,
+        /// The error itself.
+        #[source]
+        source: reqwest::Error,
+    },
     /// An address of the configuration is none.
     #[error("fetch.live_url is no address: {detail}")]
     NoAddress {
@@ -215,7 +227,9 @@ impl FetchError {
             Self::Packing { .. } => "PACKING_BROKEN",
             Self::UnknownPacking { .. } => "PACKING_UNKNOWN",
             Self::Disk { .. } => "DISK",
-            Self::ExtraCa { .. } | Self::Client { .. } | Self::NoAddress { .. } => "CLIENT_SETUP",
+            Self::ExtraCa { .. } | Self::Client { .. } | Self::NoAuthorities { .. } | Self::NoAddress { .. } => {
+                "CLIENT_SETUP"
+            }
             Self::Interrupted => "INTERRUPTED",
         }
     }

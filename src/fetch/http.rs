@@ -70,7 +70,8 @@ pub(super) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
     }
     builder.build().map_err(|source| match &config.extra_ca {
         Some(path) => FetchError::ExtraCa { path: path.clone(), detail: causes(&source) },
-        None => setup(source),
+        // All else was checked when it was given to the builder.
+        None => FetchError::NoAuthorities { cause: causes(&source), source: source.without_url() },
     })
 }
 

@@ -73,11 +73,18 @@ pub async fn fetch(
 
 /// Whether the proxy and the certificates of a configuration can be used. Reads the certificates' file.
 ///
+/// What the system lacks is returned and no error: without its authorities nothing can be fetched over the network, but
+/// all that is stored can be served, and they may come while the daemon runs.
+///
 /// # Errors
 ///
 /// If they cannot.
-pub fn check_client(config: &FetchConfig) -> Result<(), FetchError> {
-    http::client(config).map(|_| ())
+pub fn check_client(config: &FetchConfig) -> Result<Option<FetchError>, FetchError> {
+    match http::client(config) {
+        Ok(_) => Ok(None),
+        Err(lacking @ FetchError::NoAuthorities { .. }) => Ok(Some(lacking)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Copies a local file, which may be replaced at any time.
