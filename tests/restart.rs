@@ -39,11 +39,16 @@ fn listener() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// Whether a request failed before it was sent.
+/// Whether a request failed before it was sent, or was sent behind the daemon's goodbye, which says that it will not be
+/// looked at.
 fn never_left(status: &tonic::Status) -> bool {
+    let goodbye =
+        |error: &h2::Error| error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
     let mut cause = std::error::Error::source(status);
     while let Some(error) = cause {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled)
+            || error.downcast_ref().is_some_and(goodbye)
+        {
             return true;
         }
         cause = error.source();
@@ -121,6 +126,25 @@ async fn a_socket_on_which_nothing_is_to_be_served_is_refused() {
     let output = start(&site, &[&held], &elsewhere, "off").output().expect("it runs");
     assert!(!output.status.success());
     assert!(stderr(&output).contains("rmdd.socket"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn a_unix_socket_that_was_handed_over_without_its_file_is_made_anew() {
+    let site = Site::with_listing(&World::new(24, 10).to_csv());
+    std::fs::create_dir(site.state_dir()).expect("a directory");
+    let path = site.state_dir().join("rmdd.sock");
+    let handed = std::os::unix::net::UnixListener::bind(&path).expect("a socket");
+    // As systemd does it with what is in RuntimeDirectory= when the service stops.
+    std::fs::remove_file(&path).expect("removed");
+    let mut command = rmdd();
+    command.arg("serve").arg("--state-dir").arg(site.state_dir()).arg("--source").arg(site.listing());
+    command.args(["--grpc-listen", "off", "--http-listen", "off"]).env("LISTEN_FDS", "1");
+    let mapping = FdMapping { parent_fd: OwnedFd::from(handed), child_fd: 3 };
+    command.fd_mappings(vec![mapping]).expect("one");
+    let daemon = Daemon::spawn(command);
+    daemon.first_sync().await;
+    let (status, log) = daemon.terminate().await;
+    assert!(status.success() && log.contains("its file is gone"), "{log}");
 }
 
 #[tokio::test]

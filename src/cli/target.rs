@@ -1,5 +1,6 @@
 //! Whom a command asks: a daemon, or, where none runs, the same services over the store.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -191,7 +192,10 @@ impl Target {
             Some(directory) => directory.clone(),
             None => default_state_dir().map_err(|error| anyhow!(error))?,
         };
-        let services = over_store(&state_dir, loaded, access).await.map_err(|error| hint(error, global, &state_dir))?;
+        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match closed(global) {
+            Some(closed) => anyhow!("{closed}; and {error}"),
+            None => hint(error, global, &state_dir),
+        })?;
         anstream::eprintln!("No daemon runs; working on the store {} directly.", services.store.path().display());
         Ok(Self::Store(Box::new(services)))
     }
@@ -310,6 +314,19 @@ fn sockets(global: &Global) -> Vec<PathBuf> {
     }
     sockets.retain(|socket| socket.exists());
     sockets
+}
+
+/// What to say where nobody could be asked, if a daemon's socket is there and not for this user.
+pub fn closed(global: &Global) -> Option<anyhow::Error> {
+    let refuses = |socket: &PathBuf| {
+        std::os::unix::net::UnixStream::connect(socket).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
+    };
+    let socket = sockets(global).into_iter().find(refuses)?;
+    Some(anyhow!(
+        "only its owner, its group and root may use the daemon's socket {}: be one of these, or ask it over TCP what is no \
+         administration (--connect http://127.0.0.1:7633)",
+        socket.display()
+    ))
 }
 
 fn hint(error: anyhow::Error, global: &Global, state_dir: &Path) -> anyhow::Error {

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
 use super::show::change_line;
-use super::target::{MAX_ANSWER_BYTES, Target};
+use super::target::{self, MAX_ANSWER_BYTES, Target};
 use super::{Global, YES};
 use crate::client::Link;
 use crate::grpc::v1::listing_service_client::ListingServiceClient;
@@ -57,6 +57,9 @@ impl Watch {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let found = Target::find_daemon(global).await?;
         let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
+            if let Some(closed) = target::closed(global) {
+                return Err(closed);
+            }
             bail!(
                 "watching needs a daemon, and none runs here: start one with `rmdd serve`, name one with --connect, or \
                  read what the store holds with `rmdd history`"

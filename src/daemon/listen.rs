@@ -78,7 +78,16 @@ impl Listener {
 
     async fn bind_unix(path: &Path, socket: &SocketConfig, inherited: &mut Inherited) -> Result<Self, DaemonError> {
         let address = format!("unix:{}", path.display());
-        if let Some(listener) = inherited.unix(path) {
+        let stands = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
+        let handed = inherited.unix(path);
+        if handed.is_some() && !stands {
+            tracing::warn!(
+                "systemd handed over the socket {}, but its file is gone, as all of RuntimeDirectory= is when the service \
+                 stops: another one is made there; name none below it in rmdd.socket",
+                path.display()
+            );
+        }
+        if let Some(listener) = handed.filter(|_| stands) {
             let refuse = |cause| DaemonError::Listen { address: address.clone(), cause, hint: String::new() };
             let incoming = Incoming::Unix(UnixListener::from_std(listener).map_err(refuse)?);
             return Ok(Self { incoming, address, tls: None, made: None });

@@ -109,3 +109,30 @@ async fn admins_that_are_named_are_told_from_others_by_their_user_and_groups() {
     let (_, log) = daemon.terminate().await;
     assert!(log.contains("Compact was asked for by uid 4711"), "{log}");
 }
+
+#[tokio::test]
+async fn who_may_not_use_the_daemons_socket_is_told_so_and_not_that_none_runs() {
+    use std::os::unix::process::CommandExt;
+
+    if !is_root() {
+        println!("left out: only root can become another user");
+        return;
+    }
+    let secured = Secured::new();
+    secured.configure("");
+    let daemon = secured.start().await;
+    for path in [secured.site.directory.path(), &secured.site.state_dir()] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("its mode set");
+    }
+    let program = secured.path("rmdd");
+    std::fs::copy(env!("CARGO_BIN_EXE_rmdd"), &program).expect("copied");
+    for command in ["status", "watch"] {
+        let mut asked = Command::new(&program);
+        asked.env_clear().env("HOME", "/").env("NO_COLOR", "1").uid(4712).gid(4712);
+        let asked = asked.arg("--state-dir").arg(secured.site.state_dir()).arg(command).output().expect("it runs");
+        let said = stderr(&asked);
+        assert!(!asked.status.success() && !said.contains("no daemon runs") && !said.contains("none runs"), "{said}");
+        assert!(said.contains("rmdd.sock: be one of these"), "{said}");
+    }
+    daemon.terminate().await;
+}
