@@ -7,6 +7,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use common::{Daemon, Site, ask, by_frn, eventually, rmdd, stderr};
@@ -116,6 +117,48 @@ async fn over_restarts_under_load_no_request_fails_where_the_sockets_are_held() 
     while let Some(ended) = load.join_next().await {
         ended.expect("every request was answered");
     }
+}
+
+#[tokio::test]
+async fn a_client_that_still_speaks_behind_the_goodbye_is_not_cut_off() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    const SETTINGS_SEEN: [u8; 9] = [0, 0, 0, 4, 1, 0, 0, 0, 0];
+    const PING_SEEN: [u8; 9] = [0, 0, 8, 6, 1, 0, 0, 0, 0];
+    const WINDOW: [u8; 13] = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+
+    let site = Site::with_listing(&World::new(25, 10).to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let address = daemon.tcp.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned();
+    let mut client = tokio::net::TcpStream::connect(address).await.expect("connected");
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
+    client.write_all(&SETTINGS).await.expect("written");
+    let mut told = false;
+    let mut head = [0; 9];
+    while client.read_exact(&mut head).await.is_ok() {
+        let mut rest = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        client.read_exact(&mut rest).await.expect("a whole frame");
+        match (head[3], head[4]) {
+            (4, 0) => {
+                client.write_all(&SETTINGS_SEEN).await.expect("written");
+                daemon.signal("-TERM");
+            }
+            (6, 0) => client.write_all(&[&PING_SEEN[..], &rest].concat()).await.expect("written"),
+            (7, _) => told = true,
+            _ => {}
+        }
+    }
+    assert!(told, "the daemon said goodbye and closed");
+    // The second is refused where the first met a socket that was closed.
+    for _ in 0..3 {
+        client.write_all(&WINDOW).await.expect("the daemon still reads");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(client);
+    let (status, log) = daemon.wait().await;
+    assert!(status.success() && log.contains("stopped") && !log.contains("the grace is over"), "{log}");
 }
 
 #[tokio::test]

@@ -41,7 +41,7 @@ const OPENING_BYTES: usize = 24 + 9;
 const CLOSING: Duration = Duration::from_secs(30);
 
 /// How long a connection of HTTP/1 is kept at a stop: whoever asks in that time is answered and told that it is closed; who
-/// does not had nothing on its way.
+/// does not had nothing on its way. And how long one of gRPC, on which all was said, waits for the client to close it.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// How long HTTP/1 may take between requests and until one's headers are there.
@@ -168,7 +168,8 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.turns.clone());
-        let io = TokioIo::new(socket);
+        let linger = if matches!(protocol, Protocol::Grpc(_)) { LINGER } else { Duration::ZERO };
+        let io = TokioIo::new(socket.lingering(linger));
         let Some(caller) = self.caller(certified).await else { return };
         match protocol {
             Protocol::Grpc(front) => {

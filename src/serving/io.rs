@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::registry::Activity;
 use super::turns::{Seat, Turns};
@@ -19,14 +20,32 @@ pub struct Watched<S> {
     /// Its place among the connections of its thread, where it has to share one.
     seat: Option<Seat>,
     read: Arc<AtomicUsize>,
+    /// How long the client may take to close, too, once all was said.
+    linger: Duration,
+    /// Since that is so.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Watched<S> {
     /// Watches the socket of a connection; the count is of bytes read.
     pub fn new(socket: S, activity: Arc<Activity>, turns: Option<Turns>) -> (Self, Arc<AtomicUsize>) {
         let read = Arc::new(AtomicUsize::new(0));
-        let watched = Self { socket, activity, seat: turns.map(Seat::new), read: Arc::clone(&read) };
+        let watched = Self {
+            socket,
+            activity,
+            seat: turns.map(Seat::new),
+            read: Arc::clone(&read),
+            linger: Duration::ZERO,
+            lingering: None,
+        };
         (watched, read)
+    }
+
+    /// Once all was said, what the client says still is read and not looked at, until it closes or for so long. A socket
+    /// that is closed before would have the client's next word refused, and a client that meets that first takes no notice
+    /// of the answers and the goodbye that it has not read yet.
+    pub fn lingering(self, linger: Duration) -> Self {
+        Self { linger, ..self }
     }
 }
 
@@ -67,7 +86,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
@@ -77,7 +96,24 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
+            self.lingering = Some(Box::pin(tokio::time::sleep(self.linger)));
+        }
+        let Self { socket, lingering: Some(over), .. } = &mut *self else { return Poll::Ready(Ok(())) };
+        if over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        for _ in 0..8 {
+            let mut unheard = [0; 1 << 10];
+            let mut unheard = ReadBuf::new(&mut unheard);
+            match ready!(Pin::new(&mut *socket).poll_read(cx, &mut unheard)) {
+                Ok(()) if !unheard.filled().is_empty() => {}
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn poll_write_vectored(
