@@ -106,6 +106,42 @@ fn check_file_gives_a_whole_list_its_verdicts_and_a_bad_row_refuses_it_whole() {
     assert_eq!(status_of(&site.run(&["check"])), 2);
 }
 
+#[tokio::test]
+async fn check_file_asks_in_pieces_as_small_as_the_daemon_takes_and_says_so_if_one_question_is_too_long() {
+    let (site, world, gone) = synced();
+    let list = site.directory.path().join("upstreams.csv");
+    let path = list.display().to_string();
+    let frns: Vec<_> = world.rows().map(|row| row.get("frn").to_owned()).filter(|frn| !frn.is_empty()).collect();
+    let asked: Vec<_> = frns.iter().take(40).chain([&gone[0]]).cloned().collect();
+    std::fs::write(&list, format!("provider\n{}\n", asked.join("\n"))).expect("written");
+    let config = site.directory.path().join("rmdd.toml").display().to_string();
+    let source = site.listing().display().to_string();
+    let (whole, answered) = {
+        let over_store = site.run(&["check", "--file", &path]);
+        (stdout(&over_store), status_of(&over_store))
+    };
+    assert_eq!((whole.lines().count(), answered), (asked.len() + 1, 1));
+
+    // A question with an FRN takes 16 bytes.
+    for (limits, pieces) in [("message_bytes = 100", "six"), ("message_bytes = 16", "one"), ("batch = 3", "three")] {
+        std::fs::write(&config, format!("[limits]\n{limits}\n")).expect("written");
+        let daemon = site.start_with(&["--config", &config, "--source", &source]);
+        daemon.first_sync().await;
+        let in_pieces = site.run(&["check", "--file", &path]);
+        assert_eq!((stdout(&in_pieces), status_of(&in_pieces)), (whole.clone(), 1), "at most {pieces} at a time");
+        assert!(stderr(&in_pieces).contains("1 refused"), "{}", stderr(&in_pieces));
+    }
+
+    std::fs::write(&config, "[limits]\nmessage_bytes = 15\n").expect("written");
+    let daemon = site.start_with(&["--config", &config, "--source", &source]);
+    daemon.first_sync().await;
+    let refused = site.run(&["check", "--file", &path]);
+    assert_eq!((stdout(&refused).as_str(), status_of(&refused)), ("", 2));
+    let said = stderr(&refused);
+    assert!(said.contains("upstreams.csv, row 2: one question alone"), "{said}");
+    assert!(said.contains("15 are taken at most") && said.contains("raise limits.message_bytes"), "{said}");
+}
+
 #[test]
 fn search_finds_by_name_and_a_check_by_name_proposes_without_a_verdict() {
     let (site, world, _) = synced();

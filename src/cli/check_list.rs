@@ -8,9 +8,9 @@ use anyhow::Context;
 use super::target::{Refused, Target};
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
-use crate::grpc::role_to_wire;
 use crate::grpc::v1::checked_provider::Outcome;
 use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest};
+use crate::grpc::{ErrorReason, role_to_wire};
 use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
@@ -24,8 +24,8 @@ const PEER_UNKNOWN: &str = "PEER_UNKNOWN";
 /// So many upstreams are asked about at once, or fewer if the daemon takes no more.
 const AT_ONCE: usize = 500;
 
-/// The reason of a batch that the daemon takes in parts only.
-const TOO_MANY: &str = "BATCH_TOO_LARGE";
+/// The reasons of a batch that the daemon takes in parts only.
+const TOO_MUCH_AT_ONCE: [ErrorReason; 2] = [ErrorReason::BatchTooLarge, ErrorReason::MessageTooLong];
 
 const ACCEPT: &str = "ACCEPT";
 
@@ -109,10 +109,16 @@ async fn check_all<'a>(
         let questions = asked.iter().map(|upstream| request(upstream, options)).collect();
         let answer = match target.check_providers(CheckProvidersRequest { questions, at: None }).await {
             Ok(answer) => answer,
-            Err(error) if at_once > 1 && Refused::of(&error).is_some_and(|refused| TOO_MANY == refused.reason) => {
-                at_once /= 2;
+            Err(error) if takes_less(&error) && asked.len() > 1 => {
+                at_once = asked.len() / 2;
                 continue;
             }
+            Err(error) if takes_less(&error) => anyhow::bail!(
+                "{}, row {}: one question alone is more than the daemon takes: {error}. In its configuration, raise \
+                 limits.message_bytes or leave it out, and restart it",
+                file.display(),
+                first.row
+            ),
             Err(error) => anyhow::bail!("{}, row {}: {error}", file.display(), first.row),
         };
         if answer.results.len() != asked.len() {
@@ -135,6 +141,12 @@ async fn check_all<'a>(
         upstreams = rest;
     }
     Ok(checked)
+}
+
+/// Whether the daemon refused a batch for its size.
+fn takes_less(error: &anyhow::Error) -> bool {
+    let reason = Refused::of(error).and_then(|refused| ErrorReason::named(&refused.reason));
+    reason.is_some_and(|reason| TOO_MUCH_AT_ONCE.contains(&reason))
 }
 
 fn request(upstream: &Upstream, options: &ListOptions) -> CheckProviderRequest {
