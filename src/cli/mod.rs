@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::{Loaded, Overrides};
+use crate::daemon::Inherited;
 
 /// Exit status: it is as asked for.
 const YES: u8 = 0;
@@ -182,6 +183,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         _ => {}
     }
     let daemon = matches!(command, Command::Serve(_));
+    // Before the runtime and its threads: it changes the environment.
+    let inherited = if daemon { Inherited::take() } else { Inherited::default() };
     let mut runtime = if daemon {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -190,7 +193,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     let runtime = runtime.enable_all().build()?;
     let status = runtime.block_on(async {
         match command {
-            Command::Serve(command) => command.run(&global).await,
+            Command::Serve(command) => command.run(&global, inherited).await,
             Command::Sync(command) => command.run(&global).await,
             Command::Check(command) => command.run(&global).await,
             Command::Show(command) => command.run(&global).await,

@@ -36,7 +36,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+    pub async fn run(self, global: &Global, inherited: daemon::Inherited) -> anyhow::Result<u8> {
         let mut flags = source_flags(&self.source);
         for (name, value) in [
             ("grpc.listen", self.grpc_listen),
@@ -53,7 +53,7 @@ impl Serve {
         let loaded = global.load(flags.clone())?;
         telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
-        daemon::run(loaded, reload_from, self.rebuild)
+        daemon::run(loaded, reload_from, self.rebuild, inherited)
             .await
             .inspect_err(|error| tracing::error!(%error, "the daemon stopped: {error}"))?;
         Ok(YES)

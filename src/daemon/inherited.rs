@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use super::DaemonError;
 
 /// Sockets that were handed over and not yet taken.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Inherited {
     tcp: Vec<(SocketAddr, TcpListener)>,
     unix: Vec<(PathBuf, UnixListener)>,
@@ -21,7 +21,8 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Takes over what was handed to this process; nothing where nothing was.
+    /// Takes over what was handed to this process; nothing where nothing was. To be called before there is another thread:
+    /// what was handed over is told by the environment, and taken out of it so that no child believes it is meant.
     pub fn take() -> Self {
         let mut handed = ListenFd::from_env();
         let mut inherited = Self::default();
@@ -45,19 +46,19 @@ impl Inherited {
     }
 
     /// The socket that listens here, if one was handed over.
-    pub fn tcp(&mut self, address: SocketAddr) -> Option<TcpListener> {
+    pub(super) fn tcp(&mut self, address: SocketAddr) -> Option<TcpListener> {
         let place = self.tcp.iter().position(|(held, _)| *held == address)?;
         Some(self.tcp.swap_remove(place).1)
     }
 
     /// The Unix socket that listens here, if one was handed over.
-    pub fn unix(&mut self, path: &Path) -> Option<UnixListener> {
+    pub(super) fn unix(&mut self, path: &Path) -> Option<UnixListener> {
         let place = self.unix.iter().position(|(held, _)| held == path)?;
         Some(self.unix.swap_remove(place).1)
     }
 
     /// That nothing is left over: clients would connect to it, and nobody would answer.
-    pub fn check_all_taken(self) -> Result<(), DaemonError> {
+    pub(super) fn check_all_taken(self) -> Result<(), DaemonError> {
         let tcp = self.tcp.iter().map(|(address, _)| address.to_string());
         let left: Vec<String> =
             tcp.chain(self.unix.iter().map(|(path, _)| format!("unix:{}", path.display()))).collect();

@@ -120,8 +120,8 @@ impl Listeners {
         secured: &Secured,
         access: &Arc<Access>,
         state_dir: &Path,
+        mut inherited: Inherited,
     ) -> Result<Self, DaemonError> {
-        let mut inherited = Inherited::take();
         let Config { grpc, http, admin, .. } = config;
         let (socket, taken) = (&admin.socket, &mut inherited);
         let grpc = Listener::bind(&grpc.listen, "--grpc-listen", &secured.grpc, &grpc.socket, taken).await?;

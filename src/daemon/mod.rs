@@ -43,6 +43,7 @@ use crate::serving::Threads;
 use crate::store::{self, Store, StoreError, SyncState};
 use crate::sync::{SyncSettings, Syncer, retry};
 
+pub use inherited::Inherited;
 use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
 use secured::Secured;
@@ -184,7 +185,12 @@ fn open_when_free(state_dir: &Path) -> Result<Store, StoreError> {
 /// # Errors
 ///
 /// If it cannot start, or one of its tasks ends unexpectedly.
-pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Result<(), DaemonError> {
+pub async fn run(
+    loaded: Loaded,
+    reload_from: ReloadFrom,
+    rebuild: bool,
+    inherited: Inherited,
+) -> Result<(), DaemonError> {
     let Loaded { config, file, .. } = loaded;
     let started_at = clock::now();
     // Signals are caught from here on: one that comes while the store loads is not lost.
@@ -222,7 +228,7 @@ pub async fn run(loaded: Loaded, reload_from: ReloadFrom, rebuild: bool) -> Resu
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let listeners = Listeners::bind(&config, &secured, &access, &state_dir).await?;
+    let listeners = Listeners::bind(&config, &secured, &access, &state_dir, inherited).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
