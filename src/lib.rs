@@ -28,6 +28,9 @@
 //!
 //! Every answer of the daemon passes [`observe`]: counted in [`metrics`], kept in the [`decision_log`].
 //!
+//! What an operator may set stands with the room that works by it, and [`config`] puts it together; only the
+//! listeners, which several rooms share, are its own.
+//!
 //! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
 //!
 //! # What the code promises
@@ -45,10 +48,11 @@
 //!
 //! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
 //! in [`store`], tonic and prost in [`grpc`] (its client side in [`client`]), axum in [`http`], hyper, rustls and governor
-//! in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in [`daemon`], the cron crates in [`schedule`], nix in [`access`],
-//! prometheus-client in [`metrics`], clap in [`cli`]. [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`],
-//! [`export`], [`history`], [`index`], [`decide`], [`live`] and [`status`] do no I/O, know no tokio and read no clock:
-//! `now` is an argument. Nothing imports [`daemon`] but [`cli`], and nothing imports [`cli`] but the program.
+//! in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in [`daemon`], the cron crates in
+//! [`schedule`], nix in [`access`], prometheus-client in [`metrics`], config in [`config`], clap in [`cli`].
+//! [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`], [`decide`],
+//! [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
+//! [`cli`], and nothing imports [`cli`] but the program.
 
 pub mod domain;
 

@@ -1,0 +1,167 @@
+//! From the file, the environment and the flags to the settings in force, and where each comes from.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
+use thiserror::Error;
+
+use super::Config;
+
+/// Read if it exists and no other file is named.
+pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
+
+/// Environment variables that are no settings.
+const NOT_SETTINGS: [&str; 6] =
+    ["RMDD_CONFIG", "RMDD_CONNECT", "RMDD_CA_FILE", "RMDD_CLIENT_CERT", "RMDD_CLIENT_KEY", "RMDD_TOKEN_FILE"];
+
+/// Settings that are lists and may be set by flags.
+const LISTS: [&str; 1] = ["fallback_sources"];
+/// Why the configuration cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file that was named cannot be read.
+    #[error("the configuration file {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is no TOML, has a key that is no setting, or a value of the wrong kind.
+    #[error("the configuration file {} cannot be used:\n{detail}", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What, with the line.
+        detail: String,
+    },
+    /// An environment variable or flag is no setting or has a value of the wrong kind.
+    #[error("an RMDD_ environment variable or a flag cannot be used: {0}")]
+    Layers(String),
+    /// A value makes no sense.
+    #[error("the configuration cannot be used: {0}")]
+    Invalid(String),
+}
+
+/// Which layer a setting comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// The file.
+    File,
+    /// An environment variable.
+    Environment,
+    /// A flag.
+    Flag,
+}
+
+impl Origin {
+    /// The word in `rmdd config check`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::File => "file",
+            Self::Environment => "environment",
+            Self::Flag => "flag",
+        }
+    }
+}
+
+/// Flags that override settings, by the setting's dotted name. A setting that is a list has an item on each line.
+pub type Overrides = BTreeMap<&'static str, String>;
+
+/// The settings in force and where they come from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Loaded {
+    /// Where a setting, by its dotted name, comes from.
+    pub fn origin(&self, name: &str) -> Origin {
+        self.origins.get(name).copied().unwrap_or(Origin::Default)
+    }
+}
+
+/// Reads and checks all layers. `file` is the file that was named; without one the default file is read if it exists.
+/// `environment` are the process's variables.
+///
+/// # Errors
+///
+/// If a layer cannot be read, holds a key that is no setting, or a value that makes no sense.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<Loaded, ConfigError> {
+    let default_file = Path::new(DEFAULT_FILE);
+    let path = file.or_else(|| default_file.exists().then_some(default_file));
+    let mut origins = BTreeMap::new();
+    let mut builder = config::Config::builder();
+    if let Some(path) = path {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        // Read alone first: the reader of TOML names line and column of what is wrong, the layers do not.
+        let of_file = |detail: String| ConfigError::File { path: path.to_owned(), detail };
+        toml::from_str::<Config>(&text).map_err(|error| of_file(error.to_string()))?;
+        let layer = File::from_str(&text, FileFormat::Toml);
+        note(&mut origins, "", layer.collect().map_err(|error| of_file(error.to_string()))?, Origin::File);
+        builder = builder.add_source(layer);
+    }
+    let variables: Map<String, String> =
+        environment.into_iter().filter(|(name, _)| !NOT_SETTINGS.contains(&name.as_str())).collect();
+    let variables = Environment::with_prefix("RMDD")
+        .prefix_separator("_")
+        .separator("__")
+        .ignore_empty(true)
+        .try_parsing(true)
+        // No address holds a blank.
+        .list_separator(" ")
+        .with_list_parse_key("fallback_sources")
+        .with_list_parse_key("admin.users")
+        .with_list_parse_key("admin.groups")
+        .source(Some(variables));
+    let layers = |error: config::ConfigError| ConfigError::Layers(error.to_string());
+    note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
+    builder = builder.add_source(variables);
+    for (name, value) in flags {
+        origins.insert((*name).to_owned(), Origin::Flag);
+        builder = if LISTS.contains(name) {
+            builder.set_override(*name, value.lines().collect::<Vec<_>>())
+        } else {
+            builder.set_override(*name, value.as_str())
+        }
+        .map_err(layers)?;
+    }
+    let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
+    config.validate()?;
+    Ok(Loaded { config, file: path.map(Path::to_owned), origins })
+}
+
+/// The process's variables that may be settings. One that is not UTF-8 is none.
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("RMDD_"))
+        .collect()
+}
+
+/// Notes which settings a layer holds, by their dotted names.
+fn note(origins: &mut BTreeMap<String, Origin>, prefix: &str, values: Map<String, Value>, origin: Origin) {
+    for (key, value) in values {
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value.clone().into_table() {
+            Ok(table) => note(origins, &name, table, origin),
+            Err(_) => {
+                origins.insert(name, origin);
+            }
+        }
+    }
+}
