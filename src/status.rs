@@ -176,6 +176,38 @@ pub fn store_damaged(what: &str) -> Alarm {
     }
 }
 
+/// A reload that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedReload {
+    /// When.
+    pub at: Timestamp,
+    /// Why.
+    pub error: String,
+}
+
+/// That what is in force is not what stands in the configuration and the files that it names: a token that was taken
+/// away there is still good.
+pub fn reload_refused(refused: &RefusedReload) -> Alarm {
+    Alarm {
+        code: "RELOAD_REFUSED",
+        message: format!(
+            "the configuration was not reloaded at {}, and all that was in force before still is, tokens and rights too: \
+             {}. Put it right and reload again; a restart would be refused as well",
+            refused.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            without_excerpt(&refused.error)
+        ),
+        severity: State::Warning,
+    }
+}
+
+/// An error on one line, without the lines of the file that it shows: they may hold what an operator is not to see.
+fn without_excerpt(error: &str) -> String {
+    let shows =
+        |line: &str| line.trim_start().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start().starts_with('|');
+    let said: Vec<&str> = error.lines().filter(|line| !shows(line)).map(str::trim).collect();
+    said.join(" ").trim_end_matches('.').to_owned()
+}
+
 /// So long a loss of the decision log stays an alarm.
 const LOSS_TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
 
@@ -351,6 +383,19 @@ mod tests {
         assert_eq!(codes(Some(&index), &sync, at(9)), (State::Warning, vec!["SOURCE_DOWN"]));
         let alarms = alarms(Some(&index), &sync, &FreshnessConfig::default(), at(1));
         assert!(alarms[0].message.contains("answered 500") && alarms[0].message.contains("/mirror.csv"));
+    }
+
+    #[test]
+    fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
+        let error = toml::from_str::<crate::config::Config>("[fetch]\nproxy = \"http://u:hunter2@proxy\nx = 1\n")
+            .expect_err("no TOML");
+        assert!(error.to_string().contains("hunter2"), "{error}");
+        let error = format!("the configuration file /etc/rmdd/rmdd.toml cannot be used:\n{error}");
+        let alarm = reload_refused(&RefusedReload { at: at(24), error });
+        assert_eq!((alarm.code, alarm.severity), ("RELOAD_REFUSED", State::Warning));
+        let message = alarm.message;
+        assert!(message.contains("at 1970-01-02 00:00:00 UTC") && message.contains("rmdd.toml"), "{message}");
+        assert!(message.contains("line 2") && !message.contains("hunter2") && !message.contains('\n'), "{message}");
     }
 
     #[test]

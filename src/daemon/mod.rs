@@ -180,7 +180,7 @@ fn open_when_free(state_dir: &Path) -> Result<Store, StoreError> {
     }
 }
 
-/// Runs the daemon until a signal stops it.
+/// Runs the daemon until a signal stops it, on sockets that were handed over and those that it makes itself.
 ///
 /// # Errors
 ///
@@ -241,6 +241,7 @@ pub async fn run(
     let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
     let (retry_sender, retry_seen) = watch::channel(None);
     let (reload_sender, mut reloads) = mpsc::channel(8);
+    let (refused_reload, refused_reload_seen) = watch::channel(None);
     let observer = DecisionLog::start(config.decision_log.clone(), &state_dir)
         .map(|log| Arc::new(Observer::new(log)))
         .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
@@ -265,6 +266,7 @@ pub async fn run(
             retry: retry_seen.clone(),
             tls: secured.all(),
             access: Arc::clone(&access),
+            refused_reload: refused_reload_seen,
             reload: reload_sender,
         }),
     };
@@ -351,6 +353,7 @@ pub async fn run(
         observer: Arc::clone(&observer),
         secured,
         access,
+        refused: refused_reload,
     };
     let mut current = config;
     let grace = current.shutdown_grace;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::secured::{self, Secured};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::access::Access;
+use crate::clock;
 use crate::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
 use crate::decision_log::DecisionLogConfig;
@@ -16,7 +17,7 @@ use crate::fetch;
 use crate::grpc::{ReloadResult, Reloaded};
 use crate::observe::Observer;
 use crate::schedule::Schedule;
-use crate::status::FreshnessConfig;
+use crate::status::{FreshnessConfig, RefusedReload};
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.
@@ -48,6 +49,8 @@ pub struct Reloader {
     pub observer: Arc<Observer>,
     pub secured: Secured,
     pub access: Arc<Access>,
+    /// Where it is told whether the last one was refused.
+    pub refused: watch::Sender<Option<RefusedReload>>,
 }
 
 impl Reloader {
@@ -55,6 +58,8 @@ impl Reloader {
     pub fn reload(&self, current: &mut Config) -> ReloadResult {
         systemd::reloading();
         let result = self.apply(current);
+        let refused = result.as_ref().err().map(|error| RefusedReload { at: clock::now(), error: error.clone() });
+        self.refused.send_replace(refused);
         match &result {
             Ok(Reloaded { applied, needs_restart }) => {
                 tracing::info!(?applied, "the configuration was reloaded; changed and in force: {}", named(applied));

@@ -38,6 +38,9 @@ impl Services {
         if let Some(observer) = &self.observer {
             alarms.extend(status::decision_log(&observer.log.counts(), now));
         }
+        if let Some(refused) = self.running.as_ref().and_then(|running| running.refused_reload.borrow().clone()) {
+            alarms.push(status::reload_refused(&refused));
+        }
         let tls = self.running.iter().flat_map(|running| &running.tls);
         alarms.extend(tls.flat_map(|tls| status::certificate(&tls.state(), now)));
         alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));

@@ -44,7 +44,7 @@ use crate::observe::Observer;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
 use crate::serving::{LimitsConfig, Tls};
-use crate::status::FreshnessConfig;
+use crate::status::{FreshnessConfig, RefusedReload};
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
 
@@ -80,6 +80,8 @@ pub struct Running {
     pub tls: Vec<Arc<Tls>>,
     /// Who has which right.
     pub access: Arc<Access>,
+    /// The last reload, if it was refused.
+    pub refused_reload: watch::Receiver<Option<RefusedReload>>,
     /// The way to ask for a reload.
     pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
 }

@@ -4,7 +4,8 @@ use rmdd::client::{Bearer, Link, connect_tcp};
 use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
 use rmdd::grpc::v1::{
-    CheckProvidersRequest, ExportListingRequest, GetProviderRequest, ReloadConfigRequest, Verdict, get_provider_request,
+    CheckProvidersRequest, ExportListingRequest, GetProviderRequest, GetStatusResponse, ReloadConfigRequest, Verdict,
+    get_provider_request,
 };
 use sha2::{Digest, Sha256};
 use tonic::{Code, Status};
@@ -67,14 +68,23 @@ async fn ways(link: Link, number: &str) -> Vec<Option<(Code, String)>> {
     refused.iter().map(|refused| refused.as_ref().map(refusal)).collect()
 }
 
-async fn over_http(daemon: &Daemon, path: &str, token: Option<&str>) -> (u16, String, String) {
+async fn get(daemon: &Daemon, path: &str, token: Option<&str>) -> reqwest::Response {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let mut request = client.get(format!("{}{path}", daemon.http.as_deref().expect("HTTP")));
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
-    let answer = request.send().await.expect("an answer");
+    request.send().await.expect("an answer")
+}
+
+/// The page of metrics.
+pub async fn metrics(daemon: &Daemon, token: Option<&str>) -> String {
+    get(daemon, "/metrics", token).await.text().await.expect("a page")
+}
+
+async fn over_http(daemon: &Daemon, path: &str, token: Option<&str>) -> (u16, String, String) {
+    let answer = get(daemon, path, token).await;
     let header = |name: &str| answer.headers().get(name).map_or("", |value| value.to_str().expect("text")).to_owned();
     (answer.status().as_u16(), header("rmdd-error"), header("www-authenticate"))
 }
@@ -152,10 +162,18 @@ async fn a_token_that_is_taken_away_stops_to_count_on_connections_that_are_open(
     let broken = admin.reload_config(ReloadConfigRequest {}).await.expect_err("a broken file");
     assert!(broken.message().contains("tokens.toml") && !broken.message().contains("short\""), "{broken:?}");
     acceptance.check_provider(by_number(&secured.number)).await.expect("those of before stay in force");
+    let refused = |status: &GetStatusResponse| {
+        status.alarms.iter().find(|alarm| alarm.code == "RELOAD_REFUSED").map(|alarm| alarm.message.clone())
+    };
+    let alarm = refused(&daemon.status().await).expect("an alarm, since they were to be taken away");
+    assert!(alarm.contains("tokens.toml") && alarm.contains("openssl rand") && !alarm.contains("short\""), "{alarm}");
+    let page = metrics(&daemon, Some(QUERY)).await;
+    assert!(page.contains("rmdd_alarms{code=\"RELOAD_REFUSED\",severity=\"warning\"} 1"), "{page}");
 
     secured.write("tokens.toml", &format!("[[token]]\nname = \"x\"\nright = \"query\"\ntoken = \"{ADMIN}\"\n"));
     let reloaded = admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded").into_inner();
     assert_eq!(reloaded.applied, ["access (other tokens)"]);
+    assert_eq!(refused(&daemon.status().await), None);
     let gone = acceptance.check_provider(by_number(&secured.number)).await.expect_err("gone");
     assert_eq!(refusal(&gone), (Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
 }
