@@ -10,6 +10,7 @@ use rustls::version::TLS13;
 
 use super::common::{Daemon, by_number, eventually};
 use super::pki::{self, Pki};
+use super::tokens::metrics;
 
 /// The certificate that a new connection is shown.
 async fn shown(pki: &Pki, daemon: &Daemon) -> Vec<u8> {
@@ -100,6 +101,10 @@ async fn files_that_changed_are_noticed_and_a_broken_pair_keeps_the_old_one_with
     pki.serve_under(((2020, 1, 1), end));
     eventually("its end is announced", || async { has(&daemon.status().await, "CERTIFICATE_EXPIRES").then_some(()) })
         .await;
+    let ends = rcgen::date_time_ymd(end.0, end.1, end.2).unix_timestamp();
+    let page = metrics(&daemon, None).await;
+    let told = format!("rmdd_certificate_expiry_timestamp_seconds{{listener=\"gRPC\"}} {ends}\n");
+    assert!(page.contains(&told), "{told}{page}");
 }
 
 #[tokio::test]
