@@ -30,6 +30,7 @@ const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 const CHECK_STREAM: &str = "/rmdd.v1.AcceptanceService/CheckStream";
 const HEALTH: &str = "/grpc.health.v1.Health/";
+const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 
 /// Calls whose requests may come one by one for as long as the client likes.
 const STREAMS_OF_REQUESTS: [&str; 3] = [
@@ -86,8 +87,10 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
-        // Whoever only asks whether the daemon lives is told, and the questions of a stream are counted one by one.
-        let uncounted = [HEALTH, CHECK_STREAM].iter().any(|path| request.uri().path().starts_with(path));
+        // Whoever only asks whether the daemon lives is told, so is whoever runs it, and the questions of a stream are
+        // counted one by one.
+        let uncounted =
+            [HEALTH, ADMINISTRATION, CHECK_STREAM].iter().any(|path| request.uri().path().starts_with(path));
         if !uncounted && let Err(status) = caller.may_ask(1) {
             return status.into_http();
         }

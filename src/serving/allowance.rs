@@ -2,17 +2,20 @@
 //!
 //! A client is an address, or over a Unix socket a user: all its connections share one allowance. Whoever puts more is
 //! told so at once, in place of an answer; nothing waits. A call to 911 is answered whatever was asked before it.
+//!
+//! What a client has used up is remembered behind its last connection: one that opens a connection for each question is
+//! held to the same.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use super::Peer;
 
-/// Entries of clients that have gone are cleared when there are so many.
+/// Entries of clients that have gone are cleared when there are so many, and when there are twice as many as were left.
 const CLEARED_AT: usize = 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,7 +41,21 @@ impl Client {
 #[derive(Debug)]
 pub struct Allowances {
     quota: Option<Quota>,
-    clients: Mutex<HashMap<Client, Weak<DefaultDirectRateLimiter>>>,
+    clients: Mutex<Clients>,
+}
+
+#[derive(Debug)]
+struct Clients {
+    known: HashMap<Client, Arc<DefaultDirectRateLimiter>>,
+    clear_at: usize,
+}
+
+impl Clients {
+    /// Forgets those who have gone and have all of their allowance again.
+    fn clear(&mut self, all: NonZeroU32) {
+        self.known.retain(|_, left| Arc::strong_count(left) > 1 || !matches!(left.check_n(all), Ok(Ok(()))));
+        self.clear_at = CLEARED_AT.max(2 * self.known.len());
+    }
 }
 
 impl Allowances {
@@ -48,23 +65,18 @@ impl Allowances {
         let quota = NonZeroU32::new(per_second)
             .zip(NonZeroU32::new(burst))
             .map(|(per_second, burst)| Quota::per_second(per_second).allow_burst(burst));
-        Self { quota, clients: Mutex::default() }
+        Self { quota, clients: Mutex::new(Clients { known: HashMap::new(), clear_at: CLEARED_AT }) }
     }
 
     /// The allowance of a client, for one of its connections.
     pub fn of(&self, peer: &Peer) -> Allowance {
         let Some(quota) = self.quota else { return Allowance(None) };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= CLEARED_AT {
-            clients.retain(|_, limiter| limiter.strong_count() > 0);
+        if clients.known.len() >= clients.clear_at {
+            clients.clear(quota.burst_size());
         }
-        let known = clients.entry(Client::of(peer)).or_default();
-        let limiter = known.upgrade().unwrap_or_else(|| {
-            let limiter = Arc::new(RateLimiter::direct(quota));
-            *known = Arc::downgrade(&limiter);
-            limiter
-        });
-        Allowance(Some(limiter))
+        let limiter = clients.known.entry(Client::of(peer)).or_insert_with(|| Arc::new(RateLimiter::direct(quota)));
+        Allowance(Some(Arc::clone(limiter)))
     }
 }
 
@@ -104,6 +116,20 @@ mod tests {
         assert!(neighbour.take(3), "and nothing was taken for that");
         let (left, right) = (allowances.of(&peer("[2001:db8::1]:1")), allowances.of(&peer("[2001:db8::2:3]:1")));
         assert!(left.take(3) && !right.take(1));
+    }
+
+    #[test]
+    fn what_was_used_up_is_remembered_behind_the_last_connection_and_forgotten_once_it_is_whole_again() {
+        let allowances = Allowances::new(1, 3);
+        assert!(allowances.of(&peer("192.0.2.1:1000")).take(3));
+        assert!(!allowances.of(&peer("192.0.2.1:2000")).take(1));
+        let known = || allowances.clients.lock().expect("a lock").known.len();
+        for host in 0..2 * CLEARED_AT {
+            let one = allowances.of(&Peer::Unix { uid: u32::try_from(host).ok(), gid: None });
+            assert!(one.take(usize::from(host < 10)));
+        }
+        assert!(known() <= CLEARED_AT + 20, "{}", known());
+        assert!(!allowances.of(&peer("192.0.2.1:3000")).take(3), "what has something used up is kept");
     }
 
     #[test]
