@@ -18,6 +18,9 @@ use crate::times::moment;
 
 const PARAMETERS: [&str; 7] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format"];
 
+/// What stands before the name.
+const PREFIX: &str = "/v1/check/";
+
 /// Whether calls may be accepted.
 pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
     let came = Instant::now();
@@ -35,9 +38,10 @@ pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMa
         // Whatever else holds, and whatever else is wrong with the question. Nobody waits for one about the past.
         Err(_) if params::is_emergency(&uri) && !params::is_about_the_past(&uri) => {
             let seen = services.see(Way::Http, came);
-            services
-                .check_now(&CheckProviderRequest { emergency: true, ..whole() }, seen.as_ref())
-                .map_err(Problem::from)
+            // Whoever was asked about is named in the log, if the name can be read at all.
+            let named = params::who(&uri, PREFIX).ok().and_then(|readings| readings.into_iter().next());
+            let request = CheckProviderRequest { emergency: true, identity: named.map(Into::into), ..whole() };
+            services.check_now(&request, seen.as_ref()).map_err(Problem::from)
         }
         answer => answer,
     };
@@ -79,7 +83,7 @@ async fn ask(
     request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
     request.set_foreign(params.ternary("foreign")?);
     request.set_us_caller_id(params.ternary("us_caller_id")?);
-    let readings = params::who(uri, "/v1/check/")?;
+    let readings = params::who(uri, PREFIX)?;
     let mut tried = Tried::default();
     for who in readings {
         request.identity = Some(who.into());

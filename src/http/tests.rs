@@ -102,7 +102,28 @@ async fn a_fault_in_one_answer_is_told_in_the_usual_form_and_ends_nothing() {
     for _ in 0..2 {
         let request = axum::http::Request::get("/faulty").body(axum::body::Body::empty()).expect("a request");
         let response = router.clone().oneshot(request).await.expect("an answer");
-        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(response.headers()["rmdd-error"], "INTERNAL");
+        assert_is_the_fault_described(response, "INTERNAL").await;
     }
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_be_read_is_told_as_it_is_described() {
+    let response = Problem::from(ErrorReason::StoreFailed.status("the store could not be read")).respond(Format::Json);
+    assert_is_the_fault_described(response, "STORE_FAILED").await;
+}
+
+/// That an answer is what the description says of status 500, wherever it says so.
+async fn assert_is_the_fault_described(response: Response, reason: &str) {
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers()["rmdd-error"], reason);
+    let body = axum::body::to_bytes(response.into_body(), 1 << 16).await.expect("a body");
+    let body: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(body["error"]["reason"], reason);
+    let document = document();
+    let faults = document["paths"].as_object().expect("paths").values().map(|path| &path["get"]["responses"]["500"]);
+    let mut faults = faults.filter(|fault| !fault.is_null()).peekable();
+    assert!(faults.peek().is_some() && faults.all(|fault| fault["$ref"] == "#/components/responses/Fault"));
+    let mut schema = document["components"]["responses"]["Fault"]["content"]["application/json"]["schema"].clone();
+    schema["components"] = document["components"].clone();
+    assert!(jsonschema::validator_for(&schema).expect("a schema").is_valid(&body), "{body}");
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::common::{Daemon, Site};
 use crate::common::{ask, by_frn, by_number, eventually, exists, json};
+use crate::page::get;
 use crate::{LISTED, NEVER, PERSONAL, REMOVED, bind_peer, emergency, with_a_removal};
 use rmdd::grpc::v1::check_provider_request::Identity;
 use rmdd::grpc::v1::{CheckProviderRequest, ProviderRole, Verdict};
@@ -106,6 +107,28 @@ async fn a_line_has_the_question_the_evidence_and_nothing_that_is_somebodys_own(
     for personal in PERSONAL.iter().map(|(_, cell)| *cell).chain(["2025550123"]) {
         assert!(!text.contains(personal), "{personal}");
     }
+}
+
+#[tokio::test]
+async fn a_call_to_911_over_http_is_logged_with_whom_it_named_whatever_else_is_wrong_with_it() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "[decision_log]\nlog = \"all\"\n").await;
+    let asked = [
+        (format!("{LISTED}?emergency=true"), LISTED),
+        (format!("{REMOVED}?emergency=true&roll=gateway"), REMOVED),
+        (format!("{NEVER}?emergency&role=carrier"), NEVER),
+        ("TG-Nobody?emergency=1".to_owned(), "tg-nobody"),
+        ("ocn:1?emergency=1".to_owned(), ""),
+        ("?emergency=1".to_owned(), ""),
+    ];
+    for (path, _) in &asked {
+        assert!(get(&daemon, &format!("/v1/check/{path}")).await.status().is_success(), "{path}");
+    }
+    daemon.terminate().await;
+    let logged = lines(&site.state_dir().join("decisions.jsonl"));
+    let expected = asked.map(|(_, who)| (who.to_owned(), "EMERGENCY_CALL".to_owned()));
+    assert_eq!(told(&logged), expected);
+    assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["way"] == "http"), "{logged:?}");
 }
 
 #[tokio::test]
