@@ -2,8 +2,10 @@
 //!
 //! There are three rights, each with all of those before it: query, operator, admin. What each RPC needs stands in one
 //! table here. Who has which right is told by where somebody comes in, by the certificate that they show, by the token
-//! that they send, or by who they are on this machine ([`Rules`]); a [`Visitor`] is one connection of somebody.
+//! that they send, or by who they are on this machine ([`Rules`]); a [`Visitor`] is one connection of somebody. A call is
+//! judged when it begins; one that lasts has a [`Permit`], which ends with the right to it.
 
+mod permit;
 mod rules;
 mod tokens;
 mod visitor;
@@ -12,6 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use permit::Permit;
 pub use rules::{Access, AccessConfig, AccessError, CertificateRight, Door, Rules, group, user};
 pub use tokens::CREDENTIAL;
 pub use visitor::{Denied, Visitor};

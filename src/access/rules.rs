@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use nix::unistd::{Group, User, geteuid};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::tokens::{self, Token};
 use super::{CREDENTIAL, Right};
@@ -203,6 +204,8 @@ pub struct Access {
     queries_open: AtomicBool,
     socket_open: AtomicBool,
     pub(super) denied: AtomicU64,
+    /// Tells those who go by the rules for long that there are others.
+    changes: watch::Sender<()>,
 }
 
 impl Access {
@@ -213,6 +216,7 @@ impl Access {
             queries_open: AtomicBool::new(false),
             socket_open: AtomicBool::new(false),
             denied: AtomicU64::new(0),
+            changes: watch::Sender::new(()),
         };
         access.note();
         Arc::new(access)
@@ -224,10 +228,11 @@ impl Access {
         self.socket_open.store(rules.admins.is_none(), Ordering::Relaxed);
     }
 
-    /// Puts other rules in force, also for connections that are open. Says whether the tokens are others.
+    /// Puts other rules in force, also for connections and streams that are open. Says whether the tokens are others.
     pub fn put_in_force(&self, rules: Rules) -> bool {
         let before = self.rules.swap(Arc::new(rules));
         self.note();
+        self.changes.send_replace(());
         before.tokens != self.rules.load().tokens
     }
 
@@ -239,6 +244,11 @@ impl Access {
             Door::AdminSocket => self.socket_open.load(Ordering::Relaxed),
             Door::Administration => false,
         }
+    }
+
+    /// Tells whenever other rules are put in force.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// Requests that were refused for want of a right.

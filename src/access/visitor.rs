@@ -8,6 +8,7 @@ use http::header::AUTHORIZATION;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use subtle::ConstantTimeEq;
 
+use super::permit::Permit;
 use super::rules::{Access, Door, Rules};
 use super::{Right, needed, needed_over_http, tokens};
 use crate::serving::{Certified, Peer};
@@ -104,6 +105,11 @@ impl Visitor {
             Some(needed) if !self.access.is_open(self.door) => self.judge(needed, path, headers),
             _ => Ok(()),
         }
+    }
+
+    /// Leave to go on with an RPC that was let begin with these headers.
+    pub fn permit(self: &Arc<Self>, path: &'static str, headers: &HeaderMap) -> Permit {
+        Permit::new(self, path, headers, self.access.changes())
     }
 
     fn judge(&self, needed: Right, path: &str, headers: &HeaderMap) -> Result<(), Denied> {

@@ -1,6 +1,5 @@
 //! `AcceptanceService`: the answer on every call.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
@@ -23,7 +22,6 @@ use crate::metrics::Way;
 use crate::moments::Moment;
 use crate::observe::{Question, Seen};
 use crate::records::{Records, Resolved};
-use crate::serving::Caller;
 
 /// Room for an everyday answer.
 const EVERYDAY_BYTES: usize = 160;
@@ -61,8 +59,7 @@ impl AcceptanceService for Services {
         &self,
         request: Request<Streaming<v1::CheckStreamRequest>>,
     ) -> Result<Response<Self::CheckStreamStream>, Status> {
-        let caller = request.extensions().get::<Arc<Caller>>().cloned();
-        Ok(Response::new(CheckStream::new(self.clone(), request.into_inner(), caller)))
+        Ok(Response::new(CheckStream::new(self.clone(), request)))
     }
 }
 

@@ -14,16 +14,19 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::acceptance::check;
 use super::everyday::Answer;
 use super::v1::check_stream_response::Outcome;
-use super::{ErrorReason, Services, convert, error, v1};
+use super::{ErrorReason, Services, convert, error, permit, v1};
+use crate::access::Permit;
 use crate::clock;
 use crate::domain::SnapshotSerial;
 use crate::metrics::Way;
 use crate::serving::Caller;
+
+const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
 
 /// So many questions are answered in one go before others have their turn.
 const IN_ONE_GO: u32 = 128;
@@ -39,6 +42,7 @@ pub struct CheckStream<Q> {
     questions: Q,
     /// Who asks, where a daemon answers.
     caller: Option<Arc<Caller>>,
+    permit: Option<Permit>,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -51,12 +55,15 @@ pub struct CheckStream<Q> {
 
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
-    pub fn new(services: Services, questions: Q, caller: Option<Arc<Caller>>) -> Self {
+    pub fn new(services: Services, request: Request<Q>) -> Self {
+        let permit = permit(&request, PATH);
+        let (_, extensions, questions) = request.into_parts();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
             services,
             questions,
-            caller,
+            caller: extensions.get::<Arc<Caller>>().cloned(),
+            permit,
             open: true,
             past: JoinSet::new(),
             told: None,
@@ -154,6 +161,10 @@ impl<Q: Stream<Item = Result<v1::CheckStreamRequest, Status>> + Unpin> Stream fo
         let this = self.get_mut();
         if this.ended {
             return Poll::Ready(None);
+        }
+        if let Some(Err(denied)) = this.permit.as_mut().map(Permit::check) {
+            this.ended = true;
+            return Poll::Ready(Some(Err(error::from_denied(&denied))));
         }
         if !this.past.is_empty()
             && let Poll::Ready(Some(response)) = this.poll_past(cx)

@@ -66,7 +66,7 @@ impl ListingService for Services {
         &self,
         request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
-        self.watch(request.into_inner()).await.map(Response::new)
+        self.watch(request).await.map(Response::new)
     }
 
     type ExportListingStream = super::history::ExportStream;

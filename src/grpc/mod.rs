@@ -36,14 +36,14 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
+use crate::access::{Access, Permit};
 use crate::decide::Policy;
 use crate::index::PublishedIndex;
 use crate::moments::Moments;
 use crate::observe::Observer;
 use crate::records::PublishedRecords;
 use crate::schedule::Schedule;
-use crate::serving::{LimitsConfig, Tls};
+use crate::serving::{Caller, LimitsConfig, Tls};
 use crate::status::{FreshnessConfig, RefusedReload};
 use crate::store::{Store, SyncState};
 use crate::sync::{SyncHandle, SyncSettings};
@@ -116,6 +116,12 @@ impl SyncAccess {
             Self::Record { state, .. } => Arc::clone(state),
         }
     }
+}
+
+/// Leave to go on with a call that lasts, where a daemon answers it.
+fn permit<T>(request: &tonic::Request<T>, path: &'static str) -> Option<Permit> {
+    let caller = request.extensions().get::<Arc<Caller>>()?;
+    Some(caller.visitor.permit(path, request.metadata().as_ref()))
 }
 
 /// What the services answer from.

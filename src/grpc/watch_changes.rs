@@ -19,15 +19,18 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::Stream;
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::v1::watch_changes_request::Start;
 use super::v1::watch_changes_response::Event;
-use super::{ErrorReason, Services, SyncAccess, convert, error, v1};
+use super::{ErrorReason, Services, SyncAccess, convert, error, permit, v1};
+use crate::access::Permit;
 use crate::clock;
 use crate::domain::{ChangeSerial, SnapshotSerial};
 use crate::index::Index;
 use crate::store::{ChangesKept, Store, StoreError};
+
+const PATH: &str = "/rmdd.v1.ListingService/WatchChanges";
 
 /// The most bytes of a page, as stored, unless one change alone has more. A watcher that takes nothing costs one.
 const PAGE_BYTES: usize = 32 << 10;
@@ -109,6 +112,12 @@ impl Outlet {
         let mut slot = self.slot();
         slot.end = Some(status);
         slot.wake();
+    }
+
+    /// Ends at once: what was not taken yet is not told any more.
+    fn cut_off(&self, status: Status) {
+        self.slot().ready = VecDeque::new();
+        self.end(status);
     }
 
     /// Waits until all of the page was taken.
@@ -198,12 +207,15 @@ struct Watch {
     published: watch::Receiver<()>,
     /// The last change that was sent.
     position: ChangeSerial,
+    permit: Option<Permit>,
     _watching: Watching,
 }
 
 impl Services {
     /// Begins to watch.
-    pub(super) async fn watch(&self, request: v1::WatchChangesRequest) -> Result<WatchStream, Status> {
+    pub(super) async fn watch(&self, request: Request<v1::WatchChangesRequest>) -> Result<WatchStream, Status> {
+        let permit = permit(&request, PATH);
+        let request = request.into_inner();
         let SyncAccess::Handle(sync) = &self.sync else {
             return Err(Status::failed_precondition("no daemon runs here: there is nothing to watch"));
         };
@@ -232,8 +244,14 @@ impl Services {
             Some(Start::AfterSerial(after)) => ChangeSerial(after),
         };
         let outlet = Arc::new(Outlet::default());
-        let watch =
-            Watch { services: self.clone(), outlet: Arc::clone(&outlet), published, position, _watching: watching };
+        let watch = Watch {
+            services: self.clone(),
+            outlet: Arc::clone(&outlet),
+            published,
+            position,
+            permit,
+            _watching: watching,
+        };
         let task = tokio::spawn(watch.run()).abort_handle();
         Ok(WatchStream { outlet, task })
     }
@@ -278,13 +296,19 @@ fn expired(after: ChangeSerial, behind: ChangeSerial) -> Status {
 
 impl Watch {
     async fn run(mut self) {
-        let shutdown = self.services.shutdown.clone();
-        let end = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => error::stopping(),
-            end = self.tell() => end,
+        let (shutdown, mut permit) = (self.services.shutdown.clone(), self.permit.take());
+        let withdrawn = async {
+            match &mut permit {
+                Some(permit) => permit.withdrawn().await,
+                None => std::future::pending().await,
+            }
         };
-        self.outlet.end(end);
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => self.outlet.end(error::stopping()),
+            denied = withdrawn => self.outlet.cut_off(error::from_denied(&denied)),
+            end = self.tell() => self.outlet.end(end),
+        }
     }
 
     /// Tells changes and checkpoints until there is a reason not to.

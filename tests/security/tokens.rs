@@ -3,18 +3,21 @@
 use rmdd::client::{Bearer, Link, connect_tcp};
 use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
+use rmdd::grpc::v1::watch_changes_request::Start;
 use rmdd::grpc::v1::{
-    CheckProvidersRequest, ExportListingRequest, GetProviderRequest, GetStatusResponse, ReloadConfigRequest, Verdict,
-    get_provider_request,
+    CheckProvidersRequest, CheckStreamRequest, CheckStreamResponse, ExportListingRequest, GetProviderRequest,
+    GetStatusResponse, ReloadConfigRequest, Verdict, WatchChangesRequest, WatchChangesResponse, get_provider_request,
 };
 use sha2::{Digest, Sha256};
-use tonic::{Code, Status};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_types::StatusExt;
 
 use super::Secured;
-use super::common::{Daemon, by_number, json, status_of, stderr, stdout};
+use super::common::{Daemon, PATIENCE, by_number, json, status_of, stderr, stdout};
 
 pub const QUERY: &str = "query-token-0123456789abcdef";
 pub const OPERATOR: &str = "operator-token-0123456789abcdef";
@@ -176,6 +179,84 @@ async fn a_token_that_is_taken_away_stops_to_count_on_connections_that_are_open(
     assert_eq!(refused(&daemon.status().await), None);
     let gone = acceptance.check_provider(by_number(&secured.number)).await.expect_err("gone");
     assert_eq!(refusal(&gone), (Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+}
+
+/// Streams that are open, with the same token or none.
+struct Streams {
+    link: Link,
+    questions: mpsc::Sender<CheckStreamRequest>,
+    answers: Streaming<CheckStreamResponse>,
+    changes: Streaming<WatchChangesResponse>,
+}
+
+impl Streams {
+    async fn open(link: Link) -> Self {
+        let (questions, asked) = mpsc::channel(4);
+        let answers = AcceptanceServiceClient::new(link.clone()).check_stream(ReceiverStream::new(asked)).await;
+        let changes = ListingServiceClient::new(link.clone()).watch_changes(from_now()).await;
+        let mut changes = changes.expect("a stream").into_inner();
+        soon(changes.message()).await.expect("no end").expect("a checkpoint");
+        Self { link, questions, answers: answers.expect("a stream").into_inner(), changes }
+    }
+
+    /// Whether both go on: a question is answered, and a sync is told.
+    async fn assert_open(&mut self, daemon: &Daemon, number: &str) {
+        self.ask(number).await;
+        soon(self.answers.message()).await.expect("no end").expect("an answer");
+        daemon.sync().await;
+        soon(self.changes.message()).await.expect("no end").expect("a checkpoint");
+    }
+
+    async fn ask(&self, number: &str) {
+        let question = CheckStreamRequest { id: 1, question: Some(by_number(number)) };
+        self.questions.send(question).await.expect("sent");
+    }
+
+    /// That both end, and as a call does that begins now; the first at its next question, the other by itself.
+    async fn assert_ended(mut self, number: &str, reason: &str) {
+        let ended = soon(self.changes.message()).await.expect_err("the end");
+        self.ask(number).await;
+        let unanswered = soon(self.answers.message()).await.expect_err("the end");
+        let begun = ListingServiceClient::new(self.link).watch_changes(from_now()).await.expect_err("refused");
+        assert_eq!(refusal(&begun), (Code::Unauthenticated, reason.to_owned()));
+        for ended in [ended, unanswered] {
+            assert_eq!((refusal(&ended), ended.message()), (refusal(&begun), begun.message()));
+        }
+    }
+}
+
+fn from_now() -> WatchChangesRequest {
+    WatchChangesRequest { start: Some(Start::FromNow(true)), known: None }
+}
+
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("something comes")
+}
+
+#[tokio::test]
+async fn streams_that_are_open_end_with_the_right_to_them_and_others_go_on() {
+    let secured = Secured::new();
+    let tokens = secured.tokens();
+    secured.configure(&format!("[access]\n{tokens}"));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("gRPC");
+    let mut admin = daemon.admin().await;
+    let switch = Streams::open(secured.link(&url, Some(QUERY)).await).await;
+    let mut nobody = Streams::open(secured.link(&url, None).await).await;
+    let mut chief = Streams::open(secured.link(&url, Some(ADMIN)).await).await;
+
+    secured.write("tokens.toml", &format!("[[token]]\nname = \"chief\"\nright = \"query\"\ntoken = \"{ADMIN}\"\n"));
+    admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded");
+    switch.assert_ended(&secured.number, "TOKEN_UNKNOWN").await;
+    nobody.assert_open(&daemon, &secured.number).await;
+    soon(chief.changes.message()).await.expect("no end").expect("the checkpoint of the same sync");
+
+    secured.configure(&format!("[access]\nrequire = true\n{tokens}"));
+    admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded");
+    nobody.assert_ended(&secured.number, "TOKEN_MISSING").await;
+    chief.assert_open(&daemon, &secured.number).await;
+    admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded, and nothing is another");
+    chief.assert_open(&daemon, &secured.number).await;
 }
 
 #[tokio::test]
