@@ -11,6 +11,9 @@
 //!
 //! Where a listener speaks TLS, the handshake is the connection's own business, on its own thread ([`Tls`]).
 //!
+//! The connections of a thread take turns, so that whoever asks little does not wait for all that the busy ones have open
+//! (`turns`).
+//!
 //! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
 
 mod accept;
