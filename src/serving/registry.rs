@@ -17,9 +17,19 @@ const OVERLOADED: Duration = Duration::from_millis(20);
 /// So many questions of others, answered while a connection waited for its turn, are more than a moment's chance.
 const MANY: u64 = 500;
 
+/// Whoever has fewer requests open asks little.
+pub const FEW_OPEN: usize = 4;
+
 thread_local! {
     /// Questions that this thread was to answer so far.
     static ASKED_HERE: Cell<u64> = const { Cell::new(0) };
+    /// Requests of those who ask little, to this thread.
+    static ASKED_BY_QUIET: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many requests of those who ask little have come to this thread so far.
+pub fn asked_by_quiet() -> u64 {
+    ASKED_BY_QUIET.with(Cell::get)
 }
 
 /// What is known of one connection. On the answer path only its own thread writes it.
@@ -35,6 +45,8 @@ pub struct Activity {
     questions: AtomicU64,
     /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
     crowds: AtomicBool,
+    /// Whether it stood in line for its turn a moment ago.
+    lines_up: AtomicBool,
     close: Notify,
 }
 
@@ -47,6 +59,7 @@ impl Activity {
             under_way: AtomicUsize::new(0),
             questions: AtomicU64::new(0),
             crowds: AtomicBool::new(false),
+            lines_up: AtomicBool::new(false),
             close: Notify::new(),
         }
     }
@@ -56,13 +69,21 @@ impl Activity {
         let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_request.store(since, Ordering::Relaxed);
         self.has_asked.store(true, Ordering::Relaxed);
+        if self.has_few_open() && !self.lines_up.load(Ordering::Relaxed) {
+            ASKED_BY_QUIET.with(|asked| asked.set(asked.get() + 1));
+        }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
     }
 
-    /// Requests under way.
-    pub fn under_way(&self) -> usize {
-        self.under_way.load(Ordering::Relaxed)
+    /// Whether few requests are under way.
+    pub fn has_few_open(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) < FEW_OPEN
+    }
+
+    /// Notes whether it stood in line for its turn a moment ago.
+    pub fn stands_in_line(&self, stands: bool) {
+        self.lines_up.store(stands, Ordering::Relaxed);
     }
 
     /// Whether it ever had a request.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
-use super::registry::Activity;
+use super::registry::{Activity, asked_by_quiet};
 
 /// A turn that took longer is halved, one that took less than a third of it doubled.
 const TURN: Duration = Duration::from_micros(100);
@@ -30,11 +30,7 @@ const MOST_BYTES: usize = 32 << 10;
 /// What is read in a turn at least while nobody is there who asks little.
 const AMONG_THEMSELVES_BYTES: usize = 8 << 10;
 
-/// Whoever has fewer questions open, and sends no more than this at a time, asks little.
-const FEW_OPEN: usize = 4;
-const LITTLE_BYTES: usize = 256;
-
-/// Whoever stood in line so few rounds ago does not.
+/// Whoever stood in line so few rounds ago asks for much.
 const LATELY: u64 = 8;
 
 /// So often the next in line waits in favour of those who ask little.
@@ -61,9 +57,7 @@ struct Waiting {
 struct Shared {
     /// All who came before the current round have had their turn.
     round: AtomicU64,
-    /// How often somebody who asks little said something.
-    asides: AtomicU64,
-    /// Whether somebody is there who does.
+    /// Whether somebody is there who asks little.
     quiet: AtomicBool,
 }
 
@@ -104,11 +98,11 @@ impl Keeper {
             for _ in 0..GIVES_WAY {
                 // Comes back when all that was ready has run (or very much of it), and the sockets were looked at.
                 yield_now().await;
-                let asides = self.shared.asides.load(Ordering::Relaxed);
-                if asides == seen {
+                let asked = asked_by_quiet();
+                if asked == seen {
                     break;
                 }
-                (seen, seen_at) = (asides, Some(began));
+                (seen, seen_at) = (asked, Some(began));
             }
             let quiet = seen_at.is_some_and(|at| began.saturating_duration_since(at) < STAYS);
             self.shared.quiet.store(quiet, Ordering::Relaxed);
@@ -146,8 +140,6 @@ pub struct Seat {
     stood: Option<u64>,
     /// Whether it has said all that it had to say since it was given some.
     drained: bool,
-    /// Whether it had few questions open when it was last asked what it has to say.
-    few_open: bool,
     waiting: Option<Wait>,
     /// Microseconds that its last turn took; 0 if it was told already.
     took: Arc<AtomicU64>,
@@ -158,33 +150,27 @@ impl Seat {
     pub fn new(turns: Turns) -> Self {
         let round = turns.shared.round.load(Ordering::Relaxed);
         let (turn, left) = (FIRST_BYTES, FIRST_BYTES);
-        Self {
-            turns,
-            turn,
-            left,
-            round,
-            stood: None,
-            drained: false,
-            few_open: true,
-            waiting: None,
-            took: Arc::default(),
-        }
+        Self { turns, turn, left, round, stood: None, drained: false, waiting: None, took: Arc::default() }
     }
 
     /// How many bytes the connection may read now. While it has to wait for its turn there is nothing, and it is woken.
     pub fn poll_turn(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<usize> {
         let round = self.turns.shared.round.load(Ordering::Relaxed);
-        self.few_open = activity.under_way() < FEW_OPEN;
         if let Some(wait) = &mut self.waiting {
             // Nobody keeps the line any more only where the runtime is going down.
             let _ = ready!(Pin::new(&mut wait.turn).poll(cx));
             activity.waited_for_turn(wait.since.elapsed(), activity.asked_by_others().saturating_sub(wait.others));
             self.waiting = None;
             self.stood = Some(round);
+            activity.stands_in_line(true);
             self.adapt();
             self.give(round);
-        } else if self.round != round || (self.drained && self.few_open) {
+        } else if self.round != round || (self.drained && activity.has_few_open()) {
             self.give(round);
+            if self.stood.is_some_and(|stood| round.saturating_sub(stood) >= LATELY) {
+                self.stood = None;
+                activity.stands_in_line(false);
+            }
         } else if self.left == 0 {
             let (sender, mut turn) = oneshot::channel();
             let waiting = Waiting { round, turn: sender, took: Arc::clone(&self.took) };
@@ -208,10 +194,6 @@ impl Seat {
     /// Notes that it has said so many bytes.
     pub fn read(&mut self, bytes: usize) {
         self.left = self.left.saturating_sub(bytes);
-        let lately = self.stood.is_some_and(|stood| self.round.saturating_sub(stood) < LATELY);
-        if self.drained && self.few_open && bytes <= LITTLE_BYTES && !lately {
-            self.turns.shared.asides.fetch_add(1, Ordering::Relaxed);
-        }
         self.drained = false;
     }
 
@@ -240,7 +222,7 @@ mod tests {
 
     use tokio::task::LocalSet;
 
-    use super::super::registry::{Admitted, Registry};
+    use super::super::registry::{Admitted, FEW_OPEN, Registry};
     use super::*;
 
     fn now(seat: &mut Seat, admitted: &Admitted) -> Poll<usize> {
@@ -299,17 +281,14 @@ mod tests {
             assert_eq!(now(&mut busy, admitted), Poll::Pending);
         }
         let mut quiet = Seat::new(turns.clone());
+        let before = asked_by_quiet();
         for question in 1..1_000 {
             let _one = all[0].activity.request();
             assert!(now(&mut quiet, &all[0]).is_ready(), "question {question}");
             quiet.read(50);
             quiet.drained();
         }
-        assert_eq!(
-            turns.shared.asides.load(Ordering::Relaxed),
-            998,
-            "all but the first, of which nothing was known yet"
-        );
+        assert_eq!(asked_by_quiet() - before, 999);
     }
 
     #[test]
@@ -318,14 +297,38 @@ mod tests {
         let all = connections(1);
         let mut seat = Seat::new(turns.clone());
         let _open: Vec<_> = (0..FEW_OPEN).map(|_| all[0].activity.request()).collect();
-        let mut read = 0;
+        let (mut read, before) = (0, asked_by_quiet());
         while now(&mut seat, &all[0]).is_ready() {
             seat.read(50);
             seat.drained();
             read += 50;
             assert!(read <= 2 * AMONG_THEMSELVES_BYTES, "it never waits");
         }
-        assert_eq!(turns.shared.asides.load(Ordering::Relaxed), 0, "and counts as nobody to give way to");
+        let _another = all[0].activity.request();
+        assert_eq!(asked_by_quiet(), before, "and counts as nobody to give way to");
+    }
+
+    #[test]
+    fn who_stood_in_line_a_moment_ago_is_nobody_to_give_way_to() {
+        let (turns, mut keeper) = turns();
+        let all = connections(1);
+        let mut seat = Seat::new(turns.clone());
+        let asks = || {
+            let before = asked_by_quiet();
+            drop(all[0].activity.request());
+            asked_by_quiet() - before
+        };
+        assert_eq!(asks(), 1);
+        seat.read(FIRST_BYTES);
+        assert_eq!(now(&mut seat, &all[0]), Poll::Pending);
+        keeper.line.try_recv().expect("it stands in line").turn.send(()).expect("it is there");
+        assert!(now(&mut seat, &all[0]).is_ready());
+        for _ in 0..LATELY {
+            assert_eq!(asks(), 0);
+            turns.shared.round.fetch_add(1, Ordering::Relaxed);
+            assert!(now(&mut seat, &all[0]).is_ready());
+        }
+        assert_eq!(asks(), 1);
     }
 
     #[test]
