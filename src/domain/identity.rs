@@ -74,6 +74,15 @@ impl Frn {
         self.0.get()
     }
 
+    /// Ten digits, as every switch writes it on every call.
+    fn plain(text: &str) -> Option<Self> {
+        let digits: &[u8; 10] = text.as_bytes().try_into().ok()?;
+        let value = digits
+            .iter()
+            .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u64::from(digit - b'0')))?;
+        Self::from_value(value)
+    }
+
     /// Its ten digits, as it is written.
     pub fn digits(self) -> [u8; 10] {
         let mut digits = [b'0'; 10];
@@ -95,6 +104,9 @@ impl FromStr for Frn {
 
     /// Reads any usual writing: leading zeros left out, groups set off by hyphens or blanks, `FRN` before the number.
     fn from_str(text: &str) -> Result<Self, FrnError> {
+        if let Some(frn) = Self::plain(text) {
+            return Ok(frn);
+        }
         let trimmed = text.trim();
         let digits_part = match trimmed.get(..3) {
             Some(prefix) if prefix.eq_ignore_ascii_case("frn") => trimmed[3..].trim_start_matches([':', '#', ' ', '-']),

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, BytesMut};
 use jiff::Timestamp;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
@@ -48,7 +47,7 @@ impl AcceptanceService for Services {
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
         let answer = self.answer_batch(request.get_ref(), Instant::now(), 0).await?;
-        v1::CheckProvidersResponse::decode(answer)
+        v1::CheckProvidersResponse::decode(answer.as_slice())
             .map(Response::new)
             .map_err(|error| Status::internal(format!("the answer cannot be read back: {error}")))
     }
@@ -102,11 +101,11 @@ impl Services {
         request: &v1::CheckProviderRequest,
         seen: Option<&Seen<'_>>,
         head: usize,
-    ) -> Result<BytesMut, Status> {
+    ) -> Result<Vec<u8>, Status> {
         let (answer, snapshot) =
             self.now(request, |index, records, policy, now| check(request, index, records, policy, now, seen))?;
-        let mut out = BytesMut::with_capacity(head + EVERYDAY_BYTES);
-        out.put_bytes(0, head);
+        let mut out = Vec::with_capacity(head + EVERYDAY_BYTES);
+        out.resize(head, 0);
         answer.put(&mut out);
         if let Some(snapshot) = &snapshot {
             put_message(SNAPSHOT_FIELD, snapshot, &mut out);

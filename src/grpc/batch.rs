@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::{BufMut, BytesMut};
 use prost::{Message, length_delimiter_len};
 use tokio::task::yield_now;
 use tonic::Status;
@@ -51,10 +50,10 @@ impl Services {
         request: &v1::CheckProvidersRequest,
         came: Instant,
         head: usize,
-    ) -> Result<BytesMut, Status> {
+    ) -> Result<Vec<u8>, Status> {
         self.check_batch_size(request)?;
-        let mut out = BytesMut::with_capacity(head + ANSWER_BYTES * (request.questions.len() + 1));
-        out.put_bytes(0, head);
+        let mut out = Vec::with_capacity(head + ANSWER_BYTES * (request.questions.len() + 1));
+        out.resize(head, 0);
         if let Some(at) = &request.at {
             let answer = self.batch_then(request, at).await?;
             out.reserve(answer.encoded_len());
@@ -65,7 +64,7 @@ impl Services {
         // All from one listing, however long it takes.
         let (index, records, policy) = (self.index.load_full(), self.records.load_full(), self.policy.load_full());
         let seen = self.see(Way::Batch, came);
-        let mut written = BytesMut::new();
+        let mut written = Vec::new();
         for (go, questions) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {
                 yield_now().await;
@@ -84,7 +83,7 @@ impl Services {
                 };
                 put_length(RESULTS_FIELD, 1 + length_delimiter_len(written.len()) + written.len(), &mut out);
                 put_length(field, written.len(), &mut out);
-                out.put_slice(&written);
+                out.extend_from_slice(&written);
             }
         }
         if let Some(index) = &index {
@@ -116,7 +115,7 @@ impl Services {
     }
 }
 
-fn put_error(status: &Status, written: &mut BytesMut) -> u32 {
+fn put_error(status: &Status, written: &mut Vec<u8>) -> u32 {
     let error = error::of_question(status);
     written.reserve(error.encoded_len());
     error.encode_raw(written);

@@ -3,9 +3,8 @@
 //! A batch has a thousand of them. Put together as messages first they would cost several times what the decisions do;
 //! here a decision becomes the bytes that [`convert::everyday`]'s message would become. A test compares.
 
-use bytes::{BufMut, BytesMut};
 use prost::Message;
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encoded_len_varint};
 
 use super::records::peer_name;
 use super::{convert, v1};
@@ -33,7 +32,7 @@ impl Answer {
     }
 
     /// Appends its bytes.
-    pub fn put(&self, out: &mut BytesMut) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         match self {
             Self::Everyday(decision, peer) => put_decision(decision, peer.as_deref(), out),
             Self::Message(message) => {
@@ -44,7 +43,7 @@ impl Answer {
     }
 }
 
-fn put_decision(decision: &Decision, peer: Option<&Record>, out: &mut BytesMut) {
+fn put_decision(decision: &Decision, peer: Option<&Record>, out: &mut Vec<u8>) {
     // What most answers have; more grows it.
     out.reserve(128);
     put_number(1, convert::verdict(decision.verdict) as u64, out);
@@ -83,26 +82,26 @@ fn put_decision(decision: &Decision, peer: Option<&Record>, out: &mut BytesMut) 
     }
 }
 
-fn put_number(field: u32, number: u64, out: &mut BytesMut) {
+fn put_number(field: u32, number: u64, out: &mut Vec<u8>) {
     if number != 0 {
-        encode_key(field, WireType::Varint, out);
-        encode_varint(number, out);
+        put_key(field, WireType::Varint, out);
+        put_varint(number, out);
     }
 }
 
-fn put_text(field: u32, text: &str, out: &mut BytesMut) {
+fn put_text(field: u32, text: &str, out: &mut Vec<u8>) {
     if !text.is_empty() {
         put_bytes(field, text.as_bytes(), out);
     }
 }
 
-fn put_bytes(field: u32, bytes: &[u8], out: &mut BytesMut) {
+fn put_bytes(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
     put_length(field, bytes.len(), out);
-    out.put_slice(bytes);
+    out.extend_from_slice(bytes);
 }
 
 /// Appends a field that is a message.
-pub fn put_message(field: u32, message: &impl Message, out: &mut BytesMut) {
+pub fn put_message(field: u32, message: &impl Message, out: &mut Vec<u8>) {
     let length = message.encoded_len();
     put_length(field, length, out);
     out.reserve(length);
@@ -110,9 +109,22 @@ pub fn put_message(field: u32, message: &impl Message, out: &mut BytesMut) {
 }
 
 /// The beginning of a field that is so long.
-pub fn put_length(field: u32, length: usize, out: &mut BytesMut) {
-    encode_key(field, WireType::LengthDelimited, out);
-    encode_varint(length as u64, out);
+pub fn put_length(field: u32, length: usize, out: &mut Vec<u8>) {
+    put_key(field, WireType::LengthDelimited, out);
+    put_varint(length as u64, out);
+}
+
+fn put_key(field: u32, wire: WireType, out: &mut Vec<u8>) {
+    put_varint(u64::from(field << 3) | wire as u64, out);
+}
+
+/// Mostly one byte, for which the loop of [`prost::encoding::encode_varint`] over any buffer is long.
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }
 
 #[cfg(test)]
@@ -183,7 +195,7 @@ mod tests {
         for decision in [plain, full, nobody] {
             for peer in [None, Some(Arc::clone(&peer))] {
                 let answer = Answer::Everyday(decision.clone(), peer);
-                let mut straight = BytesMut::new();
+                let mut straight = Vec::new();
                 answer.put(&mut straight);
                 let message = answer.into_message();
                 assert_eq!(straight, message.encode_to_vec(), "{message:?}");

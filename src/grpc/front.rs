@@ -236,13 +236,13 @@ fn is_plain_grpc(request: &Request<Incoming>) -> bool {
 }
 
 /// A message behind room for its header, which is filled in.
-fn prefixed(mut message: BytesMut) -> Bytes {
+fn prefixed(mut message: Vec<u8>) -> Bytes {
     let length = u32::try_from(message.len().saturating_sub(PREFIX_BYTES)).unwrap_or(u32::MAX);
     if let Some(prefix) = message.first_chunk_mut::<PREFIX_BYTES>() {
         let [a, b, c, d] = length.to_be_bytes();
         *prefix = [0, a, b, c, d];
     }
-    message.freeze()
+    message.into()
 }
 
 /// A message with its header.
