@@ -77,7 +77,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             }
             Poll::Ready(_) => {
                 if let Some(seat) = &mut watched.seat {
-                    seat.read(read);
+                    seat.read(read, &watched.activity);
                 }
                 watched.read.fetch_add(read, Ordering::Relaxed);
             }

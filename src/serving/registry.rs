@@ -17,7 +17,7 @@ const OVERLOADED: Duration = Duration::from_millis(20);
 /// So many questions of others, answered while a connection waited for its turn, are more than a moment's chance.
 const MANY: u64 = 500;
 
-/// Whoever has fewer requests open asks little.
+/// Whoever has fewer requests open, and sends little, asks little.
 pub const FEW_OPEN: usize = 4;
 
 thread_local! {
@@ -45,8 +45,8 @@ pub struct Activity {
     questions: AtomicU64,
     /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
     crowds: AtomicBool,
-    /// Whether it stood in line for its turn a moment ago.
-    lines_up: AtomicBool,
+    /// Whether what it sent last, or a moment ago, was much.
+    sends_much: AtomicBool,
     close: Notify,
 }
 
@@ -59,7 +59,7 @@ impl Activity {
             under_way: AtomicUsize::new(0),
             questions: AtomicU64::new(0),
             crowds: AtomicBool::new(false),
-            lines_up: AtomicBool::new(false),
+            sends_much: AtomicBool::new(false),
             close: Notify::new(),
         }
     }
@@ -69,7 +69,7 @@ impl Activity {
         let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_request.store(since, Ordering::Relaxed);
         self.has_asked.store(true, Ordering::Relaxed);
-        if self.has_few_open() && !self.lines_up.load(Ordering::Relaxed) {
+        if self.has_few_open() && !self.sends_much.load(Ordering::Relaxed) {
             ASKED_BY_QUIET.with(|asked| asked.set(asked.get() + 1));
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
@@ -81,9 +81,9 @@ impl Activity {
         self.under_way.load(Ordering::Relaxed) < FEW_OPEN
     }
 
-    /// Notes whether it stood in line for its turn a moment ago.
-    pub fn stands_in_line(&self, stands: bool) {
-        self.lines_up.store(stands, Ordering::Relaxed);
+    /// Notes whether it sends much.
+    pub fn sends_much(&self, much: bool) {
+        self.sends_much.store(much, Ordering::Relaxed);
     }
 
     /// Whether it ever had a request.

@@ -30,7 +30,8 @@ const MOST_BYTES: usize = 32 << 10;
 /// What is read in a turn at least while nobody is there who asks little.
 const AMONG_THEMSELVES_BYTES: usize = 8 << 10;
 
-/// Whoever stood in line so few rounds ago asks for much.
+/// Whoever sends more than this at a time, or stood in line so few rounds ago, asks for much.
+const LITTLE_BYTES: usize = 512;
 const LATELY: u64 = 8;
 
 /// So often the next in line waits in favour of those who ask little.
@@ -138,8 +139,9 @@ pub struct Seat {
     /// The round in which it last was given some, and that in which it last stood in line.
     round: u64,
     stood: Option<u64>,
-    /// Whether it has said all that it had to say since it was given some.
+    /// Whether it has said all that it had to say since it was given some, and how much that was, or is so far.
     drained: bool,
+    said: usize,
     waiting: Option<Wait>,
     /// Microseconds that its last turn took; 0 if it was told already.
     took: Arc<AtomicU64>,
@@ -150,7 +152,7 @@ impl Seat {
     pub fn new(turns: Turns) -> Self {
         let round = turns.shared.round.load(Ordering::Relaxed);
         let (turn, left) = (FIRST_BYTES, FIRST_BYTES);
-        Self { turns, turn, left, round, stood: None, drained: false, waiting: None, took: Arc::default() }
+        Self { turns, turn, left, round, stood: None, drained: false, said: 0, waiting: None, took: Arc::default() }
     }
 
     /// How many bytes the connection may read now. While it has to wait for its turn there is nothing, and it is woken.
@@ -162,15 +164,10 @@ impl Seat {
             activity.waited_for_turn(wait.since.elapsed(), activity.asked_by_others().saturating_sub(wait.others));
             self.waiting = None;
             self.stood = Some(round);
-            activity.stands_in_line(true);
             self.adapt();
             self.give(round);
         } else if self.round != round || (self.drained && activity.has_few_open()) {
             self.give(round);
-            if self.stood.is_some_and(|stood| round.saturating_sub(stood) >= LATELY) {
-                self.stood = None;
-                activity.stands_in_line(false);
-            }
         } else if self.left == 0 {
             let (sender, mut turn) = oneshot::channel();
             let waiting = Waiting { round, turn: sender, took: Arc::clone(&self.took) };
@@ -192,9 +189,12 @@ impl Seat {
     }
 
     /// Notes that it has said so many bytes.
-    pub fn read(&mut self, bytes: usize) {
+    pub fn read(&mut self, bytes: usize, activity: &Activity) {
         self.left = self.left.saturating_sub(bytes);
+        self.said = if self.drained { bytes } else { self.said + bytes };
         self.drained = false;
+        let lately = self.stood.is_some_and(|stood| self.round.saturating_sub(stood) < LATELY);
+        activity.sends_much(lately || self.said > LITTLE_BYTES);
     }
 
     /// Notes that it has no more to say for now.
@@ -247,7 +247,7 @@ mod tests {
                 // The first share is had without a turn.
                 for turn in 0..21 {
                     let bytes = poll_fn(|cx| seat.poll_turn(cx, &admitted.activity)).await;
-                    seat.read(bytes);
+                    seat.read(bytes, &admitted.activity);
                     if turn > 0 {
                         order.borrow_mut().push(who);
                         *inside.borrow_mut() += 1;
@@ -277,15 +277,15 @@ mod tests {
         for admitted in &all[1..] {
             let mut busy = Seat::new(turns.clone());
             let Poll::Ready(bytes) = now(&mut busy, admitted) else { panic!("its first share") };
-            busy.read(bytes);
+            busy.read(bytes, &admitted.activity);
             assert_eq!(now(&mut busy, admitted), Poll::Pending);
         }
         let mut quiet = Seat::new(turns.clone());
         let before = asked_by_quiet();
         for question in 1..1_000 {
-            let _one = all[0].activity.request();
             assert!(now(&mut quiet, &all[0]).is_ready(), "question {question}");
-            quiet.read(50);
+            quiet.read(50, &all[0].activity);
+            drop(all[0].activity.request());
             quiet.drained();
         }
         assert_eq!(asked_by_quiet() - before, 999);
@@ -299,7 +299,7 @@ mod tests {
         let _open: Vec<_> = (0..FEW_OPEN).map(|_| all[0].activity.request()).collect();
         let (mut read, before) = (0, asked_by_quiet());
         while now(&mut seat, &all[0]).is_ready() {
-            seat.read(50);
+            seat.read(50, &all[0].activity);
             seat.drained();
             read += 50;
             assert!(read <= 2 * AMONG_THEMSELVES_BYTES, "it never waits");
@@ -309,26 +309,31 @@ mod tests {
     }
 
     #[test]
-    fn who_stood_in_line_a_moment_ago_is_nobody_to_give_way_to() {
+    fn who_stood_in_line_a_moment_ago_or_sends_much_at_a_time_is_nobody_to_give_way_to() {
         let (turns, mut keeper) = turns();
         let all = connections(1);
         let mut seat = Seat::new(turns.clone());
-        let asks = || {
+        let asks = |seat: &mut Seat, bytes: usize| {
             let before = asked_by_quiet();
+            assert!(now(seat, &all[0]).is_ready());
+            seat.read(bytes, &all[0].activity);
             drop(all[0].activity.request());
             asked_by_quiet() - before
         };
-        assert_eq!(asks(), 1);
-        seat.read(FIRST_BYTES);
+        assert_eq!(asks(&mut seat, 50), 1);
+        seat.drained();
+        assert_eq!(asks(&mut seat, FIRST_BYTES), 0, "a batch");
+        seat.drained();
+        assert_eq!(asks(&mut seat, 50), 1);
+        seat.read(MOST_BYTES, &all[0].activity);
         assert_eq!(now(&mut seat, &all[0]), Poll::Pending);
         keeper.line.try_recv().expect("it stands in line").turn.send(()).expect("it is there");
-        assert!(now(&mut seat, &all[0]).is_ready());
         for _ in 0..LATELY {
-            assert_eq!(asks(), 0);
+            assert_eq!(asks(&mut seat, 50), 0);
+            seat.drained();
             turns.shared.round.fetch_add(1, Ordering::Relaxed);
-            assert!(now(&mut seat, &all[0]).is_ready());
         }
-        assert_eq!(asks(), 1);
+        assert_eq!(asks(&mut seat, 50), 1);
     }
 
     #[test]
@@ -338,7 +343,7 @@ mod tests {
         let all = connections(2);
         let mut seats: Vec<_> = (0..2).map(|_| Seat::new(turns.clone())).collect();
         for (seat, admitted) in seats.iter_mut().zip(&all) {
-            seat.read(FIRST_BYTES);
+            seat.read(FIRST_BYTES, &admitted.activity);
             assert_eq!(now(seat, admitted), Poll::Pending);
         }
         seats.remove(0);
