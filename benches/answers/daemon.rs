@@ -123,7 +123,7 @@ impl Daemon {
             .expect("the daemon starts");
         let mut port = None;
         for line in BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok) {
-            if line.contains("(gRPC: queries)") {
+            if line.contains("(gRPC") && line.contains(": queries)") {
                 port = line.split([' ', ':']).find_map(|word| word.parse::<u16>().ok());
             }
             if line.contains("administration") {

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! cargo bench --bench answers                 # everything; needs h2load (nghttp2), and redis-server for that part
-//! cargo bench --bench answers -- unary wave   # some of it
+//! cargo bench --bench answers -- unary wave   # some of it: unary latency batch stream wave flood secured redis memory
 //! ```
 //!
 //! `RMDD_BENCH_LISTING` names a real listing; without it one of 10,000 filings is made up. `RMDD_BENCH_ROUNDS` says how

@@ -23,12 +23,13 @@ pub const FEW_OPEN: usize = 4;
 thread_local! {
     /// Questions that this thread was to answer so far.
     static ASKED_HERE: Cell<u64> = const { Cell::new(0) };
-    /// Requests of those who ask little, to this thread.
-    static ASKED_BY_QUIET: Cell<u64> = const { Cell::new(0) };
+    /// Requests of those who ask little, to this thread, and whose was the last.
+    static ASKED_BY_QUIET: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
 }
 
-/// How many requests of those who ask little have come to this thread so far.
-pub fn asked_by_quiet() -> u64 {
+/// How many requests of those who ask little have come to this thread so far, and which connection's was the last
+/// ([`Activity::which`]).
+pub fn asked_by_quiet() -> (u64, usize) {
     ASKED_BY_QUIET.with(Cell::get)
 }
 
@@ -70,10 +71,15 @@ impl Activity {
         self.last_request.store(since, Ordering::Relaxed);
         self.has_asked.store(true, Ordering::Relaxed);
         if self.has_few_open() && !self.sends_much.load(Ordering::Relaxed) {
-            ASKED_BY_QUIET.with(|asked| asked.set(asked.get() + 1));
+            ASKED_BY_QUIET.with(|asked| asked.set((asked.get().0 + 1, self.which())));
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         UnderWay(Arc::clone(self))
+    }
+
+    /// What tells it from all others that there are.
+    pub fn which(&self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 
     /// Whether few requests are under way.

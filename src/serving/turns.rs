@@ -47,6 +47,8 @@ const REST: Duration = Duration::from_millis(1);
 /// Whoever waits in line.
 #[derive(Debug)]
 struct Waiting {
+    /// Which connection ([`Activity::which`]).
+    which: usize,
     /// The round in which it came.
     round: u64,
     turn: oneshot::Sender<()>,
@@ -91,6 +93,10 @@ impl Keeper {
             if next.round == self.shared.round.load(Ordering::Relaxed) {
                 self.shared.round.fetch_add(1, Ordering::Relaxed);
             }
+            // A stream begins as one little request, and may ask for much behind it: nobody is to give way to oneself.
+            if asked_by_quiet() == (seen + 1, next.which) {
+                seen += 1;
+            }
             let began = Instant::now();
             if next.turn.send(()).is_err() {
                 // It has hung up.
@@ -99,7 +105,7 @@ impl Keeper {
             for _ in 0..GIVES_WAY {
                 // Comes back when all that was ready has run (or very much of it), and the sockets were looked at.
                 yield_now().await;
-                let asked = asked_by_quiet();
+                let (asked, _) = asked_by_quiet();
                 if asked == seen {
                     break;
                 }
@@ -170,7 +176,7 @@ impl Seat {
             self.give(round);
         } else if self.left == 0 {
             let (sender, mut turn) = oneshot::channel();
-            let waiting = Waiting { round, turn: sender, took: Arc::clone(&self.took) };
+            let waiting = Waiting { which: activity.which(), round, turn: sender, took: Arc::clone(&self.took) };
             if self.turns.line.send(waiting).is_ok() && Pin::new(&mut turn).poll(cx).is_pending() {
                 self.waiting = Some(Wait { turn, since: Instant::now(), others: activity.asked_by_others() });
                 return Poll::Pending;
@@ -281,14 +287,14 @@ mod tests {
             assert_eq!(now(&mut busy, admitted), Poll::Pending);
         }
         let mut quiet = Seat::new(turns.clone());
-        let before = asked_by_quiet();
+        let (before, _) = asked_by_quiet();
         for question in 1..1_000 {
             assert!(now(&mut quiet, &all[0]).is_ready(), "question {question}");
             quiet.read(50, &all[0].activity);
             drop(all[0].activity.request());
             quiet.drained();
         }
-        assert_eq!(asked_by_quiet() - before, 999);
+        assert_eq!(asked_by_quiet().0 - before, 999);
     }
 
     #[test]
@@ -297,7 +303,7 @@ mod tests {
         let all = connections(1);
         let mut seat = Seat::new(turns.clone());
         let _open: Vec<_> = (0..FEW_OPEN).map(|_| all[0].activity.request()).collect();
-        let (mut read, before) = (0, asked_by_quiet());
+        let (mut read, before) = (0, asked_by_quiet().0);
         while now(&mut seat, &all[0]).is_ready() {
             seat.read(50, &all[0].activity);
             seat.drained();
@@ -305,7 +311,7 @@ mod tests {
             assert!(read <= 2 * AMONG_THEMSELVES_BYTES, "it never waits");
         }
         let _another = all[0].activity.request();
-        assert_eq!(asked_by_quiet(), before, "and counts as nobody to give way to");
+        assert_eq!(asked_by_quiet().0, before, "and counts as nobody to give way to");
     }
 
     #[test]
@@ -314,11 +320,11 @@ mod tests {
         let all = connections(1);
         let mut seat = Seat::new(turns.clone());
         let asks = |seat: &mut Seat, bytes: usize| {
-            let before = asked_by_quiet();
+            let (before, _) = asked_by_quiet();
             assert!(now(seat, &all[0]).is_ready());
             seat.read(bytes, &all[0].activity);
             drop(all[0].activity.request());
-            asked_by_quiet() - before
+            asked_by_quiet().0 - before
         };
         assert_eq!(asks(&mut seat, 50), 1);
         seat.drained();
