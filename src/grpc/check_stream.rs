@@ -26,7 +26,8 @@ use crate::domain::SnapshotSerial;
 use crate::metrics::Way;
 use crate::serving::Caller;
 
-const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
+/// Its path.
+pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
 
 /// So many questions are answered in one go before others have their turn.
 const IN_ONE_GO: u32 = 128;

@@ -20,6 +20,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
+use super::check_stream::PATH as CHECK_STREAM;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
 use crate::metrics::Way;
@@ -28,7 +29,6 @@ use crate::serving::Caller;
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
-const CHECK_STREAM: &str = "/rmdd.v1.AcceptanceService/CheckStream";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 
