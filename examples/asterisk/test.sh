@@ -62,10 +62,7 @@ ask peers add acme-2 RMD0001413 >/dev/null
 start_asterisk
 
 number=sip:+12125550199@127.0.0.1
-echo "-- everything runs; the filing of 127.0.0.2 is about to be removed"
-accepted 127.0.0.1 "$number"
-accepted 127.0.0.2 "$number"
-take_away
+everything_runs "$number"
 
 echo "-- 127.0.0.1 is listed, 127.0.0.2 removed, of 127.0.0.3 nothing is known"
 accepted 127.0.0.1 "$number"
@@ -76,24 +73,11 @@ done
 no_verdict 127.0.0.3 "$number"
 accepted 127.0.0.3 sip:911@127.0.0.1
 
-echo "-- rmdd hangs"
-kill -STOP "${running[rmdd]}"
-no_verdict 127.0.0.1 "$number"
-accepted 127.0.0.2 sip:911@127.0.0.1
-kill -CONT "${running[rmdd]}"
-until_so "rmdd answers again" curl -fs -m 1 "http://127.0.0.1:$http_port/readyz"
-refused 127.0.0.2 "$number"
+rmdd_hangs "$number"
 
-echo "-- rmdd is down"
-stop rmdd
-no_verdict 127.0.0.1 "$number"
-no_verdict 127.0.0.2 "$number"
-accepted 127.0.0.2 sip:911@127.0.0.1
+rmdd_is_down "$number"
 
-echo "-- rmdd is back"
-start_rmdd
-accepted 127.0.0.1 "$number"
-refused 127.0.0.2 "$number"
+rmdd_is_back "$number"
 
 # rmdd itself accepts emergency calls, whoever hands them over: it was asked, and that is no choice of the dialplan.
 said=$(grep -c 'EMERGENCY .* goes on: ACCEPT EMERGENCY_CALL ' "$scratch/asterisk.log")

@@ -36,10 +36,7 @@ ask peers add 127.0.0.2 RMD0001413 --kind ip >/dev/null
 start_kamailio kamailio "$switch_port"
 
 number=sip:+12125550199@127.0.0.1
-echo "-- everything runs; the filing of 127.0.0.2 is about to be removed"
-accepted 127.0.0.1 "$number"
-accepted 127.0.0.2 "$number"
-take_away
+everything_runs "$number"
 
 echo "-- 127.0.0.1 is listed, 127.0.0.2 removed, of 127.0.0.3 nothing is known"
 accepted 127.0.0.1 "$number"
@@ -50,28 +47,15 @@ accepted 127.0.0.2 "sip:911;phone-context=+1@127.0.0.1"
 no_verdict 127.0.0.3 "$number"
 accepted 127.0.0.3 urn:service:sos.fire
 
-echo "-- rmdd hangs"
-kill -STOP "${running[rmdd]}"
-no_verdict 127.0.0.1 "$number"
-accepted 127.0.0.2 sip:911@127.0.0.1
-kill -CONT "${running[rmdd]}"
-until_so "rmdd answers again" curl -fs -m 1 "http://127.0.0.1:$http_port/readyz"
-refused 127.0.0.2 "$number"
+rmdd_hangs "$number"
 
-echo "-- rmdd is down"
-stop rmdd
-no_verdict 127.0.0.1 "$number"
-no_verdict 127.0.0.2 "$number"
-accepted 127.0.0.2 sip:911@127.0.0.1
+rmdd_is_down "$number"
 
 echo "-- rmdd is down, and the script says to go on (RMDD_FAIL_OPEN)"
 start_kamailio fail_open "$other_port" -A RMDD_FAIL_OPEN
 accepted 127.0.0.2 "$number" "$other_port"
 
-echo "-- rmdd is back"
-start_rmdd
-accepted 127.0.0.1 "$number"
-refused 127.0.0.2 "$number"
+rmdd_is_back "$number"
 
 # rmdd itself accepts emergency calls, whoever hands them over: it was asked, and that is no choice of the script.
 said=$(grep -c 'EMERGENCY .* the answer was 200 ACCEPT$' "$scratch/kamailio.log")

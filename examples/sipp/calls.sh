@@ -118,3 +118,41 @@ came() {
   came=$(grep -c '^INVITE ' "$scratch/next-hop.txt")
   [ "$came" = "$1" ] || fail "the next hop had $came calls, and not the $1 that were accepted"
 }
+
+# What every switch does, with calls to NUMBER.
+
+# everything_runs NUMBER: and then the filing of 127.0.0.2 is removed.
+everything_runs() {
+  echo "-- everything runs; the filing of 127.0.0.2 is about to be removed"
+  accepted 127.0.0.1 "$1"
+  accepted 127.0.0.2 "$1"
+  take_away
+}
+
+# rmdd_hangs NUMBER: and answers again.
+rmdd_hangs() {
+  echo "-- rmdd hangs"
+  kill -STOP "${running[rmdd]}"
+  no_verdict 127.0.0.1 "$1"
+  accepted 127.0.0.2 sip:911@127.0.0.1
+  kill -CONT "${running[rmdd]}"
+  until_so "rmdd answers again" curl -fs -m 1 "http://127.0.0.1:$http_port/readyz"
+  refused 127.0.0.2 "$1"
+}
+
+# rmdd_is_down NUMBER: and stays so.
+rmdd_is_down() {
+  echo "-- rmdd is down"
+  stop rmdd
+  no_verdict 127.0.0.1 "$1"
+  no_verdict 127.0.0.2 "$1"
+  accepted 127.0.0.2 sip:911@127.0.0.1
+}
+
+# rmdd_is_back NUMBER
+rmdd_is_back() {
+  echo "-- rmdd is back"
+  start_rmdd
+  accepted 127.0.0.1 "$1"
+  refused 127.0.0.2 "$1"
+}
