@@ -186,6 +186,7 @@ fn sized(filings: u32, serial: u64) -> Snapshot {
         filings: (1..=filings).map(filing).collect(),
         carried: BTreeMap::new(),
         anomalies: Vec::new(),
+        steps: Vec::new(),
     }
 }
 

@@ -129,6 +129,7 @@ mod tests {
             filings: filings.into_iter().collect(),
             carried: BTreeMap::new(),
             anomalies: Vec::new(),
+            steps: Vec::new(),
         }
     }
 

@@ -94,6 +94,7 @@ impl SnapshotRecord {
             filings,
             carried: self.carried.clone(),
             anomalies: self.anomalies.clone(),
+            steps: Vec::new(),
         }
     }
 }

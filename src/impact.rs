@@ -7,11 +7,11 @@ use thiserror::Error;
 
 use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
 use crate::diff::step;
-use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sha256Digest, Verdict};
+use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sha256Digest, Snapshot, Verdict};
 use crate::index::Index;
 use crate::parse::parse;
 use crate::records::Records;
-use crate::vet::{Doubt, Provenance, Refusal, VetConfig, Vetted, vet};
+use crate::vet::{Against, Doubt, Provenance, Refusal, VetConfig, Vetted, vet_against};
 
 /// What answers rest on.
 #[derive(Debug, Clone, Copy)]
@@ -104,9 +104,15 @@ pub fn suppose_listing(
         fetched_at: at,
     };
     // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
-    let Vetted { snapshot, doubts, .. } = vet(parse(listing)?, provenance, Some(current.snapshot()), config)?;
+    let against = Against { removals: Some(current.removals()), standing: Some(current.snapshot()), peers: &[] };
+    let Vetted { snapshot, doubts, .. } = vet_against(parse(listing)?, provenance, against, config)?;
+    Ok((suppose_snapshot(current, snapshot), doubts))
+}
+
+/// The index as it would be if this snapshot were applied now.
+pub fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
     let step = step(Some((current.snapshot(), current.confirmed_at())), current.removals(), &snapshot);
-    Ok((Index::build(snapshot, step.removals, current.last_change()), doubts))
+    Index::build(snapshot, step.removals, current.last_change())
 }
 
 /// A setting that is none of the policy's, or a value that it does not take.

@@ -16,6 +16,7 @@ use crate::domain::{
     Sha256Digest, Snapshot, read_other_frns,
 };
 use crate::export;
+use crate::vet::ListingDates;
 
 /// What stands and what once stood, by number.
 #[derive(Debug, Clone)]
@@ -40,6 +41,15 @@ pub struct Index {
     successors: Arc<[(RmdNumber, Succession)]>,
     has_recertifications: bool,
     content_as_of: Option<Box<str>>,
+}
+
+/// The newest date of an update that can have come by the time at which the listing was fetched. Dates as the listing
+/// writes them are in order as texts.
+fn content_as_of(snapshot: &Snapshot) -> Option<Box<str>> {
+    let dates = ListingDates::of(&snapshot.filings, snapshot.fetched_at);
+    let latest = dates.latest.map(|latest| latest.to_string());
+    let written = snapshot.filings.iter().filter_map(|filing| filing.text(Column::LastUpdated).get(..10));
+    written.filter(|date| latest.as_deref().is_none_or(|latest| *date <= latest)).max().map(Into::into)
 }
 
 impl Index {
@@ -90,13 +100,7 @@ impl Index {
             by_other_frn: by_other_frn.into(),
             successors: successors.into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
-            // Dates as the listing writes them are in order as texts.
-            content_as_of: snapshot
-                .filings
-                .iter()
-                .filter_map(|f| f.text(Column::LastUpdated).get(..10))
-                .max()
-                .map(Into::into),
+            content_as_of: content_as_of(&snapshot),
             confirmed_at: snapshot.confirmed_at,
             listing_sha256: export::digest(&snapshot.filings),
             snapshot: Arc::new(snapshot),

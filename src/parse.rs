@@ -93,11 +93,13 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
     let mut last_line = 1;
     let mut last_cells = header.cells;
     let mut last_url = (String::new(), String::new());
+    let mut undecoded = 0;
     while reader.read_byte_record(&mut record).map_err(csv_error)? {
         let position = record.position();
         last_start = position.map_or(0, csv::Position::byte);
         last_line = position.map_or(0, csv::Position::line);
         last_cells = record.len();
+        undecoded += usize::from(std::str::from_utf8(record.as_slice()).is_err());
         match header.filing(&record) {
             Ok(filing) => {
                 let number = filing.number();
@@ -126,8 +128,11 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
         truncation(tail, last_cells, header.cells, &last_url).map(|sign| Truncation { line: last_line, sign });
 
     let in_order = rows.is_sorted_by_key(|(_, filing)| filing.number());
+    let rows_read = rows.len();
     let filings = drop_repeated(rows, &mut unreadable);
     Ok(Listing {
+        repeated: rows_read - filings.len(),
+        undecoded,
         filings,
         in_order,
         unreadable,
@@ -170,22 +175,46 @@ fn truncation(tail: &[u8], cells: usize, expected: usize, last_urls: &(String, S
     None
 }
 
-/// Sorts the rows by number and keeps the first of each; a later row with other cells is reported.
-fn drop_repeated(mut rows: Vec<(u64, Filing)>, unreadable: &mut Vec<UnreadableRow>) -> Vec<Filing> {
-    rows.sort_by_key(|(_, filing)| filing.number());
+/// A row that was read, with its neighbours in the file.
+struct Read {
+    line: u64,
+    filing: Filing,
+    after: Option<RmdNumber>,
+    before: Option<RmdNumber>,
+}
+
+impl Read {
+    /// Whether its number lies between those of its neighbours, as numbers that ascend do.
+    fn is_in_place(&self) -> bool {
+        let number = self.filing.number();
+        self.after.is_none_or(|after| after <= number) && self.before.is_none_or(|before| number <= before)
+    }
+}
+
+/// Sorts the rows by number and keeps one of each: the first that stands in its place. Another row with other cells is
+/// reported: it is some other filing, with a number that is not its own.
+fn drop_repeated(rows: Vec<(u64, Filing)>, unreadable: &mut Vec<UnreadableRow>) -> Vec<Filing> {
+    if rows.is_sorted_by(|(_, one), (_, next)| one.number() < next.number()) {
+        return rows.into_iter().map(|(_, filing)| filing).collect();
+    }
+    let numbers: Vec<RmdNumber> = rows.iter().map(|(_, filing)| filing.number()).collect();
+    let beside = |place: Option<usize>| place.and_then(|place| numbers.get(place)).copied();
+    let mut rows: Vec<Read> = rows
+        .into_iter()
+        .enumerate()
+        .map(|(place, (line, filing))| {
+            let (after, before) = (beside(place.checked_sub(1)), beside(place.checked_add(1)));
+            Read { line, filing, after, before }
+        })
+        .collect();
+    rows.sort_by_key(|row| (row.filing.number(), !row.is_in_place()));
     let mut filings: Vec<Filing> = Vec::with_capacity(rows.len());
-    for (line, filing) in rows {
+    for Read { line, filing, after, before } in rows {
         match filings.last() {
             Some(kept) if kept.number() == filing.number() => {
                 if *kept != filing {
-                    unreadable.push(UnreadableRow {
-                        line,
-                        number: Some(filing.number()),
-                        may_hide_others: false,
-                        after: None,
-                        before: None,
-                        fault: RowFault::RepeatedNumber,
-                    });
+                    let fault = RowFault::RepeatedNumber;
+                    unreadable.push(UnreadableRow { line, number: None, may_hide_others: false, after, before, fault });
                 }
             }
             _ => filings.push(filing),

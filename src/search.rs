@@ -188,6 +188,7 @@ mod tests {
             ],
             carried: BTreeMap::new(),
             anomalies: Vec::new(),
+            steps: Vec::new(),
         };
         let delta = Delta { removed: vec![filing(9, "Copper Canyon Telecom LLC", "", "")], ..Delta::default() };
         let (removals, _) = RemovalHistory::default().after(&delta, Timestamp::UNIX_EPOCH, &snapshot);

@@ -311,6 +311,7 @@ mod tests {
             filings: Vec::new(),
             carried: BTreeMap::new(),
             anomalies,
+            steps: Vec::new(),
         };
         Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))
     }

@@ -128,8 +128,8 @@ async fn a_wave_is_applied_once_a_second_copy_says_the_same() {
     let answer = ask(&mut daemon.acceptance().await, by_number(&gone[0])).await;
     assert_eq!((answer.verdict(), answer.reason()), (Verdict::Refuse, Reason::Removed));
     let status = daemon.status().await;
-    assert_eq!(status.state(), State::Fresh);
-    let note = status.alarms.iter().find(|alarm| alarm.code == "LISTING_CORROBORATED").expect("a note");
+    assert_eq!(status.state(), State::Warning, "somebody should look at whom it took away");
+    let note = status.alarms.iter().find(|alarm| alarm.code == "LISTING_CORROBORATED").expect("an alarm");
     assert!(note.message.contains("30 of 300"), "{}", note.message);
 }
 

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::config::Overrides;
 use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, day_in_washington};
 use crate::grpc::record_to_wire;
-use crate::grpc::v1::{AssessImpactRequest, PeerImpact, Verdict};
+use crate::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -22,6 +22,9 @@ pub struct Impact {
     /// If this listing, as the FCC publishes it (CSV), were the newest.
     #[arg(long, value_name = "FILE", group = "supposed")]
     listing: Option<PathBuf>,
+    /// If the listing that is held were let through: the newest, or the one whose digest begins so.
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, default_missing_value = "", group = "supposed")]
+    held: Option<String>,
     /// If these orders were on record, as for `rmdd orders import`.
     #[arg(long, value_name = "FILE", group = "supposed")]
     orders: Option<PathBuf>,
@@ -70,10 +73,15 @@ impl Impact {
             revision: 0,
         }));
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let held_sha256 = match &self.held {
+            None => Vec::new(),
+            Some(digest) => held(&target, digest).await?,
+        };
         let request = AssessImpactRequest {
             listing,
             records: records.iter().map(record_to_wire).collect(),
             policy: self.policy.into_iter().collect(),
+            held_sha256,
         };
         let impact = target.assess_impact(request).await?;
         if self.json {
@@ -99,6 +107,24 @@ impl Impact {
             }
         }
         Ok(if impact.newly_refused == 0 { YES } else { NO })
+    }
+}
+
+/// The digest of the held listing that is meant.
+async fn held(target: &Target, beginning: &str) -> anyhow::Result<Vec<u8>> {
+    let status = target.get_status(GetStatusRequest {}).await?;
+    let digest = |held: &HeldListing| report::Held::from(held).sha256;
+    let beginning = beginning.to_ascii_lowercase();
+    let mut meant: Vec<&HeldListing> = status.held.iter().filter(|held| digest(held).starts_with(&beginning)).collect();
+    if beginning.is_empty() {
+        // The oldest comes first.
+        meant.drain(..meant.len().saturating_sub(1));
+    }
+    match meant[..] {
+        [one] => Ok(one.sha256.clone()),
+        [] if status.held.is_empty() => Err(anyhow!("no listing is held: there is nothing to assess")),
+        [] => Err(anyhow!("no held listing has a digest that begins {beginning}: see `rmdd status`")),
+        _ => Err(anyhow!("several held listings have digests that begin {beginning}: give more of it")),
     }
 }
 

@@ -6,7 +6,7 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, UNKNOWN, YES, text};
 use crate::config::Overrides;
-use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, SourceStatus, State, SyncOutcome};
+use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -114,6 +114,9 @@ fn print(status: &GetStatusResponse) {
         for doubt in &held.doubts {
             text::fact("", text::one_line(doubt));
         }
+        if let Some(affected) = &held.peers {
+            text::fact("", peers_affected(affected));
+        }
     }
     if let Some(progress) = &status.sync_in_progress {
         text::fact("running now", format!("{} ({} so far)", progress.stage, text::bytes(progress.bytes)));
@@ -133,6 +136,24 @@ fn print(status: &GetStatusResponse) {
         None => String::new(),
     };
     text::fact("version", format!("{}{running}", status.version));
+}
+
+/// What approving a held listing would do to the operator's own peers.
+fn peers_affected(affected: &PeersAffected) -> String {
+    if affected.peers == 0 {
+        return "no peers are on record, so nobody can tell what approving it would do to yours".to_owned();
+    }
+    let named = match affected.refused.join(", ") {
+        none if none.is_empty() => String::new(),
+        named if affected.newly_refused > affected.refused.len() as u64 => format!(" ({named}, ...)"),
+        named => format!(" ({named})"),
+    };
+    format!(
+        "approving it would refuse {}{named} and accept {} of your {} peers that are not now: rmdd impact --held",
+        text::count(affected.newly_refused),
+        text::count(affected.newly_accepted),
+        text::count(affected.peers)
+    )
 }
 
 /// One source on one line: how it is, and what is out of the ordinary.

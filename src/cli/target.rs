@@ -28,7 +28,7 @@ use crate::grpc::v1::listing_service_server::ListingService;
 use crate::grpc::v1::{self, GetStatusRequest};
 use crate::grpc::{Services, SyncAccess};
 use crate::store::{FILE_NAME, Store, StoreError};
-use crate::sync::Syncer;
+use crate::sync::{Own, Syncer};
 
 /// Where systemd keeps the daemon's socket and state.
 const SYSTEM_SOCKET: &str = "/run/rmdd/rmdd.sock";
@@ -351,6 +351,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     .await
     .context("reading the store was interrupted")??;
     let settings = daemon::sync_settings(&loaded.config).map_err(|error| anyhow!(error))?;
+    let policy = Arc::new(ArcSwap::from_pointee(loaded.config.policy()));
     let sync = match access {
         Access::Read | Access::Write => {
             SyncAccess::Record { state: Arc::new(opened.sync_state), settings: Arc::new(settings) }
@@ -363,6 +364,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
                 settings,
                 Archive::new(state_dir),
             );
+            let syncer = syncer.with_own(Own { records: Arc::clone(&opened.records), policy: Arc::clone(&policy) });
             // Ends with the command.
             tokio::spawn(syncer.run(CancellationToken::new()));
             SyncAccess::Handle(handle)
@@ -377,7 +379,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         state_dir: state_dir.to_owned(),
         sync,
         freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),
-        policy: Arc::new(ArcSwap::from_pointee(loaded.config.policy())),
+        policy,
         stopping: Arc::default(),
         limits: Arc::new(loaded.config.limits.clone()),
         watchers: Arc::default(),

@@ -41,7 +41,7 @@ use crate::records::{PublishedRecords, Records};
 use crate::schedule::Schedule;
 use crate::serving::Threads;
 use crate::store::{self, Store, StoreError, SyncState};
-use crate::sync::{SyncSettings, Syncer, retry};
+use crate::sync::{Own, SyncSettings, Syncer, retry};
 
 pub use inherited::Inherited;
 use listen::Listeners;
@@ -237,7 +237,9 @@ pub async fn run(
     let archive = Archive::new(&state_dir);
     let shutdown = CancellationToken::new();
     let mut tasks: JoinSet<TaskEnd> = JoinSet::new();
+    let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
     let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings, archive);
+    let syncer = syncer.with_own(Own { records: Arc::clone(&records), policy: Arc::clone(&policy) });
     let (schedule_sender, schedule_seen) = watch::channel(Arc::new(schedule));
     let (retry_sender, retry_seen) = watch::channel(None);
     let (reload_sender, mut reloads) = mpsc::channel(8);
@@ -254,7 +256,7 @@ pub async fn run(
         state_dir,
         sync: SyncAccess::Handle(sync.clone()),
         freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
-        policy: Arc::new(ArcSwap::from_pointee(config.policy())),
+        policy: Arc::clone(&policy),
         stopping: Arc::default(),
         limits: Arc::new(config.limits.clone()),
         watchers: Arc::default(),
@@ -271,7 +273,6 @@ pub async fn run(
         }),
     };
     let freshness = Arc::clone(&services.freshness);
-    let policy = Arc::clone(&services.policy);
     let stopping = Arc::clone(&services.stopping);
 
     let (health, health_service) = readiness::health(&index).await;

@@ -66,6 +66,7 @@ fn index() -> Index {
         filings,
         carried: BTreeMap::from([(number(10), time(LAST_SEEN))]),
         anomalies: Vec::new(),
+        steps: Vec::new(),
     };
     let foreign = (Column::ForeignVoiceProvider, "Yes");
     let removed = vec![filing_with(30, 3, "ynn", &[foreign]), filing(41, 4, "ynn")];
@@ -433,6 +434,7 @@ fn a_missing_recertification_is_advised_from_the_deadline_on_if_the_listing_tell
             filings,
             carried: BTreeMap::new(),
             anomalies: Vec::new(),
+            steps: Vec::new(),
         };
         let index = Index::build(snapshot, RemovalHistory::default(), ChangeSerial(1));
         let query = Query::about(Identity::Frn(frn(1)));

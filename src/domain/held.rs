@@ -47,4 +47,19 @@ pub struct HeldListing {
     pub doubts: Vec<String>,
     /// What it waits for.
     pub awaits: Awaits,
+    /// What applying it would change for the operator's own peers; nothing where that was not asked.
+    pub peers: Option<PeersAffected>,
+}
+
+/// What a listing would change for the operator's own peers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PeersAffected {
+    /// How many peers were asked about.
+    pub peers: u64,
+    /// How many of them are not refused now and would be.
+    pub newly_refused: u64,
+    /// How many are not accepted now and would be.
+    pub newly_accepted: u64,
+    /// The first of those that would be refused, by name.
+    pub refused: Vec<String>,
 }

@@ -13,6 +13,10 @@ pub struct Listing {
     pub in_order: bool,
     /// The rows that could not.
     pub unreadable: Vec<UnreadableRow>,
+    /// Rows whose number stands on another row too, with the same cells or with others.
+    pub repeated: usize,
+    /// Rows with bytes that are no UTF-8.
+    pub undecoded: usize,
     /// Columns that every listing had so far and this one has not.
     pub missing_columns: Vec<Column>,
     /// Header names that rmdd does not know. Their cells are kept.
@@ -48,7 +52,8 @@ pub struct UnreadableRow {
 
 impl UnreadableRow {
     /// Whether this row may be the filing of that number. Numbers ascend in the file, so a row without a readable
-    /// number stands for one between its neighbours; where the neighbours do not ascend, for any.
+    /// number stands for one between its neighbours. Where the neighbours do not ascend nobody can tell which one it
+    /// is, and it is taken for none: a row that could be any would keep every removed filing.
     pub fn may_be(&self, number: RmdNumber) -> bool {
         if self.number == Some(number) {
             return true;
@@ -57,7 +62,7 @@ impl UnreadableRow {
             return false;
         }
         match (self.after, self.before) {
-            (Some(after), Some(before)) if after >= before => true,
+            (Some(after), Some(before)) if after >= before => false,
             (after, before) => after.is_none_or(|after| after < number) && before.is_none_or(|before| number < before),
         }
     }
@@ -146,8 +151,10 @@ mod tests {
     }
 
     #[test]
-    fn a_row_between_neighbours_that_do_not_ascend_may_be_any() {
-        assert!(row(None, true, Some(30), Some(10)).may_be(number(5)));
+    fn a_row_between_neighbours_that_do_not_ascend_is_taken_for_none() {
+        assert!(!row(None, true, Some(30), Some(10)).may_be(number(5)));
+        assert!(!row(None, true, Some(30), Some(10)).may_be(number(20)));
+        assert!(row(Some(20), true, Some(30), Some(10)).may_be(number(20)), "its own number it keeps");
     }
 
     #[test]

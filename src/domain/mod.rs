@@ -15,6 +15,7 @@ mod role;
 pub mod rule;
 mod snapshot;
 mod source_state;
+mod step_facts;
 mod sync_record;
 mod washington;
 
@@ -23,7 +24,7 @@ pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
-pub use held::{Awaits, HeldListing};
+pub use held::{Awaits, HeldListing, PeersAffected};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,
 };
@@ -37,5 +38,6 @@ pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{SourceFault, SourceState, Validators};
+pub use step_facts::{StepFacts, UndatedCell};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Column, Filing, RmdNumber, Sha256Digest};
+use super::{Column, Filing, RmdNumber, Sha256Digest, StepFacts};
 
 /// Counts the snapshots of one store, from 1. It never repeats and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub carried: BTreeMap<RmdNumber, Timestamp>,
     /// What was odd about the listing, though not bad enough to refuse it.
     pub anomalies: Vec<Anomaly>,
+    /// What vetting remembers of the steps that led to it, oldest first. A snapshot of the past has none.
+    pub steps: Vec<StepFacts>,
 }
 
 impl Snapshot {
@@ -76,6 +78,16 @@ pub enum Anomaly {
         /// The line of the first one, and what is wrong with it.
         first: String,
     },
+    /// Something about it is unusual, though not so much that it waited.
+    Unusual {
+        /// What is.
+        what: String,
+    },
+    /// Providers behind the operator's own peers are gone.
+    PeersGone {
+        /// How many of the peers, and which.
+        which: String,
+    },
     /// It was unusual, and was applied because a second copy said the same.
     Corroborated {
         /// What was unusual.
@@ -97,14 +109,16 @@ impl Anomaly {
             Self::MissingColumn(_) => "COLUMN_MISSING",
             Self::UnknownColumn(_) => "COLUMN_UNKNOWN",
             Self::UnreadableRows { .. } => "ROWS_UNREADABLE",
+            Self::Unusual { .. } => "LISTING_UNUSUAL",
+            Self::PeersGone { .. } => "PEERS_GONE",
             Self::Corroborated { .. } => "LISTING_CORROBORATED",
             Self::LetThrough { .. } => "LISTING_LET_THROUGH",
         }
     }
 
-    /// Whether it only tells why the listing was applied, and nobody need look.
+    /// Whether it only tells why the listing was applied, and nobody need look: a person did, before it was.
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::Corroborated { .. } | Self::LetThrough { .. })
+        matches!(self, Self::LetThrough { .. })
     }
 }
 
@@ -117,6 +131,8 @@ impl fmt::Display for Anomaly {
             Self::UnknownColumn(name) => {
                 write!(f, "the listing has a column that this version does not know: `{name}` (its cells are kept)")
             }
+            Self::Unusual { what } => write!(f, "the listing was applied, and something about it is unusual: {what}"),
+            Self::PeersGone { which } => write!(f, "the listing took away {which}"),
             Self::Corroborated { doubts } => {
                 write!(f, "the listing was applied because a second copy said the same, though {doubts}")
             }

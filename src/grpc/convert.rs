@@ -260,6 +260,12 @@ pub fn held(held: &HeldListing) -> v1::HeldListing {
         times: held.times,
         doubts: held.doubts.clone(),
         awaits: held.awaits.as_str().to_owned(),
+        peers: held.peers.as_ref().map(|affected| v1::PeersAffected {
+            peers: affected.peers,
+            newly_refused: affected.newly_refused,
+            newly_accepted: affected.newly_accepted,
+            refused: affected.refused.clone(),
+        }),
     }
 }
 

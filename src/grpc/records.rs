@@ -8,10 +8,11 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::convert::{self, time_from_wire, time_to_wire};
 use super::{ErrorReason, Services, error, v1};
+use crate::archive::Archive;
 use crate::clock;
 use crate::decide::{Policy, PolicyConfig};
 use crate::domain::{
-    BadField, Identity, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKind, Record,
+    BadField, HeldListing, Identity, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKind, Record,
     RecordAction, RecordBody, RecordEvent, RecordKind, TracedCall,
 };
 use crate::impact::{self, Answer, Basis, PeerImpact};
@@ -88,16 +89,37 @@ impl Services {
         Ok(events.iter().map(event_to_wire).collect())
     }
 
+    /// The held listing of this digest.
+    fn held(&self, digest: &[u8]) -> Result<HeldListing, Status> {
+        let state = self.sync.state();
+        let held = state.held.iter().find(|held| held.sha256.0 == digest);
+        held.cloned().ok_or_else(|| {
+            ErrorReason::ListingNotHeld.status("no listing of that digest is held: see what is with `rmdd status`")
+        })
+    }
+
     pub(super) async fn impact(&self, request: v1::AssessImpactRequest) -> Result<v1::AssessImpactResponse, Status> {
         let (index, records, policy) =
             (convert::loaded(&self.index)?, self.records.load_full(), self.policy.load_full());
         let vet = self.sync.settings().vet.clone();
         let now = clock::now();
+        let held = match request.held_sha256.is_empty() {
+            true => None,
+            false => Some(self.held(&request.held_sha256)?),
+        };
+        let state_dir = self.state_dir.clone();
         let supposed = move || -> Result<v1::AssessImpactResponse, Status> {
             let refused = |problem: String| ErrorReason::InvalidSupposition.status(problem);
-            let (next_index, doubts) = match request.listing.is_empty() {
+            let listing = match held {
+                // The bytes wait in the archive.
+                Some(held) => Archive::new(&state_dir)
+                    .read(held.sha256, held.bytes)
+                    .map_err(|error| refused(format!("the held listing cannot be read: {error}")))?,
+                None => request.listing,
+            };
+            let (next_index, doubts) = match listing.is_empty() {
                 true => (None, Vec::new()),
-                false => impact::suppose_listing(&index, &request.listing, &vet, now)
+                false => impact::suppose_listing(&index, &listing, &vet, now)
                     .map(|(index, doubts)| (Some(index), doubts))
                     .map_err(|refusal| refused(format!("the listing would be refused: {refusal}")))?,
             };

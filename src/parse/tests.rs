@@ -130,12 +130,23 @@ fn an_unclosed_quote_hides_rows_without_passing_for_their_removal() {
 
 #[test]
 fn a_number_that_stands_twice_counts_once_and_a_differing_twin_is_reported() {
-    let text = listing(&[row(10, "10"), row(20, "20"), row(10, "10"), row(20, "21")]);
+    let text = listing(&[row(10, "10"), row(20, "20"), row(30, "30"), row(20, "21"), row(40, "40"), row(40, "40")]);
     let listing = parse(text.as_bytes()).expect("a listing");
-    assert_eq!(listing.filings.len(), 2);
-    assert_eq!(listing.filings[1].frn().map(Frn::value), Some(20), "the first row stands");
+    assert_eq!((listing.filings.len(), listing.repeated), (4, 2));
+    assert_eq!(listing.filings[1].frn().map(Frn::value), Some(20), "the row in its place stands");
     let [twin] = listing.unreadable.as_slice() else { panic!("{:?}", listing.unreadable) };
-    assert_eq!((twin.number, &twin.fault), ("RMD0000020".parse().ok(), &RowFault::RepeatedNumber));
+    // It is some other filing's row, with a number that is not its own: one between its neighbours.
+    let number = |value| RmdNumber::from_value(value).expect("a number");
+    assert_eq!((twin.number, &twin.fault), (None, &RowFault::RepeatedNumber));
+    assert!(twin.may_be(number(35)) && !twin.may_be(number(20)) && !twin.may_be(number(25)));
+}
+
+#[test]
+fn of_two_rows_with_one_number_the_one_in_its_place_stands_whichever_comes_first() {
+    let text = listing(&[row(30, "31"), row(10, "10"), row(20, "20"), row(30, "30"), row(40, "40")]);
+    let listing = parse(text.as_bytes()).expect("a listing");
+    assert_eq!(listing.filings[2].frn().map(Frn::value), Some(30));
+    assert!(!listing.in_order);
 }
 
 #[test]

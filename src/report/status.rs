@@ -187,6 +187,21 @@ pub struct Held {
     pub doubts: Vec<String>,
     /// `second_copy` or `person`.
     pub awaits: String,
+    /// What applying it would change for the operator's own peers; null where nothing is known of it.
+    pub peers: Option<PeersAffected>,
+}
+
+/// What a listing would change for the operator's own peers.
+#[derive(Debug, Clone, Serialize)]
+pub struct PeersAffected {
+    /// How many peers were asked about.
+    pub peers: u64,
+    /// How many of them are not refused now and would be.
+    pub newly_refused: u64,
+    /// How many are not accepted now and would be.
+    pub newly_accepted: u64,
+    /// The first of those that would be refused, by name.
+    pub refused: Vec<String>,
 }
 
 impl From<&v1::HeldListing> for Held {
@@ -202,6 +217,12 @@ impl From<&v1::HeldListing> for Held {
             times: held.times,
             doubts: held.doubts.clone(),
             awaits: held.awaits.clone(),
+            peers: held.peers.as_ref().map(|affected| PeersAffected {
+                peers: affected.peers,
+                newly_refused: affected.newly_refused,
+                newly_accepted: affected.newly_accepted,
+                refused: affected.refused.clone(),
+            }),
         }
     }
 }

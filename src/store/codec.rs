@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::{
     Anomaly, Awaits, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn,
-    HeldListing, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
-    SyncOutcome, SyncRecord, SyncTrigger, read_frn_cell,
+    HeldListing, PeersAffected, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot,
+    SnapshotSerial, StepFacts, SyncOutcome, SyncRecord, SyncTrigger, UndatedCell, read_frn_cell,
 };
 use crate::history::SnapshotRecord;
 use crate::records::fields::{self, Fields};
@@ -107,6 +108,8 @@ enum StoredAnomaly {
     UnreadableRows { rows: u64, carried: u64, first: String },
     Corroborated(String),
     LetThrough { by: String, doubts: String },
+    Unusual(String),
+    PeersGone(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -159,6 +162,8 @@ pub fn encode_snapshot(
             Anomaly::UnknownColumn(name) => StoredAnomaly::UnknownColumn(name.clone()),
             Anomaly::Corroborated { doubts } => StoredAnomaly::Corroborated(doubts.clone()),
             Anomaly::LetThrough { by, doubts } => StoredAnomaly::LetThrough { by: by.clone(), doubts: doubts.clone() },
+            Anomaly::Unusual { what } => StoredAnomaly::Unusual(what.clone()),
+            Anomaly::PeersGone { which } => StoredAnomaly::PeersGone(which.clone()),
             Anomaly::UnreadableRows { rows, carried, first } => {
                 StoredAnomaly::UnreadableRows { rows: *rows, carried: *carried, first: first.clone() }
             }
@@ -195,6 +200,8 @@ pub fn decode_snapshot(serial: u64, bytes: &[u8]) -> Result<SnapshotRecord, Code
             .map(Anomaly::MissingColumn)
             .ok_or_else(|| invalid(RECORD, format!("an unknown column {name:?}"))),
         StoredAnomaly::UnknownColumn(name) => Ok(Anomaly::UnknownColumn(name)),
+        StoredAnomaly::Unusual(what) => Ok(Anomaly::Unusual { what }),
+        StoredAnomaly::PeersGone(which) => Ok(Anomaly::PeersGone { which }),
         StoredAnomaly::Corroborated(doubts) => Ok(Anomaly::Corroborated { doubts }),
         StoredAnomaly::LetThrough { by, doubts } => Ok(Anomaly::LetThrough { by, doubts }),
         StoredAnomaly::UnreadableRows { rows, carried, first } => Ok(Anomaly::UnreadableRows { rows, carried, first }),
@@ -228,6 +235,66 @@ pub fn add_listing_digest(bytes: &[u8], listing_sha256: Sha256Digest) -> Result<
     let (stored, _) = split_snapshot(bytes)?;
     let more = StoredSnapshotMore { listing_sha256: listing_sha256.0, applied_at: stored.fetched_at };
     join_snapshot(&stored, Some(&more))
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredStep {
+    fetched_at: i64,
+    content_day: Option<(i16, i8, i8)>,
+    lost: u32,
+    was_wave: bool,
+    end_gone: bool,
+    last_before: Option<u32>,
+    unlikely: Vec<u32>,
+    undated: Vec<(u32, u8, u64)>,
+}
+
+/// What vetting remembers of the steps before.
+pub fn encode_steps(steps: &[StepFacts]) -> Result<Vec<u8>, CodecError> {
+    let stored = steps.iter().map(|step| StoredStep {
+        fetched_at: step.fetched_at.as_millisecond(),
+        content_day: step.content_day.map(|day| (day.year(), day.month(), day.day())),
+        lost: step.lost,
+        was_wave: step.was_wave,
+        end_gone: step.end_gone,
+        last_before: step.last_before.map(RmdNumber::value),
+        unlikely: step.unlikely.iter().map(|number| number.value()).collect(),
+        undated: step.undated.iter().map(|cell| (cell.number.value(), cell.column as u8, cell.before)).collect(),
+    });
+    encode("steps", &stored.collect::<Vec<_>>())
+}
+
+pub fn decode_steps(bytes: &[u8]) -> Result<Vec<StepFacts>, CodecError> {
+    const RECORD: &str = "steps";
+    let stored: Vec<StoredStep> = decode(RECORD, bytes)?;
+    stored
+        .into_iter()
+        .map(|step| {
+            let day = |(year, month, day)| Date::new(year, month, day).map_err(|error| invalid(RECORD, error));
+            let column = |place: u8| {
+                Column::ALL
+                    .get(usize::from(place))
+                    .copied()
+                    .ok_or_else(|| invalid(RECORD, format!("an unknown column {place}")))
+            };
+            Ok(StepFacts {
+                fetched_at: time(RECORD, step.fetched_at)?,
+                content_day: step.content_day.map(day).transpose()?,
+                lost: step.lost,
+                was_wave: step.was_wave,
+                end_gone: step.end_gone,
+                last_before: step.last_before.map(|value| number(RECORD, value)).transpose()?,
+                unlikely: step.unlikely.into_iter().map(|value| number(RECORD, value)).collect::<Result<_, _>>()?,
+                undated: step
+                    .undated
+                    .into_iter()
+                    .map(|(value, place, before)| {
+                        Ok(UndatedCell { number: number(RECORD, value)?, column: column(place)?, before })
+                    })
+                    .collect::<Result<_, CodecError>>()?,
+            })
+        })
+        .collect()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -534,8 +601,17 @@ struct StoredHeld {
     awaits_person: bool,
 }
 
+/// What was added to a held listing's record later: it stands behind the rest.
+#[derive(Serialize, Deserialize)]
+struct StoredHeldPeers {
+    peers: u64,
+    newly_refused: u64,
+    newly_accepted: u64,
+    refused: Vec<String>,
+}
+
 pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
-    encode(
+    let mut bytes = encode(
         "held listing",
         &StoredHeld {
             source: held.source.clone(),
@@ -548,12 +624,18 @@ pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
             doubts: held.doubts.clone(),
             awaits_person: held.awaits == Awaits::Person,
         },
-    )
+    )?;
+    if let Some(PeersAffected { peers, newly_refused, newly_accepted, refused }) = held.peers.clone() {
+        let stored = StoredHeldPeers { peers, newly_refused, newly_accepted, refused };
+        bytes.extend(encode("held listing", &stored)?);
+    }
+    Ok(bytes)
 }
 
 pub fn decode_held(sha256: Sha256Digest, bytes: &[u8]) -> Result<HeldListing, CodecError> {
     const RECORD: &str = "held listing";
-    let stored: StoredHeld = decode(RECORD, bytes)?;
+    let (stored, rest): (StoredHeld, _) = postcard::take_from_bytes(bytes).map_err(|error| invalid(RECORD, error))?;
+    let peers: Option<StoredHeldPeers> = if rest.is_empty() { None } else { Some(decode(RECORD, rest)?) };
     Ok(HeldListing {
         sha256,
         source: stored.source,
@@ -565,5 +647,11 @@ pub fn decode_held(sha256: Sha256Digest, bytes: &[u8]) -> Result<HeldListing, Co
         times: stored.times,
         doubts: stored.doubts,
         awaits: if stored.awaits_person { Awaits::Person } else { Awaits::SecondCopy },
+        peers: peers.map(|stored| PeersAffected {
+            peers: stored.peers,
+            newly_refused: stored.newly_refused,
+            newly_accepted: stored.newly_accepted,
+            refused: stored.refused,
+        }),
     })
 }

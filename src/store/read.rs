@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata};
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_REMOVALS_SUM, META_SCHEDULE_MINUTE,
-    REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW,
+    REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
 };
 use super::{Store, StoreError, codec, held, sources, sums};
 use crate::domain::{
@@ -94,6 +94,10 @@ impl Store {
                     return Err(self.damaged(format!("its filings are not those of snapshot {}", record.serial)));
                 }
                 let mut snapshot = record.with_filings(filings, record.confirmed_at);
+                // A store of an older version remembers nothing yet.
+                if let Some(steps) = transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_STEPS)? {
+                    snapshot.steps = codec::decode_steps(steps.value())?;
+                }
                 if let Some((confirmed, at)) = sync_state.confirmed
                     && confirmed == snapshot.serial
                 {

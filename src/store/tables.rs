@@ -29,3 +29,5 @@ pub const META_HISTORY_FLOOR: &str = "history_floor";
 /// Keys in `sync_state`.
 pub const SYNC_STATE_NOW: u8 = 0;
 pub const SYNC_STATE_PASSED_OVER: u8 = 1;
+/// What vetting remembers of the steps before.
+pub const SYNC_STATE_STEPS: u8 = 2;

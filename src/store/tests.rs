@@ -52,6 +52,7 @@ pub(super) fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
             Anomaly::UnknownColumn("colour".to_owned()),
             Anomaly::UnreadableRows { rows: 2, carried: 1, first: "line 7".to_owned() },
         ],
+        steps: Vec::new(),
     }
 }
 

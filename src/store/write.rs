@@ -7,7 +7,7 @@ use redb::ReadableTable;
 
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS,
-    SYNC_STATE, SYNC_STATE_NOW,
+    SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
 };
 use super::{Holding, Store, StoreError, SyncState, codec, held, sources, sums};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
@@ -79,6 +79,8 @@ impl Store {
             state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
             held::write(&transaction, Holding::Nothing)?;
             write_sync_state(&transaction, &state, cycle)?;
+            let steps = codec::encode_steps(&snapshot.steps)?;
+            transaction.open_table(SYNC_STATE)?.insert(SYNC_STATE_STEPS, steps.as_slice())?;
         }
         transaction.commit()?;
         Ok((last_change, state))

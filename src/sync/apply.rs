@@ -13,7 +13,7 @@ use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutc
 use crate::index::Index;
 use crate::parse::parse;
 use crate::store::StoreError;
-use crate::vet::{Doubt, Provenance, Refusal, VetConfig, Vetted, vet};
+use crate::vet::{Against, Doubt, OwnPeer, Provenance, Refusal, Settles, VetConfig, Vetted, vet_against};
 
 /// Published bytes, and where and when they came.
 #[derive(Debug, Clone)]
@@ -32,9 +32,17 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// All that there is to doubt, in one clause.
+    /// The same, known since an earlier copy was fetched that says the same.
+    pub fn first_fetched(mut self, at: Timestamp, current: Option<&Index>) -> Self {
+        let at = not_before(at, current).min(self.vetted.snapshot.fetched_at);
+        self.vetted.snapshot.fetched_at = at;
+        self
+    }
+
+    /// All that keeps it from being applied at once, in one clause.
     pub fn doubts(&self) -> String {
-        let doubts: Vec<_> = self.vetted.doubts.iter().map(Doubt::to_string).collect();
+        let waits = self.vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
+        let doubts: Vec<_> = waits.map(Doubt::to_string).collect();
         doubts.join("; and ")
     }
 }
@@ -52,12 +60,18 @@ pub async fn prepare(
     published: Published,
     current: Option<Arc<Index>>,
     config: VetConfig,
+    peers: Vec<OwnPeer>,
 ) -> Result<Prepared, CycleError> {
-    let prepared = spawn_blocking(move || judge(published, current.as_deref(), &config)).await;
+    let prepared = spawn_blocking(move || judge(published, current.as_deref(), &config, &peers)).await;
     Ok(prepared.map_err(|_| CycleError::Panicked("vet"))??)
 }
 
-fn judge(published: Published, current: Option<&Index>, config: &VetConfig) -> Result<Prepared, Refusal> {
+fn judge(
+    published: Published,
+    current: Option<&Index>,
+    config: &VetConfig,
+    peers: &[OwnPeer],
+) -> Result<Prepared, Refusal> {
     let listing = parse(&published.bytes)?;
     let provenance = Provenance {
         sha256: published.sha256,
@@ -65,7 +79,8 @@ fn judge(published: Published, current: Option<&Index>, config: &VetConfig) -> R
         bytes: published.bytes.len() as u64,
         fetched_at: not_before(published.fetched_at, current),
     };
-    let vetted = vet(listing, provenance, current.map(Index::snapshot), config)?;
+    let against = Against { standing: current.map(Index::snapshot), removals: current.map(Index::removals), peers };
+    let vetted = vet_against(listing, provenance, against, config)?;
     Ok(Prepared { published, vetted })
 }
 

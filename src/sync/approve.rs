@@ -59,7 +59,7 @@ async fn let_through(
     record: &impl Fn(SyncOutcome) -> SyncRecord,
 ) -> Result<SyncRecord, CycleError> {
     let current = at.index.load_full();
-    let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone()).await?;
+    let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone(), at.peers()).await?;
     let doubts = match prepared.doubts() {
         now if now.is_empty() => held.doubts.join("; and "),
         now => now,

@@ -14,7 +14,7 @@ use super::{At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::archive::{ArchiveError, Fate};
 use crate::clock;
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::fetch::{Fetched, FetchedListing};
+use crate::fetch::{Fetched, FetchedListing, fetch};
 use crate::index::Index;
 use crate::store::{Holding, StoreError, SyncState};
 use crate::vet::{Doubt, Refusal, Settles};
@@ -142,22 +142,23 @@ where
             }
             let length = listing.length;
             (self.report)(SyncStage::Vet, length, Some(length));
-            let prepared = prepare(reread(listing, source).await?, current.clone(), self.settings.vet.clone()).await?;
+            let published = reread(listing, source).await?;
+            let prepared = self.prepare(published, current.clone()).await?;
             let wait = match prepared.vetted.takes() {
-                None => return self.apply(prepared, current, None).await,
+                None | Some(Settles::Alarm) => return self.apply(prepared, current, None).await,
                 Some(Settles::Person) => {
                     let listing = self.held(&prepared, Awaits::Person);
                     if !self.is_released(&listing) {
-                        let reason = self.reason_to_hold(&prepared, current.as_deref());
-                        return self.hold(prepared, listing, reason).await;
+                        return self.ask_another_source_or_hold(prepared, listing, current).await;
                     }
                     let doubts = prepared.doubts();
                     let by = "the policy vet.release_held_after".to_owned();
                     return self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await;
                 }
                 Some(Settles::SecondCopy) => match self.corroborated(&prepared, current.clone(), copies > 1).await {
-                    Corroboration::Agrees => {
+                    Corroboration::Agrees { first_fetched_at } => {
                         let doubts = prepared.doubts();
+                        let prepared = prepared.first_fetched(first_fetched_at, current.as_deref());
                         return self.apply(prepared, current, Some(Anomaly::Corroborated { doubts })).await;
                     }
                     // It is the copy that waits already, come again too soon to count.
@@ -240,6 +241,7 @@ where
             times: known.map_or(0, |known| known.times) + 1,
             doubts: vetted.doubts.iter().map(Doubt::to_string).collect(),
             awaits,
+            peers: known.and_then(|known| known.peers.clone()),
         }
     }
 
@@ -277,6 +279,58 @@ where
             archive.keep(&bytes, sha256, fetched_at, Fate::Held)
         });
         kept.await.unwrap_or_else(|_| Err(self.at.archive.interrupted()))
+    }
+
+    /// Parses and vets.
+    async fn prepare(&self, published: Published, current: Option<Arc<Index>>) -> Result<Prepared, CycleError> {
+        prepare(published, current, self.settings.vet.clone(), self.at.peers()).await
+    }
+
+    /// A second copy of one source proves nothing about a fault of that source; another source does. Where none is
+    /// configured, or it says nothing of use, a person must look.
+    async fn ask_another_source_or_hold(
+        &self,
+        prepared: Prepared,
+        listing: HeldListing,
+        current: Option<Arc<Index>>,
+    ) -> Result<SyncRecord, CycleError> {
+        let source = prepared.published.source.clone();
+        for other in self.settings.sources().filter(|other| other.to_string() != source) {
+            let fetching = |bytes, expected| (self.report)(SyncStage::Corroborate, bytes, expected);
+            let fetched = fetch(other, &self.settings.fetch, None, &self.at.incoming, &fetching).await;
+            let Ok(Fetched::Listing(copy)) = fetched.inspect_err(|error| {
+                tracing::warn!(%error, "a second opinion on a listing that is hard to believe could not be had: {error}");
+            }) else {
+                continue;
+            };
+            let standing = current.as_deref().map(|current| current.snapshot().sha256);
+            if standing == Some(copy.sha256) {
+                // It may just not have the newest listing yet.
+                continue;
+            }
+            let copy = self.prepare(reread(copy, other.to_string()).await?, current.clone()).await;
+            let Ok(copy) = copy else { continue };
+            if copy.vetted.says_the_same(&prepared.vetted) {
+                let doubts = format!("{} (another source, {other}, says the same)", prepared.doubts());
+                return self.apply(prepared, current, Some(Anomaly::Corroborated { doubts })).await;
+            }
+            if copy.vetted.takes().is_none_or(|takes| takes == Settles::Alarm) {
+                let doubts = prepared.doubts();
+                let what = format!("it is that of {other}, because that of {source} is hard to believe: {doubts}");
+                return self.apply(copy, current, Some(Anomaly::Unusual { what })).await;
+            }
+        }
+        let reason = self.reason_to_hold(&prepared, current.as_deref());
+        let listing = self.with_peers(&prepared, listing, current).await;
+        self.hold(prepared, listing, reason).await
+    }
+
+    /// With what applying it would change for the operator's own peers.
+    async fn with_peers(&self, prepared: &Prepared, listing: HeldListing, current: Option<Arc<Index>>) -> HeldListing {
+        let (Some(own), Some(current)) = (self.at.own.clone(), current) else { return listing };
+        let vetted = prepared.vetted.clone();
+        let affected = spawn_blocking(move || own.affected(&current, &vetted, clock::now())).await;
+        HeldListing { peers: affected.ok(), ..listing }
     }
 
     async fn hold(
@@ -321,14 +375,14 @@ where
         let passed = Duration::try_from(passed).unwrap_or_default();
         match self.settings.vet.corroborate_after.checked_sub(passed) {
             Some(left) if !waited && !left.is_zero() => Corroboration::TooSoon(left),
-            _ => Corroboration::Agrees,
+            _ => Corroboration::Agrees { first_fetched_at: first.first_fetched_at },
         }
     }
 
     /// Whether the archived first copy says the same as the second, though its bytes differ.
     async fn agrees(&self, first: &HeldListing, second: &Prepared, current: Option<Arc<Index>>) -> bool {
         let Ok(published) = archived(self.at, first).await else { return false };
-        let first = prepare(published, current, self.settings.vet.clone()).await;
+        let first = self.prepare(published, current).await;
         first.is_ok_and(|first| first.vetted.says_the_same(&second.vetted))
     }
 }
@@ -342,7 +396,7 @@ enum Corroboration {
     /// They say the same, but the time between them is too short.
     TooSoon(Duration),
     /// They say the same.
-    Agrees,
+    Agrees { first_fetched_at: Timestamp },
 }
 
 /// The bytes of a listing that was fetched whole; the file that they came into goes.

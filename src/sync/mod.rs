@@ -11,6 +11,7 @@ pub mod acquire;
 mod apply;
 mod approve;
 mod cycle;
+mod own;
 mod replay;
 pub mod retry;
 mod tally;
@@ -32,8 +33,9 @@ use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::history::HistoryConfig;
 use crate::index::{Index, PublishedIndex};
 use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
-use crate::vet::VetConfig;
+use crate::vet::{OwnPeer, VetConfig};
 
+pub use own::Own;
 pub use replay::{ArchivedListing, Replayed, replay};
 pub use tally::{OUTCOMES, SyncTally};
 
@@ -236,9 +238,16 @@ struct At {
     state: Arc<ArcSwap<SyncState>>,
     tally: Arc<SyncTally>,
     published: watch::Sender<()>,
+    /// Nothing where nobody's peers are known.
+    own: Option<Own>,
 }
 
 impl At {
+    /// The operator's own peers.
+    fn peers(&self) -> Vec<OwnPeer> {
+        self.own.as_ref().map(|own| own.peers(clock::now())).unwrap_or_default()
+    }
+
     /// Lets answers rest on another index, which is committed, and says so.
     fn publish(&self, index: Index) {
         self.index.publish(index);
@@ -310,8 +319,15 @@ impl Syncer {
         };
         // Beside the store: whoever has that has this.
         let incoming = store.path().with_file_name(INCOMING);
-        let at = At { store, archive, incoming, index, state, tally, published };
+        let at = At { store, archive, incoming, index, state, tally, published, own: None };
         (Self { at, requests, progress, settings, completed }, handle)
+    }
+
+    /// Lets listings be judged by what they do to the operator's own peers, too.
+    #[must_use]
+    pub fn with_own(mut self, own: Own) -> Self {
+        self.at.own = Some(own);
+        self
     }
 
     /// Drops what history does not keep any more. It fails without harm: the next cycle tries again.

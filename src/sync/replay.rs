@@ -7,7 +7,7 @@ use crate::diff::step;
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::parse::parse;
 use crate::store::{Holding, Store, StoreError};
-use crate::vet::{Provenance, VetConfig, vet};
+use crate::vet::{Against, Provenance, VetConfig, vet_against};
 
 /// A listing as it once was fetched.
 #[derive(Debug, Clone)]
@@ -71,9 +71,10 @@ pub fn replay(
             bytes: bytes.len() as u64,
             fetched_at: previous.as_ref().map_or(fetched_at, |standing| fetched_at.max(standing.confirmed_at)),
         };
-        let vetted = parse(&bytes)
-            .map_err(|error| error.to_string())
-            .and_then(|listing| vet(listing, provenance, previous.as_ref(), config).map_err(|error| error.to_string()));
+        let vetted = parse(&bytes).map_err(|error| error.to_string()).and_then(|listing| {
+            let against = Against { standing: previous.as_ref(), removals: Some(&removals), peers: &[] };
+            vet_against(listing, provenance, against, config).map_err(|error| error.to_string())
+        });
         let snapshot = match vetted {
             // What there is to doubt about it was settled when it was applied.
             Ok(vetted) => vetted.snapshot,

@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use super::compare::{CellChange, Example};
 use crate::domain::{Column, RmdNumber};
 
 /// What settles a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Settles {
+    /// Nothing need: it is applied at once, and an alarm says what is unusual.
+    Alarm,
     /// A second copy that says the same: it is unusual, and real listings have been so.
     SecondCopy,
-    /// Only a person: half a file says the same however often it is fetched.
+    /// Another source that says the same, or a person: a fault of the source comes back however often it is fetched.
     Person,
 }
 
@@ -25,6 +28,8 @@ pub enum Doubt {
         last: RmdNumber,
         /// The last standing one.
         standing_last: RmdNumber,
+        /// What it takes.
+        settles: Settles,
     },
     /// The last filings are too old for the newest date in the listing.
     EndOld {
@@ -53,14 +58,69 @@ pub enum Doubt {
         /// What it takes.
         settles: Settles,
     },
+    /// Neighbours are gone in a row, and hardly any of their providers stands under another number: as if a page were
+    /// missing.
+    RunGone {
+        /// How many providers are gone in all such rows.
+        providers: usize,
+        /// How many filings the longest has.
+        longest: usize,
+        /// Its first filing.
+        first: RmdNumber,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// Filings have gone a few at a time for days, more than ever do.
+    LossGoesOn {
+        /// How many go now.
+        gone: usize,
+        /// How many went lately, with these, less what is usual.
+        lately: usize,
+        /// What it takes.
+        settles: Settles,
+    },
     /// Many filings have come at once.
     Growth {
         /// How many.
         come: usize,
         /// To how many.
         standing: usize,
-        /// The limit, in percent, above which it takes what it takes.
-        limit_percent: f64,
+        /// How many may.
+        limit: usize,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// Removed filings are back in numbers.
+    Returned {
+        /// How many.
+        returned: usize,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// Filings have come that do not look like new ones: new filings stand behind all others, were updated since the
+    /// listing before, and have an entry of their own in the FCC's system.
+    Unlikely {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: Vec<RmdNumber>,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// Cells of one column have changed as they do not in real listings.
+    Cells {
+        /// The column.
+        column: Column,
+        /// How they changed, and that the filings do not say that they were updated; nothing if they say so.
+        undated: Option<CellChange>,
+        /// In how many filings.
+        changed: usize,
+        /// Of how many that stand in both listings.
+        common: usize,
+        /// Up to how many it would take less.
+        limit: usize,
+        /// Some of them.
+        examples: Vec<Example>,
         /// What it takes.
         settles: Settles,
     },
@@ -77,17 +137,86 @@ pub enum Doubt {
         /// What it takes.
         settles: Settles,
     },
+    /// Rows differ from how they always are in a way of their own.
+    Rows {
+        /// In which.
+        oddity: Oddity,
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: Vec<RmdNumber>,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// More filings would stand as they last were read than there are rows that cannot be read.
+    Carried {
+        /// How many would.
+        carried: usize,
+        /// How many rows there are.
+        unreadable: usize,
+    },
+    /// The operator's own peers are gone far beyond their share.
+    OwnPeers {
+        /// How many.
+        gone: usize,
+        /// Of how many.
+        peers: usize,
+    },
+}
+
+/// What is odd about single rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Oddity {
+    /// `last_updated` went back, or is empty and was not.
+    DatedBack,
+    /// `last_updated` lies in the future.
+    DatedAhead,
+    /// The entry in the FCC's system is another.
+    OtherEntry,
+    /// A text that rmdd does not know in a column of known ones.
+    UnknownText,
+    /// Bytes that are no UTF-8.
+    Undecoded,
+    /// A number that stands on another row too.
+    RepeatedNumber,
+    /// No FRN.
+    NoFrn,
+    /// An FRN that very many filings share.
+    SharedFrn,
+}
+
+impl Oddity {
+    fn says(self) -> &'static str {
+        match self {
+            Self::DatedBack => "bear an older `last_updated` than before, or none any more: it may be an old listing",
+            Self::DatedAhead => "bear a `last_updated` that has not come yet",
+            Self::OtherEntry => "lead to another entry in the FCC's system (`filing_url`) than before",
+            Self::UnknownText => "hold a text that rmdd does not know in a column of known ones",
+            Self::Undecoded => "hold bytes that are no UTF-8",
+            Self::RepeatedNumber => "bear a number that stands on another row too: it may be two files in one",
+            Self::NoFrn => "have no FRN",
+            Self::SharedFrn => "share one FRN",
+        }
+    }
 }
 
 impl Doubt {
     /// What settles it.
     pub fn settles(&self) -> Settles {
         match self {
-            Self::EndGone { gone, .. } if *gone < super::END_GONE_HOLDS => Settles::SecondCopy,
-            Self::EndGone { .. } | Self::EndOld { .. } => Settles::Person,
-            Self::Loss { settles, .. }
+            Self::EndOld { .. } | Self::Carried { .. } => Settles::Person,
+            Self::OwnPeers { .. } => Settles::SecondCopy,
+            Self::EndGone { settles, .. }
+            | Self::Loss { settles, .. }
             | Self::LossOutOfOrder { settles, .. }
+            | Self::RunGone { settles, .. }
+            | Self::LossGoesOn { settles, .. }
             | Self::Growth { settles, .. }
+            | Self::Returned { settles, .. }
+            | Self::Unlikely { settles, .. }
+            | Self::Cells { settles, .. }
+            | Self::Rows { settles, .. }
             | Self::Amended { settles, .. } => *settles,
         }
     }
@@ -97,10 +226,36 @@ fn percent(part: usize, whole: usize) -> f64 {
     part as f64 * 100.0 / whole.max(1) as f64
 }
 
+/// Some of many: `, such as RMD0001410, RMD0001413`.
+fn such_as(examples: &[RmdNumber]) -> String {
+    let shown: Vec<String> = examples.iter().map(RmdNumber::to_string).collect();
+    if shown.is_empty() { String::new() } else { format!(", such as {}", shown.join(", ")) }
+}
+
+/// Some of many, with what their cells held and hold.
+fn with_cells(examples: &[Example]) -> String {
+    const LONGEST: usize = 40;
+    let shorten = |text: &str| {
+        let mut shown: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if text.chars().count() > LONGEST {
+            shown.push_str("...");
+        }
+        if shown.is_empty() { "nothing".to_owned() } else { format!("{shown:?}") }
+    };
+    let shown: Vec<String> = examples
+        .iter()
+        .map(|example| match &example.cells {
+            Some((before, after)) => format!("{} from {} to {}", example.number, shorten(before), shorten(after)),
+            None => example.number.to_string(),
+        })
+        .collect();
+    if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndGone { gone, last, standing_last } => write!(
+            Self::EndGone { gone, last, standing_last, .. } => write!(
                 f,
                 "the end is missing: it stops at {last}, and {gone} standing filings up to {standing_last} come behind \
                  that"
@@ -112,8 +267,8 @@ impl fmt::Display for Doubt {
             ),
             Self::Loss { gone, standing, limit_percent, settles } => {
                 let setting = match settles {
-                    Settles::SecondCopy => "vet.corroborate_loss_percent",
                     Settles::Person => "vet.max_loss_percent",
+                    _ => "vet.corroborate_loss_percent",
                 };
                 let share = percent(*gone, *standing);
                 write!(
@@ -127,12 +282,45 @@ impl fmt::Display for Doubt {
                 "{gone} of {standing} filings would be gone, and its numbers do not ascend, so that nobody can tell \
                  whether its end is missing"
             ),
-            Self::Growth { come, standing, limit_percent, settles } => {
-                let setting = match settles {
-                    Settles::SecondCopy => "vet.corroborate_growth_percent",
-                    Settles::Person => "vet.max_growth_percent",
+            Self::RunGone { providers, longest, first, .. } => write!(
+                f,
+                "{providers} providers would be gone in rows of neighbours (the longest: {longest} filings from {first} \
+                 on), as if a page were missing"
+            ),
+            Self::LossGoesOn { gone, lately, .. } => write!(
+                f,
+                "{gone} filings would be gone, with those of the last days {lately} more than usually go: the source \
+                 may be losing its list bit by bit"
+            ),
+            Self::Growth { come, standing, limit, .. } => write!(
+                f,
+                "{come} filings would come to {standing}, more than the {limit} that come in that time at the most"
+            ),
+            Self::Returned { returned, .. } => {
+                write!(f, "{returned} removed filings would be back at once: it may be an old listing")
+            }
+            Self::Unlikely { count, examples, .. } => write!(
+                f,
+                "{count} filings would come that do not look like new ones, by their number, their date or their entry \
+                 in the FCC's system{}",
+                such_as(examples)
+            ),
+            Self::Cells { column, undated, changed, common, limit, examples, .. } => {
+                let how = match undated {
+                    Some(CellChange::Emptied) => "is emptied",
+                    Some(CellChange::Filled) => "is filled",
+                    Some(CellChange::Withdrawn) => "turns from Yes to No",
+                    Some(CellChange::Altered) => "holds another text",
+                    None => "changes",
                 };
-                write!(f, "{come} filings would come at once to {standing}, more than {limit_percent} % ({setting})")
+                let undated = if undated.is_some() { " that do not say that they were updated" } else { "" };
+                let (share, name) = (percent(*changed, *common), column.name());
+                let limit = match limit {
+                    0 => "in no real listing did it".to_owned(),
+                    limit => format!("more than {limit}"),
+                };
+                let examples = with_cells(examples);
+                write!(f, "`{name}` {how} in {changed} of {common} filings ({share:.1} %){undated}, {limit}{examples}")
             }
             Self::Amended { column, amended, common, others, .. } => {
                 let share = percent(*amended, *common);
@@ -146,6 +334,16 @@ impl fmt::Display for Doubt {
                         more => format!(", and {more} more columns in as large a part"),
                     }
                 )
+            }
+            Self::Rows { oddity, count, examples, .. } => {
+                write!(f, "{count} rows {}{}", oddity.says(), such_as(examples))
+            }
+            Self::Carried { carried, unreadable } => write!(
+                f,
+                "{unreadable} rows cannot be read, and {carried} filings would stand as they last were read for that"
+            ),
+            Self::OwnPeers { gone, peers } => {
+                write!(f, "{gone} of your own {peers} peers would be gone, far beyond their share of the listing")
             }
         }
     }

@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::domain::{Column, Filing};
+use super::dates::{days, last_updated};
+use super::doubt::Doubt;
+use crate::domain::Filing;
 
 /// How the end is looked at. The very last filings are passed over, for they may have been amended since they came,
 /// which makes them seem newer than they are; the rate is that of the ones before.
@@ -30,14 +32,6 @@ const LOOKS: [Look; 2] = [
     Look { back: 60, window: 100, floor: 150, percent: 2.0 },
 ];
 
-fn last_updated(filing: &Filing) -> Option<Date> {
-    filing.text(Column::LastUpdated).get(..10)?.parse().ok()
-}
-
-fn days(from: Date, to: Date) -> f64 {
-    from.duration_until(to).as_hours() as f64 / 24.0
-}
-
 /// How many filings seem to be missing behind the last one by the list's own dates, if it is more than in any whole
 /// list. What was missing in the standing list already, as where nobody files for weeks, is no news. The filings stand
 /// by ascending number.
@@ -50,6 +44,12 @@ pub fn missing(filings: &[Arc<Filing>], standing: &[Arc<Filing>]) -> Option<usiz
         let missing = if missing < look.floor { 0 } else { missing.saturating_sub(look.missing(standing)) };
         (missing >= look.floor && super::exceeds(missing, filings.len(), look.percent)).then_some(missing)
     })
+}
+
+/// Whether the end of a first listing is missing, which has none to be compared with.
+pub fn end_of_first(filings: &[Arc<Filing>]) -> Option<Doubt> {
+    let last = filings.last()?.number();
+    missing(filings, &[]).map(|missing| Doubt::EndOld { missing, last })
 }
 
 /// A list shorter than this is somebody's own, and its dates may be anything. The FCC's has had 8,700 filings and more.

@@ -9,126 +9,51 @@
 //!   a policy that the operator set) to let it through;
 //! - **refused**, if it is no listing, is cut inside a record, or cannot be read.
 //!
-//! What tells an order from a cut is the shape of the loss: an order scatters, a cut takes the end. `docs/vetting.md`
-//! has the figures of the real listings on which the limits rest.
+//! Or it is applied at once with an alarm, where something is unusual that could hurt few.
+//!
+//! What tells an order from a cut is the shape of the loss: an order scatters, a cut takes the end, a missing page takes
+//! neighbours ([`loss`]). What tells an amendment from a wrong cell is the filing's own date ([`columns`]). What tells a
+//! new filing from a false one is where it stands and when it was made ([`newcomers`]). A fault that does little at a
+//! time shows over days ([`memory`]). `docs/vetting.md` has the figures of the real listings on which the limits rest.
 //!
 //! A listing that is not applied changes nothing. One that is becomes the next snapshot, with every filing whose row
 //! could not be read standing as it last was read.
 
+mod columns;
+mod compare;
+mod config;
+mod dates;
 mod doubt;
 mod ending;
-
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+mod loss;
+mod memory;
+mod newcomers;
+mod peers;
+mod rows;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Column, Filing, Listing, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, Truncation, UnreadableRow,
+    Anomaly, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
 };
 use crate::parse::ParseError;
 
-pub use doubt::{Doubt, Settles};
+use compare::compare;
+use dates::Dates;
+use memory::Memory;
+use newcomers::Newcomers;
 
-/// How much may be unusual about a listing, and what it takes then. Shares are in percent.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct VetConfig {
-    /// Above this share of the standing filings gone at once, a second copy must say the same. A median real week loses
-    /// 0.03 %.
-    pub corroborate_loss_percent: f64,
-    /// Above this share of the standing filings gone at once, the listing is held. The worst real week lost 10.8 %.
-    pub max_loss_percent: f64,
-    /// Above this share of new filings, a second copy must say the same.
-    pub corroborate_growth_percent: f64,
-    /// Above this share of new filings, the listing is held.
-    pub max_growth_percent: f64,
-    /// Above this share of filings changed in one column, a second copy must say the same. The worst real week changed
-    /// 8.6 %.
-    pub corroborate_amended_percent: f64,
-    /// Above this share of filings changed in a column on which decisions rest, or in three others at once, the listing
-    /// is held.
-    pub max_amended_percent: f64,
-    /// The largest share of rows that may be unreadable. Up to [`UNREADABLE_FLOOR`] always may.
-    pub max_unreadable_percent: f64,
-    /// How long to wait before a second copy is fetched.
-    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
-    pub corroborate_after: Duration,
-    /// A held listing that the source has gone on publishing for so long is applied without a person. Where it is not
-    /// set, never.
-    #[serde(
-        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub release_held_after: Option<Duration>,
-}
+pub use compare::{CellChange, Example};
+pub use config::{UNREADABLE_FLOOR, VetConfig};
+pub use dates::Dates as ListingDates;
+pub use doubt::{Doubt, Oddity, Settles};
+pub use peers::OwnPeer;
 
-/// So many unreadable rows never refuse a listing by themselves, however small it is.
-pub const UNREADABLE_FLOOR: usize = 3;
+/// So many cells are remembered of a step. More change only in a listing that a person let through.
+const UNDATED_KEPT: usize = 5_000;
 /// So many filings gone, come or changed are nothing unusual, however small the listing is.
 const UNUSUAL_FLOOR: usize = 10;
-/// From so many of the last filings gone, the end is missing. In no real week was even one.
-const END_GONE_HOLDS: usize = 3;
-/// Above this share gone, in percent, a listing that is out of order is held.
-const OUT_OF_ORDER_LOSS_PERCENT: f64 = 0.5;
-/// So many columns changed in many filings are a shift, even if no decision rests on them.
-const SHIFTED_COLUMNS: usize = 3;
-
-impl Default for VetConfig {
-    fn default() -> Self {
-        Self {
-            corroborate_loss_percent: 1.0,
-            max_loss_percent: 25.0,
-            corroborate_growth_percent: 10.0,
-            max_growth_percent: 50.0,
-            corroborate_amended_percent: 10.0,
-            max_amended_percent: 30.0,
-            max_unreadable_percent: 1.0,
-            corroborate_after: Duration::from_secs(60),
-            release_held_after: None,
-        }
-    }
-}
-
-impl VetConfig {
-    /// Whether the settings make sense.
-    ///
-    /// # Errors
-    ///
-    /// Names the setting that does not.
-    pub fn validate(&self) -> Result<(), String> {
-        let pairs = [
-            ("loss", self.corroborate_loss_percent, self.max_loss_percent, 100.0),
-            // A list may more than double.
-            ("growth", self.corroborate_growth_percent, self.max_growth_percent, 10_000.0),
-            ("amended", self.corroborate_amended_percent, self.max_amended_percent, 100.0),
-        ];
-        for (what, corroborate, max, most) in pairs {
-            for (name, value) in [("corroborate", corroborate), ("max", max)] {
-                if !(0.0..=most).contains(&value) {
-                    return Err(format!("vet.{name}_{what}_percent is {value}: give a share from 0 to {most} percent"));
-                }
-            }
-            if corroborate > max {
-                return Err(format!("vet.corroborate_{what}_percent is larger than vet.max_{what}_percent"));
-            }
-        }
-        if !(0.0..=100.0).contains(&self.max_unreadable_percent) {
-            let value = self.max_unreadable_percent;
-            return Err(format!("vet.max_unreadable_percent is {value}: give a share from 0 to 100 percent"));
-        }
-        if self.corroborate_after > Duration::from_secs(3600) {
-            return Err(
-                "vet.corroborate_after is longer than an hour: a sync would wait for it all the while".to_owned()
-            );
-        }
-        Ok(())
-    }
-}
 
 /// What is known of the published bytes besides their content.
 #[derive(Debug, Clone)]
@@ -184,12 +109,14 @@ pub struct Vetted {
     pub doubts: Vec<Doubt>,
     /// The standing filings that would be gone, by ascending number.
     pub gone: Vec<RmdNumber>,
+    /// The filings that did not stand before, by ascending number.
+    pub come: Vec<RmdNumber>,
 }
 
 impl Vetted {
-    /// What it takes to apply it; nothing if all is usual.
+    /// What it takes to apply it; nothing if it is applied at once.
     pub fn takes(&self) -> Option<Settles> {
-        self.doubts.iter().map(Doubt::settles).max()
+        self.doubts.iter().map(Doubt::settles).max().filter(|settles| *settles > Settles::Alarm)
     }
 
     /// Whether a second copy says the same as this one, though its bytes may differ: filings are amended every hour.
@@ -200,9 +127,14 @@ impl Vetted {
         let only_here = |here: &[RmdNumber], there: &[RmdNumber]| {
             here.iter().filter(|number| there.binary_search(number).is_err()).count()
         };
-        let differ = only_here(&self.gone, &second.gone) + only_here(&second.gone, &self.gone);
-        let kinds = |vetted: &Self| vetted.doubts.iter().map(std::mem::discriminant).collect::<Vec<_>>();
-        differ <= AGREEMENT_FLOOR.max(self.gone.len() / 50) && kinds(self) == kinds(second)
+        let differ = |one: &[RmdNumber], other: &[RmdNumber]| {
+            only_here(one, other) + only_here(other, one) <= AGREEMENT_FLOOR.max(one.len() / 50)
+        };
+        let kinds = |vetted: &Self| {
+            let waiting = vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
+            waiting.map(std::mem::discriminant).collect::<Vec<_>>()
+        };
+        differ(&self.gone, &second.gone) && differ(&self.come, &second.come) && kinds(self) == kinds(second)
     }
 }
 
@@ -214,18 +146,127 @@ fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
     part as f64 * 100.0 > whole as f64 * percent
 }
 
-/// Judges a listing against the standing snapshot.
+/// What a listing is judged against.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Against<'a> {
+    /// The standing snapshot.
+    pub standing: Option<&'a Snapshot>,
+    /// The removals up to it: what was removed once comes back, and is not new.
+    pub removals: Option<&'a RemovalHistory>,
+    /// The operator's own peers.
+    pub peers: &'a [OwnPeer],
+}
+
+/// Judges a listing against the standing snapshot alone.
 ///
 /// # Errors
 ///
-/// If it cannot be read. What can be read and is hard to believe has its doubts with it.
+/// As [`vet_against`].
 pub fn vet(
     listing: Listing,
     provenance: Provenance,
     previous: Option<&Snapshot>,
     config: &VetConfig,
 ) -> Result<Vetted, Refusal> {
-    if let Some(truncation) = listing.truncated {
+    vet_against(listing, provenance, Against { standing: previous, ..Against::default() }, config)
+}
+
+/// Judges a listing.
+///
+/// # Errors
+///
+/// If it cannot be read. What can be read and is hard to believe has its doubts with it.
+pub fn vet_against(
+    listing: Listing,
+    provenance: Provenance,
+    against: Against<'_>,
+    config: &VetConfig,
+) -> Result<Vetted, Refusal> {
+    refuse_unreadable(&listing, config)?;
+    let previous = against.standing;
+    let standing = previous.map_or(&[][..], |previous| &previous.filings);
+    let fetched_at = provenance.fetched_at;
+    let memory = Memory::of(previous, fetched_at, None);
+    let odd_rows = rows::Odd::of(&listing);
+    let (in_order, unreadable) = (listing.in_order, listing.unreadable);
+    let compared = compare(listing.filings, &unreadable, previous, &memory, fetched_at);
+
+    let dates = Dates::of(&compared.filings, fetched_at);
+    let memory = Memory::of(previous, fetched_at, dates.newest);
+    let before = previous.map(|previous| (previous.fetched_at, Dates::of(standing, fetched_at)));
+    let days = before.map_or(0.0, |(at, before)| memory::days_between((at, before.newest), (fetched_at, dates.newest)));
+    let newcomers = Newcomers {
+        standing,
+        removals: against.removals,
+        memory: &memory,
+        dates: before.map_or(dates, |(_, before)| before),
+        days,
+    };
+    let told = newcomers.tell(&compared);
+    let peers = peers::Gone::among(against.peers, standing, &compared);
+
+    let mut doubts = Vec::new();
+    if previous.is_some() {
+        doubts.extend(loss::doubts(&compared, standing, &memory, in_order, config));
+        doubts.extend(newcomers.doubts(&told, config));
+        doubts.extend(columns::doubts(&compared, &memory, config));
+        doubts.extend(peers.doubt(compared.gone.len(), standing.len()));
+    } else if in_order {
+        doubts.extend(ending::end_of_first(&compared.filings));
+    }
+    doubts.extend(odd_rows.doubts(&compared, &dates));
+    if compared.carried.len() > unreadable.len() {
+        doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
+    }
+    // What only a person can settle is what a person should read first.
+    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.settles()));
+
+    let mut anomalies: Vec<Anomaly> = listing.missing_columns.into_iter().map(Anomaly::MissingColumn).collect();
+    anomalies.extend(listing.unknown_columns.into_iter().map(Anomaly::UnknownColumn));
+    if let Some(first) = unreadable.iter().min_by_key(|row| row.line) {
+        anomalies.push(Anomaly::UnreadableRows {
+            rows: unreadable.len() as u64,
+            carried: compared.carried.len() as u64,
+            first: format!("line {}, {}", first.line, first.fault),
+        });
+    }
+    anomalies.extend(peers.anomaly());
+    let alarms: Vec<String> =
+        doubts.iter().filter(|doubt| doubt.settles() == Settles::Alarm).map(Doubt::to_string).collect();
+    if !alarms.is_empty() {
+        anomalies.push(Anomaly::Unusual { what: alarms.join("; and ") });
+    }
+
+    let facts = StepFacts {
+        fetched_at,
+        content_day: dates.newest,
+        lost: u32::try_from(compared.gone.len().saturating_sub(told.returned)).unwrap_or(u32::MAX),
+        was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
+        end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
+        last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
+        unlikely: told.unlikely,
+        undated: compared.undated.into_iter().take(UNDATED_KEPT).collect(),
+    };
+    let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
+    let come = come.collect();
+    let snapshot = Snapshot {
+        serial: previous.map_or(SnapshotSerial::FIRST, |previous| previous.serial.next()),
+        sha256: provenance.sha256,
+        source: provenance.source,
+        bytes: provenance.bytes,
+        fetched_at,
+        confirmed_at: fetched_at,
+        filings: compared.filings,
+        carried: compared.carried,
+        anomalies,
+        steps: memory.with(facts),
+    };
+    Ok(Vetted { snapshot, doubts, gone: compared.gone, come })
+}
+
+/// Refuses what is no whole listing.
+fn refuse_unreadable(listing: &Listing, config: &VetConfig) -> Result<(), Refusal> {
+    if let Some(truncation) = listing.truncated.clone() {
         return Err(Refusal::Truncated(truncation));
     }
     let rows = listing.rows();
@@ -245,195 +286,7 @@ pub fn vet(
             fault: first.map_or_else(String::new, |row| row.fault.to_string()),
         });
     }
-
-    let in_order = listing.in_order;
-    let Joined { filings, carried, gone, come, amended, common } =
-        join(listing.filings, &listing.unreadable, previous, provenance.fetched_at);
-    let compared = Compared { gone: &gone, come, amended, common, in_order, filings: &filings };
-    let doubts = doubts(&compared, previous, config);
-
-    let mut anomalies: Vec<Anomaly> = listing.missing_columns.into_iter().map(Anomaly::MissingColumn).collect();
-    anomalies.extend(listing.unknown_columns.into_iter().map(Anomaly::UnknownColumn));
-    if let Some(first) = listing.unreadable.iter().min_by_key(|row| row.line) {
-        anomalies.push(Anomaly::UnreadableRows {
-            rows: unreadable as u64,
-            carried: carried.len() as u64,
-            first: format!("line {}, {}", first.line, first.fault),
-        });
-    }
-    let snapshot = Snapshot {
-        serial: previous.map_or(SnapshotSerial::FIRST, |previous| previous.serial.next()),
-        sha256: provenance.sha256,
-        source: provenance.source,
-        bytes: provenance.bytes,
-        fetched_at: provenance.fetched_at,
-        confirmed_at: provenance.fetched_at,
-        filings,
-        carried,
-        anomalies,
-    };
-    Ok(Vetted { snapshot, doubts, gone })
-}
-
-/// What differs between a listing and the standing snapshot.
-struct Compared<'a> {
-    gone: &'a [RmdNumber],
-    come: usize,
-    amended: [usize; Column::COUNT],
-    common: usize,
-    in_order: bool,
-    filings: &'a [Arc<Filing>],
-}
-
-fn doubts(compared: &Compared<'_>, previous: Option<&Snapshot>, config: &VetConfig) -> Vec<Doubt> {
-    let standing = previous.map_or(&[][..], |previous| &previous.filings);
-    let mut doubts = Vec::new();
-    doubts.extend(loss(compared, standing, config));
-    if compared.in_order {
-        doubts.extend(end(compared, standing));
-    }
-    let unusual = |part, whole, percent| part >= UNUSUAL_FLOOR && exceeds(part, whole, percent);
-    if !standing.is_empty() {
-        let come = compared.come;
-        let over = |limit_percent, settles| {
-            unusual(come, standing.len(), limit_percent).then_some(Doubt::Growth {
-                come,
-                standing: standing.len(),
-                limit_percent,
-                settles,
-            })
-        };
-        doubts.extend(
-            over(config.max_growth_percent, Settles::Person)
-                .or_else(|| over(config.corroborate_growth_percent, Settles::SecondCopy)),
-        );
-    }
-    doubts.extend(amended(compared, config));
-    // What only a person can settle is what a person should read first.
-    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.settles()));
-    doubts
-}
-
-fn loss(compared: &Compared<'_>, standing: &[Arc<Filing>], config: &VetConfig) -> Option<Doubt> {
-    let (gone, standing) = (compared.gone.len(), standing.len());
-    let over = |limit_percent, settles| {
-        (gone >= UNUSUAL_FLOOR && exceeds(gone, standing, limit_percent)).then_some(Doubt::Loss {
-            gone,
-            standing,
-            limit_percent,
-            settles,
-        })
-    };
-    if let Some(held) = over(config.max_loss_percent, Settles::Person) {
-        return Some(held);
-    }
-    if !compared.in_order && gone > 0 {
-        let held = gone >= UNUSUAL_FLOOR && exceeds(gone, standing, OUT_OF_ORDER_LOSS_PERCENT);
-        let settles = if held { Settles::Person } else { Settles::SecondCopy };
-        return Some(Doubt::LossOutOfOrder { gone, standing, settles });
-    }
-    over(config.corroborate_loss_percent, Settles::SecondCopy)
-}
-
-/// Whether the end of the list is missing.
-fn end(compared: &Compared<'_>, standing: &[Arc<Filing>]) -> Option<Doubt> {
-    let last = compared.filings.last()?.number();
-    if let Some(standing_last) = compared.gone.last().copied().filter(|gone| *gone > last) {
-        let gone = compared.gone.iter().rev().take_while(|number| **number > last).count();
-        return Some(Doubt::EndGone { gone, last, standing_last });
-    }
-    ending::missing(compared.filings, standing).map(|missing| Doubt::EndOld { missing, last })
-}
-
-fn amended(compared: &Compared<'_>, config: &VetConfig) -> Option<Doubt> {
-    let share = |column: &Column| compared.amended[*column as usize];
-    let over = |percent: f64| {
-        let over =
-            move |column: &Column| share(column) >= UNUSUAL_FLOOR && exceeds(share(column), compared.common, percent);
-        Column::ALL.into_iter().filter(over)
-    };
-    let doubt = |columns: &dyn Fn() -> Vec<Column>, settles| {
-        let columns = columns();
-        let column = columns.iter().copied().max_by_key(share)?;
-        Some(Doubt::Amended {
-            column,
-            amended: share(&column),
-            common: compared.common,
-            others: columns.len() - 1,
-            settles,
-        })
-    };
-    let much = || over(config.max_amended_percent);
-    if much().any(Column::is_essential) || much().count() >= SHIFTED_COLUMNS {
-        return doubt(&|| much().collect(), Settles::Person);
-    }
-    doubt(&|| over(config.corroborate_amended_percent).collect(), Settles::SecondCopy)
-}
-
-struct Joined {
-    filings: Vec<Arc<Filing>>,
-    carried: BTreeMap<RmdNumber, Timestamp>,
-    gone: Vec<RmdNumber>,
-    come: usize,
-    /// In how many filings that stand in both each column has changed.
-    amended: [usize; Column::COUNT],
-    common: usize,
-}
-
-/// Whether a changed cell says something of a shift. The dates change as they will; the address is the FCC's own; and
-/// where no decision rests on a column, cells that are filled or emptied are a column that came or went.
-fn tells_of_a_shift(column: Column, before: &Filing, after: &Filing) -> bool {
-    let (before, after) = (before.cell(column), after.cell(column));
-    before != after
-        && !matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl)
-        && (column.is_essential() || (!before.is_empty() && !after.is_empty()))
-}
-
-/// Walks the listing and the standing snapshot side by side. Filings that did not change keep the memory they have,
-/// filings behind an unreadable row stay, the others are gone.
-fn join(filings: Vec<Filing>, unreadable: &[UnreadableRow], previous: Option<&Snapshot>, now: Timestamp) -> Joined {
-    let mut joined = Joined {
-        filings: Vec::with_capacity(filings.len()),
-        carried: BTreeMap::new(),
-        gone: Vec::new(),
-        come: 0,
-        amended: [0; Column::COUNT],
-        common: 0,
-    };
-    let mut standing = previous.map_or(&[][..], |previous| &previous.filings).iter().peekable();
-    let absent = |filing: &Arc<Filing>, joined: &mut Joined| {
-        let number = filing.number();
-        if unreadable.iter().any(|row| row.may_be(number)) {
-            let since = previous.and_then(|previous| previous.carried.get(&number)).copied().unwrap_or(now);
-            joined.carried.insert(number, since);
-            joined.filings.push(Arc::clone(filing));
-        } else {
-            joined.gone.push(number);
-        }
-    };
-    for filing in filings {
-        while let Some(before) = standing.next_if(|before| before.number() < filing.number()) {
-            absent(before, &mut joined);
-        }
-        let Some(before) = standing.next_if(|before| before.number() == filing.number()) else {
-            joined.come += 1;
-            joined.filings.push(Arc::new(filing));
-            continue;
-        };
-        joined.common += 1;
-        if **before == filing {
-            joined.filings.push(Arc::clone(before));
-            continue;
-        }
-        for column in Column::ALL {
-            joined.amended[column as usize] += usize::from(tells_of_a_shift(column, before, &filing));
-        }
-        joined.filings.push(Arc::new(filing));
-    }
-    for before in standing {
-        absent(before, &mut joined);
-    }
-    joined
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use super::*;
-use crate::domain::{Column, FilingBuilder, RowFault};
+use std::sync::Arc;
+
+use crate::domain::{Column, Filing, FilingBuilder, RowFault, UnreadableRow};
 
 fn number(value: u32) -> RmdNumber {
     RmdNumber::from_value(value).expect("seven digits")
@@ -18,6 +20,8 @@ fn listing(values: impl IntoIterator<Item = u32>) -> Listing {
         filings: values.into_iter().map(|value| filing(value, "as filed")).collect(),
         in_order: true,
         unreadable: Vec::new(),
+        repeated: 0,
+        undecoded: 0,
         missing_columns: Vec::new(),
         unknown_columns: Vec::new(),
         truncated: None,

@@ -15,6 +15,7 @@ pub fn left_out(why: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "\nLEFT OUT, {why}");
 }
 
+#[allow(dead_code, reason = "not every test asks for one week")]
 /// A week's listing, or nothing, said aloud, where there is none.
 pub fn week(name: &str) -> Option<Vec<u8>> {
     let path = folder().join(name);

@@ -18,6 +18,7 @@
 
 mod csv;
 mod date;
+pub mod faults;
 mod filing;
 mod invent;
 mod quirks;

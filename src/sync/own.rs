@@ -1,0 +1,64 @@
+//! The operator's own peers, as far as syncing asks about them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+
+use crate::decide::Policy;
+use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
+use crate::impact::{Basis, PeerImpact, assess, suppose_snapshot};
+use crate::index::Index;
+use crate::records::PublishedRecords;
+use crate::vet::{OwnPeer, Vetted};
+
+/// So many peers are named.
+const NAMED: usize = 5;
+
+/// What operators have on record, and their policy.
+#[derive(Debug, Clone)]
+pub struct Own {
+    /// The records.
+    pub records: Arc<PublishedRecords>,
+    /// The policy.
+    pub policy: Arc<ArcSwap<Policy>>,
+}
+
+impl Own {
+    /// The peers whose binding is in force.
+    pub fn peers(&self, now: Timestamp) -> Vec<OwnPeer> {
+        let records = self.records.load();
+        let peers = records.all(RecordKind::Peer).filter(|record| record.in_force(now));
+        peers
+            .filter_map(|record| match &record.body {
+                RecordBody::Peer(Peer { name, .. }) => {
+                    Some(OwnPeer { name: name.to_string(), provider: record.provider })
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What a listing would change for them if it were applied.
+    pub fn affected(&self, current: &Index, vetted: &Vetted, now: Timestamp) -> PeersAffected {
+        let (records, policy) = (self.records.load_full(), self.policy.load_full());
+        let then = suppose_snapshot(current, vetted.snapshot.clone());
+        let basis = |index| Basis { index, records: &records, policy: &policy };
+        let peers = assess(basis(current), basis(&then), now);
+        let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
+        PeersAffected {
+            peers: peers.len() as u64,
+            newly_refused: count(PeerImpact::is_newly_refused),
+            newly_accepted: count(PeerImpact::is_newly_accepted),
+            refused: peers
+                .iter()
+                .filter(|peer| peer.is_newly_refused())
+                .take(NAMED)
+                .filter_map(|peer| match &peer.peer.body {
+                    RecordBody::Peer(Peer { name, .. }) => Some(name.to_string()),
+                    _ => None,
+                })
+                .collect(),
+        }
+    }
+}

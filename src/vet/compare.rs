@@ -1,0 +1,240 @@
+//! A listing beside the standing snapshot: what is gone, what has come, and which cells have changed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::dates::{self, Dates};
+use super::memory::{Memory, digest};
+use crate::domain::{
+    Certification, Column, Filing, Implementation, ProviderRole, RmdNumber, Snapshot, UndatedCell, UnreadableRow,
+};
+
+/// How a cell changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellChange {
+    /// It is empty, and was not.
+    Emptied,
+    /// It was empty, and is not.
+    Filled,
+    /// It was Yes and is No.
+    Withdrawn,
+    /// It held another text.
+    Altered,
+}
+
+impl CellChange {
+    const COUNT: usize = 4;
+
+    fn of(before: &str, after: &str) -> Self {
+        match (before.trim(), after.trim()) {
+            (_, "") => Self::Emptied,
+            ("", _) => Self::Filled,
+            ("Yes", "No") => Self::Withdrawn,
+            _ => Self::Altered,
+        }
+    }
+}
+
+/// One filing of many, to be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// The filing.
+    pub number: RmdNumber,
+    /// What the cell held and holds; nothing where it may be somebody's personal data.
+    pub cells: Option<(String, String)>,
+}
+
+/// So many examples are kept.
+const EXAMPLES: usize = 3;
+
+/// How often something happened, and where for example.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    pub count: usize,
+    pub examples: Vec<Example>,
+}
+
+impl Tally {
+    fn add(&mut self, number: RmdNumber, cells: Option<(&str, &str)>) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            let cells = cells.map(|(before, after)| (before.to_owned(), after.to_owned()));
+            self.examples.push(Example { number, cells });
+        }
+    }
+}
+
+/// What changed in one column.
+#[derive(Debug, Clone, Default)]
+pub struct ColumnTally {
+    /// Cells that changed though the filing does not say that it was updated, by how.
+    undated: [Tally; CellChange::COUNT],
+    /// Cells of filings that say so.
+    pub dated: Tally,
+    /// Cells that tell of a shift of columns, whatever the date: filled before and after, or of a column on which
+    /// decisions rest.
+    pub shifted: usize,
+}
+
+impl ColumnTally {
+    /// Cells that changed in this way though the filing does not say that it was updated.
+    pub fn undated(&self, change: CellChange) -> &Tally {
+        &self.undated[change as usize]
+    }
+
+    /// All of them.
+    pub fn undated_count(&self) -> usize {
+        self.undated.iter().map(|tally| tally.count).sum()
+    }
+}
+
+/// What differs between a listing and the standing snapshot.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// What stands then, by ascending number.
+    pub filings: Vec<Arc<Filing>>,
+    pub carried: BTreeMap<RmdNumber, Timestamp>,
+    /// The standing filings that would be gone, by ascending number.
+    pub gone: Vec<RmdNumber>,
+    /// Where the filings stand that did not stand before.
+    pub come: Vec<usize>,
+    /// How many stand in both.
+    pub common: usize,
+    pub columns: BTreeMap<Column, ColumnTally>,
+    /// Filings whose date of update went back, or away.
+    pub dated_back: Tally,
+    /// Filings whose entry in the FCC's system is another.
+    pub other_entry: Tally,
+    /// Filings that took up a text that rmdd does not know in a column of known ones.
+    pub newly_unknown: usize,
+    /// The cells on which decisions rest that changed without a date.
+    pub undated: Vec<UndatedCell>,
+}
+
+/// Walks both side by side. Filings that did not change keep the memory they have, filings behind an unreadable row
+/// stay, the others are gone.
+pub fn compare(
+    filings: Vec<Filing>,
+    unreadable: &[UnreadableRow],
+    standing: Option<&Snapshot>,
+    memory: &Memory<'_>,
+    at: Timestamp,
+) -> Compared {
+    let mut compared = Compared { filings: Vec::with_capacity(filings.len()), ..Compared::default() };
+    let newest = standing.and_then(|standing| Dates::of(&standing.filings, at).newest);
+    let amending = Amending { since: newest, held_before: memory.held_before() };
+    let mut before = standing.map_or(&[][..], |standing| &standing.filings).iter().peekable();
+    let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
+        let number = filing.number();
+        if unreadable.iter().any(|row| row.may_be(number)) {
+            let since = standing.and_then(|standing| standing.carried.get(&number)).copied().unwrap_or(at);
+            compared.carried.insert(number, since);
+            compared.filings.push(Arc::clone(filing));
+        } else {
+            compared.gone.push(number);
+        }
+    };
+    for filing in filings {
+        while let Some(before) = before.next_if(|before| before.number() < filing.number()) {
+            absent(before, &mut compared);
+        }
+        let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
+            compared.come.push(compared.filings.len());
+            compared.filings.push(Arc::new(filing));
+            continue;
+        };
+        compared.common += 1;
+        if **before == filing {
+            compared.filings.push(Arc::clone(before));
+            continue;
+        }
+        amending.note(before, &filing, &mut compared);
+        compared.filings.push(Arc::new(filing));
+    }
+    for before in before {
+        absent(before, &mut compared);
+    }
+    compared
+}
+
+/// Looks at filings of which cells changed.
+struct Amending {
+    /// The newest date of the standing listing: what was updated since bears no older one.
+    since: Option<Date>,
+    /// What cells held that changed lately without a date: to hold it again is no new change.
+    held_before: HashMap<(RmdNumber, Column), Vec<u64>>,
+}
+
+/// Days by which an update may bear an older date than the listing before.
+const DATE_SLACK_DAYS: f64 = 3.0;
+
+impl Amending {
+    fn note(&self, before: &Filing, after: &Filing, compared: &mut Compared) {
+        let number = after.number();
+        let (was, is) = (dates::last_updated(before), dates::last_updated(after));
+        // A list without dates cannot say when it was updated.
+        let dated = self.since.is_some_and(|since| is.is_some_and(|date| dates::days(since, date) >= -DATE_SLACK_DAYS));
+        if was.is_some_and(|was| is.is_none_or(|is| is < was)) && !self.reverts(before, after, Column::LastUpdated) {
+            compared.dated_back.add(number, None);
+        }
+        if entry(before) != entry(after) && !self.reverts(before, after, Column::FilingUrl) {
+            compared.other_entry.add(number, None);
+            compared.remember(before, Column::FilingUrl);
+        }
+        compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
+        for column in Column::ALL {
+            let (old, new) = (before.cell(column), after.cell(column));
+            if old == new || matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl) {
+                continue;
+            }
+            let tally = compared.columns.entry(column).or_default();
+            tally.shifted += usize::from(column.is_essential() || (!old.is_empty() && !new.is_empty()));
+            let shown = shows(column).then_some((old, new));
+            // An FRN has never changed, whatever the date says.
+            if dated && column != Column::Frn {
+                tally.dated.add(number, shown);
+            } else if !self.reverts(before, after, column) {
+                tally.undated[CellChange::of(old, new) as usize].add(number, shown);
+                if column.is_essential() {
+                    compared.remember(before, column);
+                }
+            }
+        }
+    }
+
+    /// Whether a cell holds again what it held before it changed without a date.
+    fn reverts(&self, before: &Filing, after: &Filing, column: Column) -> bool {
+        let Some(held) = self.held_before.get(&(before.number(), column)) else { return false };
+        held.contains(&digest(after.cell(column)))
+    }
+}
+
+impl Compared {
+    fn remember(&mut self, before: &Filing, column: Column) {
+        self.undated.push(UndatedCell { number: before.number(), column, before: digest(before.cell(column)) });
+    }
+}
+
+/// Whether a cell's text may be shown: what filers say of persons may not.
+fn shows(column: Column) -> bool {
+    column.is_essential() || matches!(column, Column::Country | Column::OtherFrns)
+}
+
+/// The filing's entry in the FCC's system, which has never changed: `sys_id` in its address. The rest of the address is
+/// the site's.
+pub fn entry(filing: &Filing) -> &str {
+    let url = filing.cell(Column::FilingUrl);
+    let id = url.split_once("sys_id=").map_or("", |(_, id)| id);
+    id.split('&').next().unwrap_or_default()
+}
+
+/// Whether a cell holds a text that rmdd does not know, in a column where all others hold known ones.
+pub fn has_unknown_text(filing: &Filing) -> bool {
+    let unknown = |answer| matches!(answer, Certification::Unrecognized(_));
+    ProviderRole::ALL.into_iter().any(|role| unknown(filing.certification(role)))
+        || unknown(Certification::read(filing.cell(Column::ForeignVoiceProvider)))
+        || matches!(filing.implementation(), Implementation::Unrecognized(_))
+}

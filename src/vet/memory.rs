@@ -1,0 +1,147 @@
+//! What the steps before tell of the next: a fault that takes a little at each sync shows in none of them.
+//!
+//! Time between two listings is measured by two clocks, the wall's and the listings' own dates, and the longer one
+//! counts: a row of old listings may be read within a minute, and in weeks in which nobody files the dates stand still.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use sha2::{Digest, Sha256};
+
+use super::dates;
+use crate::domain::{Column, RmdNumber, Snapshot, StepFacts, UndatedCell};
+
+/// For so many days something counts as recent. No end of the list was ever missing twice within them.
+const RECENT_DAYS: f64 = 14.0;
+/// Steps older than this, and more of them, are forgotten.
+const KEPT_DAYS: f64 = 60.0;
+const KEPT_STEPS: usize = 256;
+/// So many filings go in a usual day. Half a year of usual weeks lost 3 a week, the busiest months 25.
+const USUAL_LOSS_A_DAY: f64 = 2.0;
+/// Of a wave, which was looked at by itself, so many count as loss that goes on.
+const WAVE_COUNTS: f64 = 100.0;
+/// So many cells of one column change in a usual day without a date.
+const USUAL_UNDATED_A_DAY: f64 = 7.0;
+
+/// What is remembered, seen from the listing that is judged.
+pub struct Memory<'a> {
+    steps: &'a [StepFacts],
+    fetched_at: Timestamp,
+    content_day: Option<Date>,
+}
+
+/// Filings that were lost in the steps before, less what is usual.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Losses {
+    /// All of them, waves counted in part.
+    pub all: f64,
+    /// Those that were lost a few at a time.
+    pub trickle: f64,
+}
+
+impl<'a> Memory<'a> {
+    /// What led to the standing snapshot.
+    pub fn of(standing: Option<&'a Snapshot>, fetched_at: Timestamp, content_day: Option<Date>) -> Self {
+        Self { steps: standing.map_or(&[], |standing| &standing.steps), fetched_at, content_day }
+    }
+
+    /// Days from a step to the listing that is judged.
+    fn days_since(&self, step: &StepFacts) -> f64 {
+        days_between((step.fetched_at, step.content_day), (self.fetched_at, self.content_day))
+    }
+
+    fn days_since_last(&self) -> f64 {
+        self.steps.last().map_or(0.0, |step| self.days_since(step))
+    }
+
+    fn recent(&self) -> impl Iterator<Item = &'a StepFacts> {
+        self.steps.iter().filter(|step| self.days_since(step) <= RECENT_DAYS)
+    }
+
+    /// Filings that came lately and do not look like new ones.
+    pub fn unlikely(&self) -> HashSet<RmdNumber> {
+        self.steps.iter().flat_map(|step| &step.unlikely).copied().collect()
+    }
+
+    /// How many came lately.
+    pub fn unlikely_lately(&self) -> usize {
+        self.recent().map(|step| step.unlikely.len()).sum()
+    }
+
+    /// The number behind which filings came lately, if any did.
+    pub fn came_behind(&self) -> Option<RmdNumber> {
+        self.recent().filter_map(|step| step.last_before).min()
+    }
+
+    /// Whether the end of the list was missing in a step lately.
+    pub fn end_was_gone(&self) -> bool {
+        self.recent().any(|step| step.end_gone)
+    }
+
+    /// What was lost, less what is usual, as it stands before the listing that is judged.
+    pub fn losses(&self) -> Losses {
+        let mut losses = Losses::default();
+        self.each(|step, days| {
+            let usual = days * USUAL_LOSS_A_DAY;
+            let lost = f64::from(step.lost);
+            losses.all = (losses.all - usual).max(0.0) + if step.was_wave { lost.min(WAVE_COUNTS) } else { lost };
+            losses.trickle = (losses.trickle - usual).max(0.0) + if step.was_wave { 0.0 } else { lost };
+        });
+        let usual = self.days_since_last() * USUAL_LOSS_A_DAY;
+        Losses { all: (losses.all - usual).max(0.0), trickle: (losses.trickle - usual).max(0.0) }
+    }
+
+    /// How many cells of a column changed without a date, less what is usual.
+    pub fn undated(&self, column: Column) -> f64 {
+        // What was filled for the first time is left aside.
+        let filled = digest("");
+        let mut level: f64 = 0.0;
+        self.each(|step, days| {
+            let counts = |cell: &&UndatedCell| cell.column == column && cell.before != filled;
+            let changed = step.undated.iter().filter(counts).count();
+            level = (level - days * USUAL_UNDATED_A_DAY).max(0.0) + changed as f64;
+        });
+        (level - self.days_since_last() * USUAL_UNDATED_A_DAY).max(0.0)
+    }
+
+    /// What the cells held that changed without a date.
+    pub fn held_before(&self) -> HashMap<(RmdNumber, Column), Vec<u64>> {
+        let mut held: HashMap<_, Vec<u64>> = HashMap::new();
+        for cell in self.steps.iter().flat_map(|step| &step.undated) {
+            held.entry((cell.number, cell.column)).or_default().push(cell.before);
+        }
+        held
+    }
+
+    /// Each step, with the days since the one before.
+    fn each(&self, mut visit: impl FnMut(&StepFacts, f64)) {
+        let mut before: Option<&StepFacts> = None;
+        for step in self.steps {
+            let time = |step: &StepFacts| (step.fetched_at, step.content_day);
+            visit(step, before.map_or(0.0, |before| days_between(time(before), time(step))));
+            before = Some(step);
+        }
+    }
+
+    /// What is remembered once this step is made.
+    pub fn with(&self, step: StepFacts) -> Vec<StepFacts> {
+        let kept = self.steps.iter().filter(|step| self.days_since(step) <= KEPT_DAYS).cloned();
+        let mut steps: Vec<StepFacts> = kept.chain([step]).collect();
+        steps.drain(..steps.len().saturating_sub(KEPT_STEPS));
+        steps
+    }
+}
+
+/// Days from one listing to the next, by the clock or by their dates, whichever are more.
+pub fn days_between(from: (Timestamp, Option<Date>), to: (Timestamp, Option<Date>)) -> f64 {
+    let by_clock = to.0.duration_since(from.0).as_secs_f64() / 86_400.0;
+    let by_dates = from.1.zip(to.1).map_or(0.0, |(from, to)| dates::days(from, to));
+    by_clock.max(by_dates).max(0.0)
+}
+
+/// A digest of a cell's text. It is stored, so it must be the same in every version.
+pub fn digest(text: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text));
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}

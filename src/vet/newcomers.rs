@@ -1,0 +1,147 @@
+//! What has come: whether it looks like new filings, and how fast they come.
+//!
+//! In real listings a new filing stands behind all others, was updated since the listing before, and has an entry of its
+//! own in the FCC's system; what comes in between was removed once and is back.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::compare::{Compared, entry};
+use super::config::VetConfig;
+use super::dates::{self, Dates};
+use super::doubt::{Doubt, Settles};
+use super::memory::Memory;
+use super::{UNUSUAL_FLOOR, exceeds};
+use crate::domain::{Filing, RemovalHistory, RmdNumber};
+
+/// So many filings come at once and in a day more, at the most: 240 in a real week, 48 on a day before a deadline.
+const COME_AT_ONCE: f64 = 60.0;
+const COME_A_DAY: f64 = 50.0;
+/// From so many times as many, the listing is held.
+const COME_HOLDS: f64 = 2.0;
+/// A new filing's date may be so many days older than the listing before.
+const OLDER_DAYS: f64 = 7.0;
+/// So many numbers are passed over at once and in a day more, at the most: 1,850 in a real week.
+const NUMBERS_AT_ONCE: f64 = 3_000.0;
+const NUMBERS_A_DAY: f64 = 500.0;
+/// From so many unlikely newcomers it is an alarm; above so many, or so many within days, the listing is held.
+const UNLIKELY_ALARMS: usize = 3;
+const UNLIKELY_HOLDS: usize = 30;
+const UNLIKELY_LATELY_HOLDS: usize = 50;
+/// So many removed filings back at once are an alarm.
+const RETURNED_ALARMS: usize = 30;
+
+/// What a listing's newcomers are judged by.
+pub struct Newcomers<'a> {
+    pub standing: &'a [Arc<Filing>],
+    pub removals: Option<&'a RemovalHistory>,
+    pub memory: &'a Memory<'a>,
+    /// The dates of the standing listing.
+    pub dates: Dates,
+    /// Days since the standing listing.
+    pub days: f64,
+}
+
+/// Those that came, told apart.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Those that were removed once.
+    pub returned: usize,
+    /// Those that look like new filings.
+    pub new: usize,
+    /// Those that do not.
+    pub unlikely: Vec<RmdNumber>,
+    /// The highest number that stood before, those left aside that look like no new filing.
+    pub last_before: Option<RmdNumber>,
+}
+
+impl Newcomers<'_> {
+    /// Tells new filings from others.
+    pub fn tell(&self, compared: &Compared) -> Told {
+        let doubtful = self.memory.unlikely();
+        let credible = self.standing.iter().rev().find(|filing| !doubtful.contains(&filing.number()));
+        let last_before = credible.map(|filing| filing.number());
+        let mut told = Told { last_before, ..Told::default() };
+        let Some(last) = last_before else { return told };
+        // Where false filings came lately, true ones still come behind what stood before those.
+        let behind = self.memory.came_behind().map_or(last, |lately| lately.min(last));
+        let farthest = f64::from(last.value()) + NUMBERS_AT_ONCE + self.days * NUMBERS_A_DAY;
+        let came: Vec<&Arc<Filing>> = compared.come.iter().filter_map(|place| compared.filings.get(*place)).collect();
+        let copied = copied_entries(&compared.filings, &came);
+        for filing in came {
+            let number = filing.number();
+            if self.removals.is_some_and(|removals| removals.newest(number).is_some()) {
+                told.returned += 1;
+            } else if number <= behind
+                || f64::from(number.value()) > farthest
+                || copied.contains(&number)
+                || self.is_too_old(filing)
+            {
+                told.unlikely.push(number);
+            } else {
+                told.new += 1;
+            }
+        }
+        told
+    }
+
+    /// Whether a filing's date is older than a new filing's can be. Where the listing has no dates, none is.
+    fn is_too_old(&self, filing: &Filing) -> bool {
+        let Some(newest) = self.dates.newest else { return false };
+        dates::last_updated(filing).is_none_or(|date| dates::days(newest, date) < -OLDER_DAYS)
+    }
+
+    /// What there is to doubt about them.
+    pub fn doubts(&self, told: &Told, config: &VetConfig) -> Vec<Doubt> {
+        let standing = self.standing.len();
+        let mut doubts = Vec::new();
+        if standing == 0 {
+            return doubts;
+        }
+        let count = told.unlikely.len();
+        let lately = self.memory.unlikely_lately() + count;
+        if count >= UNLIKELY_ALARMS {
+            let holds = count > UNLIKELY_HOLDS || lately > UNLIKELY_LATELY_HOLDS;
+            let settles = if holds { Settles::Person } else { Settles::Alarm };
+            let examples = told.unlikely.iter().take(3).copied().collect();
+            doubts.push(Doubt::Unlikely { count, examples, settles });
+        }
+        doubts.extend(self.pace(told.new + count, config));
+        let returned = told.returned;
+        let many = returned >= UNUSUAL_FLOOR && exceeds(returned, standing, config.corroborate_loss_percent);
+        if many {
+            doubts.push(Doubt::Returned { returned, settles: Settles::SecondCopy });
+        } else if returned > RETURNED_ALARMS {
+            doubts.push(Doubt::Returned { returned, settles: Settles::Alarm });
+        }
+        doubts
+    }
+
+    fn pace(&self, come: usize, config: &VetConfig) -> Option<Doubt> {
+        let standing = self.standing.len();
+        let in_time = COME_AT_ONCE + COME_A_DAY * self.days;
+        let share = |percent: f64| ((standing as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
+        let limits = [
+            (share(config.max_growth_percent).min((in_time * COME_HOLDS) as usize), Settles::Person),
+            (share(config.corroborate_growth_percent), Settles::SecondCopy),
+            (in_time as usize, Settles::Alarm),
+        ];
+        let (limit, settles) = limits.into_iter().find(|(limit, _)| come > *limit)?;
+        Some(Doubt::Growth { come, standing, limit, settles })
+    }
+}
+
+/// The newcomers whose entry in the FCC's system is that of another filing.
+fn copied_entries(filings: &[Arc<Filing>], came: &[&Arc<Filing>]) -> HashSet<RmdNumber> {
+    let mut borne: HashMap<&str, usize> = HashMap::new();
+    borne.extend(came.iter().map(|filing| (entry(filing), 0)).filter(|(entry, _)| !entry.is_empty()));
+    if !borne.is_empty() {
+        for filing in filings {
+            if let Some(times) = borne.get_mut(entry(filing)) {
+                *times += 1;
+            }
+        }
+    }
+    let shared = |filing: &&&Arc<Filing>| borne.get(entry(filing)).is_some_and(|times| *times > 1);
+    came.iter().filter(shared).map(|filing| filing.number()).collect()
+}

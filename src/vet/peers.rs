@@ -1,0 +1,76 @@
+//! The operator's own peers among what is gone.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::compare::Compared;
+use super::doubt::Doubt;
+use crate::domain::{Anomaly, Filing, Frn, Identity, RmdNumber};
+
+/// A peer that operators bound to a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnPeer {
+    /// Its name.
+    pub name: String,
+    /// The provider.
+    pub provider: Identity,
+}
+
+/// So many peers, and so many times their share, may go with the others.
+const FEW: usize = 3;
+const TIMES_THEIR_SHARE: f64 = 3.0;
+/// So many are named.
+const NAMED: usize = 5;
+
+/// The peers whose provider stood and would not any more.
+#[derive(Debug, Default)]
+pub struct Gone {
+    names: Vec<String>,
+    peers: usize,
+}
+
+impl Gone {
+    /// Finds them.
+    pub fn among(peers: &[OwnPeer], standing: &[Arc<Filing>], compared: &Compared) -> Self {
+        if peers.is_empty() || compared.gone.is_empty() {
+            return Self { names: Vec::new(), peers: peers.len() };
+        }
+        let still: HashSet<Frn> = compared.filings.iter().filter_map(|filing| filing.frn()).collect();
+        let find = |number: RmdNumber| {
+            let place = standing.binary_search_by_key(&number, |filing| filing.number()).ok();
+            place.and_then(|place| standing.get(place))
+        };
+        let gone: Vec<&Arc<Filing>> = compared.gone.iter().filter_map(|number| find(*number)).collect();
+        // A provider stands as long as one of its filings does.
+        let lost = gone.iter().filter(|filing| filing.frn().is_none_or(|frn| !still.contains(&frn)));
+        let (mut frns, mut numbers) = (HashSet::new(), HashSet::new());
+        for filing in lost {
+            frns.extend(filing.frn());
+            numbers.insert(filing.number());
+        }
+        let is_gone = |peer: &&OwnPeer| match peer.provider {
+            Identity::Frn(frn) => frns.contains(&frn),
+            Identity::RmdNumber(number) => numbers.contains(&number),
+        };
+        let names = peers.iter().filter(is_gone).map(|peer| peer.name.clone()).collect();
+        Self { names, peers: peers.len() }
+    }
+
+    /// What there is to doubt about it.
+    pub fn doubt(&self, gone: usize, standing: usize) -> Option<Doubt> {
+        let lost = self.names.len();
+        let share = gone as f64 / standing.max(1) as f64 * self.peers as f64;
+        (lost >= FEW && lost as f64 > share * TIMES_THEIR_SHARE + 2.0)
+            .then_some(Doubt::OwnPeers { gone: lost, peers: self.peers })
+    }
+
+    /// What the operator is told, whatever the step's size.
+    pub fn anomaly(&self) -> Option<Anomaly> {
+        let lost = self.names.len();
+        let shown = self.names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        let more = if lost > NAMED { format!(" and {} more", lost - NAMED) } else { String::new() };
+        (lost > 0).then(|| Anomaly::PeersGone {
+            which: format!("the providers behind {lost} of your own {} peers: {shown}{more}", self.peers),
+        })
+    }
+}

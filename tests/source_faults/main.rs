@@ -1,0 +1,186 @@
+//! Faults of the source: for each that the testkit can make, what becomes of the file, how many providers get a wrong
+//! verdict for it, whether anybody is told, and whether the next good listing heals it.
+//!
+//! `RMDD_ALL_FAULTS=1` tries every fault on the real weeks, where a folder of them is at hand, and prints the table of
+//! `docs/vetting.md`; best with `--release`. Without it a part of them is tried on a made-up listing.
+
+#[path = "../common/real.rs"]
+mod real;
+mod site;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+
+use rmdd_testkit::faults::{Fault, Sheet, faults, losing};
+use rmdd_testkit::{Step, World};
+use site::{Answers, Outcome, Site};
+
+/// So many wrong verdicts may go without an alarm, and so many with one.
+const UNNOTICED: usize = 10;
+const AT_ALL: usize = 100;
+
+/// What came of one fault. It is shown whole where it got too far.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "some fields are only shown")]
+struct Trial {
+    name: String,
+    kind: String,
+    outcome: Outcome,
+    wrong: usize,
+    alarmed: bool,
+    healed: Outcome,
+    why: String,
+}
+
+/// A site that stands at one good file, and the next.
+struct Weeks<'a> {
+    earlier: &'a Sheet,
+    good: &'a Sheet,
+    next: &'a [u8],
+}
+
+fn try_fault(fault: &Fault, weeks: &Weeks<'_>, at: &Site, right: &(Answers, Answers), seed: u64) -> Trial {
+    let mut site = at.clone();
+    let outcome = site.sync(&fault.apply(weeks.good, weeks.earlier, seed));
+    let alarmed = !site.alarms.is_empty();
+    let why = site.doubts.iter().map(|doubt| doubt.to_string()).collect::<Vec<_>>().join("; ");
+    let wrong = match outcome {
+        Outcome::Applied | Outcome::Corroborated => site.answers().wrong(&right.0, &right.1),
+        Outcome::Held | Outcome::Refused => 0,
+    };
+    let healed = site.sync(weeks.next);
+    let kind = match fault {
+        Fault::Cells { column, how, .. } => format!("{column} {how:?}"),
+        Fault::RunGone { at, .. } => format!("a row of neighbours gone, {at:?}"),
+        Fault::FalseFilings { plausible, at, .. } => {
+            format!("false filings, {}, {at:?}", if *plausible { "plausible" } else { "copied" })
+        }
+        other => other.to_string(),
+    };
+    Trial { name: fault.to_string(), kind, outcome, wrong, alarmed, healed, why }
+}
+
+/// Tries them on both processors.
+fn try_all(all: &[Fault], weeks: &Weeks<'_>, at: &Site) -> Vec<Trial> {
+    let mut good = at.clone();
+    good.sync(&weeks.good.to_csv());
+    let right = (at.answers(), good.answers());
+    let trials = Mutex::new(Vec::with_capacity(all.len()));
+    thread::scope(|scope| {
+        for part in all.chunks(all.len().div_ceil(2).max(1)) {
+            scope.spawn(|| {
+                for (seed, fault) in part.iter().enumerate() {
+                    let trial = try_fault(fault, weeks, at, &right, seed as u64);
+                    trials.lock().expect("no panic").push(trial);
+                }
+            });
+        }
+    });
+    trials.into_inner().expect("no panic")
+}
+
+fn check(trials: &[Trial]) {
+    let bad: Vec<&Trial> = trials
+        .iter()
+        .filter(|trial| {
+            trial.wrong > AT_ALL
+                || (trial.wrong > UNNOTICED && !trial.alarmed)
+                || matches!(trial.healed, Outcome::Held | Outcome::Refused)
+        })
+        .collect();
+    assert!(bad.is_empty(), "{} of {} faults get through or do not heal: {bad:#?}", bad.len(), trials.len());
+}
+
+fn print(week: &str, trials: &[Trial]) {
+    let mut kinds: BTreeMap<&str, Vec<&Trial>> = BTreeMap::new();
+    trials.iter().for_each(|trial| kinds.entry(&trial.kind).or_default().push(trial));
+    println!("| {week}: fault | tried | applied | a second copy | held | refused | most wrong | most unnoticed |");
+    println!("|---|---|---|---|---|---|---|---|");
+    for (kind, trials) in kinds {
+        let count = |outcome| trials.iter().filter(|trial| trial.outcome == outcome).count();
+        let most = trials.iter().map(|trial| trial.wrong).max().unwrap_or_default();
+        let unnoticed = trials.iter().filter(|trial| !trial.alarmed).map(|trial| trial.wrong).max().unwrap_or_default();
+        println!(
+            "| {kind} | {} | {} | {} | {} | {} | {most} | {unnoticed} |",
+            trials.len(),
+            count(Outcome::Applied),
+            count(Outcome::Corroborated),
+            count(Outcome::Held),
+            count(Outcome::Refused)
+        );
+    }
+}
+
+/// Syncs a file that loses a little each time: how many providers are lost when it is an alarm, and when it is held.
+fn lose_slowly(good: &Sheet, percent: f64, at: &Site) -> (Option<usize>, usize) {
+    let mut site = at.clone();
+    site.sync(&good.to_csv());
+    let right = site.answers();
+    let mut alarmed = None;
+    let mut wrong = 0;
+    for sync in 1..=60 {
+        let outcome = site.sync(&losing(good, percent, sync, 7).to_csv());
+        if matches!(outcome, Outcome::Held | Outcome::Refused) {
+            break;
+        }
+        wrong = site.answers().wrong(&right, &right);
+        if alarmed.is_none() && !site.alarms.is_empty() {
+            alarmed = Some(wrong);
+        }
+    }
+    (alarmed, wrong)
+}
+
+#[test]
+fn no_fault_of_the_source_gets_far_unnoticed_and_the_next_good_listing_heals_it() {
+    let mut world = World::new(13, 2_500);
+    let earlier = Sheet::read(&world.to_csv());
+    world.advance(Step { list: 10, amend: 40, remove: 2, reinstate: 0 });
+    let good = Sheet::read(&world.to_csv());
+    world.advance(Step { list: 8, amend: 30, remove: 1, reinstate: 1 });
+    let mut site = Site::default();
+    assert_eq!(site.sync(&earlier.to_csv()), Outcome::Applied);
+    let decisive = ["number", "frn", "foreign_voice_provider", "gateway_provider_choice", "last_updated"];
+    let tried: Vec<Fault> = faults(&good.header)
+        .into_iter()
+        .filter(|fault| match fault {
+            Fault::Cells { column, percent, .. } => {
+                decisive.contains(&column.as_str()) && [1.0, 28.0].contains(percent)
+            }
+            Fault::RunGone { rows, .. } => *rows < 1_000,
+            _ => true,
+        })
+        .collect();
+    let weeks = Weeks { earlier: &earlier, good: &good, next: &world.to_csv() };
+    let trials = try_all(&tried, &weeks, &site);
+    println!("{} faults", trials.len());
+    check(&trials);
+}
+
+#[test]
+fn every_fault_on_the_real_weeks_where_they_are_asked_for() {
+    if std::env::var_os("RMDD_ALL_FAULTS").is_none() {
+        return real::left_out(format_args!("RMDD_ALL_FAULTS is not set"));
+    }
+    let Some(weeks) = real::weeks() else { return };
+    let mut site = Site::default();
+    let chosen: Vec<String> =
+        std::env::var("RMDD_FAULT_WEEKS").unwrap_or_default().split(',').map(str::to_owned).collect();
+    for ((_, earlier), ((name, good), (_, next))) in weeks.iter().zip(weeks.iter().skip(1).zip(weeks.iter().skip(2))) {
+        site.sync(earlier);
+        if chosen == [""] || chosen.contains(name) {
+            let (earlier, good) = (Sheet::read(earlier), Sheet::read(good));
+            let tried = faults(&good.header);
+            let weeks = Weeks { earlier: &earlier, good: &good, next };
+            let trials = try_all(&tried, &weeks, &site);
+            print(name, &trials);
+            for percent in [0.1, 0.3, 0.5, 0.9, 1.2, 2.0] {
+                let (alarm, held) = lose_slowly(&good, percent, &site);
+                println!("{name}: {percent} % lost a sync: an alarm at {alarm:?}, held at {held}");
+                assert!(alarm.is_some_and(|alarm| alarm <= 205) && held <= 500, "{percent} %: {alarm:?}, {held}");
+            }
+            check(&trials);
+        }
+    }
+}
