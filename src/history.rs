@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Change, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Removal, RemovalHistory,
-    RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, read_frn_cell,
+    Anomaly, Change, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, FirstSights, Removal,
+    RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, read_frn_cell,
 };
 
 /// The shortest history that may be kept, in days: what was answered last month can be asked for this month.
@@ -114,6 +114,7 @@ pub struct Broken {
 pub struct Rewind {
     filings: BTreeMap<RmdNumber, Arc<Filing>>,
     removals: BTreeMap<(RmdNumber, SnapshotSerial), Arc<Removal>>,
+    first_sights: FirstSights,
     at: SnapshotSerial,
     undone: Option<ChangeSerial>,
 }
@@ -127,6 +128,7 @@ impl Rewind {
                 .newest_first()
                 .map(|removal| ((removal.filing.number(), removal.snapshot), Arc::clone(removal)))
                 .collect(),
+            first_sights: removals.first_sights().clone(),
             at: snapshot.serial,
             undone: None,
         }
@@ -152,6 +154,7 @@ impl Rewind {
         match &change.kind {
             ChangeKind::Listed => {
                 self.filings.remove(&number).ok_or_else(|| broken("listed it, and it does not stand"))?;
+                self.first_sights.forget(number);
             }
             ChangeKind::Amended(fields) => {
                 let after = self.filings.get(&number).ok_or_else(|| broken("amended it, and it does not stand"))?;
@@ -205,7 +208,8 @@ impl Rewind {
             }
         }
         let snapshot = record.with_filings(filings, confirmed_at);
-        Ok((snapshot, RemovalHistory::new(self.removals.values().cloned().collect())))
+        let removals = RemovalHistory::new(self.removals.values().cloned().collect());
+        Ok((snapshot, removals.with_first_sights(self.first_sights.clone())))
     }
 
     /// The snapshot to which the way back has come.

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::domain::{
     ChangeSerial, Column, Filing, ForeignProvider, Frn, ProviderRoles, Removal, RemovalHistory, RmdNumber,
-    Sha256Digest, Snapshot, read_other_frns,
+    Sha256Digest, Snapshot, day_in_washington, read_other_frns,
 };
 use crate::export;
 use crate::vet::ListingDates;
@@ -86,13 +86,15 @@ impl Index {
                 || removals.newest(number).is_some()
                 || successors.binary_search_by_key(&number, |(successor, _)| *successor).is_ok()
         };
-        let rows = snapshot.filings.iter().map(|filing| Row {
+        let known_since = known_since(&snapshot, &removals);
+        let rows = snapshot.filings.iter().zip(known_since).map(|(filing, known_since)| Row {
             frn: filing.frn(),
             number: filing.number(),
             roles: filing.roles(),
             foreign: filing.foreign(),
             is_remarkable: is_remarkable(filing.number()),
-            recertified: filing.text(Column::LastRecertified).parse().ok(),
+            recertified: Recertified::read(filing),
+            known_since,
         });
         Self {
             rows: rows.collect(),
@@ -228,7 +230,54 @@ struct Row {
     roles: ProviderRoles,
     foreign: ForeignProvider,
     is_remarkable: bool,
-    recertified: Option<Date>,
+    recertified: Recertified,
+    known_since: Date,
+}
+
+/// What the listing says of a filing's recertification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recertified {
+    /// Nothing.
+    Never,
+    /// When it last was.
+    On(Date),
+    /// Something that is no date.
+    Unreadable,
+}
+
+impl Recertified {
+    fn read(filing: &Filing) -> Self {
+        match filing.text(Column::LastRecertified) {
+            "" => Self::Never,
+            text => text.parse().map_or(Self::Unreadable, Self::On),
+        }
+    }
+}
+
+/// The day in Washington from which on each filing of a snapshot is known to have been there.
+///
+/// That is the day of its first sight. What stood in the oldest listing may be older, which matters where that listing is
+/// younger than what is asked: numbers ascend with time, so such a filing was there on every day that the listing itself
+/// gives for it or for a higher number of the oldest listing. Where it gives none, a filing counts as old if its number is
+/// below those of the filings that were first seen later, and as no older than the oldest listing if not.
+fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
+    let sights = removals.first_sights();
+    let begins = day_in_washington(sights.begins().unwrap_or(snapshot.fetched_at));
+    let first_later = sights.later().map(|(number, _)| number).next();
+    let mut told: Option<Date> = None;
+    let mut known: Vec<Date> = Vec::with_capacity(snapshot.filings.len());
+    for filing in snapshot.filings.iter().rev() {
+        if let Some(seen) = sights.of(filing.number()) {
+            known.push(day_in_washington(seen));
+            continue;
+        }
+        let dates = [Column::LastUpdated, Column::LastRecertified].map(|column| filing.text(column).parse::<Date>());
+        told = dates.into_iter().flatten().chain(told).min();
+        let is_below = first_later.is_some_and(|later| filing.number() < later);
+        known.push(told.unwrap_or(if is_below { Date::MIN } else { begins }).min(begins));
+    }
+    known.reverse();
+    known
 }
 
 /// A filing that stands.
@@ -271,8 +320,13 @@ impl<'a> Standing<'a> {
     }
 
     /// When it was recertified, if the listing says so.
-    pub fn recertified(&self) -> Option<Date> {
+    pub fn recertified(&self) -> Recertified {
         self.row.recertified
+    }
+
+    /// The day in Washington from which on it is known to have been there.
+    pub fn known_since(&self) -> Date {
+        self.row.known_since
     }
 }
 

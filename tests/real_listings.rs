@@ -95,14 +95,12 @@ type Ruling = (domain::Verdict, domain::Reason, bool);
 /// What the matrix says of one provider in one role, from the cells of its rows alone. It knows nothing of removals: the listing is the first.
 fn expected(rows: &[&csv::StringRecord], columns: [usize; 3], role: Option<usize>) -> Ruling {
     use domain::{Reason, Verdict};
-    let says = |row: &csv::StringRecord, place: usize| row[columns[place]].trim().to_owned();
-    let any = rows.iter().any(|row| (0..3).any(|place| says(row, place) == "Yes"));
+    let says = |place: usize, answer: &str| rows.iter().any(|row| row[columns[place]].trim() == answer);
     match role {
-        _ if !any => (Verdict::Accept, Reason::Listed, true),
-        None => (Verdict::Accept, Reason::Listed, false),
-        Some(place) if rows.iter().any(|row| says(row, place) == "Yes") => (Verdict::Accept, Reason::Listed, false),
-        Some(place) if rows.iter().any(|row| says(row, place) != "No") => (Verdict::Accept, Reason::Listed, true),
-        Some(_) => (Verdict::Refuse, Reason::RoleNotCertified, true),
+        None => (Verdict::Accept, Reason::Listed, !(0..3).any(|place| says(place, "Yes"))),
+        Some(place) if says(place, "Yes") => (Verdict::Accept, Reason::Listed, false),
+        Some(place) if says(place, "No") => (Verdict::Refuse, Reason::RoleNotCertified, true),
+        Some(_) => (Verdict::Accept, Reason::Listed, true),
     }
 }
 

@@ -92,6 +92,7 @@ fn snapshot(filings: &Filings) -> Snapshot {
         filings: filings.values().cloned().collect(),
         carried: BTreeMap::new(),
         anomalies: Vec::new(),
+        steps: Vec::new(),
     }
 }
 

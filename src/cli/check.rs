@@ -36,7 +36,7 @@ pub struct Check {
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
     #[arg(long, value_name = "R")]
     role: Option<ProviderRole>,
-    /// Whether it is a foreign provider [default: what its filing says].
+    /// Whether it is a foreign provider [default: it is if all its filings say so].
     #[arg(long, value_name = "YES|NO", value_parser = ternary)]
     foreign: Option<Ternary>,
     /// The calling number: from a foreign provider, one that is no US number is not covered by the rule.

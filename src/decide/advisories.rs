@@ -3,36 +3,68 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, date};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Wording;
-use super::facts::{Facts, RoleAnswer};
+use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
-use super::on_record::NoticeState;
+use super::on_record::{self, NoticeState};
+use super::recertification::overdue;
 use crate::domain::{
-    Advisory, AdvisoryCode, Column, Filing, OrderKind, Reason, Record, Verdict, day_in_washington, rule,
+    Advisory, AdvisoryCode, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber, Ternary,
+    Verdict, day_in_washington, rule,
 };
 use crate::index::Standing;
-
-/// The first day by which filings had to be recertified (64.6305(h)).
-const FIRST_DEADLINE: Date = date(2026, 3, 1);
+use crate::records::{OnRecord, OrderOnRecord};
 
 /// All advisories that apply, the most urgent first.
 pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wording) -> Vec<Advisory> {
-    let off = &facts.policy.cells.advisories_off;
-    let mut said: Vec<Advisory> = Vec::new();
-    let mut say = |code: AdvisoryCode, message: &dyn Fn() -> String| {
-        if !off.contains(&code) {
-            let message = match wording {
+    let mut said = Said { off: &facts.policy.cells.advisories_off, wording, all: Vec::new() };
+    of_the_listing(facts, ruling, &mut said);
+    of_orders(facts, ruling, &mut said);
+    of_notices(facts, ruling, &mut said);
+    for on in facts.on_record.orders(OrderKind::ShowCause) {
+        said.say(AdvisoryCode::WatchListed, || {
+            let order = &on.body.order;
+            format!("the order {} of {} tells it to cure its filing or show cause", order.document, order.released)
+        });
+    }
+    if facts.foreign == ForeignAnswer::Differs && facts.query.foreign == Ternary::Unknown {
+        said.say(AdvisoryCode::ForeignDiffers, || {
+            "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
+        });
+    }
+    if let Some(filing) = facts.standing() {
+        of_answers(facts, ruling, &filing, &mut said);
+        of_the_past(facts, &filing, &mut said);
+        of_dates(facts, &filing, &mut said);
+    }
+    said.all
+}
+
+/// What is said so far.
+struct Said<'a> {
+    off: &'a [AdvisoryCode],
+    wording: Wording,
+    all: Vec<Advisory>,
+}
+
+impl Said<'_> {
+    fn say(&mut self, code: AdvisoryCode, message: impl FnOnce() -> String) {
+        if !self.off.contains(&code) {
+            let message = match self.wording {
                 Wording::Codes => String::new(),
                 Wording::Sentences => message(),
             };
-            said.push(Advisory { code, message });
+            self.all.push(Advisory { code, message });
         }
-    };
+    }
+}
+
+fn of_the_listing(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     if facts.listing_is_old() {
-        say(AdvisoryCode::ListingOld, &|| {
+        said.say(AdvisoryCode::ListingOld, || {
             format!(
                 "the source last confirmed this listing {} hours ago, more than the {} that are allowed",
                 facts.unconfirmed.as_hours(),
@@ -41,10 +73,15 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
         });
     }
     if facts.has_candidates() && ruling.verdict == Verdict::Accept {
-        say(AdvisoryCode::OtherFrn, &|| "the number stands only among another filing's other FRNs".to_owned());
+        said.say(AdvisoryCode::OtherFrn, || "the number stands only among another filing's other FRNs".to_owned());
     }
-    for (on, binds) in facts.on_record.final_determinations().filter(|_| ruling.reason != Reason::FinalDetermination) {
-        say(AdvisoryCode::FinalDetermination, &|| {
+}
+
+/// Orders besides the one that decided, or that explains a removal.
+fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
+    let others = |record: &Arc<Record>| !ruling.rests_on(record);
+    for (on, binds) in facts.on_record.final_determinations().filter(|(on, _)| others(&on.record)) {
+        said.say(AdvisoryCode::FinalDetermination, || {
             let (order, from) = (&on.body.order, day_in_washington(on.body.must_block_from));
             let (document, released) = (&order.document, order.released);
             if binds {
@@ -58,12 +95,16 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
             }
         });
     }
-    for on in facts.on_record.orders(OrderKind::Removal).filter(|on| says_otherwise(facts, ruling, &on.record)) {
-        say(AdvisoryCode::RemovalOrder, &|| {
+    for on in facts.on_record.orders(OrderKind::Removal).filter(|on| others(&on.record) && is_unspent(facts, on)) {
+        said.say(AdvisoryCode::RemovalOrder, || {
             format!("the removal order {} of {} is on record", on.body.order.document, on.body.order.released)
         });
     }
-    for (on, state) in facts.on_record.notices().filter(|_| ruling.reason != Reason::NoticeUnanswered) {
+}
+
+/// Notices besides the one that decided.
+fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
+    for (on, state) in facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record)) {
         let id = &on.body.notice.id;
         let clocks = || {
             let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
@@ -75,10 +116,10 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
         };
         match state {
             NoticeState::Answered => {}
-            NoticeState::Pending => say(AdvisoryCode::NoticePending, &|| {
+            NoticeState::Pending => said.say(AdvisoryCode::NoticePending, || {
                 format!("a notice of suspected illegal traffic ({id}) is on record: it has {}", clocks())
             }),
-            NoticeState::Unanswered => say(AdvisoryCode::NoticeUnanswered, &|| {
+            NoticeState::Unanswered => said.say(AdvisoryCode::NoticeUnanswered, || {
                 let told = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
                     "the Commission was notified"
                 } else {
@@ -89,39 +130,54 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
                     clocks()
                 )
             }),
-            NoticeState::AnsweredLate => say(AdvisoryCode::NoticeAnsweredLate, &|| {
+            NoticeState::AnsweredLate => said.say(AdvisoryCode::NoticeAnsweredLate, || {
                 format!("a notice of suspected illegal traffic ({id}) was answered late: it had {}", clocks())
             }),
         }
     }
-    for on in facts.on_record.orders(OrderKind::ShowCause) {
-        say(AdvisoryCode::WatchListed, &|| {
-            let order = &on.body.order;
-            format!("the order {} of {} tells it to cure its filing or show cause", order.document, order.released)
-        });
-    }
-    let Some(filing) = facts.filing else { return said };
+}
+
+/// What the filing answers for the role, unless that is the reason already; and cells that say what no version knows.
+fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
     let number = filing.number();
     match facts.role {
-        Some(RoleAnswer::Blank) => say(AdvisoryCode::RoleBlank, &|| {
+        Some(RoleAnswer::Blank) if ruling.reason != Reason::RoleBlank => said.say(AdvisoryCode::RoleBlank, || {
             format!("{number} leaves the role blank in which the calls are handed over")
         }),
-        Some(RoleAnswer::No) if ruling.verdict == Verdict::Accept => say(AdvisoryCode::RoleNotCertified, &|| {
-            format!("{number} answers No for the role in which the calls are handed over")
-        }),
-        Some(RoleAnswer::NoneAtAll) => {
-            say(AdvisoryCode::NoRoleCertified, &|| format!("{number} certifies no role at all"));
+        Some(RoleAnswer::No) if ruling.reason != Reason::RoleNotCertified => {
+            said.say(AdvisoryCode::RoleNotCertified, || {
+                format!("{number} answers No for the role in which the calls are handed over")
+            });
+        }
+        Some(RoleAnswer::NoneAtAll) if ruling.reason != Reason::NoRoleCertified => {
+            said.say(AdvisoryCode::NoRoleCertified, || format!("{number} certifies no role at all"));
         }
         _ => {}
     }
+    if let Some((number, column, text)) = unrecognized(facts) {
+        said.say(AdvisoryCode::CellUnrecognized, || {
+            let text: String = text.chars().take(40).collect();
+            format!(
+                "{number} has {text:?} as its {}, which is neither Yes nor No: it counts as no answer",
+                column.name()
+            )
+        });
+    }
+}
+
+/// What became of the filing before, and what stands beside it.
+fn of_the_past(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
+    let number = filing.number();
+    let mut is_told = false;
     if filing.is_remarkable() {
         if let Some(since) = facts.index.snapshot().carried.get(&number) {
-            say(AdvisoryCode::FilingCarried, &|| {
+            said.say(AdvisoryCode::FilingCarried, || {
                 format!("the row of {number} could not be read since {since}; it stands as it was last read")
             });
         }
         if let Some(back) = facts.index.removals().newest(number).and_then(|removal| removal.reinstated_at) {
-            say(AdvisoryCode::ListedAgain, &|| {
+            is_told = true;
+            said.say(AdvisoryCode::ListedAgain, || {
                 format!(
                     "{number} was removed once and stands again since {}; after a removal order a provider may file again \
                      only with the FCC's approval",
@@ -130,48 +186,61 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
             });
         }
         if let Some(succession) = facts.index.succession(number) {
-            say(AdvisoryCode::Successor, &|| {
+            is_told = true;
+            said.say(AdvisoryCode::Successor, || {
                 format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed)
             });
         }
     }
+    if let Some(on) = facts.on_record.spent(facts.index, filing).filter(|_| !is_told) {
+        said.say(AdvisoryCode::Successor, || {
+            let order = &on.body.order;
+            format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
+        });
+    }
     if let Some(other) = facts.others().find(|other| other.roles().is_empty()) {
-        say(AdvisoryCode::FilingUnfinished, &|| {
+        said.say(AdvisoryCode::FilingUnfinished, || {
             format!("{} under the same FRN certifies no role: it looks unfinished", other.number())
         });
     }
-    if let Some(deadline) = overdue(facts, &filing) {
-        say(AdvisoryCode::RecertificationOverdue, &|| {
+}
+
+fn of_dates(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
+    let number = filing.number();
+    if let Some(deadline) = overdue(facts, filing) {
+        said.say(AdvisoryCode::RecertificationOverdue, || {
             format!("the listing shows no recertification of {number} for {deadline} ({})", rule::RECERTIFY)
         });
     }
     if let Some(days) = stale(facts, filing.filing()) {
-        say(AdvisoryCode::LastUpdatedOld, &|| format!("{number} was last updated {days} days ago"));
+        said.say(AdvisoryCode::LastUpdatedOld, || format!("{number} was last updated {days} days ago"));
     }
-    said
 }
 
-/// Whether a removal order did not decide, nor explains a removal that did, nor is spent: the filing went and came back.
-fn says_otherwise(facts: &Facts<'_>, ruling: &Ruling<'_>, order: &Arc<Record>) -> bool {
-    let decided = ruling.record.is_some_and(|record| Arc::ptr_eq(record, order));
-    let bars = facts.barred.is_some() || facts.filing.is_none();
-    !decided && bars && !matches!(ruling.reason, Reason::RemovalOrder | Reason::Removed)
+/// Whether a removal order is not spent: it bars a filing that stands, or none does.
+fn is_unspent(facts: &Facts<'_>, on: &OnRecord<OrderOnRecord>) -> bool {
+    facts.standing().is_none() || facts.all_standing().any(|filing| on_record::bars(facts.index, on, &filing))
 }
 
-/// The last deadline, if the filing's recertification for it is not in the listing. A listing without that column says
-/// nothing.
-fn overdue(facts: &Facts<'_>, filing: &Standing<'_>) -> Option<Date> {
-    if !facts.index.has_recertifications() {
+/// The first cell that the answer asked and that holds neither Yes nor No nor nothing: of the role that was named, of all
+/// roles if none is certified, or of being foreign where the caller ID is no US number.
+fn unrecognized<'a>(facts: &Facts<'a>) -> Option<(RmdNumber, Column, &'a str)> {
+    let asked_role = matches!(facts.role, Some(RoleAnswer::Blank | RoleAnswer::NoneAtAll));
+    let query = facts.query;
+    let asked_foreign =
+        facts.foreign_unrecognized && query.foreign == Ternary::Unknown && query.us_caller_id == Ternary::No;
+    if !asked_role && !asked_foreign {
         return None;
     }
-    let today = TimeZone::UTC.to_datetime(facts.now).date();
-    let this_year = date(today.year(), 3, 1);
-    let deadline = if today >= this_year { this_year } else { date(today.year() - 1, 3, 1) };
-    if deadline < FIRST_DEADLINE {
-        return None;
-    }
-    let year_before = date(deadline.year() - 1, 3, 1);
-    filing.recertified().is_none_or(|day| day <= year_before).then_some(deadline)
+    let named = query.role;
+    let roles = ProviderRole::ALL.into_iter().filter(|role| asked_role && named.is_none_or(|named| named == *role));
+    let columns = roles.map(ProviderRole::column).chain(asked_foreign.then_some(Column::ForeignVoiceProvider));
+    columns.into_iter().find_map(|column| {
+        facts.all_standing().find_map(|standing| match Certification::read(standing.filing().cell(column)) {
+            Certification::Unrecognized(text) => Some((standing.number(), column, text)),
+            _ => None,
+        })
+    })
 }
 
 /// Days since the filing's `last_updated`, if they are more than allowed.

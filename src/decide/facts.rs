@@ -16,12 +16,62 @@ use crate::records::{OnRecord, OrderOnRecord, Records};
 pub enum RoleAnswer {
     /// One of them certifies it; or none was named and one certifies any.
     Certified,
-    /// None certifies it, and one leaves it blank or writes what is neither Yes nor No.
-    Blank,
-    /// All answer No.
+    /// None certifies it, and one answers No. What another leaves blank takes nothing from that.
     No,
-    /// None certifies any role at all.
+    /// None answers, and one leaves it blank; or all write what is neither Yes nor No, and certify another role.
+    Blank,
+    /// None certifies any role at all, and none was named or all write what is neither Yes nor No nor blank.
     NoneAtAll,
+}
+
+/// Whether the provider's filings say that it is foreign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForeignAnswer {
+    /// All say so.
+    Yes,
+    /// None says so.
+    No,
+    /// Some say so, and others do not.
+    Differs,
+}
+
+impl ForeignAnswer {
+    /// The answers taken together, and whether one of them could not be read.
+    fn of(answers: impl Iterator<Item = ForeignProvider>) -> (Self, bool) {
+        let (mut yes, mut other, mut unrecognized) = (false, false, false);
+        for answer in answers {
+            yes |= answer == ForeignProvider::Yes;
+            other |= answer != ForeignProvider::Yes;
+            unrecognized |= answer == ForeignProvider::Unrecognized;
+        }
+        let together = match (yes, other) {
+            (true, false) => Self::Yes,
+            (true, true) => Self::Differs,
+            (false, _) => Self::No,
+        };
+        (together, unrecognized)
+    }
+}
+
+/// What one filing answers, the weightiest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Answered {
+    /// Neither Yes nor No, and not blank.
+    Otherwise,
+    Blank,
+    No,
+    Yes,
+}
+
+impl Answered {
+    fn read(answer: Certification<'_>) -> Self {
+        match answer {
+            Certification::Yes => Self::Yes,
+            Certification::No => Self::No,
+            Certification::Blank => Self::Blank,
+            Certification::Unrecognized(_) => Self::Otherwise,
+        }
+    }
 }
 
 /// What is known of a question.
@@ -39,6 +89,11 @@ pub struct Facts<'a> {
     pub filing: Option<Standing<'a>>,
     /// What the provider's standing filings say of the role, taken together. Nothing if none stands.
     pub role: Option<RoleAnswer>,
+    /// What its standing filings say of its being foreign, those included that do not count; where none stands, what
+    /// those said that are gone.
+    pub foreign: ForeignAnswer,
+    /// Whether one of them says of it what is neither Yes nor No nor nothing.
+    pub foreign_unrecognized: bool,
     /// A filing that stands and does not count, and the removal order under which it does not.
     pub barred: Option<(Standing<'a>, &'a OnRecord<OrderOnRecord>)>,
     /// The provider's newest removal that is not undone.
@@ -80,6 +135,8 @@ impl<'a> Facts<'a> {
             matched_by: None,
             filing: None,
             role: None,
+            foreign: ForeignAnswer::No,
+            foreign_unrecognized: false,
             barred: None,
             removal,
             frn,
@@ -95,6 +152,12 @@ impl<'a> Facts<'a> {
                 index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
             });
         }
+        (facts.foreign, facts.foreign_unrecognized) = match (facts.standing(), frn) {
+            (Some(_), Some(_)) => ForeignAnswer::of(index.standing_at(facts.under_frn).map(|filing| filing.foreign())),
+            (Some(filing), None) => ForeignAnswer::of([filing.foreign()].into_iter()),
+            (None, Some(frn)) => ForeignAnswer::of(index.removed_by_frn(frn).map(|removal| removal.filing.foreign())),
+            (None, None) => ForeignAnswer::of(removal.into_iter().map(|removal| removal.filing.foreign())),
+        };
         facts.matched_by = facts.number().map(|number| match query.named_by {
             NamedBy::Ocn => MatchedBy::Ocn,
             NamedBy::Peer => MatchedBy::Peer,
@@ -115,7 +178,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The filing to name that stands, whether it counts or not.
-    fn standing(&self) -> Option<Standing<'a>> {
+    pub fn standing(&self) -> Option<Standing<'a>> {
         self.filing.or(self.barred.map(|(standing, _)| standing))
     }
 
@@ -123,39 +186,35 @@ impl<'a> Facts<'a> {
     fn weigh(&mut self, standing: impl Iterator<Item = Standing<'a>>, asked: Option<Standing<'a>>) {
         let mut best = None;
         let mut barred = None;
-        let (mut any_role, mut blank, mut certified) = (false, false, false);
+        let (mut any_role, mut answered) = (false, Answered::Otherwise);
         for filing in standing {
             if let Some(order) = self.on_record.barred(self.index, &filing) {
                 barred = Some((filing, order));
                 continue;
             }
             let roles = filing.roles();
-            let fits = match self.query.role {
-                Some(role) => roles.contains(role),
-                None => !roles.is_empty(),
+            let answer = match self.query.role {
+                Some(role) if roles.contains(role) => Answered::Yes,
+                Some(role) => Answered::read(filing.filing().certification(role)),
+                None if roles.is_empty() => Answered::Otherwise,
+                None => Answered::Yes,
             };
-            if let Some(role) = self.query.role {
-                // Only a Yes fits, and it is no blank.
-                blank |= !fits && {
-                    let answer = filing.filing().certification(role);
-                    matches!(answer, Certification::Blank | Certification::Unrecognized(_))
-                };
-            }
-            certified |= fits;
+            answered = answered.max(answer);
             any_role |= !roles.is_empty();
             let was_asked = asked.is_some_and(|asked| asked.number() == filing.number());
-            let rank = (fits, !roles.is_empty(), was_asked, filing.number());
+            let rank = (answer, !roles.is_empty(), was_asked, filing.number());
             if best.is_none_or(|(best, _)| rank > best) {
                 best = Some((rank, filing));
             }
         }
         self.filing = best.map(|(_, filing)| filing);
         self.barred = barred;
-        self.role = self.filing.map(|_| match (certified, any_role, blank) {
-            (true, ..) => RoleAnswer::Certified,
-            (false, false, _) => RoleAnswer::NoneAtAll,
-            (false, true, true) => RoleAnswer::Blank,
-            (false, true, false) => RoleAnswer::No,
+        self.role = self.filing.map(|_| match answered {
+            Answered::Yes => RoleAnswer::Certified,
+            Answered::No => RoleAnswer::No,
+            Answered::Blank => RoleAnswer::Blank,
+            Answered::Otherwise if any_role => RoleAnswer::Blank,
+            Answered::Otherwise => RoleAnswer::NoneAtAll,
         });
     }
 
@@ -164,15 +223,12 @@ impl<'a> Facts<'a> {
         self.unconfirmed > self.policy.listing_old_after
     }
 
-    /// Whether the upstream is known to be foreign: by the question, else by its own filing.
+    /// Whether the upstream is known to be foreign: by the question, else by all of its own filings.
     pub fn is_foreign(&self) -> bool {
         match self.query.foreign {
             Ternary::Yes => true,
             Ternary::No => false,
-            Ternary::Unknown => {
-                let removed = || self.removal.map(|removal| removal.filing.foreign());
-                self.standing().map(|standing| standing.foreign()).or_else(removed) == Some(ForeignProvider::Yes)
-            }
+            Ternary::Unknown => self.foreign == ForeignAnswer::Yes,
         }
     }
 
@@ -181,9 +237,15 @@ impl<'a> Facts<'a> {
         self.query.us_caller_id == Ternary::No && self.is_foreign()
     }
 
+    /// All of the provider's standing filings, whether they count or not.
+    pub fn all_standing(&self) -> impl Iterator<Item = Standing<'a>> {
+        let alone = self.standing().filter(|_| self.frn.is_none());
+        self.index.standing_at(self.under_frn).chain(alone)
+    }
+
     /// The provider's standing filings besides the one that is named.
     pub fn others(&self) -> impl Iterator<Item = Standing<'a>> {
-        let named = self.filing.map(|filing| filing.number());
+        let named = self.standing().map(|filing| filing.number());
         let under_frn = if named.is_some() { self.under_frn } else { Places::default() };
         self.index.standing_at(under_frn).filter(move |filing| Some(filing.number()) != named)
     }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Undecided;
 use super::facts::{Facts, RoleAnswer};
-use super::on_record::NoticeState;
+use super::on_record::{NoticeState, explains};
 use super::policy::{AcceptOrRefuse, OldListing, PolicyConfig};
-use crate::domain::{Identity, OrderKind, ProviderRole, Reason, Record, Verdict, rule};
+use crate::domain::{OrderKind, ProviderRole, Reason, Record, Verdict, rule};
 
 /// What a row came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,13 @@ pub struct Ruling<'a> {
     pub by_policy: bool,
     /// The operator's record that it rests on, or that explains it.
     pub record: Option<&'a Arc<Record>>,
+}
+
+impl Ruling<'_> {
+    /// Whether it rests on this record, or is explained by it.
+    pub fn rests_on(&self, record: &Arc<Record>) -> bool {
+        self.record.is_some_and(|rests_on| Arc::ptr_eq(rests_on, record))
+    }
 }
 
 /// What a row says: nothing where it does not apply.
@@ -144,7 +151,7 @@ pub const MATRIX: [Row; 15] = [
     },
     Row {
         upstream: "any, but for calls that the rule does not reach",
-        state: "removal order on record, row still in the listing",
+        state: "removal order on record and not spent, row still in the listing",
         says: refuse,
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: None,
@@ -227,7 +234,7 @@ pub const MATRIX: [Row; 15] = [
     },
     Row {
         upstream: "role named in the query",
-        state: "listed, filing answers No for that role",
+        state: "listed, filing answers No for that role, whatever else it says; of several filings one No and no Yes",
         says: |policy| in_words(policy.role_not_certified),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.role_not_certified"),
@@ -238,7 +245,7 @@ pub const MATRIX: [Row; 15] = [
     },
     Row {
         upstream: "role named in the query",
-        state: "listed, filing leaves the role blank",
+        state: "listed, filing leaves the role blank, or writes what is neither Yes nor No and certifies another role",
         says: |policy| in_words(policy.role_blank),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.role_blank"),
@@ -249,7 +256,7 @@ pub const MATRIX: [Row; 15] = [
     },
     Row {
         upstream: "any",
-        state: "listed, but certifies no role at all",
+        state: "listed, but certifies no role at all; none named, or that role's answer is neither Yes, No nor blank",
         says: |policy| in_words(policy.no_role_certified),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.no_role_certified"),
@@ -278,11 +285,8 @@ pub const MATRIX: [Row; 15] = [
         judge: |facts| {
             let removal = facts.removal.filter(|_| facts.filing.is_none())?;
             // Why it went is not in the listing; an order on record says so.
-            let order = facts.on_record.orders(OrderKind::Removal).find(|on| {
-                let provider = on.record.provider;
-                provider == Identity::RmdNumber(removal.filing.number())
-                    || removal.filing.frn().is_some_and(|frn| provider == Identity::Frn(frn))
-            });
+            let mut orders = facts.on_record.orders(OrderKind::Removal);
+            let order = orders.find(|on| explains(facts.index, on, removal));
             let (verdict, reason, rule) = (Verdict::Refuse, Reason::Removed, paragraph(facts));
             Some(Ok(Ruling { verdict, reason, rule, by_policy: false, record: order.map(|on| &on.record) }))
         },

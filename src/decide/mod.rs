@@ -9,6 +9,7 @@ mod facts;
 pub mod matrix;
 mod on_record;
 mod policy;
+mod recertification;
 mod sentence;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record};
+use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
 use crate::index::{Index, Standing};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
 
@@ -63,22 +63,14 @@ impl<'a> OnRecordFacts<'a> {
         all.filter(move |on| on.body.order.kind == kind && on.record.in_force(now) && on.body.effective_at <= now)
     }
 
-    /// The removal order under which a standing filing does not count, if there is one. An order is spent once the
-    /// filing went after its release and came back: that takes the FCC's approval.
+    /// The removal order under which a standing filing does not count, if there is one.
     pub fn barred(&self, index: &Index, filing: &Standing<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
-        self.orders(OrderKind::Removal).find(|on| {
-            let names = match on.record.provider {
-                Identity::Frn(frn) => filing.frn() == Some(frn),
-                Identity::RmdNumber(number) => filing.number() == number,
-            };
-            let spent = || {
-                let removal = index.removals().newest(filing.number());
-                removal.is_some_and(|removal| {
-                    removal.first_missing_at >= on.body.effective_at && removal.reinstated_at.is_some()
-                })
-            };
-            names && !spent()
-        })
+        self.orders(OrderKind::Removal).find(|on| bars(index, on, filing))
+    }
+
+    /// A removal order that names a standing filing, or its provider, and does not bar it.
+    pub fn spent(&self, index: &Index, filing: &Standing<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
+        self.orders(OrderKind::Removal).find(|on| names(on, filing.number(), filing.frn()) && !bars(index, on, filing))
     }
 
     /// The Final Determination Orders, each with whether it binds by now.
@@ -99,6 +91,55 @@ impl<'a> OnRecordFacts<'a> {
     pub fn happened(&self, noted: Option<&Noted>) -> bool {
         noted.is_some_and(|noted| noted.at <= self.now)
     }
+}
+
+/// Whether an order is about a filing.
+pub fn names(on: &OnRecord<OrderOnRecord>, number: RmdNumber, frn: Option<Frn>) -> bool {
+    match on.record.provider {
+        Identity::Frn(of) => frn == Some(of),
+        Identity::RmdNumber(of) => number == of,
+    }
+}
+
+/// Whether a removal order bars a standing filing.
+pub fn bars(index: &Index, on: &OnRecord<OrderOnRecord>, filing: &Standing<'_>) -> bool {
+    is_met(index, on, filing.number(), filing.frn(), None)
+}
+
+/// Whether a removal order, as far as can be known, is why a filing went: it barred the filing until then.
+pub fn explains(index: &Index, on: &OnRecord<OrderOnRecord>, removal: &Removal) -> bool {
+    removal.first_missing_at >= on.body.effective_at
+        && is_met(index, on, removal.filing.number(), removal.filing.frn(), Some(removal))
+}
+
+/// Whether a removal order meets a filing that stands, or stood until it was removed. It meets what it found: the filings
+/// that stood at its release, which is the beginning of its day in Washington. For one that was missing at any moment
+/// since then, that removal apart, it is spent. One that was first seen after its release is met only if some filing that
+/// the order found still stood then.
+///
+/// What stood in the oldest listing is taken to have stood at every release before that: the operator who recorded the
+/// order knows better, and can take it off the record.
+fn is_met(
+    index: &Index,
+    on: &OnRecord<OrderOnRecord>,
+    number: RmdNumber,
+    frn: Option<Frn>,
+    until: Option<&Removal>,
+) -> bool {
+    let (removals, released) = (index.removals(), on.body.effective_at);
+    let missing_since = |removal: &Removal| removal.reinstated_at.is_none_or(|back| back > released);
+    let mut earlier = removals.of(number).filter(|removal| until.is_none_or(|until| removal.snapshot < until.snapshot));
+    if !names(on, number, frn) || earlier.any(|removal| missing_since(removal)) {
+        return false;
+    }
+    let first_seen = |number| removals.first_sights().of(number);
+    let Some(seen) = first_seen(number).filter(|seen| *seen > released) else { return true };
+    let found = |other: &RmdNumber| first_seen(*other).is_none_or(|seen| seen <= released);
+    let gone = |other| removals.of(other).any(|removal| removal.first_missing_at <= seen && missing_since(removal));
+    let Identity::Frn(frn) = on.record.provider else { return false };
+    let standing = index.by_frn(frn).map(|standing| standing.number());
+    let removed = index.removed_by_frn(frn).map(|removal| removal.filing.number());
+    standing.chain(removed).filter(found).any(|other| !gone(other))
 }
 
 fn notice_state(on: &NoticeOnRecord, now: Timestamp) -> NoticeState {

@@ -44,11 +44,11 @@ pub enum OldListing {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PolicyConfig {
-    /// The filing answers No for the role that was named.
+    /// The filing answers No for the role that was named, whatever else it says.
     pub role_not_certified: AcceptOrRefuse,
-    /// The filing leaves the role blank that was named.
+    /// The filing leaves the role blank that was named, or writes what is neither Yes nor No and certifies another.
     pub role_blank: AcceptOrRefuse,
-    /// The filing certifies no role at all.
+    /// The filing certifies no role at all, where none was named or its cell is neither Yes, No nor blank.
     pub no_role_certified: AcceptOrRefuse,
     /// The number stands only among another filing's other FRNs.
     pub other_frn: AcceptOrRefuse,

@@ -1,7 +1,10 @@
 //! What a listing decides.
 
 mod on_record;
+mod orders;
 mod properties;
+mod recertified;
+mod roles;
 
 use std::collections::BTreeMap;
 
@@ -287,7 +290,12 @@ fn every_row_of_the_matrix_that_the_listing_decides_holds() {
         ),
         case("role not named: listed with any role: ACCEPT", 6, None, accept(Reason::Listed)),
         case("listed, but certifies no role at all: ACCEPT with advisory", 5, None, accept(Reason::Listed)),
-        case("listed, but certifies no role at all: ACCEPT with advisory", 5, Some(Gateway), accept(Reason::Listed)),
+        case(
+            "role named: listed, filing answers No, as for all roles",
+            5,
+            Some(Gateway),
+            refuse(Reason::RoleNotCertified),
+        ),
         case("not listed now: REFUSE; with removal times if it ever was", 3, None, refuse(Reason::Removed)),
         case("not listed now: REFUSE", 99, None, refuse(Reason::NotListed)),
         not_us(case("foreign: caller ID is not a US number: ACCEPT", 3, None, accept(Reason::CallNotCovered))),
@@ -353,7 +361,8 @@ fn policy_turns_each_cell_that_the_rules_leave_open_and_says_so() {
         (5, Reason::NoRoleCertified, Verdict::Refuse, Some(AdvisoryCode::NoRoleCertified)),
         (9_000_007, Reason::OtherFrnOnly, Verdict::Accept, Some(AdvisoryCode::OtherFrn)),
     ] {
-        let query = Query { role: Some(ProviderRole::Gateway), ..Query::about(Identity::Frn(frn(of))) };
+        let role = Some(ProviderRole::Gateway).filter(|_| reason != Reason::NoRoleCertified);
+        let query = Query { role, ..Query::about(Identity::Frn(frn(of))) };
         let now = time(FIRST_MISSING + 60);
         let (by_default, by_choice) = (decide_at(&query, &policy(), now), decide_at(&query, &refuse_all, now));
         assert_ne!(by_default.verdict, turned, "{reason:?}");
@@ -418,36 +427,6 @@ fn each_advisory_is_said_when_it_applies_and_can_be_switched_off() {
         assert!(!advised(of, role, &Policy { cells, ..policy() }, &standing, now).contains(&code), "{code:?} off");
     }
     assert!(!advised(1, None, &policy(), &standing, now).contains(&AdvisoryCode::Successor), "an older number");
-}
-
-#[test]
-fn a_missing_recertification_is_advised_from_the_deadline_on_if_the_listing_tells_of_any() {
-    let dated = |date: &str| filing_with(10, 1, "ynn", &[(Column::LastRecertified, date)]);
-    let said = |filings: Vec<Arc<Filing>>, now: &str| {
-        let snapshot = Snapshot {
-            serial: SnapshotSerial(1),
-            sha256: Sha256Digest([0; 32]),
-            source: String::new(),
-            bytes: 0,
-            fetched_at: now.parse().expect("a time"),
-            confirmed_at: now.parse().expect("a time"),
-            filings,
-            carried: BTreeMap::new(),
-            anomalies: Vec::new(),
-            steps: Vec::new(),
-        };
-        let index = Index::build(snapshot, RemovalHistory::default(), ChangeSerial(1));
-        let query = Query::about(Identity::Frn(frn(1)));
-        let decision =
-            decide(&index, &Records::default(), &query, &policy(), now.parse().expect("a time")).expect("a verdict");
-        decision.advisories.iter().any(|said| said.code == AdvisoryCode::RecertificationOverdue)
-    };
-    let another = || filing_with(20, 2, "ynn", &[(Column::LastRecertified, "2026-02-10")]);
-    assert!(!said(vec![dated("2026-02-10")], "2026-11-01T00:00:00Z"), "done this year");
-    assert!(said(vec![dated(""), another()], "2026-03-01T00:00:00Z"));
-    assert!(!said(vec![dated(""), another()], "2026-02-28T23:59:59Z"), "before the first deadline");
-    assert!(said(vec![dated("2026-02-10")], "2027-03-01T00:00:00Z"), "a year later");
-    assert!(!said(vec![dated("")], "2026-11-01T00:00:00Z"), "a listing that tells of none");
 }
 
 #[test]

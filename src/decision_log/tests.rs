@@ -19,7 +19,7 @@ fn entry(frn: u64) -> Entry {
         rule: rule::ACCEPT_ONLY_LISTED,
         by_policy: false,
         advisories: vec![
-            Advisory { code: AdvisoryCode::PolicyOfToday, message: "last of the list".to_owned() },
+            Advisory { code: AdvisoryCode::CellUnrecognized, message: "last of the list".to_owned() },
             Advisory { code: AdvisoryCode::ListingOld, message: "first of the list".to_owned() },
         ],
         matched_by: None,
@@ -73,7 +73,7 @@ async fn a_line_says_what_was_asked_what_was_answered_and_on_what_it_rests() {
             "caller_id_given": true,
         },
         "way": "http", "rule": "47 CFR 64.6305(g)", "by_policy": false,
-        "advisories": ["LISTING_OLD", "POLICY_OF_TODAY"], "matched_by": null, "filing": null, "other_filings": [],
+        "advisories": ["LISTING_OLD", "CELL_UNRECOGNIZED"], "matched_by": null, "filing": null, "other_filings": [],
         "candidates": [], "removal": null, "record": null,
         "snapshot": {
             "serial": 7, "sha256": "ab".repeat(32), "fetched_at": "2026-09-21T14:13:20Z",

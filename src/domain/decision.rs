@@ -172,7 +172,7 @@ pub enum AdvisoryCode {
     FilingCarried,
     /// The filing leaves the role blank that was named.
     RoleBlank,
-    /// The filing answers No for the role that was named, and policy accepts.
+    /// The filing answers No for the role that was named, and policy accepts or something else decided.
     RoleNotCertified,
     /// The filing certifies no role at all.
     NoRoleCertified,
@@ -202,11 +202,15 @@ pub enum AdvisoryCode {
     NoticeAnsweredLate,
     /// The question is about the past, and the verdict rests on policy, of which only today's is known.
     PolicyOfToday,
+    /// Some of the provider's filings say that it is foreign and others do not: it counts as a domestic one.
+    ForeignDiffers,
+    /// A cell that the answer asks holds a text that this version does not know: it counts as no answer.
+    CellUnrecognized,
 }
 
 impl AdvisoryCode {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::ListingOld,
         Self::FilingCarried,
         Self::RoleBlank,
@@ -225,6 +229,8 @@ impl AdvisoryCode {
         Self::NoticeUnanswered,
         Self::NoticeAnsweredLate,
         Self::PolicyOfToday,
+        Self::ForeignDiffers,
+        Self::CellUnrecognized,
     ];
 
     /// The word in JSON, on the terminal and in the configuration.
@@ -248,6 +254,8 @@ impl AdvisoryCode {
             Self::NoticeUnanswered => "NOTICE_UNANSWERED",
             Self::NoticeAnsweredLate => "NOTICE_ANSWERED_LATE",
             Self::PolicyOfToday => "POLICY_OF_TODAY",
+            Self::ForeignDiffers => "FOREIGN_DIFFERS",
+            Self::CellUnrecognized => "CELL_UNRECOGNIZED",
         }
     }
 }

@@ -135,11 +135,7 @@ impl Filing {
 
     /// The filing's answer for one role.
     pub fn certification(&self, role: ProviderRole) -> Certification<'_> {
-        Certification::read(self.cell(match role {
-            ProviderRole::VoiceService => Column::VoiceServiceProviderChoice,
-            ProviderRole::Gateway => Column::GatewayProviderChoice,
-            ProviderRole::NonGatewayIntermediate => Column::IntermediateProviderChoice,
-        }))
+        Certification::read(self.cell(role.column()))
     }
 
     /// The roles that the filing certifies.

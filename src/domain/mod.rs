@@ -5,6 +5,7 @@ mod column;
 mod decision;
 mod digest;
 mod filing;
+mod first_sights;
 mod held;
 mod identity;
 mod listing;
@@ -24,6 +25,7 @@ pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
+pub use first_sights::FirstSights;
 pub use held::{Awaits, HeldListing, PeersAffected};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,

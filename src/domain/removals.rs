@@ -1,26 +1,42 @@
-//! Every removal that was ever observed.
+//! Every removal that was ever observed, and since when filings are known.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Delta, Removal, RmdNumber, Snapshot};
+use super::{Delta, FirstSights, Removal, RmdNumber, Snapshot, SnapshotSerial};
 
-/// Every removal that was ever observed, reinstated ones included, in the order of their observation.
+/// Every removal that was ever observed, reinstated ones included, in the order of their observation; and when each
+/// filing was first seen.
 #[derive(Debug, Clone, Default)]
 pub struct RemovalHistory {
     removals: Vec<Arc<Removal>>,
     /// Where each filing's newest removal stands.
     newest: HashMap<RmdNumber, usize>,
+    /// Where the removal of the same filing before each one stands.
+    before: Vec<Option<usize>>,
+    first_sights: FirstSights,
 }
 
 impl RemovalHistory {
-    /// The history made of these removals.
+    /// The history made of these removals. When filings were first seen is told by [`Self::with_first_sights`].
     pub fn new(mut removals: Vec<Arc<Removal>>) -> Self {
         removals.sort_by_key(|removal| (removal.snapshot, removal.filing.number()));
-        let newest = removals.iter().enumerate().map(|(place, removal)| (removal.filing.number(), place)).collect();
-        Self { removals, newest }
+        let mut newest = HashMap::with_capacity(removals.len());
+        let before = removals.iter().enumerate().map(|(place, removal)| newest.insert(removal.filing.number(), place));
+        let before = before.collect();
+        Self { removals, newest, before, first_sights: FirstSights::default() }
+    }
+
+    /// The same removals, where filings were first seen so.
+    pub fn with_first_sights(self, first_sights: FirstSights) -> Self {
+        Self { first_sights, ..self }
+    }
+
+    /// When filings were first seen.
+    pub fn first_sights(&self) -> &FirstSights {
+        &self.first_sights
     }
 
     /// The newest removal of a filing, whether it was reinstated since or not.
@@ -31,6 +47,13 @@ impl RemovalHistory {
     /// The removal of a filing that is removed now.
     pub fn open(&self, number: RmdNumber) -> Option<&Arc<Removal>> {
         self.newest(number).filter(|removal| removal.reinstated_at.is_none())
+    }
+
+    /// All removals of one filing, newest first.
+    pub fn of(&self, number: RmdNumber) -> impl Iterator<Item = &Arc<Removal>> {
+        let newest = self.newest.get(&number).copied();
+        let places = std::iter::successors(newest, |place| self.before.get(*place).copied().flatten());
+        places.filter_map(|place| self.removals.get(place))
     }
 
     /// All removals, newest first.
@@ -71,6 +94,21 @@ impl RemovalHistory {
             removals.push(Arc::clone(&removal));
             touched.push(removal);
         }
-        (Self::new(removals), touched)
+        let history = Self::new(removals).with_first_sights(self.first_sights_after(delta, last_seen_at, next));
+        (history, touched)
+    }
+
+    fn first_sights_after(&self, delta: &Delta, last_seen_at: Timestamp, next: &Snapshot) -> FirstSights {
+        if next.serial == SnapshotSerial::FIRST {
+            return FirstSights::since(next.fetched_at);
+        }
+        let mut sights = match self.first_sights.begins() {
+            Some(_) => self.first_sights.clone(),
+            None => FirstSights::since(last_seen_at),
+        };
+        for number in &delta.listed {
+            sights.add(*number, next.fetched_at);
+        }
+        sights
     }
 }

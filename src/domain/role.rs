@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Column;
+
 /// The role in which a provider hands calls over (47 CFR 64.6305(d), (e) and (f)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderRole {
@@ -24,6 +26,15 @@ impl ProviderRole {
             Self::VoiceService => "voice_service",
             Self::Gateway => "gateway",
             Self::NonGatewayIntermediate => "non_gateway_intermediate",
+        }
+    }
+
+    /// The column of a listing in which filings answer for it.
+    pub fn column(self) -> Column {
+        match self {
+            Self::VoiceService => Column::VoiceServiceProviderChoice,
+            Self::Gateway => Column::GatewayProviderChoice,
+            Self::NonGatewayIntermediate => Column::IntermediateProviderChoice,
         }
     }
 
@@ -154,8 +165,10 @@ pub enum ForeignProvider {
     Yes,
     /// `No`.
     No,
-    /// Blank, or a text that is neither.
+    /// Blank, or `N/A`.
     Unstated,
+    /// Something else, which counts neither as a Yes nor as a No.
+    Unrecognized,
 }
 
 impl ForeignProvider {
@@ -164,7 +177,8 @@ impl ForeignProvider {
         match Certification::read(cell) {
             Certification::Yes => Self::Yes,
             Certification::No => Self::No,
-            Certification::Blank | Certification::Unrecognized(_) => Self::Unstated,
+            Certification::Blank => Self::Unstated,
+            Certification::Unrecognized(_) => Self::Unrecognized,
         }
     }
 }
@@ -177,6 +191,8 @@ mod tests {
     fn an_unknown_enumeration_text_is_kept() {
         assert_eq!(Implementation::read("Planned for 2031"), Implementation::Unrecognized("Planned for 2031"));
         assert_eq!(Certification::read("Maybe"), Certification::Unrecognized("Maybe"));
+        assert_eq!(ForeignProvider::read("Perhaps"), ForeignProvider::Unrecognized);
+        assert_eq!(ForeignProvider::read(" N/A "), ForeignProvider::Unstated);
         assert_eq!(Implementation::read("N/A"), Implementation::NotApplicable);
         assert_eq!(
             Implementation::read("No STIR/SHAKEN Implementation - Performing Robocall Mitigation"),

@@ -225,7 +225,11 @@ fn query(
     records: &Records,
     now: Timestamp,
 ) -> Result<(Who, Query, Resolved), Status> {
-    let us_caller_id = match convert::ternary(request.us_caller_id()) {
+    let role = convert::asked_role(convert::known("role", request.role)?);
+    let foreign = convert::ternary(convert::known("foreign", request.foreign)?);
+    let us_caller_id = convert::ternary(convert::known("us_caller_id", request.us_caller_id)?);
+    convert::known::<v1::AnswerDetail>("detail", request.detail)?;
+    let us_caller_id = match us_caller_id {
         Ternary::Unknown => pertains_to_us(&request.caller_id),
         told => told,
     };
@@ -237,8 +241,8 @@ fn query(
             Who::Ocn(_) => NamedBy::Ocn,
             Who::Peer(_) => NamedBy::Peer,
         },
-        role: convert::asked_role(request.role()).or(resolved.role),
-        foreign: convert::ternary(request.foreign()),
+        role: role.or(resolved.role),
+        foreign,
         us_caller_id,
         emergency: request.emergency,
     };

@@ -186,6 +186,19 @@ pub fn reason(reason: Reason) -> v1::Reason {
 }
 
 /// A role of a request; none if it is unspecified.
+/// The value of an enumeration in a request. One that this version does not know is an error and never "not given": what
+/// the client meant by it would be left out of the answer.
+pub fn known<E: TryFrom<i32>>(field: &str, value: i32) -> Result<E, Status> {
+    E::try_from(value).map_err(|_| ErrorReason::UnknownValue.status(unknown_value(field, value)))
+}
+
+/// What is said of such a value.
+pub fn unknown_value(field: &str, value: i32) -> String {
+    format!(
+        "{field} = {value} is no value that this version of rmdd knows; leave the field out if nothing is meant by it"
+    )
+}
+
 pub fn asked_role(role: v1::ProviderRole) -> Option<ProviderRole> {
     match role {
         v1::ProviderRole::Unspecified => None,

@@ -50,11 +50,12 @@ pub enum ErrorReason {
     TokenMissing,
     TokenUnknown,
     RightMissing,
+    UnknownValue,
 }
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
@@ -87,6 +88,7 @@ impl ErrorReason {
         Self::TokenMissing,
         Self::TokenUnknown,
         Self::RightMissing,
+        Self::UnknownValue,
     ];
 
     /// The word in ErrorInfo.
@@ -124,6 +126,7 @@ impl ErrorReason {
             Self::TokenMissing => "TOKEN_MISSING",
             Self::TokenUnknown => "TOKEN_UNKNOWN",
             Self::RightMissing => "RIGHT_MISSING",
+            Self::UnknownValue => "UNKNOWN_VALUE",
         }
     }
 
@@ -140,7 +143,8 @@ impl ErrorReason {
             | Self::InvalidApproval
             | Self::InvalidSupposition
             | Self::BatchTooLarge
-            | Self::InvalidTime => Code::InvalidArgument,
+            | Self::InvalidTime
+            | Self::UnknownValue => Code::InvalidArgument,
             Self::PeerUnknown | Self::RecordUnknown => Code::NotFound,
             Self::RecordChanged => Code::Aborted,
             Self::HistoryNotReaching | Self::CursorExpired | Self::HistoryReplaced => Code::OutOfRange,

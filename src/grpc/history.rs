@@ -31,7 +31,8 @@ const CHUNKS_READY: usize = 4;
 /// The pieces of an export.
 pub type ExportStream = ReceiverStream<Result<v1::ExportListingResponse, Status>>;
 
-fn time(at: &prost_types::Timestamp) -> Result<Timestamp, Status> {
+/// A time in a request.
+pub(super) fn time(at: &prost_types::Timestamp) -> Result<Timestamp, Status> {
     time_from_wire(at).ok_or_else(|| ErrorReason::InvalidTime.status("the time is out of range"))
 }
 
@@ -90,13 +91,13 @@ impl Services {
     }
 
     pub(super) async fn export(&self, request: v1::ExportListingRequest) -> Result<ExportStream, Status> {
+        let format = match convert::known("format", request.format)? {
+            v1::ExportFormat::Unspecified | v1::ExportFormat::Csv => Format::Csv,
+            v1::ExportFormat::JsonLines => Format::JsonLines,
+        };
         let (at, index) = match &request.at {
             Some(at) => self.moment(at).await.map(|(at, moment)| (at, moment.index))?,
             None => (clock::now(), convert::loaded(&self.index)?),
-        };
-        let format = match request.format() {
-            v1::ExportFormat::Unspecified | v1::ExportFormat::Csv => Format::Csv,
-            v1::ExportFormat::JsonLines => Format::JsonLines,
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_READY);
         let snapshot = Some(convert::snapshot(&index, at));

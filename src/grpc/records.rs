@@ -38,7 +38,7 @@ impl Services {
     }
 
     pub(super) async fn remove(&self, request: v1::RemoveRecordsRequest) -> Result<Vec<v1::RecordEvent>, Status> {
-        let kind = kind_from_wire(request.kind())?;
+        let kind = kind_from_wire(request.kind)?;
         let v1::RemoveRecordsRequest { ids, by, why, .. } = request;
         self.change(Change::Remove { kind, ids, by, why }, clock::now()).await
     }
@@ -49,7 +49,7 @@ impl Services {
     }
 
     pub(super) fn list(&self, request: &v1::ListRecordsRequest) -> Result<v1::ListRecordsResponse, Status> {
-        let kind = kind_from_wire(request.kind())?;
+        let kind = kind_from_wire(request.kind)?;
         let (records, index, now) = (self.records.load_full(), self.index.load_full(), clock::now());
         let page = page(request.page_size);
         let mut matching = records
@@ -76,7 +76,7 @@ impl Services {
     }
 
     pub(super) async fn events(&self, request: v1::ListRecordEventsRequest) -> Result<Vec<v1::RecordEvent>, Status> {
-        let kind = kind_from_wire(request.kind())?;
+        let kind = kind_from_wire(request.kind)?;
         let store = Arc::clone(&self.store);
         let read = move || {
             let id = Some(request.id.as_str()).filter(|id| !id.is_empty());
@@ -269,8 +269,8 @@ pub fn kind_to_wire(kind: RecordKind) -> v1::RecordKind {
     }
 }
 
-fn kind_from_wire(kind: v1::RecordKind) -> Result<RecordKind, Status> {
-    match kind {
+fn kind_from_wire(kind: i32) -> Result<RecordKind, Status> {
+    match convert::known("kind", kind)? {
         v1::RecordKind::Unspecified => Err(ErrorReason::InvalidRecord.status("the request names no kind of record")),
         v1::RecordKind::Peer => Ok(RecordKind::Peer),
         v1::RecordKind::Override => Ok(RecordKind::Override),
@@ -357,6 +357,11 @@ fn moment(field: &str, at: Option<prost_types::Timestamp>) -> Result<Option<Time
     at.map(|at| time_from_wire(&at).ok_or_else(|| BadField::new(field, "it is out of the range of times"))).transpose()
 }
 
+/// The value of an enumeration in a record.
+fn known<E: TryFrom<i32>>(field: &str, value: i32) -> Result<E, BadField> {
+    E::try_from(value).map_err(|_| BadField::new(field, convert::unknown_value(field, value)))
+}
+
 fn noted_from_wire(field: &str, noted: Option<v1::Noted>) -> Result<Option<Noted>, BadField> {
     let Some(noted) = noted else { return Ok(None) };
     let field = format!("{field}_at");
@@ -381,25 +386,25 @@ pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<
     };
     let body = match record.body.ok_or_else(|| unset("body", "peer, override, order or notice"))? {
         v1::record::Body::Peer(peer) => RecordBody::Peer(Peer {
-            kind: match peer.kind() {
+            kind: match known("kind", peer.kind)? {
                 v1::PeerKind::Unspecified | v1::PeerKind::TrunkGroup => PeerKind::TrunkGroup,
                 v1::PeerKind::Ocn => PeerKind::Ocn,
                 v1::PeerKind::Spc => PeerKind::Spc,
                 v1::PeerKind::Ip => PeerKind::Ip,
                 v1::PeerKind::Account => PeerKind::Account,
             },
-            role: convert::asked_role(peer.role()),
+            role: convert::asked_role(known("role", peer.role)?),
             name: peer.name.trim().to_owned(),
         }),
         v1::record::Body::Override(body) => RecordBody::Override(Override {
-            action: match body.action() {
+            action: match known("action", body.action)? {
                 v1::OverrideAction::Unspecified => return Err(unset("action", "allow or deny")),
                 v1::OverrideAction::Allow => OverrideAction::Allow,
                 v1::OverrideAction::Deny => OverrideAction::Deny,
             },
         }),
         v1::record::Body::Order(order) => RecordBody::Order(Order {
-            kind: match order.kind() {
+            kind: match known("kind", order.kind)? {
                 v1::OrderKind::Unspecified => return Err(unset("kind", "what the order does")),
                 v1::OrderKind::Removal => OrderKind::Removal,
                 v1::OrderKind::FinalDetermination => OrderKind::FinalDetermination,

@@ -238,13 +238,17 @@ fn what_is_kept_no_longer_is_dropped_and_all_that_is_kept_can_be_reached() {
     let (then, now): (Vec<_>, Vec<_>) =
         (before.removals.newest_first().collect(), loaded.removals.newest_first().collect());
     assert_eq!(then, now, "no removal is forgotten");
+    assert_eq!(loaded.removals.first_sights(), before.removals.first_sights(), "nor when a filing was first seen");
+    assert_eq!(loaded.removals.first_sights().later().count(), 30);
     let reach = |store: &Store, from: usize| {
         let loaded = store.load().expect("loaded");
         let mut way = Rewind::from(&loaded.snapshot.expect("a snapshot"), &loaded.removals);
-        for (then, _) in kept[from..].iter().rev() {
+        for (then, removals) in kept[from..].iter().rev() {
             let found = store.snapshot_at(then.fetched_at).expect("read").expect("kept");
             store.rewind(&mut way, found.record.serial).expect("the way back");
-            assert_eq!(way.reach(&found.record, found.confirmed_at).expect("it fits").0.filings, then.filings);
+            let (snapshot, history) = way.reach(&found.record, found.confirmed_at).expect("it fits");
+            assert_eq!(snapshot.filings, then.filings);
+            assert_eq!(history.first_sights(), removals.first_sights());
         }
     };
     reach(&store, 4);
@@ -254,6 +258,7 @@ fn what_is_kept_no_longer_is_dropped_and_all_that_is_kept_can_be_reached() {
     let size = store.compact().expect("compacted");
     assert!(size.after < size.before, "{size:?}");
     reach(&store, 6);
+    assert_eq!(store.load().expect("loaded").removals.first_sights(), before.removals.first_sights());
     let (next, _) = sync(&store, &world.to_csv(), time(5000));
     assert_eq!(next.serial.0, 17);
     let again = store.retire(time(-1)).expect("nothing to do");

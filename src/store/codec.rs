@@ -368,6 +368,27 @@ pub fn encode_change(change: &Change) -> Result<Vec<u8>, CodecError> {
     )
 }
 
+/// What a stored change begins with, and which kind it is of.
+#[derive(Deserialize)]
+struct StoredChangeHead {
+    snapshot: u64,
+    observed_at: i64,
+    number: u32,
+    _frn: Option<u64>,
+    /// The place of the kind in [`StoredChangeKind`].
+    kind: u32,
+}
+
+/// A filing that was listed, without reading what else a change may hold; nothing if the change is of another kind.
+pub fn decode_listed(bytes: &[u8]) -> Result<Option<(SnapshotSerial, RmdNumber, Timestamp)>, CodecError> {
+    const RECORD: &str = "change";
+    let (head, _): (StoredChangeHead, _) = postcard::take_from_bytes(bytes).map_err(|error| invalid(RECORD, error))?;
+    if head.kind != 0 {
+        return Ok(None);
+    }
+    Ok(Some((SnapshotSerial(head.snapshot), number(RECORD, head.number)?, time(RECORD, head.observed_at)?)))
+}
+
 pub fn decode_change(serial: u64, bytes: &[u8]) -> Result<Change, CodecError> {
     const RECORD: &str = "change";
     let stored: StoredChange = decode(RECORD, bytes)?;

@@ -8,8 +8,8 @@ use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Va
 use super::open::{builder, guarded};
 use super::records::missing_in_older;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS,
-    SOURCES, SYNC_STATE,
+    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, RECORD_EVENTS, RECORDS, REMOVALS,
+    SNAPSHOTS, SOURCES, SYNC_STATE,
 };
 use super::{Store, StoreError};
 
@@ -36,6 +36,7 @@ impl Store {
         copy(&from, &transaction, CHANGES, &mut left)?;
         copy(&from, &transaction, CHANGES_BY_FILING, &mut left)?;
         copy(&from, &transaction, CONFIRMATIONS, &mut left)?;
+        copy(&from, &transaction, FIRST_SIGHTS, &mut left)?;
         copy(&from, &transaction, SYNC_STATE, &mut left)?;
         copy(&from, &transaction, HELD, &mut left)?;
         copy(&from, &transaction, SOURCES, &mut left)?;

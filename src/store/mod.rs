@@ -4,13 +4,14 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `removals_sum`, `records_sum`: see `sums` |
+//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `began_at`: when the first was fetched, once its record was dropped; `removals_sum`, `records_sum`: see `sums` |
 //! | `filings` | filing number | the standing filing |
 //! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
 //! | `changes` | change serial | what happened to which filing |
 //! | `changes_by_filing` | filing number, change serial | nothing: finds a filing's history |
 //! | `confirmations` | snapshot serial, milliseconds | nothing: the source published that snapshot again at that time |
+//! | `first_sights` | filing number | when it was first seen, where the change that tells it was dropped |
 //! | `sync_state` | 0 | the last cycle, the last success, and when the current snapshot was last confirmed |
 //! | `held` | digest of the bytes | a listing that was fetched and not applied, and why |
 //! | `sync_state` | 1 | the sources that the last cycle passed over, and why |
@@ -35,6 +36,7 @@
 
 mod codec;
 mod copy;
+mod first_sights;
 mod held;
 mod history;
 mod open;

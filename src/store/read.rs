@@ -9,7 +9,7 @@ use super::tables::{
     CHANGES, CHANGES_BY_FILING, FILINGS, META, META_FORMAT, META_LAST_CHANGE, META_REMOVALS_SUM, META_SCHEDULE_MINUTE,
     REMOVALS, SNAPSHOTS, SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
 };
-use super::{Store, StoreError, codec, held, sources, sums};
+use super::{Store, StoreError, codec, first_sights, held, sources, sums};
 use crate::domain::{
     Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SourceState, SyncRecord,
 };
@@ -20,7 +20,7 @@ use crate::export;
 pub struct Loaded {
     /// The last committed snapshot.
     pub snapshot: Option<Snapshot>,
-    /// Every removal ever observed.
+    /// Every removal ever observed, and when filings were first seen.
     pub removals: RemovalHistory,
     /// The serial of the newest change; 0 before the first.
     pub last_change: ChangeSerial,
@@ -109,7 +109,7 @@ impl Store {
         let number = |name| Ok::<_, StoreError>(meta.get(name)?.map_or(0, |value| value.value()));
         Ok(Loaded {
             snapshot,
-            removals: RemovalHistory::new(removals),
+            removals: RemovalHistory::new(removals).with_first_sights(first_sights::read(&transaction)),
             last_change: ChangeSerial(number(META_LAST_CHANGE)?),
             sync_state,
             schedule_minute: u8::try_from(number(META_SCHEDULE_MINUTE)? % 60).unwrap_or_default(),

@@ -1,7 +1,8 @@
 //! Dropping history that is kept no longer, and giving the room back.
 //!
 //! Removals are never dropped. Those that are open are what `REMOVED` rests on; a closed one tells that an order on record
-//! is spent and that a filing was listed again; and all of them together are few.
+//! is spent and that a filing was listed again; and all of them together are few. When a filing was first seen is kept as
+//! well, since what an order bars and who owes a recertification rest on it.
 
 use std::sync::PoisonError;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 
 use super::tables::{CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, SNAPSHOTS};
-use super::{Handle, Store, StoreError, codec};
+use super::{Handle, Store, StoreError, codec, first_sights};
 use crate::domain::SnapshotSerial;
 use crate::history::LEAST_SNAPSHOTS;
 
@@ -86,6 +87,10 @@ impl Store {
         {
             let mut room = AT_A_TIME;
             let mut snapshots = transaction.open_table(SNAPSHOTS)?;
+            if let Some((serial, bytes)) = snapshots.first()?.filter(|(serial, _)| serial.value() < floor.0) {
+                let oldest = codec::decode_snapshot(serial.value(), bytes.value())?;
+                first_sights::save_beginning(&transaction, oldest.fetched_at)?;
+            }
             while room > 0 && snapshots.first()?.is_some_and(|(serial, _)| serial.value() < floor.0) {
                 snapshots.pop_first()?;
                 retired.snapshots += 1;
@@ -108,7 +113,9 @@ impl Store {
                 if change.snapshot.0 > oldest {
                     break;
                 }
-                changes.pop_first()?;
+                if let Some((_, bytes)) = changes.pop_first()? {
+                    first_sights::save(&transaction, bytes.value())?;
+                }
                 by_filing.remove((change.number.value(), change.serial.0))?;
                 retired.changes += 1;
                 room -= 1;

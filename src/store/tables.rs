@@ -13,6 +13,8 @@ pub const HELD: TableDefinition<&[u8; 32], &[u8]> = TableDefinition::new("held")
 pub const SOURCES: TableDefinition<&str, &[u8]> = TableDefinition::new("sources");
 /// Snapshot serial, and a time in milliseconds at which its source published it again.
 pub const CONFIRMATIONS: TableDefinition<(u64, i64), ()> = TableDefinition::new("confirmations");
+/// Filing number, and the time in milliseconds at which it was first seen, where the change that tells it was dropped.
+pub const FIRST_SIGHTS: TableDefinition<u32, i64> = TableDefinition::new("first_sights");
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
@@ -24,6 +26,8 @@ pub const META_LAST_CHANGE: &str = "last_change";
 pub const META_EVENTS_SALVAGED: &str = "events_salvaged";
 pub const META_REMOVALS_SUM: &str = "removals_sum";
 pub const META_RECORDS_SUM: &str = "records_sum";
+/// When the oldest listing of all was fetched, in milliseconds, where its record was dropped.
+pub const META_BEGAN_AT: &str = "began_at";
 pub const META_HISTORY_FLOOR: &str = "history_floor";
 
 /// Keys in `sync_state`.

@@ -345,3 +345,60 @@ fn each_advisory_of_a_record_is_said_when_it_applies_and_can_be_switched_off() {
         assert!(!said(&Policy { cells, ..policy() }).contains(&code), "{code:?} off");
     }
 }
+
+#[test]
+fn the_record_that_decides_hides_none_of_the_others() {
+    use AdvisoryCode::{FinalDetermination, NoticeAnsweredLate, NoticePending, NoticeUnanswered, WatchListed};
+    let notice = |id: &str, cells: &[(&str, &str)]| {
+        let mut all = vec![("id", id), ("provider", "1")];
+        all.extend(cells);
+        record(RecordKind::Notice, &all)
+    };
+    let unanswered = |id| notice(id, &[("issued_at", "1970-01-20T00:00:00Z"), ("notified_at", "1970-02-10T00:00:00Z")]);
+    let late = notice(
+        "late",
+        &[
+            ("issued_at", "1970-01-02T00:00:00Z"),
+            ("mitigated_at", "1970-01-10T00:00:00Z"),
+            ("informed_at", "1970-01-10T00:00:00Z"),
+        ],
+    );
+    let pending = notice("pending", &[("issued_at", "1970-02-19T12:00:00Z")]);
+    let fdo = |document: &str, released: &str| {
+        let cells = [("provider", "1"), ("kind", "fdo"), ("document", document), ("released", released)];
+        record(RecordKind::Order, &cells)
+    };
+    let query = Query { role: Some(ProviderRole::Gateway), ..Query::about(Identity::Frn(frn(1))) };
+    let said = |records: Vec<Record>| {
+        let records = Records::build(records, 0);
+        let now = at("1970-02-20T00:00:00Z");
+        let decision = decide(&index(), &records, &query, &strict(), now).expect("a verdict");
+        let common = [AdvisoryCode::ListingOld, AdvisoryCode::FilingCarried];
+        let codes = decision.advisories.iter().map(|said| said.code).filter(|code| !common.contains(code));
+        (decision.reason, codes.collect::<Vec<_>>())
+    };
+    let no_role = AdvisoryCode::RoleNotCertified;
+    assert_eq!(
+        said(vec![unanswered("a"), unanswered("b"), late.clone(), pending.clone()]),
+        (Reason::NoticeUnanswered, vec![NoticeUnanswered, NoticeAnsweredLate, NoticePending, no_role]),
+    );
+    assert_eq!(
+        said(vec![fdo("DA 1", "1970-01-02"), fdo("DA 2", "1970-01-03"), fdo("DA 3", "1970-02-10"), pending.clone()]),
+        (Reason::FinalDetermination, vec![FinalDetermination, FinalDetermination, NoticePending, no_role]),
+    );
+    let watched = order("show_cause", "1", "1970-01-02");
+    assert_eq!(
+        said(vec![says("deny", "1", ""), fdo("DA 1", "1970-01-02"), unanswered("a"), watched]),
+        (Reason::Override, vec![FinalDetermination, NoticeUnanswered, WatchListed, no_role]),
+    );
+    assert_eq!(said(vec![pending]), (Reason::RoleNotCertified, vec![NoticePending]), "a reason is not said twice");
+}
+
+#[test]
+fn a_filing_under_a_removal_order_is_told_of_like_any_other() {
+    let records = Records::build([order("removal", "1", "1970-01-12")], 0);
+    let query = Query::about(Identity::Frn(frn(1)));
+    let decision = decide(&index(), &records, &query, &policy(), time(FIRST_MISSING + 60)).expect("a verdict");
+    let codes: Vec<_> = decision.advisories.iter().map(|said| said.code).collect();
+    assert_eq!((decision.reason, codes), (Reason::RemovalOrder, vec![AdvisoryCode::FilingCarried]));
+}

@@ -333,7 +333,7 @@ fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_pe
 
 #[test]
 fn a_loss_bit_by_bit_is_an_alarm_before_two_hundred_and_held_before_five_hundred() {
-    for one_in in [800, 101, 50] {
+    for one_in in [400, 101, 50] {
         let mut standing = snapshot(TODAY.whole());
         let whole = standing.filings.len();
         let (mut alarmed_at, mut held_at) = (None, None);
