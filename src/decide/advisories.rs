@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 
-use super::Wording;
 use super::facts::{Facts, RoleAnswer};
 use super::matrix::Ruling;
 use super::on_record::NoticeState;
+use super::{Wording, confirmed};
 use crate::domain::{
-    Advisory, AdvisoryCode, Column, Filing, OrderKind, Reason, Record, Verdict, day_in_washington, rule,
+    Advisory, AdvisoryCode, Age, Column, Filing, OrderKind, Reason, Record, Verdict, day_in_washington, rule,
 };
 use crate::index::Standing;
 
@@ -33,11 +33,13 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
     };
     if facts.listing_is_old() {
         say(AdvisoryCode::ListingOld, &|| {
-            format!(
-                "the source last confirmed this listing {} hours ago, more than the {} that are allowed",
-                facts.unconfirmed.as_hours(),
-                facts.policy.listing_old_after.as_hours()
-            )
+            let said = confirmed("this listing", facts.unconfirmed);
+            match facts.unconfirmed {
+                Age::Past(_) => {
+                    format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
+                }
+                Age::Ahead(_) => said,
+            }
         });
     }
     if facts.has_candidates() && ruling.verdict == Verdict::Accept {

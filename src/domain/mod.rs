@@ -1,5 +1,6 @@
 //! The words of the trade, as types. This room imports nothing else of ours.
 
+mod age;
 mod change;
 mod column;
 mod decision;
@@ -18,6 +19,7 @@ mod source_state;
 mod sync_record;
 mod washington;
 
+pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
@@ -36,6 +38,6 @@ pub use record::{
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
-pub use source_state::{SourceFault, SourceState, Validators};
+pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};
