@@ -10,12 +10,12 @@ use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::domain::Sha256Digest;
+use crate::domain::{Sha256Digest, is_ahead};
 
 /// The directory's name in the state directory.
 pub const DIRECTORY: &str = "archive";
@@ -249,6 +249,22 @@ impl Archive {
         Ok(dropped)
     }
 
+    /// Gives listings whose time lies ahead of `now`, because the clock did when they were put there, the seconds before `to`,
+    /// in their order: by their times they are put into a store that is begun again.
+    ///
+    /// # Errors
+    ///
+    /// If the directory cannot be read or a file not renamed; the others may have been.
+    pub fn mend(&self, to: Timestamp, now: Timestamp) -> Result<(), ArchiveError> {
+        let ahead: Vec<Entry> = self.entries()?.into_iter().filter(|entry| is_ahead(entry.fetched_at, now)).collect();
+        for (entry, before) in ahead.iter().rev().zip(1..) {
+            let Ok(at) = to.checked_sub(SignedDuration::from_secs(before)) else { return Ok(()) };
+            let place = self.place(entry.sha256, at, entry.fate);
+            fs::rename(&entry.path, &place).map_err(|source| ArchiveError::Io { path: entry.path.clone(), source })?;
+        }
+        Ok(())
+    }
+
     /// Removes what a killed process left half written. Only while nobody else writes: at a start.
     pub fn sweep(&self) {
         let files = fs::read_dir(&self.directory).into_iter().flatten().flatten();
@@ -334,6 +350,23 @@ mod tests {
         assert_eq!(archive.expire(&config, &[digest(b"a")], at("2026-03-02T00:00:00Z")).expect("done"), 1);
         let left: Vec<_> = archive.entries().expect("read").into_iter().map(|entry| entry.sha256).collect();
         assert_eq!(left, [digest(b"a"), digest(b"c")]);
+    }
+
+    #[test]
+    fn what_was_put_there_while_the_clock_was_ahead_keeps_its_order_under_a_time_that_has_come() {
+        let (_directory, archive) = archive();
+        let times = ["2026-11-20T00:00:00Z", "2031-01-01T00:00:00Z", "2031-01-02T00:00:00Z"];
+        for (bytes, time) in ["a", "b", "c"].into_iter().zip(times) {
+            archive.keep(bytes.as_bytes(), digest(bytes.as_bytes()), at(time), Fate::Applied).expect("kept");
+        }
+        let now = at("2026-11-26T12:00:00Z");
+        archive.mend(now, now).expect("renamed");
+        archive.mend(now, now).expect("nothing to do");
+        let entries = archive.entries().expect("read");
+        let found: Vec<_> = entries.iter().map(|entry| (entry.sha256, entry.fetched_at.to_string())).collect();
+        let expected = [("a", times[0]), ("b", "2026-11-26T11:59:58Z"), ("c", "2026-11-26T11:59:59Z")];
+        assert_eq!(found, expected.map(|(bytes, time)| (digest(bytes.as_bytes()), time.to_owned())));
+        assert_eq!(archive.read(digest(b"c"), 10).expect("read"), b"c");
     }
 
     #[test]

@@ -7,9 +7,3 @@ pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
-
-/// How long ago `then` was, in whole seconds; zero if the clock says it has not been yet.
-pub fn age(then: Timestamp, now: Timestamp) -> jiff::SignedDuration {
-    let age = jiff::SignedDuration::from_secs(now.duration_since(then).as_secs());
-    age.max(jiff::SignedDuration::ZERO)
-}

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::domain::{
     ChangeSerial, Column, Filing, ForeignProvider, Frn, ProviderRoles, Removal, RemovalHistory, RmdNumber,
-    Sha256Digest, Snapshot, day_in_washington, read_other_frns,
+    Sha256Digest, Snapshot, day_in_washington, listed_day, read_other_frns,
 };
 use crate::export;
 use crate::vet::ListingDates;
@@ -41,6 +41,7 @@ pub struct Index {
     successors: Arc<[(RmdNumber, Succession)]>,
     has_recertifications: bool,
     content_as_of: Option<Box<str>>,
+    listed_day: Option<Date>,
 }
 
 /// The newest date of an update that can have come by the time at which the listing was fetched. Dates as the listing
@@ -103,6 +104,7 @@ impl Index {
             successors: successors.into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
             content_as_of: content_as_of(&snapshot),
+            listed_day: listed_day(snapshot.filings.iter().map(Arc::as_ref)),
             confirmed_at: snapshot.confirmed_at,
             listing_sha256: export::digest(&snapshot.filings),
             snapshot: Arc::new(snapshot),
@@ -121,6 +123,24 @@ impl Index {
     /// The same content at an earlier time, when it was last known to be confirmed at this one.
     pub fn as_confirmed_at(&self, at: Timestamp) -> Self {
         Self { confirmed_at: at, ..self.clone() }
+    }
+
+    /// The same content, with no time later than `at`: those that are lie ahead of now, and were told by a clock that was
+    /// wrong. Only with a listing that came just now is it right to say so: then is when the latest of them may have been.
+    pub fn no_later_than(&self, at: Timestamp) -> Self {
+        let snapshot = &self.snapshot;
+        let carried = snapshot.carried.iter().map(|(number, since)| (*number, (*since).min(at))).collect();
+        Self {
+            snapshot: Arc::new(Snapshot {
+                fetched_at: snapshot.fetched_at.min(at),
+                confirmed_at: snapshot.confirmed_at.min(at),
+                carried,
+                ..(**snapshot).clone()
+            }),
+            removals: Arc::new(self.removals.no_later_than(at)),
+            confirmed_at: self.confirmed_at.min(at),
+            ..self.clone()
+        }
     }
 
     /// Digest of the snapshot's [`export`].
@@ -160,6 +180,11 @@ impl Index {
     /// The newest date of an update in the listing (YYYY-MM-DD), if it holds any.
     pub fn content_as_of(&self) -> Option<&str> {
         self.content_as_of.as_deref()
+    }
+
+    /// The day by which the listing tells that a clock is behind: see [`listed_day`].
+    pub fn listed_day(&self) -> Option<Date> {
+        self.listed_day
     }
 
     /// The standing filings under this FRN, by ascending number.

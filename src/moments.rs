@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
-use crate::domain::SnapshotSerial;
+use crate::domain::{SnapshotSerial, is_ahead};
 use crate::history::{Broken, Rewind};
 use crate::index::Index;
 use crate::records::Records;
@@ -60,6 +60,17 @@ pub enum MomentError {
         /// The moment.
         at: Timestamp,
         /// The earliest moment that can be told.
+        from: Timestamp,
+    },
+    /// All that is known bears times that are still to come.
+    #[error(
+        "what was listed at {at} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
+         dated {from}); the next sync that succeeds sets them right"
+    )]
+    Ahead {
+        /// The moment.
+        at: Timestamp,
+        /// The time of the first snapshot.
         from: Timestamp,
     },
     /// Nothing was ever loaded.
@@ -160,7 +171,10 @@ impl Moments {
             let _held = (permit, counted);
             moments.walk(&store, &current, &records, at)
         };
-        tokio::task::spawn_blocking(walk).await.map_err(|_| MomentError::Interrupted)?
+        match tokio::task::spawn_blocking(walk).await.map_err(|_| MomentError::Interrupted)? {
+            Err(MomentError::NotReaching { at, from }) if is_ahead(from, now) => Err(MomentError::Ahead { at, from }),
+            told => told,
+        }
     }
 
     fn walk(

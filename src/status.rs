@@ -1,13 +1,14 @@
 //! (index, sync state, limits, now) -> how things stand, and what somebody should look at. Pure.
 
+mod clocks;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::clock::age;
 use crate::decision_log::Counts;
-use crate::domain::{Awaits, SyncOutcome};
+use crate::domain::{Age, Awaits, SyncOutcome, SyncTrigger, age};
 use crate::index::Index;
 use crate::serving::CertificateState;
 use crate::store::SyncState;
@@ -93,15 +94,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             severity: State::Critical,
         }),
         Some(index) => {
-            let unconfirmed = age(index.confirmed_at(), now);
-            if unconfirmed > limits.warn() {
-                let critical = unconfirmed > limits.critical();
-                alarms.push(Alarm {
-                    code: "LISTING_OLD",
-                    message: format!("the source last confirmed the listing {} hours ago", unconfirmed.as_hours()),
-                    severity: if critical { State::Critical } else { State::Warning },
-                });
-            }
+            alarms.extend(listing_old(age(index.confirmed_at(), now), limits));
             alarms.extend(index.snapshot().anomalies.iter().map(|anomaly| Alarm {
                 code: anomaly.code(),
                 message: anomaly.to_string(),
@@ -109,43 +102,94 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             }));
         }
     }
-    if let Some(last) = &sync.last
-        && let Some(error) = last.outcome.error()
-    {
-        let (code, what) = match last.outcome {
-            SyncOutcome::Refused { .. } => ("SYNC_REFUSED", "was refused"),
-            SyncOutcome::Held { .. } => ("LISTING_HELD", "brought a listing that is held"),
-            _ => ("SYNC_FAILED", "failed"),
-        };
-        let times = match sync.failures_since {
-            0 | 1 => String::new(),
-            count => format!(" ({count} times in a row)"),
-        };
-        alarms.push(Alarm { code, message: format!("the last sync {what}{times}: {error}"), severity: State::Warning });
+    alarms.extend(clocks::alarms(index, sync, now));
+    alarms.extend(last_sync(sync));
+    alarms.extend(held(sync, limits, now));
+    alarms.extend(sources(sync, now));
+    alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
+    alarms
+}
+
+fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
+    let message = match unconfirmed {
+        Age::Past(age) => format!("the source last confirmed the listing {} hours ago", age.as_hours()),
+        Age::Ahead(_) => {
+            "it is not known how long ago the source last confirmed the listing: the time on record lies ahead \
+                          of the clock"
+                .to_owned()
+        }
+    };
+    let severity = if unconfirmed.exceeds(limits.critical()) { State::Critical } else { State::Warning };
+    unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: "LISTING_OLD", message, severity })
+}
+
+fn last_sync(sync: &SyncState) -> Option<Alarm> {
+    let last = sync.last.as_ref()?;
+    let error = last.outcome.error()?;
+    let (code, what) = match last.outcome {
+        SyncOutcome::Refused { .. } => ("SYNC_REFUSED", "was refused"),
+        SyncOutcome::Held { .. } => ("LISTING_HELD", "brought a listing that is held"),
+        _ => ("SYNC_FAILED", "failed"),
+    };
+    let times = match sync.failures_since {
+        0 | 1 => String::new(),
+        count => format!(" ({count} times in a row)"),
+    };
+    Some(Alarm { code, message: format!("the last sync {what}{times}: {error}"), severity: State::Warning })
+}
+
+/// A held listing may hold a real order, and waits for somebody. It stays an alarm while later cycles fail.
+fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm> {
+    let waiting = || sync.held.iter().filter(|held| held.awaits == Awaits::Person);
+    let mut alarms = Vec::new();
+    let said = sync.last.as_ref().is_some_and(|last| matches!(last.outcome, SyncOutcome::Held { .. }));
+    if let Some(newest) = waiting().max_by_key(|held| held.last_fetched_at).filter(|_| !said) {
+        alarms.push(Alarm {
+            code: "LISTING_HELD",
+            message: format!(
+                "a listing that was last fetched at {} is held and waits for somebody: {}. If it is right all the same, let \
+                 it through with `rmdd sync --approve {}`",
+                moment(newest.last_fetched_at),
+                newest.doubts.join("; and "),
+                newest.sha256
+            ),
+            severity: State::Warning,
+        });
     }
-    // A held listing may hold a real order, and waits for somebody. It stays an alarm while later cycles fail.
-    let waiting = sync.held.iter().filter(|held| held.awaits == Awaits::Person);
-    if let Some(longest) = waiting.min_by_key(|held| held.first_fetched_at) {
+    if let Some(longest) = waiting().min_by_key(|held| held.first_fetched_at) {
         let waited = age(longest.first_fetched_at, now);
-        if waited > limits.warn() {
+        if waited.exceeds(limits.warn()) {
+            let how_long = match waited {
+                Age::Past(age) => format!("for {} hours", age.as_hours()),
+                Age::Ahead(_) => "for a time that is not known, since the clock was ahead when it came,".to_owned(),
+            };
             alarms.push(Alarm {
                 code: "LISTING_HELD_LONG",
                 message: format!(
-                    "a listing has been held for {} hours and waits for somebody: look at what is odd about it, then \
-                     let it through with `rmdd sync --approve {}` or find out what is wrong with the source",
-                    waited.as_hours(),
+                    "a listing has been held {how_long} and waits for somebody: look at what is odd about it, then let it \
+                     through with `rmdd sync --approve {}` or find out what is wrong with the source",
                     longest.sha256
                 ),
                 severity: State::Critical,
             });
         }
     }
+    alarms
+}
+
+fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
+    let down = |message| Alarm { code: "SOURCE_DOWN", message, severity: State::Warning };
+    let mut alarms: Vec<Alarm> = Vec::new();
     if let Some(last) = &sync.last {
-        alarms.extend(last.passed_over.iter().map(|fault| Alarm {
-            code: "SOURCE_DOWN",
-            message: format!("a preferred source gave no listing, and {} was used: {}", last.source, fault.error),
-            severity: State::Warning,
+        alarms.extend(last.passed_over.iter().map(|fault| {
+            down(format!("a preferred source gave no listing, and {} was used: {}", last.source, fault.error))
         }));
+        // Letting a listing through asks no source: what was wrong with them still is.
+        let asked_none = last.trigger == SyncTrigger::Approval;
+        let failing = sync.sources.iter().map_while(|source| source.fault.as_ref()).filter(|_| asked_none);
+        alarms.extend(
+            failing.map(|fault| down(format!("a source gave no listing when it was last asked: {}", fault.error))),
+        );
     }
     alarms.extend(sync.sources.iter().filter(|source| source.distrusted(now)).map(|source| {
         let until = source.validators_distrusted_until.unwrap_or(now);
@@ -160,8 +204,11 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             severity: State::Warning,
         }
     }));
-    alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
     alarms
+}
+
+fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// That something is wrong with the store: answers are good until the daemon stops, and then there are none.
@@ -221,7 +268,8 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
             severity: State::Warning,
         });
     }
-    if let Some(last) = counts.last_drop_at.filter(|last| age(*last, now) < LOSS_TOLD_FOR) {
+    if let Some(last) = counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_TOLD_FOR))
+    {
         alarms.push(Alarm {
             code: "DECISIONS_DROPPED",
             message: format!(
@@ -253,7 +301,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
             ),
             severity: State::Critical,
         });
-    } else if age(now, *expires_at) <= CERTIFICATE_ENDS_SOON {
+    } else if expires_at.duration_since(now) <= CERTIFICATE_ENDS_SOON {
         alarms.push(Alarm {
             code: "CERTIFICATE_EXPIRES",
             message: format!(
@@ -296,8 +344,8 @@ mod tests {
 
     use super::*;
     use crate::domain::{
-        Anomaly, ChangeSerial, Column, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial, SourceFault,
-        SourceState, SyncRecord, SyncTrigger,
+        Anomaly, ChangeSerial, Column, EARLIEST, HeldListing, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial,
+        SourceFault, SourceState, SyncRecord,
     };
 
     fn index(anomalies: Vec<Anomaly>) -> Index {
@@ -306,8 +354,8 @@ mod tests {
             sha256: Sha256Digest([0; 32]),
             source: String::new(),
             bytes: 0,
-            fetched_at: Timestamp::UNIX_EPOCH,
-            confirmed_at: Timestamp::UNIX_EPOCH,
+            fetched_at: EARLIEST,
+            confirmed_at: EARLIEST,
             filings: Vec::new(),
             carried: BTreeMap::new(),
             anomalies,
@@ -317,7 +365,7 @@ mod tests {
     }
 
     fn at(hours: i64) -> Timestamp {
-        Timestamp::from_second(hours * 3600).expect("a time")
+        EARLIEST + SignedDuration::from_hours(hours)
     }
 
     fn codes(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> (State, Vec<&'static str>) {
@@ -386,6 +434,112 @@ mod tests {
         assert!(alarms[0].message.contains("answered 500") && alarms[0].message.contains("/mirror.csv"));
     }
 
+    fn held(awaits: Awaits, hours: i64) -> HeldListing {
+        HeldListing {
+            sha256: Sha256Digest([7; 32]),
+            source: String::new(),
+            bytes: 0,
+            filings: 0,
+            gone: 0,
+            first_fetched_at: at(hours),
+            last_fetched_at: at(hours),
+            times: 1,
+            doubts: vec!["the end is missing".to_owned()],
+            awaits,
+            peers: None,
+        }
+    }
+
+    fn last(trigger: SyncTrigger, outcome: SyncOutcome) -> Option<SyncRecord> {
+        let (source, passed_over, sources) = (String::new(), Vec::new(), Vec::new());
+        Some(SyncRecord { at: at(1), trigger, source, outcome, passed_over, sources })
+    }
+
+    #[test]
+    fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_sync() {
+        let failed = SyncOutcome::Failed { error: "no route".to_owned() };
+        let refused = SyncOutcome::Refused { reason: "a page".to_owned() };
+        let holds = SyncOutcome::Held { sha256: Sha256Digest([7; 32]), reason: "the end is missing".to_owned() };
+        let codes = |outcome: &SyncOutcome, awaits| {
+            let sync = SyncState {
+                last: last(SyncTrigger::Schedule, outcome.clone()),
+                held: vec![held(awaits, 1)],
+                ..SyncState::default()
+            };
+            codes(Some(&index(vec![])), &sync, at(2)).1
+        };
+        assert_eq!(codes(&holds, Awaits::Person), ["LISTING_HELD"]);
+        assert_eq!(codes(&failed, Awaits::Person), ["SYNC_FAILED", "LISTING_HELD"]);
+        assert_eq!(codes(&refused, Awaits::Person), ["SYNC_REFUSED", "LISTING_HELD"]);
+        assert_eq!(codes(&failed, Awaits::SecondCopy), ["SYNC_FAILED"], "the next sync settles it");
+        let sync = SyncState { held: vec![held(Awaits::Person, 1)], ..SyncState::default() };
+        let told = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+        assert!(
+            told[0].message.contains("the end is missing") && told[0].message.contains("--approve 0707"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_listing_that_was_held_while_the_clock_was_ahead_has_waited_for_too_long() {
+        let sync = SyncState { held: vec![held(Awaits::Person, 30_000)], ..SyncState::default() };
+        let (state, codes) = codes(Some(&index(vec![])), &sync, at(2));
+        assert_eq!((state, codes), (State::Critical, vec!["LISTING_HELD_LONG", "TIMES_AHEAD", "LISTING_HELD"]));
+    }
+
+    #[test]
+    fn a_source_that_is_down_stays_an_alarm_when_a_person_has_let_a_listing_through() {
+        let fault = SourceFault {
+            source: "https://rmd.example/".to_owned(),
+            kind: "SERVER_ERROR".to_owned(),
+            error: "https://rmd.example/ answered 500".to_owned(),
+        };
+        let failing = SourceState { fault: Some(fault), ..SourceState::default() };
+        let applied = SyncOutcome::Unchanged { serial: SnapshotSerial::FIRST, filings: 0 };
+        let of = |trigger, sources: &[&SourceState]| {
+            let sources = sources.iter().map(|source| (*source).clone()).collect();
+            let sync = SyncState { last: last(trigger, applied.clone()), sources, ..SyncState::default() };
+            codes(Some(&index(vec![])), &sync, at(1)).1
+        };
+        let good = SourceState::default();
+        assert_eq!(of(SyncTrigger::Approval, &[&failing, &good]), ["SOURCE_DOWN"]);
+        assert!(of(SyncTrigger::Approval, &[&good, &failing]).is_empty(), "nobody asks the second");
+        assert!(of(SyncTrigger::Schedule, &[&failing, &good]).is_empty(), "the sync says what it passed over");
+    }
+
+    #[test]
+    fn a_confirmation_ahead_of_now_confirms_nothing() {
+        let ahead = index(vec![]).confirmed(at(40_000));
+        let (state, codes) = codes(Some(&ahead), &SyncState::default(), at(2));
+        assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "TIMES_AHEAD"]));
+        let told = alarms(Some(&ahead), &SyncState::default(), &FreshnessConfig::default(), at(2));
+        assert!(
+            told[1].message.contains("the last confirmation of the listing by 1666 days (2030-"),
+            "{}",
+            told[1].message
+        );
+    }
+
+    #[test]
+    fn a_clock_at_1970_is_told_and_answers_go_on() {
+        let (state, codes) = codes(Some(&index(vec![])), &SyncState::default(), Timestamp::UNIX_EPOCH);
+        assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "CLOCK_WRONG"]));
+        let told = alarms(None, &SyncState::default(), &FreshnessConfig::default(), Timestamp::UNIX_EPOCH);
+        assert!(told.iter().any(|alarm| alarm.message.contains("says 1970-01-01 00:00:00 UTC, and it is 2026-01-01")));
+    }
+
+    #[test]
+    fn a_source_whose_clock_says_otherwise_is_an_alarm_past_five_minutes() {
+        let codes = |minutes: i64| {
+            let skewed = SourceState { clock_skew: Some(SignedDuration::from_mins(minutes)), ..SourceState::default() };
+            let sync = SyncState { sources: vec![skewed], ..SyncState::default() };
+            codes(Some(&index(vec![])), &sync, at(1))
+        };
+        assert_eq!((codes(5).1, codes(-5).1), (vec![], vec![]));
+        assert_eq!(codes(6), (State::Warning, vec!["CLOCK_SKEW"]));
+        assert_eq!(codes(-2_000_000), (State::Critical, vec!["CLOCK_SKEW"]));
+    }
+
     #[test]
     fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
         let error = toml::from_str::<crate::config::Config>("[fetch]\nproxy = \"http://u:hunter2@proxy\nx = 1\n")
@@ -395,7 +549,7 @@ mod tests {
         let alarm = reload_refused(&RefusedReload { at: at(24), error });
         assert_eq!((alarm.code, alarm.severity), ("RELOAD_REFUSED", State::Warning));
         let message = alarm.message;
-        assert!(message.contains("at 1970-01-02 00:00:00 UTC") && message.contains("rmdd.toml"), "{message}");
+        assert!(message.contains("at 2026-01-02 00:00:00 UTC") && message.contains("rmdd.toml"), "{message}");
         assert!(message.contains("line 2") && !message.contains("hunter2") && !message.contains('\n'), "{message}");
     }
 

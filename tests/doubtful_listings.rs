@@ -65,6 +65,27 @@ async fn a_cut_file_is_never_applied_however_often_it_comes_and_the_next_whole_o
     assert_eq!(status.last_change_serial, 400, "nothing was ever changed");
 }
 
+#[tokio::test]
+async fn a_listing_that_waits_for_a_person_is_an_alarm_until_one_comes_whatever_later_syncs_bring() {
+    let world = World::new(72, 300);
+    let (site, whole) = (Site::new(), world.to_csv());
+    let (daemon, server) = standing_on(&site, &whole).await;
+    server.answer(Answer::csv(&cut(&whole, 5)));
+    let held = daemon.sync().await;
+    assert_eq!(held.outcome(), SyncOutcome::Held);
+    server.answer(Answer::response("404 Not Found", "", b""));
+    assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Failed);
+    let status = daemon.status().await;
+    assert_eq!(codes(&status), ["SYNC_FAILED", "LISTING_HELD"]);
+    assert!(status.alarms[1].message.contains(&hex(&held.held_sha256)), "{:?}", status.alarms);
+    server.answer(Answer::ok("text/html", b"<html>maintenance</html>"));
+    assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Refused);
+    daemon.terminate().await;
+    let told = json(&site.run(&["status", "--json"]));
+    let told: Vec<_> = told["alarms"].as_array().expect("alarms").iter().map(|alarm| alarm["code"].clone()).collect();
+    assert_eq!(told, ["SYNC_REFUSED", "LISTING_HELD"], "the command says so as well");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_listing_is_let_through_by_its_digest_and_status_says_by_whom() {
     let world = World::new(62, 300);

@@ -155,6 +155,8 @@ fn peers_affected(affected: &PeersAffected) -> String {
         text::count(affected.peers)
     )
 }
+/// A source's clock that differs by no more seconds is not worth a word.
+const SKEW_SHOWN: i64 = 60;
 
 /// One source on one line: how it is, and what is out of the ordinary.
 fn print_source(source: &SourceStatus) {
@@ -171,6 +173,10 @@ fn print_source(source: &SourceStatus) {
     }
     if source.conditional {
         said.push_str(", asked for changes only");
+    }
+    if let Some(skew) = source.clock_skew.as_ref().map(|skew| skew.seconds).filter(|skew| skew.abs() > SKEW_SHOWN) {
+        let by = text::span(jiff::SignedDuration::from_secs(skew.abs()));
+        said.push_str(&format!(", its clock {by} {}", if skew > 0 { "ahead of ours" } else { "behind ours" }));
     }
     text::fact("source", text::one_line(&source.source));
     text::fact("", said);

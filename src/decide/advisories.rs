@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Wording;
 use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
 use super::on_record::{self, NoticeState};
 use super::recertification::overdue;
+use super::{Wording, confirmed};
 use crate::domain::{
-    Advisory, AdvisoryCode, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber, Ternary,
-    Verdict, day_in_washington, rule,
+    Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber,
+    Ternary, Verdict, day_in_washington, rule,
 };
 use crate::index::Standing;
 use crate::records::{OnRecord, OrderOnRecord};
@@ -65,11 +65,13 @@ impl Said<'_> {
 fn of_the_listing(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     if facts.listing_is_old() {
         said.say(AdvisoryCode::ListingOld, || {
-            format!(
-                "the source last confirmed this listing {} hours ago, more than the {} that are allowed",
-                facts.unconfirmed.as_hours(),
-                facts.policy.listing_old_after.as_hours()
-            )
+            let said = confirmed("this listing", facts.unconfirmed);
+            match facts.unconfirmed {
+                Age::Past(_) => {
+                    format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
+                }
+                Age::Ahead(_) => said,
+            }
         });
     }
     if facts.has_candidates() && ruling.verdict == Verdict::Accept {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::on_record::OnRecordFacts;
 use super::{NamedBy, Policy, Query};
-use crate::clock::age;
-use crate::domain::{Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary};
+use crate::domain::{
+    Age, Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary, age,
+};
 use crate::index::{Index, Places, Standing};
 use crate::records::{OnRecord, OrderOnRecord, Records};
 
@@ -81,7 +82,7 @@ pub struct Facts<'a> {
     pub policy: &'a Policy,
     pub now: Timestamp,
     /// Time since the listing was last confirmed.
-    pub unconfirmed: SignedDuration,
+    pub unconfirmed: Age,
     /// What operators have on record about the provider.
     pub on_record: OnRecordFacts<'a>,
     pub matched_by: Option<MatchedBy>,
@@ -218,9 +219,9 @@ impl<'a> Facts<'a> {
         });
     }
 
-    /// Whether the listing is older than the operator allows.
+    /// Whether the listing is older than the operator allows, or it is not known how old it is.
     pub fn listing_is_old(&self) -> bool {
-        self.unconfirmed > self.policy.listing_old_after
+        self.unconfirmed.exceeds(self.policy.listing_old_after)
     }
 
     /// Whether the upstream is known to be foreign: by the question, else by all of its own filings.

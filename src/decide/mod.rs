@@ -17,7 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::domain::{Decision, Identity, ProviderRole, Ternary};
+use crate::domain::{Age, Decision, Identity, ProviderRole, Ternary};
 use crate::index::Index;
 use crate::records::Records;
 
@@ -73,11 +73,23 @@ impl Query {
 #[non_exhaustive]
 pub enum Undecided {
     /// The listing is older than allowed, and policy says to answer with an error.
-    #[error("the source last confirmed the listing {hours} hours ago, and policy.listing_old says to give no verdict")]
+    #[error("{}, and policy.listing_old says to give no verdict", confirmed("the listing", *.unconfirmed))]
     ListingOld {
-        /// Hours since the last confirmation.
-        hours: i64,
+        /// Time since the last confirmation.
+        unconfirmed: Age,
     },
+}
+
+/// When a listing was last confirmed, in a clause.
+fn confirmed(listing: &str, unconfirmed: Age) -> String {
+    match unconfirmed {
+        Age::Past(age) => format!("the source last confirmed {listing} {} hours ago", age.as_hours()),
+        Age::Ahead(by) => format!(
+            "it is not known how long ago the source last confirmed {listing}: the time on record lies {} hours ahead of the \
+             clock",
+            by.as_hours()
+        ),
+    }
 }
 
 /// How much a decision says of its advisories. Nothing else depends on it.

@@ -211,6 +211,26 @@ fn an_old_listing_is_answered_from_with_an_advisory() {
 }
 
 #[test]
+fn a_listing_whose_confirmation_lies_ahead_of_now_is_old_and_nobody_knows_how_old() {
+    let query = Query::about(Identity::Frn(frn(4)));
+    let now = time(FIRST_MISSING);
+    let ahead = index().confirmed(now + jiff::SignedDuration::from_hours(40_000));
+    let ask = |listing_old| {
+        let cells = PolicyConfig { listing_old, ..PolicyConfig::default() };
+        decide(&ahead, &Records::default(), &query, &Policy { cells, ..policy() }, now)
+    };
+    let answered = ask(OldListing::Answer).expect("a verdict");
+    assert_eq!((answered.verdict, answered.advisories[0].code), (Verdict::Accept, AdvisoryCode::ListingOld));
+    assert!(answered.advisories[0].message.contains("not known"), "{}", answered.advisories[0].message);
+    let refused = ask(OldListing::Refuse).expect("a verdict");
+    assert_eq!((refused.verdict, refused.reason), (Verdict::Refuse, Reason::ListingOld));
+    assert!(ask(OldListing::Error).expect_err("none").to_string().contains("40000 hours ahead of the clock"));
+    let skewed = index().confirmed(now + jiff::SignedDuration::from_secs(60));
+    let decision = decide(&skewed, &Records::default(), &query, &policy(), now).expect("a verdict");
+    assert!(decision.advisories.is_empty(), "a clock that is being disciplined");
+}
+
+#[test]
 fn a_confirmation_makes_the_same_listing_fresh_again() {
     let query = Query::about(Identity::Frn(frn(4)));
     let now = time(FIRST_MISSING + 90 * 3600);

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::clock::age;
 use crate::decide::{Query, sentence};
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, Filing, Identity, ProviderRole, Record, RecordBody, Sha256Digest, SnapshotSerial,
-    Who, rule,
+    Who, age, rule,
 };
 use crate::index::Index;
 use crate::metrics::Way;

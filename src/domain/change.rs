@@ -135,3 +135,17 @@ pub struct Removal {
     /// When it stood again, if it does.
     pub reinstated_at: Option<Timestamp>,
 }
+
+impl Removal {
+    /// The removal with no time later than `at`; nothing if it has none.
+    pub fn no_later_than(&self, at: Timestamp) -> Option<Self> {
+        let earlier = Self {
+            filing: Arc::clone(&self.filing),
+            last_seen_at: self.last_seen_at.min(at),
+            first_missing_at: self.first_missing_at.min(at),
+            snapshot: self.snapshot,
+            reinstated_at: self.reinstated_at.map(|back| back.min(at)),
+        };
+        (earlier != *self).then_some(earlier)
+    }
+}

@@ -33,6 +33,15 @@ impl FirstSights {
         }
     }
 
+    /// The same, with no time later than `at`.
+    pub fn no_later_than(&self, at: Timestamp) -> Self {
+        let later = match self.later.values().any(|seen| *seen > at) {
+            true => Arc::new(self.later().map(|(number, seen)| (number, seen.min(at))).collect()),
+            false => Arc::clone(&self.later),
+        };
+        Self { begins: self.begins.map(|begins| begins.min(at)), later }
+    }
+
     /// When the oldest listing was fetched. Nothing if that is not known.
     pub fn begins(&self) -> Option<Timestamp> {
         self.begins

@@ -1,8 +1,8 @@
 //! A listing that was fetched and not applied, because it is hard to believe.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::Sha256Digest;
+use super::{EARLIEST, Sha256Digest, is_ahead};
 
 /// What a listing that was not applied waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -62,4 +62,72 @@ pub struct PeersAffected {
     pub newly_accepted: u64,
     /// The first of those that would be refused, by name.
     pub refused: Vec<String>,
+}
+
+/// No fetch tells more of how long a listing has been published than this: the clock may have leapt between two.
+const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(24);
+
+impl HeldListing {
+    /// When a listing that came at `at` was first and last fetched, if this is `known` of it. What lies ahead, or before
+    /// this program existed, was told by a clock that was wrong: then its time begins anew.
+    pub fn times(known: Option<&Self>, at: Timestamp) -> (Timestamp, Timestamp) {
+        let Some(known) = known else { return (at, at) };
+        if at < EARLIEST {
+            return (known.first_fetched_at, known.last_fetched_at.max(at));
+        }
+        let first = known.first_fetched_at;
+        (if first < EARLIEST || is_ahead(first, at) { at } else { first }, at)
+    }
+
+    /// How long the source has gone on publishing it, as far as its fetches tell.
+    pub fn stood(&self) -> SignedDuration {
+        let fetches = i32::try_from(self.times.saturating_sub(1)).unwrap_or(i32::MAX);
+        let most = MOST_BETWEEN.checked_mul(fetches).unwrap_or(SignedDuration::MAX);
+        self.last_fetched_at.duration_since(self.first_fetched_at).min(most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn held(first: &str, last: &str, times: u64) -> HeldListing {
+        HeldListing {
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            filings: 0,
+            gone: 0,
+            first_fetched_at: time(first),
+            last_fetched_at: time(last),
+            times,
+            doubts: Vec::new(),
+            awaits: Awaits::Person,
+            peers: None,
+        }
+    }
+
+    #[test]
+    fn a_clock_that_leaps_lets_no_listing_have_stood_for_years() {
+        let hours = SignedDuration::from_hours;
+        assert_eq!(held("2026-11-20T00:00:00Z", "2026-11-23T00:00:00Z", 73).stood(), hours(72));
+        assert_eq!(held("2026-11-20T00:00:00Z", "2031-11-23T00:00:00Z", 2).stood(), hours(24));
+        assert!(held("2031-11-20T00:00:00Z", "2026-11-23T00:00:00Z", 9).stood() < hours(0));
+    }
+
+    #[test]
+    fn times_that_a_wrong_clock_told_begin_anew() {
+        let now = time("2026-11-26T00:00:00Z");
+        let first = "2026-11-20T00:00:00Z";
+        let of = |first: &str, at| HeldListing::times(Some(&held(first, first, 1)), at);
+        assert_eq!(HeldListing::times(None, now), (now, now));
+        assert_eq!(of(first, now), (time(first), now));
+        assert_eq!(of("2031-01-01T00:00:00Z", now), (now, now));
+        assert_eq!(of("1970-01-01T00:00:00Z", now), (now, now));
+        assert_eq!(of(first, Timestamp::UNIX_EPOCH), (time(first), time(first)), "it is now that is wrong");
+    }
 }

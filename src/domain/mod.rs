@@ -1,5 +1,6 @@
 //! The words of the trade, as types. This room imports nothing else of ours.
 
+mod age;
 mod change;
 mod column;
 mod decision;
@@ -20,6 +21,7 @@ mod step_facts;
 mod sync_record;
 mod washington;
 
+pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
@@ -39,7 +41,7 @@ pub use record::{
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
-pub use source_state::{SourceFault, SourceState, Validators};
+pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
 pub use step_facts::{StepFacts, UndatedCell};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};

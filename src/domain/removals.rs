@@ -71,6 +71,15 @@ impl RemovalHistory {
         self.removals.iter().filter(|removal| removal.reinstated_at.is_none()).count()
     }
 
+    /// The history with no time later than `at`.
+    pub fn no_later_than(&self, at: Timestamp) -> Self {
+        let removals = self.removals.iter().map(|removal| match removal.no_later_than(at) {
+            Some(earlier) => Arc::new(earlier),
+            None => Arc::clone(removal),
+        });
+        Self { removals: removals.collect(), first_sights: self.first_sights.no_later_than(at), ..self.clone() }
+    }
+
     /// The history after `delta` led to `next`, and the removals that are new or were closed by it. What is gone was
     /// last seen when the listing before was last confirmed.
     pub fn after(&self, delta: &Delta, last_seen_at: Timestamp, next: &Snapshot) -> (Self, Vec<Arc<Removal>>) {

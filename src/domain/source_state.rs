@@ -2,7 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Sha256Digest;
+use super::{CLOCK_TOLERANCE, Sha256Digest, is_ahead};
+
+/// So long validators that were found to lie are not asked by.
+pub const DISTRUST: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Past this difference a source's clock and that of this machine are a day apart: one of them is wrong, and not by a few
+/// minutes.
+const FAR_APART: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a source said by which a later fetch can ask whether anything has changed. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -63,6 +70,8 @@ pub struct SourceState {
     pub fault: Option<SourceFault>,
     /// It asked to be left alone until then.
     pub not_before: Option<Timestamp>,
+    /// By how much its clock (`Date`) was ahead of this machine's when it last gave something; below zero, behind.
+    pub clock_skew: Option<SignedDuration>,
 }
 
 impl SourceState {
@@ -79,12 +88,27 @@ impl SourceState {
 
     /// Whether its validators are not believed now.
     pub fn distrusted(&self, now: Timestamp) -> bool {
-        self.validators_distrusted_until.is_some_and(|until| until > now)
+        self.validators_distrusted_until.is_some_and(|until| to_come_within(until, DISTRUST, now))
     }
 
-    /// Until when it must be left alone, if that is still to come.
-    pub fn left_alone_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.not_before.filter(|until| *until > now)
+    /// Until when it must be left alone, if that is still to come. `longest` is how long it may ask for at the longest:
+    /// what lies further ahead was reckoned by a clock that was wrong, and is no wish of the source.
+    pub fn left_alone_until(&self, longest: SignedDuration, now: Timestamp) -> Option<Timestamp> {
+        self.not_before.filter(|until| to_come_within(*until, longest, now))
+    }
+
+    /// Whether its clock and that of this machine say different days: nothing rests on either then.
+    pub fn contradicts_the_clock(&self) -> bool {
+        self.clock_skew.is_some_and(|skew| skew.abs() > FAR_APART)
+    }
+
+    /// Forgets when it was asked and what came of it where that lies ahead of now: it is not known.
+    pub fn forget_what_is_ahead(&mut self, now: Timestamp) {
+        let times =
+            [&mut self.last_asked_at, &mut self.last_contact_at, &mut self.last_success_at, &mut self.last_whole_at];
+        for time in times {
+            *time = time.filter(|time| !is_ahead(*time, now));
+        }
     }
 
     /// Whether a listing is to be fetched whole, so that validators that lie cannot do so for ever.
@@ -92,6 +116,11 @@ impl SourceState {
         // Whole in the future: the clock was set back, and nothing is known.
         self.last_whole_at.is_none_or(|whole| whole > now || now.duration_since(whole) >= after)
     }
+}
+
+/// Whether a time is still to come, and no later than something of this length that begins now would end.
+fn to_come_within(until: Timestamp, longest: SignedDuration, now: Timestamp) -> bool {
+    until > now && until.duration_since(now) <= longest.saturating_add(CLOCK_TOLERANCE)
 }
 
 #[cfg(test)]
@@ -118,6 +147,38 @@ mod tests {
         assert!(state.validators_for(Some(mine), time(99)).is_none(), "they lied");
         assert!(state.validators_for(Some(other), time(100)).is_none(), "another listing stands");
         assert!(state.validators_for(None, time(100)).is_none(), "none stands");
+    }
+
+    #[test]
+    fn what_was_reckoned_by_a_clock_that_was_ahead_binds_nobody() {
+        let mine = Sha256Digest([1; 32]);
+        let week = DISTRUST.as_secs();
+        let state = |until: i64| SourceState {
+            validators: Some((validators(Some("\"a\""), None), mine)),
+            validators_distrusted_until: Some(time(until)),
+            not_before: Some(time(until)),
+            ..SourceState::default()
+        };
+        let hour = SignedDuration::from_hours(1);
+        assert!(state(1000 + week).distrusted(time(1000)) && !state(100_000_000).distrusted(time(1000)));
+        assert!(state(100_000_000).validators_for(Some(mine), time(1000)).is_some());
+        assert_eq!(state(4600).left_alone_until(hour, time(1000)), Some(time(4600)));
+        assert_eq!(state(4661).left_alone_until(hour, time(1000)), None, "longer than it may ask for");
+        assert_eq!(state(999).left_alone_until(hour, time(1000)), None, "over");
+    }
+
+    #[test]
+    fn times_ahead_are_forgotten_and_others_kept() {
+        let mut state = SourceState {
+            last_asked_at: Some(time(2000)),
+            last_contact_at: Some(time(1000)),
+            last_whole_at: Some(time(1060)),
+            failures: 3,
+            ..SourceState::default()
+        };
+        state.forget_what_is_ahead(time(1000));
+        assert_eq!((state.last_asked_at, state.last_contact_at), (None, Some(time(1000))));
+        assert_eq!((state.last_whole_at, state.failures), (Some(time(1060)), 3), "within the tolerance");
     }
 
     #[test]

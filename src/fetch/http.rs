@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
+    ACCEPT, ACCEPT_ENCODING, AGE, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE,
     IF_NONE_MATCH, LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
 use reqwest::{Certificate, Client, Response, StatusCode, Url};
@@ -116,7 +117,8 @@ impl Asked<'_> {
             let to = response.url().join(&to).map_or(to, |to| shown(&to).to_string());
             return Err(FetchError::RedirectUnsafe { url, to });
         }
-        let now = clock::now();
+        // A date is one of the source's own clock.
+        let now = source_time(response.headers()).unwrap_or_else(clock::now);
         let retry_after = header(response.headers(), &RETRY_AFTER)
             .and_then(|value| retry::retry_after(&value, now))
             .filter(|after| !after.is_zero())
@@ -152,6 +154,19 @@ fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 
+/// What the source's clock says: its `Date`, and the time that the answer has lain in a cache since.
+fn source_time(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = Timestamp::try_from(httpdate::parse_http_date(&header(headers, &DATE)?).ok()?).ok()?;
+    let lain = header(headers, &AGE).and_then(|age| age.trim().parse::<u32>().ok()).unwrap_or_default();
+    date.checked_add(SignedDuration::from_secs(lain.into())).ok()
+}
+
+/// By how much the source's clock is ahead of this machine's. A `Date` has whole seconds.
+fn clock_skew(headers: &HeaderMap) -> Option<SignedDuration> {
+    let skew = source_time(headers)?.duration_since(clock::now());
+    Some(SignedDuration::from_secs(skew.as_secs()))
+}
+
 fn validators(headers: &HeaderMap) -> Validators {
     let kept = |name| header(headers, name).filter(|value| !value.is_empty() && value.len() <= MAX_VALIDATOR_BYTES);
     Validators { etag: kept(&ETAG), last_modified: kept(&LAST_MODIFIED) }
@@ -179,14 +194,15 @@ pub(super) async fn download(
     }
     let whole = async {
         let response = asked.head(request, known.is_some()).await?;
+        let clock_skew = clock_skew(response.headers());
         if response.status() == StatusCode::NOT_MODIFIED {
-            return Ok(Fetched::NotModified { at: clock::now() });
+            return Ok(Fetched::NotModified { at: clock::now(), clock_skew });
         }
         let content_type = header(response.headers(), &CONTENT_TYPE);
         let validators = validators(response.headers());
         let received = body(&asked, response, into, progress).await?;
         let mut listing = FetchedListing::new(received, asked.url.clone(), clock::now());
-        (listing.content_type, listing.validators) = (content_type, validators);
+        (listing.content_type, listing.validators, listing.clock_skew) = (content_type, validators, clock_skew);
         Ok(Fetched::Listing(listing))
     };
     within(config.total_timeout, &asked.url, whole).await

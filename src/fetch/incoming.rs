@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Buf, Bytes};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
@@ -45,6 +45,8 @@ pub struct FetchedListing {
     pub fetched_at: Timestamp,
     /// By what to ask whether they have changed.
     pub validators: Validators,
+    /// By how much the source's clock was ahead of this machine's, if it says what time it is.
+    pub clock_skew: Option<SignedDuration>,
     /// Where they came from, without its secrets.
     pub source: String,
 }
@@ -72,6 +74,7 @@ impl FetchedListing {
             content_type: None,
             fetched_at,
             validators: Validators::default(),
+            clock_skew: None,
             source,
         }
     }

@@ -19,7 +19,7 @@ mod source;
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::spawn_blocking;
 
 use crate::clock;
@@ -41,9 +41,29 @@ pub enum Fetched {
     NotModified {
         /// When it said so.
         at: Timestamp,
+        /// By how much its clock was ahead of this machine's, if it says what time it is.
+        clock_skew: Option<SignedDuration>,
     },
     /// A listing, whole.
     Listing(FetchedListing),
+}
+
+impl Fetched {
+    /// When it came.
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::NotModified { at, .. } => *at,
+            Self::Listing(listing) => listing.fetched_at,
+        }
+    }
+
+    /// By how much the source's clock was ahead of this machine's, if it said what time it is.
+    pub fn clock_skew(&self) -> Option<SignedDuration> {
+        match self {
+            Self::NotModified { clock_skew, .. } => *clock_skew,
+            Self::Listing(listing) => listing.clock_skew,
+        }
+    }
 }
 
 /// Asks a source for its listing; if validators are known, only for one that has changed since. The bytes come into a

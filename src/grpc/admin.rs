@@ -1,6 +1,6 @@
 //! `AdminService`: operating the daemon.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
@@ -60,10 +60,11 @@ impl AdminService for Services {
         let settings = self.sync.settings();
         let standing = index.as_ref().map(|index| index.snapshot().sha256);
         let conditional = settings.fetch.conditional.then_some(standing).flatten();
+        let longest = SignedDuration::try_from(settings.fetch.max_retry_after).unwrap_or(SignedDuration::MAX);
         let sources = settings.sources().map(|source| {
             let source = source.to_string();
             match sync.sources.iter().find(|state| state.source == source) {
-                Some(state) => convert::source_status(state, conditional, now),
+                Some(state) => convert::source_status(state, conditional, longest, now),
                 None => v1::SourceStatus { source, ..v1::SourceStatus::default() },
             }
         });

@@ -7,11 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use tonic::Status;
 
 use super::{ErrorReason, error, v1};
-use crate::clock::age;
 use crate::domain::{
     Change, ChangeKind, Column, Decision, Filing, HeldListing, Identity, IdentityError, Implementation, MatchedBy,
     ProviderRole, Reason, Record, Removal, Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, Ternary,
-    Verdict, Who,
+    Verdict, Who, age,
 };
 use crate::history::SnapshotRecord;
 use crate::index::Index;
@@ -286,8 +285,14 @@ fn source_fault(fault: &SourceFault) -> v1::SourceFault {
     v1::SourceFault { source: fault.source.clone(), kind: fault.kind.clone(), error: fault.error.clone() }
 }
 
-/// A source's state for the wire. `standing` is the digest of the standing listing, if it may be asked by.
-pub fn source_status(state: &SourceState, standing: Option<Sha256Digest>, now: Timestamp) -> v1::SourceStatus {
+/// A source's state for the wire. `standing` is the digest of the standing listing, if it may be asked by; `longest`, for
+/// how long it is left alone at the longest.
+pub fn source_status(
+    state: &SourceState,
+    standing: Option<Sha256Digest>,
+    longest: SignedDuration,
+    now: Timestamp,
+) -> v1::SourceStatus {
     v1::SourceStatus {
         source: state.source.clone(),
         last_contact_at: state.last_contact_at.map(time_to_wire),
@@ -295,12 +300,13 @@ pub fn source_status(state: &SourceState, standing: Option<Sha256Digest>, now: T
         last_whole_at: state.last_whole_at.map(time_to_wire),
         failures: state.failures,
         fault: state.fault.as_ref().map(source_fault),
-        not_before: state.left_alone_until(now).map(time_to_wire),
+        not_before: state.left_alone_until(longest, now).map(time_to_wire),
         conditional: standing.is_some() && state.validators_for(standing, now).is_some(),
         validators_distrusted_until: state
             .validators_distrusted_until
             .filter(|_| state.distrusted(now))
             .map(time_to_wire),
+        clock_skew: state.clock_skew.map(|skew| prost_types::Duration { seconds: skew.as_secs(), nanos: 0 }),
     }
 }
 

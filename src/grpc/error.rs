@@ -232,7 +232,9 @@ pub fn from_store(error: &StoreError) -> Status {
 pub fn from_moment(error: &MomentError) -> Status {
     match error {
         MomentError::Future { .. } => ErrorReason::InvalidTime.status(error.to_string()),
-        MomentError::NotReaching { .. } => ErrorReason::HistoryNotReaching.status(error.to_string()),
+        MomentError::NotReaching { .. } | MomentError::Ahead { .. } => {
+            ErrorReason::HistoryNotReaching.status(error.to_string())
+        }
         MomentError::NoSnapshot => snapshot_not_loaded(),
         MomentError::Busy => ErrorReason::HistoryBusy.status(error.to_string()),
         MomentError::Broken(broken) => {

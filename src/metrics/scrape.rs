@@ -11,8 +11,8 @@ use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 use super::{ROLES, Way};
 use crate::archive::Archive;
-use crate::clock::{self, age};
-use crate::domain::{Awaits, Reason, RecordKind, SyncTrigger, Verdict, end_of_day_in_washington};
+use crate::clock;
+use crate::domain::{Awaits, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_day_in_washington};
 use crate::grpc::{ErrorReason, Running, Services, SyncAccess};
 use crate::index::Index;
 use crate::observe::Observer;
@@ -313,6 +313,15 @@ fn syncs(page: &mut Page<'_>, services: &Services, sync: &SyncState, now: Timest
     page.gauges(
         of("rmdd_held_listings", "Listings that were fetched and not applied, by what they wait for."),
         [Awaits::Person, Awaits::SecondCopy].map(|awaits| (vec![("awaits", awaits.as_str())], held(awaits).count())),
+    )?;
+    let source = sync.last.as_ref().map(|last| last.source.as_str());
+    let source = sync.sources.iter().find(|state| Some(state.source.as_str()) == source);
+    page.gauge(
+        seconds(
+            "rmdd_clock_skew",
+            "How far the clock of the source that was used last was ahead of this machine's then; below zero, behind.",
+        ),
+        source.and_then(|source| source.clock_skew).map(|skew| skew.as_secs()),
     )?;
     let longest = held(Awaits::Person).map(|held| held.first_fetched_at).min();
     page.gauge(

@@ -112,8 +112,13 @@ fn put(
     let mut bad = Vec::new();
     let mut seen: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let mut events = Vec::new();
-    for (place, record) in records.into_iter().enumerate() {
+    for (place, mut record) in records.into_iter().enumerate() {
         let (kind, id) = (record.kind(), record.id());
+        let before = current.get(kind, &id);
+        // It was put on record while the clock was ahead: that is no fault of whoever changes it now.
+        if record.at > now && before.is_some_and(|before| before.at == record.at) {
+            record.at = now;
+        }
         let mut refuse = |problem: BadField| bad.push(BadEntry { place, what: format!("{kind} {id}"), bad: problem });
         if let Err(problem) = record.check(now) {
             refuse(problem);
@@ -127,7 +132,6 @@ fn put(
             continue;
         }
         seen.insert((kind, id.clone()), record.clone());
-        let before = current.get(kind, &id);
         if record.revision != 0 && before.map(|before| before.revision) != Some(record.revision) {
             return Err(PlanError::ChangedMeanwhile { kind, id });
         }

@@ -36,6 +36,18 @@ fn after(records: &Records, change: Change) -> Records {
     records.after(&plan(records, change, now()).expect("planned"))
 }
 
+#[test]
+fn a_record_that_was_put_down_while_the_clock_was_ahead_can_be_changed() {
+    let mut early = peer("tg", "1");
+    early.at = at("2031-01-01T00:00:00Z");
+    let records = Records::build([early.clone()], 1);
+    let changed = Record { provider: peer("tg", "2").provider, ..early.clone() };
+    let events = plan(&records, put(vec![changed], true), now()).expect("planned");
+    assert_eq!(events[0].after.as_ref().map(|after| after.at), Some(now()));
+    let refused = plan(&Records::default(), put(vec![early], true), now()).expect_err("it is to come").to_string();
+    assert!(refused.contains("has not come yet"), "{refused}");
+}
+
 const ONE_OF_EACH: [(RecordKind, &[(&str, &str)]); 5] = [
     (RecordKind::Peer, &[("name", "TG-7"), ("kind", "trunk_group"), ("provider", "20237343"), ("role", "gateway")]),
     (

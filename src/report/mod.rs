@@ -44,7 +44,7 @@ pub struct Snapshot {
     pub fetched_at: Option<String>,
     /// When the source last published these very bytes.
     pub confirmed_at: Option<String>,
-    /// Seconds since the last confirmation.
+    /// Seconds since the last confirmation. Below zero where that lies ahead of the clock: the age is not known then.
     pub age_seconds: i64,
 }
 

@@ -72,6 +72,8 @@ pub struct Source {
     pub conditional: bool,
     /// What it says of changes is not believed until then.
     pub validators_distrusted_until: Option<String>,
+    /// By how many seconds its clock was ahead of this machine's; below zero, behind; null if it did not say.
+    pub clock_skew_seconds: Option<i64>,
 }
 
 impl From<&v1::SourceStatus> for Source {
@@ -86,6 +88,7 @@ impl From<&v1::SourceStatus> for Source {
             not_before: time(status.not_before.as_ref()),
             conditional: status.conditional,
             validators_distrusted_until: time(status.validators_distrusted_until.as_ref()),
+            clock_skew_seconds: status.clock_skew.as_ref().map(|skew| skew.seconds),
         }
     }
 }

@@ -230,6 +230,19 @@ pub fn reconfirm_snapshot(bytes: &[u8], confirmed_at: Timestamp) -> Result<Vec<u
     join_snapshot(&stored, more.as_ref())
 }
 
+/// A snapshot's record with no time later than `at`.
+pub fn snapshot_no_later_than(bytes: &[u8], at: Timestamp) -> Result<Vec<u8>, CodecError> {
+    let (mut stored, mut more) = split_snapshot(bytes)?;
+    let at = at.as_millisecond();
+    let times = [&mut stored.fetched_at, &mut stored.confirmed_at];
+    for time in
+        times.into_iter().chain(stored.carried.values_mut()).chain(more.iter_mut().map(|more| &mut more.applied_at))
+    {
+        *time = at.min(*time);
+    }
+    join_snapshot(&stored, more.as_ref())
+}
+
 /// Brings a snapshot's record of format 1 or 2 to format 3.
 pub fn add_listing_digest(bytes: &[u8], listing_sha256: Sha256Digest) -> Result<Vec<u8>, CodecError> {
     let (stored, _) = split_snapshot(bytes)?;

@@ -22,6 +22,7 @@
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
 //! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals are
 //! never deleted, and changes, snapshots' records and confirmations only where an operator has set how long they are kept.
+//! Times that lie ahead, because the clock did once, are set right by the next listing that is applied or confirmed (`mend`).
 //!
 //! # Formats
 //!
@@ -39,6 +40,7 @@ mod copy;
 mod first_sights;
 mod held;
 mod history;
+mod mend;
 mod open;
 mod read;
 mod rebuild;

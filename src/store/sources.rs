@@ -1,7 +1,7 @@
 //! What is known of the sources, and which of them the last cycle passed over. Stored as JSON, a member for each field,
 //! so that a later version can add some without rewriting what is there.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redb::{ReadTransaction, ReadableTable, TableError, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,7 @@ struct StoredSource {
     failures: u64,
     fault: Option<StoredFault>,
     not_before: Option<Timestamp>,
+    clock_skew_seconds: Option<i64>,
 }
 
 fn encode(place: usize, state: &SourceState) -> Result<Vec<u8>, CodecError> {
@@ -64,6 +65,7 @@ fn encode(place: usize, state: &SourceState) -> Result<Vec<u8>, CodecError> {
         failures: state.failures,
         fault: state.fault.as_ref().map(StoredFault::from),
         not_before: state.not_before,
+        clock_skew_seconds: state.clock_skew.map(|skew| skew.as_secs()),
     };
     serde_json::to_vec(&stored).map_err(|error| invalid(RECORD, error))
 }
@@ -83,6 +85,7 @@ fn decode(source: &str, bytes: &[u8]) -> Result<(usize, SourceState), CodecError
         failures: stored.failures,
         fault: stored.fault.map(SourceFault::from),
         not_before: stored.not_before,
+        clock_skew: stored.clock_skew_seconds.map(SignedDuration::from_secs),
     };
     Ok((stored.place, state))
 }

@@ -196,6 +196,7 @@ fn the_states_of_the_configured_sources_are_kept_in_their_order_with_the_cycle()
         failures: 6,
         fault: Some(fault("https://z.example/")),
         not_before: Some(time(7)),
+        clock_skew: Some(jiff::SignedDuration::from_secs(-7)),
     };
     let sources = vec![full.clone(), SourceState::new("/a.csv".to_owned())];
     let record = SyncRecord {

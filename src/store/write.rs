@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use redb::ReadableTable;
 
+use super::mend::mend;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS,
     SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
@@ -15,7 +16,8 @@ use crate::export;
 
 impl Store {
     /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
-    /// Returns the serial of the newest change and the sync state as stored.
+    /// Returns the serial of the newest change and the sync state as stored. Stored times that lie after those of the snapshot
+    /// by more than a clock is disciplined by are set to when it was fetched.
     ///
     /// # Errors
     ///
@@ -42,16 +44,20 @@ impl Store {
         let transaction = self.begin_write()?;
         let nothing = Delta::default();
         let delta = delta.unwrap_or(&nothing);
-        let last_change;
-        let state;
+        let (last_change, state, mended);
         {
+            let mut previous_state = self.sync_state(&transaction)?;
+            let confirmed = &mut previous_state.confirmed;
+            mended = mend(&transaction, confirmed.map(|(_, at)| at), snapshot.fetched_at, cycle.at)?;
+            if mended.is_some() {
+                *confirmed = confirmed.map(|(serial, at)| (serial, at.min(snapshot.fetched_at)));
+            }
             let mut snapshots = transaction.open_table(SNAPSHOTS)?;
             let before = snapshots.last()?.map(|(serial, bytes)| (serial.value(), bytes.value().to_vec()));
             let found = before.as_ref().map_or(0, |(serial, _)| *serial);
             if found + 1 != snapshot.serial.0 {
                 return Err(StoreError::Conflict { expected: snapshot.serial.0.saturating_sub(1), found });
             }
-            let previous_state = self.sync_state(&transaction)?;
             let mut applied_at = cycle.at.max(snapshot.fetched_at);
             if let Some((serial, bytes)) = before {
                 // A clock that was set back must not take a moment from the snapshot before.
@@ -83,11 +89,15 @@ impl Store {
             transaction.open_table(SYNC_STATE)?.insert(SYNC_STATE_STEPS, steps.as_slice())?;
         }
         transaction.commit()?;
+        if let Some(mended) = mended {
+            mended.tell(snapshot.fetched_at);
+        }
         Ok((last_change, state))
     }
 
     /// Records a cycle that brought no snapshot. `confirmed` is the current snapshot and the time at which its source
-    /// published it again, if that is what happened; `holding` says what becomes of the held listings.
+    /// published it again, if that is what happened; `holding` says what becomes of the held listings. Stored times that lie
+    /// after that time by more than a clock is disciplined by are set to it.
     ///
     /// # Errors
     ///
@@ -108,13 +118,23 @@ impl Store {
         holding: Holding<'_>,
     ) -> Result<SyncState, StoreError> {
         let transaction = self.begin_write()?;
-        let mut state = after(self.sync_state(&transaction)?, cycle, confirmed);
-        state.held = held::write(&transaction, holding)?;
-        if let Some((snapshot, at)) = confirmed {
+        let previous_state = self.sync_state(&transaction)?;
+        let mut confirmed = confirmed;
+        let mut mended = None;
+        if let Some((snapshot, at)) = &mut confirmed {
+            let before = previous_state.confirmed.filter(|(serial, _)| *serial == snapshot.serial).map(|(_, at)| at);
+            mended = mend(&transaction, before, *at, cycle.at)?.map(|mended| (mended, *at));
+            // A clock that was set back takes no confirmation away.
+            *at = before.filter(|_| mended.is_none()).map_or(*at, |before| before.max(*at));
             transaction.open_table(CONFIRMATIONS)?.insert((snapshot.serial.0, at.as_millisecond()), ())?;
         }
+        let mut state = after(previous_state, cycle, confirmed);
+        state.held = held::write(&transaction, holding)?;
         write_sync_state(&transaction, &state, cycle)?;
         transaction.commit()?;
+        if let Some((mended, to)) = mended {
+            mended.tell(to);
+        }
         Ok(state)
     }
 

@@ -11,6 +11,12 @@
 //! [`FetchConfig::recheck_after`] an answer of "not modified" is followed by an unconditional fetch at once. If that
 //! brings another listing, or if another listing comes under the validators of the standing one, the validators lie:
 //! they are not asked by for [`DISTRUST`], and the status says so.
+//!
+//! # Clocks
+//!
+//! A source is left alone for no longer than [`FetchConfig::max_retry_after`] from now, whatever is on record: what lies
+//! further ahead was reckoned by a clock that was wrong. What a source says its own clock shows is kept beside
+//! ([`SourceState::clock_skew`]): it is a witness for this machine's.
 
 use std::fmt;
 use std::path::Path;
@@ -20,11 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SyncSettings;
 use crate::clock;
-use crate::domain::{Sha256Digest, SourceFault, SourceState};
+use crate::domain::{DISTRUST, Sha256Digest, SourceFault, SourceState, later_than};
 use crate::fetch::{FetchConfig, FetchError, Fetched, Source, fetch, pause};
-
-/// So long validators that were found to lie are not asked by.
-pub const DISTRUST: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A source that asked to be left alone was not asked.
 pub const LEFT_ALONE: &str = "LEFT_ALONE";
@@ -77,11 +80,16 @@ pub async fn acquire(
         let shown = source.to_string();
         known.iter().find(|state| state.source == shown).cloned().unwrap_or_else(|| SourceState::new(shown))
     };
+    let longest = SignedDuration::try_from(settings.fetch.max_retry_after).unwrap_or(SignedDuration::MAX);
     let mut sources: Vec<SourceState> = settings.sources().map(state_of).collect();
     let preferred = sources.first().map(|state| state.source.clone()).unwrap_or_default();
     let mut passed_over = Vec::new();
+    let now = clock::now();
+    if later_than(now, None).is_none() {
+        sources.iter_mut().for_each(|state| state.forget_what_is_ahead(now));
+    }
     for (source, state) in settings.sources().zip(&mut sources) {
-        let asked = match left_alone(state, clock::now()) {
+        let asked = match left_alone(state, longest, clock::now()) {
             Some(fault) => Err(fault),
             None => ask(source, &settings.fetch, state, standing, into, &progress).await,
         };
@@ -98,8 +106,8 @@ pub async fn acquire(
 }
 
 /// Why a source is not asked now, if it is not.
-fn left_alone(state: &SourceState, now: Timestamp) -> Option<SourceFault> {
-    let until = state.left_alone_until(now)?;
+fn left_alone(state: &SourceState, longest: SignedDuration, now: Timestamp) -> Option<SourceFault> {
+    let until = state.left_alone_until(longest, now)?;
     let because = state.fault.as_ref().map(|fault| format!(" ({})", fault.error)).unwrap_or_default();
     Some(SourceFault {
         source: state.source.clone(),
@@ -150,6 +158,7 @@ fn note_success(state: &mut SourceState, fetched: &Fetched, now: Timestamp) {
     state.failures = 0;
     state.fault = None;
     state.not_before = None;
+    state.clock_skew = fetched.clock_skew();
     if let Fetched::Listing(listing) = fetched {
         state.last_whole_at = Some(now);
         let validators = listing.validators.clone();

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
+use super::At;
+use super::clocks::dated;
 use super::cycle::CycleError;
-use super::{At, SyncSettings};
 use crate::archive::{ArchiveError, Fate};
 use crate::diff::step;
-use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord};
+use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord, listed_day};
 use crate::index::Index;
 use crate::parse::parse;
 use crate::store::StoreError;
@@ -34,8 +35,9 @@ pub struct Prepared {
 impl Prepared {
     /// The same, known since an earlier copy was fetched that says the same.
     pub fn first_fetched(mut self, at: Timestamp, current: Option<&Index>) -> Self {
-        let at = not_before(at, current).min(self.vetted.snapshot.fetched_at);
-        self.vetted.snapshot.fetched_at = at;
+        // No earlier than what stands was last seen, and no later than the copy that is applied.
+        let earliest = current.map_or(at, Index::confirmed_at);
+        self.vetted.snapshot.fetched_at = at.max(earliest).min(self.vetted.snapshot.fetched_at);
         self
     }
 
@@ -77,23 +79,17 @@ fn judge(
         sha256: published.sha256,
         source: published.source.clone(),
         bytes: published.bytes.len() as u64,
-        fetched_at: not_before(published.fetched_at, current),
+        fetched_at: dated(published.fetched_at, current, listed_day(listing.filings.iter())),
     };
     let against = Against { standing: current.map(Index::snapshot), removals: current.map(Index::removals), peers };
     let vetted = vet_against(listing, provenance, against, config)?;
     Ok(Prepared { published, vetted })
 }
 
-/// A clock that was set back must not make a filing missing before it was last seen.
-fn not_before(fetched_at: Timestamp, current: Option<&Index>) -> Timestamp {
-    current.map_or(fetched_at, |current| fetched_at.max(current.confirmed_at()))
-}
-
 /// Archives, commits, and only then publishes. `why` is a note for the snapshot, if it was not applied as a matter of
 /// course.
 pub async fn apply(
     at: &At,
-    settings: &SyncSettings,
     prepared: Prepared,
     current: Option<Arc<Index>>,
     why: Option<Anomaly>,
@@ -110,8 +106,7 @@ pub async fn apply(
         changes: step.counts(),
     });
     let committed = {
-        let (store, archive, record, keep) =
-            (Arc::clone(&at.store), at.archive.clone(), record.clone(), settings.archive.clone());
+        let (store, archive, record) = (Arc::clone(&at.store), at.archive.clone(), record.clone());
         spawn_blocking(move || {
             let (sha256, fetched_at) = (published.sha256, published.fetched_at);
             // The order stands in the listing, not in the archive: a full disk must not keep a removal from taking
@@ -122,11 +117,6 @@ pub async fn apply(
             drop(published);
             let snapshot = vetted.snapshot;
             let (last_change, state) = store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;
-            match archive.expire(&keep, &[sha256], fetched_at) {
-                Ok(0) => {}
-                Ok(dropped) => tracing::debug!(dropped, "{dropped} old raw listings were dropped from the archive"),
-                Err(error) => tracing::warn!(%error, "old raw listings could not be dropped: {error}"),
-            }
             Ok::<_, StoreError>((Index::build(snapshot, step.removals, last_change), state))
         })
         .await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::apply::{Published, apply, archived, prepare};
+use super::clocks::believed;
 use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::clock;
@@ -31,7 +32,9 @@ pub async fn run(
         started_at,
         trigger: SyncTrigger::Approval,
     }));
-    let published = archived(at, held).await?;
+    let mut published = archived(at, held).await?;
+    // It may have been fetched while the clock was ahead.
+    published.fetched_at = published.fetched_at.min(started_at);
     tracing::warn!(
         sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
     );
@@ -58,11 +61,11 @@ async fn let_through(
     by: String,
     record: &impl Fn(SyncOutcome) -> SyncRecord,
 ) -> Result<SyncRecord, CycleError> {
-    let current = at.index.load_full();
+    let current = believed(at.index.load_full(), published.fetched_at, None);
     let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone(), at.peers()).await?;
     let doubts = match prepared.doubts() {
         now if now.is_empty() => held.doubts.join("; and "),
         now => now,
     };
-    apply(at, settings, prepared, current, Some(Anomaly::LetThrough { by, doubts }), record).await
+    apply(at, prepared, current, Some(Anomaly::LetThrough { by, doubts }), record).await
 }

@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, archived, prepare};
+use super::clocks::{believed, dated};
 use super::{At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::archive::{ArchiveError, Fate};
 use crate::clock;
@@ -131,11 +132,13 @@ where
             copies += 1;
             (self.report)(SyncStage::Fetch, 0, None);
             let current = self.at.index.load_full();
-            let (listing, source) = match self.fetch(current.as_deref()).await? {
-                (Fetched::NotModified { at }, _) => {
+            let (fetched, source) = self.fetch(current.as_deref()).await?;
+            let current = believed(current, fetched.at(), self.asked_of(&source).as_ref());
+            let listing = match fetched {
+                Fetched::NotModified { at, .. } => {
                     return self.confirm(current.as_ref().ok_or(CycleError::NothingToConfirm)?, at).await;
                 }
-                (Fetched::Listing(listing), source) => (listing, source),
+                Fetched::Listing(listing) => listing,
             };
             if let Some(current) = current.as_ref().filter(|now| now.snapshot().sha256 == listing.sha256) {
                 return self.confirm(current, listing.fetched_at).await;
@@ -196,8 +199,15 @@ where
         Ok((fetched?, source))
     }
 
+    /// What the source says, as the last fetch left it.
+    fn asked_of(&self, source: &str) -> Option<SourceState> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.sources.iter().find(|state| state.source == source).cloned()
+    }
+
     /// The source publishes the very bytes of the standing snapshot: one small record is written.
     async fn confirm(&self, current: &Arc<Index>, fetched_at: Timestamp) -> Result<SyncRecord, CycleError> {
+        let fetched_at = dated(fetched_at, Some(current), current.listed_day());
         let record = (self.record)(SyncOutcome::Unchanged {
             serial: current.snapshot().serial,
             filings: current.snapshot().filings.len() as u64,
@@ -222,7 +232,7 @@ where
     ) -> Result<SyncRecord, CycleError> {
         let length = prepared.published.bytes.len() as u64;
         (self.report)(SyncStage::Commit, length, Some(length));
-        apply(self.at, self.settings, prepared, current, why, self.record).await
+        apply(self.at, prepared, current, why, self.record).await
     }
 
     /// What is on record of this listing once it is held, anew or again.
@@ -230,14 +240,15 @@ where
         let Prepared { published, vetted } = prepared;
         let state = self.at.state.load();
         let known = state.held.iter().find(|held| held.sha256 == published.sha256);
+        let (first_fetched_at, last_fetched_at) = HeldListing::times(known, published.fetched_at);
         HeldListing {
             sha256: published.sha256,
             source: published.source.clone(),
             bytes: published.bytes.len() as u64,
             filings: vetted.snapshot.filings.len() as u64,
             gone: vetted.gone.len() as u64,
-            first_fetched_at: known.map_or(published.fetched_at, |known| known.first_fetched_at),
-            last_fetched_at: published.fetched_at,
+            first_fetched_at,
+            last_fetched_at,
             times: known.map_or(0, |known| known.times) + 1,
             doubts: vetted.doubts.iter().map(Doubt::to_string).collect(),
             awaits,
@@ -247,9 +258,9 @@ where
 
     /// Whether the operator's policy lets a held listing through by now.
     fn is_released(&self, held: &HeldListing) -> bool {
-        let stood = held.last_fetched_at.duration_since(held.first_fetched_at);
         let after = self.settings.vet.release_held_after.and_then(|after| SignedDuration::try_from(after).ok());
-        after.is_some_and(|after| held.times > 1 && stood >= after)
+        let contradicted = self.asked_of(&held.source).is_some_and(|source| source.contradicts_the_clock());
+        after.is_some_and(|after| held.times > 1 && held.stood() >= after && !contradicted)
     }
 
     fn reason_to_hold(&self, prepared: &Prepared, current: Option<&Index>) -> String {

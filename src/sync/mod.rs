@@ -10,6 +10,7 @@
 pub mod acquire;
 mod apply;
 mod approve;
+mod clocks;
 mod cycle;
 mod own;
 mod replay;
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, ArchiveConfig, ArchiveError};
 use crate::clock;
-use crate::domain::{Sha256Digest, SyncRecord, SyncTrigger};
+use crate::domain::{Sha256Digest, SourceState, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::history::HistoryConfig;
 use crate::index::{Index, PublishedIndex};
@@ -330,9 +331,42 @@ impl Syncer {
         self
     }
 
-    /// Drops what history does not keep any more. It fails without harm: the next cycle tries again.
-    async fn retire(&self) {
-        let Some(from) = self.settings.load().history.keep_from(clock::now()) else { return };
+    /// Drops what is not kept any more. It fails without harm: the next cycle tries again.
+    async fn drop_old(&self, succeeded: bool) {
+        let (now, settings) = (clock::now(), self.settings.load_full());
+        let (Some(index), state) = (self.at.index.load_full(), self.at.state.load_full()) else { return };
+        let source = state.last.as_ref().map(|last| last.source.as_str());
+        let source = state.sources.iter().find(|state| Some(state.source.as_str()) == source);
+        let Some(past) = clocks::surely_past(now, index.listed_day(), source) else { return };
+        let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
+        let held = state.held.iter().map(|held| held.sha256);
+        let needed = std::iter::once(index.snapshot().sha256).chain(held).collect();
+        // What lies ahead came before what stands, or is it.
+        let mends = (succeeded && !contradicted).then_some(index.snapshot().fetched_at);
+        self.expire((past, now), mends, needed).await;
+        if let Some(from) = settings.history.keep_from(past).filter(|_| succeeded) {
+            self.retire(from).await;
+        }
+    }
+
+    /// Drops raw listings that are older than they are kept, and gives those that were put there while the clock was ahead
+    /// a time that has come.
+    async fn expire(&self, (past, now): (Timestamp, Timestamp), mends: Option<Timestamp>, needed: Vec<Sha256Digest>) {
+        let (archive, keep) = (self.at.archive.clone(), self.settings.load().archive.clone());
+        let expired = tokio::task::spawn_blocking(move || {
+            if let Some(to) = mends {
+                archive.mend(to, now)?;
+            }
+            archive.expire(&keep, &needed, past)
+        });
+        match expired.await.unwrap_or_else(|_| Err(self.at.archive.interrupted())) {
+            Ok(0) => {}
+            Ok(dropped) => tracing::debug!(dropped, "{dropped} old raw listings were dropped from the archive"),
+            Err(error) => tracing::warn!(%error, "old raw listings could not be dropped: {error}"),
+        }
+    }
+
+    async fn retire(&self, from: Timestamp) {
         let store = Arc::clone(&self.at.store);
         match tokio::task::spawn_blocking(move || store.retire(from)).await {
             Ok(Ok(Retired { changes: 0, snapshots: 0, .. })) => {}
@@ -390,9 +424,7 @@ impl Syncer {
                             }
                         }
                     };
-                    if record.outcome.is_success() {
-                        self.retire().await;
-                    }
+                    self.drop_old(record.outcome.is_success()).await;
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);
                     for reply in waiting {

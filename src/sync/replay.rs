@@ -60,8 +60,9 @@ pub fn replay(
         if let Some(standing) = previous.as_mut().filter(|standing| standing.sha256 == sha256) {
             let filings = standing.filings.len() as u64;
             let outcome = SyncOutcome::Unchanged { serial: standing.serial, filings };
-            store.record_cycle(&cycle(outcome), Some((&*standing, fetched_at)), Holding::AsBefore)?;
-            standing.confirmed_at = standing.confirmed_at.max(fetched_at);
+            let confirmed_at = standing.confirmed_at.max(fetched_at);
+            store.record_cycle(&cycle(outcome), Some((&*standing, confirmed_at)), Holding::AsBefore)?;
+            standing.confirmed_at = confirmed_at;
             replayed.confirmed += 1;
             continue;
         }

@@ -1,6 +1,6 @@
 //! A cycle that failed is followed by another ahead of schedule, after times that grow.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -16,16 +16,18 @@ use crate::store::SyncState;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// When to ask again ahead of schedule, after what the state says; never, if the last cycle succeeded. Not before the
-/// first of the sources wants to be asked. `chance` is from 0 to 1.
-pub fn retry_at(state: &SyncState, config: &FetchConfig, chance: f64) -> Option<Timestamp> {
+/// first of the sources wants to be asked. `chance` is from 0 to 1. A cycle that ended ahead of now ended just now: it was
+/// the clock that was set back.
+pub fn retry_at(state: &SyncState, config: &FetchConfig, chance: f64, now: Timestamp) -> Option<Timestamp> {
     let last = state.last.as_ref()?;
     if !matches!(last.outcome, SyncOutcome::Failed { .. } | SyncOutcome::Refused { .. } | SyncOutcome::Held { .. }) {
         return None;
     }
     let wait = pause(state.failures_since, config.retry_min, config.retry_max, chance);
-    let at = last.at.checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
+    let at = last.at.min(now).checked_add(SignedDuration::try_from(wait).ok()?).ok()?;
     // One that wants no rest can be asked at any time.
-    let rested = state.sources.iter().map(|source| source.not_before).min().flatten();
+    let longest = SignedDuration::try_from(config.max_retry_after).unwrap_or(SignedDuration::MAX);
+    let rested = state.sources.iter().map(|source| source.left_alone_until(longest, now)).min().flatten();
     Some(rested.map_or(at, |rested| at.max(rested)))
 }
 
@@ -41,7 +43,7 @@ pub async fn run(sync: SyncHandle, next: watch::Sender<Option<Timestamp>>, await
     }
     loop {
         let settings = sync.settings();
-        let at = retry_at(&sync.state(), &settings.fetch, rand::random());
+        let at = retry_at(&sync.state(), &settings.fetch, rand::random(), clock::now());
         next.send_replace(at);
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -57,12 +59,17 @@ pub async fn run(sync: SyncHandle, next: watch::Sender<Option<Timestamp>>, await
     shutdown.cancelled().await;
 }
 
-/// Waits for a time of the wall clock; for ever, if there is none.
+/// Waits for a time of the wall clock; for ever, if there is none. Where that is set back meanwhile, for no longer than it
+/// would have been without.
 async fn until(at: Option<Timestamp>) {
     let Some(at) = at else { return std::future::pending().await };
-    while let Ok(left) = Duration::try_from(at.duration_since(clock::now()))
-        && !left.is_zero()
-    {
+    let left = || Duration::try_from(at.duration_since(clock::now())).unwrap_or_default();
+    let (longest, since) = (left(), Instant::now());
+    loop {
+        let left = left().min(longest.saturating_sub(since.elapsed()));
+        if left.is_zero() {
+            return;
+        }
         tokio::time::sleep(left.min(LOOK_EVERY)).await;
     }
 }
@@ -105,10 +112,12 @@ mod tests {
         state(SyncOutcome::Failed { error: "no route".to_owned() }, failures, not_before)
     }
 
+    const NOW: i64 = 1010;
+
     #[test]
     fn retries_come_later_and_later_and_end_with_a_success() {
         let config = FetchConfig::default();
-        let at = |state: &SyncState| retry_at(state, &config, 0.0);
+        let at = |state: &SyncState| retry_at(state, &config, 0.0, time(NOW));
         assert_eq!(at(&failed(1, &[])), Some(time(1060)));
         assert_eq!(at(&failed(2, &[])), Some(time(1120)));
         assert_eq!(at(&failed(99, &[])), Some(time(1900)));
@@ -121,11 +130,21 @@ mod tests {
 
     #[test]
     fn no_retry_comes_before_a_source_wants_to_be_asked() {
-        let at = |not_before: &[Option<i64>]| retry_at(&failed(1, not_before), &FetchConfig::default(), 0.0);
+        let config = FetchConfig::default();
+        let at = |not_before: &[Option<i64>]| retry_at(&failed(1, not_before), &config, 0.0, time(NOW));
         assert_eq!(at(&[Some(5000)]), Some(time(5000)));
         assert_eq!(at(&[Some(5000), Some(3000)]), Some(time(3000)));
         assert_eq!(at(&[Some(5000), None]), Some(time(1060)), "the second may be asked");
         assert_eq!(at(&[Some(1001)]), Some(time(1060)));
+    }
+
+    #[test]
+    fn neither_a_last_cycle_nor_a_sources_wish_from_a_clock_that_was_ahead_delays_a_retry() {
+        let at =
+            |not_before: &[Option<i64>], now| retry_at(&failed(1, not_before), &FetchConfig::default(), 0.0, time(now));
+        assert_eq!(at(&[], 500), Some(time(560)), "the last cycle ended at 1000, by a clock that was ahead");
+        assert_eq!(at(&[Some(200_000_000)], NOW), Some(time(1060)), "a wish for years");
+        assert_eq!(at(&[Some(200_000_000), Some(3000)], NOW), Some(time(1060)), "the first may be asked");
     }
 
     #[test]

@@ -126,7 +126,9 @@ impl<'a> Memory<'a> {
 
     /// What is remembered once this step is made.
     pub fn with(&self, step: StepFacts) -> Vec<StepFacts> {
-        let kept = self.steps.iter().filter(|step| self.days_since(step) <= KEPT_DAYS).cloned();
+        // A clock that was ahead is no evidence: what it dated was no later than now.
+        let dated = |step: &StepFacts| StepFacts { fetched_at: step.fetched_at.min(self.fetched_at), ..step.clone() };
+        let kept = self.steps.iter().filter(|step| self.days_since(step) <= KEPT_DAYS).map(dated);
         let mut steps: Vec<StepFacts> = kept.chain([step]).collect();
         steps.drain(..steps.len().saturating_sub(KEPT_STEPS));
         steps

@@ -1,0 +1,87 @@
+//! Whether what the clock says can be right, and whether what it once said can have been.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Alarm, State, moment};
+use crate::domain::{Age, SourceState, age, later_than};
+use crate::index::Index;
+use crate::store::SyncState;
+
+/// Past this difference between a source's clock and this machine's one of them is wrong.
+const SKEW_TOLD: SignedDuration = SignedDuration::from_mins(5);
+
+pub fn alarms(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    // Where the clock is known to be wrong, that what stands lies ahead of it says nothing new.
+    alarms.extend(wrong(index, now).or_else(|| times_ahead(index, sync, now)));
+    alarms.extend(sync.sources.iter().filter_map(skew));
+    alarms
+}
+
+fn wrong(index: Option<&Index>, now: Timestamp) -> Option<Alarm> {
+    let least = later_than(now, index.and_then(Index::listed_day))?;
+    Some(Alarm {
+        code: "CLOCK_WRONG",
+        message: format!(
+            "this machine's clock says {}, and it is {} at least, as the listing's own dates and the age of this program show: \
+             set it. Until then it is not known how old the listing is, orders and notices count as still to come, what \
+             should expire does not, and a listing that comes is not dated by it",
+            moment(now),
+            least.strftime("%Y-%m-%d")
+        ),
+        severity: State::Critical,
+    })
+}
+
+fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Option<Alarm> {
+    let removal = index.and_then(|index| index.removals().newest_first().next());
+    let held = sync.held.iter().map(|held| held.last_fetched_at.max(held.first_fetched_at)).max();
+    let times = [
+        ("the last confirmation of the listing", index.map(Index::confirmed_at)),
+        ("when it last changed", index.map(|index| index.snapshot().fetched_at)),
+        ("the newest removal", removal.map(|removal| removal.first_missing_at)),
+        ("the last sync", sync.last.as_ref().map(|last| last.at)),
+        ("the last sync that succeeded", sync.last_success_at),
+        ("a listing that is held", held),
+    ];
+    let ahead: Vec<String> = times
+        .into_iter()
+        .filter_map(|(what, at)| match age(at?, now) {
+            Age::Ahead(by) => Some(format!("{what} by {} ({})", span(by), moment(at?))),
+            Age::Past(_) => None,
+        })
+        .collect();
+    (!ahead.is_empty()).then(|| Alarm {
+        code: "TIMES_AHEAD",
+        message: format!(
+            "times on record lie ahead of this machine's clock, which says {}: {}. They are not believed. If the clock is \
+             right now, the next sync that succeeds sets them right (`rmdd sync` for one at once); if it is not, set it",
+            moment(now),
+            ahead.join(", ")
+        ),
+        severity: State::Warning,
+    })
+}
+
+fn skew(source: &SourceState) -> Option<Alarm> {
+    let skew = source.clock_skew.filter(|skew| skew.abs() > SKEW_TOLD)?;
+    let direction = if skew.is_negative() { "ahead of" } else { "behind" };
+    Some(Alarm {
+        code: "CLOCK_SKEW",
+        message: format!(
+            "this machine's clock was {} {direction} that of {} when that last gave something: set the one that is wrong",
+            span(skew.abs()),
+            source.source
+        ),
+        severity: if source.contradicts_the_clock() { State::Critical } else { State::Warning },
+    })
+}
+
+/// A duration in the unit that fits it.
+fn span(duration: SignedDuration) -> String {
+    match (duration.as_hours(), duration.as_mins()) {
+        (hours, _) if hours >= 72 => format!("{} days", hours / 24),
+        (hours, _) if hours >= 3 => format!("{hours} hours"),
+        (_, minutes) => format!("{minutes} minutes"),
+    }
+}

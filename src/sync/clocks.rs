@@ -1,0 +1,136 @@
+//! How far the clock is believed when a listing has come. Pure.
+//!
+//! A stored time that lies ahead of now and a clock that was set back look the same, so others are asked: the calendar of
+//! the listing itself, this program's age, and what the source says that its clock shows. Where one of them says that the
+//! clock is wrong, nothing that is stored is set right by it, and what comes is dated no earlier than what stands.
+//!
+//! What time does to stored bytes and history cannot be undone, and a clock that has leapt ahead looks like one that has
+//! gone on: so for that no more time has passed than the listing's own calendar shows.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+
+use crate::domain::{SourceState, end_of_day_in_washington, is_ahead, later_than};
+use crate::index::Index;
+
+/// The listing is changed every working day: its newest day may lie so far back, in days.
+const CALENDAR_RESTS: i64 = 7;
+
+/// The standing listing as it is held against one that came at `at`: where its times lie ahead of that and the clock can be
+/// believed, they are set to it. The store does the same with the commit or the confirmation that follows.
+pub fn believed(current: Option<Arc<Index>>, at: Timestamp, source: Option<&SourceState>) -> Option<Arc<Index>> {
+    current.map(|current| {
+        let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
+        if !is_ahead(current.confirmed_at(), at) || contradicted || later_than(at, current.listed_day()).is_some() {
+            return current;
+        }
+        Arc::new(current.no_later_than(at))
+    })
+}
+
+/// When a listing that came at `at` counts from: no earlier than what stands was confirmed, so that a clock that was set
+/// back makes no filing missing before it was last seen; and no earlier than it is at least.
+pub fn dated(at: Timestamp, current: Option<&Index>, listed: Option<Date>) -> Timestamp {
+    let standing = current.map_or(at, Index::confirmed_at);
+    at.max(standing).max(later_than(at, listed).unwrap_or(at))
+}
+
+/// The moment by which what is kept for a while is dropped: now, but no more than is known to have passed. Nothing if
+/// that is not known.
+pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceState>) -> Option<Timestamp> {
+    if later_than(now, listed).is_some() {
+        return None;
+    }
+    let skew = source.and_then(|source| source.clock_skew);
+    let by_source = match source {
+        Some(source) if source.contradicts_the_clock() => now.checked_add(skew.unwrap_or(SignedDuration::ZERO)).ok()?,
+        _ => now,
+    };
+    match listed {
+        Some(day) => {
+            let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_day_in_washington);
+            Some(rests.map_or(now, |rests| rests.min(now)).min(by_source))
+        }
+        // The listing has no calendar; a source that agrees is a witness as well.
+        None => skew.map(|_| by_source.min(now)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::{ChangeSerial, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial};
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn day(text: &str) -> Option<Date> {
+        Some(text.parse().expect("a day"))
+    }
+
+    fn skewed(hours: i64) -> SourceState {
+        SourceState { clock_skew: Some(SignedDuration::from_hours(hours)), ..SourceState::default() }
+    }
+
+    fn standing(confirmed_at: &str) -> Option<Arc<Index>> {
+        let snapshot = Snapshot {
+            serial: SnapshotSerial::FIRST,
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            fetched_at: time("2026-11-20T00:00:00Z"),
+            confirmed_at: time(confirmed_at),
+            filings: Vec::new(),
+            carried: BTreeMap::new(),
+            anomalies: Vec::new(),
+            steps: Vec::new(),
+        };
+        Some(Arc::new(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))))
+    }
+
+    const AHEAD: &str = "2031-01-01T00:00:00Z";
+
+    fn confirmed(at: &str, source: Option<&SourceState>) -> Timestamp {
+        believed(standing(AHEAD), time(at), source).expect("it stands").confirmed_at()
+    }
+
+    #[test]
+    fn times_ahead_are_set_right_unless_it_is_now_that_is_wrong() {
+        let now = "2026-11-26T12:00:00Z";
+        assert_eq!(confirmed(now, None), time(now));
+        assert_eq!(confirmed(now, Some(&skewed(1))), time(now));
+        assert_eq!(confirmed(now, Some(&skewed(48))), time(AHEAD), "the source says that the clock is two days behind");
+        assert_eq!(confirmed("1970-01-01T00:00:00Z", None), time(AHEAD));
+        let stands = believed(standing(now), time("2026-11-26T11:59:30Z"), None).expect("it stands");
+        assert_eq!(stands.confirmed_at(), time(now), "the clock is being disciplined");
+    }
+
+    #[test]
+    fn a_listing_counts_from_no_earlier_than_what_stands_and_than_it_is_at_least() {
+        let stands = standing("2026-11-26T12:00:00Z");
+        let (stood, day) = (stands.as_deref(), day("2026-11-25"));
+        let epoch = Timestamp::UNIX_EPOCH;
+        assert_eq!(dated(epoch, stood, day), time("2026-11-26T12:00:00Z"));
+        assert_eq!(dated(epoch, None, day), time("2026-11-24T00:00:00Z"));
+        assert_eq!(dated(epoch, None, None), crate::domain::EARLIEST);
+        assert_eq!(dated(time("2026-11-27T00:00:00Z"), stood, day), time("2026-11-27T00:00:00Z"));
+    }
+
+    #[test]
+    fn no_more_time_has_passed_than_the_listings_own_calendar_shows() {
+        let (now, day) = (time("2026-11-26T12:00:00Z"), day("2026-11-25"));
+        let past = |now, source: Option<&SourceState>| surely_past(now, day, source);
+        assert_eq!(past(now, None), Some(now));
+        let leapt = time("2031-06-01T00:00:00Z");
+        assert_eq!(past(leapt, None), Some(time("2026-12-03T04:59:59.999Z")));
+        assert_eq!(past(leapt, Some(&skewed(0))), past(leapt, None), "a source on the same machine has the same clock");
+        assert_eq!(past(now, Some(&skewed(-48))), Some(now - SignedDuration::from_hours(48)));
+        assert_eq!(past(Timestamp::UNIX_EPOCH, None), None);
+        assert_eq!((surely_past(now, None, None), surely_past(now, None, Some(&skewed(0)))), (None, Some(now)));
+    }
+}
