@@ -202,11 +202,14 @@ pub enum AdvisoryCode {
     NoticeAnsweredLate,
     /// The question is about the past, and the verdict rests on policy, of which only today's is known.
     PolicyOfToday,
+    /// The calling number could not be read, and the call is refused that would be accepted if it were known not to be a US
+    /// number.
+    CallerIdUnreadable,
 }
 
 impl AdvisoryCode {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ListingOld,
         Self::FilingCarried,
         Self::RoleBlank,
@@ -225,6 +228,7 @@ impl AdvisoryCode {
         Self::NoticeUnanswered,
         Self::NoticeAnsweredLate,
         Self::PolicyOfToday,
+        Self::CallerIdUnreadable,
     ];
 
     /// The word in JSON, on the terminal and in the configuration.
@@ -248,6 +252,7 @@ impl AdvisoryCode {
             Self::NoticeUnanswered => "NOTICE_UNANSWERED",
             Self::NoticeAnsweredLate => "NOTICE_ANSWERED_LATE",
             Self::PolicyOfToday => "POLICY_OF_TODAY",
+            Self::CallerIdUnreadable => "CALLER_ID_UNREADABLE",
         }
     }
 }
