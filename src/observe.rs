@@ -10,6 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tonic::Status;
 
+use crate::caller_id::CallerId;
 use crate::decide::Query;
 use crate::decision_log::{Asked, Decided, DecisionLog, Entry};
 use crate::domain::{Decision, ProviderRole, Reason, Record, Verdict, Who};
@@ -29,6 +30,8 @@ pub struct Question<'a> {
     pub peer: Option<&'a Arc<Record>>,
     /// Whether it said which number calls.
     pub caller_id_given: bool,
+    /// What was read of that number.
+    pub caller_id: CallerId,
 }
 
 /// Counts and logs what is decided.
@@ -59,7 +62,8 @@ impl Observer {
 
     /// Sees answers to questions that came in together, in this way at this moment, and are sent together.
     pub fn see(&self, way: Way, since: Instant) -> Seen<'_> {
-        Seen { observer: self, way, since, decided: Cell::new(0), alike: Cell::new(None) }
+        let caller_ids = Cell::default();
+        Seen { observer: self, way, since, decided: Cell::new(0), alike: Cell::new(None), caller_ids }
     }
 }
 
@@ -73,11 +77,18 @@ pub struct Seen<'a> {
     decided: Cell<u64>,
     /// The last decisions, so many of one kind, that are not counted yet: those of a batch are mostly alike.
     alike: Cell<Option<(Kind, u64)>>,
+    /// What was read of their calling numbers, as many as are not counted yet.
+    caller_ids: Cell<[u32; CallerId::GIVEN.len()]>,
 }
 
 impl Drop for Seen<'_> {
     fn drop(&mut self) {
         self.count_alike(self.alike.take());
+        for (read, count) in CallerId::GIVEN.into_iter().zip(self.caller_ids.take()) {
+            if count > 0 {
+                self.observer.metrics.caller_ids_read(self.way, read, u64::from(count));
+            }
+        }
         if self.decided.get() > 0 {
             self.observer.metrics.took(self.way, self.since.elapsed(), self.decided.get());
         }
@@ -107,8 +118,13 @@ impl Seen<'_> {
     /// A question was decided.
     pub fn decided(&self, question: Question<'_>, decision: &Decision, index: &Index, now: Timestamp) {
         let log = &self.observer.log;
-        let Question { who, query, peer, caller_id_given } = question;
+        let Question { who, query, peer, caller_id_given, caller_id } = question;
         self.count(decision.verdict, decision.reason, query.role);
+        if let Some(place) = caller_id.place() {
+            let mut caller_ids = self.caller_ids.get();
+            caller_ids[place] += 1;
+            self.caller_ids.set(caller_ids);
+        }
         if log.wants(decision.verdict) {
             log.note(Entry {
                 at: now,

@@ -53,6 +53,29 @@ async fn check_says_the_same_by_daemon_and_by_store_and_exits_0_1_or_2() {
 }
 
 #[test]
+fn check_says_which_calling_number_it_cannot_read_and_answers_all_the_same() {
+    let (site, ..) = synced();
+    let check = |number| site.run(&["check", "9999999999", "--foreign", "yes", "--caller-id", number]);
+    for (number, status, read) in [
+        ("abc", 1, false),
+        ("5550100", 1, false),
+        ("+13105503", 1, false),
+        ("anonymous", 1, true),
+        ("", 1, true),
+        ("+12125550100", 1, true),
+        ("sip:+442079460018@gw", 0, true),
+        ("+44 (0)20 7946 0018", 0, true),
+    ] {
+        let answered = check(number);
+        assert_eq!(status_of(&answered), status, "{number}");
+        let warning = format!("WARNING: {number:?} cannot be read as a calling number");
+        assert_eq!(!stderr(&answered).contains("WARNING"), read, "{}", stderr(&answered));
+        assert_eq!(!stderr(&answered).contains(&warning), read, "{}", stderr(&answered));
+        assert_eq!(!stdout(&answered).contains("CALLER_ID_UNREADABLE"), read, "{}", stdout(&answered));
+    }
+}
+
+#[test]
 fn check_json_has_the_documented_members() {
     let (site, world, gone) = synced();
     let listed = json(&site.run(&["check", &first_frn(&world), "--json"]));

@@ -8,8 +8,8 @@ use std::io::{BufRead, BufReader};
 use common::http::Server;
 use common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
 use rmdd::grpc::v1::{
-    CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole, Reason,
-    ReloadConfigRequest, State, SyncOutcome, Ternary, Verdict, admin_service_client::AdminServiceClient,
+    AnswerDetail, CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole,
+    Reason, ReloadConfigRequest, State, SyncOutcome, Ternary, Verdict, admin_service_client::AdminServiceClient,
     get_provider_request,
 };
 use rmdd_testkit::{Step, World};
@@ -254,11 +254,57 @@ async fn the_role_and_the_call_count_and_an_emergency_call_passes_whatever_else_
 
     let mut abroad = by_frn("9999999999");
     abroad.set_foreign(Ternary::Yes);
-    for (caller_id, verdict) in
-        [("+442079460018", Verdict::Accept), ("+12125550100", Verdict::Refuse), ("anonymous", Verdict::Refuse)]
-    {
+    for (caller_id, verdict) in [
+        ("+442079460018", Verdict::Accept),
+        ("+8613800138000", Verdict::Accept),
+        ("+44 (0)20 7946 0018", Verdict::Accept),
+        ("\"Fern, Ltd\" <sip:+442079460018@gw;user=phone>;tag=x", Verdict::Accept),
+        ("tel:2079460018;phone-context=+44", Verdict::Accept),
+        ("442079460018", Verdict::Accept),
+        ("+14165550100", Verdict::Accept),
+        ("+12125550100", Verdict::Refuse),
+        ("sip:2125550100@gw", Verdict::Refuse),
+        ("13105503", Verdict::Refuse),
+        ("anonymous", Verdict::Refuse),
+        ("", Verdict::Refuse),
+    ] {
         let request = CheckProviderRequest { caller_id: caller_id.to_owned(), ..abroad.clone() };
         assert_eq!(ask(&mut acceptance, request).await.verdict(), verdict, "{caller_id}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_if_it_rests_on_a_calling_number_that_could_not_be_read() {
+    let world = World::new(5, 60);
+    let site = Site::with_listing(&world.to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let mut acceptance = daemon.acceptance().await;
+    let listed = world.rows().find(|row| row.get("gateway_provider_choice") == "Yes").expect("a gateway");
+    for (frn, foreign, emergency, caller_id, us_caller_id, said) in [
+        ("9999999999", Ternary::Yes, false, "sip:alice@example.com", Ternary::Unspecified, true),
+        ("9999999999", Ternary::Yes, false, "5550100", Ternary::Unspecified, true),
+        // It would be refused all the same, or is accepted.
+        ("9999999999", Ternary::No, false, "abc", Ternary::Unspecified, false),
+        ("9999999999", Ternary::Yes, true, "abc", Ternary::Unspecified, false),
+        (listed.get("frn"), Ternary::Yes, false, "abc", Ternary::Unspecified, false),
+        // The number is known, withheld or not given, or whoever asks knows whose it is.
+        ("9999999999", Ternary::Yes, false, "+12125550100", Ternary::Unspecified, false),
+        ("9999999999", Ternary::Yes, false, "anonymous", Ternary::Unspecified, false),
+        ("9999999999", Ternary::Yes, false, "", Ternary::Unspecified, false),
+        ("9999999999", Ternary::Yes, false, "abc", Ternary::Yes, false),
+    ] {
+        let mut request = CheckProviderRequest { emergency, caller_id: caller_id.to_owned(), ..by_frn(frn) };
+        request.set_foreign(foreign);
+        request.set_us_caller_id(us_caller_id);
+        for detail in [AnswerDetail::Everyday, AnswerDetail::Full] {
+            request.set_detail(detail);
+            let answer = ask(&mut acceptance, request.clone()).await;
+            let advisory = answer.advisories.iter().find(|advisory| advisory.code == "CALLER_ID_UNREADABLE");
+            assert_eq!(advisory.is_some(), said, "{request:?}: {answer:?}");
+            let in_words = advisory.is_some_and(|advisory| advisory.message.contains("could not be read"));
+            assert_eq!(in_words, said && detail == AnswerDetail::Full, "{answer:?}");
+        }
     }
 }
 

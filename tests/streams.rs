@@ -80,7 +80,7 @@ fn questions(scene: &Scene) -> Vec<CheckProviderRequest> {
             questions.push(CheckProviderRequest { role: role.into(), ..by_number(row.get("number")) });
         }
     }
-    for caller_id in ["+442079460018", "+12125550100", "anonymous", ""] {
+    for caller_id in ["+442079460018", "+12125550100", "anonymous", "abc", ""] {
         let mut abroad = CheckProviderRequest { caller_id: caller_id.to_owned(), ..by_frn("9999999999") };
         abroad.set_foreign(Ternary::Yes);
         questions.push(abroad);

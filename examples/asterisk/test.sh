@@ -51,9 +51,9 @@ INBOUND
 }
 
 begin
-# Asterisk says 603 and 503 and no more: the scenarios without what they look for in the headers.
+# Asterisk says 603, 503 and 403 and no more: the scenarios without what they look for in the headers.
 mkdir "$scratch/scenarios"
-for scenario in accepted refused no-verdict; do
+for scenario in accepted refused no-verdict unknown; do
   sed '/<action>/,/<\/action>/d' "$scenarios/$scenario.xml" >"$scratch/scenarios/$scenario.xml"
 done
 scenarios=$scratch/scenarios
@@ -70,7 +70,7 @@ refused 127.0.0.2 "$number"
 for emergency in 911 1911 +1911 "911;phone-context=+1"; do
   accepted 127.0.0.2 "sip:$emergency@127.0.0.1"
 done
-no_verdict 127.0.0.3 "$number"
+unknown 127.0.0.3 "$number"
 accepted 127.0.0.3 sip:911@127.0.0.1
 
 rmdd_hangs "$number"

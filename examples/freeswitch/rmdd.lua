@@ -13,8 +13,8 @@
 
 local RMDD = "http://127.0.0.1:7634"
 
--- What becomes of calls of which rmdd gives no verdict: it is down, has no listing yet, or nobody told it whose address this
--- is. false: 503, and the upstream takes another way. true: they go on.
+-- What becomes of calls of which rmdd gives no verdict. false: 403 if nobody told it whose address this is, which is about this
+-- upstream alone; 503 while it is down or has no listing yet, and the upstream takes another way. true: they go on.
 local FAIL_OPEN = false
 
 -- For the address of the question.
@@ -48,6 +48,7 @@ elseif verdict == "REFUSE" then
 else
     freeswitch.consoleLog("err", "rmdd: NO VERDICT on a call from " .. upstream .. ": " .. line .. "\n")
     if not FAIL_OPEN then
-        session:execute("respond", "503 No Verdict")
+        local unknown = line:match("^ERROR PEER_UNKNOWN ")
+        session:execute("respond", unknown and "403 Unknown Upstream" or "503 No Verdict")
     end
 end

@@ -44,8 +44,19 @@ refused 127.0.0.2 "$number"
 accepted 127.0.0.2 urn:service:sos
 accepted 127.0.0.2 sip:911@127.0.0.1
 accepted 127.0.0.2 "sip:911;phone-context=+1@127.0.0.1"
-no_verdict 127.0.0.3 "$number"
+unknown 127.0.0.3 "$number"
 accepted 127.0.0.3 urn:service:sos.fire
+
+echo "-- rmdd reads who calls, and takes nothing in it for an emergency"
+caller=+442079460018 refused 127.0.0.2 "$number"
+caller=anonymous asserted='<tel:+442079460018>' refused 127.0.0.2 "$number"
+caller='a&emergency=true' refused 127.0.0.2 "$number"
+caller='a%26emergency=true;b' refused 127.0.0.2 "$number"
+metrics=$(curl -fs "http://127.0.0.1:$http_port/metrics")
+for read in us:7 not_us:2 unreadable:2; do
+  grep -qxF "rmdd_caller_ids_total{read=\"${read%:*}\",way=\"http\"} ${read#*:}" <<<"$metrics" ||
+    fail "rmdd read ${read%:*} otherwise than ${read#*:} times"
+done
 
 rmdd_hangs "$number"
 

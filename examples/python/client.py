@@ -4,6 +4,7 @@
     pip install -r requirements.txt
     python client.py 0020237343 RMD0001410 TG-Acme-1 --role gateway
     python client.py --emergency TG-Acme-1
+    python client.py --target unix:/run/rmdd/rmdd.sock RMD0001410
 
 The messages are made from the protos when it starts, so there is nothing to generate and nothing to keep. The class Rmdd is
 what to copy; keep one for as long as your program runs, since it holds the connection.
@@ -55,11 +56,15 @@ class Rmdd:
     def __init__(self, target="127.0.0.1:7633", timeout=0.5):
         # Seconds that a call may wait. rmdd answers within a millisecond; this is for when it hangs.
         self.timeout = timeout
-        self.channel = grpc.insecure_channel(target, [("grpc.keepalive_time_ms", 60_000)])
+        options = [("grpc.keepalive_time_ms", 60_000)]
+        if target.startswith("unix"):
+            # Else the socket's path is sent as the authority, which HTTP/2 does not allow: RST_STREAM, PROTOCOL_ERROR.
+            options.append(("grpc.default_authority", "localhost"))
+        self.channel = grpc.insecure_channel(target, options)
         self.acceptance = pb_grpc.AcceptanceServiceStub(self.channel)
 
     def check(self, emergency=False, role="", **question):
-        """The answer about frn=, rmd_number=, ocn= or peer=; also caller_id=, and detail=pb.ANSWER_DETAIL_FULL for a sentence
+        """The answer about frn=, rmd_number=, ocn= or peer=; also caller_id= as the switch has it, and detail=pb.ANSWER_DETAIL_FULL for a sentence
         and the filing. A call to 911 is never refused, whatever becomes of the question: do not even look at the answer."""
         role = f"PROVIDER_ROLE_{(role or 'unspecified').upper()}"
         request = pb.CheckProviderRequest(emergency=emergency, role=role, **question)
@@ -92,7 +97,7 @@ def main():
     parser.add_argument("--role", default="", choices=["", "voice_service", "gateway", "non_gateway_intermediate"])
     parser.add_argument("--caller-id", default="")
     parser.add_argument("--emergency", action="store_true")
-    parser.add_argument("--target", default="127.0.0.1:7633")
+    parser.add_argument("--target", default="127.0.0.1:7633", help="ADDRESS:PORT or unix:PATH")
     options = parser.parse_args()
     rmdd = Rmdd(options.target)
     refused = failed = False

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The Python client against a real rmdd: accepted, refused, to 911, and without a verdict.
+# The Python client against a real rmdd, over TCP and over its Unix socket: accepted, refused, to 911, and without a verdict.
 #
 #     test.sh [RMDD]     the program to test; target/debug/rmdd if it is not named
 #
@@ -20,6 +20,10 @@ expect 1 "0041000009: REFUSE NOT_LISTED: " RMD0001410 0041000009
 expect 1 "TG-Acme-1: REFUSE ROLE_NOT_CERTIFIED: " TG-Acme-1
 expect 0 "TG-Acme-1: ACCEPT LISTED: " TG-Acme-1 --role voice_service
 expect 0 "TG-Acme-1: ACCEPT EMERGENCY_CALL: " TG-Acme-1 --emergency
+expect 2 "TG-Nobody: no verdict: PEER_UNKNOWN: " TG-Nobody
+client=("$venv/bin/python" "$here/client.py" --target "unix:$scratch/state/rmdd.sock")
+expect 0 "RMD0001410: ACCEPT LISTED: " RMD0001410 --caller-id '"Fern, Inc." <sip:+12125550100@gw>'
+expect 1 "0041000009: REFUSE NOT_LISTED: " 0041000009
 expect 2 "TG-Nobody: no verdict: PEER_UNKNOWN: " TG-Nobody
 stop_rmdd
 expect 2 "RMD0001410: no verdict: UNAVAILABLE: " RMD0001410

@@ -99,11 +99,16 @@ take_away() {
   ask sync >/dev/null
 }
 
+# Who calls: the user in the From header, and what the network asserts, if it does.
+caller=+12125550100
+asserted=
+
 # call FROM TO SCENARIO [PORT]: one call from an address, and what becomes of it.
 call() {
   calls=$((calls + 1))
   printf '%-11s calls %-32s %s: ' "$1" "$2" "$3"
-  (cd "$scratch" && sipp -sf "$scenarios/$3.xml" -key ruri "$2" -i "$1" -m 1 -nostdin -timeout 30s -trace_logs \
+  (cd "$scratch" && sipp -sf "$scenarios/$3.xml" -key ruri "$2" -key caller "$caller" \
+    -key asserted "${asserted:+$'\r\n'P-Asserted-Identity: $asserted}" -i "$1" -m 1 -nostdin -timeout 30s -trace_logs \
     -log_file "call-$calls.log" -trace_msg -message_file "call-$calls.txt" "127.0.0.1:${4:-$switch_port}") \
     >"$scratch/sipp-$calls.log" 2>&1 || fail "that was not so"
   echo "yes $(tr -d '\r' <"$scratch/call-$calls.log" 2>/dev/null)"
@@ -111,6 +116,7 @@ call() {
 accepted() { call "$1" "$2" accepted "${3:-}"; }
 refused() { call "$1" "$2" refused; }
 no_verdict() { call "$1" "$2" no-verdict; }
+unknown() { call "$1" "$2" unknown; }
 
 # came NUMBER: so many calls came to the next hop. What was refused never did.
 came() {

@@ -10,6 +10,7 @@ use super::check_live;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
+use crate::caller_id::{self, CallerId};
 use crate::config::Overrides;
 use crate::domain::{ProviderRole, Who};
 use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
@@ -39,7 +40,9 @@ pub struct Check {
     /// Whether it is a foreign provider [default: it is if all its filings say so].
     #[arg(long, value_name = "YES|NO", value_parser = ternary)]
     foreign: Option<Ternary>,
-    /// The calling number: from a foreign provider, one that is no US number is not covered by the rule.
+    /// The calling number as a switch has it: +12125550100, 2125550100, 011442079460018, a tel or SIP URI, a From header.
+    /// From a foreign provider, a call from one that is no US number is not covered by the rule. One that cannot be read
+    /// counts as not known.
     #[arg(long, value_name = "NUMBER")]
     caller_id: Option<String>,
     /// What the answer would have been at a moment, by the listing and the records of then and the policy of today: a
@@ -62,6 +65,14 @@ impl Check {
         }
         let loaded = global.load(Overrides::new())?;
         let target = Target::find(global, &loaded, Access::Read).await?;
+        if let Some(number) = self.caller_id.as_deref().filter(|number| caller_id::read(number) == CallerId::Unreadable)
+        {
+            anstream::eprintln!(
+                "{} {:?} cannot be read as a calling number: it counts as not known.",
+                text::doubtful("WARNING:"),
+                text::one_line(number)
+            );
+        }
         let mut request = CheckProviderRequest {
             emergency: self.emergency,
             caller_id: self.caller_id.unwrap_or_default(),

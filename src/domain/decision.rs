@@ -206,11 +206,14 @@ pub enum AdvisoryCode {
     ForeignDiffers,
     /// A cell that the answer asks holds a text that this version does not know: it counts as no answer.
     CellUnrecognized,
+    /// The calling number could not be read, and the call is refused that would be accepted if it were known not to be a US
+    /// number.
+    CallerIdUnreadable,
 }
 
 impl AdvisoryCode {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ListingOld,
         Self::FilingCarried,
         Self::RoleBlank,
@@ -231,6 +234,7 @@ impl AdvisoryCode {
         Self::PolicyOfToday,
         Self::ForeignDiffers,
         Self::CellUnrecognized,
+        Self::CallerIdUnreadable,
     ];
 
     /// The word in JSON, on the terminal and in the configuration.
@@ -256,6 +260,7 @@ impl AdvisoryCode {
             Self::PolicyOfToday => "POLICY_OF_TODAY",
             Self::ForeignDiffers => "FOREIGN_DIFFERS",
             Self::CellUnrecognized => "CELL_UNRECOGNIZED",
+            Self::CallerIdUnreadable => "CALLER_ID_UNREADABLE",
         }
     }
 }

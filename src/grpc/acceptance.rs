@@ -12,10 +12,10 @@ use super::everyday::{Answer, put_message};
 use super::records::peer_name;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{ErrorReason, Services, error, v1};
-use crate::caller_id::pertains_to_us;
+use crate::caller_id::{self, CallerId};
 use crate::clock;
 use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
-use crate::domain::{AdvisoryCode, Ternary, Who, rule};
+use crate::domain::{Advisory, AdvisoryCode, Decision, Ternary, Verdict, Who, rule};
 use crate::index::Index;
 use crate::metrics::Way;
 use crate::moments::Moment;
@@ -203,14 +203,26 @@ fn answer(
     now: Timestamp,
     seen: Option<&Seen<'_>>,
 ) -> Result<Answer, Status> {
-    let (who, query, resolved) = query(request, records, now)?;
+    // Whoever says whose number it is need not have it read.
+    let told = convert::ternary(convert::known("us_caller_id", request.us_caller_id)?);
+    let caller_id = if told == Ternary::Unknown { caller_id::read(&request.caller_id) } else { CallerId::Absent };
+    let us_caller_id = if told == Ternary::Unknown { caller_id.pertains_to_us() } else { told };
+    let (who, query, resolved) = query(request, us_caller_id, records, now)?;
     let full = wants_all(request);
     let wording = if full { Wording::Sentences } else { Wording::Codes };
-    let decision = decide_in(wording, index, records, &query, policy, now)
-        .map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
+    let decide = |query: &Query, wording| decide_in(wording, index, records, query, policy, now);
+    let mut decision =
+        decide(&query, wording).map_err(|undecided| ErrorReason::ListingTooOld.status(undecided.to_string()))?;
+    if caller_id == CallerId::Unreadable && decision.verdict == Verdict::Refuse {
+        let abroad = decide(&Query { us_caller_id: Ternary::No, ..query }, Wording::Codes);
+        if abroad.is_ok_and(|decision| decision.verdict == Verdict::Accept) {
+            say_unreadable(&mut decision, policy, wording);
+        }
+    }
     if let Some(seen) = seen {
         let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
-        seen.decided(Question { who: &who, query: &query, peer, caller_id_given }, &decision, index, now);
+        let question = Question { who: &who, query: &query, peer, caller_id_given, caller_id };
+        seen.decided(question, &decision, index, now);
     }
     if !full {
         return Ok(Answer::Everyday(decision, resolved.peer));
@@ -220,19 +232,32 @@ fn answer(
     Ok(Answer::Message(Box::new(answer)))
 }
 
+/// Says that a call is refused because nobody could read who calls.
+fn say_unreadable(decision: &mut Decision, policy: &Policy, wording: Wording) {
+    let code = AdvisoryCode::CallerIdUnreadable;
+    if policy.cells.advisories_off.contains(&code) {
+        return;
+    }
+    let message = match wording {
+        Wording::Codes => String::new(),
+        Wording::Sentences => {
+            "the calling number could not be read; were it known to be no US number, the call would not \
+                               be barred"
+                .to_owned()
+        }
+    };
+    decision.advisories.push(Advisory { code, message });
+}
+
 fn query(
     request: &v1::CheckProviderRequest,
+    us_caller_id: Ternary,
     records: &Records,
     now: Timestamp,
 ) -> Result<(Who, Query, Resolved), Status> {
     let role = convert::asked_role(convert::known("role", request.role)?);
     let foreign = convert::ternary(convert::known("foreign", request.foreign)?);
-    let us_caller_id = convert::ternary(convert::known("us_caller_id", request.us_caller_id)?);
     convert::known::<v1::AnswerDetail>("detail", request.detail)?;
-    let us_caller_id = match us_caller_id {
-        Ternary::Unknown => pertains_to_us(&request.caller_id),
-        told => told,
-    };
     let (who, resolved) = convert::who(request.identity.as_ref(), records, now)?;
     let query = Query {
         identity: resolved.identity,

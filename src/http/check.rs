@@ -98,12 +98,26 @@ async fn ask(
     Err(tried.unknown())
 }
 
+/// What stands before the plus sign of a number, if not nothing.
+const BEFORE_A_PLUS: [&str; 4] = ["sip:", "sips:", "tel:", "phone-context="];
+
 /// The calling number. Written as it is in an address, its plus sign is a blank.
 fn caller_id(value: &str) -> String {
-    match value.strip_prefix(' ') {
-        Some(number) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("+{number}"),
-        _ => value.to_owned(),
+    let mut number = String::with_capacity(value.len());
+    let mut rest = value.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_plus = c == ' '
+            && rest.peek().is_some_and(char::is_ascii_digit)
+            && (number.is_empty() || BEFORE_A_PLUS.iter().any(|before| ends_with(&number, before)));
+        number.push(if is_plus { '+' } else { c });
     }
+    number
+}
+
+/// Whether a text ends so, whatever the case of its letters.
+fn ends_with(text: &str, end: &str) -> bool {
+    let start = text.len().checked_sub(end.len());
+    start.and_then(|start| text.get(start..)).is_some_and(|this| this.eq_ignore_ascii_case(end))
 }
 
 fn respond(answer: &CheckProviderResponse, format: Format) -> Response {
@@ -126,4 +140,26 @@ fn respond(answer: &CheckProviderResponse, format: Format) -> Response {
         headers.insert("rmdd-age", HeaderValue::from(snapshot.age_seconds));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::caller_id;
+
+    #[test]
+    fn a_plus_that_became_a_blank_is_a_plus_again() {
+        for (value, number) in [
+            (" 442079460018", "+442079460018"),
+            (" 44 20 7946 0018", "+44 20 7946 0018"),
+            ("sip: 442079460018@gw", "sip:+442079460018@gw"),
+            ("\"Fern\" <SIPS: 442079460018@gw>", "\"Fern\" <SIPS:+442079460018@gw>"),
+            ("tel:2079460018;phone-context= 44", "tel:2079460018;phone-context=+44"),
+            ("2125550100", "2125550100"),
+            ("(212) 555 0100", "(212) 555 0100"),
+            ("From: 2125550100", "From: 2125550100"),
+            ("\u{e9}: 1", "\u{e9}: 1"),
+        ] {
+            assert_eq!(caller_id(value), number);
+        }
+    }
 }

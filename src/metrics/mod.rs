@@ -18,6 +18,7 @@ mod scrape;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::caller_id::CallerId;
 use crate::domain::{ProviderRole, Reason, Verdict};
 use crate::grpc::ErrorReason;
 
@@ -61,6 +62,7 @@ const VERDICTS: usize = Verdict::ALL.len();
 const REASONS: usize = Reason::ALL.len();
 /// The reasons for errors, and one place for all others.
 const ERRORS: usize = ErrorReason::ALL.len() + 1;
+const CALLER_IDS: usize = CallerId::GIVEN.len();
 const DECISIONS: usize = WAYS * REASONS * VERDICTS * ROLES.len();
 
 /// Upper bounds of the durations of answers, in nanoseconds: 1 µs to 100 ms. A look-up in memory takes some
@@ -101,12 +103,18 @@ fn place_of_error(way: Way, reason: Option<ErrorReason>) -> usize {
     way as usize * ERRORS + reason.map_or(ERRORS - 1, |reason| reason as usize)
 }
 
+/// Where a calling number is counted.
+fn place_of_caller_id(shard: &Shard, way: Way, read: CallerId) -> Option<&AtomicU64> {
+    shard.caller_ids.get(way as usize)?.get(read.place()?)
+}
+
 /// What one thread counts. Shards lie apart, so that no two threads write to the same line of a cache.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard {
     decisions: [AtomicU64; DECISIONS],
     undecided: [AtomicU64; WAYS * ERRORS],
+    caller_ids: [[AtomicU64; CALLER_IDS]; WAYS],
     took: [Buckets<{ ANSWER_BOUNDS.len() + 1 }>; WAYS],
 }
 
@@ -115,6 +123,7 @@ impl Shard {
         Self {
             decisions: [const { AtomicU64::new(0) }; DECISIONS],
             undecided: [const { AtomicU64::new(0) }; WAYS * ERRORS],
+            caller_ids: [const { [const { AtomicU64::new(0) }; CALLER_IDS] }; WAYS],
             took: [const { Buckets::new() }; WAYS],
         }
     }
@@ -145,6 +154,13 @@ impl Metrics {
     fn shard(&self) -> Option<&Shard> {
         let thread = THREAD.with(|thread| *thread);
         self.shards.get(thread % self.shards.len())
+    }
+
+    /// This was read of so many calling numbers in questions that came in this way.
+    pub fn caller_ids_read(&self, way: Way, read: CallerId, questions: u64) {
+        if let Some(count) = self.shard().and_then(|shard| place_of_caller_id(shard, way, read)) {
+            count.fetch_add(questions, Ordering::Relaxed);
+        }
     }
 
     /// So many questions were decided in this way.
@@ -180,6 +196,11 @@ impl Metrics {
     /// How many questions were answered with this error.
     pub fn undecided(&self, way: Way, reason: Option<ErrorReason>) -> u64 {
         self.sum(|shard| shard.undecided.get(place_of_error(way, reason)))
+    }
+
+    /// Of how many calling numbers this was read.
+    pub fn caller_ids(&self, way: Way, read: CallerId) -> u64 {
+        self.sum(|shard| place_of_caller_id(shard, way, read))
     }
 
     /// How long the answers took to questions that came in this way.

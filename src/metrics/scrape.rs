@@ -11,6 +11,7 @@ use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 use super::{ROLES, Way};
 use crate::archive::Archive;
+use crate::caller_id::CallerId;
 use crate::clock;
 use crate::domain::{Awaits, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_day_in_washington};
 use crate::grpc::{ErrorReason, Running, Services, SyncAccess};
@@ -132,6 +133,14 @@ fn answers(page: &mut Page<'_>, observer: &Observer) -> Result<(), Error> {
     page.counters(
         of("rmdd_undecided_questions", "Questions that were answered with an error and no verdict."),
         some(undecided),
+    )?;
+    let caller_ids = Way::ALL.into_iter().flat_map(|way| {
+        CallerId::GIVEN
+            .map(|read| (vec![("read", read.as_str()), ("way", way.as_str())], metrics.caller_ids(way, read)))
+    });
+    page.counters(
+        of("rmdd_caller_ids", "Calling numbers in questions that were decided, by what could be read of them."),
+        caller_ids,
     )?;
     page.histograms(
         seconds(

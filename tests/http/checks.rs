@@ -26,6 +26,12 @@ async fn an_answer_is_just_what_the_command_prints() {
         (NEVER, &["--foreign", "yes", "--caller-id", "+442079460018"], "?foreign=yes&caller_id=%2B442079460018"),
         // As scripts write it that know of no encoding.
         (NEVER, &["--foreign", "yes", "--caller-id", "+442079460018"], "?foreign=yes&caller_id=+442079460018"),
+        (
+            NEVER,
+            &["--foreign", "yes", "--caller-id", "\"Fern, Ltd\" <sip:+442079460018@gw;user=phone>;tag=x"],
+            "?foreign=yes&caller_id=%22Fern,%20Ltd%22+%3Csip:+442079460018@gw;user=phone%3E;tag=x",
+        ),
+        (NEVER, &["--foreign", "yes", "--caller-id", "abc"], "?foreign=yes&caller_id=abc"),
         ("TG-Acme-1", &[], ""),
         ("591E", &[], ""),
     ] {

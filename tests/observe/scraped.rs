@@ -104,6 +104,62 @@ async fn every_answer_is_counted_once_as_what_it_was() {
 }
 
 #[tokio::test]
+async fn what_was_read_of_calling_numbers_is_counted_once_a_question_whichever_way_it_came() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "[decision_log]\nlog = \"all\"\n").await;
+    let mut client = daemon.acceptance().await;
+    let calls = |caller_id: &str| CheckProviderRequest { caller_id: caller_id.to_owned(), ..by_frn(NEVER) };
+    let numbers = [
+        "+12125550100",
+        "(212) 555-0100",
+        "sip:+442079460018@gw",
+        "anonymous",
+        "zebra@example.com",
+        "5550100",
+        "7",
+        "",
+    ];
+    for number in numbers {
+        ask(&mut client, calls(number)).await;
+    }
+    // Whoever says whose number it is need not have it read; a question about the past is about no call.
+    let told = CheckProviderRequest { us_caller_id: v1::Ternary::Yes.into(), ..calls("zebra") };
+    ask(&mut client, told).await;
+    let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(rmdd::clock::now())), ..calls("zebra") };
+    ask(&mut client, past).await;
+    let questions: Vec<_> = numbers.map(calls).into_iter().cycle().take(24).collect();
+    client.check_providers(v1::CheckProvidersRequest { questions, at: None }).await.expect("answers");
+    let question = |number| v1::CheckStreamRequest { id: 7, question: Some(calls(number)) };
+    let answers = client.check_stream(tokio_stream::iter(numbers.map(question))).await.expect("a stream").into_inner();
+    assert_eq!(answers.collect::<Vec<_>>().await.len(), numbers.len());
+    // A name that may be several things is asked about several times, and counted once.
+    for caller_id in ["zebra", "+12125550100", "+442079460018", "anonymous", ""] {
+        get(&daemon, &format!("/v1/check/41000009?caller_id={caller_id}")).await;
+    }
+
+    let page = Page::of(&daemon, "").await;
+    let ways = [
+        ("batch", [6.0, 3.0, 3.0, 9.0]),
+        ("http", [1.0, 1.0, 1.0, 1.0]),
+        ("stream", [2.0, 1.0, 1.0, 3.0]),
+        ("unary", [2.0, 1.0, 1.0, 3.0]),
+    ];
+    let expected = ways.into_iter().flat_map(|(way, counts)| {
+        let series =
+            ["us", "not_us", "withheld", "unreadable"].map(|read| format!("{{read=\"{read}\",way=\"{way}\"}}"));
+        series.into_iter().zip(counts)
+    });
+    assert_eq!(page.of_name("rmdd_caller_ids_total"), expected.collect());
+    // Whose numbers they were stands nowhere.
+    let (status, log) = daemon.terminate().await;
+    assert!(status.success());
+    let decisions = std::fs::read_to_string(site.state_dir().join("decisions.jsonl")).expect("readable");
+    for number in ["2125550100", "555-0100", "442079460018", "zebra", "5550100"] {
+        assert!(!log.contains(number) && !decisions.contains(number), "{number}");
+    }
+}
+
+#[tokio::test]
 async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
     let site = Site::new();
     let daemon = configured(&site, "");
