@@ -31,7 +31,7 @@ const CHUNKS_READY: usize = 4;
 /// The pieces of an export.
 pub type ExportStream = ReceiverStream<Result<v1::ExportListingResponse, Status>>;
 
-fn time(at: &prost_types::Timestamp) -> Result<Timestamp, Status> {
+pub(super) fn time(at: &prost_types::Timestamp) -> Result<Timestamp, Status> {
     time_from_wire(at).ok_or_else(|| ErrorReason::InvalidTime.status("the time is out of range"))
 }
 
@@ -100,8 +100,9 @@ impl Services {
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_READY);
         let snapshot = Some(convert::snapshot(&index, at));
+        let asked_at = request.at.map(|_| time_to_wire(at));
         tokio::task::spawn_blocking(move || {
-            let mut chunks = Chunks { snapshot, gathered: Vec::with_capacity(CHUNK_BYTES), sender };
+            let mut chunks = Chunks { snapshot, asked_at, gathered: Vec::with_capacity(CHUNK_BYTES), sender };
             // It fails only where the reader has gone.
             let _ = write(&index, format, &mut chunks);
         });
@@ -117,6 +118,7 @@ fn write(index: &Index, format: Format, chunks: &mut Chunks) -> io::Result<()> {
 /// Gathers what is written into pieces and sends them, no faster than they are read.
 struct Chunks {
     snapshot: Option<v1::SnapshotRef>,
+    asked_at: Option<prost_types::Timestamp>,
     gathered: Vec<u8>,
     sender: mpsc::Sender<Result<v1::ExportListingResponse, Status>>,
 }
@@ -132,7 +134,7 @@ impl Write for Chunks {
 
     fn flush(&mut self) -> io::Result<()> {
         let chunk = Bytes::from(std::mem::take(&mut self.gathered));
-        let piece = v1::ExportListingResponse { snapshot: self.snapshot.take(), chunk };
+        let piece = v1::ExportListingResponse { snapshot: self.snapshot.take(), chunk, at: self.asked_at.take() };
         self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 use super::convert::{self, Cells};
+use super::history::time;
 use super::v1::listing_service_server::ListingService;
 use super::{ErrorReason, Services, error, v1};
 use crate::clock;
@@ -50,7 +51,15 @@ impl ListingService for Services {
             removals: removals.iter().map(|removal| convert::removal(removal, Cells::Included)).collect(),
             changes: changes.iter().map(convert::change).collect(),
             snapshot: Some(convert::snapshot(&index, now)),
+            at: request.at.map(|_| convert::time_to_wire(now)),
         }))
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<v1::ListSnapshotsRequest>,
+    ) -> Result<Response<v1::ListSnapshotsResponse>, Status> {
+        self.snapshots(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_changes(
@@ -118,7 +127,7 @@ impl ListingService for Services {
     ) -> Result<Response<v1::ListRemovalsResponse>, Status> {
         let request = request.into_inner();
         let index = convert::loaded(&self.index)?;
-        let since = request.since.as_ref().and_then(convert::time_from_wire);
+        let since = request.since.as_ref().map(time).transpose()?;
         let page = match request.page_size {
             0 => DEFAULT_PAGE,
             size => usize::try_from(size).unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE),
