@@ -26,6 +26,21 @@ use crate::serving::{certificates, private_key};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// While an answer is waited for, the other side is asked so often whether it is still there. An answer itself may take its
+/// time.
+const STILL_THERE: Duration = Duration::from_secs(5);
+
+/// What does not say so for so long is given up.
+const NOT_THERE: Duration = Duration::from_secs(10);
+
+/// Part of what is said where the other side says nothing at all any more.
+pub const SILENT: &str = "timed out";
+
+/// An endpoint that is waited for, but not for ever.
+fn patient(endpoint: Endpoint) -> Endpoint {
+    endpoint.connect_timeout(CONNECT_TIMEOUT).http2_keep_alive_interval(STILL_THERE).keep_alive_timeout(NOT_THERE)
+}
+
 /// Where TLS is spoken if the address names no port.
 const HTTPS_PORT: u16 = 443;
 
@@ -37,8 +52,7 @@ const HTTPS_PORT: u16 = 443;
 pub async fn connect_unix(path: &Path) -> Result<Channel, Error> {
     let path: PathBuf = path.to_owned();
     // The address only fills the `:authority` header.
-    Endpoint::from_static("http://localhost")
-        .connect_timeout(CONNECT_TIMEOUT)
+    patient(Endpoint::from_static("http://localhost"))
         .connect_with_connector(service_fn(move |_: Uri| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
@@ -52,7 +66,7 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, Error> {
 ///
 /// If the address is none or nothing answers there.
 pub async fn connect_tcp(url: &str) -> Result<Channel, Error> {
-    Endpoint::from_shared(url.to_owned())?.connect_timeout(CONNECT_TIMEOUT).connect().await
+    patient(Endpoint::from_shared(url.to_owned())?).connect().await
 }
 
 /// Whom a client believes over TLS, and what it shows of itself.
@@ -102,7 +116,7 @@ pub enum ConnectError {
 /// If a file cannot be used, the address is none, nothing answers there, or one side does not believe the other.
 pub async fn connect_tls(url: &str, files: &TlsFiles) -> Result<Channel, ConnectError> {
     let connector = TlsConnector::from(Arc::new(tls(files)?));
-    let endpoint = Endpoint::from_shared(url.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
+    let endpoint = patient(Endpoint::from_shared(url.to_owned())?);
     let connect = service_fn(move |uri: Uri| {
         let connector = connector.clone();
         async move {
@@ -148,6 +162,18 @@ fn tls(files: &TlsFiles) -> Result<ClientConfig, ConnectError> {
     Ok(config)
 }
 
+/// What kind of I/O error made a connection fail, if one did.
+pub fn io_kind(error: &ConnectError) -> Option<io::ErrorKind> {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Some(error.kind());
+        }
+        cause = error.source();
+    }
+    None
+}
+
 /// The deepest cause of a failure, in words that say what to do where TLS has failed.
 pub fn causes(error: &(dyn StdError + 'static)) -> String {
     let mut deepest = error;
@@ -187,6 +213,9 @@ fn refusal(alert: &str) -> String {
         | "DecryptError"
         | "AccessDenied" => {
             format!("it does not believe the client's certificate ({alert})")
+        }
+        "NoApplicationProtocol" => {
+            "it speaks TLS there, but no HTTP/2, so no gRPC: is it another program's port?".to_owned()
         }
         alert => format!("TLS failed: the other side gave up ({alert})"),
     }

@@ -1,69 +1,231 @@
-//! Times as people give them: on the command line, and over HTTP.
+//! Times as people give them: on the command line, over HTTP, and in the fields of operators' records. One grammar
+//! everywhere, whatever a time is for:
+//!
+//! | what is given | what it means |
+//! |---|---|
+//! | a time with its zone: `2025-08-06 12:00 ET`, `2025-08-06T16:00Z`, `Jan 24, 2023 20:15 UTC` | that time |
+//! | a day: `2025-08-06` | the FCC's day, in Eastern time: from its beginning, or to its end |
+//! | a span: `7d`, `36h`, `1d 12h` | so long ago; for what is still to come, so long from now |
+//!
+//! A time without a zone is refused: it may be meant in UTC, in which rmdd prints times, or in Eastern time, in which the
+//! FCC writes its letters, and some hours decide about deadlines. Pure, but for the functions that ask the clock what is
+//! now.
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+mod zone;
+
+use jiff::civil::{Date, DateTime};
+use jiff::fmt::strtime;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ZonedDateTime};
 
 use crate::clock;
-use crate::records::fields::read_past;
+use crate::domain::{begins_in_washington, day_in_washington, end_of_day_in_washington};
 
-/// How long ago `7d` or `36h` is. A day is taken as 24 hours.
-fn ago(text: &str) -> Option<Timestamp> {
-    let age = match text.trim().strip_suffix('d').map(str::parse::<i64>) {
-        Some(Ok(days)) => Some(SignedDuration::from_hours(days.saturating_mul(24).min(24 * 366 * 100))),
-        _ => text.parse::<SignedDuration>().ok(),
-    };
-    age.filter(|age| *age >= SignedDuration::ZERO).and_then(|age| clock::now().checked_sub(age).ok())
+/// What a time is given for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    /// Where something begins that reaches up to now: a day from its beginning, a span ago.
+    Since,
+    /// A moment that has been: a day to its end and not beyond now, a span ago. What was listed that day is what stood when
+    /// it was over; and no deadline that runs from a day's event comes too early.
+    Moment,
+    /// Where something ends that is to last: a day counted in, a span from now.
+    End,
 }
 
-/// Reads since when: a time, a day (from its beginning in UTC) or an age.
+impl Meant {
+    /// What can be given, for whom has given something else.
+    fn choice(self, spans: bool) -> &'static str {
+        match (self, spans) {
+            (Self::Since | Self::Moment, true) => {
+                "give a time with its zone (2025-08-06 12:00 ET, 2025-08-06T16:00Z), a day (2025-08-06) or an age (7d, 36h)"
+            }
+            (Self::End, true) => {
+                "give a time with its zone (2027-01-31 12:00 ET, 2027-01-31T17:00Z), a day that is counted in (2027-01-31) \
+                 or how long from now (30d, 36h)"
+            }
+            (_, false) => {
+                "give a time with its zone (2023-01-24T15:15:00-05:00, 2023-01-24 20:15 UTC) or a day (2023-01-24)"
+            }
+        }
+    }
+}
+
+/// Reads since when.
+///
+/// # Errors
+///
+/// If it is no time; says what to give.
 pub fn since(text: &str) -> Result<Timestamp, String> {
+    read(text, Meant::Since, clock::now())
+}
+
+/// Reads a moment that has been.
+///
+/// # Errors
+///
+/// If it is no time; says what to give.
+pub fn moment(text: &str) -> Result<Timestamp, String> {
+    read(text, Meant::Moment, clock::now())
+}
+
+/// Reads a time, a day or a span.
+///
+/// # Errors
+///
+/// If it is none, or a time without a zone; says what to give.
+pub fn read(text: &str, meant: Meant, now: Timestamp) -> Result<Timestamp, String> {
+    match span(text, meant, now)? {
+        Some(at) => Ok(at),
+        None => absolute(text, meant, now, true),
+    }
+}
+
+/// Reads a time or a day: what still means the same when it is read again tomorrow, as the fields of a file must.
+///
+/// # Errors
+///
+/// If it is none, or a time without a zone; says what to give.
+pub fn read_absolute(text: &str, meant: Meant, now: Timestamp) -> Result<Timestamp, String> {
+    absolute(text, meant, now, false)
+}
+
+/// The time that a span means, written out; any other text as it is. For flags whose text a record's fields read.
+///
+/// # Errors
+///
+/// If it is a span that cannot be counted.
+pub fn span_written_out(text: &str, meant: Meant) -> Result<String, String> {
+    let now = clock::now();
+    Ok(span(text, meant, now)?.map_or_else(|| text.to_owned(), |at| at.to_string()))
+}
+
+/// [`span_written_out`], of when something ends.
+///
+/// # Errors
+///
+/// As there.
+pub fn end_written_out(text: &str) -> Result<String, String> {
+    span_written_out(text, Meant::End)
+}
+
+/// [`span_written_out`], of what has happened.
+///
+/// # Errors
+///
+/// As there.
+pub fn moment_written_out(text: &str) -> Result<String, String> {
+    span_written_out(text, Meant::Moment)
+}
+
+/// The time that is so long before or after now; nothing if the text is no span. A day is 24 hours.
+fn span(text: &str, meant: Meant, now: Timestamp) -> Result<Option<Timestamp>, String> {
+    let text = text.trim();
+    let Ok(span) = text.parse::<Span>() else { return Ok(None) };
+    if span.get_years() != 0 || span.get_months() != 0 {
+        return Err(format!("{text:?}: months and years differ in length, so count in days, such as 30d or 365d"));
+    }
+    let refused = |problem: &str| Err(format!("{text:?} {problem}: {}", meant.choice(true)));
+    let Ok(length) = span.to_duration(SpanRelativeTo::days_are_24_hours()) else {
+        return refused("is too long");
+    };
+    let said_ago = text.ends_with("ago");
+    let length = match meant {
+        Meant::End if said_ago => return refused("is over already"),
+        _ if said_ago => -length,
+        _ => length,
+    };
+    if length < SignedDuration::ZERO {
+        return refused("has a sign");
+    }
+    let at = match meant {
+        Meant::Since | Meant::Moment => now.checked_sub(length),
+        // It is written down and read again: a part of a second would only be in the way.
+        Meant::End => now.checked_add(length).and_then(|at| Timestamp::from_second(at.as_second())),
+    };
+    match at {
+        Ok(at) => Ok(Some(at)),
+        Err(_) => refused("is too long"),
+    }
+}
+
+fn absolute(text: &str, meant: Meant, now: Timestamp, spans: bool) -> Result<Timestamp, String> {
+    let text = text.trim();
+    if let Some(day) = read_day(text) {
+        return of_day(day, meant, now)
+            .ok_or_else(|| format!("{text:?} is farther off than times reach: the last day is 9999-12-29"));
+    }
+    // By its own offset, or by a zone's name in brackets, as RFC 3339 and RFC 9557 have it.
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
-    if let Ok(day) = text.parse::<Date>() {
-        return TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).map_err(|error| error.to_string());
+    if let Ok(at) = text.parse::<ZonedDateTime>() {
+        return Ok(at.timestamp());
     }
-    ago(text)
-        .or_else(|| read_past(text, clock::now()).ok())
-        .ok_or_else(|| "give a time (2025-08-06T12:00:00Z), a day (2025-08-06) or an age (7d, 36h)".to_owned())
+    if let Some((civil, zone)) = zone::split(text)
+        && let Some(at) = read_civil(civil)
+    {
+        return zone.timestamp(at).map_err(|problem| format!("{text:?}: {problem}"));
+    }
+    if read_civil(text).is_some() {
+        return Err(format!(
+            "{text:?} says no time zone: write \"{text} ET\" if it is Eastern time, as the FCC has it, or \"{text} UTC\""
+        ));
+    }
+    if let Some((civil, word)) = text.rsplit_once(char::is_whitespace)
+        && read_civil(civil.trim_end()).is_some()
+    {
+        return Err(format!(
+            "{text:?}: {word:?} is no time zone that is known here: write ET, UTC or an offset (-05:00)"
+        ));
+    }
+    Err(format!("{text:?} is no time: {}", meant.choice(spans)))
 }
 
-/// Reads a moment: a time in any usual writing, a day, or an age. A day is taken to its end in Washington, where the
-/// listing is kept, and not beyond now: what was listed that day is what stood when it was over.
-pub fn moment(text: &str) -> Result<Timestamp, String> {
-    match ago(text) {
-        Some(at) => Ok(at),
-        None => read_past(text, clock::now()).map_err(|problem| format!("{problem}, or as an age (7d, 36h)")),
+fn of_day(day: Date, meant: Meant, now: Timestamp) -> Option<Timestamp> {
+    let end = end_of_day_in_washington(day);
+    match meant {
+        Meant::Since => Some(begins_in_washington(day)),
+        // Of a day that is still to come nothing can be said: let it be refused as such.
+        Meant::Moment => end.map(|end| if day_in_washington(now) == day { end.min(now) } else { end }),
+        Meant::End => end,
     }
+}
+
+/// How people and the FCC's letters write days.
+const DAYS: [&str; 4] = ["%Y-%m-%d", "%b %d, %Y", "%B %d, %Y", "%m/%d/%Y"];
+
+/// A year of two digits is none, least of all of the first century.
+const FIRST_YEAR: i16 = 1900;
+
+/// What stands between day and time.
+const BETWEEN: [&str; 4] = [" ", "T", ", ", " at "];
+
+/// How they write times of a day.
+const TIMES: [&str; 5] = ["%H:%M", "%H:%M:%S%.f", "%I:%M %p", "%I:%M%p", "%I:%M:%S %p"];
+
+fn read_day(text: &str) -> Option<Date> {
+    DAYS.iter().find_map(|writing| Date::strptime(writing, text).ok()).filter(|day| day.year() >= FIRST_YEAR)
+}
+
+fn read_civil(text: &str) -> Option<DateTime> {
+    // Nothing else can be one, and most of what is refused here is a word.
+    if !text.contains(':') {
+        return None;
+    }
+    let text = text.replace("a.m.", "AM").replace("p.m.", "PM");
+    let read = |writing: &str| {
+        let read = strtime::parse(writing, &text).and_then(|parts| parts.to_datetime()).ok();
+        read.filter(|at| at.year() >= FIRST_YEAR)
+    };
+    DAYS.iter().find_map(|day| {
+        BETWEEN.iter().find_map(|between| TIMES.iter().find_map(|time| read(&format!("{day}{between}{time}"))))
+    })
+}
+
+/// A time as it is printed beside one in UTC: by the clocks of Washington.
+pub fn in_eastern(at: Timestamp) -> String {
+    crate::domain::in_washington(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_takes_a_time_a_day_or_an_age() {
-        let at: Timestamp = "2025-08-06T12:00:00Z".parse().expect("a time");
-        assert_eq!(since("2025-08-06T12:00:00Z"), Ok(at));
-        assert_eq!(since("2025-08-06 12:00 UTC"), Ok(at));
-        assert_eq!(since("2025-08-06"), "2025-08-06T00:00:00Z".parse().map_err(|_| String::new()));
-        for age in ["7d", "36h", "0d", "90m"] {
-            assert!(since(age).expect(age) <= Timestamp::now(), "{age}");
-        }
-        for rubbish in ["", "yesterday", "-3h", "7 August"] {
-            assert!(since(rubbish).is_err(), "{rubbish:?}");
-        }
-    }
-
-    #[test]
-    fn a_moment_on_a_day_is_its_end_in_washington_and_of_today_is_now() {
-        let at = moment("2025-08-06").expect("a moment");
-        assert_eq!(at, "2025-08-07T03:59:59.999Z".parse().expect("a time"));
-        assert_eq!(moment("Jan 24, 2023 20:15 UTC"), "2023-01-24T20:15:00Z".parse().map_err(|_| String::new()));
-        let today = crate::domain::day_in_washington(Timestamp::now()).to_string();
-        assert!(moment(&today).expect("a moment") <= Timestamp::now());
-        assert!(moment("2d").expect("a moment") < Timestamp::now());
-        assert!(moment("soon").is_err());
-    }
-}
+mod tests;

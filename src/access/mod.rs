@@ -50,6 +50,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.ListingService/SearchProviders", Right::Query),
     ("/rmdd.v1.ListingService/ListRemovals", Right::Query),
     ("/rmdd.v1.ListingService/ListChanges", Right::Query),
+    ("/rmdd.v1.ListingService/ListSnapshots", Right::Query),
     ("/rmdd.v1.ListingService/WatchChanges", Right::Query),
     ("/rmdd.v1.ListingService/ExportListing", Right::Query),
     ("/rmdd.v1.AdminService/GetStatus", Right::Operator),

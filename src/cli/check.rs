@@ -28,7 +28,7 @@ pub struct Check {
     /// A list of upstreams, as CSV with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group, ip, spc,
     /// account), and perhaps role; - for standard input. Prints the list with the verdicts. Exit status: 0 all
     /// accepted, 1 some refused, 2 some without an answer.
-    #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id", "at"])]
+    #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
     file: Option<PathBuf>,
     /// Ask the FCC itself too, now, and say where it agrees with what is stored. The verdict stays that of the stored
     /// listing; if the FCC cannot be asked, it is printed all the same and the exit status is 2.
@@ -46,7 +46,7 @@ pub struct Check {
     #[arg(long, value_name = "NUMBER")]
     caller_id: Option<String>,
     /// What the answer would have been at a moment, by the listing and the records of then and the policy of today: a
-    /// time in any usual writing, a day (its end in Washington) or an age (7d, 36h).
+    /// time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: its end, Eastern time) or an age (7d, 36h).
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
     /// The call goes to 911 or a public safety answering point.
@@ -61,7 +61,8 @@ impl Check {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         if let Some(file) = &self.file {
             let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
-            return check_list::run(&target, file, &ListOptions { role: self.role, json: self.json }).await;
+            return check_list::run(&target, file, &ListOptions { role: self.role, at: self.at, json: self.json })
+                .await;
         }
         let loaded = global.load(Overrides::new())?;
         let target = Target::find(global, &loaded, Access::Read).await?;
@@ -124,7 +125,10 @@ fn print(answer: &CheckProviderResponse) {
         Verdict::Accept => text::good(&check.verdict),
         _ => text::bad(&check.verdict),
     };
-    say!("{verdict}  {}", check.reason);
+    match text::as_of(answer.at.as_ref()) {
+        None => say!("{verdict}  {}", check.reason),
+        Some(then) => say!("{verdict}  {}  {then}", check.reason),
+    }
     say!("  {}", text::one_line(&check.message));
     for advisory in &check.advisories {
         say!("  {} {}: {}", text::doubtful("!"), advisory.code, text::one_line(&advisory.message));
@@ -159,5 +163,5 @@ fn print(answer: &CheckProviderResponse) {
         text::fact("on record", text::one_line(&answer.record));
     }
     text::fact("rule", &check.rule);
-    text::fact("snapshot", text::snapshot(answer.snapshot.as_ref()));
+    text::fact("snapshot", text::snapshot_at(answer.snapshot.as_ref(), answer.at.as_ref()));
 }

@@ -4,19 +4,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
+use jiff::Timestamp;
 
 use super::target::{Refused, Target};
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
 use crate::grpc::v1::checked_provider::Outcome;
 use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest};
-use crate::grpc::{ErrorReason, role_to_wire};
+use crate::grpc::{ErrorReason, role_to_wire, time_to_wire};
 use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];
+
+/// The one more that it adds if it is about a moment.
+const ADDED_WITH_AT: &str = "at";
 
 /// The reason of an upstream that no operator bound to a provider.
 const PEER_UNKNOWN: &str = "PEER_UNKNOWN";
@@ -33,6 +37,8 @@ const ACCEPT: &str = "ACCEPT";
 pub struct ListOptions {
     /// The role, where the list says none.
     pub role: Option<crate::domain::ProviderRole>,
+    /// The moment of which to tell, if not of now.
+    pub at: Option<Timestamp>,
     /// One JSON object a line instead of CSV.
     pub json: bool,
 }
@@ -49,7 +55,9 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
 
     let mut reasons: BTreeMap<(String, String), usize> = BTreeMap::new();
     let (mut refused, mut unanswered) = (0, 0);
-    let mut rows = vec![list.header.iter().cloned().chain(ADDED.map(str::to_owned)).collect()];
+    let then = options.at.map(|at| at.to_string());
+    let added = ADDED.into_iter().chain(then.as_ref().map(|_| ADDED_WITH_AT)).map(str::to_owned);
+    let mut rows = vec![list.header.iter().cloned().chain(added).collect()];
     for (upstream, check) in check_all(target, file, &list.upstreams, options).await? {
         match &check {
             Ok(check) => refused += usize::from(check.verdict != ACCEPT),
@@ -64,13 +72,17 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
             let asked: BTreeMap<_, _> = list.header.iter().zip(&upstream.cells).collect();
             let mut object = match &check {
                 Ok(check) => serde_json::to_value(check)?,
-                Err(message) => serde_json::json!({ "verdict": null, "reason": PEER_UNKNOWN, "message": message }),
+                Err(message) => {
+                    serde_json::json!({ "verdict": null, "reason": PEER_UNKNOWN, "message": message, "at": then })
+                }
             };
             object["row"] = upstream.row.into();
             object["upstream"] = serde_json::to_value(asked)?;
             say!("{object}");
         } else {
-            rows.push(row(upstream, &check));
+            let mut cells = row(upstream, &check);
+            cells.extend(then.clone());
+            rows.push(cells);
         }
     }
     if !options.json {
@@ -87,7 +99,9 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
         (refused, 0) => text::bad(&format!("{refused} refused")),
         (refused, unanswered) => text::bad(&format!("{refused} refused, {unanswered} without an answer")),
     };
-    anstream::eprintln!("{} upstreams: {outcome} ({})", text::count(list.upstreams.len() as u64), summary.join(", "));
+    let asked = text::count(list.upstreams.len() as u64);
+    let then = text::as_of(options.at.map(time_to_wire).as_ref()).map(|then| format!(" {then}")).unwrap_or_default();
+    anstream::eprintln!("{asked} upstreams{then}: {outcome} ({})", summary.join(", "));
     Ok(match (refused, unanswered) {
         (0, 0) => YES,
         (0, _) => FAILED,
@@ -107,7 +121,8 @@ async fn check_all<'a>(
     while let Some(first) = upstreams.first() {
         let (asked, rest) = upstreams.split_at(at_once.min(upstreams.len()));
         let questions = asked.iter().map(|upstream| request(upstream, options)).collect();
-        let answer = match target.check_providers(CheckProvidersRequest { questions, at: None }).await {
+        let request = CheckProvidersRequest { questions, at: options.at.map(time_to_wire) };
+        let answer = match target.check_providers(request).await {
             Ok(answer) => answer,
             Err(error) if takes_less(&error) && asked.len() > 1 => {
                 at_once = asked.len() / 2;
@@ -127,8 +142,8 @@ async fn check_all<'a>(
         for (upstream, result) in asked.iter().zip(answer.results) {
             let check = match result.outcome {
                 Some(Outcome::Answer(check)) => {
-                    let snapshot = answer.snapshot.clone();
-                    Ok(report::Check::from(&CheckProviderResponse { snapshot, ..check }))
+                    let (snapshot, at) = (answer.snapshot.clone(), answer.at);
+                    Ok(report::Check::from(&CheckProviderResponse { snapshot, at, ..check }))
                 }
                 Some(Outcome::Error(error)) if error.reason == PEER_UNKNOWN => Err(error.message),
                 Some(Outcome::Error(error)) => {

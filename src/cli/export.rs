@@ -18,8 +18,8 @@ use crate::times::moment;
 
 #[derive(Debug, Args)]
 pub struct Export {
-    /// The listing as it was known at a moment: a time in any usual writing, a day (its end in Washington) or an age
-    /// (7d, 36h) [default: now].
+    /// The listing as it was known at a moment: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: its end,
+    /// Eastern time) or an age (7d, 36h) [default: now].
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
     /// csv, which is the same to the byte whenever it is written, or jsonl: one JSON object a line.
@@ -46,23 +46,27 @@ impl Export {
         });
         match &self.output {
             None => {
-                copy(&target, request, |bytes| Ok(text::write(bytes)?)).await?;
+                let (snapshot, at) = copy(&target, request, |bytes| Ok(text::write(bytes)?)).await?;
+                if let Some(then) = text::as_of(at.as_ref()) {
+                    anstream::eprintln!("Written {then}: snapshot {}", text::snapshot_at(Some(&snapshot), at.as_ref()));
+                }
             }
             Some(path) => {
                 let beside = beside(path);
                 let cannot = || format!("{} cannot be written", path.display());
                 let mut file = File::create(&beside).with_context(cannot)?;
                 let written = copy(&target, request, |bytes| Ok(file.write_all(bytes)?)).await;
-                let kept = written.and_then(|snapshot| {
+                let kept = written.and_then(|told| {
                     file.sync_all()?;
                     std::fs::rename(&beside, path)?;
-                    Ok(snapshot)
+                    Ok(told)
                 });
                 match kept {
-                    Ok(snapshot) => anstream::eprintln!(
-                        "Written to {}: snapshot {}",
+                    Ok((snapshot, at)) => anstream::eprintln!(
+                        "Written to {}{}: snapshot {}",
                         path.display(),
-                        text::snapshot(Some(&snapshot))
+                        text::as_of(at.as_ref()).map(|then| format!(" {then}")).unwrap_or_default(),
+                        text::snapshot_at(Some(&snapshot), at.as_ref())
                     ),
                     Err(error) => {
                         let _ = std::fs::remove_file(&beside);
@@ -82,18 +86,20 @@ pub fn beside(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Copies an export to its place, and checks that it is what the snapshot says.
+/// Copies an export to its place, and checks that it is what the snapshot says. With the snapshot comes the moment of
+/// which it tells, if not of now.
 async fn copy(
     target: &Target,
     request: ExportListingRequest,
     mut write: impl FnMut(&[u8]) -> anyhow::Result<()>,
-) -> anyhow::Result<SnapshotRef> {
+) -> anyhow::Result<(SnapshotRef, Option<prost_types::Timestamp>)> {
     let csv = request.format() == ExportFormat::Csv;
     let mut pieces = target.export_listing(request).await?;
-    let mut snapshot = None;
+    let (mut snapshot, mut at) = (None, None);
     let mut hasher = Sha256::new();
     while let Some(piece) = pieces.next().await? {
         snapshot = snapshot.or(piece.snapshot);
+        at = at.or(piece.at);
         hasher.update(&piece.chunk);
         write(&piece.chunk)?;
     }
@@ -101,5 +107,5 @@ async fn copy(
     if csv && hasher.finalize().as_slice() != snapshot.listing_sha256 {
         bail!("what came is not the listing of snapshot {}: it broke off, most likely; try again", snapshot.serial);
     }
-    Ok(snapshot)
+    Ok((snapshot, at))
 }

@@ -5,10 +5,10 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::show::print_change;
+use super::show::{self, print_change};
 use super::target::{Access, Target};
 use super::text::say;
-use super::{Global, YES, text};
+use super::{Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::domain::Who;
 use crate::grpc::time_to_wire;
@@ -24,17 +24,18 @@ pub struct History {
     /// it, the changes of all filings.
     #[arg(value_name = "WHO")]
     who: Option<String>,
-    /// Only changes observed then or later: a time, a day (from its beginning, UTC) or an age (7d, 36h).
+    /// Only changes observed then or later: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: from its
+    /// beginning, Eastern time) or an age (7d, 36h).
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
-    /// Only changes observed then or earlier: a time, a day (to its end in Washington) or an age.
+    /// Only changes observed then or earlier: a time with its zone, a day (to its end, Eastern time) or an age.
     #[arg(long, value_name = "T", value_parser = moment)]
     until: Option<Timestamp>,
     /// Only changes of this serial or higher.
-    #[arg(long, value_name = "SERIAL", default_value_t = 0)]
+    #[arg(long, value_name = "SERIAL", default_value_t = 0, value_parser = text::number::<u64>)]
     from: u64,
     /// At most so many, the oldest first [default: all].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = text::number::<usize>)]
     limit: Option<usize>,
     /// Print one JSON object a line for each change; with WHO, one object for it all.
     #[arg(long)]
@@ -63,16 +64,19 @@ impl History {
         let whole = self.json && self.who.is_some();
         let mut changes = Vec::new();
         let mut shown = 0;
+        let mut nothing_known = None;
         let last = loop {
             request.limit = u32::try_from(limit.saturating_sub(shown)).unwrap_or(PAGE).clamp(1, PAGE);
             let page = match &self.who {
                 Some(who) if request.identity.is_none() => {
                     let ask = async |who: Who| {
-                        let request = ListChangesRequest { identity: Some(who.into()), ..request.clone() };
-                        target.list_changes(request.clone()).await.map(|page| (request, page))
+                        let request = ListChangesRequest { identity: Some(who.clone().into()), ..request.clone() };
+                        target.list_changes(request.clone()).await.map(|page| (who, request, page))
                     };
-                    let (asked, page) = target.first_known(who, ask).await?;
+                    let (who, asked, page) = target.first_known(who, ask).await?;
                     request = asked;
+                    // A filing that is known was first known at some time, whatever bounds its changes are asked within.
+                    nothing_known = page.first_known.is_empty().then_some(who);
                     page
                 }
                 _ => target.list_changes(request.clone()).await?,
@@ -106,9 +110,12 @@ impl History {
             };
             say!("{}", serde_json::to_string(&report)?);
         } else if !self.json {
+            if let Some(who) = &nothing_known {
+                say!("{}", show::nothing_known(who));
+            }
             print_end(shown, &last);
         }
-        Ok(YES)
+        Ok(if nothing_known.is_some() { NO } else { YES })
     }
 }
 

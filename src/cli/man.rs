@@ -54,12 +54,33 @@ fn sections() -> Roff {
             ),
             ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
             ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
-            ("show, search", "0 found, 1 nothing is known, 2 failed"),
+            ("show, search, history WHO", "0 found, 1 nothing is known, 2 failed"),
             ("impact", "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
             ("peers report", "0 every binding matches one standing filing, 1 some do not, 2 failed"),
             ("verify", "0 good, 1 damaged, 2 could not be checked"),
-            ("serve", "0 after a clean stop, 1 if it could not start or broke off"),
+            ("config check", "0 it can be used, 2 it cannot, 3 it was not checked"),
+            ("serve", "0 after a clean stop, 1 if it could not start or broke off, 2 if its arguments cannot be read"),
             ("all others", "0, or 2 if the command failed"),
+            (
+                "arguments that cannot be read",
+                "2, as where a command fails; of status and config check, where 2 is an answer, 3",
+            ),
+        ],
+    );
+    section(
+        "TIMES",
+        &[
+            (
+                "a time with its zone",
+                "2025-08-06 12:00 ET, 2025-08-06T16:00Z, 2025-08-06 12:00 -04:00, Jan 24, 2023 20:15 UTC, or with the name of \
+                 a zone such as America/Chicago. One without a zone is refused",
+            ),
+            (
+                "a day",
+                "2025-08-06: the FCC's day, in Eastern time. --since counts from its beginning; --until, --at and --expires \
+                 to its end",
+            ),
+            ("a span", "7d, 36h, 2w, 1d 12h: so long ago, or for --expires so long from now; a day is 24 hours"),
         ],
     );
     section(

@@ -5,15 +5,18 @@ mod check_list;
 mod check_live;
 mod completions;
 mod config;
+mod connect;
 mod export;
 mod history;
 mod impact;
 mod man;
+mod probe;
 mod records;
 mod removals;
 mod search;
 mod serve;
 mod show;
+mod snapshots;
 mod status;
 mod sync;
 mod target;
@@ -21,6 +24,7 @@ mod text;
 mod upkeep;
 mod watch;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,12 +39,17 @@ const YES: u8 = 0;
 const NO: u8 = 1;
 /// Exit status: the question could not be answered, or the command failed.
 const FAILED: u8 = 2;
-/// Exit status of `status` alone: how things stand is not known.
+/// Exit status of `status` and `config check`, whose 2 is an answer: how things stand is not known.
 const UNKNOWN: u8 = 3;
 
 const AFTER_HELP: &str = "\
 Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, \
 `sync`, and those that keep records work on the store directly where no daemon runs, and say so. `watch` needs one.
+
+Times are given with their zone (\"2025-08-06 12:00 ET\", 2025-08-06T16:00Z), as a day of the FCC's (2025-08-06, Eastern \
+time) or as a span (7d, 36h). They are printed in UTC.
+
+A command that cannot be read, or that fails, exits with 2; `status` and `config check`, where 2 is an answer, with 3.
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
 
@@ -97,10 +106,13 @@ enum Command {
     Search(search::Search),
     /// List removed filings, newest first.
     Removals(removals::Removals),
-    /// The changes of the listing by serial, and since when a filing is known.
+    /// The changes of the listing by serial, and since when a filing is known. Exit status: 0, or 1 if nothing is known of
+    /// it.
     History(history::History),
     /// Print the changes of the listing as they happen, and go on where it broke off when the daemon is restarted.
     Watch(watch::Watch),
+    /// List the listings that were applied, newest first: their digests, what each changed, and why it was applied.
+    Snapshots(snapshots::Snapshots),
     /// Write the whole listing, now or as it was known at a moment.
     Export(export::Export),
     /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
@@ -155,9 +167,11 @@ impl Global {
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = match Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = Cli::command().try_get_matches_from(&arguments);
+    let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => error.exit(),
+        Err(error) => return not_a_command(&error, &arguments),
     };
     let failed = match &cli.command {
         Command::Status(_) => UNKNOWN,
@@ -167,11 +181,38 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            // The errors below say their causes themselves.
-            anstream::eprintln!("{}: {error}", text::bad("rmdd"));
+            anstream::eprintln!("{}: {}", text::bad("rmdd"), with_causes(&error));
             ExitCode::from(failed)
         }
     }
+}
+
+/// What is wrong with the arguments, or the help that they ask for. A mistyped flag must not look like an answer: of a
+/// monitoring plugin, 2 says that all is lost.
+fn not_a_command(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    // Whoever reads it may have gone.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::from(YES);
+    }
+    let command = Cli::command();
+    let named = arguments.iter().skip(1).find_map(|argument| {
+        let argument = argument.to_str()?;
+        command.find_subcommand(argument).map(clap::Command::get_name)
+    });
+    ExitCode::from(if matches!(named, Some("status" | "config")) { UNKNOWN } else { FAILED })
+}
+
+/// What went wrong and why, down to the last cause. Some errors say their causes themselves.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !said.contains(&cause) {
+            said.push_str(": ");
+            said.push_str(&cause);
+        }
+    }
+    said
 }
 
 fn run(cli: Cli) -> anyhow::Result<u8> {
@@ -201,6 +242,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Removals(command) => command.run(&global).await,
             Command::History(command) => command.run(&global).await,
             Command::Watch(command) => command.run(&global).await,
+            Command::Snapshots(command) => command.run(&global).await,
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
@@ -226,5 +268,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_tells_each_of_its_causes_once() {
+        use anyhow::Context;
+
+        let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        let told = Err::<(), _>(io()).context("x cannot be written").expect_err("an error");
+        assert_eq!(with_causes(&told), "x cannot be written: permission denied");
+        let says_itself = Err::<(), _>(io()).context("x: permission denied; be root").expect_err("an error");
+        assert_eq!(with_causes(&says_itself), "x: permission denied; be root");
     }
 }

@@ -17,7 +17,8 @@ const PAGE: u32 = 1000;
 
 #[derive(Debug, Args)]
 pub struct Removals {
-    /// Only removals observed since then: a time (2025-08-06T12:00:00Z), a day (2025-08-06, UTC) or an age (7d, 36h).
+    /// Only removals observed since then: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: from its
+    /// beginning, Eastern time) or an age (7d, 36h).
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
     /// Also filings that were reinstated since.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Global, YES, source_flags};
+use super::{Global, NO, YES, source_flags};
 use crate::{daemon, telemetry};
 
 #[derive(Debug, Args)]
@@ -53,9 +53,14 @@ impl Serve {
         let loaded = global.load(flags.clone())?;
         telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
-        daemon::run(loaded, reload_from, self.rebuild, inherited)
-            .await
-            .inspect_err(|error| tracing::error!(%error, "the daemon stopped: {error}"))?;
-        Ok(YES)
+        match daemon::run(loaded, reload_from, self.rebuild, inherited).await {
+            Ok(()) => Ok(YES),
+            // Once, and where everything else is said: on the terminal, in the journal, or as JSON.
+            Err(error) if tracing::enabled!(tracing::Level::ERROR) => {
+                tracing::error!(%error, "the daemon stopped: {error}");
+                Ok(NO)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -22,7 +22,8 @@ pub struct Show {
     /// `rmdd peers` bound to one.
     #[arg(value_name = "WHO")]
     who: String,
-    /// As it was known at a moment: a time in any usual writing, a day (its end in Washington) or an age (7d, 36h).
+    /// As it was known at a moment: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: its end, Eastern time)
+    /// or an age (7d, 36h).
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<Timestamp>,
     /// Print one JSON object.
@@ -45,14 +46,27 @@ impl Show {
         } else if found {
             print(&provider);
         } else {
-            say!("Nothing is known of {who}: it is not in the database, and never was while watched.");
-            text::fact("snapshot", text::snapshot(provider.snapshot.as_ref()));
+            match text::as_of(provider.at.as_ref()) {
+                None => say!("{}", nothing_known(&who)),
+                Some(then) => say!(
+                    "Nothing was known of {who} {then}: it was not in the database, and never had been while watched."
+                ),
+            }
+            text::fact("snapshot", text::snapshot_at(provider.snapshot.as_ref(), provider.at.as_ref()));
         }
         Ok(if found { YES } else { NO })
     }
 }
 
+/// What is said of a provider of which nothing is known.
+pub fn nothing_known(who: &Who) -> String {
+    format!("Nothing is known of {who}: it is not in the database, and never was while watched.")
+}
+
 fn print(provider: &GetProviderResponse) {
+    if let Some(then) = text::as_of(provider.at.as_ref()) {
+        say!("What was known {then}:");
+    }
     for filing in &provider.filings {
         say!("{}  {}", text::good("LISTED"), text::strong(&filing.number));
         print_filing(filing);
@@ -67,7 +81,7 @@ fn print(provider: &GetProviderResponse) {
         }
         say!();
     }
-    text::fact("snapshot", text::snapshot(provider.snapshot.as_ref()));
+    text::fact("snapshot", text::snapshot_at(provider.snapshot.as_ref(), provider.at.as_ref()));
 }
 
 fn print_filing(filing: &Filing) {

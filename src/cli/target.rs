@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::{Global, text};
+use super::{Global, connect, text};
 use crate::archive::Archive;
 use crate::client::{self, Bearer, Link, TlsFiles};
-use crate::config::{Loaded, default_state_dir};
+use crate::config::{Listen, Loaded, Origin, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
 use crate::domain::Who;
 use crate::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
@@ -31,7 +31,7 @@ use crate::store::{FILE_NAME, Store, StoreError};
 use crate::sync::{Own, Syncer};
 
 /// Where systemd keeps the daemon's socket and state.
-const SYSTEM_SOCKET: &str = "/run/rmdd/rmdd.sock";
+pub const SYSTEM_SOCKET: &str = "/run/rmdd/rmdd.sock";
 const SYSTEM_STATE: &str = "/var/lib/rmdd";
 
 /// What a command does with the store where no daemon runs.
@@ -40,6 +40,8 @@ pub enum Access {
     Read,
     /// Changes operators' records.
     Write,
+    /// Changes the file of a store that is there, and nothing that it holds.
+    Maintain,
     Sync,
 }
 
@@ -105,6 +107,7 @@ impl Target {
     ask!(get_provider, ListingServiceClient, v1::GetProviderRequest, v1::GetProviderResponse);
     ask!(search_providers, ListingServiceClient, v1::SearchProvidersRequest, v1::SearchProvidersResponse);
     ask!(list_removals, ListingServiceClient, v1::ListRemovalsRequest, v1::ListRemovalsResponse);
+    ask!(list_snapshots, ListingServiceClient, v1::ListSnapshotsRequest, v1::ListSnapshotsResponse);
     ask!(list_changes, ListingServiceClient, v1::ListChangesRequest, v1::ListChangesResponse);
     ask!(get_status, AdminServiceClient, v1::GetStatusRequest, v1::GetStatusResponse);
     ask!(trigger_sync, AdminServiceClient, v1::TriggerSyncRequest, v1::TriggerSyncResponse);
@@ -185,47 +188,50 @@ impl Target {
 
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.
     pub async fn find(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Self> {
-        if let Some(daemon) = Self::find_daemon(global).await? {
+        if let Some(daemon) = Self::find_daemon(global, loaded).await? {
             return Ok(daemon);
         }
         let state_dir = match &loaded.config.state_dir {
             Some(directory) => directory.clone(),
             None => default_state_dir().map_err(|error| anyhow!(error))?,
         };
-        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match closed(global) {
+        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match closed(loaded) {
             Some(closed) => anyhow!("{closed}; and {error}"),
-            None => hint(error, global, &state_dir),
+            None => hint(error, installation(global, loaded), &state_dir),
         })?;
         anstream::eprintln!("No daemon runs; working on the store {} directly.", services.store.path().display());
         Ok(Self::Store(Box::new(services)))
     }
 
     /// Finds the daemon that `--connect` names, else the one that runs on this machine, if one does.
-    pub async fn find_daemon(global: &Global) -> anyhow::Result<Option<Self>> {
+    pub async fn find_daemon(global: &Global, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
         if let Some(url) = &global.connect {
-            return connect(url, global).await.map(Some);
+            return connect::connect(url, global).await.map(Some);
         }
-        for socket in sockets(global) {
+        let installation = installation(global, loaded);
+        for socket in sockets(loaded) {
             let Ok(channel) = client::connect_unix(&socket).await else { continue };
             let at = format!("unix:{}", socket.display());
             let daemon = Self::Daemon { channel: Link::new(channel, global.bearer()?), at };
-            // A --state-dir names one installation. The daemon of another one is not whom to ask.
-            match &global.state_dir {
-                Some(asked) if !daemon.keeps(asked).await => {}
+            match installation {
+                Some(asked) if !daemon.keeps(asked, &socket).await => {}
                 _ => return Ok(Some(daemon)),
             }
         }
         Ok(None)
     }
 
-    async fn keeps(&self, state_dir: &Path) -> bool {
+    async fn keeps(&self, state_dir: &Path, socket: &Path) -> bool {
         let same = |left: &Path, right: &Path| match (left.canonicalize(), right.canonicalize()) {
             (Ok(left), Ok(right)) => left == right,
             _ => left == right,
         };
         match self.get_status(GetStatusRequest {}).await {
             Ok(status) => same(Path::new(&status.state_dir), state_dir),
-            Err(_) => false,
+            // It may not say so to everybody. The socket that stands beside the store is that of its daemon.
+            Err(error) => {
+                Refused::of(&error).is_some() && socket.parent().is_some_and(|beside| same(beside, state_dir))
+            }
         }
     }
 
@@ -235,6 +241,9 @@ impl Target {
             Self::Daemon { at, .. } => at.as_str(),
             Self::Store(_) => "the store",
         };
+        if connect::speaks_no_grpc(status) {
+            return anyhow!("{}", connect::no_grpc(at, "speaks HTTP, but no gRPC"));
+        }
         match status.code() {
             Code::Unimplemented => anyhow!(
                 "{at} serves questions only: for this command connect to the daemon's Unix socket (--connect \
@@ -245,9 +254,7 @@ impl Target {
                 || (code == Code::Unavailable && status.message().is_empty()) =>
             {
                 let cause = std::error::Error::source(status).map(client::causes).unwrap_or_default();
-                let cause = if cause.is_empty() { cause } else { format!(": {cause}") };
-                let hint = if at.starts_with("http://") { " (if it speaks TLS there: https://)" } else { "" };
-                anyhow!("the daemon at {at} went away before it answered{cause}{hint}")
+                connect::gone(at, &cause)
             }
             _ => {
                 let details = status.get_error_details();
@@ -262,34 +269,16 @@ impl Target {
     }
 }
 
-async fn connect(url: &str, global: &Global) -> anyhow::Result<Target> {
-    let bearer = global.bearer()?;
-    let channel = if let Some(path) = url.strip_prefix("unix:") {
-        client::connect_unix(Path::new(path)).await.map_err(client::ConnectError::from)
-    } else if url.starts_with("http://") {
-        client::connect_tcp(url).await.map_err(client::ConnectError::from)
-    } else if url.starts_with("https://") {
-        client::connect_tls(url, &global.tls_files()?).await
-    } else {
-        bail!("{url:?} is no daemon's address: give https://HOST:PORT, http://HOST:PORT or unix:PATH");
-    };
-    let channel = channel.map_err(|error| match error {
-        client::ConnectError::Transport(_) => anyhow!("no daemon answers at {url}: {error}"),
-        error => anyhow!("{url} cannot be connected to: {error}"),
-    })?;
-    Ok(Target::Daemon { channel: Link::new(channel, bearer), at: url.to_owned() })
-}
-
 impl Global {
     /// The token that the user has.
-    fn bearer(&self) -> anyhow::Result<Bearer> {
+    pub fn bearer(&self) -> anyhow::Result<Bearer> {
         match &self.token_file {
             None => Ok(Bearer::default()),
             Some(path) => Bearer::read(path).map_err(|error| anyhow!("--token-file: {error}")),
         }
     }
 
-    fn tls_files(&self) -> anyhow::Result<TlsFiles> {
+    pub fn tls_files(&self) -> anyhow::Result<TlsFiles> {
         let identity = match (&self.client_cert, &self.client_key) {
             (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
             (None, None) => None,
@@ -299,11 +288,26 @@ impl Global {
     }
 }
 
-/// Where a daemon's socket may be, the likeliest first.
-fn sockets(global: &Global) -> Vec<PathBuf> {
+/// The state directory of the one installation that is meant, where flags, the environment or a configuration that was
+/// named say so. The daemon of another one is not whom to ask.
+fn installation<'a>(global: &Global, loaded: &'a Loaded) -> Option<&'a Path> {
+    let meant = match loaded.origin("state_dir") {
+        Origin::Flag | Origin::Environment => true,
+        Origin::File => global.config.is_some(),
+        Origin::Default => false,
+    };
+    loaded.config.state_dir.as_deref().filter(|_| meant)
+}
+
+/// Where a daemon's socket may be, the likeliest first: where the settings in force say, then where systemd's daemon and the
+/// user's own have theirs.
+fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
     let mut sockets = Vec::new();
-    if let Some(directory) = &global.state_dir {
+    if let Some(directory) = &loaded.config.state_dir {
         sockets.push(directory.join(SOCKET_NAME));
+    }
+    if let Listen::Unix(path) = &loaded.config.admin.listen {
+        sockets.push(path.clone());
     }
     if std::env::var_os("RUNTIME_DIRECTORY").is_some() {
         sockets.push(runtime_socket(Path::new("")));
@@ -317,11 +321,11 @@ fn sockets(global: &Global) -> Vec<PathBuf> {
 }
 
 /// What to say where nobody could be asked, if a daemon's socket is there and not for this user.
-pub fn closed(global: &Global) -> Option<anyhow::Error> {
+pub fn closed(loaded: &Loaded) -> Option<anyhow::Error> {
     let refuses = |socket: &PathBuf| {
         std::os::unix::net::UnixStream::connect(socket).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
     };
-    let socket = sockets(global).into_iter().find(refuses)?;
+    let socket = sockets(loaded).into_iter().find(refuses)?;
     Some(anyhow!(
         "only its owner, its group and root may use the daemon's socket {}: be one of these, or ask it over TCP what is no \
          administration (--connect http://127.0.0.1:7633)",
@@ -329,10 +333,10 @@ pub fn closed(global: &Global) -> Option<anyhow::Error> {
     ))
 }
 
-fn hint(error: anyhow::Error, global: &Global, state_dir: &Path) -> anyhow::Error {
+fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> anyhow::Error {
     let system = Path::new(SYSTEM_STATE);
     let missing = matches!(error.downcast_ref(), Some(StoreError::Missing { .. }));
-    if missing && global.state_dir.is_none() && state_dir != system && system.join(FILE_NAME).exists() {
+    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).exists() {
         return anyhow!("no daemon runs, and {error}; systemd's daemon keeps its own: --state-dir {SYSTEM_STATE}");
     }
     if missing { anyhow!("no daemon runs, and {error}") } else { error }
@@ -344,6 +348,8 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     let opened = tokio::task::spawn_blocking(move || {
         let store = match access {
             Access::Read => Store::open_existing(&directory),
+            // A name that is mistyped must not make a store that is empty and well kept.
+            Access::Maintain => Store::open_existing(&directory).and_then(|_| Store::open(&directory)),
             Access::Write | Access::Sync => Store::open(&directory),
         };
         daemon::publish_stored(store?)
@@ -353,7 +359,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
     let settings = daemon::sync_settings(&loaded.config).map_err(|error| anyhow!(error))?;
     let policy = Arc::new(ArcSwap::from_pointee(loaded.config.policy()));
     let sync = match access {
-        Access::Read | Access::Write => {
+        Access::Read | Access::Write | Access::Maintain => {
             SyncAccess::Record { state: Arc::new(opened.sync_state), settings: Arc::new(settings) }
         }
         Access::Sync => {

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::grpc::{time_from_wire, v1};
+use crate::grpc::{duration_from_wire, time_from_wire, v1};
+use crate::times::in_eastern;
 
 /// Prints a line. A reader that has seen enough, as `head` has, is no failure.
 macro_rules! say {
@@ -63,6 +64,25 @@ pub fn one_line(text: &str) -> String {
     words.join(" ")
 }
 
+/// So many columns a terminal has at least.
+const COLUMNS: usize = 80;
+
+/// A sentence on lines that leave so many columns for what stands before them.
+pub fn wrapped(text: &str, beside: usize) -> Vec<String> {
+    let room = COLUMNS.saturating_sub(beside);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
 /// A time to the second.
 pub fn time(at: Option<&prost_types::Timestamp>) -> String {
     at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), moment)
@@ -71,6 +91,11 @@ pub fn time(at: Option<&prost_types::Timestamp>) -> String {
 /// A time to the second.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A time to the minute, where its heading says that it is UTC.
+pub fn minute(at: Option<&prost_types::Timestamp>) -> String {
+    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// A time to the second, and how long ago or ahead it is.
@@ -95,6 +120,11 @@ pub fn span(duration: SignedDuration) -> String {
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, hours, _) => format!("{days} d {hours} h"),
     }
+}
+
+/// Reads a whole number, and says what is wanted where it is none.
+pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| "give a whole number, such as 1".to_owned())
 }
 
 /// A count with its digits in groups.
@@ -123,6 +153,23 @@ pub fn snapshot(snapshot: Option<&v1::SnapshotRef>) -> String {
             format!("{}, confirmed {}", snapshot.serial, time_and_distance(snapshot.confirmed_at.as_ref()))
         }
     }
+}
+
+/// Which listing an answer about a moment rests on; how old it was is told as of then.
+pub fn snapshot_at(snapshot: Option<&v1::SnapshotRef>, at: Option<&prost_types::Timestamp>) -> String {
+    match (snapshot, at) {
+        (Some(told), Some(_)) => {
+            let age = told.age.as_ref().map(duration_from_wire).unwrap_or_default();
+            format!("{}, confirmed {} ({} before that)", told.serial, time(told.confirmed_at.as_ref()), span(age))
+        }
+        _ => self::snapshot(snapshot),
+    }
+}
+
+/// The moment of which an answer tells, by the clocks of the world and by the FCC's; nothing where it tells of now.
+pub fn as_of(at: Option<&prost_types::Timestamp>) -> Option<String> {
+    let at = at.and_then(time_from_wire)?;
+    Some(format!("as of {} ({})", moment(at), in_eastern(at)))
 }
 
 /// A filing's roles in words.
@@ -160,6 +207,13 @@ mod tests {
         assert_eq!(span(SignedDuration::from_secs(59)), "59 s");
         assert_eq!(span(SignedDuration::from_mins(75)), "1 h 15 min");
         assert_eq!(span(SignedDuration::from_hours(49)), "2 d 1 h");
+    }
+
+    #[test]
+    fn a_sentence_is_broken_between_words_and_a_word_is_never() {
+        let long = "x".repeat(90);
+        assert_eq!(wrapped(&format!("one two {long} three"), 70), ["one two", &long, "three"]);
+        assert_eq!(wrapped("", 10), Vec::<String>::new());
     }
 
     #[test]

@@ -176,7 +176,7 @@ pub struct Compact {}
 
 impl Compact {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Write).await?;
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Maintain).await?;
         let answer = target.compact(CompactRequest {}).await?;
         say!(
             "{}  from {} to {}",

@@ -8,10 +8,13 @@ use clap::Args;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
+use super::connect::speaks_no_grpc;
+use super::probe::probe;
 use super::show::change_line;
 use super::target::{self, MAX_ANSWER_BYTES, Target};
-use super::{Global, YES};
+use super::{Global, YES, text};
 use crate::client::Link;
+use crate::config::Overrides;
 use crate::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::grpc::v1::watch_changes_request::Start;
 use crate::grpc::v1::watch_changes_response::Event;
@@ -29,7 +32,7 @@ const SILENT_FOR: Duration = Duration::from_secs(90);
 pub struct Watch {
     /// Also the changes of this serial and higher that are known already, first; 1 for all that are kept [default: only
     /// what is still to come].
-    #[arg(long, value_name = "SERIAL")]
+    #[arg(long, value_name = "SERIAL", value_parser = text::number::<u64>)]
     from: Option<u64>,
     /// Print one JSON object a line for each change.
     #[arg(long)]
@@ -55,9 +58,10 @@ enum End {
 
 impl Watch {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let found = Target::find_daemon(global).await?;
+        let loaded = global.load(Overrides::new())?;
+        let found = Target::find_daemon(global, &loaded).await?;
         let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
-            if let Some(closed) = target::closed(global) {
+            if let Some(closed) = target::closed(&loaded) {
                 return Err(closed);
             }
             bail!(
@@ -74,6 +78,10 @@ impl Watch {
             let status = match progress.follow(channel, start, at, &mut said).await? {
                 End::NoReader => return Ok(YES),
                 End::Status(status) if is_final(&status) => return Err(target.explain(&status)),
+                // Nothing was heard of it yet, so it did not go away: it may never have been a daemon.
+                End::Status(status) if progress.behind.is_none() && probe(at).is_some() => {
+                    return Err(target.explain(&status));
+                }
                 End::Status(status) => status,
             };
             if progress.behind != before {
@@ -159,15 +167,16 @@ impl Progress {
 
 /// Whether coming again would bring the same answer.
 fn is_final(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::OutOfRange
-            | Code::InvalidArgument
-            | Code::Unimplemented
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::FailedPrecondition
-    )
+    speaks_no_grpc(status)
+        || matches!(
+            status.code(),
+            Code::OutOfRange
+                | Code::InvalidArgument
+                | Code::Unimplemented
+                | Code::PermissionDenied
+                | Code::Unauthenticated
+                | Code::FailedPrecondition
+        )
 }
 
 fn why(status: &Status) -> String {

@@ -15,6 +15,17 @@ pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
 const NOT_SETTINGS: [&str; 6] =
     ["RMDD_CONFIG", "RMDD_CONNECT", "RMDD_CA_FILE", "RMDD_CLIENT_CERT", "RMDD_CLIENT_KEY", "RMDD_TOKEN_FILE"];
 
+/// The flags of settings that bear another name than the setting.
+const FLAGS: [(&str, &str); 7] = [
+    ("source", "--source"),
+    ("state_dir", "--state-dir"),
+    ("grpc.listen", "--grpc-listen"),
+    ("http.listen", "--http-listen"),
+    ("admin.listen", "--admin-listen"),
+    ("schedule.cron", "--schedule"),
+    ("log.level", "--log-level"),
+];
+
 /// Settings that are lists and may be set by flags.
 const LISTS: [&str; 1] = ["fallback_sources"];
 /// Why the configuration cannot be used.
@@ -38,7 +49,7 @@ pub enum ConfigError {
         detail: String,
     },
     /// An environment variable or flag is no setting or has a value of the wrong kind.
-    #[error("an RMDD_ environment variable or a flag cannot be used: {0}")]
+    #[error("{0}")]
     Layers(String),
     /// A value makes no sense.
     #[error("the configuration cannot be used: {0}")]
@@ -128,7 +139,7 @@ pub fn load(
         .with_list_parse_key("admin.users")
         .with_list_parse_key("admin.groups")
         .source(Some(variables));
-    let layers = |error: config::ConfigError| ConfigError::Layers(error.to_string());
+    let layers = |error: config::ConfigError| ConfigError::Layers(in_layers(&error, flags));
     note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
     builder = builder.add_source(variables);
     for (name, value) in flags {
@@ -143,6 +154,31 @@ pub fn load(
     let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
     config.validate()?;
     Ok(Loaded { config, file: path.map(Path::to_owned), origins })
+}
+
+/// What is wrong with a variable or a flag, under the name by which it was given.
+fn in_layers(error: &config::ConfigError, flags: &Overrides) -> String {
+    let said = error.to_string();
+    let (detail, key) = match said.rsplit_once(" for key `") {
+        Some((detail, key)) => (detail, key.trim_end_matches('`')),
+        None => (said.as_str(), ""),
+    };
+    let detail = detail.split(" in the environment").next().unwrap_or(detail);
+    // The key of a name that is unknown is that of the table in which it was looked for.
+    let unknown = detail.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    let name = match (unknown, key) {
+        (Some(field), "") => field.to_owned(),
+        (Some(field), table) => format!("{table}.{field}"),
+        (None, key) => key.to_owned(),
+    };
+    if let Some((name, flag)) = FLAGS.iter().find(|(of, _)| *of == name).filter(|(of, _)| flags.contains_key(of)) {
+        return format!("{flag} cannot be used: {detail} (setting {name})");
+    }
+    if name.is_empty() {
+        return format!("an RMDD_ environment variable or a flag cannot be used: {detail}");
+    }
+    let variable = format!("RMDD_{}", name.replace('.', "__").to_ascii_uppercase());
+    format!("the environment variable {variable} cannot be used: {detail}")
 }
 
 /// The process's variables that may be settings. One that is not UTF-8 is none.

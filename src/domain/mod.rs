@@ -44,4 +44,4 @@ pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
 pub use step_facts::{StepFacts, UndatedCell};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
-pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};
+pub use washington::{begins as begins_in_washington, day_in_washington, end_of_day_in_washington, in_washington};

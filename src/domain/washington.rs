@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan, ZonedDateTime};
 pub(super) static WASHINGTON: TimeZone = tz::get!("America/New_York");
 
 /// A calendar day begins in Washington.
-pub(super) fn begins(day: Date) -> Timestamp {
+pub fn begins(day: Date) -> Timestamp {
     // Midnight exists on every day there: the clocks change at two.
     WASHINGTON.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }

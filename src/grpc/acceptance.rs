@@ -136,6 +136,7 @@ impl Services {
         let (at, moment) = self.moment(at).await?;
         let mut answer = check_then(request, &moment, &self.policy.load(), at)?;
         answer.snapshot = Some(snapshot(request, &moment.index, at));
+        answer.at = Some(convert::time_to_wire(at));
         Ok(answer)
     }
 }

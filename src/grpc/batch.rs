@@ -111,6 +111,7 @@ impl Services {
         Ok(v1::CheckProvidersResponse {
             results: request.questions.iter().map(checked).collect(),
             snapshot: Some(convert::snapshot(&moment.index, at)),
+            at: Some(convert::time_to_wire(at)),
         })
     }
 }

@@ -333,6 +333,7 @@ pub fn decision(index: &Index, decision: &Decision, sentence: String) -> v1::Che
         candidates: decision.candidates.iter().map(ToString::to_string).collect(),
         peer: String::new(),
         record: decision.record.as_deref().map(record_named).unwrap_or_default(),
+        at: None,
     }
 }
 

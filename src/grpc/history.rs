@@ -101,8 +101,9 @@ impl Services {
         };
         let (sender, receiver) = mpsc::channel(CHUNKS_READY);
         let snapshot = Some(convert::snapshot(&index, at));
+        let asked_at = request.at.map(|_| time_to_wire(at));
         tokio::task::spawn_blocking(move || {
-            let mut chunks = Chunks { snapshot, gathered: Vec::with_capacity(CHUNK_BYTES), sender };
+            let mut chunks = Chunks { snapshot, asked_at, gathered: Vec::with_capacity(CHUNK_BYTES), sender };
             // It fails only where the reader has gone.
             let _ = write(&index, format, &mut chunks);
         });
@@ -118,6 +119,7 @@ fn write(index: &Index, format: Format, chunks: &mut Chunks) -> io::Result<()> {
 /// Gathers what is written into pieces and sends them, no faster than they are read.
 struct Chunks {
     snapshot: Option<v1::SnapshotRef>,
+    asked_at: Option<prost_types::Timestamp>,
     gathered: Vec<u8>,
     sender: mpsc::Sender<Result<v1::ExportListingResponse, Status>>,
 }
@@ -133,7 +135,7 @@ impl Write for Chunks {
 
     fn flush(&mut self) -> io::Result<()> {
         let chunk = Bytes::from(std::mem::take(&mut self.gathered));
-        let piece = v1::ExportListingResponse { snapshot: self.snapshot.take(), chunk };
+        let piece = v1::ExportListingResponse { snapshot: self.snapshot.take(), chunk, at: self.asked_at.take() };
         self.sender.blocking_send(Ok(piece)).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }

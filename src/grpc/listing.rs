@@ -51,7 +51,15 @@ impl ListingService for Services {
             removals: removals.iter().map(|removal| convert::removal(removal, Cells::Included)).collect(),
             changes: changes.iter().map(convert::change).collect(),
             snapshot: Some(convert::snapshot(&index, now)),
+            at: request.at.map(|_| convert::time_to_wire(now)),
         }))
+    }
+
+    async fn list_snapshots(
+        &self,
+        request: Request<v1::ListSnapshotsRequest>,
+    ) -> Result<Response<v1::ListSnapshotsResponse>, Status> {
+        self.snapshots(request.into_inner()).await.map(Response::new)
     }
 
     async fn list_changes(

@@ -14,6 +14,7 @@ mod front;
 mod history;
 mod listing;
 mod records;
+mod snapshots;
 mod upkeep;
 mod watch_changes;
 

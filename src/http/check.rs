@@ -125,7 +125,8 @@ fn respond(answer: &CheckProviderResponse, format: Format) -> Response {
     let mut response = match format {
         Format::Json => answer::json(StatusCode::OK, &check),
         Format::Text => {
-            let line = format!("{} {} {}\n", check.verdict, check.reason, one_line(&check.message));
+            let then = check.at.as_ref().map(|at| format!(" (as of {at})")).unwrap_or_default();
+            let line = format!("{} {} {}{then}\n", check.verdict, check.reason, one_line(&check.message));
             answer::text(StatusCode::OK, line)
         }
     };

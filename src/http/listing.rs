@@ -1,4 +1,4 @@
-//! `/v1/providers/{who}` and `/v1/removals`: what the database holds and held.
+//! `/v1/providers/{who}`, `/v1/removals` and `/v1/snapshots`: what the database holds and held.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
@@ -9,7 +9,7 @@ use super::answer;
 use super::params::{self, Params, Tried};
 use super::problem::Problem;
 use crate::grpc::v1::listing_service_server::ListingService;
-use crate::grpc::v1::{GetProviderRequest, ListRemovalsRequest};
+use crate::grpc::v1::{GetProviderRequest, ListRemovalsRequest, ListSnapshotsRequest};
 use crate::grpc::{Services, time_to_wire};
 use crate::report;
 use crate::times::{moment, since};
@@ -51,6 +51,23 @@ async fn page(services: &Services, uri: &Uri) -> Result<report::Removals, Proble
     };
     let page = services.list_removals(Request::new(request)).await?;
     Ok(report::Removals::from(page.get_ref()))
+}
+
+/// A page of snapshots.
+pub async fn snapshots(State(services): State<Services>, uri: Uri, headers: HeaderMap) -> Response {
+    answer::either(page_of_snapshots(&services, &uri).await, &headers)
+}
+
+async fn page_of_snapshots(services: &Services, uri: &Uri) -> Result<report::Snapshots, Problem> {
+    let params = Params::read(uri, &["since", "until", "page_size", "page_token"])?;
+    let request = ListSnapshotsRequest {
+        since: params.time("since", since)?.map(time_to_wire),
+        until: params.time("until", moment)?.map(time_to_wire),
+        page_size: params.parsed("page_size", page_size)?.unwrap_or_default(),
+        page_token: params.get("page_token").unwrap_or_default().to_owned(),
+    };
+    let page = services.list_snapshots(Request::new(request)).await?;
+    Ok(report::Snapshots::from(page.get_ref()))
 }
 
 fn page_size(value: &str) -> Result<u32, String> {

@@ -40,6 +40,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Services>)> {
         ("/v1/check/{*who}", get(check::check)),
         ("/v1/providers/{*who}", get(listing::provider)),
         ("/v1/removals", get(listing::removals)),
+        ("/v1/snapshots", get(listing::snapshots)),
         ("/healthz", get(health::healthz)),
         ("/readyz", get(health::readyz)),
         ("/metrics", get(scrape::metrics)),

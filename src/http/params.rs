@@ -110,9 +110,27 @@ impl<'a> Params<'a> {
         read: impl FnOnce(&str) -> Result<Timestamp, String>,
     ) -> Result<Option<Timestamp>, Problem> {
         self.get(name)
-            .map(|value| read(value).map_err(|problem| ErrorReason::InvalidTime.status(format!("{name}: {problem}"))))
+            .map(|value| {
+                read(&plus_before_offset(value))
+                    .map_err(|problem| ErrorReason::InvalidTime.status(format!("{name}: {problem}")))
+            })
             .transpose()
             .map_err(Problem::from)
+    }
+}
+
+/// A time as it was meant. Written as it is in an address, the plus sign of its offset is a blank:
+/// `2025-08-06T12:00:00+02:00`.
+fn plus_before_offset(value: &str) -> Cow<'_, str> {
+    match value.trim_end().rsplit_once(' ') {
+        Some((time, offset))
+            if time.contains(':')
+                && offset.contains(':')
+                && offset.bytes().all(|c| c.is_ascii_digit() || c == b':') =>
+        {
+            format!("{time}+{offset}").into()
+        }
+        _ => value.into(),
     }
 }
 

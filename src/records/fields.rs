@@ -7,15 +7,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::fmt::strtime;
-use jiff::tz::TimeZone;
+use jiff::civil::Date;
 use serde_json::{Map, Value};
 
 use crate::domain::{
     BadField, Identity, Noted, Notice, Order, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RecordKind,
-    TracedCall, day_in_washington, end_of_day_in_washington,
+    TracedCall,
 };
+use crate::times::{Meant, read_absolute};
 
 /// A record's fields, by name. An empty text is a field that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -315,12 +314,7 @@ pub fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadFiel
 ///
 /// If it is none.
 pub fn read_past(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    match end_of_named_day(text) {
-        // Of a day that is still to come nothing can be said: let it be refused as such.
-        Some(end) if day_in_washington(end) <= day_in_washington(now) => Ok(end.min(now)),
-        Some(end) => Ok(end),
-        None => read_time(text),
-    }
+    read_absolute(text, Meant::Moment, now)
 }
 
 /// Reads the time at which something ends. A day alone is counted in, to its end in Washington.
@@ -329,46 +323,15 @@ pub fn read_past(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 ///
 /// If it is none.
 pub fn read_end(text: &str) -> Result<Timestamp, String> {
-    end_of_named_day(text).map_or_else(|| read_time(text), Ok)
+    // How long from now is not asked: it does not matter when that is.
+    read_absolute(text, Meant::End, Timestamp::MAX)
 }
 
-fn end_of_named_day(text: &str) -> Option<Timestamp> {
-    let day = Some(text.trim()).filter(|text| text.len() == "YYYY-MM-DD".len())?;
-    day.parse::<Date>().ok().and_then(end_of_day_in_washington)
-}
-
-/// Times as the FCC's letters and people write them. Without a zone they are UTC.
-const WRITINGS: [&str; 7] = [
-    "%Y-%m-%d %H:%M:%S %Z",
-    "%Y-%m-%d %H:%M %Z",
-    "%b %d, %Y %H:%M %Z",
-    "%b %d, %Y %H:%M:%S %Z",
-    "%b %d, %Y, %H:%M:%S %Z",
-    "%B %d, %Y %H:%M %Z",
-    "%m/%d/%Y %H:%M %Z",
-];
-
-/// Reads a time: RFC 3339 (`2023-01-24T15:15:00-05:00`), one without a zone (UTC), or one as the FCC's letters have it
-/// (`Jan 24, 2023 20:15 UTC`).
+/// Reads the time of something of which no clock runs, and which may have been at any time.
 ///
 /// # Errors
 ///
 /// If it is none.
 pub fn read_time(text: &str) -> Result<Timestamp, String> {
-    let text = text.trim();
-    if let Ok(at) = text.parse::<Timestamp>() {
-        return Ok(at);
-    }
-    let utc = |at: DateTime| TimeZone::UTC.to_timestamp(at).map_err(|error| error.to_string());
-    if let Ok(at) = text.parse::<DateTime>() {
-        return utc(at);
-    }
-    let zoneless = ["UTC", "GMT", "Z"].iter().find_map(|zone| text.strip_suffix(zone)).unwrap_or(text).trim_end();
-    for writing in WRITINGS {
-        let writing = writing.trim_end_matches(" %Z");
-        if let Ok(at) = strtime::parse(writing, zoneless).and_then(|parts| parts.to_datetime()) {
-            return utc(at);
-        }
-    }
-    Err(format!("{text:?} is no time: write it as 2023-01-24T15:15:00-05:00 or 2023-01-24 20:15 UTC"))
+    read_absolute(text, Meant::Moment, Timestamp::MAX)
 }

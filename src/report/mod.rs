@@ -1,11 +1,13 @@
 //! Answers as JSON objects, in the shapes that users build on: one per answer, null where there is nothing.
 
+mod snapshots;
 mod status;
 
 use serde::Serialize;
 
 use crate::grpc::{duration_from_wire, time_from_wire, v1};
 
+pub use snapshots::{ListedSnapshot, Snapshots};
 pub use status::{Alarm, Held, ServedSnapshot, Source, SourceFault, Status, Sync, state};
 
 /// A time in RFC 3339, UTC.
@@ -149,6 +151,8 @@ pub struct Check {
     pub peer: Option<String>,
     /// Kind and ID of the operator's record that the verdict rests on, or that explains a removal.
     pub record: Option<String>,
+    /// The moment of which the answer tells, if one was asked about.
+    pub at: Option<String>,
     /// The listing that the answer rests on.
     pub snapshot: Option<Snapshot>,
 }
@@ -180,6 +184,7 @@ impl From<&v1::CheckProviderResponse> for Check {
             }),
             peer: filled(&answer.peer),
             record: filled(&answer.record),
+            at: time(answer.at.as_ref()),
             snapshot: answer.snapshot.as_ref().map(Snapshot::from),
         }
     }
@@ -456,6 +461,8 @@ pub struct Provider {
     pub removals: Vec<Removal>,
     /// Every change, oldest first.
     pub changes: Vec<Change>,
+    /// The moment of which the answer tells, if one was asked about.
+    pub at: Option<String>,
     /// The listing that the answer rests on.
     pub snapshot: Option<Snapshot>,
 }
@@ -466,6 +473,7 @@ impl From<&v1::GetProviderResponse> for Provider {
             filings: provider.filings.iter().map(Filing::from).collect(),
             removals: provider.removals.iter().map(Removal::from).collect(),
             changes: provider.changes.iter().map(Change::from).collect(),
+            at: time(provider.at.as_ref()),
             snapshot: provider.snapshot.as_ref().map(Snapshot::from),
         }
     }

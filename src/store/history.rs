@@ -8,7 +8,7 @@ use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, META_LAST_CHANGE, RECORD_EVENTS, SNAPSHOTS,
 };
 use super::{Store, StoreError, codec};
-use crate::domain::{Change, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
+use crate::domain::{Change, ChangeCounts, ChangeKind, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
 use crate::history::{Broken, Rewind, SnapshotRecord};
 
 /// A way back that failed.
@@ -45,6 +45,45 @@ impl Store {
             records.push(codec::decode_snapshot(serial.value(), bytes.value())?);
         }
         Ok(records)
+    }
+
+    /// What is on record about the snapshots that were fetched within these bounds, newest first and at most `limit` of
+    /// them, with what each changed; and how many there are within the bounds at any serial.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn snapshot_page(
+        &self,
+        asked: &SnapshotsAsked,
+        limit: usize,
+    ) -> Result<(Vec<(SnapshotRecord, ChangeCounts)>, usize), StoreError> {
+        self.watched(|| self.read_snapshot_page(asked, limit))
+    }
+
+    fn read_snapshot_page(
+        &self,
+        asked: &SnapshotsAsked,
+        limit: usize,
+    ) -> Result<(Vec<(SnapshotRecord, ChangeCounts)>, usize), StoreError> {
+        let transaction = self.begin_read()?;
+        let changes = transaction.open_table(CHANGES)?;
+        let (mut page, mut total) = (Vec::new(), 0);
+        for entry in transaction.open_table(SNAPSHOTS)?.iter()?.rev() {
+            let (serial, bytes) = entry?;
+            let record = codec::decode_snapshot(serial.value(), bytes.value())?;
+            let fits = asked.since.is_none_or(|since| record.fetched_at >= since)
+                && asked.until.is_none_or(|until| record.fetched_at <= until);
+            if !fits {
+                continue;
+            }
+            total += 1;
+            if page.len() < limit && asked.before.is_none_or(|before| record.serial < before) {
+                let counts = count_changes(&changes, record.serial)?;
+                page.push((record, counts));
+            }
+        }
+        Ok((page, total))
     }
 
     /// What is on record about the oldest snapshot that history reaches back to.
@@ -301,6 +340,54 @@ impl Store {
     }
 }
 
+/// What a snapshot changed. Its changes stand together, and those of later snapshots behind them.
+fn count_changes(
+    changes: &impl ReadableTable<u64, &'static [u8]>,
+    of: SnapshotSerial,
+) -> Result<ChangeCounts, StoreError> {
+    let mut counts = ChangeCounts::default();
+    for entry in changes.range(first_change_from(changes, of)?..)? {
+        let (serial, bytes) = entry?;
+        let change = codec::decode_change(serial.value(), bytes.value())?;
+        if change.snapshot != of {
+            break;
+        }
+        match change.kind {
+            ChangeKind::Listed => counts.listed += 1,
+            ChangeKind::Amended(_) => counts.amended += 1,
+            ChangeKind::Removed => counts.removed += 1,
+            ChangeKind::Reinstated(_) => counts.reinstated += 1,
+        }
+    }
+    Ok(counts)
+}
+
+/// The serial at which the changes of a snapshot, or of a later one, begin. Found by halving: the first snapshot alone has
+/// as many changes as filings.
+fn first_change_from(
+    changes: &impl ReadableTable<u64, &'static [u8]>,
+    snapshot: SnapshotSerial,
+) -> Result<u64, StoreError> {
+    let serial = |entry: Option<(redb::AccessGuard<'_, u64>, _)>| entry.map(|(serial, _)| serial.value());
+    let (Some(mut low), Some(last)) = (serial(changes.first()?), serial(changes.last()?)) else { return Ok(0) };
+    let mut high = last.saturating_add(1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let before = match changes.range(middle..high)?.next().transpose()? {
+            Some((serial, bytes)) => {
+                let serial = serial.value();
+                (codec::decode_change(serial, bytes.value())?.snapshot < snapshot).then_some(serial)
+            }
+            None => None,
+        };
+        match before {
+            Some(serial) => low = serial + 1,
+            None => high = middle,
+        }
+    }
+    Ok(low)
+}
+
 /// Which changes are kept: those behind one serial, up to the last of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangesKept {
@@ -308,6 +395,17 @@ pub struct ChangesKept {
     pub behind: ChangeSerial,
     /// The newest of all.
     pub last: ChangeSerial,
+}
+
+/// Which snapshots are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotsAsked {
+    /// Only those before this one.
+    pub before: Option<SnapshotSerial>,
+    /// Only those first fetched then or later.
+    pub since: Option<Timestamp>,
+    /// Only those first fetched then or earlier.
+    pub until: Option<Timestamp>,
 }
 
 /// Which changes are asked for.

@@ -64,7 +64,7 @@ use thiserror::Error;
 
 pub use codec::CodecError;
 pub use held::Holding;
-pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotThen};
+pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotThen, SnapshotsAsked};
 pub use read::{Loaded, SyncState};
 pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage};
 pub use retire::{Compacted, Retired};

@@ -171,6 +171,10 @@ async fn every_path_answers_as_it_is_described_and_every_status_that_can_be_had_
                 "/v1/removals?include_reinstated=true&page_size=1&since=7d".to_owned(),
                 "/v1/removals".to_owned(),
                 "/v1/removals?page_token=x".to_owned(),
+                "/v1/snapshots".to_owned(),
+                "/v1/snapshots?since=7d&until=2999-01-01T00:00:00Z&page_size=1".to_owned(),
+                "/v1/snapshots?page_token=x".to_owned(),
+                "/v1/snapshots?since=2025-08-06%2012:00".to_owned(),
                 "/healthz".to_owned(),
                 "/readyz".to_owned(),
                 "/metrics".to_owned(),
@@ -184,6 +188,7 @@ async fn every_path_answers_as_it_is_described_and_every_status_that_can_be_had_
                 format!("/v1/check/{STANDS}?emergency=true"),
                 format!("/v1/providers/{STANDS}"),
                 "/v1/removals".to_owned(),
+                "/v1/snapshots".to_owned(),
                 "/healthz".to_owned(),
                 "/readyz".to_owned(),
             ],
@@ -194,6 +199,7 @@ async fn every_path_answers_as_it_is_described_and_every_status_that_can_be_had_
                 format!("/v1/check/{STANDS}"),
                 format!("/v1/providers/{STANDS}"),
                 "/v1/removals".to_owned(),
+                "/v1/snapshots".to_owned(),
                 "/healthz".to_owned(),
                 "/metrics".to_owned(),
                 "/openapi.json".to_owned(),
@@ -211,8 +217,13 @@ async fn every_path_answers_as_it_is_described_and_every_status_that_can_be_had_
         }
     }
     // The second question of two within a second is one too many.
-    for path in ["/v1/check/0041000001", "/v1/check/0041000001?format=text", "/v1/providers/RMD0900001", "/v1/removals"]
-    {
+    for path in [
+        "/v1/check/0041000001",
+        "/v1/check/0041000001?format=text",
+        "/v1/providers/RMD0900001",
+        "/v1/removals",
+        "/v1/snapshots",
+    ] {
         for method in [Method::GET, Method::HEAD] {
             for accept in ["*/*", "text/plain"] {
                 let response = eventually("there are too many", || async {
@@ -266,6 +277,8 @@ async fn every_parameter_that_is_described_is_taken_with_each_of_its_values_and_
                     values.iter().map(|value| value.as_str().expect("a word").into()).collect()
                 }
                 (_, Some("boolean")) => vec!["true".to_owned(), "false".to_owned()],
+                // A page of snapshots is known by its last serial.
+                _ if path == "/v1/snapshots" && name == "page_token" => vec!["9".to_owned()],
                 _ => vec![examples.get(name).copied().unwrap_or("0m").to_owned()],
             };
             for value in values {

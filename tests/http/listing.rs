@@ -1,10 +1,10 @@
-//! `/v1/providers/{who}` and `/v1/removals`.
+//! `/v1/providers/{who}`, `/v1/removals` and `/v1/snapshots`.
 
 use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::common::{json as printed, stdout};
-use crate::{BACK_NUMBER, GONE, GONE_NUMBER, NEVER, STANDS, STANDS_NUMBER, Scene, error, json};
+use crate::{BACK_NUMBER, GONE, GONE_NUMBER, NEVER, STANDS, STANDS_NUMBER, Scene, error, get, json};
 
 #[tokio::test]
 async fn a_provider_is_told_just_as_the_command_tells_it() {
@@ -73,4 +73,60 @@ async fn removals_are_those_of_the_command_page_by_page() {
     ] {
         assert_eq!(error(&scene.daemon, &format!("/v1/removals?{query}"), StatusCode::BAD_REQUEST).await, reason);
     }
+}
+
+#[tokio::test]
+async fn snapshots_come_newest_first_in_pages_that_join() {
+    let scene = Scene::new().await;
+    let all = json(&scene.daemon, "/v1/snapshots", StatusCode::OK).await;
+    assert_eq!((all["total"].as_u64(), &all["next_page_token"]), (Some(3), &Value::Null), "{all}");
+    let all = all["snapshots"].as_array().expect("snapshots").clone();
+    let serials: Vec<_> = all.iter().map(|snapshot| snapshot["serial"].as_u64().expect("a serial")).collect();
+    assert_eq!(serials, [3, 2, 1]);
+    let changes = |place: usize| -> [u64; 4] {
+        ["listed", "amended", "removed", "reinstated"].map(|kind| all[place]["changes"][kind].as_u64().expect(kind))
+    };
+    assert_eq!((changes(0), changes(1), changes(2)), ([0, 0, 0, 1], [0, 0, 2, 0], [63, 0, 0, 0]));
+    let mut joined = Vec::new();
+    let mut token = String::new();
+    loop {
+        let path = format!("/v1/snapshots?page_size=2&page_token={token}");
+        let page = json(&scene.daemon, &path, StatusCode::OK).await;
+        joined.extend(page["snapshots"].as_array().expect("snapshots").clone());
+        match page["next_page_token"].as_str() {
+            Some(next) => token = next.to_owned(),
+            None => break,
+        }
+    }
+    let shape = |snapshots: &[Value]| snapshots.iter().map(|one| one["sha256"].clone()).collect::<Vec<_>>();
+    assert_eq!(shape(&joined), shape(&all));
+    let before = format!("/v1/snapshots?until={}", scene.all_stood_at);
+    let before = json(&scene.daemon, &before, StatusCode::OK).await;
+    assert_eq!((before["total"].as_u64(), &before["snapshots"][0]["serial"]), (Some(1), &1.into()));
+    // Written as it is, the plus sign of an offset is a blank.
+    let long_ago = json(&scene.daemon, "/v1/snapshots?until=2001-01-01T00:00:00+02:00", StatusCode::OK).await;
+    assert_eq!(long_ago["total"], 0);
+    for (query, reason) in [
+        ("page_token=x", "INVALID_PAGE_TOKEN"),
+        ("since=soon", "INVALID_TIME"),
+        ("since=2025-08-06T12:00", "INVALID_TIME"),
+        ("page_size=0", "INVALID_PARAMETER"),
+        ("limit=1", "INVALID_PARAMETER"),
+    ] {
+        assert_eq!(error(&scene.daemon, &format!("/v1/snapshots?{query}"), StatusCode::BAD_REQUEST).await, reason);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_about_a_moment_names_it() {
+    let scene = Scene::new().await;
+    let at = &scene.all_stood_at;
+    for path in [format!("/v1/check/{GONE}"), format!("/v1/providers/{GONE_NUMBER}")] {
+        let now = json(&scene.daemon, &path, StatusCode::OK).await;
+        assert_eq!(now.get("at"), Some(&Value::Null), "{now}");
+        let then = json(&scene.daemon, &format!("{path}?at={at}"), StatusCode::OK).await;
+        assert_eq!(then["at"].as_str(), Some(at.as_str()), "{then}");
+    }
+    let line = get(&scene.daemon, &format!("/v1/check/{GONE}?format=text&at={at}")).await;
+    assert!(line.text().await.expect("a text").ends_with(&format!(" (as of {at})\n")));
 }

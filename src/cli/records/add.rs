@@ -6,6 +6,7 @@ use super::{About, Global, YES, put, to_change};
 use crate::clock;
 use crate::domain::{Record, RecordKind};
 use crate::records::fields::{Fields, read};
+use crate::times::moment_written_out;
 
 #[derive(Debug, Args)]
 pub struct AddPeer {
@@ -65,7 +66,7 @@ pub struct AddNotice {
     #[arg(value_name = "WHO")]
     provider: String,
     /// Its time stamp, such as "2023-01-24 20:15 UTC". Of a day alone it is taken for the day's end in Washington.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment_written_out)]
     issued_at: Option<String>,
     /// The FCC's name for it.
     #[arg(long, value_name = "TEXT")]

@@ -20,6 +20,7 @@ use crate::config::Overrides;
 use crate::domain::{Record, RecordKind};
 use crate::grpc::v1::{self, RecordAction};
 use crate::grpc::{kind_to_wire, record_from_wire, record_to_wire};
+use crate::times::end_written_out;
 
 /// Who an upstream is: a trunk group, OCN, SPC, IP address or account, bound to a provider.
 #[derive(Debug, Args)]
@@ -190,8 +191,9 @@ struct About {
     /// Why it is put on record.
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
-    /// When it ends: a time, or a day that is counted in [default: never].
-    #[arg(long, value_name = "TIME")]
+    /// When it ends: a time with its zone (2027-01-31 12:00 ET), a day that is counted in (2027-01-31, Eastern time) or
+    /// how long from now (30d, 36h) [default: never].
+    #[arg(long, value_name = "TIME", value_parser = end_written_out)]
     expires: Option<String>,
     /// Replace a record that says something else.
     #[arg(long)]

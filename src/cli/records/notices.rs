@@ -14,12 +14,14 @@ use crate::domain::{Identity, Noted, Notice, Order, Record, RecordBody, RecordKi
 use crate::grpc::v1::{Filing, GetProviderRequest};
 use crate::records::fields::read_past;
 use crate::records::{Provider, summary};
+use crate::times::moment_written_out;
 
 /// When something happened, and what it was.
 #[derive(Debug, Args)]
 struct What {
-    /// When it happened [default: now]. Of a day alone it is taken for the day's end in Washington.
-    #[arg(long, value_name = "TIME")]
+    /// When it happened: a time with its zone (2023-01-26 09:00 ET), a day (to its end, Eastern time) or how long ago (2h)
+    /// [default: now].
+    #[arg(long, value_name = "TIME", value_parser = moment_written_out)]
     at: Option<String>,
     /// What it was, or where it is written down.
     #[arg(long, value_name = "TEXT")]

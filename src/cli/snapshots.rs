@@ -1,0 +1,113 @@
+//! `rmdd snapshots`
+
+use anyhow::bail;
+use clap::Args;
+use jiff::Timestamp;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, YES, text};
+use crate::config::Overrides;
+use crate::grpc::time_to_wire;
+use crate::grpc::v1::{ListSnapshotsRequest, ListedSnapshot};
+use crate::report;
+use crate::times::{moment, since};
+
+const PAGE: u32 = 500;
+
+/// Of a digest, so many digits are shown: enough to tell all listings there will ever be apart.
+const SHOWN_OF_DIGEST: usize = 12;
+
+/// What stands before a line of a note.
+const BESIDE_NOTES: usize = 12;
+
+#[derive(Debug, Args)]
+pub struct Snapshots {
+    /// Only snapshots fetched then or later: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: from its
+    /// beginning, Eastern time) or an age (7d, 36h).
+    #[arg(long, value_name = "T", value_parser = since)]
+    since: Option<Timestamp>,
+    /// Only snapshots fetched then or earlier: a time with its zone, a day (to its end, Eastern time) or an age.
+    #[arg(long, value_name = "T", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Print one JSON object a line, with the digests whole.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Snapshots {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let mut request = ListSnapshotsRequest {
+            since: self.since.map(time_to_wire),
+            until: self.until.map(time_to_wire),
+            page_size: PAGE,
+            page_token: String::new(),
+        };
+        let mut first = true;
+        loop {
+            let page = target.list_snapshots(request.clone()).await?;
+            for snapshot in &page.snapshots {
+                if self.json {
+                    say!("{}", serde_json::to_string(&report::ListedSnapshot::from(snapshot))?);
+                    continue;
+                }
+                if first {
+                    let title = "SNAPSHOT  FETCHED (UTC)     CONFIRMED (UTC)   FILINGS  SHA256        CHANGES";
+                    say!("{}", text::strong(title));
+                }
+                print(snapshot);
+                first = false;
+            }
+            if page.next_page_token.is_empty() {
+                if !self.json {
+                    print_end(page.total);
+                }
+                return Ok(YES);
+            }
+            if page.snapshots.is_empty() {
+                bail!("the daemon's pages do not end: this is a fault of the daemon");
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+}
+
+fn print_end(total: u64) {
+    let what = if total == 1 { "snapshot" } else { "snapshots" };
+    if total == 0 {
+        say!("No snapshots: none was applied then, or history does not reach back so far.");
+        return;
+    }
+    say!();
+    say!("{} {what}. Changes: + new, - gone, ~ amended, ^ back again. --json has the", text::count(total));
+    say!("digests whole, also that of what `rmdd export --at` writes.");
+}
+
+/// One snapshot on one line, and what was out of the ordinary below it.
+fn print(listed: &ListedSnapshot) {
+    let Some(snapshot) = report::ListedSnapshot::from(listed).snapshot else { return };
+    let counted = [(listed.listed, "+"), (listed.removed, "-"), (listed.amended, "~"), (listed.reinstated, "^")];
+    let changes: Vec<String> = counted
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, sign)| format!("{sign}{}", text::count(count)))
+        .collect();
+    let changes = if changes.is_empty() { "none".to_owned() } else { changes.join(" ") };
+    let told = listed.snapshot.as_ref();
+    say!(
+        "{:>8}  {:<16}  {:<16}  {:>7}  {:<12}  {changes}",
+        snapshot.serial,
+        text::minute(told.and_then(|told| told.fetched_at.as_ref())),
+        text::minute(told.and_then(|told| told.confirmed_at.as_ref())),
+        text::count(listed.filings),
+        snapshot.sha256.get(..SHOWN_OF_DIGEST).unwrap_or(&snapshot.sha256)
+    );
+    for note in &listed.notes {
+        let lines = text::wrapped(&format!("{}: {}", note.code, text::one_line(&note.message)), BESIDE_NOTES);
+        for (line, place) in lines.iter().zip(0..) {
+            let mark = if place == 0 { text::doubtful("!") } else { " ".to_owned() };
+            say!("          {mark} {line}");
+        }
+    }
+}
