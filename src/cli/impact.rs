@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{ArgGroup, Args};
+use jiff::Timestamp;
 
-use super::records::read_list;
+use super::records::{read_list, warn_of_unmatched};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -51,31 +52,21 @@ impl Impact {
             anyhow::bail!("the listing is empty: nothing was assessed");
         }
         let now = clock::now();
-        let mut records = match &self.orders {
-            None => Vec::new(),
-            Some(file) => read_list(file, RecordKind::Order, now)?,
-        };
-        records.extend(self.removed.iter().map(|provider| Record {
-            provider: *provider,
-            by: "a supposition".to_owned(),
-            at: now,
-            why: String::new(),
-            expires_at: None,
-            body: RecordBody::Order(Order {
-                kind: OrderKind::Removal,
-                document: "(supposed)".to_owned(),
-                released: day_in_washington(now),
-                notified: None,
-            }),
-            revision: 0,
-        }));
+        let orders = self.orders.as_ref().map(|file| read_list(file, RecordKind::Order, now)).transpose()?;
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        if let Some(orders) = &orders {
+            orders.verify(&target).await?;
+        }
+        let mut records = orders.as_ref().map(|orders| orders.records.clone()).unwrap_or_default();
+        records.extend(self.removed.iter().map(|provider| removal_today(*provider, now)));
         let request = AssessImpactRequest {
             listing,
             records: records.iter().map(record_to_wire).collect(),
             policy: self.policy.into_iter().collect(),
         };
         let impact = target.assess_impact(request).await?;
+        let place = |index: usize| orders.as_ref().and_then(|orders| orders.place(index));
+        warn_of_unmatched(&records, &impact.unmatched, &place);
         if self.json {
             say!("{}", serde_json::to_string(&report::Impact::from(&impact))?);
         } else {
@@ -99,6 +90,24 @@ impl Impact {
             }
         }
         Ok(if impact.newly_refused == 0 { YES } else { NO })
+    }
+}
+
+/// A removal order that nobody made.
+fn removal_today(provider: Identity, now: Timestamp) -> Record {
+    Record {
+        provider,
+        by: "a supposition".to_owned(),
+        at: now,
+        why: String::new(),
+        expires_at: None,
+        body: RecordBody::Order(Order {
+            kind: OrderKind::Removal,
+            document: "(supposed)".to_owned(),
+            released: day_in_washington(now),
+            notified: None,
+        }),
+        revision: 0,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod ask_list;
 mod check;
 mod check_list;
 mod check_live;
@@ -8,6 +9,7 @@ mod config;
 mod export;
 mod history;
 mod impact;
+mod list_file;
 mod man;
 mod records;
 mod removals;
