@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
+use std::panic::AssertUnwindSafe;
 
 use calamine::{DataRef, ExcelDateTime, NumberFormat, Reader, Sheet, SheetType, SheetVisible, Xlsx};
 use zip::ZipArchive;
@@ -15,6 +16,10 @@ const MOST_UNPACKED: u64 = 128 << 20;
 
 /// The most bytes of text in the cells of a sheet.
 const MOST_TEXT: usize = 64 << 20;
+
+/// As many rows and columns as a sheet has.
+const MOST_ROWS: u32 = 1 << 20;
+const MOST_COLUMNS: u32 = 1 << 14;
 
 /// The most parts that a workbook has.
 const MOST_PARTS: usize = 10_000;
@@ -32,6 +37,12 @@ fn workbook(error: impl std::fmt::Display) -> TableError {
 /// If it is no workbook of this format, is too large, or has no such sheet.
 pub fn records(bytes: &[u8], fit: Fit<'_>, notes: &mut Vec<String>) -> Result<Vec<Record>, TableError> {
     measure(bytes, MOST_UNPACKED)?;
+    // Its numbers of rows and columns are anything; what they overflow within calamine is the file's fault.
+    std::panic::catch_unwind(AssertUnwindSafe(|| first_that_fits(bytes, fit, notes)))
+        .unwrap_or_else(|_| Err(workbook("it is damaged")))
+}
+
+fn first_that_fits(bytes: &[u8], fit: Fit<'_>, notes: &mut Vec<String>) -> Result<Vec<Record>, TableError> {
     let mut book: Workbook<'_> = Xlsx::new(Cursor::new(bytes)).map_err(workbook)?;
     let sheets: Vec<Sheet> =
         book.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).cloned().collect();
@@ -97,6 +108,9 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
     let mut reader = book.worksheet_cells_reader(sheet).map_err(workbook)?;
     while let Some((cell, style)) = reader.next_cell_with_style_id().map_err(workbook)? {
         let (row, column) = cell.get_position();
+        if row >= MOST_ROWS || column >= MOST_COLUMNS {
+            return Err(workbook(format!("sheet {sheet:?} has a cell outside of what a sheet has")));
+        }
         let format = reader.styles().get(style).and_then(|style| style.number_format.as_ref());
         let text = text(cell.get_value(), format);
         text_bytes += text.len();
@@ -227,5 +241,22 @@ mod tests {
         assert_eq!(measure(&bytes, 1 << 20), Ok(()));
         assert!(matches!(measure(&bytes, 20_000), Err(TableError::TooLarge(_))));
         assert!(matches!(measure(b"PK\x03\x04", 1 << 20), Err(TableError::Workbook(_))));
+    }
+
+    #[test]
+    fn a_workbook_whose_numbers_overflow_is_damaged_and_no_panic() {
+        let bytes = with_cells(&[(0, 0, "frn"), (1, 0, "x")]);
+        let mut archive = ZipArchive::new(Cursor::new(bytes.as_slice())).expect("an archive");
+        let mut changed = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for place in 0..archive.len() {
+            let mut part = archive.by_index(place).expect("a part");
+            let (name, mut content) = (part.name().expect("a name").into_owned(), String::new());
+            part.read_to_string(&mut content).expect("XML");
+            changed.start_file(name, zip::write::SimpleFileOptions::default()).expect("a part");
+            let content = content.replace("r=\"A2\"", "r=\"A99999999999\"");
+            io::Write::write_all(&mut changed, content.as_bytes()).expect("written");
+        }
+        let bytes = changed.finish().expect("written").into_inner();
+        assert!(matches!(super::records(&bytes, &fit, &mut Vec::new()), Err(TableError::Workbook(_))));
     }
 }
