@@ -46,10 +46,11 @@
 //!
 //! # Who owns what
 //!
-//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv in [`parse`], zstd in [`archive`], redb
-//! in [`store`], tonic and prost in [`grpc`] (its client side in [`client`]), axum in [`http`], hyper, rustls and governor
-//! in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in [`daemon`], the cron crates in
-//! [`schedule`], nix in [`access`], prometheus-client in [`metrics`], config in [`config`], clap in [`cli`].
+//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv, calamine, zip and encoding_rs in
+//! [`parse`], zstd in [`archive`], redb in [`store`], tonic and prost in [`grpc`] (its client side in [`client`]), axum in
+//! [`http`], hyper, rustls and governor in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in
+//! [`daemon`], the cron crates in [`schedule`], nix in [`access`], prometheus-client in [`metrics`], config in [`config`],
+//! clap in [`cli`].
 //! [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`], [`decide`],
 //! [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
 //! [`cli`], and nothing imports [`cli`] but the program.

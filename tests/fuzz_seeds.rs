@@ -49,3 +49,8 @@ fn the_seeds_of_the_identity_texts_hold() {
 fn the_seeds_of_the_difference_hold() {
     run("diff", bodies::diff);
 }
+
+#[test]
+fn the_seeds_of_the_lists_hold() {
+    run("lists", bodies::lists);
+}

@@ -5,7 +5,9 @@
 mod diff;
 mod identity;
 mod listing;
+mod lists;
 
 pub use diff::diff;
 pub use identity::identity;
 pub use listing::listing;
+pub use lists::lists;

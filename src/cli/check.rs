@@ -25,9 +25,10 @@ pub struct Check {
     /// first; frn:, ocn: or peer: in front says which is meant.
     #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
     who: Option<String>,
-    /// A list of upstreams, as CSV with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group, ip, spc,
-    /// account), and perhaps role; - for standard input. Prints the list with the verdicts. Exit status: 0 all
-    /// accepted, 1 some refused, 2 some without an answer.
+    /// A list of upstreams, as CSV or .xlsx with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group,
+    /// ip, spc, account), and perhaps role; - for standard input. Prints the list with the verdicts; a row that cannot
+    /// be read has none (BAD_ROW) and keeps no other from being asked. Exit status: 0 all accepted, 1 some refused, 2
+    /// some rows not asked, or none refused and some without an answer.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
     file: Option<PathBuf>,
     /// Ask the FCC itself too, now, and say where it agrees with what is stored. The verdict stays that of the stored

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{ArgGroup, Args};
+use jiff::Timestamp;
 
-use super::records::read_list;
+use super::records::{read_list, warn_of_unmatched};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -54,29 +55,17 @@ impl Impact {
             anyhow::bail!("the listing is empty: nothing was assessed");
         }
         let now = clock::now();
-        let mut records = match &self.orders {
-            None => Vec::new(),
-            Some(file) => read_list(file, RecordKind::Order, now)?,
-        };
-        records.extend(self.removed.iter().map(|provider| Record {
-            provider: *provider,
-            by: "a supposition".to_owned(),
-            at: now,
-            why: String::new(),
-            expires_at: None,
-            body: RecordBody::Order(Order {
-                kind: OrderKind::Removal,
-                document: "(supposed)".to_owned(),
-                released: day_in_washington(now),
-                notified: None,
-            }),
-            revision: 0,
-        }));
+        let orders = self.orders.as_ref().map(|file| read_list(file, RecordKind::Order, now)).transpose()?;
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let held_sha256 = match &self.held {
             None => Vec::new(),
             Some(digest) => held(&target, digest).await?,
         };
+        if let Some(orders) = &orders {
+            orders.verify(&target).await?;
+        }
+        let mut records = orders.as_ref().map(|orders| orders.records.clone()).unwrap_or_default();
+        records.extend(self.removed.iter().map(|provider| removal_today(*provider, now)));
         let request = AssessImpactRequest {
             listing,
             records: records.iter().map(record_to_wire).collect(),
@@ -84,6 +73,8 @@ impl Impact {
             held_sha256,
         };
         let impact = target.assess_impact(request).await?;
+        let place = |index: usize| orders.as_ref().and_then(|orders| orders.place(index));
+        warn_of_unmatched(&records, &impact.unmatched, &place);
         if self.json {
             say!("{}", serde_json::to_string(&report::Impact::from(&impact))?);
         } else {
@@ -125,6 +116,24 @@ async fn held(target: &Target, beginning: &str) -> anyhow::Result<Vec<u8>> {
         [] if status.held.is_empty() => Err(anyhow!("no listing is held: there is nothing to assess")),
         [] => Err(anyhow!("no held listing has a digest that begins {beginning}: see `rmdd status`")),
         _ => Err(anyhow!("several held listings have digests that begin {beginning}: give more of it")),
+    }
+}
+
+/// A removal order that nobody made.
+fn removal_today(provider: Identity, now: Timestamp) -> Record {
+    Record {
+        provider,
+        by: "a supposition".to_owned(),
+        at: now,
+        why: String::new(),
+        expires_at: None,
+        body: RecordBody::Order(Order {
+            kind: OrderKind::Removal,
+            document: "(supposed)".to_owned(),
+            released: day_in_washington(now),
+            notified: None,
+        }),
+        revision: 0,
     }
 }
 

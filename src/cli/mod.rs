@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod ask_list;
 mod check;
 mod check_list;
 mod check_live;
@@ -9,6 +10,7 @@ mod connect;
 mod export;
 mod history;
 mod impact;
+mod list_file;
 mod man;
 mod probe;
 mod records;

@@ -169,8 +169,7 @@ impl AdminService for Services {
         &self,
         request: Request<v1::PutRecordsRequest>,
     ) -> Result<Response<v1::PutRecordsResponse>, Status> {
-        let events = self.put(request.into_inner()).await?;
-        Ok(Response::new(v1::PutRecordsResponse { events }))
+        self.put(request.into_inner()).await.map(Response::new)
     }
 
     async fn remove_records(

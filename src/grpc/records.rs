@@ -31,10 +31,12 @@ fn page(size: u32) -> usize {
 }
 
 impl Services {
-    pub(super) async fn put(&self, request: v1::PutRecordsRequest) -> Result<Vec<v1::RecordEvent>, Status> {
+    pub(super) async fn put(&self, request: v1::PutRecordsRequest) -> Result<v1::PutRecordsResponse, Status> {
         let now = clock::now();
         let records = records_from_wire(request.records, &request.by, now)?;
-        self.change(Change::Put { records, replace: request.replace, by: request.by }, now).await
+        let unmatched = self.index.load().as_deref().map_or_else(Vec::new, |index| unmatched(&records, index));
+        let events = self.change(Change::Put { records, replace: request.replace, by: request.by }, now).await?;
+        Ok(v1::PutRecordsResponse { events, unmatched })
     }
 
     pub(super) async fn remove(&self, request: v1::RemoveRecordsRequest) -> Result<Vec<v1::RecordEvent>, Status> {
@@ -123,11 +125,9 @@ impl Services {
                     .map(|(index, doubts)| (Some(index), doubts))
                     .map_err(|refusal| refused(format!("the listing would be refused: {refusal}")))?,
             };
-            let put = Change::Put {
-                records: records_from_wire(request.records, "a supposition", now)?,
-                replace: true,
-                by: "a supposition".to_owned(),
-            };
+            let supposed = records_from_wire(request.records, "a supposition", now)?;
+            let unmatched = unmatched(&supposed, &index);
+            let put = Change::Put { records: supposed, replace: true, by: "a supposition".to_owned() };
             let next_records = records.after(&plan(&records, put, now).map_err(|error| from_plan(&error))?);
             let mut cells: PolicyConfig = policy.cells.clone();
             for (setting, value) in &request.policy {
@@ -140,6 +140,7 @@ impl Services {
             let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
             Ok(v1::AssessImpactResponse {
                 listing_doubts: doubts.iter().map(ToString::to_string).collect(),
+                unmatched,
                 asked: peers.len() as u64,
                 refused: count(PeerImpact::is_refused),
                 newly_refused: count(PeerImpact::is_newly_refused),
@@ -180,21 +181,32 @@ pub(super) fn peer_name(record: &Record) -> String {
     }
 }
 
+/// The places of those whose provider has no filing, standing or removed.
+fn unmatched(records: &[Record], index: &Index) -> Vec<u32> {
+    let is_known = |record: &Record| {
+        let (standing, removed) = filings(record.provider, index);
+        !standing.is_empty() || !removed.is_empty()
+    };
+    (0..).zip(records).filter(|(_, record)| !is_known(record)).map(|(place, _)| place).collect()
+}
+
+/// The numbers of a provider's filings: those that stand, and those that are removed.
+fn filings(provider: Identity, index: &Index) -> (Vec<String>, Vec<String>) {
+    match provider {
+        Identity::Frn(frn) => (
+            index.by_frn(frn).map(|filing| filing.number().to_string()).collect(),
+            index.removed_by_frn(frn).map(|removal| removal.filing.number().to_string()).collect(),
+        ),
+        Identity::RmdNumber(number) => (
+            index.by_number(number).map(|filing| filing.number().to_string()).into_iter().collect(),
+            index.removals().open(number).map(|removal| removal.filing.number().to_string()).into_iter().collect(),
+        ),
+    }
+}
+
 /// What a record meets in the listing.
 fn meet(record: &Record, index: Option<&Index>, now: Timestamp) -> v1::ListedRecord {
-    let (mut standing, mut removed) = (Vec::new(), Vec::new());
-    if let Some(index) = index {
-        match record.provider {
-            Identity::Frn(frn) => {
-                standing.extend(index.by_frn(frn).map(|filing| filing.number().to_string()));
-                removed.extend(index.removed_by_frn(frn).map(|removal| removal.filing.number().to_string()));
-            }
-            Identity::RmdNumber(number) => {
-                standing.extend(index.by_number(number).map(|filing| filing.number().to_string()));
-                removed.extend(index.removals().open(number).map(|removal| removal.filing.number().to_string()));
-            }
-        }
-    }
+    let (standing, removed) = index.map(|index| filings(record.provider, index)).unwrap_or_default();
     v1::ListedRecord { record: Some(record_to_wire(record)), in_force: record.in_force(now), standing, removed }
 }
 

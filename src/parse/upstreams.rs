@@ -1,24 +1,42 @@
 //! A carrier's own list of its upstreams, to be checked.
 //!
-//! The header is recognised whatever its order and writing. The list is read whole before anything is asked: one bad
-//! row refuses it, named with its field.
+//! The header is recognised whatever its order and writing. A row that says nothing that can be used is kept as such, with
+//! what to do about it, and keeps no other from being asked.
+
+use std::borrow::Cow;
 
 use thiserror::Error;
 
+use super::columns::{self, Names, Roles};
 use super::table::{self, BadRow, Row, Table, TableError, comparable};
-use crate::domain::{IdentityError, ProviderRole, Who};
+use super::writings;
+use crate::domain::{Identity, ProviderRole, Who};
 
 /// One upstream of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
-    /// Its row, the header being row 1.
+    /// Its row, as a spreadsheet counts.
     pub row: u64,
-    /// Whom it names.
-    pub who: Who,
+    /// Whom it names, by the surest of its columns.
+    pub who: Named,
+    /// By what else it names them. All must mean one provider.
+    pub also: Vec<Named>,
+    /// A surer column than that of `who` that says nothing here, and what is wrong with it: what to tell if nobody bound
+    /// the peer to a provider.
+    pub unsaid: Option<(String, String)>,
     /// The role in which it hands calls over, if the list says.
     pub role: Option<ProviderRole>,
     /// Its cells as they stand in the list.
     pub cells: Vec<String>,
+}
+
+/// Whom a cell names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The column, by the header's name.
+    pub field: String,
+    /// Whom.
+    pub who: Who,
 }
 
 /// A list that was read.
@@ -26,151 +44,269 @@ pub struct Upstream {
 pub struct Upstreams {
     /// The header's names as they stand in the list.
     pub header: Vec<String>,
-    /// The upstreams, in the order of the list.
-    pub upstreams: Vec<Upstream>,
+    /// The upstreams, and the rows that name none, in the order of the list.
+    pub rows: Vec<Result<Upstream, BadRow>>,
+    /// What to say about how it was read.
+    pub notes: Vec<String>,
 }
 
 /// Why a list cannot be used. Nothing was asked.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UpstreamsError {
-    /// It is no table, or has rows that say nothing that can be used.
+    /// It is no table.
     #[error("nothing was asked: {0}")]
-    Table(#[from] TableError),
+    Table(TableError),
     /// The header names no column that says who.
-    #[error("the list's header names no provider column ({found}): call one frn, rmd_number, provider, ocn or peer")]
+    #[error(
+        "nothing was asked: no row of it names a column that says who ({found}): call one frn, rmd_number, provider, ocn or \
+         peer. Names decide nothing: `rmdd search` finds the numbers to them"
+    )]
     NoProviderColumn {
         /// What it names.
         found: String,
     },
 }
 
-/// What a column that says who holds.
-#[derive(Clone, Copy)]
-enum Names {
-    Provider,
-    Ocn,
-    Peer,
-}
-
-/// Columns that say who, the surest first.
-const WHO: [(&str, Names); 17] = [
-    ("rmd_number", Names::Provider),
-    ("rmd", Names::Provider),
-    ("number", Names::Provider),
-    ("filing", Names::Provider),
-    ("frn", Names::Provider),
-    ("fcc_frn", Names::Provider),
-    ("fcc_registration_number", Names::Provider),
-    ("provider", Names::Provider),
-    ("ocn", Names::Ocn),
-    ("peer", Names::Peer),
-    ("trunk_group", Names::Peer),
-    ("trunk", Names::Peer),
-    ("tg", Names::Peer),
-    ("spc", Names::Peer),
-    ("ip", Names::Peer),
-    ("ip_address", Names::Peer),
-    ("account", Names::Peer),
-];
-const ROLE: [&str; 3] = ["role", "upstream_role", "provider_role"];
-
 /// Reads a list.
 ///
 /// # Errors
 ///
-/// If it is no CSV, its header names no provider column, or any row is bad.
+/// If it is no table, or no row of it is a header with a column that says who. Bad rows are no error.
 pub fn read(bytes: &[u8]) -> Result<Upstreams, UpstreamsError> {
-    let Table { header, rows } = table::read(bytes)?;
-    let compared: Vec<String> = header.iter().map(|name| comparable(name)).collect();
-    let place = |name: &str| compared.iter().position(|column| column == name);
-    let who: Vec<(usize, Names)> = WHO.iter().filter_map(|(name, holds)| Some((place(name)?, *holds))).collect();
-    let role = ROLE.iter().find_map(|name| place(name));
-    let Some((first, _)) = who.first().copied() else {
-        return Err(UpstreamsError::NoProviderColumn { found: header.join(", ") });
-    };
-    let (mut upstreams, mut bad) = (Vec::new(), Vec::new());
-    for row in rows {
-        match upstream(row, &header, &who, first, role) {
-            Ok(upstream) => upstreams.push(upstream),
-            Err(problem) => bad.push(problem),
+    let json = bytes.trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'{' | b'['));
+    let table = table::read(bytes, &fit).map_err(|error| match error {
+        TableError::NoHeader { .. } if json => {
+            UpstreamsError::Table(TableError::NotText("it is JSON: hand in CSV or .xlsx, with a header".to_owned()))
         }
+        TableError::NoHeader { found } => UpstreamsError::NoProviderColumn { found },
+        error => UpstreamsError::Table(error),
+    })?;
+    let Table { header, rows, mut notes, .. } = table;
+    let columns = Columns::find(&header, &rows, &mut notes);
+    if columns.who.is_empty() {
+        return Err(UpstreamsError::NoProviderColumn { found: table::shown(&header) });
     }
-    if bad.is_empty() { Ok(Upstreams { header, upstreams }) } else { Err(TableError::BadRows(bad).into()) }
+    let rows: Vec<Result<Upstream, BadRow>> =
+        rows.into_iter().map(|row| row.and_then(|row| columns.upstream(row))).collect();
+    let by_the_other = rows.iter().flatten().filter(|upstream| columns.is_rmd_number_in_frn(upstream)).count();
+    if by_the_other > 0 {
+        notes.push(format!(
+            "an RMD number stands where an FRN is expected in {by_the_other} rows, and was read as such"
+        ));
+    }
+    Ok(Upstreams { header: columns.header, rows, notes })
 }
 
-fn upstream(
-    row: Row,
-    header: &[String],
-    columns: &[(usize, Names)],
-    first: usize,
-    role: Option<usize>,
-) -> Result<Upstream, BadRow> {
-    let Row { row, cells } = row;
-    let bad =
-        |place: usize, problem: String| BadRow { row, field: header.get(place).cloned().unwrap_or_default(), problem };
-    let cell = |place: usize| cells.get(place).map(String::as_str).unwrap_or_default();
-    let (place, holds) = columns
+/// How many names are known; none unless one says who.
+fn fit(names: &[String]) -> usize {
+    let who = names.iter().filter(|name| columns::who(name).is_some()).count();
+    let others = names
         .iter()
-        .copied()
-        .find(|(place, _)| !cell(*place).is_empty())
-        .ok_or_else(|| bad(first, "it is empty".to_owned()))?;
-    let who: Result<Who, IdentityError> = match holds {
-        Names::Provider => cell(place).parse().map(Who::Provider),
-        Names::Ocn => cell(place).parse().map(Who::Ocn).map_err(IdentityError::Ocn),
-        Names::Peer => cell(place).parse().map(Who::Peer).map_err(IdentityError::PeerName),
-    };
-    let who = who.map_err(|error| bad(place, error.to_string()))?;
-    let role = match role {
-        Some(place) if !cell(place).is_empty() => Some(cell(place).parse().map_err(|error| bad(place, error))?),
-        _ => None,
-    };
-    Ok(Upstream { row, who, role, cells })
+        .filter(|name| columns::roles(name).is_some() || columns::only_names(name) || columns::cannot_be_asked(name));
+    if who == 0 { 0 } else { who + others.count() }
+}
+
+/// What the columns of a list hold.
+struct Columns {
+    header: Vec<String>,
+    /// Those that say who, the surest first.
+    who: Vec<(usize, Names)>,
+    roles: Vec<usize>,
+}
+
+impl Columns {
+    fn find(header: &[String], rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) -> Self {
+        let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+        let cells = |place: usize| {
+            let cell = move |row: &'_ Row| row.cell(place).map(Cow::into_owned).unwrap_or_default();
+            rows.iter().flatten().map(cell).filter(|cell| !cell.is_empty())
+        };
+        let mut who: Vec<(usize, Names)> =
+            names.iter().enumerate().filter_map(|(place, name)| Some((place, columns::who(name)?))).collect();
+        who.sort_by_key(|(place, holds)| (*holds, *place));
+        let sure = who.iter().any(|(_, holds)| *holds < Names::Provider);
+        let alone = who.iter().all(|(_, holds)| *holds == Names::Provider);
+        let mut unused = Vec::new();
+        // A column of that name may as well hold names, or count the rows.
+        who.retain(|(place, holds)| {
+            let is_used = *holds != Names::Provider
+                || alone
+                || cells(*place).any(|cell| match sure {
+                    true => writings::is_rmd_number(&cell),
+                    false => writings::provider(&cell).is_ok(),
+                });
+            if !is_used {
+                unused.push(*place);
+            }
+            is_used
+        });
+        let mut roles = Vec::new();
+        for (place, name) in names.iter().enumerate().filter(|(place, _)| !who.iter().any(|(who, _)| who == place)) {
+            let (mut filled, mut read) = (0, 0);
+            for cell in cells(place).filter(|cell| writings::role(cell) != Ok(None)) {
+                filled += 1;
+                read += usize::from(writings::role(&cell).is_ok());
+            }
+            match columns::roles(name) {
+                Some(Roles::Surely) => roles.push(place),
+                Some(Roles::Perhaps) if read > 0 && read == filled => roles.push(place),
+                Some(Roles::Perhaps) if read > 0 || name.contains("role") => notes.push(not_roles(&header[place])),
+                None if read > 0 && read * 2 >= filled => notes.push(not_roles(&header[place])),
+                _ if columns::cannot_be_asked(name) => notes.push(format!(
+                    "column {:?} is not used: a list is asked with its providers' own filings and no calling numbers",
+                    header[place]
+                )),
+                _ => {}
+            }
+        }
+        for place in unused {
+            notes.push(format!("column {:?} is not used: its cells are no numbers of the database", header[place]));
+        }
+        Self { header: header.to_vec(), who, roles }
+    }
+
+    fn bad(&self, row: &Row, place: usize, problem: String) -> BadRow {
+        let field = self.header.get(place).cloned().unwrap_or_default();
+        BadRow { row: row.row, field, problem, cells: row.cells.clone() }
+    }
+
+    fn upstream(&self, row: Row) -> Result<Upstream, BadRow> {
+        let read = self.who.iter().map(|(place, _)| *place).chain(self.roles.iter().copied());
+        if let Some(place) = read.filter(|place| *place >= row.cells.len()).min() {
+            return Err(row.too_short(&self.header, place));
+        }
+        let mut named = self.named(&row)?;
+        let role = self.role(&row)?;
+        let who = named.remove(0);
+        let is_provider = matches!(who.who, Who::Provider(_));
+        let unsaid = (!is_provider && self.who.first().is_some_and(|(_, holds)| *holds < Names::Ocn)).then(|| {
+            let BadRow { field, problem, .. } = self.says_nothing(&row);
+            (field, problem)
+        });
+        Ok(Upstream { row: row.row, who, also: named, unsaid, role, cells: row.cells })
+    }
+
+    /// Whom a row names, at least once.
+    fn named(&self, row: &Row) -> Result<Vec<Named>, BadRow> {
+        let mut named: Vec<Named> = Vec::new();
+        let mut unread: Option<BadRow> = None;
+        for (place, holds) in &self.who {
+            let cell = row.cell(*place).unwrap_or_default();
+            if *holds != Names::Peer && writings::says_nothing(&cell) || cell.is_empty() {
+                continue;
+            }
+            let who = match holds {
+                Names::Frn if writings::is_rmd_number(&cell) => number(writings::rmd_number(&cell)),
+                Names::Frn => writings::frn(&cell).map(|frn| Who::Provider(Identity::Frn(frn))),
+                Names::RmdNumber => number(writings::rmd_number(&cell)),
+                Names::Provider => writings::provider(&cell).map(Who::Provider),
+                Names::Ocn => cell.parse().map(Who::Ocn).map_err(|error: crate::domain::OcnError| error.to_string()),
+                Names::Peer => {
+                    cell.parse().map(Who::Peer).map_err(|error: crate::domain::PeerNameError| error.to_string())
+                }
+            };
+            match who {
+                Ok(who) => named.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who }),
+                // Two numbers of which one cannot be read may be two providers.
+                Err(problem) if *holds < Names::Provider => return Err(self.bad(row, *place, problem)),
+                Err(problem) => unread = unread.or_else(|| Some(self.bad(row, *place, problem))),
+            }
+        }
+        if let Some(problem) = two_of_a_kind(&named) {
+            let place = self.who.first().map_or(0, |(place, _)| *place);
+            return Err(self.bad(row, place, problem));
+        }
+        named.sort_by_key(|named| match named.who {
+            Who::Provider(Identity::RmdNumber(_)) => 0,
+            Who::Provider(Identity::Frn(_)) => 1,
+            Who::Ocn(_) => 2,
+            Who::Peer(_) => 3,
+        });
+        match (named.is_empty(), unread) {
+            (false, _) => Ok(named),
+            (true, Some(unread)) => Err(unread),
+            (true, None) => Err(self.says_nothing(row)),
+        }
+    }
+
+    /// That the surest column says nothing.
+    fn says_nothing(&self, row: &Row) -> BadRow {
+        let place = self.who.first().map_or(0, |(place, _)| *place);
+        let cell = row.cell(place).unwrap_or_default();
+        let says = if cell.is_empty() { "it is empty".to_owned() } else { format!("it says {cell:?}") };
+        self.bad(row, place, format!("{says}: {}", self.what_to_give()))
+    }
+
+    fn what_to_give(&self) -> &'static str {
+        match self.who.first().map(|(_, holds)| holds) {
+            Some(Names::Frn) => "give an FRN (ten digits, such as 0020237343)",
+            Some(Names::RmdNumber) => "give an RMD number (such as RMD0001410)",
+            Some(Names::Provider) => "give an FRN (such as 0020237343) or an RMD number (such as RMD0001410)",
+            Some(Names::Ocn) => "give an OCN (such as 591E)",
+            Some(Names::Peer) | None => "give a peer's name",
+        }
+    }
+
+    fn role(&self, row: &Row) -> Result<Option<ProviderRole>, BadRow> {
+        let mut role = None;
+        for place in &self.roles {
+            let cell = row.cell(*place).unwrap_or_default();
+            let said = writings::role(&cell).map_err(|problem| self.bad(row, *place, problem))?;
+            match (role, said) {
+                (Some(one), Some(other)) if one != other => {
+                    let problem = format!("it says {other}, and another column says {one}: say which it is");
+                    return Err(self.bad(row, *place, problem));
+                }
+                (one, other) => role = one.or(other),
+            }
+        }
+        Ok(role)
+    }
+
+    fn is_rmd_number_in_frn(&self, upstream: &Upstream) -> bool {
+        let of_frn = |field: &str| {
+            self.who
+                .iter()
+                .any(|(place, holds)| *holds == Names::Frn && self.header.get(*place).is_some_and(|f| f == field))
+        };
+        let mut named = std::iter::once(&upstream.who).chain(&upstream.also);
+        named.any(|named| matches!(named.who, Who::Provider(Identity::RmdNumber(_))) && of_frn(&named.field))
+    }
+}
+
+fn number(number: Result<crate::domain::RmdNumber, String>) -> Result<Who, String> {
+    number.map(|number| Who::Provider(Identity::RmdNumber(number)))
+}
+
+fn not_roles(column: &str) -> String {
+    format!(
+        "column {column:?} may hold roles and is not used: to ask in these roles, call it role and write voice_service, \
+         gateway or non_gateway_intermediate in it"
+    )
+}
+
+/// Two numbers of one kind that differ cannot both be a provider's in one row.
+fn two_of_a_kind(named: &[Named]) -> Option<String> {
+    for (place, one) in named.iter().enumerate() {
+        for other in named.get(place + 1..).unwrap_or_default() {
+            let contradict = match (&one.who, &other.who) {
+                (Who::Provider(Identity::Frn(one)), Who::Provider(Identity::Frn(other))) => one != other,
+                (Who::Ocn(one), Who::Ocn(other)) => one != other,
+                _ => false,
+            };
+            if contradict {
+                return Some(format!(
+                    "it says {}, and column {} says {}: give each a row of its own",
+                    one.who, other.field, other.who
+                ));
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(list: &str) -> Vec<String> {
-        let read = read(list.as_bytes()).expect("a list");
-        read.upstreams.iter().map(|upstream| upstream.who.to_string()).collect()
-    }
-
-    #[test]
-    fn the_header_is_recognised_in_any_order_and_writing() {
-        let list = "Site,FCC FRN,Role\nnorth,20237343,gateway\n\nsouth,0003-7348-11,\n";
-        let read = read(list.as_bytes()).expect("a list");
-        assert_eq!(named(list), ["FRN 0020237343", "FRN 0003734811"]);
-        assert_eq!((read.upstreams[0].role, read.upstreams[1].role), (Some(ProviderRole::Gateway), None));
-        assert_eq!(read.upstreams[1].cells, ["south", "0003-7348-11", ""]);
-    }
-
-    #[test]
-    fn the_surest_column_that_is_filled_says_who() {
-        let list =
-            "\u{feff}trunk group,OCN,frn,RMD Number\na,591e,20237343,RMD0001410\na,591e,20237343,\nA,591e,,\nA,,,\n";
-        assert_eq!(named(list), ["RMD0001410", "FRN 0020237343", "OCN 591E", "peer a"]);
-    }
-
-    #[test]
-    fn one_bad_row_refuses_the_list_and_is_named_with_its_field() {
-        let mut list = "frn,role\n".to_owned();
-        for _ in 2..7_000 {
-            list.push_str("20237343,voice\n");
-        }
-        list.push_str("2023734X,voice\n20237343,boss\n,voice\n");
-        let error = read(list.as_bytes()).expect_err("refused");
-        assert!(error.to_string().contains("3 bad rows: row 7000, field frn"), "{error}");
-        let UpstreamsError::Table(TableError::BadRows(bad)) = error else { panic!("another error") };
-        let named: Vec<_> = bad.iter().map(|bad| (bad.row, bad.field.as_str())).collect();
-        assert_eq!(named, [(7_000, "frn"), (7_001, "role"), (7_002, "frn")]);
-    }
-
-    #[test]
-    fn a_list_without_providers_is_refused() {
-        assert!(matches!(read(b"name,city\na,b\n"), Err(UpstreamsError::NoProviderColumn { .. })));
-        assert_eq!(read(b"frn\n"), Err(TableError::Empty.into()));
-        assert!(matches!(read(b"frn\n20237343,x\n"), Err(UpstreamsError::Table(TableError::BadRows(_)))));
-    }
-}
+mod shapes;
+#[cfg(test)]
+mod tests;

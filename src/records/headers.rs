@@ -2,12 +2,17 @@
 
 use super::fields::columns;
 use crate::domain::{PeerKind, RecordKind};
+use crate::parse::columns::{self as names, Names, Roles};
 
 /// What a column of a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Header {
     /// A field of the record.
     Field(&'static str),
+    /// The provider, by its FRN.
+    Frn,
+    /// The provider, by the number of one of its filings.
+    RmdNumber,
     /// A peer's name, of this kind. A row may have several: each is bound.
     Name(PeerKind),
 }
@@ -18,20 +23,31 @@ pub fn header(kind: RecordKind, name: &str) -> Option<Header> {
     if let Some(field) = columns(kind).iter().find(|field| **field == name) {
         return Some(Header::Field(field));
     }
+    match names::who(name) {
+        Some(Names::Frn) => return Some(Header::Frn),
+        Some(Names::RmdNumber) => return Some(Header::RmdNumber),
+        Some(Names::Ocn) if kind == RecordKind::Peer => return Some(Header::Name(PeerKind::Ocn)),
+        _ => {}
+    }
     let field = match name {
-        "frn" | "fcc_frn" | "fcc_registration_number" | "rmd_number" | "rmd" => "provider",
         "reason" | "comment" | "note" => "why",
         "expires" | "until" | "expiry" => "expires_at",
         "who" | "author" => "by",
         "when" => "at",
         _ => match (kind, name) {
-            (RecordKind::Peer, "trunk_group" | "trunk" | "tg") => return Some(Header::Name(PeerKind::TrunkGroup)),
-            (RecordKind::Peer, "ocn") => return Some(Header::Name(PeerKind::Ocn)),
-            (RecordKind::Peer, "spc") => return Some(Header::Name(PeerKind::Spc)),
+            (
+                RecordKind::Peer,
+                "trunk_group" | "trunk" | "tg" | "trunkgroup" | "trunk_name" | "trunk_id" | "trunk_number"
+                | "trunk_group_name" | "trunk_group_number" | "trunk_group_id" | "tg_name" | "tg_number" | "tg_id"
+                | "tgid",
+            ) => return Some(Header::Name(PeerKind::TrunkGroup)),
+            (RecordKind::Peer, "spc" | "service_provider_code") => return Some(Header::Name(PeerKind::Spc)),
             (RecordKind::Peer, "ip" | "ip_address") => return Some(Header::Name(PeerKind::Ip)),
-            (RecordKind::Peer, "account") => return Some(Header::Name(PeerKind::Account)),
-            (RecordKind::Peer, "peer" | "peer_name") => "name",
-            (RecordKind::Peer, "upstream_role" | "provider_role") => "role",
+            (RecordKind::Peer, "account" | "account_number" | "account_no" | "account_id") => {
+                return Some(Header::Name(PeerKind::Account));
+            }
+            (RecordKind::Peer, "peer" | "peer_name" | "peer_id") => "name",
+            (RecordKind::Peer, name) if names::roles(name) == Some(Roles::Surely) => "role",
             (RecordKind::Override, "verdict" | "override") => "action",
             (RecordKind::Order, "order" | "document_number" | "da_number") => "document",
             (RecordKind::Order, "release_date" | "released_at" | "date") => "released",
@@ -67,7 +83,9 @@ mod tests {
     fn operators_own_words_for_columns_are_known_and_others_are_not() {
         for (kind, name, holds) in [
             (RecordKind::Peer, "trunk_group", Header::Name(PeerKind::TrunkGroup)),
-            (RecordKind::Peer, "fcc_frn", Header::Field("provider")),
+            (RecordKind::Peer, "fcc_frn", Header::Frn),
+            (RecordKind::Order, "rmd_no", Header::RmdNumber),
+            (RecordKind::Peer, "provider_type", Header::Field("role")),
             (RecordKind::Override, "reason", Header::Field("why")),
             (RecordKind::Order, "release_date", Header::Field("released")),
             (RecordKind::Notice, "issued_at", Header::Field("issued_at")),

@@ -6,6 +6,7 @@ mod common;
 mod asked;
 mod impact;
 mod kept;
+mod lists;
 mod notices;
 mod refused;
 mod service;

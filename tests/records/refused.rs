@@ -63,7 +63,9 @@ async fn a_list_with_a_bad_row_7000_is_refused_whole() {
             (&format!("trunk-x,{VOICE},,2020-01-01"), "row 7000, field expires_at"),
             (&format!(",{VOICE},,"), "row 7000, field name"),
             (&format!("TRUNK-2,{GATEWAY},,"), "row 7000, field name"),
-            (&format!("trunk-x,{VOICE},,,,"), "row 7000, field Trunk Group"),
+            (&format!("trunk-x,{VOICE},,,x"), "row 7000, field Expires"),
+            (&format!("trunk-x,{VOICE}"), "row 7000, field Role"),
+            (&format!("\"trunk-x,{VOICE},,"), "row 7000, line 7000, cell 1: the quote"),
             // What clashes with what is on record is known to the store alone.
             (&format!("trunk-7000,{VOICE},,"), "row 7000, field name"),
         ] {
@@ -88,7 +90,8 @@ async fn rubbish_for_a_list_is_refused_and_says_why() {
         ("header.csv", b"name,provider\n", "no row"),
         ("columns.csv", b"name,provider,colour\na,20237343,blue\n", "\"colour\""),
         ("binary.csv", b"name,provider\n\xff\xfe\x00,20237343\n", "nothing was changed"),
-        ("page.csv", b"<!DOCTYPE html>\n<html></html>\n", "the header names a column"),
+        ("page.csv", b"<!DOCTYPE html>\n<html></html>\n", "web page"),
+        ("names.csv", b"colour,shade\na,b\n", "none of its first rows is a header of peers"),
         ("broken.json", b"[{\"name\": \"a\", ", "nothing was changed"),
         ("array.json", b"[[1, 2]]", "entry 1"),
         ("field.json", b"[{\"name\": \"a\", \"provider\": \"20237343\", \"expire_at\": \"2030-01-01\"}]", "expire_at"),

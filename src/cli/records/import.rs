@@ -1,26 +1,26 @@
-//! A list of records, as CSV or JSON: read whole, and taken whole or not at all.
+//! A list of records, as CSV, .xlsx or JSON: read whole, and taken whole or not at all.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use clap::Args;
 use jiff::Timestamp;
-use serde_json::Value;
 
+use super::super::ask_list::{Question, ask, contradiction};
+use super::super::list_file;
 use super::super::target::{Refused, Target};
-use super::{By, Global, YES, put, to_change};
+use super::super::text;
+use super::entries::{self, Bad, Both, Entries};
+use super::{By, Global, YES, put_named, to_change};
 use crate::clock;
-use crate::domain::{BadField, Record, RecordKind, TracedCall};
-use crate::parse::table::{self, comparable};
-use crate::records::fields::{self, Fields};
-use crate::records::headers::{Header, call_header, header};
+use crate::domain::{BadField, Identity, Record, RecordKind, TracedCall};
+use crate::records::fields;
 use crate::records::{BadEntry, Change, PlanError, Records, plan};
 
 #[derive(Debug, Args)]
 pub struct Import {
-    /// The list: CSV with a header, or JSON (an array of objects, or one a line); - for standard input. See `export`
-    /// for the columns.
+    /// The list: CSV or .xlsx with a header, or JSON (an array of objects, or one a line); - for standard input. See
+    /// `export` for the columns.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// What a field says where the list leaves it empty or has no such column, such as kind=removal. May be repeated.
@@ -43,6 +43,7 @@ impl Import {
         let by = self.by.name()?;
         let list = read(&self.file, kind, &self.default, &by, clock::now())?;
         let target = to_change(global).await?;
+        list.verify(&target).await?;
         list.put(&target, self.replace, &by).await?;
         Ok(YES)
     }
@@ -52,28 +53,55 @@ impl Import {
 pub struct List {
     pub records: Vec<Record>,
     places: Vec<String>,
+    both: Vec<Both>,
     file: String,
 }
 
-/// An entry that cannot be taken, and where it stands.
-struct Bad {
-    place: String,
-    bad: BadField,
-}
-
-/// So many bad entries are named.
-const NAMED: usize = 5;
-
 fn refuse(file: &str, bad: &[Bad]) -> anyhow::Error {
-    let named: Vec<String> = bad.iter().take(NAMED).map(|Bad { place, bad }| format!("{place}, {bad}")).collect();
-    let more = if bad.len() > NAMED { format!("; and {} more", bad.len() - NAMED) } else { String::new() };
-    anyhow!("{file}: nothing was changed: {}{more}", named.join("; "))
+    let named: Vec<String> = bad.iter().map(|Bad { place, bad }| format!("{place}, {bad}")).collect();
+    let count = match bad.len() {
+        0 | 1 => String::new(),
+        several => format!("{} bad entries: ", text::count(several as u64)),
+    };
+    anyhow!("{file}: nothing was changed: {count}{}", text::one_line(&list_file::first_of(&named).join("; ")))
 }
 
 impl List {
+    /// Asks whether the two numbers of each entry that has two are one provider's.
+    ///
+    /// # Errors
+    ///
+    /// Names the entries of which they are not.
+    pub async fn verify(&self, target: &Target) -> anyhow::Result<()> {
+        let question = |place: &str, who: Identity| Question { place: place.to_owned(), who: who.into(), role: None };
+        let questions: Vec<Question> = self
+            .both
+            .iter()
+            .flat_map(|Both { place, frn, rmd_number }| {
+                [question(place, Identity::Frn(*frn)), question(place, Identity::RmdNumber(*rmd_number))]
+            })
+            .collect();
+        let answers = ask(target, &self.file, &questions, None).await?;
+        let mut bad = Vec::new();
+        for (asked, told) in questions.chunks(2).zip(answers.chunks(2)) {
+            let ([frn, number], [of_frn, of_number]) = (asked, told) else { continue };
+            if let Some(problem) = contradiction((&frn.who, of_frn), (&number.who, of_number)) {
+                bad.push(Bad { place: frn.place.clone(), bad: BadField::new("provider", problem) });
+            }
+        }
+        if bad.is_empty() { Ok(()) } else { Err(refuse(&self.file, &bad)) }
+    }
+
+    /// Where a record stands in the list.
+    pub fn place(&self, index: usize) -> Option<String> {
+        self.places.get(index).cloned()
+    }
+
     /// Puts the list in whole. What does not fit what is on record is named by its place.
     async fn put(&self, target: &Target, replace: bool, by: &str) -> anyhow::Result<()> {
-        let Err(error) = put(target, &self.records, replace, by).await else { return Ok(()) };
+        let Err(error) = put_named(target, &self.records, replace, by, &|index| self.place(index)).await else {
+            return Ok(());
+        };
         let Some(refused) = Refused::of(&error).filter(|refused| !refused.violations.is_empty()) else {
             return Err(error);
         };
@@ -111,16 +139,6 @@ impl List {
     }
 }
 
-fn bytes_of(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let read = if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(file)
-    };
-    read.map_err(|error| anyhow!("{} cannot be read: {error}", file.display()))
-}
-
 /// Reads a list. What is wrong in itself, or within the list, is found before anybody is asked.
 pub fn read(
     file: &Path,
@@ -129,20 +147,13 @@ pub fn read(
     by: &str,
     now: Timestamp,
 ) -> anyhow::Result<List> {
-    let bytes = bytes_of(file)?;
-    let name = file.display().to_string();
-    let mut bad: Vec<Bad> = Vec::new();
-    let entries = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'{' | b'[') => {
-            from_json(&bytes, &mut bad).map_err(|error| anyhow!("{name}: nothing was changed: {error}"))?
-        }
-        _ => from_csv(&bytes, kind, &mut bad).map_err(|error| anyhow!("{name}: nothing was changed: {error}"))?,
-    };
-    let mut list = List { records: Vec::new(), places: Vec::new(), file: name };
-    for (place, mut entry) in entries {
-        for (field, text) in defaults {
-            entry.or_set(field, text);
-        }
+    let (bytes, name) = (list_file::read(file)?, list_file::name(file));
+    let refused =
+        |error: anyhow::Error| anyhow!("{name}: nothing was changed: {}", text::one_line(&format!("{error}")));
+    let Entries { entries, both, mut bad, notes } = entries::read(&bytes, kind, defaults).map_err(refused)?;
+    list_file::say_notes(file, &notes);
+    let mut list = List { records: Vec::new(), places: Vec::new(), both, file: name };
+    for (place, entry) in entries {
         match fields::read(kind, &entry, by, now).and_then(|record| record.check(now).map(|()| record)) {
             Ok(record) => {
                 list.records.push(record);
@@ -160,90 +171,13 @@ pub fn read(
     if bad.is_empty() { Ok(list) } else { Err(refuse(&list.file, &bad)) }
 }
 
-type Entries = Vec<(String, Fields)>;
-
-fn from_json(bytes: &[u8], bad: &mut Vec<Bad>) -> anyhow::Result<Entries> {
-    let mut objects = Vec::new();
-    for value in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
-        match value? {
-            Value::Array(values) => objects.extend(values),
-            value => objects.push(value),
-        }
-    }
-    let mut entries = Vec::new();
-    for (object, number) in objects.into_iter().zip(1..) {
-        let place = format!("entry {number}");
-        match Fields::from_json(object) {
-            Ok(fields) => entries.push((place, fields)),
-            Err(problem) => bad.push(Bad { place, bad: problem }),
-        }
-    }
-    Ok(entries)
-}
-
-fn from_csv(bytes: &[u8], kind: RecordKind, bad: &mut Vec<Bad>) -> anyhow::Result<Entries> {
-    let table = table::read(bytes)?;
-    let columns = table.header.iter().map(|name| {
-        header(kind, &comparable(name)).ok_or_else(|| {
-            let known = fields::columns(kind).join(", ");
-            anyhow!("the header names a column {name:?}, and a list of {} has {known}", kind.plural())
-        })
-    });
-    let columns = columns.collect::<Result<Vec<Header>, _>>()?;
-    let mut entries = Vec::new();
-    for row in table.rows {
-        let place = format!("row {}", row.row);
-        let mut entry = Fields::default();
-        let mut names = Vec::new();
-        let mut twice = None;
-        for (column, cell) in columns.iter().zip(&row.cells).filter(|(_, cell)| !cell.is_empty()) {
-            match column {
-                Header::Name(kind) => names.push((*kind, cell)),
-                Header::Field(field) => {
-                    if entry.get(field).is_some_and(|before| before != cell) {
-                        twice = Some(BadField::new(field, "two columns say it, and each something else"));
-                    }
-                    entry.set(field, cell.as_str());
-                }
-            }
-        }
-        if let Some(problem) = twice {
-            bad.push(Bad { place, bad: problem });
-        } else if names.is_empty() {
-            entries.push((place, entry));
-        } else {
-            for (kind, name) in names {
-                let mut named = entry.clone();
-                named.set("name", name.as_str());
-                named.set("kind", kind.as_str());
-                entries.push((place.clone(), named));
-            }
-        }
-    }
-    Ok(entries)
-}
-
 /// The traced calls of an Attachment A.
 pub fn read_calls(file: &Path) -> anyhow::Result<Vec<TracedCall>> {
-    let (bytes, name) = (bytes_of(file)?, file.display().to_string());
-    let table = table::read(&bytes).map_err(|error| anyhow!("{name}: nothing was changed: {error}"))?;
-    let columns = table.header.iter().map(|name| {
-        call_header(&comparable(name)).ok_or_else(|| {
-            let known = fields::CALL_COLUMNS.join(", ");
-            anyhow!("the header names a column {name:?}, and a list of traced calls has {known}")
-        })
-    });
-    let columns =
-        columns.collect::<Result<Vec<_>, _>>().map_err(|error| anyhow!("{name}: nothing was changed: {error}"))?;
-    let (mut calls, mut bad) = (Vec::new(), Vec::new());
-    for row in table.rows {
-        let cells: BTreeMap<String, String> =
-            columns.iter().zip(row.cells).map(|(column, cell)| ((*column).to_owned(), cell)).collect();
-        match fields::read_call(&cells) {
-            Ok(call) => calls.push(call),
-            Err(problem) => bad.push(Bad { place: format!("row {}", row.row), bad: problem }),
-        }
-    }
+    let (bytes, name) = (list_file::read(file)?, list_file::name(file));
+    let refused =
+        |error: anyhow::Error| anyhow!("{name}: nothing was changed: {}", text::one_line(&format!("{error}")));
+    let (calls, bad, notes) = entries::read_calls(&bytes).map_err(refused)?;
+    list_file::say_notes(file, &notes);
     if !bad.is_empty() {
         bail!(refuse(&name, &bad));
     }

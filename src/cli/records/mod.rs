@@ -1,6 +1,7 @@
 //! `rmdd peers`, `rmdd overrides`, `rmdd orders`, `rmdd notices`: the operators' own records.
 
 mod add;
+mod entries;
 mod import;
 mod list;
 mod notices;
@@ -12,8 +13,9 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
+use super::list_file;
 use super::target::{Access, Target};
-use super::text::say;
+use super::text::{self, say};
 use super::{Global, YES};
 use crate::clock;
 use crate::config::Overrides;
@@ -21,6 +23,8 @@ use crate::domain::{Record, RecordKind};
 use crate::grpc::v1::{self, RecordAction};
 use crate::grpc::{kind_to_wire, record_from_wire, record_to_wire};
 use crate::times::end_written_out;
+
+pub use import::List;
 
 /// Who an upstream is: a trunk group, OCN, SPC, IP address or account, bound to a provider.
 #[derive(Debug, Args)]
@@ -212,11 +216,40 @@ async fn to_read(global: &Global) -> anyhow::Result<Target> {
 
 /// Puts records in and says what became of each.
 async fn put(target: &Target, records: &[Record], replace: bool, by: &str) -> anyhow::Result<()> {
+    put_named(target, records, replace, by, &|_| None).await
+}
+
+/// As [`put`], with the place of each record in the list that it comes from.
+async fn put_named(
+    target: &Target,
+    records: &[Record],
+    replace: bool,
+    by: &str,
+    place: &dyn Fn(usize) -> Option<String>,
+) -> anyhow::Result<()> {
     let request =
         v1::PutRecordsRequest { records: records.iter().map(record_to_wire).collect(), replace, by: by.to_owned() };
-    let events = target.put_records(request).await?.events;
+    let v1::PutRecordsResponse { events, unmatched } = target.put_records(request).await?;
     say_what_was_done(&events, records.len());
+    warn_of_unmatched(records, &unmatched, place);
     Ok(())
+}
+
+/// Says on standard error which providers have no filing, standing or removed: slips, most likely.
+pub fn warn_of_unmatched(records: &[Record], unmatched: &[u32], place: &dyn Fn(usize) -> Option<String>) {
+    let mut lines: Vec<String> = Vec::new();
+    for index in unmatched.iter().filter_map(|index| usize::try_from(*index).ok()) {
+        let Some(record) = records.get(index) else { continue };
+        let stands = place(index).map(|place| format!("{place}: ")).unwrap_or_default();
+        let line = format!("{stands}{} matches no filing, standing or removed: is the number right?", record.provider);
+        // One row that names several peers says it once.
+        if lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    for line in list_file::first_of(&lines) {
+        anstream::eprintln!("{}: {}", text::doubtful("warning"), text::one_line(&line));
+    }
 }
 
 /// More than so many changes are summed up.
@@ -269,7 +302,7 @@ async fn all(target: &Target, kind: RecordKind) -> anyhow::Result<Vec<v1::Listed
     }
 }
 
-/// The records of a list, for a command that only supposes them.
-pub fn read_list(file: &Path, kind: RecordKind, now: Timestamp) -> anyhow::Result<Vec<Record>> {
-    import::read(file, kind, &[], "a supposition", now).map(|list| list.records)
+/// A list of records, for a command that only supposes them.
+pub fn read_list(file: &Path, kind: RecordKind, now: Timestamp) -> anyhow::Result<List> {
+    import::read(file, kind, &[], "a supposition", now)
 }

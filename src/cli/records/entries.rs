@@ -1,0 +1,250 @@
+//! The bytes of a list of records -> its entries, each with the place where it stands.
+
+use std::collections::BTreeMap;
+
+use anyhow::anyhow;
+
+use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
+use crate::parse::table::{self, Row, Table, TableError, comparable};
+use crate::parse::{columns, objects, writings};
+use crate::records::fields::{self, Fields};
+use crate::records::headers::{Header, call_header, header};
+
+/// An entry that cannot be taken, and where it stands.
+pub struct Bad {
+    pub place: String,
+    pub bad: BadField,
+}
+
+/// What a list holds.
+#[derive(Default)]
+pub struct Entries {
+    /// The fields of each entry, with its place.
+    pub entries: Vec<(String, Fields)>,
+    /// Entries that name their provider by both its numbers: they must be one provider's.
+    pub both: Vec<Both>,
+    /// What cannot be taken.
+    pub bad: Vec<Bad>,
+    /// What to say about how it was read.
+    pub notes: Vec<String>,
+}
+
+/// Two numbers of one entry.
+pub struct Both {
+    pub place: String,
+    pub frn: Frn,
+    pub rmd_number: RmdNumber,
+}
+
+/// Reads a list, whichever way it is written. A field that an entry leaves empty says what the defaults say.
+pub fn read(bytes: &[u8], kind: RecordKind, defaults: &[(String, String)]) -> anyhow::Result<Entries> {
+    let mut read = if objects::is_json(bytes) { from_json(bytes)? } else { from_table(bytes, kind)? };
+    for (place, mut entry) in std::mem::take(&mut read.entries) {
+        for (field, text) in defaults {
+            entry.or_set(field, text);
+        }
+        match as_records_have_it(kind, entry) {
+            Ok(entry) => read.entries.push((place, entry)),
+            Err(bad) => read.bad.push(Bad { place, bad }),
+        }
+    }
+    Ok(read)
+}
+
+/// Numbers and roles as people write them, as records have them.
+fn as_records_have_it(kind: RecordKind, mut entry: Fields) -> Result<Fields, BadField> {
+    if let Some(text) = entry.get("provider") {
+        let provider = writings::provider(text).map_err(|problem| BadField::new("provider", problem))?;
+        entry.set("provider", provider.number_text());
+    }
+    if let Some(name) = entry.get("name").map(|name| table::clean(name).into_owned()) {
+        entry.set("name", name);
+    }
+    if let (RecordKind::Peer, Some(text)) = (kind, entry.get("role")) {
+        let role = writings::role(text).map_err(|problem| BadField::new("role", problem))?;
+        entry.set("role", role.map_or("", |role| role.as_str()));
+    }
+    Ok(entry)
+}
+
+fn from_json(bytes: &[u8]) -> anyhow::Result<Entries> {
+    let mut read = Entries::default();
+    for (object, number) in objects::read(bytes)?.into_iter().zip(1..) {
+        let place = format!("entry {number}");
+        let twice = |key: String| BadField::new(&key, "it stands twice: say it once");
+        match object.map_err(twice).and_then(Fields::from_json) {
+            Ok(fields) => read.entries.push((place, fields)),
+            Err(bad) => read.bad.push(Bad { place, bad }),
+        }
+    }
+    Ok(read)
+}
+
+/// The error of a table, in the words of its columns.
+fn explain(error: TableError, what: &str, columns: &[&str]) -> anyhow::Error {
+    match error {
+        TableError::NoHeader { found } => anyhow!(
+            "none of its first rows is a header of {what}: such a list has {}; the first row is {found:?}",
+            columns.join(", ")
+        ),
+        error => error.into(),
+    }
+}
+
+/// What each column holds; nothing for one that says nothing about a record.
+fn columns_of<T>(
+    table: &mut Table,
+    what: &str,
+    known: &[&str],
+    find: impl Fn(&str) -> Option<T>,
+) -> anyhow::Result<Vec<Option<T>>> {
+    let mut found = Vec::new();
+    for (place, name) in table.header.iter().enumerate() {
+        let compared = comparable(name);
+        let column = find(&compared);
+        let is_blank = || table.rows.iter().flatten().all(|row| row.cell(place).is_none_or(|cell| cell.is_empty()));
+        if column.is_none() && columns::only_names(&compared) {
+            table.notes.push(format!("column {name:?} is not used: names decide nothing"));
+        } else if column.is_none() && !(compared.is_empty() && is_blank()) {
+            return Err(anyhow!(
+                "the header names a column {name:?}, and a list of {what} has {}: rename it or leave it out",
+                known.join(", ")
+            ));
+        }
+        found.push(column);
+    }
+    Ok(found)
+}
+
+/// The row with a cell for every column that is read, or what is wrong with it.
+fn whole<T>(row: Row, columns: &[Option<T>], header: &[String]) -> Result<Row, Bad> {
+    let missing = (row.cells.len()..columns.len()).find(|place| columns.get(*place).is_some_and(Option::is_some));
+    match missing {
+        None => Ok(row),
+        Some(place) => Err(told(row.too_short(header, place))),
+    }
+}
+
+fn told(bad: table::BadRow) -> Bad {
+    Bad { place: format!("row {}", bad.row), bad: BadField::new(&bad.field, bad.problem) }
+}
+
+fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
+    let known = fields::columns(kind);
+    let fit = |names: &[String]| names.iter().filter(|name| header(kind, name).is_some()).count();
+    let mut table = table::read(bytes, &fit).map_err(|error| explain(error, kind.plural(), known))?;
+    let columns = columns_of(&mut table, kind.plural(), known, |name| header(kind, name))?;
+    let Table { header, rows, notes, .. } = table;
+    let mut read = Entries { notes, ..Entries::default() };
+    for row in rows {
+        match row.map_err(told).and_then(|row| whole(row, &columns, &header)) {
+            Ok(row) => {
+                if let Err(bad) = entry(&row, &columns, &mut read) {
+                    read.bad.push(Bad { place: format!("row {}", row.row), bad });
+                }
+            }
+            Err(bad) => read.bad.push(bad),
+        }
+    }
+    Ok(read)
+}
+
+/// Reads one row: an entry, or several if it names several peers.
+fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<(), BadField> {
+    let mut entry = Fields::default();
+    let (mut names, mut frn, mut rmd_number) = (Vec::new(), None, None);
+    for (place, column) in columns.iter().enumerate() {
+        let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
+        let no_number = |problem: String| BadField::new("provider", problem);
+        match column {
+            Header::Name(kind) => names.push((*kind, cell)),
+            Header::Frn | Header::RmdNumber | Header::Field("provider") if writings::says_nothing(&cell) => {}
+            Header::Frn if writings::is_rmd_number(&cell) => {
+                once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
+            }
+            Header::Frn => once("provider", &mut frn, writings::frn(&cell).map_err(no_number)?)?,
+            Header::RmdNumber => {
+                once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
+            }
+            Header::Field("provider") => match writings::provider(&cell).map_err(no_number)? {
+                Identity::Frn(number) => once("provider", &mut frn, number)?,
+                Identity::RmdNumber(number) => once("provider", &mut rmd_number, number)?,
+            },
+            Header::Field(field) => {
+                if entry.get(field).is_some_and(|before| before != cell) {
+                    return Err(BadField::new(field, "two columns say it, and each something else"));
+                }
+                entry.set(field, cell);
+            }
+        }
+    }
+    let place = format!("row {}", row.row);
+    match (frn, rmd_number) {
+        (Some(frn), other) => {
+            entry.set("provider", frn.to_string());
+            read.both.extend(other.map(|rmd_number| Both { place: place.clone(), frn, rmd_number }));
+        }
+        (None, Some(rmd_number)) => entry.set("provider", rmd_number.to_string()),
+        (None, None) => {}
+    }
+    if names.is_empty() {
+        read.entries.push((place, entry));
+        return Ok(());
+    }
+    for (kind, name) in names {
+        let mut named = entry.clone();
+        named.set("name", name);
+        named.set("kind", kind.as_str());
+        read.entries.push((place.clone(), named));
+    }
+    Ok(())
+}
+
+/// Sets what may be said twice only if it is the same.
+fn once<T: PartialEq>(field: &str, slot: &mut Option<T>, value: T) -> Result<(), BadField> {
+    match slot {
+        Some(before) if *before != value => Err(BadField::new(field, "two columns say it, and each something else")),
+        _ => {
+            *slot = Some(value);
+            Ok(())
+        }
+    }
+}
+
+/// The traced calls of an Attachment A, what cannot be taken, and what to say.
+pub fn read_calls(bytes: &[u8]) -> anyhow::Result<(Vec<TracedCall>, Vec<Bad>, Vec<String>)> {
+    let (what, known) = ("traced calls", &fields::CALL_COLUMNS[..]);
+    let fit = |names: &[String]| names.iter().filter(|name| call_header(name).is_some()).count();
+    let mut table = table::read(bytes, &fit).map_err(|error| explain(error, what, known))?;
+    let columns = columns_of(&mut table, what, known, call_header)?;
+    let Table { header, rows, notes, .. } = table;
+    let (mut calls, mut bad) = (Vec::new(), Vec::new());
+    for row in rows {
+        match row.map_err(told).and_then(|row| whole(row, &columns, &header)) {
+            Ok(row) => match call(&row, &columns) {
+                Ok(call) => calls.push(call),
+                Err(problem) => bad.push(Bad { place: format!("row {}", row.row), bad: problem }),
+            },
+            Err(row) => bad.push(row),
+        }
+    }
+    Ok((calls, bad, notes))
+}
+
+fn call(row: &Row, columns: &[Option<&'static str>]) -> Result<TracedCall, BadField> {
+    let mut cells: BTreeMap<String, String> = BTreeMap::new();
+    for (place, column) in columns.iter().enumerate() {
+        let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
+        let text = match *column {
+            "caller" | "called" => {
+                writings::telephone_number(&cell).map_err(|problem| BadField::new(column, problem))?
+            }
+            _ => cell.into_owned(),
+        };
+        if cells.get(*column).is_some_and(|before| *before != text) {
+            return Err(BadField::new(column, "two columns say it, and each something else"));
+        }
+        cells.insert((*column).to_owned(), text);
+    }
+    fields::read_call(&cells)
+}

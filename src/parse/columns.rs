@@ -1,0 +1,242 @@
+//! The names that people give to the columns of their lists. Names are compared as [`comparable`] makes them.
+//!
+//! [`comparable`]: super::table::comparable
+
+/// What a column that says who holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Names {
+    /// RMD numbers. Digits alone are one too.
+    RmdNumber,
+    /// FRNs.
+    Frn,
+    /// Either number, or something else, such as a provider's name: each cell tells.
+    Provider,
+    /// OCNs.
+    Ocn,
+    /// A switch's own names.
+    Peer,
+}
+
+/// Words that change nothing about which number a column holds.
+const OF_A_NUMBER: [&str; 33] = [
+    "number",
+    "numbers",
+    "no",
+    "num",
+    "nr",
+    "id",
+    "fcc",
+    "the",
+    "of",
+    "s",
+    "provider",
+    "providers",
+    "carrier",
+    "upstream",
+    "vendor",
+    "supplier",
+    "partner",
+    "company",
+    "peer",
+    "customer",
+    "client",
+    "operator",
+    "entity",
+    "filer",
+    "filing",
+    "record",
+    "registration",
+    "database",
+    "db",
+    "10",
+    "ten",
+    "digit",
+    "digits",
+];
+
+const OF_FRN: [&str; 4] = ["frn", "federal", "communications", "commission"];
+const OF_RMD: [&str; 4] = ["rmd", "robocall", "mitigation", "entry"];
+const OF_OCN: [&str; 3] = ["ocn", "operating", "code"];
+
+/// What the column of this name holds, if it says who.
+pub fn who(name: &str) -> Option<Names> {
+    match name {
+        "number" | "filing" | "filing_number" | "filing_id" | "provider" | "provider_number" | "provider_id" => {
+            return Some(Names::Provider);
+        }
+        "peer"
+        | "peer_name"
+        | "peer_id"
+        | "trunk"
+        | "trunk_name"
+        | "trunk_id"
+        | "trunk_number"
+        | "trunk_group"
+        | "trunkgroup"
+        | "trunk_group_name"
+        | "trunk_group_number"
+        | "trunk_group_id"
+        | "tg"
+        | "tg_name"
+        | "tg_number"
+        | "tg_id"
+        | "tgid"
+        | "spc"
+        | "service_provider_code"
+        | "ip"
+        | "ip_address"
+        | "account"
+        | "account_number"
+        | "account_no"
+        | "account_id" => return Some(Names::Peer),
+        _ => {}
+    }
+    let words: Vec<&str> = name.split('_').collect();
+    let has = |word: &str| words.contains(&word);
+    let all_of = |own: &[&str]| words.iter().all(|word| OF_A_NUMBER.contains(word) || own.contains(word));
+    if (has("frn") || has("frns") || name.contains("fcc_registration_number")) && all_of(&OF_FRN) {
+        return Some(Names::Frn);
+    }
+    if (has("rmd") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
+        return Some(Names::RmdNumber);
+    }
+    if (has("ocn") || name.contains("operating_company_number")) && all_of(&OF_OCN) {
+        return Some(Names::Ocn);
+    }
+    None
+}
+
+/// How surely a column holds the roles in which upstreams hand calls over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Roles {
+    /// By its name.
+    Surely,
+    /// If all that stands in it are roles.
+    Perhaps,
+}
+
+/// Whether the column of this name holds roles.
+pub fn roles(name: &str) -> Option<Roles> {
+    match name {
+        "role"
+        | "roles"
+        | "upstream_role"
+        | "provider_role"
+        | "carrier_role"
+        | "rmd_role"
+        | "peer_role"
+        | "trunk_role"
+        | "provider_type"
+        | "type_of_provider"
+        | "role_of_provider"
+        | "rmd_provider_type"
+        | "upstream_type"
+        | "upstream_provider_type" => Some(Roles::Surely),
+        "type" | "service_type" | "type_of_service" | "carrier_type" | "service" | "kind" | "category" | "class"
+        | "capacity" | "traffic_type" | "call_type" | "relationship" | "classification" => Some(Roles::Perhaps),
+        _ if name.split('_').any(|word| matches!(word, "role" | "roles")) => Some(Roles::Perhaps),
+        _ => None,
+    }
+}
+
+/// What a column asks for that a list cannot ask, by its name.
+pub fn cannot_be_asked(name: &str) -> bool {
+    matches!(
+        name,
+        "foreign"
+            | "is_foreign"
+            | "foreign_provider"
+            | "foreign_upstream"
+            | "foreign_domestic"
+            | "domestic_foreign"
+            | "caller_id"
+            | "calling_number"
+            | "ani"
+            | "emergency"
+            | "is_emergency"
+    )
+}
+
+/// Whether the column of this name holds a provider's name, which decides nothing.
+pub fn only_names(name: &str) -> bool {
+    matches!(
+        name,
+        "business_name"
+            | "company"
+            | "company_name"
+            | "carrier"
+            | "carrier_name"
+            | "provider_name"
+            | "upstream_name"
+            | "legal_name"
+            | "legal_entity"
+            | "entity_name"
+            | "vendor"
+            | "vendor_name"
+            | "customer"
+            | "customer_name"
+            | "dba"
+            | "dba_name"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::comparable;
+    use super::*;
+
+    #[test]
+    fn columns_that_say_who_are_known_as_carriers_call_them() {
+        for (names, holds) in [
+            (
+                &["FRN", "FCC FRN", "FCC Registration Number (FRN)", "FRN #", "FRN No.", "Provider FRN", "ＦＲＮ"][..],
+                Some(Names::Frn),
+            ),
+            (&["FCC Registration Number", "Carrier's FRN", "FRN (10 digits)", "\u{feff}frn"], Some(Names::Frn)),
+            (
+                &[
+                    "RMD",
+                    "RMD No.",
+                    "RMD ID",
+                    "RMD Number",
+                    "RMD #",
+                    "Robocall Mitigation Database Number",
+                    "rmd_number",
+                ],
+                Some(Names::RmdNumber),
+            ),
+            (&["Robocall Mitigation Database (RMD) Filing Number"], Some(Names::RmdNumber)),
+            (&["number", "Filing", "Provider"], Some(Names::Provider)),
+            (&["OCN", "Operating Company Number", "OCN #"], Some(Names::Ocn)),
+            (&["Trunk", "Trunk Group", "TG", "IP Address", "Peer"], Some(Names::Peer)),
+            (
+                &[
+                    "Other FRNs",
+                    "other_frns",
+                    "Parent FRN",
+                    "Our FRN",
+                    "FRN status",
+                    "RMD status",
+                    "RMD date",
+                    "Carrier Name",
+                ],
+                None,
+            ),
+        ] {
+            for name in names {
+                assert_eq!(who(&comparable(name)), holds, "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn columns_of_roles_are_known_or_suspected() {
+        for name in ["Role", "Upstream role", "Provider Type", "provider_role"] {
+            assert_eq!(roles(&comparable(name)), Some(Roles::Surely), "{name:?}");
+        }
+        for name in ["Type", "Service type", "Role (RMD, per contract)"] {
+            assert_eq!(roles(&comparable(name)), Some(Roles::Perhaps), "{name:?}");
+        }
+        assert_eq!(roles("site"), None);
+    }
+}

@@ -1,0 +1,242 @@
+//! Lists as operators hand them in: each row is asked, taken in, or told with what to do.
+
+use rust_xlsxwriter::Workbook;
+
+use super::*;
+
+/// The number of the filing of [`GATEWAY`].
+const GATEWAY_NUMBER: &str = "RMD0900002";
+
+/// The verdict columns of the rows that `check --file` prints.
+fn reasons(output: &Output) -> Vec<(String, String)> {
+    let rows = stdout(output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect::<Vec<Value>>();
+    rows.iter().map(|row| (row["verdict"].as_str().unwrap_or("-").to_owned(), text(&row["reason"]))).collect()
+}
+
+#[tokio::test]
+async fn one_bad_row_of_many_is_told_and_all_others_are_asked() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        for (bad, words) in [
+            ("N/A,", "it says \"N/A\""),
+            ("pending,", "it says \"pending\""),
+            (",gateway", "it is empty"),
+            ("Total: 500,", "\"Total: 500\""),
+            ("0041000001,boss", "is no role"),
+            ("1.2345E+09,", "format the column as text"),
+            ("41000001,voice,more", "3 cells where the header has 2"),
+        ] {
+            let mut list = "FRN,Provider Type\n".to_owned();
+            for row in 0..500 {
+                list += &if row == 250 { format!("{bad}\n") } else { format!("{VOICE},Voice Service Provider\n") };
+            }
+            let file = desk.write("upstreams.csv", list);
+            let output = desk.run(&["check", "--file", &file, "--json"]);
+            let came = reasons(&output);
+            assert_eq!((came.len(), status_of(&output)), (500, 2), "{bad}");
+            assert_eq!(came[250], pair("-", "BAD_ROW"), "{bad}");
+            assert_eq!(came.iter().filter(|row| **row == pair("ACCEPT", "LISTED")).count(), 499, "{bad}");
+            let said = stderr(&output);
+            assert!(said.contains("row 252, field ") && said.contains(words), "{bad}: {said}");
+            assert!(said.contains("500 upstreams: 1 not asked"), "{bad}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn roles_count_whatever_their_column_is_called_and_one_that_is_not_used_is_said() {
+    let desk = Desk::open(Through::Daemon).await;
+    let file =
+        desk.write("roles.csv", format!("FRN;Provider Type\n{VOICE};Gateway Provider\n{VOICE};VSP\n{VOICE};N/A\n"));
+    let output = desk.run(&["check", "--file", &file, "--json"]);
+    let expected = [pair("REFUSE", "ROLE_NOT_CERTIFIED"), pair("ACCEPT", "LISTED"), pair("ACCEPT", "LISTED")];
+    assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 1));
+
+    let file = desk.write("acts.csv", format!("FRN,acts as\n{VOICE},Gateway\n"));
+    let said = stderr(&desk.run(&["check", "--file", &file]));
+    assert!(said.contains("column \"acts as\" may hold roles and is not used"), "{said}");
+}
+
+#[tokio::test]
+async fn a_row_that_names_two_providers_is_a_bad_row_and_is_not_taken_in() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        desk.ok(&["peers", "add", "TG-1", VOICE, "--by", "alice"]);
+        desk.ok(&["peers", "add", "TG-2", GATEWAY, "--by", "alice"]);
+        let list = [
+            "FRN,RMD number,Trunk".to_owned(),
+            format!("{VOICE},{VOICE_NUMBER},TG-1"),
+            format!("{VOICE},{GATEWAY_NUMBER},"),
+            format!("{GONE},{GONE_NUMBER},"),
+            format!("{VOICE},RMD0999999,"),
+            format!("{VOICE},,TG-2"),
+            format!("{VOICE},,TG-of-nobody"),
+            format!("{NEVER},RMD0999999,"),
+            "pending,,TG-of-nobody".to_owned(),
+        ];
+        let file = desk.write("both.csv", list.join("\n"));
+        let output = desk.run(&["check", "--file", &file, "--json"]);
+        let bad = pair("-", "BAD_ROW");
+        let (listed, removed) = (pair("ACCEPT", "LISTED"), pair("REFUSE", "REMOVED"));
+        let never = pair("REFUSE", "NOT_LISTED");
+        let expected = [listed.clone(), bad.clone(), removed, bad.clone(), bad.clone(), listed, never, bad];
+        assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 2), "{}", stderr(&output));
+        let said = stderr(&output);
+        assert!(said.contains("row 3, field FRN: the row names two providers"), "{said}");
+        assert!(said.contains("row 6, field Trunk: the row names two providers"), "{said}");
+        assert!(said.contains("row 5, field FRN: ") && said.contains("RMD0999999 beside it matches none"), "{said}");
+        assert!(
+            said.contains("row 9, field RMD number: it is empty") && said.contains("is bound to no provider"),
+            "{said}"
+        );
+
+        let before = desk.everything();
+        let list = [
+            "Trunk,FRN,RMD number".to_owned(),
+            format!("TG-8,{VOICE},{VOICE_NUMBER}"),
+            format!("TG-9,{VOICE},{GATEWAY_NUMBER}"),
+        ];
+        let file = desk.write("bind.csv", list.join("\n"));
+        let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+        assert!(refused.contains("row 3, field provider: the row names two providers"), "{refused}");
+        assert_eq!(desk.everything(), before);
+        let file = desk.write("bind.csv", list[..2].join("\n"));
+        assert!(desk.ok(&["peers", "import", &file, "--by", "alice"]).contains("TG-8 is 0041000001"));
+    }
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed_swallows_no_row_of_any_list() {
+    let desk = Desk::open(Through::Store).await;
+    desk.ok(&["notices", "add", "letter", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--by", "alice"]);
+    let before = desk.everything();
+    let overrides = format!("action,provider,why\ndeny,{VOICE_NUMBER},\"fraud\ndeny,{GATEWAY_NUMBER},spam\n");
+    let peers = format!("name,provider,why\nTG-1,{VOICE},\"north\nTG-2,{GATEWAY},south\"\n");
+    let orders = format!(
+        "document,kind,provider,released,why\nDA 1,removal,{VOICE},2025-08-25,\"x\nDA 2,removal,{GATEWAY},2025-08-25,y\n"
+    );
+    let calls =
+        "called_at,caller,campaign\n2023-01-10 10:00 UTC,+12025550143,\"x\n2023-01-11 10:00 UTC,+12025550144,y\n";
+    let check = format!("frn,site\n{VOICE},\"north\n{GATEWAY},south\n");
+    let lists: [(&[&str], &str); 6] = [
+        (&["overrides", "import"], &overrides),
+        (&["peers", "import"], &peers),
+        (&["orders", "import"], &orders),
+        (&["notices", "import-calls", "letter"], calls),
+        (&["check", "--file"], &check),
+        (&["impact", "--orders"], &orders),
+    ];
+    for (command, list) in lists {
+        let file = desk.write("list.csv", list);
+        let refused = desk.refused(&[command, &[file.as_str()]].concat());
+        assert!(refused.contains("list.csv") && refused.contains("row 2, line 2, cell "), "{command:?}: {refused}");
+    }
+    assert_eq!(desk.everything(), before);
+}
+
+#[tokio::test]
+async fn a_number_that_matches_no_filing_is_said_at_once() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let said = |arguments: &[&str]| {
+            let output = desk.run(arguments);
+            assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+            stderr(&output)
+        };
+        let file = desk.write("peers.csv", format!("name,provider\nTG-1,{VOICE}\nTG-2,{GONE}\nTG-3,{NEVER}\n"));
+        let warned = said(&["peers", "import", &file, "--by", "alice"]);
+        assert!(warned.contains("row 4: FRN 0041000009 matches no filing, standing or removed"), "{warned}");
+        assert_eq!(warned.matches("matches no filing").count(), 1, "{warned}");
+        for arguments in [
+            &["peers", "add", "TG-4", NEVER][..],
+            &["overrides", "add", "deny", NEVER, "--why", "x"],
+            &["orders", "add", "removal", "DA 1", NEVER, "--released", "2025-08-25"],
+            &["notices", "add", "letter", "RMD0999999", "--issued-at", "2023-01-24T20:15:00Z"],
+        ] {
+            let warned = said(&[arguments, &["--by", "alice"]].concat());
+            assert!(warned.contains("matches no filing"), "{arguments:?}: {warned}");
+        }
+        assert!(!said(&["peers", "add", "TG-5", GONE, "--by", "alice"]).contains("matches no filing"));
+        let orders =
+            desk.write("orders.csv", format!("document,kind,provider,released\nDA 1,removal,{NEVER},2025-08-25\n"));
+        let supposed = stderr(&desk.run(&["impact", "--orders", &orders]));
+        assert!(supposed.contains("row 2: FRN 0041000009 matches no filing"), "{supposed}");
+
+        let file = desk.write("short.csv", "name,provider\nTG-9,99\n");
+        let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+        assert!(refused.contains("row 2, field provider") && refused.contains("write its zeros"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn records_are_taken_in_from_a_workbook_and_from_json_and_refused_whole_with_their_place() {
+    let desk = Desk::open(Through::Daemon).await;
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet();
+    for (row, cells) in
+        [["Our trunks", "", "", ""], ["Trunk Group", "FRN", "Provider Type", "Carrier Name"]].iter().enumerate()
+    {
+        for (column, cell) in cells.iter().enumerate() {
+            sheet.write(row as u32, column as u16, *cell).expect("written");
+        }
+    }
+    sheet
+        .write(2, 0, "TG-1")
+        .expect("written")
+        .write(2, 1, 41_000_001)
+        .expect("written")
+        .write(2, 2, "VSP")
+        .expect("written");
+    let file = desk.write("trunks.xlsx", workbook.save_to_buffer().expect("a workbook"));
+    let taken = desk.ok(&["peers", "import", &file, "--by", "alice"]);
+    assert!(taken.contains("trunk_group TG-1 is 0041000001 as voice_service"), "{taken}");
+
+    let before = desk.everything();
+    for (json, words) in [
+        (
+            format!("[{{\"name\": \"a\", \"provider\": \"{VOICE}\", \"name\": \"b\"}}]"),
+            "entry 1, field name: it stands twice",
+        ),
+        (
+            format!("{{\"name\": \"a\", \"provider\": \"{VOICE}\"}}\n{{\"name\": \"b\", \"provider\": true}}"),
+            "entry 2, field provider",
+        ),
+        (format!("[{{\"name\": \"a\", \"provider\": \"{VOICE}\", \"rolle\": \"gateway\"}}]"), "entry 1, field rolle"),
+        ("[[]]".to_owned(), "entry 1, field record"),
+        (format!("{{\"name\": \"a\", \"provider\": \"{VOICE}\"}}\n{{\"name\""), "entry 2: it cannot be read as JSON"),
+        ("[]".to_owned(), "it is empty"),
+    ] {
+        let file = desk.write("peers.json", &json);
+        let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+        assert!(refused.contains(words), "{json}: {refused}");
+    }
+    let bad: String = (0..30).map(|row| format!("TG-{row},x\n")).collect();
+    let file = desk.write("bad.csv", format!("name,provider\n{bad}"));
+    let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+    assert!(
+        refused.contains("30 bad entries") && refused.contains("row 21,") && refused.contains("and 10 more"),
+        "{refused}"
+    );
+    assert_eq!(desk.everything(), before);
+    let file = desk.write("peers.json", "\u{feff}[{\"name\": \"x\", \"provider\": 41000001.0}]");
+    assert!(desk.ok(&["peers", "import", &file, "--by", "alice"]).contains("x is 0041000001"));
+}
+
+#[tokio::test]
+async fn a_name_that_is_a_formula_is_a_text_in_the_answer_and_the_lists_own_cells_come_out_as_they_were() {
+    let mut desk = Desk::open(Through::Store).await;
+    let mut row = desk.world.rows().find(|row| row.get("number") == VOICE_NUMBER).cloned().expect("it is listed");
+    row.set("business_name", "'=HYPERLINK(\"http://x\",\"y\")");
+    desk.world.insert(row);
+    desk.site.publish(&desk.world.to_csv());
+    desk.ok(&["sync"]);
+    let file = desk.write("list.csv", format!("note,frn\n=1+1,\"=\"\"{VOICE}\"\"\"\n"));
+    let output = desk.run(&["check", "--file", &file]);
+    assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+    let rows = stdout(&output);
+    let line = rows.lines().nth(1).expect("a row");
+    assert!(
+        line.starts_with(&format!("=1+1,\"=\"\"{VOICE}\"\"\",ACCEPT,LISTED,{VOICE_NUMBER},\"'=HYPERLINK(")),
+        "{line}"
+    );
+}
