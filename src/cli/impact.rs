@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{ArgGroup, Args};
+use jiff::Timestamp;
 
-use super::records::read_list;
+use super::records::{Providers, read_list};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -25,9 +26,10 @@ pub struct Impact {
     /// If these orders were on record, as for `rmdd orders import`.
     #[arg(long, value_name = "FILE", group = "supposed")]
     orders: Option<PathBuf>,
-    /// If the FCC removed this provider today: an FRN or an RMD number. May be repeated.
+    /// If the FCC removed this provider today: an FRN, an RMD number, or an OCN or peer's name that is bound to one. May be
+    /// repeated.
     #[arg(long, value_name = "WHO", group = "supposed")]
-    removed: Vec<Identity>,
+    removed: Vec<String>,
     /// If a setting of the policy were this, such as role_blank=refuse. May be repeated.
     #[arg(long, value_name = "SETTING=VALUE", value_parser = setting, group = "supposed")]
     policy: Vec<(String, String)>,
@@ -39,6 +41,24 @@ pub struct Impact {
 fn setting(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write SETTING=VALUE, such as role_blank=refuse")?;
     Ok((name.trim().trim_start_matches("policy.").to_owned(), value.trim().to_owned()))
+}
+
+/// The order that removes a provider today.
+fn removed(provider: Identity, now: Timestamp) -> Record {
+    Record {
+        provider,
+        by: "a supposition".to_owned(),
+        at: now,
+        why: String::new(),
+        expires_at: None,
+        body: RecordBody::Order(Order {
+            kind: OrderKind::Removal,
+            document: "(supposed)".to_owned(),
+            released: day_in_washington(now),
+            notified: None,
+        }),
+        revision: 0,
+    }
 }
 
 impl Impact {
@@ -55,21 +75,12 @@ impl Impact {
             None => Vec::new(),
             Some(file) => read_list(file, RecordKind::Order, now)?,
         };
-        records.extend(self.removed.iter().map(|provider| Record {
-            provider: *provider,
-            by: "a supposition".to_owned(),
-            at: now,
-            why: String::new(),
-            expires_at: None,
-            body: RecordBody::Order(Order {
-                kind: OrderKind::Removal,
-                document: "(supposed)".to_owned(),
-                released: day_in_washington(now),
-                notified: None,
-            }),
-            revision: 0,
-        }));
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let mut found = Providers::of(&target);
+        for who in &self.removed {
+            let provider = found.find(who).await.map_err(|error| anyhow!("--removed {who:?}: {error}"))?;
+            records.push(removed(provider, now));
+        }
         let request = AssessImpactRequest {
             listing,
             records: records.iter().map(record_to_wire).collect(),

@@ -9,6 +9,8 @@ mod export;
 mod history;
 mod impact;
 mod man;
+mod named;
+mod near;
 mod records;
 mod removals;
 mod search;

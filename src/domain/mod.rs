@@ -1,5 +1,6 @@
 //! The words of the trade, as types. This room imports nothing else of ours.
 
+mod address;
 mod change;
 mod column;
 mod decision;
@@ -13,11 +14,14 @@ mod record;
 mod removals;
 mod role;
 pub mod rule;
+mod slip;
 mod snapshot;
 mod source_state;
 mod sync_record;
 mod washington;
+mod who;
 
+pub use address::{AddressError, read_network};
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
@@ -25,7 +29,7 @@ pub use digest::Sha256Digest;
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use held::{Awaits, HeldListing};
 pub use identity::{
-    Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,
+    Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError,
 };
 pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
@@ -39,3 +43,4 @@ pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{SourceFault, SourceState, Validators};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{day_in_washington, end_of_day_in_washington, in_washington};
+pub use who::{Readings, Who};

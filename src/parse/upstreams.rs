@@ -118,7 +118,7 @@ fn upstream(
     let who: Result<Who, IdentityError> = match holds {
         Names::Provider => cell(place).parse().map(Who::Provider),
         Names::Ocn => cell(place).parse().map(Who::Ocn).map_err(IdentityError::Ocn),
-        Names::Peer => cell(place).parse().map(Who::Peer).map_err(IdentityError::PeerName),
+        Names::Peer => Who::peer(cell(place)),
     };
     let who = who.map_err(|error| bad(place, error.to_string()))?;
     let role = match role {
