@@ -281,13 +281,13 @@ pub enum IdentityError {
         /// The RMD number of these digits.
         meant: RmdNumber,
     },
-    /// It may mean several things, of which more than one is known.
-    #[error("{text:?} may mean {}, and both are known: write {}", .known.join(" and "), .writings.join(" or "))]
+    /// It may mean several things, of which none is out of the question.
+    #[error("{text:?} may mean {}: write {} to say which", .means.join(" or "), .writings.join(" or "))]
     Ambiguous {
         /// The text as given, cut to a bounded length.
         text: String,
         /// What it may mean.
-        known: Vec<String>,
+        means: Vec<String>,
         /// A writing of each that means nothing else.
         writings: Vec<String>,
     },
@@ -307,13 +307,12 @@ impl FromStr for Identity {
         if begins("frn") || trimmed.is_empty() {
             return Ok(Self::Frn(trimmed.parse()?));
         }
-        if let Some(slip) = slip::of_number(trimmed) {
-            return Err(slip);
-        }
-        if trimmed.starts_with(|c: char| c.is_ascii_digit()) {
-            return Ok(Self::Frn(trimmed.parse()?));
-        }
-        Err(IdentityError::Unknown { text: quotable(text) })
+        let read = if trimmed.starts_with(|c: char| c.is_ascii_digit()) && !slip::has_digits_of_rmd_number(trimmed) {
+            trimmed.parse().map(Self::Frn).map_err(IdentityError::Frn)
+        } else {
+            Err(IdentityError::Unknown { text: quotable(text) })
+        };
+        read.map_err(|error| slip::of_number(trimmed).unwrap_or(error))
     }
 }
 

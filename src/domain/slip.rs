@@ -63,12 +63,16 @@ pub(super) fn rmd_number(text: &str) -> Option<RmdNumber> {
     read.digits.parse().ok().and_then(RmdNumber::from_value)
 }
 
+/// Whether it is seven digits that begin with a zero: an FRN that is shortened has lost its zeros.
+pub(super) fn has_digits_of_rmd_number(text: &str) -> bool {
+    text.len() == 7 && text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// What is wrong with a text that looks like a number of the database and is none; nothing if it is one, or if it looks
 /// like something else.
 pub(super) fn of_number(text: &str) -> Option<IdentityError> {
-    let all_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if all_digits && text.len() == 7 && text.starts_with('0') {
-        let meant = text.parse().ok().filter(|value| *value > 0).and_then(RmdNumber::from_value)?;
+    if has_digits_of_rmd_number(text) {
+        let meant = text.parse().ok().and_then(RmdNumber::from_value)?;
         return Some(IdentityError::SevenDigits { text: quotable(text), meant });
     }
     if behind_rmd(text).is_some_and(|rest| Digits::read(rest).is_some()) {

@@ -169,7 +169,7 @@ impl Readings {
             },
             several => Err(IdentityError::Ambiguous {
                 text: quotable(&self.text),
-                known: several.iter().map(ToString::to_string).collect(),
+                means: several.iter().map(ToString::to_string).collect(),
                 writings: several.iter().map(Who::in_full).collect(),
             }),
         }
@@ -238,7 +238,7 @@ mod tests {
             ("591E", &["OCN 591E", "peer 591e"], false, "ocn:591E or peer:591e"),
         ] {
             let said = means(text, bound, known);
-            assert!(said.contains("both are known") && said.contains(words), "{text}: {said}");
+            assert!(said.contains("may mean") && said.contains(words), "{text}: {said}");
         }
     }
 

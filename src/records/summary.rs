@@ -67,12 +67,16 @@ fn duty(duty: &str, by: Timestamp, done: Option<&Noted>, now: Timestamp) -> Stri
     }
 }
 
-/// Running text on lines that a mail shows whole. What is laid out in columns stays as it is.
+/// What the lines at the top begin with.
+const HEADINGS: [&str; 3] = ["From:    ", "Date:    ", "Subject: "];
+
+/// Running text on lines that a mail shows whole.
 fn wrapped(line: &str) -> String {
-    if line.trim_start().contains("   ") {
-        return line.to_owned();
-    }
-    let indent = if line.starts_with("  ") { "     " } else { "" };
+    let indent = match line {
+        item if item.starts_with("  ") => "     ",
+        heading if HEADINGS.iter().any(|name| heading.starts_with(name)) => "         ",
+        _ => "",
+    };
     textwrap::fill(line, textwrap::Options::new(100).subsequent_indent(indent).break_words(false))
 }
 
@@ -128,72 +132,71 @@ fn the_notice(notice: &Notice) -> String {
 }
 
 /// The traced calls, laid out in columns.
-fn calls(notice: &Notice) -> Vec<String> {
+fn calls(notice: &Notice) -> String {
     if notice.calls.is_empty() {
-        return vec!["No traced calls are on our record of the notice.".to_owned()];
+        return "No traced calls are on our record of the notice.\n".to_owned();
     }
     let time = |at: Option<Timestamp>| {
         at.map_or_else(|| "not known".to_owned(), |at| in_washington(at).strftime("%Y-%m-%d %H:%M %Z").to_string())
     };
-    let heading =
-        format!("Calls traced to it by the Industry Traceback Group ({}), as the notice has them:", notice.calls.len());
-    let columns =
-        "  Time of notification   Time of call           Caller            Called            Campaign; violation";
-    let rows = notice.calls.iter().map(|call| {
+    let mut text = format!(
+        "Calls traced to it by the Industry Traceback Group ({}), as the notice has them:\n\n  \
+         Time of notification   Time of call           Caller            Called            Campaign; violation\n",
+        notice.calls.len()
+    );
+    for call in &notice.calls {
         let about = [one_line(&call.campaign), one_line(&call.violation)];
         let about: Vec<&str> = about.iter().map(String::as_str).filter(|text| !text.is_empty()).collect();
-        format!(
+        let _ = writeln!(
+            text,
             "  {:<21}  {:<21}  {:<16}  {:<16}  {}",
             time(call.notified_at),
             time(call.called_at),
             call.caller,
             call.called,
             about.join("; ")
-        )
-    });
-    [heading, String::new(), columns.to_owned()].into_iter().chain(rows).collect()
+        );
+    }
+    text
 }
 
 /// The summary, as text to be sent. `from` is who sends it.
 pub fn summary(record: &Record, notice: &Notice, provider: &Provider, from: Option<&str>, now: Timestamp) -> String {
-    let mut text = String::new();
-    let mut line = |line: &str| {
-        let _ = writeln!(text, "{}", wrapped(line));
-    };
     let numbers = numbers(record, provider);
     let name = match provider.business_name.as_str() {
         "" => "the provider (name not known)",
         name => name,
     };
+    let (mitigated, informed) = (notice.mitigated.as_ref(), notice.informed.as_ref());
+    let mut lines = Vec::new();
     if !notice.is_overdue(now) {
-        line("DRAFT, not to be sent: no deadline of the notice has passed without an answer on record.");
-        line("");
+        lines.push(
+            "DRAFT, not to be sent: no deadline of the notice has passed without an answer on record.\n".to_owned(),
+        );
     }
-    line("To:      Federal Communications Commission, Enforcement Bureau");
-    line(&format!("From:    {}", from.unwrap_or("____________________________ (provider, FRN, contact)")));
-    line(&format!("Date:    {}", time(now)));
-    line(&format!("Subject: Notice before blocking under {}: {name}, {numbers}", rule::NOTICE));
-    line("");
-    line(&introduction(&format!("{name} ({numbers})"), provider));
-    line("");
-    line(&the_notice(notice));
-    line("");
-    line("The basis for our determination:");
-    let mitigated = notice.mitigated.as_ref();
-    line(&format!("  1. {}", duty("Effective mitigation within 48 hours,", notice.mitigate_by(), mitigated, now)));
-    let informed = notice.informed.as_ref();
-    line(&format!("  2. {}", duty("Informing the Commission within 14 days,", notice.inform_by(), informed, now)));
+    lines.extend([
+        "To:      Federal Communications Commission, Enforcement Bureau".to_owned(),
+        format!("From:    {}", from.unwrap_or("____________________________ (provider, FRN, contact)")),
+        format!("Date:    {}", time(now)),
+        format!("Subject: Notice before blocking under {}: {name}, {numbers}", rule::NOTICE),
+        String::new(),
+        introduction(&format!("{name} ({numbers})"), provider),
+        String::new(),
+        the_notice(notice),
+        String::new(),
+        "The basis for our determination:".to_owned(),
+        format!("  1. {}", duty("Effective mitigation within 48 hours,", notice.mitigate_by(), mitigated, now)),
+        format!("  2. {}", duty("Informing the Commission within 14 days,", notice.inform_by(), informed, now)),
+    ]);
     if !notice.basis.is_empty() {
-        line(&format!("  3. {}", one_line(&notice.basis)));
+        lines.push(format!("  3. {}", one_line(&notice.basis)));
     }
-    line("");
-    calls(notice).iter().for_each(|row| line(row));
-    line("");
-    line(if provider.hands_calls_to_us {
+    let mut text = lines.iter().fold(String::new(), |text, line| text + &wrapped(line) + "\n");
+    let intent = if provider.hands_calls_to_us {
         "We intend to block the traffic that we receive from it directly, calls to 911 excepted."
     } else {
         "We intend to block any traffic that it hands to us directly, calls to 911 excepted."
-    });
-    line("All times are Eastern: EST is UTC-5, EDT is UTC-4.");
+    };
+    let _ = writeln!(text, "\n{}\n{intent}\nAll times are Eastern: EST is UTC-5, EDT is UTC-4.", calls(notice));
     text
 }

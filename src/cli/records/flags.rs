@@ -38,7 +38,7 @@ pub fn explain(kind: RecordKind, error: anyhow::Error, providers: &[String]) -> 
             let (place, field) = place.unwrap_or(("", field));
             let bad = in_words(kind, &BadField::new(field, problem.as_str()));
             match place.parse().ok().and_then(|place: usize| providers.get(place)) {
-                Some(provider) if providers.len() > 1 => format!("{provider}: {bad}"),
+                Some(provider) if providers.len() > 1 => format!("of {provider}, {bad}"),
                 _ => bad,
             }
         })

@@ -200,7 +200,7 @@ impl ImportCalls {
             Ok(())
         })
         .await?;
-        say!("{kept} traced calls are on record of this notice");
+        say!("{kept} traced {} on record of this notice", if kept == 1 { "call is" } else { "calls are" });
         Ok(status)
     }
 }
