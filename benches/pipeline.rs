@@ -106,6 +106,7 @@ fn on_record(identities: &[Identity]) -> Records {
         let notice = Notice {
             id: format!("notice {n}"),
             document: String::new(),
+            basis: String::new(),
             issued_at: Timestamp::UNIX_EPOCH,
             mitigated: None,
             informed: None,

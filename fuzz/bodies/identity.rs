@@ -34,9 +34,18 @@ pub fn identity(bytes: &[u8]) {
     }
     match Who::readings(text) {
         Ok(readings) => {
-            assert!(!readings.is_empty(), "{text:?}");
-            let distinct = readings.iter().enumerate().all(|(place, who)| !readings[..place].contains(who));
+            let names = readings.names();
+            let distinct = names.iter().enumerate().all(|(place, who)| !names[..place].contains(who));
             assert!(distinct, "{text:?}");
+            for (bound, known) in [(&names[..0], false), (&names[..0], true), (names, false), (names, true)] {
+                match readings.settle(bound, known) {
+                    Ok(who) => {
+                        let again = Who::readings(&who.in_full()).map(|again| again.likeliest());
+                        assert_eq!(again, Ok(Some(who)), "{text:?}: its writing in full means it");
+                    }
+                    Err(error) => assert!(!error.to_string().is_empty()),
+                }
+            }
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -21,8 +21,8 @@ use crate::times::moment;
 #[derive(Debug, Args)]
 pub struct Check {
     /// The provider: an FRN in any usual writing (0020237343, 20237343, 0020-2373-43), an RMD number (RMD0001410), or an
-    /// OCN or peer's name that `rmdd peers` bound to one. Of fewer than ten digits, an OCN or peer on record comes
-    /// first; frn:, ocn: or peer: in front says which is meant.
+    /// OCN or peer's name that `rmdd peers` bound to one. frn:, rmd:, ocn: or peer: in front says which is meant; without
+    /// it, what may mean two things that are known is an error. Of six digits or fewer, a name on record comes first.
     #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
     who: Option<String>,
     /// A list of upstreams, as CSV or .xlsx with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group,
@@ -88,7 +88,11 @@ impl Check {
             target.check_provider(CheckProviderRequest { identity: Some(who.into()), ..request.clone() }).await
         };
         let who = self.who.unwrap_or_default();
-        let answer = target.first_known(&who, ask).await?;
+        let answer = match target.first_known_at(&who, self.at, ask).await {
+            // Whoever it may be.
+            Err(_) if self.emergency && self.at.is_none() => target.check_provider(request).await?,
+            answer => answer?,
+        };
         if !self.json {
             print(&answer);
         }

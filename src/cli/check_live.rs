@@ -15,11 +15,7 @@ use crate::report;
 /// Whom the FCC is asked about: the provider that was named, or that of the filing that a peer's name led to.
 fn identity(text: &str, answer: &CheckProviderResponse) -> Option<Identity> {
     if answer.peer.is_empty() {
-        let readings = Who::readings(text).ok()?;
-        return readings.into_iter().find_map(|who| match who {
-            Who::Provider(identity) => Some(identity),
-            Who::Ocn(_) | Who::Peer(_) => None,
-        });
+        return Who::readings(text).ok()?.number();
     }
     let filing = answer.filing.as_ref()?;
     filing.frn.parse().map(Identity::Frn).or_else(|_| filing.number.parse().map(Identity::RmdNumber)).ok()

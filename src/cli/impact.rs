@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 
-use super::records::{read_list, warn_of_unmatched};
+use super::records::{Providers, read_list, warn_of_unmatched};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -29,9 +29,10 @@ pub struct Impact {
     /// If these orders were on record, as for `rmdd orders import`.
     #[arg(long, value_name = "FILE", group = "supposed")]
     orders: Option<PathBuf>,
-    /// If the FCC removed this provider today: an FRN or an RMD number. May be repeated.
+    /// If the FCC removed this provider today: an FRN, an RMD number, or an OCN or peer's name that is bound to one. May be
+    /// repeated.
     #[arg(long, value_name = "WHO", group = "supposed")]
-    removed: Vec<Identity>,
+    removed: Vec<String>,
     /// If a setting of the policy were this, such as role_blank=refuse. May be repeated.
     #[arg(long, value_name = "SETTING=VALUE", value_parser = setting, group = "supposed")]
     policy: Vec<(String, String)>,
@@ -65,7 +66,11 @@ impl Impact {
             orders.verify(&target).await?;
         }
         let mut records = orders.as_ref().map(|orders| orders.records.clone()).unwrap_or_default();
-        records.extend(self.removed.iter().map(|provider| removal_today(*provider, now)));
+        let mut found = Providers::of(&target);
+        for who in &self.removed {
+            let provider = found.find(who).await.map_err(|error| anyhow!("--removed {who:?}: {error}"))?;
+            records.push(removal_today(provider, now));
+        }
         let request = AssessImpactRequest {
             listing,
             records: records.iter().map(record_to_wire).collect(),

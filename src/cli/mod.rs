@@ -12,6 +12,9 @@ mod history;
 mod impact;
 mod list_file;
 mod man;
+
+mod named;
+mod near;
 mod probe;
 mod records;
 mod removals;

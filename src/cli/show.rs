@@ -19,7 +19,7 @@ const SHOWN_OF_CELL: usize = 60;
 #[derive(Debug, Args)]
 pub struct Show {
     /// The provider: an FRN in any usual writing, an RMD number for one filing alone, or an OCN or peer's name that
-    /// `rmdd peers` bound to one.
+    /// `rmdd peers` bound to one; frn:, rmd:, ocn: or peer: in front says which is meant.
     #[arg(value_name = "WHO")]
     who: String,
     /// As it was known at a moment: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06: its end, Eastern time)
@@ -39,7 +39,7 @@ impl Show {
             let request = GetProviderRequest { identity: Some(who.clone().into()), include_history: true, at };
             target.get_provider(request).await.map(|provider| (who, provider))
         };
-        let (who, provider) = target.first_known(&self.who, ask).await?;
+        let (who, provider) = target.first_known_at(&self.who, self.at, ask).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {
             say!("{}", serde_json::to_string(&report::Provider::from(&provider))?);

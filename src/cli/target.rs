@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
-use super::{Global, connect, text};
+use super::{Global, connect};
 use crate::archive::Archive;
 use crate::client::{self, Bearer, Link, TlsFiles};
 use crate::config::{Listen, Loaded, Origin, default_state_dir};
@@ -156,34 +156,9 @@ impl Target {
         }
     }
 
-    /// Asks about each thing that a text may mean, the likeliest first, until one is known.
+    /// Asks about whom a text means now.
     pub async fn first_known<T>(&self, text: &str, ask: impl AsyncFn(Who) -> anyhow::Result<T>) -> anyhow::Result<T> {
-        let mut unknown = None;
-        for who in Who::readings(text)? {
-            match ask(who).await {
-                Err(error) if Refused::of(&error).is_some_and(|refused| refused.reason == "PEER_UNKNOWN") => {
-                    unknown = unknown.or(Some(error));
-                }
-                answer => return answer,
-            }
-        }
-        let unknown = unknown.unwrap_or_else(|| anyhow!("{text:?} names no provider"));
-        Err(self.propose(text, unknown).await)
-    }
-
-    /// Names never decide. They propose, and that is said in place of an answer.
-    async fn propose(&self, name: &str, unknown: anyhow::Error) -> anyhow::Error {
-        let request = v1::SearchProvidersRequest { text: name.to_owned(), limit: 5 };
-        let found = self.search_providers(request).await.map(|found| found.matches).unwrap_or_default();
-        let candidates: Vec<String> = found
-            .iter()
-            .filter_map(|found| found.filing.as_ref())
-            .map(|filing| format!("{} ({}, FRN {})", text::one_line(&filing.business_name), filing.number, filing.frn))
-            .collect();
-        if candidates.is_empty() {
-            return unknown;
-        }
-        anyhow!("{unknown}. A name decides nothing; these bear one like it: {}", candidates.join("; "))
+        self.first_known_at(text, None, ask).await
     }
 
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.

@@ -1,11 +1,13 @@
 //! The numbers by which a provider is known: the FCC Registration Number and the filing's number in the database.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+use super::address::{network_text, read_network};
+use super::slip;
 
 /// An FCC Registration Number (47 CFR 1.8002): ten digits, whose leading zeros are significant in writing.
 ///
@@ -28,20 +30,27 @@ pub enum FrnError {
     #[error("the FRN is empty: give ten digits, such as 0020237343")]
     Empty,
     /// A character that no usual writing of an FRN holds.
-    #[error("{text:?} is not an FRN: {found:?} is no digit; an FRN is ten digits, such as 0020237343 or 0020-2373-43")]
+    #[error(
+        "{text:?} is not an FRN: {found:?} is no digit; an FRN is ten digits, such as 0020237343 or 0020-2373-43{}",
+        is_meant(.meant)
+    )]
     NotADigit {
         /// The text as given, cut to a bounded length.
         text: String,
         /// The first character that does not belong.
         found: char,
+        /// The FRN that was probably meant.
+        meant: Option<Frn>,
     },
     /// More than ten digits.
-    #[error("{text:?} is not an FRN: it has {digits} digits, and an FRN has ten")]
+    #[error("{text:?} is not an FRN: it has {digits} digits, and an FRN has ten{}", is_meant(.meant))]
     TooLong {
         /// The text as given, cut to a bounded length.
         text: String,
         /// How many digits were found.
         digits: usize,
+        /// The FRN that was probably meant.
+        meant: Option<Frn>,
     },
     /// Only zeros.
     #[error("{text:?} is not an FRN: it is all zeros")]
@@ -51,8 +60,13 @@ pub enum FrnError {
     },
 }
 
+/// What was probably meant, at the end of a message.
+fn is_meant(meant: &Option<impl fmt::Display>) -> String {
+    meant.as_ref().map_or_else(String::new, |meant| format!(": is {meant} meant?"))
+}
+
 /// What a message may quote of a text that came from outside.
-fn quotable(text: &str) -> String {
+pub(super) fn quotable(text: &str) -> String {
     const LONGEST: usize = 64;
     if text.chars().count() <= LONGEST {
         return text.to_owned();
@@ -91,6 +105,9 @@ impl Frn {
     }
 }
 
+/// What may stand between `FRN` or `RMD` and the digits.
+const BEHIND_PREFIX: [char; 4] = [':', '#', ' ', '-'];
+
 /// Writes a number's digits from the right, over what stands there.
 fn write_digits(mut value: u64, digits: &mut [u8]) {
     for digit in digits.iter_mut().rev() {
@@ -109,7 +126,7 @@ impl FromStr for Frn {
         }
         let trimmed = text.trim();
         let digits_part = match trimmed.get(..3) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("frn") => trimmed[3..].trim_start_matches([':', '#', ' ', '-']),
+            Some(prefix) if prefix.eq_ignore_ascii_case("frn") => trimmed[3..].trim_start_matches(BEHIND_PREFIX),
             _ => trimmed,
         };
         if digits_part.is_empty() {
@@ -124,11 +141,11 @@ impl FromStr for Frn {
                     value = value.saturating_mul(10).saturating_add(u64::from(found as u32 - '0' as u32));
                 }
                 '-' | ' ' | '\u{2010}'..='\u{2013}' if position > 0 => {}
-                _ => return Err(FrnError::NotADigit { text: quotable(text), found }),
+                _ => return Err(FrnError::NotADigit { text: quotable(text), found, meant: slip::frn(digits_part) }),
             }
         }
         if digits > 10 {
-            return Err(FrnError::TooLong { text: quotable(text), digits });
+            return Err(FrnError::TooLong { text: quotable(text), digits, meant: slip::frn(digits_part) });
         }
         Self::from_value(value).ok_or_else(|| FrnError::Zero { text: quotable(text) })
     }
@@ -153,10 +170,21 @@ pub struct RmdNumber(u32);
 
 /// Why a text is not an RMD number.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
-#[error("{text:?} is not an RMD number: it is written RMD and seven digits, such as RMD0001410")]
+#[error(
+    "{text:?} is not an RMD number: {}{}",
+    match .digits {
+        Some(digits) => format!("it has {digits} {}, and an RMD number has seven", if *digits == 1 { "digit" } else { "digits" }),
+        None => "it is written RMD and seven digits, such as RMD0001410".to_owned(),
+    },
+    is_meant(.meant)
+)]
 pub struct RmdNumberError {
     /// The text as given, cut to a bounded length.
     pub text: String,
+    /// How many digits follow `RMD`, if nothing but digits does and they are too few or too many.
+    pub digits: Option<usize>,
+    /// The number that was probably meant.
+    pub meant: Option<RmdNumber>,
 }
 
 impl RmdNumber {
@@ -181,17 +209,20 @@ impl RmdNumber {
 impl FromStr for RmdNumber {
     type Err = RmdNumberError;
 
-    /// Reads `RMD0001410` in any case, with blanks around it or a hyphen or blank after `RMD`.
+    /// Reads `RMD0001410` in any case, with blanks around it or a hyphen, colon, number sign or blank after `RMD`.
     fn from_str(text: &str) -> Result<Self, RmdNumberError> {
-        let refuse = || RmdNumberError { text: quotable(text) };
         let trimmed = text.trim();
-        let prefix = trimmed.get(..3).ok_or_else(refuse)?;
-        let digits = trimmed[3..].trim_start_matches(['-', ' ']);
-        if !prefix.eq_ignore_ascii_case("rmd") || digits.len() != 7 || !digits.bytes().all(|byte| byte.is_ascii_digit())
-        {
-            return Err(refuse());
-        }
-        digits.parse().ok().and_then(Self::from_value).ok_or_else(refuse)
+        let digits = match trimmed.get(..3) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("rmd") => Some(trimmed[3..].trim_start_matches(BEHIND_PREFIX)),
+            _ => None,
+        };
+        let all_digits = digits.is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()));
+        let read = digits.filter(|digits| all_digits && digits.len() == 7).and_then(|digits| digits.parse().ok());
+        read.and_then(Self::from_value).ok_or_else(|| RmdNumberError {
+            text: quotable(text),
+            digits: digits.filter(|digits| all_digits && digits.len() != 7).map(str::len),
+            meant: slip::rmd_number(trimmed),
+        })
     }
 }
 
@@ -240,22 +271,48 @@ pub enum IdentityError {
         /// The text as given, cut to a bounded length.
         text: String,
     },
+    /// Seven digits that begin with a zero.
+    #[error(
+        "{text:?} names no provider: seven digits are those of an RMD number: write {meant}, or frn:{text} if an FRN is meant"
+    )]
+    SevenDigits {
+        /// The text as given.
+        text: String,
+        /// The RMD number of these digits.
+        meant: RmdNumber,
+    },
+    /// It may mean several things, of which none is out of the question.
+    #[error("{text:?} may mean {}: write {} to say which", .means.join(" or "), .writings.join(" or "))]
+    Ambiguous {
+        /// The text as given, cut to a bounded length.
+        text: String,
+        /// What it may mean.
+        means: Vec<String>,
+        /// A writing of each that means nothing else.
+        writings: Vec<String>,
+    },
 }
 
 impl FromStr for Identity {
     type Err = IdentityError;
 
-    /// Reads either number, told apart by how it begins.
+    /// Reads either number, told apart by how it begins. Seven digits that begin with a zero are neither: those of an
+    /// RMD number, most likely.
     fn from_str(text: &str) -> Result<Self, IdentityError> {
         let trimmed = text.trim();
         let begins = |prefix: &str| trimmed.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
         if begins("rmd") {
             return Ok(Self::RmdNumber(trimmed.parse()?));
         }
-        if begins("frn") || trimmed.is_empty() || trimmed.starts_with(|c: char| c.is_ascii_digit()) {
+        if begins("frn") || trimmed.is_empty() {
             return Ok(Self::Frn(trimmed.parse()?));
         }
-        Err(IdentityError::Unknown { text: quotable(text) })
+        let read = if trimmed.starts_with(|c: char| c.is_ascii_digit()) && !slip::has_digits_of_rmd_number(trimmed) {
+            trimmed.parse().map(Self::Frn).map_err(IdentityError::Frn)
+        } else {
+            Err(IdentityError::Unknown { text: quotable(text) })
+        };
+        read.map_err(|error| slip::of_number(trimmed).unwrap_or(error))
     }
 }
 
@@ -293,9 +350,14 @@ pub struct OcnError {
 impl FromStr for Ocn {
     type Err = OcnError;
 
-    /// Reads four letters or digits in any case, with blanks around them.
+    /// Reads four letters or digits in any case, with blanks around them, or `ocn:` before them.
     fn from_str(text: &str) -> Result<Self, OcnError> {
-        let four: Result<[u8; 4], _> = text.trim().as_bytes().try_into();
+        let trimmed = text.trim();
+        let four = match trimmed.get(..4) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("ocn:") => trimmed[4..].trim_start(),
+            _ => trimmed,
+        };
+        let four: Result<[u8; 4], _> = four.as_bytes().try_into();
         match four {
             Ok(four) if four.iter().all(u8::is_ascii_alphanumeric) => Ok(Self(four.map(|c| c.to_ascii_uppercase()))),
             _ => Err(OcnError { text: quotable(text) }),
@@ -316,7 +378,7 @@ impl fmt::Debug for Ocn {
 }
 
 /// A switch's own name for an upstream, as operators bind it to a provider. Case does not count, nor how an IP address
-/// is written.
+/// or network is written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerName(Box<str>);
 
@@ -346,9 +408,9 @@ impl FromStr for PeerName {
         if trimmed.is_empty() || trimmed.chars().count() > Self::LONGEST || trimmed.chars().any(char::is_control) {
             return Err(PeerNameError { text: quotable(text) });
         }
-        // An address is one, however it is written.
-        let name = match trimmed.parse::<IpAddr>() {
-            Ok(address) => address.to_canonical().to_string(),
+        // An address is one, however it is written, and so is a network.
+        let name = match read_network(trimmed) {
+            Ok(network) => network_text(network),
             Err(_) => trimmed.to_lowercase(),
         };
         Ok(Self(name.into()))
@@ -367,101 +429,9 @@ impl fmt::Debug for PeerName {
     }
 }
 
-/// Whom a question is about: a provider by its own number, or an upstream by what operators bound to one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Who {
-    /// By a number of the database.
-    Provider(Identity),
-    /// By an OCN that is bound to a provider.
-    Ocn(Ocn),
-    /// By a switch's own name that is bound to a provider.
-    Peer(PeerName),
-}
-
-impl From<Identity> for Who {
-    fn from(identity: Identity) -> Self {
-        Self::Provider(identity)
-    }
-}
-
-impl Who {
-    /// What a text typed by a person may mean, the likeliest first. Numbers of the database that are written in full
-    /// come before names that look like one, and after them otherwise; `frn:`, `ocn:` and `peer:` in front say which is
-    /// meant.
-    ///
-    /// # Errors
-    ///
-    /// If it can mean nothing.
-    pub fn readings(text: &str) -> Result<Vec<Self>, IdentityError> {
-        let trimmed = text.trim();
-        let behind = |prefix: &str| {
-            let start = trimmed.get(..prefix.len())?;
-            start.eq_ignore_ascii_case(prefix).then(|| trimmed[prefix.len()..].trim())
-        };
-        if let Some(ocn) = behind("ocn:") {
-            return Ok(vec![Self::Ocn(ocn.parse()?)]);
-        }
-        if let Some(peer) = behind("peer:") {
-            return Ok(vec![Self::Peer(peer.parse()?)]);
-        }
-        let identity: Result<Identity, IdentityError> = trimmed.parse();
-        if behind("frn:").is_some() || trimmed.is_empty() {
-            return identity.map(|identity| vec![identity.into()]);
-        }
-        let (ocn, peer) = (trimmed.parse().map(Self::Ocn), trimmed.parse().map(Self::Peer));
-        match (identity, ocn) {
-            // A switch may well call a trunk group 10012. Whoever means an FRN and no name writes all its digits.
-            (Ok(identity), Err(_)) if trimmed.len() < 10 && trimmed.chars().all(|c| c.is_ascii_digit()) => {
-                Ok(peer.ok().into_iter().chain([identity.into()]).collect())
-            }
-            (Ok(identity), Err(_)) => Ok(vec![identity.into()]),
-            // No FRN of four digits is known; OCNs of four digits are many.
-            (identity, Ok(ocn)) => {
-                Ok([ocn].into_iter().chain(peer.ok()).chain(identity.ok().map(Self::Provider)).collect())
-            }
-            (Err(error), Err(_)) => {
-                // A name may well hold digits: but what is digits throughout and no FRN is a slip, and no name.
-                let number = trimmed.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ' '));
-                if number { Err(error) } else { Ok(vec![peer.map_err(|_| error)?]) }
-            }
-        }
-    }
-}
-
-impl fmt::Display for Who {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Provider(identity) => identity.fmt(f),
-            Self::Ocn(ocn) => write!(f, "OCN {ocn}"),
-            Self::Peer(name) => write!(f, "peer {name}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_text_of_a_person_is_read_as_number_ocn_or_peer() {
-        let read = |text: &str| -> Vec<String> {
-            Who::readings(text).map(|all| all.iter().map(ToString::to_string).collect()).unwrap_or_default()
-        };
-        assert_eq!(read("0020-2373-43"), ["FRN 0020237343"]);
-        assert_eq!(read("rmd0001410"), ["RMD0001410"]);
-        assert_eq!(read("591e"), ["OCN 591E", "peer 591e"]);
-        assert_eq!(read("7321"), ["OCN 7321", "peer 7321", "FRN 0000007321"]);
-        assert_eq!(read("10012"), ["peer 10012", "FRN 0000010012"]);
-        assert_eq!(read("0020237343"), ["FRN 0020237343"]);
-        assert_eq!(read("ocn:7321"), ["OCN 7321"]);
-        assert_eq!(read("peer:0020237343"), ["peer 0020237343"]);
-        assert_eq!(read("frn:7321"), ["FRN 0000007321"]);
-        assert_eq!(read("TG-Acme-1"), ["peer tg-acme-1"]);
-        assert_eq!(read("192.0.2.7"), ["peer 192.0.2.7"]);
-        for slip in ["", "00202373431", "0000000000", "ocn:12", "peer:"] {
-            assert!(Who::readings(slip).is_err(), "{slip:?}");
-        }
-    }
 
     #[test]
     fn an_frn_is_read_in_any_usual_writing() {

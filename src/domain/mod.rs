@@ -1,5 +1,6 @@
 //! The words of the trade, as types. This room imports nothing else of ours.
 
+mod address;
 mod age;
 mod change;
 mod column;
@@ -15,12 +16,15 @@ mod record;
 mod removals;
 mod role;
 pub mod rule;
+mod slip;
 mod snapshot;
 mod source_state;
 mod step_facts;
 mod sync_record;
 mod washington;
+mod who;
 
+pub use address::{AddressError, read_network};
 pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
@@ -30,7 +34,7 @@ pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use first_sights::FirstSights;
 pub use held::{Awaits, HeldListing, PeersAffected};
 pub use identity::{
-    Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError, Who,
+    Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError,
 };
 pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
@@ -45,3 +49,4 @@ pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
 pub use step_facts::{StepFacts, UndatedCell};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{begins as begins_in_washington, day_in_washington, end_of_day_in_washington, in_washington};
+pub use who::{Readings, Who};

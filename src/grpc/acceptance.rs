@@ -113,9 +113,8 @@ impl Services {
         Ok(out)
     }
 
-    /// The same of one reading of a name that may mean several things: for an emergency call too, an error where nothing is
-    /// known by it.
-    /// Only a verdict is counted: another reading may have one.
+    /// The same; but for an emergency call too, an error where nothing is known of whom it names. Only a verdict is
+    /// counted.
     pub(crate) fn check_known(
         &self,
         request: &v1::CheckProviderRequest,

@@ -23,6 +23,7 @@ pub enum ErrorReason {
     InvalidOcn,
     InvalidPeer,
     IdentityMissing,
+    IdentityAmbiguous,
     PeerUnknown,
     InvalidPageToken,
     InvalidRecord,
@@ -55,12 +56,13 @@ pub enum ErrorReason {
 
 impl ErrorReason {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::InvalidFrn,
         Self::InvalidRmdNumber,
         Self::InvalidOcn,
         Self::InvalidPeer,
         Self::IdentityMissing,
+        Self::IdentityAmbiguous,
         Self::PeerUnknown,
         Self::InvalidPageToken,
         Self::InvalidRecord,
@@ -99,6 +101,7 @@ impl ErrorReason {
             Self::InvalidOcn => "INVALID_OCN",
             Self::InvalidPeer => "INVALID_PEER",
             Self::IdentityMissing => "IDENTITY_MISSING",
+            Self::IdentityAmbiguous => "IDENTITY_AMBIGUOUS",
             Self::PeerUnknown => "PEER_UNKNOWN",
             Self::InvalidPageToken => "INVALID_PAGE_TOKEN",
             Self::InvalidRecord => "INVALID_RECORD",
@@ -138,6 +141,7 @@ impl ErrorReason {
             | Self::InvalidOcn
             | Self::InvalidPeer
             | Self::IdentityMissing
+            | Self::IdentityAmbiguous
             | Self::InvalidPageToken
             | Self::InvalidRecord
             | Self::InvalidApproval
@@ -206,9 +210,10 @@ pub fn identity_missing() -> Status {
 
 pub fn from_identity(error: &IdentityError) -> Status {
     let reason = match error {
-        IdentityError::RmdNumber(_) => ErrorReason::InvalidRmdNumber,
+        IdentityError::RmdNumber(_) | IdentityError::SevenDigits { .. } => ErrorReason::InvalidRmdNumber,
         IdentityError::Ocn(_) => ErrorReason::InvalidOcn,
         IdentityError::PeerName(_) => ErrorReason::InvalidPeer,
+        IdentityError::Ambiguous { .. } => ErrorReason::IdentityAmbiguous,
         _ => ErrorReason::InvalidFrn,
     };
     reason.status(error.to_string())

@@ -13,6 +13,7 @@ mod everyday;
 mod front;
 mod history;
 mod listing;
+mod named;
 mod records;
 mod snapshots;
 mod upkeep;

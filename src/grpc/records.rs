@@ -332,6 +332,7 @@ pub fn record_to_wire(record: &Record) -> v1::Record {
         RecordBody::Notice(notice) => v1::record::Body::Notice(v1::Notice {
             id: notice.id.clone(),
             document: notice.document.clone(),
+            basis: notice.basis.clone(),
             issued_at: Some(time_to_wire(notice.issued_at)),
             mitigated: noted_to_wire(notice.mitigated.as_ref()),
             informed: noted_to_wire(notice.informed.as_ref()),
@@ -432,6 +433,7 @@ pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<
         v1::record::Body::Notice(notice) => RecordBody::Notice(Notice {
             id: notice.id.trim().to_owned(),
             document: notice.document,
+            basis: notice.basis.trim().to_owned(),
             issued_at: moment("issued_at", notice.issued_at)?
                 .ok_or_else(|| unset("issued_at", "the notice's time stamp"))?,
             mitigated: noted_from_wire("mitigated", notice.mitigated)?,

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
 use super::answer::{self, Format, one_line};
-use super::params::{self, Params, Tried};
+use super::params::{self, Params};
 use super::problem::Problem;
 use crate::domain::ProviderRole;
 use crate::grpc::v1::{self, CheckProviderRequest, CheckProviderResponse};
@@ -39,7 +39,7 @@ pub async fn check(State(services): State<Services>, uri: Uri, headers: HeaderMa
         Err(_) if params::is_emergency(&uri) && !params::is_about_the_past(&uri) => {
             let seen = services.see(Way::Http, came);
             // Whoever was asked about is named in the log, if the name can be read at all.
-            let named = params::who(&uri, PREFIX).ok().and_then(|readings| readings.into_iter().next());
+            let named = params::who(&uri, PREFIX).ok().and_then(|readings| readings.likeliest());
             let request = CheckProviderRequest { emergency: true, identity: named.map(Into::into), ..whole() };
             services.check_now(&request, seen.as_ref()).map_err(Problem::from)
         }
@@ -83,19 +83,13 @@ async fn ask(
     request.set_role(role.map_or(v1::ProviderRole::Unspecified, role_to_wire));
     request.set_foreign(params.ternary("foreign")?);
     request.set_us_caller_id(params.ternary("us_caller_id")?);
-    let readings = params::who(uri, PREFIX)?;
-    let mut tried = Tried::default();
-    for who in readings {
-        request.identity = Some(who.into());
-        let answer = match &request.at {
-            Some(at) => services.check_at(&request, at).await,
-            None => services.check_known(&request, services.see(Way::Http, came).as_ref()),
-        };
-        if let Some(answer) = tried.settle(answer.map_err(Problem::from)) {
-            return answer;
-        }
-    }
-    Err(tried.unknown())
+    let who = services.named(&params::who(uri, PREFIX)?, request.at.as_ref()).await?;
+    request.identity = Some(who.into());
+    let answer = match &request.at {
+        Some(at) => services.check_at(&request, at).await,
+        None => services.check_known(&request, services.see(Way::Http, came).as_ref()),
+    };
+    answer.map_err(Problem::from)
 }
 
 /// What stands before the plus sign of a number, if not nothing.

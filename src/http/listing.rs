@@ -6,7 +6,7 @@ use axum::response::Response;
 use tonic::Request;
 
 use super::answer;
-use super::params::{self, Params, Tried};
+use super::params::{self, Params};
 use super::problem::Problem;
 use crate::grpc::v1::listing_service_server::ListingService;
 use crate::grpc::v1::{GetProviderRequest, ListRemovalsRequest, ListSnapshotsRequest};
@@ -23,17 +23,10 @@ async fn provider_of(services: &Services, uri: &Uri) -> Result<report::Provider,
     let params = Params::read(uri, &["history", "at"])?;
     let include_history = params.flag("history")?;
     let at = params.time("at", moment)?.map(time_to_wire);
-    let readings = params::who(uri, "/v1/providers/")?;
-    let mut tried = Tried::default();
-    for who in readings {
-        let request = GetProviderRequest { identity: Some(who.into()), include_history, at };
-        let provider = services.get_provider(Request::new(request)).await;
-        let provider = provider.map(|provider| report::Provider::from(provider.get_ref())).map_err(Problem::from);
-        if let Some(answer) = tried.settle(provider) {
-            return answer;
-        }
-    }
-    Err(tried.unknown())
+    let who = services.named(&params::who(uri, "/v1/providers/")?, at.as_ref()).await?;
+    let request = GetProviderRequest { identity: Some(who.into()), include_history, at };
+    let provider = services.get_provider(Request::new(request)).await?;
+    Ok(report::Provider::from(provider.get_ref()))
 }
 
 /// A page of removals.

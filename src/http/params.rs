@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
-use crate::domain::Who;
+use crate::domain::{Readings, Who};
 use crate::grpc::v1::Ternary;
 use crate::grpc::{ErrorReason, from_identity};
 
@@ -142,12 +142,12 @@ fn quotable(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// What the name behind this prefix of the path may mean, the likeliest first.
+/// What the name behind this prefix of the path may mean.
 ///
 /// # Errors
 ///
 /// If there is none, or it can mean nothing.
-pub fn who(uri: &Uri, prefix: &str) -> Result<Vec<Who>, Problem> {
+pub fn who(uri: &Uri, prefix: &str) -> Result<Readings, Problem> {
     let encoded = uri.path().strip_prefix(prefix).unwrap_or_default();
     let name = percent_decode_str(encoded)
         .decode_utf8()
@@ -158,26 +158,4 @@ pub fn who(uri: &Uri, prefix: &str) -> Result<Vec<Who>, Problem> {
             .into());
     }
     Who::readings(&name).map_err(|error| from_identity(&error).into())
-}
-
-/// Goes through what a name may mean until one is known.
-#[derive(Default)]
-pub struct Tried(Option<Problem>);
-
-impl Tried {
-    /// The answer, unless nobody bound a name that was read so.
-    pub fn settle<T>(&mut self, answer: Result<T, Problem>) -> Option<Result<T, Problem>> {
-        match answer {
-            Err(problem) if problem.is_unknown_peer() => {
-                self.0.get_or_insert(problem);
-                None
-            }
-            answer => Some(answer),
-        }
-    }
-
-    /// What is said where none is known: that of the likeliest.
-    pub fn unknown(self) -> Problem {
-        self.0.unwrap_or_else(|| ErrorReason::PeerUnknown.status("the name names no provider").into())
-    }
 }

@@ -57,11 +57,6 @@ impl Problem {
         Self { status, reason: reason.to_owned(), message }
     }
 
-    /// Whether nobody bound the name that was asked for.
-    pub fn is_unknown_peer(&self) -> bool {
-        self.reason == ErrorReason::PeerUnknown.as_str()
-    }
-
     /// The reason, if it is one that gRPC knows too.
     pub fn known(&self) -> Option<ErrorReason> {
         ErrorReason::named(&self.reason)

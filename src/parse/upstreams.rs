@@ -202,9 +202,7 @@ impl Columns {
                 Names::RmdNumber => number(writings::rmd_number(&cell)),
                 Names::Provider => writings::provider(&cell).map(Who::Provider),
                 Names::Ocn => cell.parse().map(Who::Ocn).map_err(|error: crate::domain::OcnError| error.to_string()),
-                Names::Peer => {
-                    cell.parse().map(Who::Peer).map_err(|error: crate::domain::PeerNameError| error.to_string())
-                }
+                Names::Peer => Who::peer(&cell).map_err(|error| error.to_string()),
             };
             match who {
                 Ok(who) => named.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who }),

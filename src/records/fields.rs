@@ -44,6 +44,7 @@ pub fn columns(kind: RecordKind) -> &'static [&'static str] {
             "id",
             "provider",
             "document",
+            "basis",
             "issued_at",
             "mitigated_at",
             "mitigated_note",
@@ -57,6 +58,29 @@ pub fn columns(kind: RecordKind) -> &'static [&'static str] {
             "expires_at",
         ],
     }
+}
+
+/// What a record says otherwise than another of its kind and ID: the columns in their order, each with its text before and
+/// after. Who put it there and when is not among them. Traced calls are told by their number.
+pub fn differences(before: &Record, after: &Record) -> Vec<(&'static str, String, String)> {
+    let (old, new) = (write(before), write(after));
+    let text = |fields: &Fields, column: &str| fields.get(column).unwrap_or_default().to_owned();
+    let mut differ: Vec<_> = columns(after.kind())
+        .iter()
+        .filter(|column| !["by", "at"].contains(column))
+        .map(|column| (*column, text(&old, column), text(&new, column)))
+        .filter(|(_, before, after)| before != after)
+        .collect();
+    if old.calls != new.calls {
+        let count = |fields: &Fields| match fields.calls.len() {
+            1 => "1 traced call".to_owned(),
+            calls => format!("{calls} traced calls"),
+        };
+        let (before, after) = (count(&old), count(&new));
+        let after = if before == after { format!("{after}, others") } else { after };
+        differ.push(("calls", before, after));
+    }
+    differ
 }
 
 /// The columns of an Attachment A.
@@ -161,6 +185,7 @@ pub fn write(record: &Record) -> Fields {
         RecordBody::Notice(notice) => {
             fields.set("id", &*notice.id);
             fields.set("document", &*notice.document);
+            fields.set("basis", &*notice.basis);
             fields.set("issued_at", time(notice.issued_at));
             noted(&mut fields, "mitigated", &notice.mitigated);
             noted(&mut fields, "informed", &notice.informed);
@@ -257,6 +282,7 @@ pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Resu
         RecordKind::Notice => RecordBody::Notice(Notice {
             id: required("id", "a name for the notice")?.to_owned(),
             document: text("document"),
+            basis: text("basis"),
             issued_at: read_past(required("issued_at", "the notice's time stamp")?, now)
                 .map_err(|problem| BadField::new("issued_at", problem))?,
             mitigated: noted("mitigated")?,

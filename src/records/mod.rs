@@ -9,6 +9,7 @@
 
 pub mod fields;
 pub mod headers;
+mod networks;
 mod plan;
 mod published;
 mod summary;
@@ -17,15 +18,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use networks::Networks;
 use thiserror::Error;
 
 use crate::domain::{
-    Identity, Notice, Order, Override, Peer, PeerKey, ProviderRole, Record, RecordBody, RecordEvent, RecordKind, Who,
+    Identity, Notice, Order, Override, Peer, PeerKey, PeerName, ProviderRole, Record, RecordBody, RecordEvent,
+    RecordKind, Who,
 };
 
 pub use plan::{BadEntry, Change, PlanError, plan};
 pub use published::{ChangeError, PublishedRecords};
-pub use summary::{Provider, summary};
+pub use summary::{Provider, Standing, summary};
 
 /// A record and the body that it was told by.
 #[derive(Debug, Clone)]
@@ -74,6 +77,7 @@ pub struct ProviderRecords {
 pub struct Records {
     by_id: BTreeMap<(RecordKind, String), Arc<Record>>,
     peers: HashMap<PeerKey, Arc<Record>>,
+    networks: Networks,
     /// Ascending, so that a question finds its own by halving; each number's records stand at the same place beside it.
     numbers: Vec<u64>,
     of_numbers: Vec<ProviderRecords>,
@@ -111,6 +115,14 @@ pub enum Unresolved {
         /// The name.
         who: Who,
     },
+    /// Nobody bound it; but what is written so and is of another kind.
+    #[error("{who} is bound to no provider; {other} is: ask for {}", .other.in_full())]
+    OfAnotherKind {
+        /// The name.
+        who: Who,
+        /// What is bound.
+        other: Who,
+    },
     /// Its binding is over.
     #[error("{who} is bound to no provider any more: its binding to {provider} ended {ended}")]
     Expired {
@@ -134,7 +146,7 @@ impl Records {
     }
 
     fn of(by_id: BTreeMap<(RecordKind, String), Arc<Record>>, last_event: u64) -> Self {
-        let mut peers = HashMap::new();
+        let (mut peers, mut networks) = (HashMap::new(), Networks::default());
         let mut of_providers: BTreeMap<u64, ProviderRecords> = BTreeMap::new();
         for record in by_id.values() {
             let of = |of_providers: &mut BTreeMap<u64, ProviderRecords>, add: &dyn Fn(&mut ProviderRecords)| {
@@ -143,6 +155,9 @@ impl Records {
             let shared = || Arc::clone(record);
             match &record.body {
                 RecordBody::Peer(peer) => {
+                    if let Some(network) = peer.network() {
+                        networks.insert(network, shared());
+                    }
                     if let Ok(key) = peer.key() {
                         peers.insert(key, shared());
                     }
@@ -170,7 +185,7 @@ impl Records {
         }
         let by_filing = of_providers.keys().any(|number| *number >= 1 << 40);
         let (numbers, of_numbers) = of_providers.into_iter().unzip();
-        Self { by_id, peers, numbers, of_numbers, by_filing, last_event }
+        Self { by_id, peers, networks, numbers, of_numbers, by_filing, last_event }
     }
 
     /// The records after these events.
@@ -227,15 +242,55 @@ impl Records {
             Who::Ocn(ocn) => PeerKey::Ocn(*ocn),
             Who::Peer(name) => PeerKey::Name(name.clone()),
         };
-        let record = self.peers.get(&key).ok_or_else(|| Unresolved::Unknown { who: who.clone() })?;
-        if let Some(ended) = record.expires_at.filter(|_| !record.in_force(now)) {
-            return Err(Unresolved::Expired { who: who.clone(), provider: record.provider, ended });
-        }
+        let exact = self.peers.get(&key);
+        let record = match exact.filter(|record| record.in_force(now)) {
+            Some(record) => record,
+            None => self.by_network(who, exact, now)?,
+        };
         let role = match &record.body {
             RecordBody::Peer(Peer { role, .. }) => *role,
             _ => None,
         };
         Ok(Resolved { identity: record.provider, peer: Some(Arc::clone(record)), role })
+    }
+
+    /// The record of the network that an address lies in, where no record of its very name is in force.
+    fn by_network<'a>(
+        &'a self,
+        who: &Who,
+        exact: Option<&'a Arc<Record>>,
+        now: Timestamp,
+    ) -> Result<&'a Arc<Record>, Unresolved> {
+        let mut around = match who {
+            Who::Peer(name) => self.networks.around(name),
+            _ => Vec::new(),
+        }
+        .into_iter();
+        if let Some(record) = around.clone().find(|record| record.in_force(now)) {
+            return Ok(record);
+        }
+        let ended = exact.or_else(|| around.next()).and_then(|record| Some((record, record.expires_at?)));
+        Err(match (ended, self.of_another_kind(who)) {
+            (Some((record, ended)), _) => Unresolved::Expired { who: who.clone(), provider: record.provider, ended },
+            (None, Some(other)) => Unresolved::OfAnotherKind { who: who.clone(), other },
+            (None, None) => Unresolved::Unknown { who: who.clone() },
+        })
+    }
+
+    /// What is bound and written like a name that is not.
+    fn of_another_kind(&self, who: &Who) -> Option<Who> {
+        let (key, other) = match who {
+            Who::Provider(_) => return None,
+            Who::Ocn(ocn) => {
+                let name: PeerName = ocn.to_string().parse().ok()?;
+                (PeerKey::Name(name.clone()), Who::Peer(name))
+            }
+            Who::Peer(name) => {
+                let ocn = name.as_str().parse().ok()?;
+                (PeerKey::Ocn(ocn), Who::Ocn(ocn))
+            }
+        };
+        self.peers.contains_key(&key).then_some(other)
     }
 
     /// What is on record under a provider's number: overrides, orders and notices, in force or not.

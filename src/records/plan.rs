@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::Records;
+use super::{Records, fields};
 use crate::domain::{BadField, Record, RecordAction, RecordEvent, RecordKind};
 
 /// A change that an operator asks for.
@@ -144,7 +144,10 @@ fn put(
                     RecordKind::Peer if before.provider != record.provider => {
                         format!("it is bound to {} already, and not to {} too", before.provider, record.provider)
                     }
-                    _ => format!("this {kind} is on record already and says something else"),
+                    _ => format!(
+                        "this {kind} is on record already and says something else{}",
+                        otherwise(before, &record)
+                    ),
                 };
                 refuse(BadField::new(fields_of(kind), format!("{problem}: remove it first, or say --replace")));
                 continue;
@@ -161,6 +164,22 @@ fn put(
         });
     }
     if bad.is_empty() { Ok(events) } else { Err(PlanError::BadEntries(bad)) }
+}
+
+/// So many fields that differ are told.
+const DIFFERENCES: usize = 3;
+
+/// What is on record and what was asked for, where they differ.
+fn otherwise(before: &Record, record: &Record) -> String {
+    let differ = fields::differences(before, record);
+    let quoted = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("{text:?}") };
+    let told: Vec<String> = differ
+        .iter()
+        .take(DIFFERENCES)
+        .map(|(field, before, after)| format!("{field} is {}, not {}", quoted(before), quoted(after)))
+        .collect();
+    let more = if differ.len() > DIFFERENCES { "; ..." } else { "" };
+    if told.is_empty() { String::new() } else { format!(" ({}{more})", told.join("; ")) }
 }
 
 /// The field by which a record of this kind is known.

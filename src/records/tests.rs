@@ -65,6 +65,7 @@ const ONE_OF_EACH: [(RecordKind, &[(&str, &str)]); 5] = [
             ("id", "n-1"),
             ("provider", "20237343"),
             ("document", "a letter"),
+            ("basis", ""),
             ("issued_at", "Jan 24, 2023 20:15 UTC"),
             ("mitigated_at", "2023-01-25T00:00:00Z"),
             ("mitigated_note", "their mail"),
@@ -147,7 +148,7 @@ fn what_makes_no_sense_is_refused_with_the_field_that_is_wrong() {
         ((RecordKind::Peer, vec![("provider", "1")]), "name"),
         ((RecordKind::Peer, vec![("name", "x"), ("provider", "1"), ("role", "boss")]), "role"),
         ((RecordKind::Peer, vec![("name", "x"), ("provider", "1"), ("kind", "colour")]), "kind"),
-        ((RecordKind::Peer, vec![("name", "10.0.0.0/8"), ("provider", "1"), ("kind", "ip")]), "name"),
+        ((RecordKind::Peer, vec![("name", "10.0.0.7/8"), ("provider", "1"), ("kind", "ip")]), "name"),
         ((RecordKind::Peer, vec![("name", "12345"), ("provider", "1"), ("kind", "ocn")]), "name"),
     ] {
         let bad = read_with(kind, &cells).expect_err(&format!("{cells:?}"));
@@ -265,8 +266,12 @@ fn records_are_found_under_the_number_that_they_were_given() {
     assert!(records.tell_of_filings());
 }
 
-#[test]
-fn the_summary_says_what_was_and_was_not_done_and_lists_the_calls() {
+fn flat(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A notice that was answered in part, with a call, and its provider.
+fn noticed() -> (Record, Notice, Provider) {
     let record = read(ONE_OF_EACH[4].0, ONE_OF_EACH[4].1);
     let RecordBody::Notice(mut notice) = record.body.clone() else { panic!("a notice") };
     notice.informed = None;
@@ -277,15 +282,76 @@ fn the_summary_says_what_was_and_was_not_done_and_lists_the_calls() {
         campaign: "Mortgage-Impersonation".to_owned(),
         ..crate::domain::TracedCall::default()
     });
-    let provider = Provider { business_name: "Example LLC".to_owned(), standing: "Its filing stands.".to_owned() };
-    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let between = flat(&summary(&record, &notice, &provider, Some("Carrier Inc."), at("2023-02-01T00:00:00Z")));
-    assert!(between.contains("January 26, 2023, 15:15 EST: done January 24, 2023"), "{between}");
+    let provider = Provider {
+        business_name: "Example LLC".to_owned(),
+        frn: "20237343".parse().ok(),
+        hands_calls_to_us: true,
+        standing: Standing::Filed(vec!["RMD0001410".to_owned(), "RMD0001411".to_owned()]),
+        as_of: Some(at("2023-02-09T23:30:00Z")),
+    };
+    (record, notice, provider)
+}
+
+#[test]
+fn the_summary_says_what_was_and_was_not_done_and_lists_the_calls() {
+    let (record, notice, provider) = noticed();
+    let between = summary(&record, &notice, &provider, Some("Carrier Inc."), at("2023-02-01T00:00:00Z"));
+    assert!(between.starts_with("DRAFT, not to be sent"), "no time has run out: {between}");
+    let between = flat(&between);
+    assert!(between.contains("January 26, 2023, 15:15 EST: done January 24, 2023, 19:00 EST."), "{between}");
     assert!(between.contains("the time for it has not run out yet"), "{between}");
     let late = summary(&record, &notice, &provider, Some("Carrier Inc."), at("2023-02-10T00:00:00Z"));
-    assert!(flat(&late).contains("February 7, 2023, 15:15 EST: NOT DONE"), "{late}");
-    assert!(late.contains("+12025550143") && late.contains("Mortgage-Impersonation"), "{late}");
+    assert!(late.starts_with("To:      Federal Communications Commission"), "{late}");
+    for words in [
+        "Date: February 9, 2023, 19:00 EST",
+        "February 7, 2023, 15:15 EST: NOT DONE",
+        "Example LLC (FRN 0020237343) stands in the Robocall Mitigation Database under RMD0001410, RMD0001411, by our copy of \
+         February 9, 2023, 18:30 EST. It hands calls to us directly.",
+        "not known 2023-01-10 10:04 EST +12025550143 +12025550199 Mortgage-Impersonation",
+    ] {
+        assert!(flat(&late).contains(words), "{words}: {late}");
+    }
     assert!(late.lines().all(|line| line.chars().count() <= 110), "{late}");
+}
+
+#[test]
+fn the_summary_holds_its_own_basis_and_nothing_that_the_house_notes_for_itself() {
+    let (mut record, mut notice, provider) = noticed();
+    record.why = "our lawyer's idea".to_owned();
+    record.by = "alice".to_owned();
+    let said = |notice: &Notice| summary(&record, notice, &provider, None, at("2023-02-10T00:00:00Z"));
+    let without = said(&notice);
+    for inner in ["lawyer", "alice", "their mail", "ECFS 1", "n-1", "UTC 2023", "  3."] {
+        assert!(!without.contains(inner), "{inner}: {without}");
+    }
+    notice.basis = "Traced calls\n went on.".to_owned();
+    assert!(said(&notice).contains("  3. Traced calls went on."), "{}", said(&notice));
+}
+
+#[test]
+fn the_summary_asserts_nothing_that_is_not_on_record() {
+    let (record, mut notice, mut provider) = noticed();
+    notice.issued_at = at("2023-01-25T04:59:59.999Z");
+    notice.mitigated = Some(crate::domain::Noted { at: at("2023-01-27T04:59:59.999Z"), note: String::new() });
+    notice.calls.clear();
+    provider.hands_calls_to_us = false;
+    provider.standing =
+        Standing::Removed { number: "RMD0001410".to_owned(), first_missing: at("2023-07-01T03:59:00Z") };
+    let said = flat(&summary(&record, &notice, &provider, None, at("2023-08-10T00:00:00Z")));
+    assert!(!said.contains("hands calls to us") && !said.contains("that we receive from it"), "{said}");
+    for words in [
+        "we first found it missing on June 30, 2023, 23:59 EDT",
+        "(a letter) on January 24, 2023. The time of day of its time stamp is not on our record",
+        "by January 26, 2023, 23:59 EST: done January 26, 2023.",
+        "No traced calls are on our record",
+        "From: ____",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    provider.business_name.clear();
+    provider.standing = Standing::Unknown;
+    let said = flat(&summary(&record, &notice, &provider, None, at("2023-08-10T00:00:00Z")));
+    assert!(said.contains("No filing of the provider (name not known) (FRN 0020237343) is known to us"), "{said}");
 }
 
 #[tokio::test]
@@ -303,4 +369,82 @@ async fn events_that_the_disk_kept_without_a_word_are_met_by_the_next_change() {
     let records = published.load_full();
     assert_eq!((records.all(RecordKind::Peer).count(), records.last_event()), (3, 3));
     assert_eq!(store.load_records().expect("read").0.len(), 3);
+}
+
+fn network(name: &str, provider: &str) -> Record {
+    read(RecordKind::Peer, &[("name", name), ("kind", "ip"), ("provider", provider)])
+}
+
+#[test]
+fn an_address_is_that_of_the_narrowest_network_in_force_around_it() {
+    let ended = Record { expires_at: Some(at("2026-12-01T00:00:00Z")), ..network("192.0.2.64/26", "3") };
+    let bound = vec![
+        network("192.0.0.0/16", "1"),
+        network("192.0.2.0/24", "2"),
+        ended,
+        network("192.0.2.7", "4"),
+        network("2001:db8::/32", "5"),
+        network("2001:db8:7::/48", "6"),
+        peer("198.51.100.0/24", "7"),
+    ];
+    let records = after(&Records::default(), put(bound, false));
+    let found = |text: &str, now: &str| {
+        let who = Who::Peer(text.parse().expect("a name"));
+        records.resolve(&who, at(now)).map(|found| found.identity.number_text()).map_err(|error| error.to_string())
+    };
+    let today = "2026-11-24T12:00:00Z";
+    for (address, provider) in [
+        ("192.0.3.1", "0000000001"),
+        ("192.0.2.1", "0000000002"),
+        ("192.0.2.65", "0000000003"),
+        ("192.0.2.7", "0000000004"),
+        ("::ffff:192.0.2.7", "0000000004"),
+        ("::ffff:192.0.3.1", "0000000001"),
+        ("2001:DB8:0:1::1", "0000000005"),
+        ("[2001:db8:7::1]", "0000000006"),
+        ("192.0.2.0/24", "0000000002"),
+        ("2001:DB8:0::/32", "0000000005"),
+    ] {
+        assert_eq!(found(address, today), Ok(provider.to_owned()), "{address}");
+    }
+    for outside in ["192.1.0.1", "2001:db9::1", "198.51.100.7", "192.0.2.0/25", "tg-1", "::c000:0201"] {
+        assert!(found(outside, today).expect_err(outside).contains("is bound to no provider"), "{outside}");
+    }
+    assert_eq!(found("192.0.2.65", "2026-12-02T00:00:00Z"), Ok("0000000002".to_owned()), "the next one around it");
+}
+
+#[test]
+fn a_network_is_bound_once_and_goes_with_its_binding() {
+    let records = after(&Records::default(), put(vec![network("2001:db8::/32", "1")], false));
+    let again = plan(&records, put(vec![network("2001:DB8:0::/32", "2")], false), now()).expect_err("refused");
+    assert!(again.to_string().contains("it is bound to FRN 0000000001 already"), "{again}");
+    let who = Who::Peer("2001:db8::7".parse().expect("a name"));
+    assert!(records.resolve(&who, now()).is_ok());
+    let remove = Change::Remove {
+        kind: RecordKind::Peer,
+        ids: vec!["2001:db8::/32".to_owned()],
+        by: "bob".to_owned(),
+        why: String::new(),
+    };
+    assert!(after(&records, remove).resolve(&who, now()).is_err());
+}
+
+#[test]
+fn a_name_that_is_bound_as_another_kind_is_named_in_the_error() {
+    let ocn = read(RecordKind::Peer, &[("name", "591E"), ("kind", "ocn"), ("provider", "1")]);
+    let records = after(&Records::default(), put(vec![ocn, peer("7321", "2")], false));
+    let said = |who: Who| records.resolve(&who, now()).expect_err("unbound").to_string();
+    assert!(said(Who::Peer("591e".parse().expect("a name"))).contains("OCN 591E is: ask for ocn:591E"));
+    assert!(said(Who::Ocn("7321".parse().expect("an OCN"))).contains("peer 7321 is: ask for peer:7321"));
+}
+
+#[test]
+fn a_name_that_begins_with_a_prefix_of_questions_is_refused() {
+    for name in ["peer:x", "PEER: x", "ocn:591E", "frn:20237343", "rmd:0001410"] {
+        let bad = read_with(RecordKind::Peer, &[("name", name), ("provider", "1")]).expect_err(name);
+        assert!(bad.field == "name" && bad.problem.contains("could not be asked for"), "{bad}");
+    }
+    for name in ["1234567890", "RMD0001410", "RMD1410", "7321", "peers", "10.0.0.0/8"] {
+        assert!(read_with(RecordKind::Peer, &[("name", name), ("provider", "1")]).is_ok(), "{name}");
+    }
 }

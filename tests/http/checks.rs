@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use rmdd_testkit::World;
 use serde_json::Value;
 
-use crate::common::{Site, exists, json as printed, stdout};
+use crate::common::{Site, exists, json as printed, status_of, stderr, stdout};
 use crate::{GONE, GONE_NUMBER, NEVER, STANDS, STANDS_NUMBER, Scene, ask, error, get, header, json};
 
 /// An answer without what passes with time.
@@ -115,12 +115,52 @@ async fn a_name_is_found_however_it_is_encoded() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_a_number_too_is_asked_for_by_a_prefix_and_a_network_by_its_addresses() {
+    let scene = Scene::new().await;
+    for (name, kind) in
+        [(GONE, "trunk_group"), ("41000002", "account"), ("192.0.2.0/24", "ip"), ("2001:db8::/32", "ip")]
+    {
+        let added = scene.site.run(&["peers", "add", name, STANDS, "--kind", kind]);
+        assert_eq!(status_of(&added), 0, "{}", stderr(&added));
+    }
+    for prefix in ["/v1/check", "/v1/providers"] {
+        for (who, writings) in
+            [(GONE, format!("frn:{GONE} or peer:{GONE}")), ("41000002", "or peer:41000002".to_owned())]
+        {
+            let path = format!("{prefix}/{who}");
+            assert_eq!(error(&scene.daemon, &path, StatusCode::BAD_REQUEST).await, "IDENTITY_AMBIGUOUS", "{path}");
+            let text = ask(&scene.daemon, Method::GET, &path, &[("Accept", "text/plain")]).await;
+            let text = text.text().await.expect("a text");
+            assert!(text.contains(&writings), "{text}");
+        }
+    }
+    for (who, verdict) in [
+        (format!("peer:{GONE}"), "ACCEPT"),
+        (format!("frn:{GONE}"), "REFUSE"),
+        (format!("rmd:{GONE_NUMBER}"), "REFUSE"),
+        (format!("{GONE}?emergency=true"), "ACCEPT"),
+        // Before the names were bound.
+        (format!("{GONE}?at={}", scene.all_stood_at), "ACCEPT"),
+        ("192.0.2.77".to_owned(), "ACCEPT"),
+        ("peer:192.0.2.0%2F24".to_owned(), "ACCEPT"),
+        ("peer:[2001:DB8::7]".to_owned(), "ACCEPT"),
+    ] {
+        let response = get(&scene.daemon, &format!("/v1/check/{who}")).await;
+        assert_eq!((response.status(), header(&response, "rmdd-verdict")), (StatusCode::OK, verdict), "{who}");
+    }
+    assert_eq!(error(&scene.daemon, "/v1/check/192.0.3.7", StatusCode::NOT_FOUND).await, "PEER_UNKNOWN");
+}
+
+#[tokio::test]
 async fn a_bad_question_is_told_what_is_bad_and_gets_no_verdict() {
     let scene = Scene::new().await;
     for (path, status, reason) in [
         ("/v1/check/00410000012", 400, "INVALID_FRN"),
         ("/v1/check/frn:12AB", 400, "INVALID_FRN"),
-        ("/v1/check/RMD12", 404, "PEER_UNKNOWN"),
+        ("/v1/check/RMD12", 400, "INVALID_RMD_NUMBER"),
+        ("/v1/check/0001410", 400, "INVALID_RMD_NUMBER"),
+        ("/v1/check/rmd:12345678", 400, "INVALID_RMD_NUMBER"),
+        ("/v1/check/004100000I", 400, "INVALID_FRN"),
         ("/v1/check/ocn:12", 400, "INVALID_OCN"),
         ("/v1/check/peer:", 400, "INVALID_PEER"),
         ("/v1/check/%FF%FE", 400, "INVALID_PEER"),

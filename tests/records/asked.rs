@@ -25,7 +25,13 @@ async fn a_peer_is_asked_for_by_name_and_by_ocn_in_its_default_role_or_another()
         assert_eq!(desk.check(&["10012"])["matched_by"], "PEER", "a trunk group that is called by a number");
         assert_eq!(desk.check(&["frn:10012"])["reason"], "NOT_LISTED");
 
-        for (unknown, words) in [("TG-Nobody", "rmdd peers add"), ("ocn:7321", "OCN 7321 is bound to no provider")] {
+        for (unknown, words) in [
+            ("TG-Nobody", "rmdd peers add"),
+            ("ocn:7321", "OCN 7321 is bound to no provider"),
+            ("TG-Amce-1", "Peers of a name like it: TG-Acme-1 (FRN 0041000001)"),
+            ("RMD1410", "is RMD0001410 meant?"),
+            ("00410000o1", "is 0041000001 meant?"),
+        ] {
             let refused = desk.refused(&["check", unknown]);
             assert!(refused.contains(words), "{refused}");
         }
@@ -88,5 +94,105 @@ async fn the_report_names_bindings_that_match_nothing_or_several() {
         assert!(stdout(&desk.run(&["peers", "report"])).contains("3 of 4 peers"));
         desk.ok(&["peers", "remove", "two", "gone", "never", "--by", "alice"]);
         assert_eq!(status_of(&desk.run(&["peers", "report"])), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_called_like_a_number_is_asked_for_by_a_prefix_and_never_guessed() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        for name in ["1234567890", "RMD0900002", "20237343", "7321", "RMD1410"] {
+            let added = desk.ok(&["peers", "add", name, VOICE, "--by", "alice"]);
+            assert!(added.starts_with("added"), "{added}");
+        }
+        desk.ok(&["peers", "add", "7321", GATEWAY, "--kind", "ocn", "--by", "alice"]);
+        for (name, by_number, reason) in [
+            ("1234567890", "frn:1234567890", "NOT_LISTED"),
+            ("RMD0900002", "rmd:RMD0900002", "LISTED"),
+            ("20237343", "frn:0020237343", "NOT_LISTED"),
+            ("7321", "ocn:7321", "LISTED"),
+        ] {
+            let said = desk.refused(&["check", name]);
+            let by_name = format!("peer:{}", name.to_lowercase());
+            assert!(said.contains(by_number) && said.contains(&by_name), "{through:?}: {said}");
+            assert_eq!(desk.refused(&["show", name]), said, "every command says the same");
+            let answer = desk.check(&[&by_name]);
+            assert_eq!((&answer["matched_by"], &answer["filing"]["number"]), (&"PEER".into(), &VOICE_NUMBER.into()));
+            assert_eq!(desk.check(&[by_number])["reason"], reason, "{by_number}");
+            assert_eq!(desk.verdict(&[name, "--emergency"]), pair("ACCEPT", "EMERGENCY_CALL"), "whoever it is");
+        }
+        assert_eq!(desk.check(&["RMD1410"])["matched_by"], "PEER", "no number, and a name on record");
+        let list = desk.write("trunks.csv", "peer\n1234567890\npeer:1234567890\npeer:RMD0900002\n");
+        let rows = stdout(&desk.run(&["check", "--file", &list]));
+        assert_eq!(rows.matches(",ACCEPT,LISTED,").count(), 3, "a column of peers holds nothing else: {rows}");
+        desk.ok(&["peers", "remove", "peer:1234567890", "--by", "alice"]);
+        assert_eq!(desk.check(&["1234567890"])["reason"], "NOT_LISTED");
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_asked_for_by_the_narrowest_network_that_is_bound() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let bind = |name: &str, who: &str| desk.ok(&["peers", "add", name, who, "--kind", "ip", "--by", "alice"]);
+        bind("192.0.2.0/24", VOICE);
+        bind("192.0.2.64/26", GATEWAY);
+        bind("192.0.2.65/32", BLANK);
+        bind("2001:DB8:0::/32", VOICE);
+        for (address, provider, peer) in [
+            ("192.0.2.7", VOICE, "192.0.2.0/24"),
+            ("::ffff:192.0.2.66", GATEWAY, "192.0.2.64/26"),
+            ("192.0.2.65", BLANK, "192.0.2.65/32"),
+            ("2001:db8:7::1", VOICE, "2001:DB8:0::/32"),
+            ("peer:[2001:db8:7::1]", VOICE, "2001:DB8:0::/32"),
+        ] {
+            let answer = desk.check(&[address]);
+            assert_eq!((&answer["filing"]["frn"], &answer["peer"]), (&provider.into(), &peer.into()), "{answer}");
+        }
+        assert!(desk.refused(&["check", "192.0.3.7"]).contains("peer 192.0.3.7 is bound to no provider"));
+        let again = desk.refused(&["peers", "add", "2001:db8::/32", GATEWAY, "--kind", "ip", "--by", "alice"]);
+        assert!(again.contains("NAME: it is bound to FRN 0041000001 already"), "{again}");
+        let list = desk.write("networks.csv", format!("IP,FRN\n198.51.100.0/24,{VOICE}\n198.51.100.7/25,{VOICE}\n"));
+        assert!(desk.refused(&["peers", "import", &list]).contains("the network is 198.51.100.0/25"));
+        desk.ok(&["peers", "remove", "192.0.2.65", "2001:db8::/32", "--by", "alice"]);
+        assert_eq!(desk.check(&["192.0.2.65"])["filing"]["frn"], GATEWAY, "the network around it");
+    }
+}
+
+#[tokio::test]
+async fn overrides_orders_and_notices_take_what_a_peer_is_called() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        desk.ok(&["peers", "add", "TG-Acme-1", GONE, "--by", "alice"]);
+        desk.ok(&["peers", "add", "591E", VOICE, "--kind", "ocn", "--by", "alice"]);
+        desk.ok(&["peers", "add", "192.0.2.0/24", GATEWAY, "--kind", "ip", "--by", "alice"]);
+        desk.ok(&["peers", "add", "0041000002", VOICE, "--by", "alice"]);
+        let before = desk.everything();
+        for (arguments, words) in [
+            (
+                &["overrides", "add", "allow", "TG-Acme-2", "--why", "x"][..],
+                "Peers of a name like it: TG-Acme-1 (FRN 0041000005)",
+            ),
+            (&["overrides", "add", "allow", VOICE, "nobody", "--why", "x"], "peer nobody is bound to no provider"),
+            (&["overrides", "add", "allow", GATEWAY, "--why", "x"], "frn:0041000002 or peer:0041000002"),
+            (&["orders", "notified", "DA 26-1", "nobody", "--note", "x"], "peer nobody is bound to no provider"),
+        ] {
+            let said = desk.refused(&[arguments, &["--by", "mallory"]].concat());
+            assert!(said.contains(words), "{through:?}: {arguments:?}: {said}");
+        }
+        assert_eq!(desk.everything(), before, "{through:?}");
+
+        let added = desk.ok(&["overrides", "add", "allow", "tg-acme-1", "--why", "a test", "--by", "alice"]);
+        assert!(added.contains("TG-Acme-1 is FRN 0041000005, Example 0041000005 LLC"), "{added}");
+        assert_eq!(desk.verdict(&[GONE]), pair("ACCEPT", "OVERRIDE"));
+        desk.ok(&["overrides", "remove", "TG-Acme-1", "--by", "alice"]);
+        assert_eq!(desk.verdict(&[GONE]), pair("REFUSE", "REMOVED"));
+        let order = desk.ok(&["orders", "add", "fdo", "DA 26-1", "591e", "--released", "2026-03-12", "--by", "alice"]);
+        assert!(order.contains("591E is FRN 0041000001"), "{order}");
+        desk.ok(&["orders", "notified", "DA 26-1", "ocn:591E", "--note", "ECFS 1", "--by", "alice"]);
+        let notice = ["notices", "add", "n", "192.0.2.7", "--issued-at", "2023-01-24", "--by", "alice"];
+        assert!(desk.ok(&notice).contains("192.0.2.0/24 is FRN 0041000002"), "by the network around it");
+        let peer = desk.ok(&["peers", "add", "TG-Acme-2", "TG-Acme-1", "--by", "alice"]);
+        assert!(peer.contains("trunk_group TG-Acme-2 is 0041000005"), "{peer}");
     }
 }

@@ -62,6 +62,12 @@ async fn impact_says_which_peers_would_be_refused_and_changes_nothing() {
         let (status, told) = impact(&desk, &["--removed", GATEWAY]);
         assert_eq!((status, refused(&told)), (1, with(pair("gateway", "REMOVAL_ORDER"))));
 
+        assert_eq!(
+            impact(&desk, &["--removed", "gateway"]),
+            impact(&desk, &["--removed", GATEWAY]),
+            "by a peer's name"
+        );
+
         let (status, told) = impact(&desk, &["--policy", "role_blank=refuse"]);
         assert_eq!((status, refused(&told)), (1, with(pair("blank", "ROLE_BLANK"))));
         assert_eq!(told["peers"].as_array().and_then(|all| all[0]["then"]["by_policy"].as_bool()), Some(true));

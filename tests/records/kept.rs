@@ -115,10 +115,13 @@ async fn records_are_replaced_only_when_it_is_asked_for_and_one_document_takes_o
         desk.ok(&["overrides", "add", "allow", GONE, "--why", "a test call", "--by", "alice"]);
         let other = ["overrides", "add", "deny", GONE, "--why", "no", "--by", "bob"];
         let refused = desk.refused(&other);
-        assert!(refused.contains("field provider") && refused.contains("--replace"), "{refused}");
+        assert!(refused.contains("WHO: ") && refused.contains("--replace"), "{refused}");
+        assert!(refused.contains("action is \"allow\", not \"deny\""), "what is on record is said: {refused}");
         assert_eq!(desk.verdict(&[GONE]), pair("ACCEPT", "OVERRIDE"));
         let changed = desk.ok(&[&other[..], &["--replace"]].concat());
-        assert!(changed.starts_with("changed"), "{changed}");
+        assert!(changed.starts_with("changed") && changed.contains("action: allow -> deny"), "{changed}");
+        let printed = desk.ok(&["overrides", "history"]);
+        assert!(printed.contains("action: allow -> deny") && printed.contains("why: a test call -> no"), "{printed}");
         assert_eq!(desk.verdict(&[GONE]), pair("REFUSE", "OVERRIDE"));
         let history = desk.lines(&["overrides", "history", "--json"]);
         assert_eq!(

@@ -21,7 +21,8 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
         let desk = Desk::open_with(through, REFUSING).await;
         let add =
             ["notices", "add", "twilio", VOICE, "--issued-at", "2023-01-24", "--document", "letter of January 24"];
-        desk.ok(&[&add[..], &["--why", "traceback 12", "--by", "alice"]].concat());
+        let why = "our man at the ITG says so, ticket 4711";
+        desk.ok(&[&add[..], &["--basis", "traceback 12", "--why", why, "--by", "alice"]].concat());
         let calls = desk.write("attachment-a.csv", ATTACHMENT_A);
         assert!(desk.ok(&["notices", "import-calls", "twilio", &calls, "--by", "alice"]).contains("2 traced calls"));
         assert!(desk.ok(&["notices", "import-calls", "twilio", &calls, "--by", "alice"]).contains("2 traced calls"));
@@ -36,17 +37,26 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
             unanswered["advisories"].as_array().expect("advisories").iter().map(|a| &a["code"]).collect();
         assert!(codes.contains(&&"NOTICE_UNANSWERED".into()), "{unanswered}");
 
-        let summary = desk.ok(&["notices", "report", "twilio", "--from", "Carrier Inc., FRN 0041000008"]);
+        let report = ["notices", "report", "twilio", "--from", "Carrier Inc., FRN 0041000008"];
+        let unbound = desk.run(&report);
+        assert!(stderr(&unbound).contains("no peer on record is bound to FRN 0041000001"), "{}", stderr(&unbound));
+        assert!(!flat(&stdout(&unbound)).contains("hands calls to us"), "nothing on record says so");
+        desk.ok(&["peers", "add", "TG-7", VOICE_NUMBER, "--by", "alice"]);
+        let summary = desk.ok(&report);
+        assert!(!summary.contains("4711") && !summary.contains("DRAFT"), "{summary}");
         for words in [
             "From: Carrier Inc., FRN 0041000008",
-            "Example 0041000001 LLC",
+            "Example 0041000001 LLC (FRN 0041000001) stands in the Robocall Mitigation Database under RMD0900001",
+            "It hands calls to us directly.",
+            "illegal traffic (letter of January 24) on January 24, 2023. The time of day",
             "by January 26, 2023",
             "by February 7, 2023",
             "NOT DONE",
-            "traceback 12",
+            "3. traceback 12",
             "Calls traced to it by the Industry Traceback Group (2)",
-            "2023-01-10 15:04 UTC +12025550143 +12025550199 Mortgage-Impersonation; 64.1200(a)(3)",
+            "2023-01-11 04:00 EST 2023-01-10 10:04 EST +12025550143 +12025550199 Mortgage-Impersonation; 64.1200(a)(3)",
             "calls to 911 excepted",
+            "All times are Eastern: EST is UTC-5",
         ] {
             assert!(flat(&summary).contains(words), "{through:?}: {words}: {summary}");
         }
@@ -74,6 +84,8 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
         assert!(list.contains("48 hours: mitigated late; 14 days: informed the FCC late"), "{list}");
         let closed = desk.run(&["notices", "report", "twilio"]);
         assert!(status_of(&closed) == 0 && stderr(&closed).contains("no ground to block"), "{}", stderr(&closed));
+        assert!(stdout(&closed).starts_with("DRAFT, not to be sent"), "{}", stdout(&closed));
+        assert!(!stdout(&closed).contains("a mail"), "notes are for the house: {}", stdout(&closed));
         desk.refused(&["notices", "respond", "twilio", "--note", "what it was is not said"]);
 
         let written = desk.ok(&["notices", "export", "--format", "json"]);
@@ -103,4 +115,108 @@ async fn a_final_determination_order_is_followed_early_once_the_commission_was_t
     desk.ok(&["orders", "notified", "DA 99-1", VOICE, "--note", "ECFS 11", "--by", "alice"]);
     let told = desk.check(&[VOICE]);
     assert_eq!((&told["reason"], &told["by_policy"]), (&"FINAL_DETERMINATION".into(), &true.into()), "{told}");
+}
+
+#[tokio::test]
+async fn what_is_on_record_of_a_notice_is_changed_only_by_replacing_it_and_the_history_says_what_changed() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        desk.ok(&["notices", "add", "letter", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--by", "alice"]);
+        for (what, first, second) in [
+            (&["respond", "letter", "--mitigated"][..], "their mail", "their letter"),
+            (&["respond", "letter", "--informed"], "ECFS 1", "ECFS 2"),
+            (&["notified", "letter"], "ECFS 3", "ECFS 4"),
+        ] {
+            let put = |note: &str, at: &str, more: &[&str]| {
+                let common = ["--note", note, "--at", at, "--by", "alice"];
+                [&["notices"], what, &common, more].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
+            };
+            let strs = |all: &[String]| -> Vec<String> { all.to_vec() };
+            let run = |all: Vec<String>| desk.run(&all.iter().map(String::as_str).collect::<Vec<_>>());
+            assert_eq!(status_of(&run(strs(&put(first, "2023-01-26T10:00:00Z", &[])))), 0, "{what:?}");
+            assert_eq!(
+                status_of(&run(put(first, "2023-01-26T10:00:00Z", &[]))),
+                0,
+                "the same again is on record already"
+            );
+            let before = desk.everything();
+            let refused = run(put(second, "2023-01-27T11:00:00Z", &[]));
+            let said = stderr(&refused);
+            assert_eq!((status_of(&refused), stdout(&refused).as_str()), (2, ""), "{what:?}");
+            assert!(said.contains("2023-01-26 10:00:00 UTC") && said.contains(first), "what is on record: {said}");
+            assert!(said.contains("use --replace"), "{said}");
+            assert_eq!(desk.everything(), before);
+
+            let changed = run(put(second, "2023-01-27T11:00:00Z", &["--replace"]));
+            assert_eq!(status_of(&changed), 0, "{}", stderr(&changed));
+            let history = desk.ok(&["notices", "history", "letter"]);
+            assert!(history.contains("_at: 2023-01-26 10:00:00 UTC -> 2023-01-27 11:00:00 UTC"), "{history}");
+            assert!(history.contains(&format!("_note: {first} -> {second}")), "{history}");
+        }
+        // One that is on record refuses the whole of it.
+        desk.ok(&["notices", "add", "other", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--by", "alice"]);
+        desk.ok(&["notices", "respond", "other", "--informed", "--note", "ECFS 5", "--by", "alice"]);
+        desk.refused(&["notices", "respond", "other", "--mitigated", "--informed", "--note", "both", "--by", "alice"]);
+        assert!(desk.lines(&["notices", "list", "--json"])[1].get("mitigated_at").is_none());
+    }
+}
+
+#[tokio::test]
+async fn whoever_replaces_a_notice_or_an_order_keeps_what_was_recorded_of_it_since() {
+    let desk = Desk::open(Through::Store).await;
+    let add = ["notices", "add", "letter", VOICE, "--by", "alice", "--issued-at"];
+    desk.ok(&[&add[..], &["2023-01-24T20:15:00Z"]].concat());
+    let calls = desk.write("attachment-a.csv", ATTACHMENT_A);
+    desk.ok(&["notices", "import-calls", "letter", &calls, "--by", "alice"]);
+    desk.ok(&["notices", "respond", "letter", "--mitigated", "--note", "a mail", "--by", "alice"]);
+    let changed = desk.ok(&[&add[..], &["2023-01-24T21:15:00Z", "--replace"]].concat());
+    assert!(changed.contains("issued_at: 2023-01-24 20:15:00 UTC -> 2023-01-24 21:15:00 UTC"), "{changed}");
+    let kept: Value = serde_json::from_str(&desk.ok(&["notices", "export", "--format", "json"])).expect("JSON");
+    assert_eq!(
+        (kept["calls"].as_array().map(Vec::len), &kept["mitigated_note"]),
+        (Some(2), &"a mail".into()),
+        "{kept}"
+    );
+
+    let order = ["orders", "add", "fdo", "DA 26-1", VOICE, "--by", "alice", "--released"];
+    desk.ok(&[&order[..], &["2026-03-12"]].concat());
+    desk.ok(&["orders", "notified", "DA 26-1", VOICE, "--note", "ECFS 6", "--by", "alice"]);
+    let again = desk.refused(&["orders", "notified", "DA 26-1", VOICE, "--note", "ECFS 7", "--by", "alice"]);
+    assert!(again.contains("ECFS 6") && again.contains("use --replace"), "{again}");
+    desk.ok(&[&order[..], &["2026-03-11", "--replace"]].concat());
+    let history = desk.ok(&["orders", "history"]);
+    assert!(history.contains("released: 2026-03-12 -> 2026-03-11"), "{history}");
+    assert!(desk.ok(&["orders", "list"]).contains("FCC notified"));
+    desk.ok(&["orders", "add", "removal", "DA 26-2", VOICE, "--released", "2026-03-12", "--by", "alice"]);
+    let none = desk.refused(&["orders", "notified", "DA 26-2", VOICE, "--note", "x", "--by", "alice"]);
+    assert!(none.contains("DA 26-2 is a removal order, which asks for no notice"), "{none}");
+}
+
+#[tokio::test]
+async fn the_basis_for_the_commission_is_kept_apart_from_what_the_house_notes() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let add = ["notices", "add", "letter", VOICE_NUMBER, "--issued-at", "2023-07-24T20:15:00Z", "--by", "alice"];
+        desk.ok(&[&add[..], &["--why", "the boss wants them gone"]].concat());
+        let bare = desk.run(&["notices", "report", "letter"]);
+        assert!(stderr(&bare).contains("--basis TEXT"), "{}", stderr(&bare));
+        assert!(!stdout(&bare).contains("boss"), "{}", stdout(&bare));
+
+        let with = ["notices", "report", "letter", "--by", "bob", "--basis"];
+        let summary = flat(&desk.ok(&[&with[..], &["Three traced calls\nsince the notice."]].concat()));
+        for words in [
+            "3. Three traced calls since the notice.",
+            "Example 0041000001 LLC, FRN 0041000001, RMD0900001",
+            "July 24, 2023, 16:15 EDT",
+            "by July 26, 2023, 16:15 EDT: NOT DONE",
+        ] {
+            assert!(summary.contains(words), "{words}: {summary}");
+        }
+        let other = desk.refused(&[&with[..], &["Another."]].concat());
+        assert!(other.contains("Three traced calls since the notice.") && other.contains("use --replace"), "{other}");
+        assert!(flat(&desk.ok(&["notices", "report", "letter"])).contains("3. Three traced calls"), "it is on record");
+        desk.ok(&[&with[..], &["Another.", "--replace"]].concat());
+        let history = desk.ok(&["notices", "history", "letter"]);
+        assert!(history.contains("basis: Three traced calls since the notice. -> Another."), "{history}");
+    }
 }

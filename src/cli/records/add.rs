@@ -1,19 +1,21 @@
 //! One record, or one for each provider, from the command line.
 
+use anyhow::anyhow;
 use clap::Args;
 
-use super::{About, Global, YES, put, to_change};
+use super::providers::Providers;
+use super::{About, Global, YES, flags, on_record, put, say, to_change};
 use crate::clock;
-use crate::domain::{Record, RecordKind};
+use crate::domain::{BadField, Identity, Notice, Record, RecordBody, RecordKind, Who};
 use crate::records::fields::{Fields, read};
 use crate::times::moment_written_out;
 
 #[derive(Debug, Args)]
 pub struct AddPeer {
-    /// The switch's name for the upstream.
+    /// The switch's name for the upstream, digits alone not excepted. An IP address may be a network: 192.0.2.0/24.
     #[arg(value_name = "NAME")]
     name: String,
-    /// The provider: an FRN or an RMD number.
+    /// The provider: an FRN, an RMD number, or a peer that is bound to it already.
     #[arg(value_name = "WHO")]
     provider: String,
     /// What the name is: trunk_group, ocn, spc, ip or account.
@@ -32,7 +34,7 @@ pub struct AddOverride {
     /// allow or deny.
     #[arg(value_name = "ACTION")]
     action: String,
-    /// The providers: FRNs or RMD numbers.
+    /// The providers: FRNs, RMD numbers, OCNs or peers' names that are bound to one.
     #[arg(value_name = "WHO", required = true)]
     providers: Vec<String>,
     #[command(flatten)]
@@ -47,7 +49,7 @@ pub struct AddOrder {
     /// Its number, such as "DA 26-237".
     #[arg(value_name = "DOCUMENT")]
     document: String,
-    /// The providers that it names: FRNs or RMD numbers.
+    /// The providers that it names: FRNs, RMD numbers, OCNs or peers' names that are bound to one.
     #[arg(value_name = "WHO", required = true)]
     providers: Vec<String>,
     /// The day of its release: YYYY-MM-DD.
@@ -62,7 +64,7 @@ pub struct AddNotice {
     /// Your name for it.
     #[arg(value_name = "ID")]
     id: String,
-    /// The provider that was notified: an FRN or an RMD number.
+    /// The provider that was notified: an FRN, an RMD number, or an OCN or peer's name that is bound to one.
     #[arg(value_name = "WHO")]
     provider: String,
     /// Its time stamp, such as "2023-01-24 20:15 UTC". Of a day alone it is taken for the day's end in Washington.
@@ -71,9 +73,15 @@ pub struct AddNotice {
     /// The FCC's name for it.
     #[arg(long, value_name = "TEXT")]
     document: Option<String>,
+    /// Why you find that you may block, as written for the Commission: `notices report` prints it, and never --why.
+    #[arg(long, value_name = "TEXT")]
+    basis: Option<String>,
     #[command(flatten)]
     about: About,
 }
+
+/// In place of the providers until they are found: what else is wrong is said before anybody is asked.
+const SOMEBODY: &str = "1";
 
 /// Puts one record in for each provider.
 async fn add(
@@ -84,28 +92,59 @@ async fn add(
     says: &[(&str, Option<&str>)],
 ) -> anyhow::Result<u8> {
     let (by, now) = (about.by.name()?, clock::now());
-    let mut records: Vec<Record> = Vec::new();
-    for provider in providers {
-        let mut fields = Fields::default();
-        let common = [
-            ("provider", Some(provider.as_str())),
-            ("why", about.why.as_deref()),
-            ("expires_at", about.expires.as_deref()),
-        ];
-        for (name, text) in says.iter().chain(&common) {
-            fields.set(name, text.unwrap_or_default());
-        }
-        let record = read(kind, &fields, &by, now).and_then(|record| record.check(now).map(|()| record));
-        records.push(record.map_err(|bad| anyhow::anyhow!("nothing was changed: {bad}"))?);
+    let mut fields = Fields::default();
+    let common =
+        [("provider", Some(SOMEBODY)), ("why", about.why.as_deref()), ("expires_at", about.expires.as_deref())];
+    for (name, text) in says.iter().chain(&common) {
+        fields.set(name, text.unwrap_or_default());
     }
-    put(&to_change(global).await?, &records, about.replace, &by).await?;
+    let bad = |bad: BadField| anyhow!("nothing was changed: {}", flags::in_words(kind, &bad));
+    let record = read(kind, &fields, &by, now).and_then(|record| record.check(now).map(|()| record)).map_err(bad)?;
+    for provider in providers {
+        Who::readings(provider).map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
+    }
+    let target = to_change(global).await?;
+    let mut found = Providers::of(&target);
+    let mut records: Vec<Record> = Vec::new();
+    for text in providers {
+        let provider = found.find(text).await.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
+        let mut record = Record { provider, ..record.clone() };
+        if about.replace
+            && let Some(before) = on_record(&target, kind, &record.id()).await?
+        {
+            keep_what_came_later(&mut record, before);
+            record.check(now).map_err(bad)?;
+        }
+        records.push(record);
+    }
+    put(&target, &records, about.replace, &by).await.map_err(|error| flags::explain(kind, error, providers))?;
+    found.say().await;
     Ok(YES)
+}
+
+/// What was recorded of an order or a notice after it was put on record is not said by whoever replaces it, and stays.
+fn keep_what_came_later(record: &mut Record, before: Record) {
+    record.revision = before.revision;
+    match (&mut record.body, before.body) {
+        (RecordBody::Order(order), RecordBody::Order(before)) => order.notified = before.notified,
+        (RecordBody::Notice(notice), RecordBody::Notice(before)) => {
+            let Notice { mitigated, informed, notified, calls, basis, .. } = before;
+            let basis = if notice.basis.is_empty() { basis } else { notice.basis.clone() };
+            *notice = Notice { mitigated, informed, notified, calls, basis, ..notice.clone() };
+        }
+        _ => {}
+    }
 }
 
 impl AddPeer {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let says = [("name", Some(self.name.as_str())), ("kind", Some(&self.kind)), ("role", self.role.as_deref())];
-        add(global, RecordKind::Peer, &self.about, &[self.provider], &says).await
+        let status = add(global, RecordKind::Peer, &self.about, &[self.provider], &says).await?;
+        // Said once, to whoever will have to write it.
+        if self.name.parse::<Identity>().is_ok() {
+            say!("Asked for as peer:{}: without peer: in front it may be taken for a number", self.name.trim());
+        }
+        Ok(status)
     }
 }
 
@@ -133,6 +172,7 @@ impl AddNotice {
             ("id", Some(self.id.as_str())),
             ("issued_at", self.issued_at.as_deref()),
             ("document", self.document.as_deref()),
+            ("basis", self.basis.as_deref()),
         ];
         add(global, RecordKind::Notice, &self.about, &[self.provider], &says).await
     }

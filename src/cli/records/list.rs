@@ -7,14 +7,15 @@ use serde_json::{Value, json};
 
 use super::super::text::{self, say};
 use super::super::{NO, YES};
+use super::providers::Providers;
 use super::{By, Global, all, one, to_change, to_read};
 use crate::clock;
-use crate::domain::{Noted, Notice, Record, RecordBody, RecordKind};
+use crate::domain::{Identity, Noted, Notice, Ocn, Record, RecordBody, RecordKind, Who};
 use crate::grpc::v1::record::{Body, Provider};
 use crate::grpc::v1::{self, RecordAction};
 use crate::grpc::{kind_to_wire, record_from_wire};
 use crate::parse::table;
-use crate::records::fields::{columns, write};
+use crate::records::fields::{columns, differences, write};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -237,7 +238,13 @@ impl Remove {
             all(&target, kind).await?.into_iter().filter_map(|entry| Some(entry.record?.id)).collect();
         let mut ids: Vec<String> = Vec::new();
         for asked in &self.ids {
-            let found = find(kind, asked.trim(), &known);
+            let mut found = find(kind, asked.trim(), &known);
+            if found.is_empty() && kind == RecordKind::Override {
+                // By what a peer of the provider is called.
+                let provider = Providers::of(&target).find(asked).await;
+                let id = provider.map(Identity::number_text).unwrap_or_default();
+                found = find(kind, &id, &known);
+            }
             if found.is_empty() {
                 bail!(
                     "nothing was changed: no {kind} {asked:?} is on record: `rmdd {} list` shows them",
@@ -260,12 +267,16 @@ impl Remove {
 
 /// The IDs that a person's word for a record means.
 fn find(kind: RecordKind, asked: &str, known: &[String]) -> Vec<String> {
-    let lower = asked.to_lowercase();
-    // As the ID is written; a peer's name in any case; a provider in any usual writing.
-    let number = asked.parse().map(crate::domain::Identity::number_text).ok();
-    let ocn = format!("ocn:{}", asked.to_uppercase());
+    // As the ID is written; a peer's name or address in any writing of it; a provider in any usual writing.
+    let number = asked.parse().map(Identity::number_text).ok();
+    let name = Who::peer(asked).ok().and_then(|who| match who {
+        Who::Peer(name) => Some(name.as_str().to_owned()),
+        _ => None,
+    });
+    let ocn = asked.parse::<Ocn>().map(|ocn| format!("ocn:{ocn}")).ok();
+    let by_name = name.as_ref().is_some_and(|name| known.contains(name));
     let means = |id: &&String| match kind {
-        RecordKind::Peer => **id == lower || (!known.contains(&lower) && **id == ocn) || **id == asked,
+        RecordKind::Peer => **id == asked || name.as_ref() == Some(*id) || (!by_name && ocn.as_ref() == Some(*id)),
         RecordKind::Override => number.as_ref() == Some(*id),
         RecordKind::Order => **id == asked || id.rsplit_once('/').is_some_and(|(document, _)| document == asked),
         RecordKind::Notice => **id == asked,
@@ -358,7 +369,19 @@ fn print_event(event: &v1::RecordEvent) {
         _ => String::new(),
     };
     say!("{:>5}  {at}  {}  by {by}: {}{why}", event.serial, action_word(event.action()), in_words(record));
-    if let (RecordAction::Changed, Some(before)) = (event.action(), &event.before) {
-        say!("       it was: {}", in_words(before));
+    say_differences(event, 7);
+}
+
+/// What a change changed, from what to what.
+pub fn say_differences(event: &v1::RecordEvent, indent: usize) {
+    let (Some(before), Some(after)) = (event.before.clone(), event.after.clone()) else { return };
+    let (Ok(before), Ok(after)) = (domain(before), domain(after)) else { return };
+    let shown = |field: &str, text: &str| match text.parse::<Timestamp>() {
+        _ if text.is_empty() => "(nothing)".to_owned(),
+        Ok(at) if field.ends_with("_at") => text::moment(at),
+        _ => text::one_line(text),
+    };
+    for (field, before, after) in differences(&before, &after) {
+        say!("{:indent$}{field}: {} -> {}", "", shown(field, &before), shown(field, &after));
     }
 }

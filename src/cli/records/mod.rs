@@ -2,9 +2,12 @@
 
 mod add;
 mod entries;
+mod flags;
 mod import;
 mod list;
 mod notices;
+mod providers;
+mod report;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -14,6 +17,8 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::list_file;
+pub use providers::Providers;
+
 use super::target::{Access, Target};
 use super::text::{self, say};
 use super::{Global, YES};
@@ -93,7 +98,7 @@ enum NoticesAction {
     /// Take in the traced calls of its Attachment A, from CSV. Calls that are on record already are kept once.
     ImportCalls(notices::ImportCalls),
     /// Write the brief summary for the Commission.
-    Report(notices::Report),
+    Report(report::Report),
     #[command(flatten)]
     Common(Common),
 }
@@ -199,7 +204,7 @@ struct About {
     /// how long from now (30d, 36h) [default: never].
     #[arg(long, value_name = "TIME", value_parser = end_written_out)]
     expires: Option<String>,
-    /// Replace a record that says something else.
+    /// Replace a record that says something else. What was recorded of it later, such as responses and traced calls, stays.
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -261,6 +266,7 @@ fn say_what_was_done(events: &[v1::RecordEvent], asked: usize) {
         for event in events {
             let Some(record) = event.after.as_ref().or(event.before.as_ref()) else { continue };
             say!("{}  {}", list::action_word(event.action()), list::in_words(record));
+            list::say_differences(event, 9);
         }
     }
     let (added, changed) = (count(RecordAction::Added), count(RecordAction::Changed));
@@ -270,18 +276,22 @@ fn say_what_was_done(events: &[v1::RecordEvent], asked: usize) {
     }
 }
 
-/// The one record of this ID.
-async fn one(target: &Target, kind: RecordKind, id: &str) -> anyhow::Result<Record> {
+/// The one record of this ID, if there is one.
+async fn on_record(target: &Target, kind: RecordKind, id: &str) -> anyhow::Result<Option<Record>> {
     let request = v1::ListRecordsRequest {
         kind: kind_to_wire(kind).into(),
         id: id.to_owned(),
         ..v1::ListRecordsRequest::default()
     };
     let found = target.list_records(request).await?.records.into_iter().next();
-    let record = found
-        .and_then(|entry| entry.record)
-        .with_context(|| format!("no {kind} {id:?} is on record: `rmdd {} list` shows them", kind.plural()))?;
-    record_from_wire(record, "", clock::now()).with_context(|| format!("the daemon's {kind} {id:?} cannot be read"))
+    let record = found.and_then(|entry| entry.record).map(|record| record_from_wire(record, "", clock::now()));
+    record.transpose().with_context(|| format!("the daemon's {kind} {id:?} cannot be read"))
+}
+
+/// The one record of this ID.
+async fn one(target: &Target, kind: RecordKind, id: &str) -> anyhow::Result<Record> {
+    let record = on_record(target, kind, id).await?;
+    record.with_context(|| format!("no {kind} {id:?} is on record: `rmdd {} list` shows them", kind.plural()))
 }
 
 /// All records of a kind.

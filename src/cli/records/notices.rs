@@ -1,19 +1,18 @@
-//! What comes after a notice or an order: responses, notification, traced calls, the summary for the Commission.
+//! What comes after a notice or an order: responses, notification, traced calls.
 
 use std::path::PathBuf;
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use clap::{ArgGroup, Args};
 
 use super::super::target::Target;
 use super::super::text;
 use super::import::read_calls;
-use super::{By, Global, YES, one, put, say, to_change, to_read};
+use super::providers::Providers;
+use super::{By, Global, YES, flags, one, put, say, to_change};
 use crate::clock;
-use crate::domain::{Identity, Noted, Notice, Order, Record, RecordBody, RecordKind, Who, rule};
-use crate::grpc::v1::{Filing, GetProviderRequest};
+use crate::domain::{Noted, Notice, OrderKind, Record, RecordBody, RecordKind};
 use crate::records::fields::read_past;
-use crate::records::{Provider, summary};
 use crate::times::moment_written_out;
 
 /// When something happened, and what it was.
@@ -23,9 +22,12 @@ struct What {
     /// [default: now].
     #[arg(long, value_name = "TIME", value_parser = moment_written_out)]
     at: Option<String>,
-    /// What it was, or where it is written down.
+    /// What it was, or where it is written down; for your own people, and no part of what the Commission is sent.
     #[arg(long, value_name = "TEXT")]
     note: String,
+    /// Change what is on record of it already.
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     by: By,
 }
@@ -41,6 +43,20 @@ impl What {
         };
         Ok(Noted { at, note: self.note.trim().to_owned() })
     }
+}
+
+/// Puts down what happened, unless something else is on record of it and nobody asked to change that.
+fn put_down(place: &mut Option<Noted>, noted: &Noted, what: &str, replace: bool) -> anyhow::Result<()> {
+    if let Some(before) = place.as_ref().filter(|before| *before != noted && !replace) {
+        let note = text::one_line(&before.note);
+        let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
+        bail!(
+            "nothing was changed: {what} is on record already, {}{note}: use --replace to change it",
+            text::moment(before.at)
+        );
+    }
+    *place = Some(noted.clone());
+    Ok(())
 }
 
 #[derive(Debug, Args)]
@@ -73,9 +89,9 @@ pub struct OrderNotified {
     /// The order's number.
     #[arg(value_name = "DOCUMENT")]
     document: String,
-    /// The provider: an FRN or an RMD number.
+    /// The provider: an FRN, an RMD number, or an OCN or peer's name that is bound to one.
     #[arg(value_name = "WHO")]
-    provider: Identity,
+    provider: String,
     #[command(flatten)]
     what: What,
 }
@@ -92,17 +108,7 @@ pub struct ImportCalls {
     by: By,
 }
 
-#[derive(Debug, Args)]
-pub struct Report {
-    /// The notice.
-    #[arg(value_name = "ID")]
-    id: String,
-    /// Who sends it: your provider's name, FRN and contact [default: a line to be filled in].
-    #[arg(long, value_name = "TEXT")]
-    from: Option<String>,
-}
-
-fn notice_of(record: &mut Record) -> anyhow::Result<&mut Notice> {
+pub(super) fn notice_of(record: &mut Record) -> anyhow::Result<&mut Notice> {
     match &mut record.body {
         RecordBody::Notice(notice) => Ok(notice),
         _ => bail!("this record is no notice"),
@@ -110,7 +116,7 @@ fn notice_of(record: &mut Record) -> anyhow::Result<&mut Notice> {
 }
 
 /// Changes one record: the one that was read, and no other that came meanwhile.
-async fn change(
+pub(super) async fn change(
     target: &Target,
     kind: RecordKind,
     id: &str,
@@ -121,10 +127,13 @@ async fn change(
     change(&mut record)?;
     // It may have been put on record while the clock was ahead.
     record.at = record.at.min(clock::now());
-    record.check(clock::now()).map_err(|bad| anyhow::anyhow!("nothing was changed: {bad}"))?;
-    put(target, &[record], true, by).await?;
+    record.check(clock::now()).map_err(|bad| anyhow!("nothing was changed: {}", flags::in_words(kind, &bad)))?;
+    put(target, &[record], true, by).await.map_err(|error| flags::explain(kind, error, &[]))?;
     Ok(YES)
 }
+
+/// What `notified` records.
+const TOLD: &str = "that the Commission was told";
 
 impl Respond {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
@@ -133,10 +142,10 @@ impl Respond {
         change(&target, RecordKind::Notice, &self.id, &by, |record| {
             let notice = notice_of(record)?;
             if self.mitigated {
-                notice.mitigated = Some(noted.clone());
+                put_down(&mut notice.mitigated, &noted, "that it mitigated", self.what.replace)?;
             }
             if self.informed {
-                notice.informed = Some(noted);
+                put_down(&mut notice.informed, &noted, "that it informed the Commission", self.what.replace)?;
             }
             Ok(())
         })
@@ -149,8 +158,7 @@ impl Notified {
         let (noted, by) = (self.what.noted()?, self.what.by.name()?);
         let target = to_change(global).await?;
         change(&target, RecordKind::Notice, &self.id, &by, |record| {
-            notice_of(record)?.notified = Some(noted);
-            Ok(())
+            put_down(&mut notice_of(record)?.notified, &noted, TOLD, self.what.replace)
         })
         .await
     }
@@ -160,15 +168,22 @@ impl OrderNotified {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let (noted, by) = (self.what.noted()?, self.what.by.name()?);
         let target = to_change(global).await?;
-        let id = format!("{}/{}", self.document.trim(), self.provider.number_text());
-        change(&target, RecordKind::Order, &id, &by, |record| match &mut record.body {
-            RecordBody::Order(Order { notified, .. }) => {
-                *notified = Some(noted);
-                Ok(())
-            }
+        let mut found = Providers::of(&target);
+        let provider = found.find(&self.provider).await;
+        let provider = provider.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
+        let id = format!("{}/{}", self.document.trim(), provider.number_text());
+        let status = change(&target, RecordKind::Order, &id, &by, |record| match &mut record.body {
+            RecordBody::Order(order) if order.kind != OrderKind::FinalDetermination => bail!(
+                "nothing was changed: {} is a {}, which asks for no notice to the Commission",
+                order.document,
+                order.kind.label()
+            ),
+            RecordBody::Order(order) => put_down(&mut order.notified, &noted, TOLD, self.what.replace),
             _ => bail!("this record is no order"),
         })
-        .await
+        .await?;
+        found.say().await;
+        Ok(status)
     }
 }
 
@@ -189,57 +204,7 @@ impl ImportCalls {
             Ok(())
         })
         .await?;
-        say!("{kept} traced calls are on record of this notice");
+        say!("{kept} traced {} on record of this notice", if kept == 1 { "call is" } else { "calls are" });
         Ok(status)
     }
-}
-
-impl Report {
-    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = to_read(global).await?;
-        let mut record = one(&target, RecordKind::Notice, &self.id).await?;
-        let provider = provider(&target, record.provider).await?;
-        let notice = notice_of(&mut record)?.clone();
-        let now = clock::now();
-        if !notice.is_overdue(now) {
-            anstream::eprintln!(
-                "{}: no deadline of this notice has passed without an answer on record, so {} gives no ground to block",
-                text::doubtful("mind"),
-                rule::NOTICE
-            );
-        }
-        let summary = summary(&record, &notice, &provider, self.from.as_deref(), now);
-        text::write(summary.as_bytes())?;
-        Ok(YES)
-    }
-}
-
-/// What the database says of the provider, in words.
-async fn provider(target: &Target, identity: Identity) -> anyhow::Result<Provider> {
-    let request = GetProviderRequest { identity: Some(Who::from(identity).into()), ..GetProviderRequest::default() };
-    let known = target.get_provider(request).await?;
-    let standing: Vec<&Filing> = known.filings.iter().collect();
-    let removed = || known.removals.iter().find(|removal| removal.reinstated_at.is_none());
-    let name = |filing: &Filing| text::one_line(&filing.business_name);
-    Ok(match (standing.as_slice(), removed().and_then(|removal| Some((removal, removal.filing.as_ref()?)))) {
-        ([], None) => Provider {
-            business_name: String::new(),
-            standing: "No filing of it is known in the Robocall Mitigation Database.".to_owned(),
-        },
-        ([], Some((removal, filing))) => Provider {
-            business_name: name(filing),
-            standing: format!(
-                "Its filing {} is no longer in the Robocall Mitigation Database (first missing {}).",
-                filing.number,
-                text::time(removal.first_missing_at.as_ref())
-            ),
-        },
-        (standing @ [first, ..], _) => Provider {
-            business_name: name(first),
-            standing: format!(
-                "In the Robocall Mitigation Database it stands under {}.",
-                standing.iter().map(|filing| filing.number.as_str()).collect::<Vec<_>>().join(", ")
-            ),
-        },
-    })
 }

@@ -70,7 +70,7 @@ impl Record {
             Ok(())
         };
         match &self.body {
-            RecordBody::Peer(peer) => peer.key().map(|_| ()).or_else(|problem| bad("name", problem)),
+            RecordBody::Peer(peer) => peer.check().or_else(|problem| bad("name", problem)),
             RecordBody::Override(_) if self.why.trim().is_empty() => {
                 bad("why", "it is empty: an override needs a reason".to_owned())
             }
@@ -91,6 +91,7 @@ impl Record {
             RecordBody::Notice(notice) => {
                 name("id", &notice.id)?;
                 text("document", &notice.document)?;
+                text("basis", &notice.basis)?;
                 if notice.issued_at > now {
                     return bad("issued_at", format!("{} has not come yet", notice.issued_at));
                 }

@@ -77,6 +77,9 @@ pub struct Notice {
     pub id: String,
     /// The FCC's name for it, if it has one.
     pub document: String,
+    /// Why the operator finds that it may block, as written for the Commission. What a record's own `why` says never
+    /// leaves the house.
+    pub basis: String,
     /// The notice's time stamp, from which both clocks run.
     pub issued_at: Timestamp,
     /// That the provider effectively mitigated the traffic.

@@ -1,8 +1,9 @@
 //! By what a switch knows its upstreams.
 
-use std::net::IpAddr;
+use ipnet::IpNet;
 
-use super::super::{Ocn, OcnError, PeerName, PeerNameError, ProviderRole};
+use super::super::who::begins_with_prefix;
+use super::super::{Ocn, OcnError, PeerName, PeerNameError, ProviderRole, read_network};
 use super::words;
 
 /// By what a switch knows an upstream.
@@ -14,7 +15,7 @@ pub enum PeerKind {
     Ocn,
     /// A Service Provider Code.
     Spc,
-    /// A signalling address.
+    /// A signalling address, or a network of them.
     Ip,
     /// A customer account.
     Account,
@@ -58,13 +59,35 @@ impl Peer {
     pub fn key(&self) -> Result<PeerKey, String> {
         match self.kind {
             PeerKind::Ocn => self.name.parse().map(PeerKey::Ocn).map_err(|error: OcnError| error.to_string()),
-            PeerKind::Ip if self.name.trim().parse::<IpAddr>().is_err() => {
-                Err(format!("{:?} is no IP address: give one, without port or prefix length", self.name))
-            }
             PeerKind::TrunkGroup | PeerKind::Spc | PeerKind::Ip | PeerKind::Account => {
+                if self.kind == PeerKind::Ip {
+                    read_network(&self.name).map_err(|error| error.to_string())?;
+                }
                 self.name.parse().map(PeerKey::Name).map_err(|error: PeerNameError| error.to_string())
             }
         }
+    }
+
+    /// The network whose addresses it is found by, besides its own name; nothing for a single address, which is one.
+    pub fn network(&self) -> Option<IpNet> {
+        let network = (self.kind == PeerKind::Ip).then(|| read_network(&self.name).ok()).flatten()?;
+        (network.prefix_len() < network.max_prefix_len()).then_some(network)
+    }
+
+    /// Checks that it can be found by its name.
+    ///
+    /// # Errors
+    ///
+    /// If the name is none of its kind, or reads as a name of another.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if let Some(prefix) = begins_with_prefix(&self.name).filter(|_| self.kind != PeerKind::Ocn) {
+            return Err(format!(
+                "{:?} could not be asked for: {prefix} in front of a name says what it is, and is no part of it; bind the \
+                 name without it",
+                self.name
+            ));
+        }
+        self.key().map(|_| ())
     }
 
     pub(super) fn id(&self) -> String {

@@ -9,6 +9,7 @@ fn notice(issued_at: &str) -> Notice {
     Notice {
         id: "n".to_owned(),
         document: String::new(),
+        basis: String::new(),
         issued_at: at(issued_at),
         mitigated: None,
         informed: None,
@@ -50,5 +51,20 @@ fn an_address_is_found_in_any_of_its_writings() {
     let peer = |name: &str| Peer { kind: PeerKind::Ip, name: name.to_owned(), role: None };
     assert_eq!(peer("2001:DB8:0:0::1").key(), peer("2001:db8::1").key());
     assert_eq!(peer("::ffff:192.0.2.7").key(), peer("192.0.2.7").key());
-    assert!(peer("192.0.2.0/24").key().is_err());
+    assert_eq!(peer("[2001:db8::1]").key(), peer("2001:db8::1/128").key());
+}
+
+#[test]
+fn a_peer_may_be_a_network_and_is_known_by_one_writing() {
+    let peer = |name: &str| Peer { kind: PeerKind::Ip, name: name.to_owned(), role: None };
+    assert_eq!(peer("2001:DB8:0::/32").key(), peer("2001:db8::/32").key());
+    assert_eq!(peer("192.0.2.0/24").network().map(|network| network.prefix_len()), Some(24));
+    assert_eq!(peer("192.0.2.7/32").network(), None, "one address is no network");
+    assert!(peer("192.0.2.7/24").key().expect_err("refused").contains("the network is 192.0.2.0/24"));
+    let trunk = Peer { kind: PeerKind::TrunkGroup, ..peer("192.0.2.0/24") };
+    assert_eq!(
+        (trunk.network(), trunk.key()),
+        (None, peer("192.0.2.0/24").key()),
+        "a trunk group is what it is called"
+    );
 }

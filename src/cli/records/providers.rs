@@ -1,0 +1,76 @@
+//! The providers that a person names in a record: by a number of the database, or by what a peer on record is called.
+
+use anyhow::anyhow;
+
+use super::super::target::Target;
+use super::super::text::{self, say};
+use super::all;
+use crate::clock;
+use crate::domain::{Identity, RecordBody, RecordKind, Who};
+use crate::grpc::record_from_wire;
+use crate::records::Records;
+
+/// Finds the providers that are named, and keeps in mind which were named by a peer.
+pub struct Providers<'a> {
+    target: &'a Target,
+    peers: Option<Records>,
+    by_peer: Vec<(String, Identity)>,
+}
+
+impl<'a> Providers<'a> {
+    pub fn of(target: &'a Target) -> Self {
+        Self { target, peers: None, by_peer: Vec::new() }
+    }
+
+    /// The provider that a text names.
+    ///
+    /// # Errors
+    ///
+    /// If it names none, or may name several.
+    pub async fn find(&mut self, text: &str) -> anyhow::Result<Identity> {
+        let (readings, now) = (Who::readings(text)?, clock::now());
+        if let Some(Who::Provider(identity)) = readings.only() {
+            return Ok(identity);
+        }
+        let peers = match self.peers.take() {
+            Some(peers) => peers,
+            None => peers(self.target).await?,
+        };
+        let peers = &*self.peers.insert(peers);
+        let bound: Vec<Who> =
+            readings.names().iter().filter(|name| peers.resolve(name, now).is_ok()).cloned().collect();
+        let number_is_known = match readings.number().filter(|_| !bound.is_empty()) {
+            Some(number) => self.target.knows(number).await,
+            None => false,
+        };
+        match readings.settle(&bound, number_is_known)? {
+            Who::Provider(identity) => Ok(identity),
+            name => match peers.resolve(&name, now) {
+                Ok(found) => {
+                    let written = found.peer.as_deref().and_then(|record| match &record.body {
+                        RecordBody::Peer(peer) => Some(peer.name.clone()),
+                        _ => None,
+                    });
+                    self.by_peer.push((written.unwrap_or_else(|| text.to_owned()), found.identity));
+                    Ok(found.identity)
+                }
+                Err(unresolved) => Err(self.target.propose(text, anyhow!(unresolved)).await),
+            },
+        }
+    }
+
+    /// Says who the peers are that were named.
+    pub async fn say(&self) {
+        for (peer, identity) in &self.by_peer {
+            let name = self.target.business_name(*identity).await;
+            let name = name.map_or_else(String::new, |name| format!(", {}", text::one_line(&name)));
+            say!("{} is {identity}{name}", text::one_line(peer));
+        }
+    }
+}
+
+async fn peers(target: &Target) -> anyhow::Result<Records> {
+    let listed = all(target, RecordKind::Peer).await?;
+    let records = listed.into_iter().filter_map(|entry| record_from_wire(entry.record?, "", clock::now()).ok());
+    Ok(Records::build(records, 0))
+}
