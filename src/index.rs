@@ -4,7 +4,7 @@
 //! touches the disk.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use foldhash::fast::FixedState;
@@ -16,6 +16,7 @@ use crate::domain::{
     Sha256Digest, Snapshot, read_other_frns,
 };
 use crate::export;
+use crate::search::SearchIndex;
 
 /// What stands and what once stood, by number.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Index {
     successors: Arc<[(RmdNumber, Succession)]>,
     has_recertifications: bool,
     content_as_of: Option<Box<str>>,
+    /// Made when the first search comes: most indexes of the past are never searched.
+    names: Arc<OnceLock<SearchIndex>>,
 }
 
 impl Index {
@@ -104,6 +107,7 @@ impl Index {
             last_change,
             by_frn: Arc::new(by_frn),
             removed_by_frn: removed_by_frn.into(),
+            names: Arc::default(),
         }
     }
 
@@ -140,6 +144,12 @@ impl Index {
     /// The serial of the newest change in the index.
     pub fn last_change(&self) -> ChangeSerial {
         self.last_change
+    }
+
+    /// All names, ready to be searched. The first who asks waits some tens of milliseconds for them to be made, and all
+    /// who search an unchanged snapshot later share them.
+    pub fn names(&self) -> &SearchIndex {
+        self.names.get_or_init(|| SearchIndex::build(&self.snapshot, &self.removals))
     }
 
     /// The standing filing of this number.

@@ -27,6 +27,7 @@ use crate::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::grpc::v1::listing_service_server::ListingService;
 use crate::grpc::v1::{self, GetStatusRequest};
 use crate::grpc::{Services, SyncAccess};
+use crate::search::CLOSE;
 use crate::store::{FILE_NAME, Store, StoreError};
 use crate::sync::Syncer;
 
@@ -174,6 +175,7 @@ impl Target {
         let found = self.search_providers(request).await.map(|found| found.matches).unwrap_or_default();
         let candidates: Vec<String> = found
             .iter()
+            .filter(|found| found.score >= CLOSE)
             .filter_map(|found| found.filing.as_ref())
             .map(|filing| format!("{} ({}, FRN {})", text::one_line(&filing.business_name), filing.number, filing.frn))
             .collect();
