@@ -14,6 +14,7 @@ use crate::grpc::{ErrorReason, role_to_wire};
 use crate::parse::table;
 use crate::parse::upstreams::{self, Upstream};
 use crate::report;
+use crate::visible;
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];
@@ -68,7 +69,7 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
             };
             object["row"] = upstream.row.into();
             object["upstream"] = serde_json::to_value(asked)?;
-            say!("{object}");
+            say!("{}", visible::to_json(&object)?);
         } else {
             rows.push(row(upstream, &check));
         }

@@ -15,6 +15,7 @@ use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, 
 use crate::grpc::record_to_wire;
 use crate::grpc::v1::{AssessImpactRequest, PeerImpact, Verdict};
 use crate::report;
+use crate::visible;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("supposed").required(true).multiple(true))]
@@ -77,7 +78,7 @@ impl Impact {
         };
         let impact = target.assess_impact(request).await?;
         if self.json {
-            say!("{}", serde_json::to_string(&report::Impact::from(&impact))?);
+            say!("{}", visible::to_json(&report::Impact::from(&impact))?);
         } else {
             for doubt in &impact.listing_doubts {
                 let warning = text::doubtful("DOUBTFUL LISTING");

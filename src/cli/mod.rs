@@ -168,7 +168,7 @@ pub fn main() -> ExitCode {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             // The errors below say their causes themselves.
-            anstream::eprintln!("{}: {error}", text::bad("rmdd"));
+            text::aside(format_args!("{}: {error}", text::bad("rmdd")));
             ExitCode::from(failed)
         }
     }

@@ -9,6 +9,7 @@ use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::clock;
 use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::visible::one_line;
 
 /// Applies the archived bytes of a held listing, whatever there is to doubt about them.
 pub async fn run(
@@ -32,9 +33,8 @@ pub async fn run(
         trigger: SyncTrigger::Approval,
     }));
     let published = archived(at, held).await?;
-    tracing::warn!(
-        sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
-    );
+    let by = one_line(&approval.by);
+    tracing::warn!(sha256 = %held.sha256, by, "a held listing is let through by {by}: {}", held.sha256);
     let record = |outcome| SyncRecord {
         at: clock::now(),
         trigger: SyncTrigger::Approval,
