@@ -201,8 +201,17 @@ fn by_commas(text: &str) -> Vec<&str> {
 pub fn search(index: &Index, text: &str, limit: usize) -> Vec<NameMatch> {
     let searched = index.names();
     let standing = index.snapshot().filings.len();
-    let found = searched.ask(text, standing).into_iter().take(limit);
-    found.filter_map(|found| told(index, searched, &found)).collect()
+    let found = searched.ask(text, standing);
+    let same = found.iter().take_while(|found| found.score == 1.0).count();
+    let mut told: Vec<NameMatch> =
+        found.iter().take(same.max(limit)).filter_map(|found| told(index, searched, found)).collect();
+    // Of the same names those first that are written the same.
+    let same = same.min(told.len());
+    if let Some(same) = told.get_mut(..same) {
+        same.sort_by_key(|found| (found.column as usize, found.removal.is_some(), found.name != text.trim()));
+    }
+    told.truncate(limit);
+    told
 }
 
 fn told(index: &Index, searched: &SearchIndex, found: &Found) -> Option<NameMatch> {
@@ -217,7 +226,7 @@ fn told(index: &Index, searched: &SearchIndex, found: &Found) -> Option<NameMatc
     let words: Vec<&str> = searched.names.words_of(found.place).iter().map(|id| searched.names.text_of(*id)).collect();
     let is_it = |name: &&str| fold::names(name).iter().chain([&fold::whole(name)]).any(|of| *of == words);
     let name = filed(&filing, column).find(is_it).unwrap_or_default().to_owned();
-    Some(NameMatch { filing, removal, name, column, score: f64::from(found.score) })
+    Some(NameMatch { filing, removal, name, column, score: f64::from((found.score * 1000.0).round()) / 1000.0 })
 }
 
 #[cfg(test)]

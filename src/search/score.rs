@@ -11,6 +11,9 @@ use super::vocabulary::{self, Meanings};
 /// Words less alike than this are two words.
 const LEAST_ALIKE: f32 = 0.4;
 
+/// A name that has every word that was asked for is at least so like it.
+const HAS_ALL: f32 = 0.9;
+
 /// Words written together and apart are the same so far.
 const JOINED: f32 = 0.98;
 
@@ -84,8 +87,11 @@ impl<'a> Question<'a> {
         if same {
             return 1.0;
         }
-        let (by_words, together) = (self.by_words(of_name), self.together(of_name));
-        (by_words.max(together) * 0.85 + by_words.min(together) * 0.15).min(0.999)
+        let ((by_words, has_all), together) = (self.by_words(of_name), self.together(of_name));
+        let alike = by_words.max(together) * 0.85 + by_words.min(together) * 0.15;
+        // A name with just these words, and others, is likelier than one with words that are like them.
+        let alike = if has_all { HAS_ALL + (1.0 - HAS_ALL) * alike } else { alike };
+        alike.min(0.999)
     }
 
     /// How like the two are when they are written together.
@@ -111,8 +117,8 @@ impl<'a> Question<'a> {
         1.0 - self.distance.distance(self.buffer.iter().copied()) as f32 / longer.max(1) as f32
     }
 
-    /// How like the two are word by word.
-    fn by_words(&mut self, of_name: &[u32]) -> f32 {
+    /// How like the two are word by word, and whether the name has every word that was asked for.
+    fn by_words(&mut self, of_name: &[u32]) -> (f32, bool) {
         let weight = |(at, id): (usize, &u32)| match self.has_form || !self.names.is_form(*id, at) {
             true => self.names.weight(*id, at),
             false => 0.0,
@@ -127,7 +133,8 @@ impl<'a> Question<'a> {
         };
         let asked = left(&mut self.words.iter().map(|word| word.weight).zip(fit.asked.iter().copied()));
         let named = left(&mut weights.iter().copied().zip(fit.name.iter().copied()));
-        if fit.of == 0.0 { 0.0 } else { fit.found / (fit.of + LEFT_ASKED * asked + LEFT_NAMED * named) }
+        let all = fit.of + LEFT_ASKED * asked + LEFT_NAMED * named;
+        (if fit.of == 0.0 { 0.0 } else { fit.found / all }, fit.same == self.words.len())
     }
 
     /// Finds for each word its likest, the most telling ones first.
@@ -156,17 +163,16 @@ impl<'a> Question<'a> {
         let asked = |i: usize| self.words.get(i).map_or("", |word| word.text.as_str());
         for i in 0..self.words.len() {
             for j in 0..of_name.len() {
-                let next = (i + 1 < self.words.len()).then(|| closeness([asked(i), asked(i + 1)], text(j), least));
-                if let Some(alike) = next.flatten()
-                    && ![i, i + 1].iter().any(|i| fit.has_asked(*i))
-                    && !fit.has_named(j)
+                if fit.has_asked(i) || fit.has_named(j) {
+                    continue;
+                }
+                // Beyond the end all is taken.
+                if !fit.has_asked(i + 1)
+                    && let Some(alike) = closeness([asked(i), asked(i + 1)], text(j), least)
                 {
                     fit.take(&[i, i + 1], &[j], weights, alike * JOINED);
-                }
-                let next = (j + 1 < of_name.len()).then(|| closeness([text(j), text(j + 1)], asked(i), least));
-                if let Some(alike) = next.flatten()
-                    && ![j, j + 1].iter().any(|j| fit.has_named(*j))
-                    && !fit.has_asked(i)
+                } else if !fit.has_named(j + 1)
+                    && let Some(alike) = closeness([text(j), text(j + 1)], asked(i), least)
                 {
                     fit.take(&[i], &[j, j + 1], weights, alike * JOINED);
                 }
@@ -182,11 +188,13 @@ struct Fit {
     /// What was found says so much, of so much that it could.
     found: f32,
     of: f32,
+    /// So many words of the name are just those that were asked for.
+    same: usize,
 }
 
 impl Fit {
     fn new(asked: usize, name: usize) -> Self {
-        Self { asked: vec![false; asked], name: vec![false; name], found: 0.0, of: 0.0 }
+        Self { asked: vec![false; asked], name: vec![false; name], found: 0.0, of: 0.0, same: 0 }
     }
 
     fn has_asked(&self, at: usize) -> bool {
@@ -206,6 +214,7 @@ impl Fit {
             }
         }
         let weight: f32 = name.iter().filter_map(|at| weights.get(*at)).sum();
+        self.same += usize::from(alike == 1.0);
         self.found += weight * alike;
         self.of += weight;
     }

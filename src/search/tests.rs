@@ -44,6 +44,8 @@ fn index() -> Index {
             filing(12, "VoicePlover LLC", "", ""),
             filing(13, "Alder Wholesale Inc. d/b/a Quokka Fone", "", "Alder One, Inc. (f/k/a Larch Two)"),
             filing(14, "LP Dial", "", ""),
+            filing(15, "Larch Wireless, LLC", "", ""),
+            filing(16, "Larch Wireless LLC", "", ""),
         ],
         carried: BTreeMap::new(),
         anomalies: Vec::new(),
@@ -65,6 +67,7 @@ fn case_punctuation_and_legal_form_do_not_count() {
     }
     assert_eq!(found("COPPER CANYON TELECOM, INC"), [2, 1, 9]);
     assert_eq!(found("link example"), [4]);
+    assert_eq!(found("Larch Wireless LLC"), [16, 15], "the same writing first");
 }
 
 #[test]
