@@ -284,6 +284,9 @@ fn moments(criterion: &mut Criterion) {
         let moments = Arc::new(Moments::default());
         let mut turn = 0u64;
         let now = at(1_000_000);
+        // Events are read once, when the first question needs them.
+        let first = moments.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
+        runtime.block_on(first).expect("a moment");
         group.bench_function(format!("a question about another one each, of {events} record events"), |bencher| {
             bencher.iter(|| {
                 turn = turn.wrapping_add(7_919);
