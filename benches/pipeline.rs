@@ -14,10 +14,11 @@ use rmdd::decide::{Policy, Query, decide};
 use rmdd::diff::diff;
 use rmdd::domain::{
     ChangeSerial, Column, FilingBuilder, Frn, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record,
-    RecordBody, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, SyncOutcome, SyncRecord,
-    SyncTrigger,
+    RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    SyncOutcome, SyncRecord, SyncTrigger,
 };
 use rmdd::index::{Index, PublishedIndex};
+use rmdd::moments::Moments;
 use rmdd::parse::parse;
 use rmdd::records::Records;
 use rmdd::store::Store;
@@ -236,5 +237,76 @@ fn sizes(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sync_stages, look_ups, sizes);
+/// Whether a question about a moment costs more where more records were ever changed.
+fn moments(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let mut group = criterion.benchmark_group("moment");
+    for events in [100u64, 10_000] {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(directory.path()).expect("a store"));
+        let snapshot = sized(1_000, 1);
+        let cycle = SyncRecord {
+            at: Timestamp::UNIX_EPOCH,
+            trigger: SyncTrigger::Schedule,
+            source: String::new(),
+            outcome: SyncOutcome::Unchanged { serial: snapshot.serial, filings: 0 },
+            passed_over: Vec::new(),
+            sources: Vec::new(),
+        };
+        store.commit(&snapshot, None, &[], &cycle).expect("committed");
+        let at = |second: u64| Timestamp::from_second(second as i64).expect("a time");
+        // A thousand overrides at most, changed again and again.
+        let mut standing: BTreeMap<u64, Record> = BTreeMap::new();
+        let told: Vec<RecordEvent> = (1..=events)
+            .map(|serial| {
+                let after = Record {
+                    provider: Identity::Frn(Frn::from_value(20_000_001 + serial % 1_000).expect("an FRN")),
+                    by: "bench".to_owned(),
+                    at: at(serial),
+                    why: format!("change {serial}"),
+                    expires_at: None,
+                    body: RecordBody::Override(Override { action: OverrideAction::Allow }),
+                    revision: serial,
+                };
+                RecordEvent {
+                    serial,
+                    at: at(serial),
+                    by: "bench".to_owned(),
+                    why: after.why.clone(),
+                    action: RecordAction::Changed,
+                    before: standing.insert(serial % 1_000, after.clone()),
+                    after: Some(after),
+                }
+            })
+            .collect();
+        store.commit_records(&told).expect("committed");
+        let (records, last) = store.load_records().expect("loaded");
+        let records = Arc::new(Records::build(records, last));
+        let index = Arc::new(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0)));
+        let moments = Arc::new(Moments::default());
+        let mut turn = 0u64;
+        let now = at(1_000_000);
+        // Events are read once, when the first question needs them.
+        let first = moments.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
+        runtime.block_on(first).expect("a moment");
+        group.bench_function(format!("a question about another one each, of {events} record events"), |bencher| {
+            bencher.iter(|| {
+                turn = turn.wrapping_add(7_919);
+                let then = moments.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(turn % events), now);
+                let then = runtime.block_on(then).expect("a moment");
+                let frn = Frn::from_value(20_000_001 + turn % 1_000).expect("an FRN");
+                black_box(decide(
+                    &then.index,
+                    &then.records,
+                    &Query::about(Identity::Frn(frn)),
+                    &Policy::default(),
+                    now,
+                ))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, sync_stages, look_ups, sizes, moments);
 criterion_main!(benches);

@@ -4,7 +4,7 @@
 //! touches the disk.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use foldhash::fast::FixedState;
@@ -16,6 +16,7 @@ use crate::domain::{
     Sha256Digest, Snapshot, day_in_washington, listed_day, read_other_frns,
 };
 use crate::export;
+use crate::search::SearchIndex;
 use crate::vet::ListingDates;
 
 /// What stands and what once stood, by number.
@@ -42,6 +43,8 @@ pub struct Index {
     has_recertifications: bool,
     content_as_of: Option<Box<str>>,
     listed_day: Option<Date>,
+    /// Made when the first search comes: most indexes of the past are never searched.
+    names: Arc<OnceLock<SearchIndex>>,
 }
 
 /// The newest date of an update that can have come by the time at which the listing was fetched. Dates as the listing
@@ -112,6 +115,7 @@ impl Index {
             last_change,
             by_frn: Arc::new(by_frn),
             removed_by_frn: removed_by_frn.into(),
+            names: Arc::default(),
         }
     }
 
@@ -166,6 +170,12 @@ impl Index {
     /// The serial of the newest change in the index.
     pub fn last_change(&self) -> ChangeSerial {
         self.last_change
+    }
+
+    /// All names, ready to be searched. The first who asks waits some tens of milliseconds for them to be made, and all
+    /// who search an unchanged snapshot later share them.
+    pub fn names(&self) -> &SearchIndex {
+        self.names.get_or_init(|| SearchIndex::build(&self.snapshot, &self.removals))
     }
 
     /// The standing filing of this number.

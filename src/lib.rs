@@ -103,3 +103,4 @@ pub mod config;
 pub mod secret_file;
 pub mod telemetry;
 pub mod times;
+pub mod visible;

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use crate::domain::{SnapshotSerial, is_ahead};
 use crate::history::{Broken, Rewind};
 use crate::index::Index;
-use crate::records::Records;
+use crate::records::{Past, Records};
 use crate::store::{RewindError, SnapshotThen, Store, StoreError};
 
 /// So many walks at a time. Each takes a thread, and some time of one core.
@@ -105,7 +105,8 @@ pub struct Moments {
     walks: Arc<Semaphore>,
     asking: Arc<AtomicUsize>,
     kept: Mutex<VecDeque<(SnapshotSerial, Arc<Index>)>>,
-    kept_records: Mutex<VecDeque<(u64, Arc<Records>)>>,
+    /// What is known of the past of the operators' records.
+    past: Mutex<Option<Arc<Past>>>,
 }
 
 impl Default for Moments {
@@ -114,7 +115,7 @@ impl Default for Moments {
             walks: Arc::new(Semaphore::new(WALKS)),
             asking: Arc::default(),
             kept: Mutex::default(),
-            kept_records: Mutex::default(),
+            past: Mutex::default(),
         }
     }
 }
@@ -215,18 +216,27 @@ impl Moments {
             keep(&self.kept, record.serial, &index);
             index
         };
-        let events = store.record_events_since(records.last_event(), at)?;
-        let records = match events.last() {
-            None => Arc::clone(records),
-            Some(first) => {
-                let last = first.serial.saturating_sub(1);
-                find(&self.kept_records, &last).unwrap_or_else(|| {
-                    let then = Arc::new(records.before(&events));
-                    keep(&self.kept_records, last, &then);
-                    then
-                })
-            }
-        };
+        let records = self.records_at(store, records, at)?;
         Ok(Moment { index: Arc::new(index.as_confirmed_at(confirmed_at)), records })
+    }
+
+    /// The operators' records of a moment. Each of their events is read once, and not before somebody asks for a moment
+    /// that needs it.
+    fn records_at(&self, store: &Store, records: &Arc<Records>, at: Timestamp) -> Result<Arc<Records>, StoreError> {
+        let mut kept = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut past = kept.take().unwrap_or_else(|| Arc::new(Past::of(Arc::clone(records))));
+        let (known, last) = (past.now().last_event(), records.last_event());
+        if known < last {
+            let newer = store.record_events_between(known, last.saturating_add(1), usize::MAX)?;
+            Arc::make_mut(&mut past).follow(Arc::clone(records), &newer);
+        }
+        let serial = past.newest_by(at, |below, most| store.record_events_between(0, below, most))?;
+        *kept = Some(Arc::clone(&past));
+        drop(kept);
+        // The published ones are what answers rest on, even where another question has already met newer ones.
+        if past.is_newest(serial) || serial >= last {
+            return Ok(Arc::clone(records));
+        }
+        Ok(Arc::new(Records::then(past, serial)))
     }
 }

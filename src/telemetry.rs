@@ -1,11 +1,14 @@
 //! Logs: readable on a terminal, structured in the journal.
 
-use std::io::IsTerminal;
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
+
+use crate::visible;
 
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +80,7 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
         // Fields by their own names, so that `journalctl OUTCOME=refused` finds them.
         (Some(journal), _) => journal.with_field_prefix(None).boxed(),
         (None, LogFormat::Json) => {
-            tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed()
+            tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(|| Shown(visible::in_json)).boxed()
         }
         (None, _) => tracing_subscriber::fmt::layer()
             .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()))
@@ -87,13 +90,36 @@ pub fn init(config: &LogConfig) -> Result<(), String> {
                 "message" => write!(writer, "{value:?}"),
                 _ => Ok(()),
             }))
-            .with_writer(std::io::stderr)
+            .with_writer(|| Shown(one_entry))
             .boxed(),
     };
     tracing_subscriber::registry()
         .with(layer.with_filter(config.filter()?))
         .try_init()
         .map_err(|error| format!("logging could not be started: {error}"))
+}
+
+/// Standard error, to which nothing hidden is written: what a third party says may stand in a log line.
+struct Shown(fn(&str) -> Cow<'_, str>);
+
+impl Write for Shown {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(self.0(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+/// A log entry for people. Its further lines are set in, so that none can be taken for an entry of its own.
+fn one_entry(entry: &str) -> Cow<'_, str> {
+    let (lines, end) = entry.strip_suffix('\n').map_or((entry, ""), |lines| (lines, "\n"));
+    match lines.contains('\n') {
+        true => Cow::Owned(format!("{}{end}", visible::for_terminal(&lines.replace('\n', "\n    ")))),
+        false => visible::for_terminal(entry),
+    }
 }
 
 /// Whether systemd connected our standard error to the journal: it then names the stream in `JOURNAL_STREAM`.
@@ -110,6 +136,17 @@ fn stderr_is_the_journal() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_that_is_logged_commands_a_terminal_or_looks_like_another_entry() {
+        let hostile = "fetch failed: \u{202e}x\u{1b}]0;owned\u{7}\n2026-11-26 INFO all is well\n";
+        assert_eq!(
+            one_entry(hostile),
+            "fetch failed: \\u{202e}x\\u{1b}]0;owned\\u{7}\n    2026-11-26 INFO all is well\n"
+        );
+        let json = "{\"message\":\"\u{202e}x\u{9b}\"}\n";
+        assert_eq!(visible::in_json(json), "{\"message\":\"\\u202ex\\u009b\"}\n");
+    }
 
     #[test]
     fn a_level_is_a_word_or_directives() {

@@ -17,6 +17,7 @@ use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderRes
 use crate::grpc::{role_to_wire, time_to_wire};
 use crate::report;
 use crate::times::moment;
+use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Check {
@@ -99,8 +100,8 @@ impl Check {
         let live =
             if self.live { Some(check_live::ask(&target, &loaded.config.fetch, &who, &answer).await) } else { None };
         match (&live, self.json) {
-            (Some(live), true) => say!("{}", serde_json::to_string(&report::CheckWithLive::new(&answer, live))?),
-            (None, true) => say!("{}", serde_json::to_string(&report::Check::from(&answer))?),
+            (Some(live), true) => say!("{}", visible::to_json(&report::CheckWithLive::new(&answer, live))?),
+            (None, true) => say!("{}", visible::to_json(&report::Check::from(&answer))?),
             (Some(live), false) => check_live::print(live),
             (None, false) => {}
         }

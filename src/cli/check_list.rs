@@ -16,6 +16,7 @@ use crate::grpc::time_to_wire;
 use crate::parse::table::{self, BadRow};
 use crate::parse::upstreams::{self, Upstream, Upstreams};
 use crate::report;
+use crate::visible;
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];
@@ -65,7 +66,7 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let lines = check(target, file, rows, options).await?;
     if options.json {
         for line in &lines {
-            say!("{}", object(&header, line, options.at)?);
+            say!("{}", visible::to_json(&object(&header, line, options.at)?)?);
         }
     } else {
         let then = options.at.map(|at| at.to_string());

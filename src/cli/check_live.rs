@@ -86,10 +86,10 @@ const SHOWN_OF_CELL: usize = 60;
 fn shown(cell: &str) -> String {
     let line = text::one_line(cell);
     if line.chars().count() <= SHOWN_OF_CELL {
-        return format!("{line:?}");
+        return format!("\"{line}\"");
     }
     let start: String = line.chars().take(SHOWN_OF_CELL).collect();
-    format!("{start:?}...")
+    format!("\"{start}\"...")
 }
 
 /// Prints it below the verdict.

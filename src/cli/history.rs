@@ -15,6 +15,7 @@ use crate::grpc::time_to_wire;
 use crate::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
 use crate::report;
 use crate::times::{moment, since};
+use crate::visible;
 
 const PAGE: u32 = 1000;
 
@@ -87,7 +88,7 @@ impl History {
             for change in page.changes.iter().take(limit - shown) {
                 match (whole, self.json) {
                     (true, _) => changes.push(report::Change::from(change)),
-                    (false, true) => say!("{}", serde_json::to_string(&report::Change::from(change))?),
+                    (false, true) => say!("{}", visible::to_json(&report::Change::from(change))?),
                     (false, false) => print_change(change),
                 }
             }
@@ -108,7 +109,7 @@ impl History {
                 reaches_back_to: report::time(last.reaches_back_to.as_ref()),
                 snapshot: last.snapshot.as_ref().map(report::Snapshot::from),
             };
-            say!("{}", serde_json::to_string(&report)?);
+            say!("{}", visible::to_json(&report)?);
         } else if !self.json {
             if let Some(who) = &nothing_known {
                 say!("{}", show::nothing_known(who));

@@ -16,6 +16,7 @@ use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, 
 use crate::grpc::record_to_wire;
 use crate::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
 use crate::report;
+use crate::visible;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("supposed").required(true).multiple(true))]
@@ -81,7 +82,7 @@ impl Impact {
         let place = |index: usize| orders.as_ref().and_then(|orders| orders.place(index));
         warn_of_unmatched(&records, &impact.unmatched, &place);
         if self.json {
-            say!("{}", serde_json::to_string(&report::Impact::from(&impact))?);
+            say!("{}", visible::to_json(&report::Impact::from(&impact))?);
         } else {
             for doubt in &impact.listing_doubts {
                 let warning = text::doubtful("DOUBTFUL LISTING");

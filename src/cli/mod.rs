@@ -186,7 +186,7 @@ pub fn main() -> ExitCode {
     match run(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            anstream::eprintln!("{}: {}", text::bad("rmdd"), with_causes(&error));
+            text::aside(format_args!("{}: {}", text::bad("rmdd"), with_causes(&error)));
             ExitCode::from(failed)
         }
     }

@@ -1,6 +1,6 @@
 //! Which of many names a misspelt one is near. It proposes to a person, and decides nothing.
 
-use strsim::osa_distance;
+use rapidfuzz::distance::osa;
 
 /// Words of companies' names that tell none from another.
 const COMMON: [&str; 22] = [
@@ -63,7 +63,7 @@ fn distance(asked: &str, name: &str) -> Option<usize> {
         return None;
     }
     let slips = |left: &[char], right: &[char]| {
-        let slips = osa_distance(&text(left), &text(right));
+        let slips = osa::distance(left.iter().copied(), right.iter().copied());
         (slips <= forgiven(left.len().min(right.len()))).then_some(slips)
     };
     let as_a_whole = slips(&whole, &other);

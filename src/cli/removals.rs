@@ -12,6 +12,7 @@ use crate::grpc::time_to_wire;
 use crate::grpc::v1::{ListRemovalsRequest, Removal};
 use crate::report;
 use crate::times::since;
+use crate::visible;
 
 const PAGE: u32 = 1000;
 
@@ -43,7 +44,7 @@ impl Removals {
             let page = target.list_removals(request.clone()).await?;
             for removal in &page.removals {
                 if self.json {
-                    say!("{}", serde_json::to_string(&report::Removal::from(removal))?);
+                    say!("{}", visible::to_json(&report::Removal::from(removal))?);
                 } else {
                     if shown == 0 {
                         say!(

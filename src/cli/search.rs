@@ -8,6 +8,7 @@ use super::{Global, NO, YES, text};
 use crate::config::Overrides;
 use crate::grpc::v1::{NameMatch, SearchProvidersRequest};
 use crate::report;
+use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Search {
@@ -29,7 +30,7 @@ impl Search {
         let found = target.search_providers(request).await?;
         for entry in &found.matches {
             if self.json {
-                say!("{}", serde_json::to_string(&report::NameMatch::from(entry))?);
+                say!("{}", visible::to_json(&report::NameMatch::from(entry))?);
             } else {
                 print(entry);
             }

@@ -12,6 +12,7 @@ use crate::grpc::time_to_wire;
 use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::report;
 use crate::times::moment;
+use crate::visible;
 
 /// Of a cell that changed, so much is shown on a line.
 const SHOWN_OF_CELL: usize = 60;
@@ -42,7 +43,7 @@ impl Show {
         let (who, provider) = target.first_known_at(&self.who, self.at, ask).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {
-            say!("{}", serde_json::to_string(&report::Provider::from(&provider))?);
+            say!("{}", visible::to_json(&report::Provider::from(&provider))?);
         } else if found {
             print(&provider);
         } else {
@@ -105,7 +106,7 @@ fn print_filing(filing: &Filing) {
     }
     for (name, cell) in &filing.cells {
         if Column::by_name(name).is_none() {
-            text::fact(name, text::one_line(cell));
+            text::fact(&text::one_line(name), text::one_line(cell));
         }
     }
     say!();
@@ -171,7 +172,7 @@ pub fn change_line(change: &Change) -> String {
 pub fn print_change(change: &Change) {
     say!("  {}", change_line(change));
     for field in &change.fields {
-        say!("      {}: {} -> {}", field.column, shortened(&field.before), shortened(&field.after));
+        say!("      {}: {} -> {}", text::one_line(&field.column), shortened(&field.before), shortened(&field.after));
     }
 }
 

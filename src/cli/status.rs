@@ -8,6 +8,7 @@ use super::{FAILED, Global, NO, UNKNOWN, YES, text};
 use crate::config::Overrides;
 use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
 use crate::report;
+use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Status {
@@ -21,7 +22,7 @@ impl Status {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let status = target.get_status(GetStatusRequest {}).await?;
         if self.json {
-            say!("{}", serde_json::to_string(&report::Status::from(&status))?);
+            say!("{}", visible::to_json(&report::Status::from(&status))?);
         } else {
             print(&status);
         }

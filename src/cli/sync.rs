@@ -14,6 +14,7 @@ use super::{FAILED, Global, NO, YES, source_flags, text};
 use crate::domain::Sha256Digest;
 use crate::grpc::v1::{self, SyncOutcome};
 use crate::report;
+use crate::visible;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -53,7 +54,7 @@ impl Sync {
         };
         let sync = sync.context("the daemon's answer holds no outcome")?;
         if self.json {
-            say!("{}", serde_json::to_string(&report::Sync::from(&sync))?);
+            say!("{}", visible::to_json(&report::Sync::from(&sync))?);
         } else {
             print(&sync);
         }

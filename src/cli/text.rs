@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::times::in_eastern;
+use crate::visible::for_terminal;
 
 /// Prints a line. A reader that has seen enough, as `head` has, is no failure.
 macro_rules! say {
@@ -16,7 +17,12 @@ macro_rules! say {
 pub(super) use say;
 
 pub fn line(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(anstream::stdout().lock(), "{line}");
+    let _ = writeln!(anstream::stdout().lock(), "{}", for_terminal(&line.to_string()));
+}
+
+/// Says something beside what was asked for, or what went wrong, on standard error.
+pub fn aside(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", for_terminal(&line.to_string()));
 }
 
 /// Writes to standard output. A reader that has seen enough, as `head` has, is no failure.
@@ -58,11 +64,7 @@ pub fn fact(name: &str, value: impl std::fmt::Display) {
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.
-pub fn one_line(text: &str) -> String {
-    let words: Vec<String> =
-        text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect()).collect();
-    words.join(" ")
-}
+pub use crate::visible::one_line;
 
 /// So many columns a terminal has at least.
 const COLUMNS: usize = 80;
@@ -218,6 +220,6 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_command_the_terminal() {
-        assert_eq!(one_line("Ex\u{1b}[31mample\n LLC\u{7}"), "Ex[31mample LLC");
+        assert_eq!(one_line("Ex\u{1b}[31mample\n LLC\u{7}"), "Ex\\u{1b}[31mample LLC\\u{7}");
     }
 }

@@ -16,6 +16,7 @@ use super::{Global, NO, YES, text};
 use crate::config::{Overrides, default_state_dir};
 use crate::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
 use crate::store::{StoreError, verify_closed};
+use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Backup {
@@ -141,7 +142,7 @@ impl Verify {
                 records: *records,
                 record_events: *record_events,
             };
-            say!("{}", serde_json::to_string(&report)?);
+            say!("{}", visible::to_json(&report)?);
         } else {
             print(&verified);
         }

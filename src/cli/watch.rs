@@ -20,6 +20,7 @@ use crate::grpc::v1::watch_changes_request::Start;
 use crate::grpc::v1::watch_changes_response::Event;
 use crate::grpc::v1::{Change, SnapshotRef, WatchChangesRequest};
 use crate::report;
+use crate::visible;
 
 /// The pauses between attempts to reach a daemon that went away: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -89,7 +90,7 @@ impl Watch {
             }
             let why = why(&status);
             if said.as_ref() != Some(&why) {
-                anstream::eprintln!("{at}: {why}; trying again until it can be watched.");
+                text::aside(format_args!("{at}: {why}; trying again until it can be watched."));
                 said = Some(why);
             }
             sleep(pause).await;
@@ -152,7 +153,7 @@ impl Progress {
     /// Prints a change; false if nobody reads any more.
     fn print(&self, change: &Change) -> anyhow::Result<bool> {
         let line = if self.json {
-            serde_json::to_string(&report::Change::from(change))?
+            visible::to_json(&report::Change::from(change))?
         } else {
             let columns: Vec<&str> = change.fields.iter().map(|field| field.column.as_str()).collect();
             format!("{}  {}", change_line(change), columns.join(", ")).trim_end().to_owned()

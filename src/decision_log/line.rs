@@ -12,6 +12,7 @@ use crate::domain::{
 };
 use crate::index::Index;
 use crate::metrics::Way;
+use crate::visible::write_json;
 
 /// One decision on its way to the log. It holds what the decision shares, and no text of its own.
 #[derive(Debug)]
@@ -195,7 +196,7 @@ pub fn append_dropped(buffer: &mut Vec<u8>, at: Timestamp, dropped: u64) {
 
 fn put(buffer: &mut Vec<u8>, line: &impl Serialize) {
     // Texts and numbers alone: nothing in it can fail.
-    let _ = serde_json::to_writer(&mut *buffer, line);
+    let _ = write_json(buffer, line);
     buffer.push(b'\n');
 }
 

@@ -99,7 +99,7 @@ impl ListingService for Services {
         };
         let text: String = request.text.chars().take(LONGEST_SEARCH).collect();
         let searched = Arc::clone(&index);
-        // It reads every name: some milliseconds that no call's answer should wait for.
+        // Some milliseconds, and more where the names are not ready yet: no call's answer should wait for them.
         let matches = tokio::task::spawn_blocking(move || search(&searched, &text, limit))
             .await
             .map_err(|_| Status::internal("the search came to an unexpected end"))?;

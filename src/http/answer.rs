@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::OPENAPI;
 use super::problem::Problem;
+use crate::visible::to_json;
 
 /// In which form an answer goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +37,6 @@ impl Format {
     }
 }
 
-/// A text without line breaks and what else could break a line up.
-pub fn one_line(text: &str) -> String {
-    let words: Vec<String> =
-        text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect()).collect();
-    words.join(" ")
-}
-
 fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
@@ -59,9 +53,9 @@ pub fn text(status: StatusCode, body: String) -> Response {
 
 /// A JSON object on a line, as the commands print it.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_vec(body) {
+    match to_json(body) {
         Ok(mut body) => {
-            body.push(b'\n');
+            body.push('\n');
             respond(status, "application/json", body)
         }
         // Only maps with odd keys cannot be written, and there are none.

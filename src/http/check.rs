@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::Response;
 
-use super::answer::{self, Format, one_line};
+use super::answer::{self, Format};
 use super::params::{self, Params};
 use super::problem::Problem;
 use crate::domain::ProviderRole;
@@ -15,6 +15,7 @@ use crate::grpc::{Services, role_to_wire, time_to_wire};
 use crate::metrics::Way;
 use crate::report;
 use crate::times::moment;
+use crate::visible::one_line;
 
 const PARAMETERS: [&str; 7] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format"];
 

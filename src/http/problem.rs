@@ -8,9 +8,10 @@ use serde::Serialize;
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use super::answer::{self, Format, one_line};
+use super::answer::{self, Format};
 use crate::access::Denied;
 use crate::grpc::{ErrorReason, from_denied};
+use crate::visible::one_line;
 
 /// The header that has the word.
 const ERROR_HEADER: &str = "rmdd-error";

@@ -10,6 +10,7 @@
 pub mod fields;
 pub mod headers;
 mod networks;
+mod past;
 mod plan;
 mod published;
 mod summary;
@@ -26,6 +27,7 @@ use crate::domain::{
     RecordKind, Who,
 };
 
+pub use past::Past;
 pub use plan::{BadEntry, Change, PlanError, plan};
 pub use published::{ChangeError, PublishedRecords};
 pub use summary::{Provider, Standing, summary};
@@ -84,13 +86,31 @@ pub struct Records {
     /// Whether any is told by the number of a filing rather than by an FRN.
     by_filing: bool,
     last_event: u64,
+    /// Where these are the records of the past: then nothing else stands here.
+    then: Option<Box<past::Then>>,
 }
 
-/// An FRN has ten digits, so the numbers of filings stand behind them all.
+/// An FRN has ten digits, so the numbers of filings stand behind them all, from here on.
+const FILINGS: u64 = 1 << 40;
+
 fn number(identity: Identity) -> u64 {
     match identity {
         Identity::Frn(frn) => frn.value(),
-        Identity::RmdNumber(number) => (1 << 40) | u64::from(number.value()),
+        Identity::RmdNumber(number) => FILINGS | u64::from(number.value()),
+    }
+}
+
+impl ProviderRecords {
+    fn is_empty(&self) -> bool {
+        self.overrides.is_empty() && self.orders.is_empty() && self.notices.is_empty()
+    }
+
+    /// By what its records are known.
+    fn keys(&self) -> impl Iterator<Item = (RecordKind, String)> {
+        let overrides = self.overrides.iter().map(|on| &on.record);
+        let orders = self.orders.iter().map(|on| &on.record);
+        let all = overrides.chain(orders).chain(self.notices.iter().map(|on| &on.record));
+        all.map(|record| (record.kind(), record.id()))
     }
 }
 
@@ -183,14 +203,25 @@ impl Records {
                 }),
             }
         }
-        let by_filing = of_providers.keys().any(|number| *number >= 1 << 40);
+        let by_filing = of_providers.keys().any(|number| *number >= FILINGS);
         let (numbers, of_numbers) = of_providers.into_iter().unzip();
-        Self { by_id, peers, networks, numbers, of_numbers, by_filing, last_event }
+        Self { by_id, peers, networks, numbers, of_numbers, by_filing, last_event, then: None }
+    }
+
+    /// The records as they were when this event had happened. They are found when they are asked for.
+    pub fn then(past: Arc<Past>, serial: u64) -> Self {
+        Self { then: Some(Box::new(past::Then::new(past, serial))), ..Self::default() }
     }
 
     /// The records after these events.
     pub fn after(&self, events: &[RecordEvent]) -> Self {
-        let mut by_id = self.by_id.clone();
+        let mut by_id = match &self.then {
+            None => self.by_id.clone(),
+            Some(_) => {
+                let all = RecordKind::ALL.into_iter().flat_map(|kind| self.all(kind));
+                all.map(|record| ((record.kind(), record.id()), Arc::clone(record))).collect()
+            }
+        };
         for event in events {
             if let Some(before) = &event.before {
                 by_id.remove(&(before.kind(), before.id()));
@@ -199,36 +230,27 @@ impl Records {
                 by_id.insert((after.kind(), after.id()), Arc::new(after.clone()));
             }
         }
-        Self::of(by_id, events.last().map_or(self.last_event, |event| event.serial))
-    }
-
-    /// The records before these events, which come newest first and end the history so far.
-    pub fn before(&self, events: &[RecordEvent]) -> Self {
-        let mut by_id = self.by_id.clone();
-        for event in events {
-            if let Some(after) = &event.after {
-                by_id.remove(&(after.kind(), after.id()));
-            }
-            if let Some(before) = &event.before {
-                by_id.insert((before.kind(), before.id()), Arc::new(before.clone()));
-            }
-        }
-        Self::of(by_id, events.last().map_or(self.last_event, |event| event.serial.saturating_sub(1)))
+        Self::of(by_id, events.last().map_or(self.last_event(), |event| event.serial))
     }
 
     /// The serial of the newest event.
     pub fn last_event(&self) -> u64 {
-        self.last_event
+        self.then.as_ref().map_or(self.last_event, |then| then.serial())
     }
 
     /// The record of this kind and ID.
     pub fn get(&self, kind: RecordKind, id: &str) -> Option<&Arc<Record>> {
-        self.by_id.get(&(kind, id.to_owned()))
+        let key = (kind, id.to_owned());
+        match &self.then {
+            None => self.by_id.get(&key),
+            Some(then) => then.get(&key),
+        }
     }
 
     /// All records of a kind, by ID.
     pub fn all(&self, kind: RecordKind) -> impl Iterator<Item = &Arc<Record>> {
-        self.by_id.range((kind, String::new())..).take_while(move |((of, _), _)| *of == kind).map(|(_, record)| record)
+        let now = self.by_id.range((kind, String::new())..).take_while(move |((of, _), _)| *of == kind);
+        now.map(|(_, record)| record).chain(self.then.iter().flat_map(move |then| then.all(kind)))
     }
 
     /// The provider behind a name.
@@ -242,7 +264,7 @@ impl Records {
             Who::Ocn(ocn) => PeerKey::Ocn(*ocn),
             Who::Peer(name) => PeerKey::Name(name.clone()),
         };
-        let exact = self.peers.get(&key);
+        let exact = self.peer(&key);
         let record = match exact.filter(|record| record.in_force(now)) {
             Some(record) => record,
             None => self.by_network(who, exact, now)?,
@@ -254,6 +276,14 @@ impl Records {
         Ok(Resolved { identity: record.provider, peer: Some(Arc::clone(record)), role })
     }
 
+    /// The peer that is bound by this key, in force or not.
+    fn peer(&self, key: &PeerKey) -> Option<&Arc<Record>> {
+        match &self.then {
+            None => self.peers.get(key),
+            Some(then) => then.peer(key),
+        }
+    }
+
     /// The record of the network that an address lies in, where no record of its very name is in force.
     fn by_network<'a>(
         &'a self,
@@ -262,7 +292,7 @@ impl Records {
         now: Timestamp,
     ) -> Result<&'a Arc<Record>, Unresolved> {
         let mut around = match who {
-            Who::Peer(name) => self.networks.around(name),
+            Who::Peer(name) => self.then.as_ref().map_or(&self.networks, |then| then.networks()).around(name),
             _ => Vec::new(),
         }
         .into_iter();
@@ -290,18 +320,25 @@ impl Records {
                 (PeerKey::Ocn(ocn), Who::Ocn(ocn))
             }
         };
-        self.peers.contains_key(&key).then_some(other)
+        self.peer(&key).map(|_| other)
     }
 
     /// What is on record under a provider's number: overrides, orders and notices, in force or not.
     pub fn about(&self, identity: Identity) -> Option<&ProviderRecords> {
-        let place = self.numbers.binary_search(&number(identity)).ok()?;
+        match &self.then {
+            None => self.under(number(identity)),
+            Some(then) => then.about(number(identity)),
+        }
+    }
+
+    fn under(&self, number: u64) -> Option<&ProviderRecords> {
+        let place = self.numbers.binary_search(&number).ok()?;
         self.of_numbers.get(place)
     }
 
     /// Whether there is anything to find by [`Self::about`] under the number of a filing.
     pub fn tell_of_filings(&self) -> bool {
-        self.by_filing
+        self.by_filing || self.then.as_ref().is_some_and(|then| then.tell_of_filings())
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::{Change, PlanError, Records, plan};
 use crate::domain::RecordEvent;
 use crate::store::{Store, StoreError};
+use crate::visible::one_line;
 
 /// Why a change of records was not made. Nothing has changed.
 #[derive(Debug, Error)]
@@ -118,6 +119,6 @@ fn commit(store: &Store, events: Vec<RecordEvent>) -> Result<Committed, StoreErr
 fn log(event: &RecordEvent) {
     let Some(record) = event.record() else { return };
     let (kind, id, action) = (record.kind().as_str(), record.id(), event.action.as_str());
-    let (by, provider) = (event.by.as_str(), record.provider);
+    let (id, by, provider) = (one_line(&id), one_line(&event.by), record.provider);
     tracing::info!(kind, id, action, by, event = event.serial, "{kind} {id} ({provider}) {action} by {by}");
 }

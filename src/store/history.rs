@@ -204,6 +204,28 @@ impl Store {
         Ok(found)
     }
 
+    /// The events of operators' records between two serials, both left out, newest first, so many at most.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn record_events_between(&self, after: u64, below: u64, most: usize) -> Result<Vec<RecordEvent>, StoreError> {
+        self.watched(|| self.read_record_events_between(after, below, most))
+    }
+
+    fn read_record_events_between(&self, after: u64, below: u64, most: usize) -> Result<Vec<RecordEvent>, StoreError> {
+        let transaction = self.begin_read()?;
+        let mut found = Vec::new();
+        let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
+        if after.saturating_add(1) < below {
+            for entry in table.range(after + 1..below)?.rev().take(most) {
+                let (serial, bytes) = entry?;
+                found.push(codec::decode_record_event(serial.value(), bytes.value())?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The oldest snapshot that history reaches back to.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::clock;
 use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::visible::one_line;
 
 /// Applies the archived bytes of a held listing, whatever there is to doubt about them.
 pub async fn run(
@@ -35,9 +36,8 @@ pub async fn run(
     let mut published = archived(at, held).await?;
     // It may have been fetched while the clock was ahead.
     published.fetched_at = published.fetched_at.min(started_at);
-    tracing::warn!(
-        sha256 = %held.sha256, by = approval.by, "a held listing is let through by {}: {}", approval.by, held.sha256
-    );
+    let by = one_line(&approval.by);
+    tracing::warn!(sha256 = %held.sha256, by, "a held listing is let through by {by}: {}", held.sha256);
     let record = |outcome| SyncRecord {
         at: clock::now(),
         trigger: SyncTrigger::Approval,

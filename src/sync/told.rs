@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::SyncTally;
 use crate::clock;
 use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord};
+use crate::visible::one_line;
 
 /// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
 pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> SyncRecord {
@@ -15,6 +16,13 @@ pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> Syn
     // Negative where the clock was set back meanwhile.
     tally.count(&record, Duration::try_from(took).unwrap_or_default());
     let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
+    // A source's own words may be in it.
+    let said = match &record.outcome {
+        SyncOutcome::Applied { .. } | SyncOutcome::Unchanged { .. } => String::new(),
+        SyncOutcome::Held { reason, .. } | SyncOutcome::Refused { reason } => one_line(reason),
+        SyncOutcome::Failed { error } => one_line(error),
+    };
+    let said = said.as_str();
     match &record.outcome {
         SyncOutcome::Applied { serial, filings, changes } => {
             let ChangeCounts { listed, amended, removed, reinstated } = *changes;
@@ -42,34 +50,35 @@ pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> Syn
             took_ms,
             "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)"
         ),
-        SyncOutcome::Held { sha256, reason } => tracing::error!(
+        SyncOutcome::Held { sha256, .. } => tracing::error!(
             outcome,
             trigger,
             source,
             %sha256,
-            reason,
+            reason = said,
             took_ms,
-            "sync changed nothing and holds the listing: {reason} (from {source}; {trigger}, {took_ms} ms)"
+            "sync changed nothing and holds the listing: {said} (from {source}; {trigger}, {took_ms} ms)"
         ),
-        SyncOutcome::Refused { reason } => tracing::error!(
+        SyncOutcome::Refused { .. } => tracing::error!(
             outcome,
             trigger,
             source,
-            reason,
+            reason = said,
             took_ms,
-            "sync refused the listing and changed nothing: {reason} (from {source}; {trigger}, {took_ms} ms)"
+            "sync refused the listing and changed nothing: {said} (from {source}; {trigger}, {took_ms} ms)"
         ),
-        SyncOutcome::Failed { error } => tracing::error!(
+        SyncOutcome::Failed { .. } => tracing::error!(
             outcome,
             trigger,
             source,
-            error,
+            error = said,
             took_ms,
-            "sync failed and changed nothing: {error} ({trigger}, {took_ms} ms)"
+            "sync failed and changed nothing: {said} ({trigger}, {took_ms} ms)"
         ),
     }
     for fault in &record.passed_over {
-        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), fault.error.as_str());
+        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), one_line(&fault.error));
+        let error = error.as_str();
         tracing::warn!(source, kind, error, "a source that is preferred gave no listing: {error}");
     }
     record

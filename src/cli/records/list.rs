@@ -17,6 +17,7 @@ use crate::grpc::{kind_to_wire, record_from_wire};
 use crate::parse::table;
 use crate::records::fields::{columns, differences, write};
 use crate::report;
+use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct List {
@@ -195,7 +196,7 @@ impl List {
         let records = all(&to_read(global).await?, kind).await?;
         for entry in &records {
             if self.json {
-                say!("{}", to_json(entry)?);
+                say!("{}", visible::to_json(&to_json(entry)?)?);
             } else {
                 print(entry, kind == RecordKind::Peer);
             }
@@ -214,7 +215,7 @@ impl Report {
         let amiss: Vec<&v1::ListedRecord> = records.iter().filter(|entry| problem(entry).is_some()).collect();
         for entry in &amiss {
             if self.json {
-                say!("{}", to_json(entry)?);
+                say!("{}", visible::to_json(&to_json(entry)?)?);
             } else {
                 print(entry, true);
             }
@@ -300,7 +301,7 @@ impl Export {
         let records = records.into_iter().map(|record| Record { revision: 0, ..record });
         if self.format == Format::Json {
             for record in records {
-                say!("{}", write(&record).to_json());
+                say!("{}", visible::to_json(&write(&record).to_json())?);
             }
             return Ok(YES);
         }
@@ -331,7 +332,7 @@ impl History {
             let events = target.list_record_events(request.clone()).await?.events;
             for event in &events {
                 if self.json {
-                    say!("{}", event_to_json(event)?);
+                    say!("{}", visible::to_json(&event_to_json(event)?)?);
                 } else {
                     print_event(event);
                 }

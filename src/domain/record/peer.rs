@@ -91,10 +91,16 @@ impl Peer {
     }
 
     pub(super) fn id(&self) -> String {
-        match self.key() {
-            Ok(PeerKey::Ocn(ocn)) => format!("ocn:{ocn}"),
-            Ok(PeerKey::Name(name)) => name.as_str().to_owned(),
-            Err(_) => self.name.clone(),
+        self.key().map_or_else(|_| self.name.clone(), |key| key.id())
+    }
+}
+
+impl PeerKey {
+    /// What the record of the peer is known by.
+    pub fn id(&self) -> String {
+        match self {
+            Self::Ocn(ocn) => format!("ocn:{ocn}"),
+            Self::Name(name) => name.as_str().to_owned(),
         }
     }
 }

@@ -26,6 +26,8 @@ mod step;
 mod words;
 mod world;
 
+pub mod misspell;
+
 /// Listings: their filings, their quirks, their next states and their files.
 pub mod listing {
     pub use crate::csv::{CsvFormat, LineEnd};
