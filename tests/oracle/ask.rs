@@ -8,8 +8,8 @@ use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::grpc::v1::check_provider_request::Identity;
 use rmdd::grpc::v1::checked_provider::Outcome;
 use rmdd::grpc::v1::{
-    CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckedProvider, MatchedBy, ProviderRole,
-    Ternary, Verdict,
+    AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckedProvider, MatchedBy,
+    ProviderRole, Ternary, Verdict,
 };
 use tonic::transport::Channel;
 
@@ -51,7 +51,7 @@ fn ternary(value: Option<bool>) -> i32 {
     .into()
 }
 
-fn request(question: &Question) -> CheckProviderRequest {
+fn request(question: &Question, candidates: bool) -> CheckProviderRequest {
     let role = match question.role {
         None => ProviderRole::Unspecified,
         Some(Role::Voice) => ProviderRole::VoiceService,
@@ -68,6 +68,8 @@ fn request(question: &Question) -> CheckProviderRequest {
         us_caller_id: ternary(question.us_caller),
         caller_id: question.caller.clone(),
         emergency: question.emergency,
+        // Candidates are told with all the rest only.
+        detail: if candidates { AnswerDetail::Full } else { AnswerDetail::Everyday }.into(),
         ..CheckProviderRequest::default()
     }
 }
@@ -93,7 +95,10 @@ impl Asker {
             return;
         }
         let batch = CheckProvidersRequest {
-            questions: questions.iter().map(|asked| request(&asked.question)).collect(),
+            questions: questions
+                .iter()
+                .map(|asked| request(&asked.question, !facts.model.candidates(&asked.question.who).is_empty()))
+                .collect(),
             at: self.at.map(|at| prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }),
         };
         let results = match self.client.check_providers(batch).await {
@@ -140,13 +145,7 @@ impl Tally {
             _ => vec![format!("expected a verdict, got {told}")],
         };
         if let Some((_, before)) = self.last.as_ref().filter(|(last, _)| last.one_answer == asked.one_answer) {
-            if *before != codes(result) {
-                let verdicts = before.split(' ').next() != told.split(' ').next();
-                wrong.push(format!(
-                    "one provider, two {} by two of its numbers",
-                    if verdicts { "verdicts" } else { "reasons, rules or sets of advisories" }
-                ));
-            }
+            wrong.extend(two_answers(before, &codes(result)).map(str::to_owned));
         }
         for kind in wrong {
             let count = self.counts.entry(kind.clone()).or_default();
@@ -203,6 +202,25 @@ impl Tally {
     }
 }
 
+/// In what two answers about one provider differ.
+fn two_answers(one: &str, other: &str) -> Option<&'static str> {
+    let part = |answer: &str, at: usize| {
+        answer.split(", \"").next().and_then(|told| told.split(' ').nth(at)).map(str::to_owned)
+    };
+    let cited = |answer: &str| answer.split('"').nth(1).map(str::to_owned);
+    if one == other {
+        None
+    } else if part(one, 0) != part(other, 0) {
+        Some("one provider, two verdicts by two of its numbers")
+    } else if part(one, 1) != part(other, 1) {
+        Some("one provider, two reasons by two of its numbers")
+    } else if cited(one) != cited(other) {
+        Some("one provider, two rules by two of its numbers")
+    } else {
+        Some("one provider, other advisories by two of its numbers")
+    }
+}
+
 /// What is wrong with an answer where two rulings are right: nothing, if it is one of them.
 fn either(
     facts: &Facts<'_>,
@@ -253,6 +271,9 @@ fn faults(
     wrong.extend(
         ruling.must_not.iter().filter(|code| has(code)).map(|code| format!("{told}: with {code}{}", ruling.about)),
     );
+    if ruling.reason == "OTHER_FRN_ONLY" && answer.candidates != facts.model.candidates(&question.who) {
+        wrong.push(format!("{told}: other candidates"));
+    }
     wrong.extend(match_of(facts, question, ruling, answer).map(|what| format!("{told}: {what}")));
     wrong
 }

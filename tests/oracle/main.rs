@@ -21,6 +21,7 @@ mod listings;
 mod matrix;
 mod model;
 mod notes;
+mod outside;
 mod recertified;
 mod records;
 mod site;

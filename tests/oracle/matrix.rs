@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::caller::{Country, country};
 use crate::model::{Filing, Model, Role, Said, Who};
-use crate::notes::{Book, Standing};
+use crate::notes::{Book, Noted, Standing};
 
 /// One question.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,72 +139,66 @@ fn chosen(choice: Choice, reason: &'static str) -> Ruling {
 
 /// The answer, by the first row of the matrix that applies.
 pub fn answer(facts: &Facts<'_>, question: &Question) -> Expected {
-    use Expected::{Either, NoVerdict, Open, Verdict};
-
-    if question.emergency {
-        return Verdict(accept("EMERGENCY_CALL", "64.6305(g)(5)"));
-    }
     let provider = facts.model.provider(&question.who);
     let noted = facts.book.about(question, &provider, facts);
-    if noted.overrides.windows(2).any(|pair| pair[0] != pair[1]) {
-        return Open("overrides of one provider's numbers contradict each other");
+    if let Some(settled) = above_the_listing(facts, question, &provider, &noted) {
+        return settled;
     }
-    if let Some(allow) = noted.overrides.first() {
-        return Verdict(if *allow { accept("OVERRIDE", "operator") } else { refuse("OVERRIDE", "operator") });
-    }
-    if noted.final_determination_binds {
-        return Verdict(refuse("FINAL_DETERMINATION", "64.1200(n)(3)"));
-    }
-    let barred = match noted.removal_order {
-        Standing::Bars if not_covered(question, &provider) => true,
-        Standing::Bars => return Verdict(refuse("REMOVAL_ORDER", "64.6305(g)")),
-        Standing::Unclear(why) => return Open(why),
-        Standing::Spent => false,
+    let Some(Reading { literal, other }) = by_listing(facts, question, &provider) else {
+        return Expected::Open("the role's cell says neither Yes nor No, and another role is certified");
     };
-    if facts.old {
-        match facts.policy.listing_old {
-            WhenOld::Answer => {}
-            WhenOld::Accept => return Verdict(accept("LISTING_OLD", "")),
-            WhenOld::Refuse => return Verdict(refuse("LISTING_OLD", "")),
-            WhenOld::Error => return NoVerdict("LISTING_TOO_OLD"),
+    let refusal = noted.refusal(facts.policy);
+    let mut readings = match (other, refusal) {
+        (Some((other, why)), refusal) => {
+            let bent = |ruling: Ruling| refusal.clone().filter(|_| ruling.accept).unwrap_or(ruling);
+            Expected::Either([bent(literal), bent(other)], why)
         }
-    }
-    let mut readings = match by_listing(facts, question, &provider) {
-        Some(Reading { literal, other: Some((other, why)) }) => Either([literal, other], why),
-        Some(Reading { literal, other: None }) => Verdict(literal),
-        None => return Open("the role's cell says neither Yes nor No, and another role is certified"),
+        (None, Some(refusal)) if literal.accept => Expected::Verdict(refusal),
+        (None, Some(refusal)) => {
+            let why = "both the listing and a notice or order that policy follows refuse";
+            Expected::Either([literal, refusal], why)
+        }
+        (None, None) => Expected::Verdict(literal),
     };
-    match &mut readings {
-        Verdict(ruling) => {
-            if let Some(refusal) = noted.refusal(facts.policy) {
-                if ruling.accept {
-                    *ruling = refusal;
-                } else {
-                    let why = "both the listing and a notice or order that policy follows refuse";
-                    readings = Either([ruling.clone(), refusal], why);
-                }
-            }
-        }
-        Either(rulings, _) => {
-            for ruling in rulings {
-                *ruling = noted.refusal(facts.policy).filter(|_| ruling.accept).unwrap_or_else(|| ruling.clone());
-            }
-        }
-        NoVerdict(_) | Open(_) => {}
-    }
-    if barred {
-        let other = match readings {
-            Verdict(ruling) | Either([_, ruling], _) => ruling,
-            _ => return readings,
-        };
-        let why = "a removal order, and a call that the rule does not reach";
-        readings = Either([refuse("REMOVAL_ORDER", "64.6305(g)"), other], why);
-    }
-    if let Verdict(ruling) | Either([_, ruling], _) = &mut readings {
+    if let Expected::Verdict(ruling) | Expected::Either([_, ruling], _) = &mut readings {
         advise(facts, question, &provider, ruling);
         noted.advise(ruling);
     }
     readings
+}
+
+/// The rows for which it does not matter what the filings say.
+fn above_the_listing(facts: &Facts<'_>, question: &Question, provider: &[&Filing], noted: &Noted) -> Option<Expected> {
+    use Expected::{NoVerdict, Open, Verdict};
+
+    if question.emergency {
+        return Some(Verdict(accept("EMERGENCY_CALL", "64.6305(g)(5)")));
+    }
+    if noted.overrides.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Some(Open("overrides of one provider's numbers contradict each other"));
+    }
+    if let Some(allow) = noted.overrides.first() {
+        let verdict = if *allow { accept } else { refuse };
+        return Some(Verdict(verdict("OVERRIDE", "operator")));
+    }
+    if noted.final_determination_binds {
+        return Some(Verdict(refuse("FINAL_DETERMINATION", "64.1200(n)(3)")));
+    }
+    match noted.removal_order {
+        Standing::Bars if not_covered(question, provider) => {
+            return Some(Open("a removal order, and a call that the rule does not reach"));
+        }
+        Standing::Bars => return Some(Verdict(refuse("REMOVAL_ORDER", "64.6305(g)"))),
+        Standing::Unclear(why) => return Some(Open(why)),
+        Standing::Spent => {}
+    }
+    match facts.policy.listing_old {
+        _ if !facts.old => None,
+        WhenOld::Answer => None,
+        WhenOld::Accept => Some(Verdict(accept("LISTING_OLD", ""))),
+        WhenOld::Refuse => Some(Verdict(refuse("LISTING_OLD", ""))),
+        WhenOld::Error => Some(NoVerdict("LISTING_TOO_OLD")),
+    }
 }
 
 /// A literal reading, and another that the rules allow, with what is unclear.
@@ -233,7 +227,7 @@ fn by_listing(facts: &Facts<'_>, question: &Question, provider: &[&Filing]) -> O
         let literal = listed(facts.policy, question, &standing)?;
         let certified = literal.accept && literal.must.is_empty();
         let other = (not_covered(question, provider) && !certified)
-            .then(|| (beyond, "the role is not certified, and the call one that the rule does not reach"));
+            .then_some((beyond, "the role is not certified, and the call one that the rule does not reach"));
         return Some(Reading { literal, other });
     }
     let literal = not_listed(facts, question, !provider.is_empty());
@@ -258,12 +252,12 @@ fn not_listed(facts: &Facts<'_>, question: &Question, ever: bool) -> Ruling {
     if ever {
         return Ruling { removed: true, ..refuse("REMOVED", "64.6305(g)") };
     }
-    match &question.who {
-        Who::Frn(frn) if !facts.model.in_free_text_of(frn).is_empty() => match facts.policy.other_frn {
-            Choice::Refuse => refuse("OTHER_FRN_ONLY", "64.6305(g)"),
-            Choice::Accept => Ruling { must: vec!["OTHER_FRN"], ..accept("LISTED", "64.6305(g)") },
-        },
-        _ => refuse("NOT_LISTED", "64.6305(g)"),
+    if facts.model.candidates(&question.who).is_empty() {
+        return refuse("NOT_LISTED", "64.6305(g)");
+    }
+    match facts.policy.other_frn {
+        Choice::Refuse => refuse("OTHER_FRN_ONLY", "64.6305(g)"),
+        Choice::Accept => Ruling { must: vec!["OTHER_FRN"], ..accept("LISTED", "64.6305(g)") },
     }
 }
 
@@ -310,10 +304,10 @@ fn advise(facts: &Facts<'_>, question: &Question, provider: &[&Filing], ruling: 
         ruling.must_not.push("LISTING_OLD");
     }
     let standing: Vec<&&Filing> = provider.iter().filter(|filing| filing.stands()).collect();
-    let gaps = |filing: &&&Filing| filing.spells.len() > 1;
-    if !standing.iter().any(gaps) {
+    let gaps = |filing: &&Filing| filing.spells.len() > 1;
+    if !standing.iter().copied().any(gaps) {
         ruling.must_not.push("LISTED_AGAIN");
-    } else if ruling.accept && ruling.reason == "LISTED" && standing.iter().all(|filing| gaps(&filing)) {
+    } else if ruling.accept && ruling.reason == "LISTED" && standing.iter().copied().all(gaps) {
         ruling.must.push("LISTED_AGAIN");
     }
     let differ = standing.windows(2).any(|pair| pair[0].foreign != pair[1].foreign);

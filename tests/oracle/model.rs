@@ -174,8 +174,9 @@ impl Model {
         numbers.iter().filter_map(|number| self.filings.get(number)).collect()
     }
 
-    /// The standing filings in whose free text a registration number is.
-    pub fn in_free_text_of(&self, frn: &str) -> Vec<&str> {
+    /// The standing filings in whose free text the registration number is that is asked about.
+    pub fn candidates(&self, who: &Who) -> Vec<&str> {
+        let Who::Frn(frn) = who else { return Vec::new() };
         self.in_free_text.get(frn).into_iter().flatten().map(String::as_str).collect()
     }
 

@@ -188,12 +188,13 @@ fn bars(who: &Who, released: Date, provider: &[&Filing], history_begins: Timesta
     let found: Vec<&Filing> =
         provider.iter().copied().filter(|filing| ordered(filing) && filing.stood_at(release)).collect();
     let standing: Vec<&Filing> = provider.iter().copied().filter(|filing| filing.stands()).collect();
-    if found.iter().any(|filing| filing.stands() && !filing.missing_since(release)) {
-        return if standing.iter().any(|filing| !ordered(filing)) {
-            (Standing::Unclear("an order names one filing of a provider that has others"), false)
-        } else {
-            (Standing::Bars, false)
-        };
+    let barred = |filing: &Filing| found.iter().any(|f| f.number == filing.number) && !filing.missing_since(release);
+    match (standing.iter().any(|filing| barred(filing)), standing.iter().all(|filing| barred(filing))) {
+        (true, true) => return (Standing::Bars, false),
+        (true, false) => {
+            return (Standing::Unclear("an order bars some of a provider's filings and not the others"), false);
+        }
+        _ => {}
     }
     let gone = |filing: &&Filing| filing.spells.iter().filter_map(|spell| spell.until).find(|until| *until >= release);
     let Some(all_gone) = found.iter().filter_map(gone).max() else { return (Standing::Spent, false) };
