@@ -10,8 +10,8 @@ use rmdd::grpc::v1::PutRecordsRequest;
 use rmdd_testkit::listing::{Row, World};
 
 use crate::ask::{Asker, Tally};
-use crate::common::Daemon;
 use crate::common::real::left_out;
+use crate::common::{Daemon, eventually};
 use crate::matrix::{Choice, Facts, Policy, WhenOld};
 use crate::model::{Model, Who};
 use crate::notes::{Book, Note, Says};
@@ -22,6 +22,9 @@ use crate::site::{configure, published, start, with_past};
 
 /// The days before now on which a listing came.
 const DAYS: [i64; 6] = [200, 160, 120, 80, 45, 20];
+
+/// An override that ends so many seconds after it was noted.
+const SOON: i64 = 10;
 
 /// In which of the listings a filing stands: always, gone, back, came late, gone twice, moved on, and so on.
 const PRESENCE: [[u8; 6]; 14] = [
@@ -99,7 +102,11 @@ fn note(rng: &mut StdRng, now: Timestamp) -> Option<Says> {
     let ago = |days: i64| today - days.days();
     let hours = |hours: i64| now - SignedDuration::from_hours(hours);
     Some(match rng.random_range(0..12) {
-        0 => Says::Override { allow: rng.random_bool(0.5), expires: pick(rng, &[None, Some(hours(-48))]) },
+        0 => {
+            // One is over before anybody asks.
+            let soon = now + SignedDuration::from_secs(SOON);
+            Says::Override { allow: rng.random_bool(0.5), expires: pick(rng, &[None, Some(hours(-48)), Some(soon)]) }
+        }
         1..=4 => Says::Removal { released: ago(pick(rng, &[300, 180, 140, 100, 60, 30, 10, 0])) },
         5 | 6 => {
             let released = ago(pick(rng, &[0, 1, 28, 29, 30, 31, 90]));
@@ -194,28 +201,33 @@ async fn filings_that_come_and_go_and_what_operators_noted_are_answered_as_the_r
     let (site, model) = with_past(&listings(&drafts, &world, now));
     let daemon = start(&site, Policy::default()).await;
     let nothing = Book::default();
-    let book = notes(&mut rng, &model, now);
     let everyone = everybody(&model);
     let mut tally = Tally::default();
     let mut asker = Asker::of(&daemon).await;
-    let facts = |book, policy| Facts { model: &model, book, policy, now, exact_times: true, old: false };
+    let facts = |book, policy, now| Facts { model: &model, book, policy, now, exact_times: true, old: false };
 
-    let without = facts(&nothing, Policy::default());
+    let without = facts(&nothing, Policy::default(), now);
     for question in questions(&everyone, 17) {
         asker.ask("no notes", &without, &mut tally, question).await;
     }
     asker.finish("no notes", &without, &mut tally).await;
+    let noted_at = crate::site::now();
+    let book = notes(&mut rng, &model, noted_at);
     put(&daemon, &book).await;
+    let now = eventually("the first overrides end", || async {
+        Some(crate::site::now()).filter(|later| *later > noted_at + SignedDuration::from_secs(SOON))
+    })
+    .await;
     for (place, policy) in policies() {
         configure(&site, policy);
         daemon.admin().await.reload_config(rmdd::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
-        let facts = facts(&book, policy);
+        let facts = facts(&book, policy, now);
         for question in questions(&everyone, 23) {
             asker.ask(place, &facts, &mut tally, question).await;
         }
         asker.finish(place, &facts, &mut tally).await;
     }
-    if day(now) != day(crate::site::now()) {
+    if day(noted_at) != day(crate::site::now()) {
         left_out(format_args!("the day changed in Washington meanwhile: run it again"));
         return;
     }
