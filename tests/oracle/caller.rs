@@ -202,6 +202,9 @@ pub fn country(text: &str) -> Country {
     let (number, context) = unwrapped(text);
     let without_extension = number.split(['x', 'e', '#', ',']).next().unwrap_or_default();
     let plain: String = without_extension.chars().filter(|sign| !" -.()/\u{a0}".contains(*sign)).collect();
+    if number.matches('+').count() > 1 {
+        return NotCertain;
+    }
     if let Some(digits) = plain.strip_prefix('+') {
         return match digits.chars().next() {
             Some('1') => of_the_plan(&digits[1..]),
@@ -320,7 +323,9 @@ pub const BY_HAND: &[(&str, Country)] = &[
     ("+1 1 416 555 0100", NotCertain),
     ("+14169111234", NotCertain),
     ("+44 call me", Foreign),
-    ("+999123456789", Foreign),
+    // Two of them, and a US number behind the digit that gets an outside line.
+    ("+14165550100,+12125550100", NotCertain),
+    ("912125550100", NotCertain),
     ("null", NotCertain),
     ("0000000000", NotCertain),
     ("1000000000", NotCertain),
