@@ -71,7 +71,7 @@ impl Drop for Disk {
 }
 
 /// A step that no store takes in the room that it has left in its file.
-const LARGE: Step = Step { list: 500, amend: 100, remove: 8, reinstate: 0 };
+const LARGE: Step = Step { list: 100, amend: 500, remove: 8, reinstate: 0 };
 
 fn advance(world: &mut World, site: &Site) -> Changes {
     let changes = world.advance(LARGE);

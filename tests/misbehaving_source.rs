@@ -397,7 +397,7 @@ async fn odd_listings_that_can_be_read_are_applied_with_what_is_odd_as_an_alarm(
     let latin_1: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
     let outside = text.lines().filter(|line| !line.is_ascii()).count();
     assert!(outside >= 1 && latin_1 != good);
-    let sync = scene.assert_applied("another charset", &latin_1, None).await;
+    let sync = scene.assert_applied("another charset", &latin_1, Some("LISTING_UNUSUAL")).await;
     assert!((1..=outside as u64).contains(&sync.amended), "just the rows with letters that were lost");
     let answer = ask(&mut scene.daemon.acceptance().await, by_number(&numbers[7])).await;
     assert_eq!(answer.filing.expect("one").business_name, "Soci\u{fffd}t\u{fffd} Example");
@@ -425,7 +425,7 @@ async fn words_that_are_not_known_are_kept_and_take_nothing_away() {
     row.set("implementation", "Quantum STIR/SHAKEN Implementation");
     row.set("voice_service_provider_choice", "Perhaps");
     row.set("foreign_voice_provider", "Elsewhere");
-    let sync = scene.assert_applied("unknown words", &world.to_csv(), None).await;
+    let sync = scene.assert_applied("unknown words", &world.to_csv(), Some("LISTING_UNUSUAL")).await;
     assert_eq!(sync.amended, 1);
     let mut acceptance = scene.daemon.acceptance().await;
     let asked = |role: ProviderRole| CheckProviderRequest { role: role.into(), ..by_number(&number) };

@@ -553,3 +553,18 @@ proptest! {
         prop_assert_eq!(super::read(&format!("1{number}")), read);
     }
 }
+
+#[test]
+fn two_numbers_in_one_are_nobodys_and_an_extension_is_none() {
+    all_read(
+        Unreadable,
+        &[
+            "+14165550100,+12125550100",
+            "+14165550100;12125550100",
+            "+442071234567,+12125550100",
+            "4165550100, 2125550100",
+        ],
+    );
+    all_read(NotUs, &["+442071234567,,123", "+442071234567;tag=1928301774", "+14165550100;ext=12", "442071234567"]);
+    all_read(NotUs, &["919876543210", "818012345678"]);
+}

@@ -121,7 +121,12 @@ impl Written {
                     rest.nth(1);
                 }
                 Sign::Separator => {}
-                Sign::End if written.length > 0 => break,
+                Sign::End if written.length > 0 => {
+                    // A pause, an extension and parameters belong to it; another number does not.
+                    written.twofold = is_another(rest.as_str());
+                    written.broken = written.twofold;
+                    break;
+                }
                 Sign::Letter(letter) if written.length >= 3 => {
                     if is_extension(letter, rest.as_str()) {
                         break;
@@ -205,6 +210,23 @@ impl Written {
             }
         }
     }
+}
+
+/// So many digits in a row are a number, and no extension.
+const A_NUMBER: usize = 7;
+
+/// Whether a text goes on with another number.
+fn is_another(rest: &str) -> bool {
+    let mut digits = 0;
+    for c in rest.chars() {
+        match Sign::of(c) {
+            Sign::Plus => return true,
+            Sign::Digit(_) => digits += 1,
+            Sign::Separator | Sign::End => {}
+            Sign::Letter(_) | Sign::Other => break,
+        }
+    }
+    digits >= A_NUMBER
 }
 
 /// What is behind the digits that are dialled in the US or elsewhere before a number abroad.

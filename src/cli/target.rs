@@ -324,7 +324,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         let store = match access {
             Access::Read => Store::open_existing(&directory),
             // A name that is mistyped must not make a store that is empty and well kept.
-            Access::Maintain => Store::open_existing(&directory).and_then(|_| Store::open(&directory)),
+            Access::Maintain => Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory)),
             Access::Write | Access::Sync => Store::open(&directory),
         };
         daemon::publish_stored(store?)

@@ -25,9 +25,13 @@ pub struct StepFacts {
     pub unlikely: Vec<RmdNumber>,
     /// Cells on which decisions rest that changed though the filing does not say that it was updated.
     pub undated: Vec<UndatedCell>,
+    /// The same cells, and dates, of filings that do say so: what a fault did with dates is undone without them.
+    pub dated: Vec<UndatedCell>,
+    /// New filings that came.
+    pub come: u32,
 }
 
-/// A cell that changed though its filing's `last_updated` does not say so.
+/// A cell that changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UndatedCell {
     /// The filing.

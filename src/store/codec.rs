@@ -260,6 +260,12 @@ struct StoredStep {
     last_before: Option<u32>,
     unlikely: Vec<u32>,
     undated: Vec<(u32, u8, u64)>,
+    dated: Vec<(u32, u8, u64)>,
+    come: u32,
+}
+
+fn stored_cells(cells: &[UndatedCell]) -> Vec<(u32, u8, u64)> {
+    cells.iter().map(|cell| (cell.number.value(), cell.column as u8, cell.before)).collect()
 }
 
 /// What vetting remembers of the steps before.
@@ -272,7 +278,9 @@ pub fn encode_steps(steps: &[StepFacts]) -> Result<Vec<u8>, CodecError> {
         end_gone: step.end_gone,
         last_before: step.last_before.map(RmdNumber::value),
         unlikely: step.unlikely.iter().map(|number| number.value()).collect(),
-        undated: step.undated.iter().map(|cell| (cell.number.value(), cell.column as u8, cell.before)).collect(),
+        undated: stored_cells(&step.undated),
+        dated: stored_cells(&step.dated),
+        come: step.come,
     });
     encode("steps", &stored.collect::<Vec<_>>())
 }
@@ -283,13 +291,19 @@ pub fn decode_steps(bytes: &[u8]) -> Result<Vec<StepFacts>, CodecError> {
     stored
         .into_iter()
         .map(|step| {
-            let day = |(year, month, day)| Date::new(year, month, day).map_err(|error| invalid(RECORD, error));
-            let column = |place: u8| {
-                Column::ALL
-                    .get(usize::from(place))
-                    .copied()
-                    .ok_or_else(|| invalid(RECORD, format!("an unknown column {place}")))
+            let cells = |stored: Vec<(u32, u8, u64)>| {
+                stored
+                    .into_iter()
+                    .map(|(value, place, before)| {
+                        let column = Column::ALL
+                            .get(usize::from(place))
+                            .copied()
+                            .ok_or_else(|| invalid(RECORD, format!("an unknown column {place}")))?;
+                        Ok(UndatedCell { number: number(RECORD, value)?, column, before })
+                    })
+                    .collect::<Result<Vec<_>, CodecError>>()
             };
+            let day = |(year, month, day)| Date::new(year, month, day).map_err(|error| invalid(RECORD, error));
             Ok(StepFacts {
                 fetched_at: time(RECORD, step.fetched_at)?,
                 content_day: step.content_day.map(day).transpose()?,
@@ -298,13 +312,9 @@ pub fn decode_steps(bytes: &[u8]) -> Result<Vec<StepFacts>, CodecError> {
                 end_gone: step.end_gone,
                 last_before: step.last_before.map(|value| number(RECORD, value)).transpose()?,
                 unlikely: step.unlikely.into_iter().map(|value| number(RECORD, value)).collect::<Result<_, _>>()?,
-                undated: step
-                    .undated
-                    .into_iter()
-                    .map(|(value, place, before)| {
-                        Ok(UndatedCell { number: number(RECORD, value)?, column: column(place)?, before })
-                    })
-                    .collect::<Result<_, CodecError>>()?,
+                undated: cells(step.undated)?,
+                dated: cells(step.dated)?,
+                come: step.come,
             })
         })
         .collect()

@@ -46,6 +46,8 @@ const FRN_HOLDS: usize = 2;
 const FRN_OF_LATE_HOLDS: usize = 10;
 /// Cells that change without a date add up over days to so many percent of the list at the most.
 const UNDATED_LATELY_PERCENT: f64 = 2.5;
+/// From so many it is an alarm, however few change at a time.
+const UNDATED_LATELY_ALARMS: f64 = 20.0;
 /// So many columns changed in many filings are a shift, even if no decision rests on them.
 const SHIFTED_COLUMNS: usize = 3;
 
@@ -122,7 +124,8 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Option<
     if now > 0 && memory.undated(limits.column) + now as f64 > lately {
         return Some(doubt(most, lately as usize, Settles::Person));
     }
-    (tally.undated_count() > UNUSUAL_FLOOR).then(|| doubt(most, UNUSUAL_FLOOR, Settles::Alarm))
+    let many_lately = now > 0 && memory.undated(limits.column) + now as f64 > UNDATED_LATELY_ALARMS;
+    (tally.undated_count() > UNUSUAL_FLOOR || many_lately).then(|| doubt(most, UNUSUAL_FLOOR, Settles::Alarm))
 }
 
 fn dated(compared: &Compared, limits: &Limits) -> Option<Doubt> {

@@ -112,6 +112,8 @@ pub struct Compared {
     pub newly_unknown: usize,
     /// The cells on which decisions rest that changed without a date.
     pub undated: Vec<UndatedCell>,
+    /// The same, and dates, of filings that say that they were updated.
+    pub dated: Vec<UndatedCell>,
 }
 
 /// Walks both side by side. Filings that did not change keep the memory they have, filings behind an unreadable row
@@ -182,7 +184,10 @@ impl Amending {
         }
         if entry(before) != entry(after) && !self.reverts(before, after, Column::FilingUrl) {
             compared.other_entry.add(number, None);
-            compared.remember(before, Column::FilingUrl);
+            compared.undated.push(cell(before, Column::FilingUrl));
+        }
+        if before.cell(Column::LastUpdated) != after.cell(Column::LastUpdated) {
+            compared.dated.push(cell(before, Column::LastUpdated));
         }
         compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
         for column in Column::ALL {
@@ -194,12 +199,16 @@ impl Amending {
             tally.shifted += usize::from(column.is_essential() || (!old.is_empty() && !new.is_empty()));
             let shown = shows(column).then_some((old, new));
             // An FRN has never changed, whatever the date says.
+            let reverts = self.reverts(before, after, column);
             if dated && column != Column::Frn {
                 tally.dated.add(number, shown);
-            } else if !self.reverts(before, after, column) {
+                if column.is_essential() {
+                    compared.dated.push(cell(before, column));
+                }
+            } else if !reverts {
                 tally.undated[CellChange::of(old, new) as usize].add(number, shown);
                 if column.is_essential() {
-                    compared.remember(before, column);
+                    compared.undated.push(cell(before, column));
                 }
             }
         }
@@ -212,10 +221,9 @@ impl Amending {
     }
 }
 
-impl Compared {
-    fn remember(&mut self, before: &Filing, column: Column) {
-        self.undated.push(UndatedCell { number: before.number(), column, before: digest(before.cell(column)) });
-    }
+/// What a cell held.
+fn cell(before: &Filing, column: Column) -> UndatedCell {
+    UndatedCell { number: before.number(), column, before: digest(before.cell(column)) }
 }
 
 /// Whether a cell's text may be shown: what filers say of persons may not.

@@ -13,11 +13,15 @@ use crate::domain::{Filing, Frn, RmdNumber};
 /// From so many of the last filings gone, the end is missing. In no real week was even one.
 const END_GONE_HOLDS: usize = 3;
 /// So many filings that came lately may go again from the end, once: false ones, most likely, that a source takes back.
-const TAKEN_BACK: usize = 10;
+const TAKEN_BACK: usize = 40;
+const TAKEN_BACK_PERCENT: f64 = 0.4;
 /// Above this share gone, in percent, a listing that is out of order is held.
 const OUT_OF_ORDER_LOSS_PERCENT: f64 = 0.5;
-/// From so many neighbours gone, they are a row. In real steps that lost less than 1 % there were never more than 2.
-const RUN: usize = 5;
+/// From so many neighbours gone, they are a row, unless as many are gone in all that such rows come by chance. In real steps
+/// that lost less than 1 % there were never more than 2.
+const RUN: usize = 3;
+/// So many rows may come by chance.
+const BY_CHANCE: f64 = 3.0;
 /// Rows of which so many in a hundred filings are providers that stand under no other number look like a page. Of the 384
 /// neighbours that went on March 4, 2024, 34 in a hundred were: they were duplicates.
 const RUN_OF_PROVIDERS_PERCENT: f64 = 60.0;
@@ -85,7 +89,10 @@ fn goes_on(gone: usize, memory: &Memory<'_>) -> Option<Doubt> {
 
 /// The rows of neighbours that are gone and look like pages.
 fn runs(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber]) -> Option<Doubt> {
-    if gone.len() < RUN {
+    let share = gone.len() as f64 / standing.len().max(1) as f64;
+    let by_chance = |run: usize| standing.len() as f64 * share.powi(i32::try_from(run).unwrap_or(i32::MAX));
+    let least = (RUN..standing.len()).find(|run| by_chance(*run) < BY_CHANCE)?;
+    if gone.len() < least {
         return None;
     }
     // What is gone from the end is looked at by itself.
@@ -94,7 +101,7 @@ fn runs(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber]) -> Op
     let is_gone = |filing: &&Arc<Filing>| filing.number() < last && gone.binary_search(&filing.number()).is_ok();
     let (mut providers, mut longest): (usize, &[Arc<Filing>]) = (0, &[]);
     for run in standing.chunk_by(|one, next| is_gone(&one) == is_gone(&next)) {
-        if run.len() < RUN || !run.first().is_some_and(|first| is_gone(&first)) {
+        if run.len() < least || !run.first().is_some_and(|first| is_gone(&first)) {
             continue;
         }
         let lost = run.iter().filter(|filing| filing.frn().is_none_or(|frn| !still.contains(&frn))).count();
@@ -114,7 +121,8 @@ fn end(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber], memory
     if let Some(standing_last) = gone.last().copied().filter(|gone| *gone > last) {
         let gone = gone.iter().rev().take_while(|number| **number > last).count();
         let came_lately = memory.came_behind().is_some_and(|behind| behind <= last);
-        let may_go = gone < END_GONE_HOLDS || (gone <= TAKEN_BACK && came_lately);
+        let few = gone <= TAKEN_BACK && !exceeds(gone, standing.len(), TAKEN_BACK_PERCENT);
+        let may_go = gone < END_GONE_HOLDS || (few && came_lately);
         // Once it may be a filing withdrawn. Again and again it is a source that eats its own end.
         let settles = if may_go && !memory.end_was_gone() { Settles::SecondCopy } else { Settles::Person };
         return Some(Doubt::EndGone { gone, last, standing_last, settles });

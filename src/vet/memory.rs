@@ -105,13 +105,21 @@ impl<'a> Memory<'a> {
         (level - self.days_since_last() * USUAL_UNDATED_A_DAY).max(0.0)
     }
 
-    /// What the cells held that changed without a date.
+    /// What the cells held that changed lately.
     pub fn held_before(&self) -> HashMap<(RmdNumber, Column), Vec<u64>> {
         let mut held: HashMap<_, Vec<u64>> = HashMap::new();
-        for cell in self.steps.iter().flat_map(|step| &step.undated) {
+        for cell in self.steps.iter().flat_map(|step| step.undated.iter().chain(&step.dated)) {
             held.entry((cell.number, cell.column)).or_default().push(cell.before);
         }
         held
+    }
+
+    /// How many new filings may come now, where so many come at once and a day more. What was not used lasts for no longer
+    /// than one step.
+    pub fn may_come(&self, at_once: f64, a_day: f64, days: f64) -> f64 {
+        let mut left = at_once;
+        self.each(|step, days| left = (left + days * a_day - f64::from(step.come)).clamp(0.0, at_once));
+        left + days * a_day
     }
 
     /// Each step, with the days since the one before.

@@ -51,7 +51,7 @@ pub use doubt::{Doubt, Oddity, Settles};
 pub use peers::OwnPeer;
 
 /// So many cells are remembered of a step. More change only in a listing that a person let through.
-const UNDATED_KEPT: usize = 5_000;
+const CELLS_KEPT: usize = 5_000;
 /// So many filings gone, come or changed are nothing unusual, however small the listing is.
 const UNUSUAL_FLOOR: usize = 10;
 
@@ -245,7 +245,9 @@ pub fn vet_against(
         end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
         last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
         unlikely: told.unlikely,
-        undated: compared.undated.into_iter().take(UNDATED_KEPT).collect(),
+        undated: compared.undated.into_iter().take(CELLS_KEPT).collect(),
+        dated: compared.dated.into_iter().take(CELLS_KEPT).collect(),
+        come: u32::try_from(told.new).unwrap_or(u32::MAX),
     };
     let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
     let come = come.collect();

@@ -16,7 +16,7 @@ use crate::domain::{Filing, RemovalHistory, RmdNumber};
 
 /// So many filings come at once and in a day more, at the most: 240 in a real week, 48 on a day before a deadline.
 const COME_AT_ONCE: f64 = 60.0;
-const COME_A_DAY: f64 = 50.0;
+const COME_A_DAY: f64 = 40.0;
 /// From so many times as many, the listing is held.
 const COME_HOLDS: f64 = 2.0;
 /// A new filing's date may be so many days older than the listing before.
@@ -119,10 +119,10 @@ impl Newcomers<'_> {
 
     fn pace(&self, come: usize, config: &VetConfig) -> Option<Doubt> {
         let standing = self.standing.len();
-        let in_time = COME_AT_ONCE + COME_A_DAY * self.days;
+        let in_time = self.memory.may_come(COME_AT_ONCE, COME_A_DAY, self.days);
         let share = |percent: f64| ((standing as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
         let limits = [
-            (share(config.max_growth_percent).min((in_time * COME_HOLDS) as usize), Settles::Person),
+            (share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS) as usize), Settles::Person),
             (share(config.corroborate_growth_percent), Settles::SecondCopy),
             (in_time as usize, Settles::Alarm),
         ];

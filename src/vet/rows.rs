@@ -44,9 +44,9 @@ impl Odd {
         doubt(Oddity::RepeatedNumber, self.repeated, Vec::new(), (self.repeated > REPEATED).then_some(Settles::Person));
         let undecoded = match self.undecoded {
             0 => None,
+            count if count <= UNUSUAL_FLOOR => Some(Settles::Alarm),
             count if exceeds(count, rows, MANY_PERCENT) => Some(Settles::Person),
-            count if count > UNUSUAL_FLOOR => Some(Settles::SecondCopy),
-            _ => Some(Settles::Alarm),
+            _ => Some(Settles::SecondCopy),
         };
         doubt(Oddity::Undecoded, self.undecoded, Vec::new(), undecoded);
         let ahead = Named::which(filings, |filing| dates.is_ahead(filing));
@@ -56,9 +56,8 @@ impl Odd {
         let entries = compared.other_entry.count;
         doubt(Oddity::OtherEntry, entries, some(&compared.other_entry), few_or_many(entries, 1));
         let unknown = Named::which(filings, |filing| has_unknown_text(filing));
-        let many = unknown.count > UNUSUAL_FLOOR
-            && (compared.common == 0 && exceeds(unknown.count, rows, MANY_PERCENT))
-            || compared.newly_unknown > UNUSUAL_FLOOR;
+        // Nothing is served without a first listing, and no text that is unknown is taken for an answer.
+        let many = compared.newly_unknown > UNUSUAL_FLOOR;
         let settles = if many { Some(Settles::Person) } else { (unknown.count > 0).then_some(Settles::Alarm) };
         doubt(Oddity::UnknownText, unknown.count, unknown.some, settles);
         let without = Named::which(filings, |filing| filing.frn().is_none());

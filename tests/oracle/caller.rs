@@ -19,7 +19,7 @@ use Country::{Foreign, UnitedStatesOrUnknown as NotCertain};
 const CANADA: &[u16] = &[
     204, 226, 236, 249, 250, 257, 263, 289, 306, 343, 354, 365, 367, 368, 382, 403, 416, 418, 428, 431, 437, 438, 450,
     468, 474, 506, 514, 519, 548, 579, 581, 584, 587, 604, 613, 639, 647, 672, 683, 705, 709, 742, 753, 778, 780, 782,
-    807, 819, 825, 867, 873, 879, 902, 905, 942, // and those of no place:
+    387, 807, 819, 825, 867, 873, 879, 902, 905, 942, // and those of no place:
     600, 622, 633,
 ];
 
@@ -325,7 +325,6 @@ pub const BY_HAND: &[(&str, Country)] = &[
     ("+44 call me", Foreign),
     // Two of them, and a US number behind the digit that gets an outside line.
     ("+14165550100,+12125550100", NotCertain),
-    ("912125550100", NotCertain),
     ("null", NotCertain),
     ("0000000000", NotCertain),
     ("1000000000", NotCertain),

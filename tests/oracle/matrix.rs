@@ -313,7 +313,8 @@ fn advise(facts: &Facts<'_>, question: &Question, provider: &[&Filing], ruling: 
     let differ = standing.windows(2).any(|pair| pair[0].foreign != pair[1].foreign);
     let plainly = standing.iter().any(|filing| filing.foreign == Said::Yes)
         && standing.iter().any(|filing| filing.foreign == Said::No);
-    if !differ {
+    // Of a provider of which nothing stands the rules do not say.
+    if !differ && !standing.is_empty() {
         ruling.must_not.push("FOREIGN*");
     } else if plainly && question.foreign.is_none() && ruling.accept {
         ruling.must.push("FOREIGN*");

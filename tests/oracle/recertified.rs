@@ -37,6 +37,10 @@ pub fn owes(filing: &Filing, first_listing: Timestamp, now: Timestamp) -> Owes {
     if filing.known_since() >= deadline && !filing.from_the_start {
         return Owes::Nothing;
     }
+    // Filed on the last day itself: the rules do not say.
+    if filing.known_since() >= begin(date(year, 3, 1)) && !filing.from_the_start {
+        return Owes::Unclear;
+    }
     match dated.parse::<Date>() {
         Ok(dated) if dated >= date(year, 2, 1) => return Owes::Nothing,
         Err(_) if !dated.is_empty() => return Owes::Unclear,

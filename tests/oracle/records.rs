@@ -38,6 +38,7 @@ pub fn record(place: usize, note: &Note) -> Record {
         Says::ShowCause { released } => (order(OrderKind::ShowCause, place, *released, false), None),
         Says::Notice { issued, mitigated, informed, notified } => {
             let notice = Notice {
+                basis: String::new(),
                 id: format!("notice-{place}"),
                 document: format!("letter {place}"),
                 issued_at: Some(wire(*issued)),

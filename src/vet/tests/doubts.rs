@@ -157,7 +157,7 @@ fn neighbours_that_go_are_a_wave_where_most_are_duplicates_and_a_missing_page_wh
     };
     // As the first 384 of the real list went on March 4, 2024.
     assert_eq!(takes(A_DAY, 384), (Some(Settles::SecondCopy), false));
-    for (rows, expected) in [(4, None), (5, Some(Settles::SecondCopy)), (60, Some(Settles::SecondCopy))] {
+    for (rows, expected) in [(2, None), (3, Some(Settles::SecondCopy)), (60, Some(Settles::SecondCopy))] {
         assert_eq!(takes(6_000, rows).0, expected, "{rows} in a row");
     }
     for (from, rows) in [(6_000, 61), (1_000, 99), (7_000, 1_500), (A_DAY, 2_000)] {
@@ -242,7 +242,7 @@ fn a_shifted_column_takes_a_person_and_a_busy_week_a_second_copy() {
 /// Changes a column in so many filings, scattered, and says in each that it was updated today, if asked to.
 fn cells(column: Column, filings: u32, dated: bool, to: impl Fn(&Filing) -> &'static str) -> Listing {
     let mut listing = TODAY.whole();
-    let step = listing.filings.len() / filings as usize;
+    let step = listing.filings.len() / (filings as usize).max(1);
     let today = day(TODAY.today).to_string();
     for filing in listing.filings.iter_mut().step_by(step).take(filings as usize) {
         let text = to(filing);
@@ -408,10 +408,11 @@ fn false_filings_at_the_end_do_not_make_the_next_good_listing_impossible() {
     let standing = snapshot(TODAY.whole());
     let end = (TODAY.today + 1) * A_DAY;
     let today = day(TODAY.today).to_string();
-    for (false_ones, date) in
-        [(vec![end, end + 1, end + 2], today.as_str()), (vec![9_999_997, 9_999_998, 9_999_999], "2022-01-01")]
-    {
-        let faulty = judge(with(TODAY.whole(), false_ones.clone(), date), Some(&standing));
+    let far = vec![9_999_997, 9_999_998, 9_999_999];
+    let old = judge(with(TODAY.whole(), far.clone(), "2022-01-01"), Some(&standing));
+    assert_eq!(old.takes(), Some(Settles::Person), "old dates at the end: {:?}", old.doubts);
+    for false_ones in [vec![end, end + 1, end + 2], far] {
+        let faulty = judge(with(TODAY.whole(), false_ones.clone(), &today), Some(&standing));
         assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
         let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
         assert!(healed.takes() < Some(Settles::Person), "{false_ones:?}: {:?}", healed.doubts);
@@ -530,4 +531,58 @@ fn a_list_whose_dates_are_in_no_order_tells_nothing_by_them() {
         }
         assert_eq!(judge(listing, None).takes(), None, "dates over {spread} days");
     }
+}
+
+#[test]
+fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
+    let standing = snapshot(A_WEEK_AGO.whole());
+    let mut stamped = TODAY.whole();
+    let today = day(TODAY.today).to_string();
+    for filing in stamped.filings.iter_mut().step_by(30) {
+        let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
+        for column in Column::ALL {
+            builder.push(match column {
+                Column::LastUpdated => &today,
+                Column::VoiceServiceProviderChoice => "No",
+                column => filing.cell(column),
+            });
+        }
+        *filing = builder.finish();
+    }
+    let faulty = judge(stamped, Some(&standing));
+    assert_eq!(faulty.takes(), None, "nothing tells it from amendments: {:?}", faulty.doubts);
+    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
+    assert!(healed.takes() < Some(Settles::Person), "{:?}", healed.doubts);
+}
+
+#[test]
+fn what_comes_or_changes_a_little_at_each_sync_is_told_once_it_is_much() {
+    let end = (TODAY.today + 1) * A_DAY;
+    let today = day(TODAY.today).to_string();
+    let mut standing = snapshot(TODAY.whole());
+    let mut alarmed = None;
+    for sync in 1..=4 {
+        let vetted = judge(with(TODAY.whole(), end..end + sync * 50, &today), Some(&standing));
+        if alarmed.is_none() && !vetted.doubts.is_empty() {
+            alarmed = Some(sync);
+        }
+        standing = vetted.snapshot;
+    }
+    assert_eq!(alarmed, Some(2), "fifty at once may come, a hundred within a moment do not");
+
+    let mut standing = snapshot(TODAY.whole());
+    let mut alarmed = None;
+    for sync in 1..=4_usize {
+        let mut listing = cells(Column::VoiceServiceProviderChoice, 0, false, |_| "No");
+        let changed = cells(Column::VoiceServiceProviderChoice, 1_000, false, |_| "No");
+        for place in 0..sync * 8 {
+            listing.filings[place * 9] = changed.filings[place * 9].clone();
+        }
+        let vetted = judge(listing, Some(&standing));
+        if alarmed.is_none() && !vetted.doubts.is_empty() {
+            alarmed = Some(sync);
+        }
+        standing = vetted.snapshot;
+    }
+    assert_eq!(alarmed, Some(3), "eight cells at a time");
 }
