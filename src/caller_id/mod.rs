@@ -19,7 +19,7 @@
 //!   are as long as numbers of that country are.
 //! - Anything else is unreadable, and nobody's: seven digits, a short code, an area code that nobody has.
 //!
-//! The numbering plans are libphonenumber's; what it does not know yet stands in [`plan`]. It is asked when the daemon
+//! The numbering plans are libphonenumber's; what it does not know yet stands in `plan`. It is asked when the daemon
 //! starts, not on a call.
 
 mod header;

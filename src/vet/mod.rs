@@ -12,9 +12,9 @@
 //! Or it is applied at once with an alarm, where something is unusual that could hurt few.
 //!
 //! What tells an order from a cut is the shape of the loss: an order scatters, a cut takes the end, a missing page takes
-//! neighbours ([`loss`]). What tells an amendment from a wrong cell is the filing's own date ([`columns`]). What tells a
-//! new filing from a false one is where it stands and when it was made ([`newcomers`]). A fault that does little at a
-//! time shows over days ([`memory`]). `docs/vetting.md` has the figures of the real listings on which the limits rest.
+//! neighbours (`loss`). What tells an amendment from a wrong cell is the filing's own date (`columns`). What tells a
+//! new filing from a false one is where it stands and when it was made (`newcomers`). A fault that does little at a
+//! time shows over days (`memory`). `docs/vetting.md` has the figures of the real listings on which the limits rest.
 //!
 //! A listing that is not applied changes nothing. One that is becomes the next snapshot, with every filing whose row
 //! could not be read standing as it last was read.

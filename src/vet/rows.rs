@@ -55,7 +55,7 @@ impl Odd {
         doubt(Oddity::DatedBack, back, some(&compared.dated_back), few_or_many(back, 3));
         let entries = compared.other_entry.count;
         doubt(Oddity::OtherEntry, entries, some(&compared.other_entry), few_or_many(entries, 1));
-        let unknown = Named::which(filings, |filing| has_unknown_text(filing));
+        let unknown = Named::which(filings, has_unknown_text);
         // Nothing is served without a first listing, and no text that is unknown is taken for an answer.
         let many = compared.newly_unknown > UNUSUAL_FLOOR;
         let settles = if many { Some(Settles::Person) } else { (unknown.count > 0).then_some(Settles::Alarm) };

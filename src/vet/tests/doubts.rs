@@ -20,7 +20,7 @@ fn day(days: u32) -> Date {
 
 /// The first filings are duplicates of later ones, but for each third.
 fn frn(value: u32) -> u32 {
-    if value < 400 && value % 3 != 0 { 20_005_000 + value } else { 20_000_000 + value }
+    if value < 400 && !value.is_multiple_of(3) { 20_005_000 + value } else { 20_000_000 + value }
 }
 
 /// A list as long as a real one: eight filings come each working day, each is amended on some later day, and a filing's
