@@ -153,6 +153,8 @@ impl Columns {
                 Some(Roles::Perhaps) if read > 0 && read == filled => roles.push(place),
                 Some(Roles::Perhaps) if read > 0 || name.contains("role") => notes.push(not_roles(&header[place])),
                 None if read > 0 && read * 2 >= filled => notes.push(not_roles(&header[place])),
+                // A column for each role, with a cross or a Yes in it.
+                None if names_a_role(name) && filled > 0 => notes.push(not_roles(&header[place])),
                 _ if columns::cannot_be_asked(name) => notes.push(format!(
                     "column {:?} is not used: a list is asked with its providers' own filings and no calling numbers",
                     header[place]
@@ -275,6 +277,11 @@ impl Columns {
 
 fn number(number: Result<crate::domain::RmdNumber, String>) -> Result<Who, String> {
     number.map(|number| Who::Provider(Identity::RmdNumber(number)))
+}
+
+/// Whether a column is called by one role.
+fn names_a_role(name: &str) -> bool {
+    name.split('_').any(|word| matches!(word, "gateway" | "gw" | "voice" | "vsp" | "intermediate"))
 }
 
 fn not_roles(column: &str) -> String {

@@ -125,3 +125,10 @@ fn a_list_without_providers_is_refused_with_what_to_do() {
     assert!(refused("[{\"frn\": \"0020237343\"}]").contains("it is JSON"));
     assert!(refused("0020237343\n0003734811\n").contains("call one frn"));
 }
+
+#[test]
+fn a_column_for_each_role_is_not_used_and_that_is_said() {
+    let list = read(b"FRN,Gateway,Voice (Y/N),Notes\n0021441233,Yes,No,x\n").expect("a list");
+    let told = list.notes.iter().filter(|note| note.contains("may hold roles and is not used")).count();
+    assert_eq!(told, 2, "{:?}", list.notes);
+}
