@@ -15,6 +15,8 @@ const END_GONE_HOLDS: usize = 3;
 /// So many filings that came lately may go again from the end, once: false ones, most likely, that a source takes back.
 const TAKEN_BACK: usize = 40;
 const TAKEN_BACK_PERCENT: f64 = 0.4;
+/// Within so many days there may be no new filing.
+const SAME_LISTING_DAYS: f64 = 2.0;
 /// Above this share gone, in percent, a listing that is out of order is held.
 const OUT_OF_ORDER_LOSS_PERCENT: f64 = 0.5;
 /// From so many neighbours gone, they are a row, unless as many are gone in all that such rows come by chance. In real steps
@@ -120,7 +122,14 @@ fn end(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber], memory
     let last = compared.filings.last()?.number();
     if let Some(standing_last) = gone.last().copied().filter(|gone| *gone > last) {
         let gone = gone.iter().rev().take_while(|number| **number > last).count();
-        let came_lately = memory.came_behind().is_some_and(|behind| behind <= last);
+        // A cut file shows none that is new, though days have passed; one that takes false filings back does.
+        let is_new = |behind: RmdNumber| {
+            let came = compared.come.iter().filter_map(|place| compared.filings.get(*place));
+            came.into_iter().any(|filing| filing.number() > behind)
+        };
+        let came_lately = memory
+            .came_behind()
+            .is_some_and(|behind| behind <= last && (memory.days_since_last() <= SAME_LISTING_DAYS || is_new(behind)));
         let few = gone <= TAKEN_BACK && !exceeds(gone, standing.len(), TAKEN_BACK_PERCENT);
         let may_go = gone < END_GONE_HOLDS || (few && came_lately);
         // Once it may be a filing withdrawn. Again and again it is a source that eats its own end.

@@ -51,7 +51,8 @@ impl<'a> Memory<'a> {
         days_between((step.fetched_at, step.content_day), (self.fetched_at, self.content_day))
     }
 
-    fn days_since_last(&self) -> f64 {
+    /// Days since the standing listing; none if none is remembered.
+    pub fn days_since_last(&self) -> f64 {
         self.steps.last().map_or(0.0, |step| self.days_since(step))
     }
 
