@@ -18,9 +18,9 @@ use rmdd::domain::{
     SyncOutcome, SyncRecord, SyncTrigger,
 };
 use rmdd::index::{Index, PublishedIndex};
-use rmdd::moments::Moments;
 use rmdd::parse::parse;
 use rmdd::records::Records;
+use rmdd::service::PastIndexes;
 use rmdd::store::Store;
 use rmdd::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::{Step, World};
@@ -283,7 +283,7 @@ fn moments(criterion: &mut Criterion) {
         let (records, last) = store.load_records().expect("loaded");
         let records = Arc::new(Records::build(records, last));
         let index = Arc::new(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0)));
-        let moments = Arc::new(Moments::default());
+        let moments = Arc::new(PastIndexes::default());
         let mut turn = 0u64;
         let now = at(1_000_000);
         // Events are read once, when the first question needs them.

@@ -68,29 +68,23 @@ pub mod store;
 pub mod export;
 pub mod history;
 pub mod index;
-pub mod moments;
 
 pub mod records;
 
 pub mod caller_id;
 pub mod decide;
-pub mod decision_log;
 pub mod impact;
 pub mod live;
-pub mod metrics;
 pub mod observe;
 pub mod search;
 
 pub mod access;
 
-pub mod grpc;
-pub mod http;
-pub mod report;
-
 pub mod schedule;
-pub mod status;
+pub mod service;
 pub mod sync;
 
+pub mod api;
 pub mod client;
 pub mod serving;
 
@@ -98,9 +92,7 @@ pub mod daemon;
 
 pub mod cli;
 
-pub mod clock;
 pub mod config;
 pub mod secret_file;
-pub mod telemetry;
 pub mod times;
 pub mod visible;

@@ -19,8 +19,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock;
 use crate::domain::SyncTrigger;
+use crate::observe::clock;
 use crate::sync::SyncHandle;
 
 /// How often the wall clock is looked at.

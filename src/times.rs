@@ -17,8 +17,8 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ZonedDateTime};
 
-use crate::clock;
 use crate::domain::{begins_in_washington, day_in_washington, end_of_day_in_washington};
+use crate::observe::clock;
 
 /// What a time is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use common::{Daemon, Site, ask, by_frn, eventually};
 use http::{HeaderMap, Request};
 use prost::Message;
-use rmdd::grpc::v1::check_stream_response::Outcome;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::check_stream_response::Outcome;
+use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, Verdict,
     acceptance_service_client::AcceptanceServiceClient,
 };

@@ -9,9 +9,9 @@ use std::process::Command;
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_number, everything, json, rmdd, status_of, stderr};
 use jiff::{SignedDuration, Timestamp};
+use rmdd::api::grpc::v1::{self, CheckProviderResponse, GetStatusResponse, State, Verdict};
+use rmdd::api::grpc::{time_from_wire, time_to_wire};
 use rmdd::domain::{SnapshotSerial, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
-use rmdd::grpc::v1::{self, CheckProviderResponse, GetStatusResponse, State, Verdict};
-use rmdd::grpc::{time_from_wire, time_to_wire};
 use rmdd::store::{Holding, Store};
 use rmdd::sync::{ArchivedListing, replay};
 use rmdd::vet::VetConfig;
@@ -22,7 +22,7 @@ fn time(text: &str) -> Timestamp {
 }
 
 fn now() -> Timestamp {
-    rmdd::clock::now()
+    rmdd::observe::clock::now()
 }
 
 fn ago(hours: i64) -> Timestamp {

@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 
 use common::canonical::{export_of, sha256};
 use common::{Daemon, Site, ask, by_number, json, real, status_of, stderr};
-use rmdd::grpc::v1::record::{Body, Provider};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{
     GetStatusResponse, ListChangesRequest, ListRecordsRequest, Override, OverrideAction, PutRecordsRequest, Reason,
     Record, RecordKind, State, SyncOutcome,
 };

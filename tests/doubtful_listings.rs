@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr};
-use rmdd::grpc::v1::{ApproveListingRequest, GetStatusResponse, Reason, State, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{ApproveListingRequest, GetStatusResponse, Reason, State, SyncOutcome, Verdict};
 use rmdd_testkit::{Step, World};
 
 /// The file without its last rows: what a download that broke off at a record's end looks like.
@@ -215,7 +215,7 @@ async fn a_first_copy_is_remembered_over_a_kill_and_the_next_fetch_is_the_second
     daemon.admin().await;
     let trigger = {
         let mut admin = daemon.admin().await;
-        tokio::spawn(async move { admin.trigger_sync(rmdd::grpc::v1::TriggerSyncRequest {}).await })
+        tokio::spawn(async move { admin.trigger_sync(rmdd::api::grpc::v1::TriggerSyncRequest {}).await })
     };
     let waiting = eventually("a copy waits for a second one", || async {
         Some(daemon.status().await).filter(|status| !status.held.is_empty())

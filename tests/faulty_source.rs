@@ -4,7 +4,7 @@ mod common;
 
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_frn, by_number, eventually, json, status_of, stderr, stdout};
-use rmdd::grpc::v1::{GetStatusResponse, State, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{GetStatusResponse, State, SyncOutcome, Verdict};
 use rmdd_testkit::faults::{CellFault, Fault, Sheet};
 use rmdd_testkit::{Step, World};
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr, stdout};
-use rmdd::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome, Verdict};
 use rmdd_testkit::{Step, World};
 
 /// A site whose daemon works by this configuration.

@@ -5,7 +5,7 @@ mod common;
 use common::canonical::{export_of, sha256};
 use common::{Site, by_number, json, status_of, stderr, stdout};
 use jiff::Timestamp;
-use rmdd::grpc::v1::{ExportListingRequest, GetProviderRequest, Reason, Verdict, get_provider_request};
+use rmdd::api::grpc::v1::{ExportListingRequest, GetProviderRequest, Reason, Verdict, get_provider_request};
 use rmdd_testkit::{CsvFormat, Step, World};
 use tonic::Code;
 use tonic_types::StatusExt;
@@ -184,7 +184,7 @@ async fn a_thousand_questions_about_the_past_at_once_leave_the_present_answered(
     let channel = daemon.tcp().await;
     for place in 0..1000 {
         let week = &weeks[place % 4];
-        let mut client = rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(channel.clone());
+        let mut client = rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(channel.clone());
         let (mut request, serial) = (by_number(&weeks[2].removed[0]), place as u64 % 4 + 1);
         request.at = Some(wire(week.at));
         asked.spawn(async move {

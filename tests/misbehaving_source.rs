@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use common::http::{Answer, Server, head};
 use common::{Daemon, Site, ask, by_number, eventually};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::{
     CheckProviderRequest, GetStatusResponse, ProviderRole, Reason, ReloadConfigRequest, State, SyncOutcome, SyncReport,
 };
 use rmdd_testkit::{CsvFormat, LineEnd, World};

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::http::{Answer, Server};
 use common::real::weeks;
 use common::{Site, stderr, stdout};
-use rmdd::grpc::v1::{ListRemovalsRequest, SyncOutcome};
+use rmdd::api::grpc::v1::{ListRemovalsRequest, SyncOutcome};
 
 /// Each filing's row by its number, read by the csv crate alone, without anything of rmdd's.
 fn rows(bytes: &[u8]) -> BTreeMap<String, Vec<String>> {

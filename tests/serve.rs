@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 
 use common::http::Server;
 use common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole,
     Reason, ReloadConfigRequest, State, SyncOutcome, Ternary, Verdict, admin_service_client::AdminServiceClient,
     get_provider_request,
@@ -369,7 +369,8 @@ async fn administration_is_on_the_unix_socket_only() {
     let mut over_tcp = AdminServiceClient::new(daemon.tcp().await);
     let refused = over_tcp.get_status(GetStatusRequest {}).await.expect_err("not over TCP");
     assert_eq!(refused.code(), Code::Unimplemented);
-    let mut over_unix = rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(daemon.unix().await);
+    let mut over_unix =
+        rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(daemon.unix().await);
     assert_eq!(ask(&mut over_unix, by_frn("9999999999")).await.reason(), Reason::NotListed);
 }
 
@@ -508,7 +509,7 @@ async fn the_query_listener_may_be_a_unix_socket_or_off() {
     let daemon = start(&listen);
     daemon.first_sync().await;
     let channel = rmdd::client::connect_unix(&query).await.expect("it listens");
-    let mut acceptance = rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(channel.clone());
+    let mut acceptance = rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(channel.clone());
     assert_eq!(ask(&mut acceptance, by_frn("9999999999")).await.reason(), Reason::NotListed);
     let refused = AdminServiceClient::new(channel).get_status(GetStatusRequest {}).await.expect_err("queries only");
     assert_eq!(refused.code(), Code::Unimplemented);

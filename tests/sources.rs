@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Site, ask, by_number, exists};
-use rmdd::grpc::v1::{Reason, State, SyncOutcome};
+use rmdd::api::grpc::v1::{Reason, State, SyncOutcome};
 use rmdd_testkit::{CsvFormat, LineEnd, World};
 
 #[tokio::test]

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use common::{Daemon, Site, by_frn, by_number, eventually, status_of, stderr};
 use jiff::Timestamp;
-use rmdd::grpc::time_to_wire;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::check_stream_response::Outcome;
-use rmdd::grpc::v1::checked_provider::Outcome as Checked;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::time_to_wire;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::check_stream_response::Outcome;
+use rmdd::api::grpc::v1::checked_provider::Outcome as Checked;
+use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckStreamRequest,
     CheckStreamResponse, Error, ProviderRole, Reason, SnapshotRef, Ternary, Verdict,
 };

@@ -7,11 +7,11 @@ use std::process::{Child, ChildStderr, ChildStdout, Stdio};
 
 use common::{Daemon, PATIENCE, Site, by_frn, eventually, rmdd, status_of, stderr};
 use jiff::Timestamp;
-use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
-use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
-use rmdd::grpc::v1::watch_changes_request::Start;
-use rmdd::grpc::v1::watch_changes_response::Event;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::api::grpc::v1::listing_service_client::ListingServiceClient;
+use rmdd::api::grpc::v1::watch_changes_request::Start;
+use rmdd::api::grpc::v1::watch_changes_response::Event;
+use rmdd::api::grpc::v1::{
     Change, Checkpoint, ListChangesRequest, SnapshotRef, TriggerSyncRequest, WatchChangesRequest, WatchChangesResponse,
 };
 use rmdd::store::{FILE_NAME, Store};
@@ -485,7 +485,7 @@ async fn the_command_prints_every_change_once_while_its_daemon_is_killed_and_sta
     }
     let expected: Vec<String> = all[80..]
         .iter()
-        .map(|change| serde_json::to_string(&rmdd::report::Change::from(change)).expect("JSON"))
+        .map(|change| serde_json::to_string(&rmdd::api::json::Change::from(change)).expect("JSON"))
         .collect();
     assert_eq!(lines, expected);
 

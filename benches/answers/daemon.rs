@@ -8,15 +8,15 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use prost::Message;
-use rmdd::client::{connect_tcp, connect_unix};
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::check_stream_response::Outcome;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::check_stream_response::Outcome;
+use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, GetStatusRequest, ProviderRole, SyncOutcome,
     TriggerSyncRequest, Verdict,
 };
+use rmdd::client::{connect_tcp, connect_unix};
 use rmdd::parse::parse;
 use rmdd_testkit::{Step, World};
 use tempfile::TempDir;

@@ -3,8 +3,8 @@
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use rmdd::grpc::v1::acceptance_service_server::{AcceptanceService, AcceptanceServiceServer};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::acceptance_service_server::{AcceptanceService, AcceptanceServiceServer};
+use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckProvidersResponse, CheckStreamRequest,
     CheckStreamResponse,
 };

@@ -54,7 +54,7 @@ caller='a&emergency=true' refused 127.0.0.2 "$number"
 caller='a%26emergency=true;b' refused 127.0.0.2 "$number"
 metrics=$(curl -fs "http://127.0.0.1:$http_port/metrics")
 for read in us:7 not_us:2 unreadable:2; do
-  grep -qxF "rmdd_caller_ids_total{read=\"${read%:*}\",way=\"http\"} ${read#*:}" <<<"$metrics" ||
+  grep -qxF "rmdd_caller_ids_total{read=\"${read%:*}\",interface=\"http\"} ${read#*:}" <<<"$metrics" ||
     fail "rmdd read ${read%:*} otherwise than ${read#*:} times"
 done
 

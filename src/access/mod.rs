@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn every_rpc_has_its_right_and_the_document_says_the_same() {
-        let set = prost_types::FileDescriptorSet::decode(crate::grpc::v1::DESCRIPTORS).expect("descriptors");
+        let set = prost_types::FileDescriptorSet::decode(crate::api::grpc::v1::DESCRIPTORS).expect("descriptors");
         let mut described = BTreeSet::new();
         for file in set.file.iter().filter(|file| file.package() == "rmdd.v1") {
             for service in &file.service {

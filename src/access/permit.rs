@@ -20,12 +20,9 @@ pub struct Permit {
 }
 
 impl Permit {
-    pub(super) fn new(
-        visitor: &Arc<Visitor>,
-        path: &'static str,
-        headers: &HeaderMap,
-        mut rules: watch::Receiver<()>,
-    ) -> Self {
+    /// Leave to go on with an RPC that was let begin with these headers.
+    pub fn begin(visitor: &Arc<Visitor>, path: &'static str, headers: &HeaderMap) -> Self {
+        let mut rules = visitor.rule_changes();
         let token = headers.get(AUTHORIZATION).map(|token| (AUTHORIZATION, token.clone()));
         // Other rules may have come since the call was let begin.
         rules.mark_changed();

@@ -7,10 +7,11 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 
-use super::permit::Permit;
 use super::rules::{Access, Door, Rules};
 use super::{Right, needed, needed_over_http, tokens};
+use crate::domain::{ErrorReason, Rejection};
 use crate::serving::{Certified, Peer};
 
 /// Why somebody is not answered.
@@ -37,6 +38,17 @@ pub enum Denied {
         /// What they would have to be allowed.
         needed: Right,
     },
+}
+
+impl From<&Denied> for Rejection {
+    fn from(denied: &Denied) -> Self {
+        let reason = match denied {
+            Denied::TokenMissing => ErrorReason::TokenMissing,
+            Denied::TokenUnknown => ErrorReason::TokenUnknown,
+            Denied::RightMissing { .. } => ErrorReason::RightMissing,
+        };
+        reason.reject(denied.to_string())
+    }
 }
 
 /// One connection of somebody.
@@ -107,9 +119,9 @@ impl Visitor {
         }
     }
 
-    /// Leave to go on with an RPC that was let begin with these headers.
-    pub fn permit(self: &Arc<Self>, path: &'static str, headers: &HeaderMap) -> Permit {
-        Permit::new(self, path, headers, self.access.changes())
+    /// Told whenever other rules are put in force.
+    pub(super) fn rule_changes(&self) -> watch::Receiver<()> {
+        self.access.changes()
     }
 
     fn judge(&self, needed: Right, path: &str, headers: &HeaderMap) -> Result<(), Denied> {

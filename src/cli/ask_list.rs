@@ -2,10 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::api::grpc::v1::checked_provider::Outcome;
+use crate::api::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest};
+use crate::api::grpc::{role_to_wire, time_to_wire};
+use crate::domain::ErrorReason;
 use crate::domain::{Identity, ProviderRole, Who};
-use crate::grpc::v1::checked_provider::Outcome;
-use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest};
-use crate::grpc::{ErrorReason, role_to_wire, time_to_wire};
 
 use super::target::{Refused, Target};
 
@@ -78,7 +79,7 @@ pub async fn ask(
 
 /// Whether the daemon refused a batch for its size.
 fn takes_less(error: &anyhow::Error) -> bool {
-    let reason = Refused::of(error).and_then(|refused| ErrorReason::named(&refused.reason));
+    let reason = Refused::of(error).and_then(|refused| refused.reason.parse::<ErrorReason>().ok());
     reason.is_some_and(|reason| TOO_MUCH_AT_ONCE.contains(&reason))
 }
 

@@ -10,12 +10,12 @@ use super::check_live;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, text};
+use crate::api::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
+use crate::api::grpc::{role_to_wire, time_to_wire};
+use crate::api::json;
 use crate::caller_id::{self, CallerId};
 use crate::config::Overrides;
 use crate::domain::{ProviderRole, Who};
-use crate::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
-use crate::grpc::{role_to_wire, time_to_wire};
-use crate::report;
 use crate::times::moment;
 use crate::visible;
 
@@ -100,8 +100,10 @@ impl Check {
         let live =
             if self.live { Some(check_live::ask(&target, &loaded.config.fetch, &who, &answer).await) } else { None };
         match (&live, self.json) {
-            (Some(live), true) => say!("{}", visible::to_json(&report::CheckWithLive::new(&answer, live))?),
-            (None, true) => say!("{}", visible::to_json(&report::Check::from(&answer))?),
+            (Some(live), true) => {
+                say!("{}", visible::to_json(&json::CheckWithLive { check: json::Check::from(&answer), live })?)
+            }
+            (None, true) => say!("{}", visible::to_json(&json::Check::from(&answer))?),
             (Some(live), false) => check_live::print(live),
             (None, false) => {}
         }
@@ -126,7 +128,7 @@ fn ternary(text: &str) -> Result<Ternary, String> {
 }
 
 fn print(answer: &CheckProviderResponse) {
-    let check = report::Check::from(answer);
+    let check = json::Check::from(answer);
     let verdict = match answer.verdict() {
         Verdict::Accept => text::good(&check.verdict),
         _ => text::bad(&check.verdict),

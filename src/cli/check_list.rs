@@ -12,10 +12,10 @@ use super::list_file;
 use super::target::Target;
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
-use crate::grpc::time_to_wire;
+use crate::api::grpc::time_to_wire;
+use crate::api::json;
 use crate::parse::table::{self, BadRow};
 use crate::parse::upstreams::{self, Upstream, Upstreams};
-use crate::report;
 use crate::visible;
 
 /// The columns that the answer adds to the list.
@@ -41,7 +41,7 @@ pub struct ListOptions {
 
 /// What came of one row.
 enum Outcome {
-    Answered(Box<report::Check>),
+    Answered(Box<json::Check<'static>>),
     /// There is no answer about an upstream that nobody bound to a provider.
     Unanswered(String),
     /// It names no provider, or two.
@@ -123,7 +123,7 @@ fn judge(upstream: Upstream, answers: Vec<Answer>) -> Line {
     });
     let outcome = match (bad, answer, unsaid) {
         (Some(bad), ..) => Outcome::NotAsked(bad),
-        (None, Ok(answer), _) => Outcome::Answered(Box::new(report::Check::from(&answer))),
+        (None, Ok(answer), _) => Outcome::Answered(Box::new(json::Check::from(&answer))),
         (None, Err(message), Some((field, problem))) => {
             let problem = format!("{problem} (and {message})");
             Outcome::NotAsked(BadRow { row, field, problem, cells: Vec::new() })
@@ -142,7 +142,7 @@ fn sum_up(file: &Path, lines: &[Line], at: Option<Timestamp>) -> u8 {
         let counted = match &line.outcome {
             Outcome::Answered(check) => {
                 refused += u64::from(check.verdict != ACCEPT);
-                (check.verdict.as_str(), check.reason.as_str())
+                (&*check.verdict, &*check.reason)
             }
             Outcome::Unanswered(_) => {
                 unanswered += 1;
@@ -213,10 +213,10 @@ fn cells(width: usize, line: &Line) -> Vec<String> {
     match &line.outcome {
         Outcome::Answered(check) => {
             let filing = check.filing.as_ref();
-            let codes: Vec<&str> = check.advisories.iter().map(|advisory| advisory.code.as_str()).collect();
+            let codes: Vec<&str> = check.advisories.iter().map(|advisory| &*advisory.code).collect();
             cells.extend([
-                check.verdict.clone(),
-                check.reason.clone(),
+                check.verdict.clone().into_owned(),
+                check.reason.clone().into_owned(),
                 filing.map(|filing| filing.number.clone()).unwrap_or_default(),
                 filing.and_then(|filing| filing.business_name.as_deref()).map(foreign).unwrap_or_default(),
                 codes.join(" "),

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::target::Target;
 use super::text::{self, say};
-use crate::clock;
+use crate::api::grpc::filing_to_wire;
+use crate::api::grpc::v1::{self, CheckProviderResponse, GetProviderRequest};
+use crate::api::json;
 use crate::domain::{Identity, Who};
 use crate::fetch::{FetchConfig, ask_live};
-use crate::grpc::v1::{self, CheckProviderResponse, GetProviderRequest};
-use crate::grpc::{filing_to_wire, time_to_wire};
 use crate::live::{self, Agreement, LiveError, StoredCells};
-use crate::report;
+use crate::observe::clock;
 
 /// Whom the FCC is asked about: the provider that was named, or that of the filing that a peer's name led to.
 fn identity(text: &str, answer: &CheckProviderResponse) -> Option<Identity> {
@@ -22,7 +22,12 @@ fn identity(text: &str, answer: &CheckProviderResponse) -> Option<Identity> {
 }
 
 /// Asks the FCC about the provider of a check, and compares. What goes wrong is part of what is reported.
-pub async fn ask(target: &Target, config: &FetchConfig, text: &str, answer: &CheckProviderResponse) -> report::Live {
+pub async fn ask(
+    target: &Target,
+    config: &FetchConfig,
+    text: &str,
+    answer: &CheckProviderResponse,
+) -> json::Live<'static> {
     let url = config.live_url.to_string();
     let Some(who) = identity(text, answer) else {
         let message = format!("the FCC knows FRNs and RMD numbers only, and none is known for {text:?}: ask by one");
@@ -40,23 +45,23 @@ pub async fn ask(target: &Target, config: &FetchConfig, text: &str, answer: &Che
         Ok(told) => told,
         Err(error) => return failed(url, error.kind(), error.to_string()),
     };
-    let compared: Vec<report::Compared> =
+    let compared: Vec<json::Compared> =
         live::compare(&stored, &told).iter().map(|(number, agreement)| compared(*number, agreement)).collect();
-    report::Live {
+    json::Live {
         agrees: Some(compared.iter().all(|compared| compared.agreement == "SAME")),
-        filings: told.iter().map(|told| report::Filing::from(&filing_to_wire(&told.filing))).collect(),
+        filings: told.iter().map(|told| json::Filing::from(&filing_to_wire(&told.filing))).collect(),
         compared,
-        ..report::Live::asked(url, now())
+        ..json::Live::asked(url, now())
     }
 }
 
-fn now() -> Option<String> {
-    report::time(Some(&time_to_wire(clock::now())))
+fn now() -> Option<jiff::Timestamp> {
+    Some(clock::now())
 }
 
-fn failed(url: String, code: &str, message: String) -> report::Live {
-    let error = Some(report::Note { code: code.to_owned(), message });
-    report::Live { error, ..report::Live::asked(url, now()) }
+fn failed(url: String, code: &str, message: String) -> json::Live<'static> {
+    let error = Some(json::Note { code: code.to_owned().into(), message: message.into() });
+    json::Live { error, ..json::Live::asked(url, now()) }
 }
 
 /// The standing filings of a provider, with all their cells.
@@ -66,7 +71,7 @@ async fn stored(target: &Target, who: Identity) -> anyhow::Result<BTreeMap<crate
     filings.into_iter().map(|filing| Ok((filing.number.parse()?, filing.cells.into_iter().collect()))).collect()
 }
 
-fn compared(number: crate::domain::RmdNumber, agreement: &Agreement) -> report::Compared {
+fn compared(number: crate::domain::RmdNumber, agreement: &Agreement) -> json::Compared {
     let (word, fields) = match agreement {
         Agreement::Same => ("SAME", Vec::new()),
         Agreement::Differs(fields) => ("DIFFERS", fields.clone()),
@@ -75,9 +80,9 @@ fn compared(number: crate::domain::RmdNumber, agreement: &Agreement) -> report::
     };
     let fields = fields
         .into_iter()
-        .map(|field| report::LiveField { column: field.column, stored: field.before, live: field.after })
+        .map(|field| json::LiveField { column: field.column, stored: field.before, live: field.after })
         .collect();
-    report::Compared { number: number.to_string(), agreement: word.to_owned(), fields }
+    json::Compared { number: number.to_string(), agreement: word.to_owned(), fields }
 }
 
 /// Of a cell that differs, so much is shown on a line.
@@ -93,7 +98,7 @@ fn shown(cell: &str) -> String {
 }
 
 /// Prints it below the verdict.
-pub fn print(live: &report::Live) {
+pub fn print(live: &json::Live) {
     say!();
     if let Some(error) = &live.error {
         say!("{}  {}", text::bad("LIVE FAILED"), error.code);
@@ -129,7 +134,7 @@ pub fn print(live: &report::Live) {
     text::fact("asked", text::one_line(&live.url));
 }
 
-fn columns(fields: &[report::LiveField]) -> String {
+fn columns(fields: &[json::LiveField]) -> String {
     let names: Vec<&str> = fields.iter().map(|field| field.column.as_str()).collect();
     names.join(", ")
 }

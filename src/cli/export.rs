@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 use super::target::{Access, Target};
 use super::{Global, YES, text};
+use crate::api::grpc::time_to_wire;
+use crate::api::grpc::v1::{ExportFormat, ExportListingRequest, SnapshotRef};
 use crate::config::Overrides;
-use crate::grpc::time_to_wire;
-use crate::grpc::v1::{ExportFormat, ExportListingRequest, SnapshotRef};
 use crate::times::moment;
 
 #[derive(Debug, Args)]

@@ -9,11 +9,12 @@ use super::show::{self, print_change};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
+use crate::api::grpc::time_to_wire;
+use crate::api::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
+use crate::api::json;
+use crate::cli::from_wire;
 use crate::config::Overrides;
 use crate::domain::Who;
-use crate::grpc::time_to_wire;
-use crate::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
-use crate::report;
 use crate::times::{moment, since};
 use crate::visible;
 
@@ -46,10 +47,10 @@ pub struct History {
 /// What is known of one provider's filings over time.
 #[derive(Debug, Serialize)]
 struct Report {
-    first_known: Vec<report::FirstKnown>,
-    changes: Vec<report::Change>,
-    reaches_back_to: Option<String>,
-    snapshot: Option<report::Snapshot>,
+    first_known: Vec<json::FirstKnown>,
+    changes: Vec<json::Change>,
+    reaches_back_to: Option<Timestamp>,
+    snapshot: Option<json::Snapshot>,
 }
 
 impl History {
@@ -87,8 +88,8 @@ impl History {
             }
             for change in page.changes.iter().take(limit - shown) {
                 match (whole, self.json) {
-                    (true, _) => changes.push(report::Change::from(change)),
-                    (false, true) => say!("{}", visible::to_json(&report::Change::from(change))?),
+                    (true, _) => changes.push(json::Change::from(change)),
+                    (false, true) => say!("{}", visible::to_json(&json::Change::from(change))?),
                     (false, false) => print_change(change),
                 }
             }
@@ -104,10 +105,10 @@ impl History {
         };
         if whole {
             let report = Report {
-                first_known: last.first_known.iter().map(report::FirstKnown::from).collect(),
+                first_known: last.first_known.iter().map(json::FirstKnown::from).collect(),
                 changes,
-                reaches_back_to: report::time(last.reaches_back_to.as_ref()),
-                snapshot: last.snapshot.as_ref().map(report::Snapshot::from),
+                reaches_back_to: from_wire::time(last.reaches_back_to.as_ref()),
+                snapshot: last.snapshot.as_ref().map(json::Snapshot::from),
             };
             say!("{}", visible::to_json(&report)?);
         } else if !self.json {

@@ -10,12 +10,12 @@ use super::records::{Providers, read_list, warn_of_unmatched};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
-use crate::clock;
+use crate::api::grpc::record_to_wire;
+use crate::api::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
+use crate::api::json;
 use crate::config::Overrides;
 use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, day_in_washington};
-use crate::grpc::record_to_wire;
-use crate::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
-use crate::report;
+use crate::observe::clock;
 use crate::visible;
 
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ impl Impact {
         let place = |index: usize| orders.as_ref().and_then(|orders| orders.place(index));
         warn_of_unmatched(&records, &impact.unmatched, &place);
         if self.json {
-            say!("{}", visible::to_json(&report::Impact::from(&impact))?);
+            say!("{}", visible::to_json(&json::Impact::from(&impact))?);
         } else {
             for doubt in &impact.listing_doubts {
                 let warning = text::doubtful("DOUBTFUL LISTING");
@@ -110,7 +110,7 @@ impl Impact {
 /// The digest of the held listing that is meant.
 async fn held(target: &Target, beginning: &str) -> anyhow::Result<Vec<u8>> {
     let status = target.get_status(GetStatusRequest {}).await?;
-    let digest = |held: &HeldListing| report::Held::from(held).sha256;
+    let digest = |held: &HeldListing| json::Held::from(held).sha256;
     let beginning = beginning.to_ascii_lowercase();
     let mut meant: Vec<&HeldListing> = status.held.iter().filter(|held| digest(held).starts_with(&beginning)).collect();
     if beginning.is_empty() {

@@ -8,6 +8,7 @@ mod completions;
 mod config;
 mod connect;
 mod export;
+mod from_wire;
 mod history;
 mod impact;
 mod list_file;

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use super::near;
 use super::target::{Refused, Target};
 use super::text;
+use crate::api::grpc::v1::record::{Body, Provider};
+use crate::api::grpc::v1::{self, GetProviderRequest, GetProviderResponse, SearchProvidersRequest};
+use crate::api::grpc::{kind_to_wire, time_to_wire};
 use crate::domain::{Identity, RecordKind, Who};
-use crate::grpc::v1::record::{Body, Provider};
-use crate::grpc::v1::{self, GetProviderRequest, GetProviderResponse, SearchProvidersRequest};
-use crate::grpc::{kind_to_wire, time_to_wire};
 
 /// So many near names of a kind are told.
 const TOLD: usize = 3;

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
+use crate::api::grpc::time_to_wire;
+use crate::api::grpc::v1::{ListRemovalsRequest, Removal};
+use crate::api::json;
 use crate::config::Overrides;
-use crate::grpc::time_to_wire;
-use crate::grpc::v1::{ListRemovalsRequest, Removal};
-use crate::report;
 use crate::times::since;
 use crate::visible;
 
@@ -44,7 +44,7 @@ impl Removals {
             let page = target.list_removals(request.clone()).await?;
             for removal in &page.removals {
                 if self.json {
-                    say!("{}", visible::to_json(&report::Removal::from(removal))?);
+                    say!("{}", visible::to_json(&json::Removal::from(removal))?);
                 } else {
                     if shown == 0 {
                         say!(

@@ -5,9 +5,9 @@ use clap::Args;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
+use crate::api::grpc::v1::{NameMatch, SearchProvidersRequest};
+use crate::api::json;
 use crate::config::Overrides;
-use crate::grpc::v1::{NameMatch, SearchProvidersRequest};
-use crate::report;
 use crate::visible;
 
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ impl Search {
         let found = target.search_providers(request).await?;
         for entry in &found.matches {
             if self.json {
-                say!("{}", visible::to_json(&report::NameMatch::from(entry))?);
+                say!("{}", visible::to_json(&json::NameMatch::from(entry))?);
             } else {
                 print(entry);
             }

@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::{Global, NO, YES, source_flags};
-use crate::{daemon, telemetry};
+use crate::daemon;
+use crate::observe::logging;
 
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -51,7 +52,7 @@ impl Serve {
         }
         let flags = global.with_flags(flags);
         let loaded = global.load(flags.clone())?;
-        telemetry::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
+        logging::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
         match daemon::run(loaded, reload_from, self.rebuild, inherited).await {
             Ok(()) => Ok(YES),

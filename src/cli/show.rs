@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
+use crate::api::grpc::time_to_wire;
+use crate::api::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
+use crate::api::json;
 use crate::config::Overrides;
 use crate::domain::{Column, Who};
-use crate::grpc::time_to_wire;
-use crate::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
-use crate::report;
 use crate::times::moment;
 use crate::visible;
 
@@ -43,7 +43,7 @@ impl Show {
         let (who, provider) = target.first_known_at(&self.who, self.at, ask).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {
-            say!("{}", visible::to_json(&report::Provider::from(&provider))?);
+            say!("{}", visible::to_json(&json::Provider::from(&provider))?);
         } else if found {
             print(&provider);
         } else {

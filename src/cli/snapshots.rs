@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
+use crate::api::grpc::time_to_wire;
+use crate::api::grpc::v1::{ListSnapshotsRequest, ListedSnapshot};
+use crate::api::json;
 use crate::config::Overrides;
-use crate::grpc::time_to_wire;
-use crate::grpc::v1::{ListSnapshotsRequest, ListedSnapshot};
-use crate::report;
 use crate::times::{moment, since};
 
 const PAGE: u32 = 500;
@@ -49,7 +49,7 @@ impl Snapshots {
             let page = target.list_snapshots(request.clone()).await?;
             for snapshot in &page.snapshots {
                 if self.json {
-                    say!("{}", serde_json::to_string(&report::ListedSnapshot::from(snapshot))?);
+                    say!("{}", serde_json::to_string(&json::ListedSnapshot::from(snapshot))?);
                     continue;
                 }
                 if first {
@@ -86,7 +86,7 @@ fn print_end(total: u64) {
 
 /// One snapshot on one line, and what was out of the ordinary below it.
 fn print(listed: &ListedSnapshot) {
-    let Some(snapshot) = report::ListedSnapshot::from(listed).snapshot else { return };
+    let Some(snapshot) = json::ListedSnapshot::from(listed).snapshot else { return };
     let counted = [(listed.listed, "+"), (listed.removed, "-"), (listed.amended, "~"), (listed.reinstated, "^")];
     let changes: Vec<String> = counted
         .into_iter()

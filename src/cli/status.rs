@@ -5,9 +5,10 @@ use clap::Args;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, UNKNOWN, YES, text};
+use crate::api::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
+use crate::api::json;
+use crate::cli::from_wire;
 use crate::config::Overrides;
-use crate::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
-use crate::report;
 use crate::visible;
 
 #[derive(Debug, Args)]
@@ -22,7 +23,7 @@ impl Status {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let status = target.get_status(GetStatusRequest {}).await?;
         if self.json {
-            say!("{}", visible::to_json(&report::Status::from(&status))?);
+            say!("{}", visible::to_json(&json::Status::from(&status))?);
         } else {
             print(&status);
         }
@@ -36,7 +37,7 @@ impl Status {
 }
 
 fn styled(state: State) -> String {
-    let word = report::state(state).to_uppercase();
+    let word = from_wire::state(state).to_uppercase();
     match state {
         State::Fresh => text::good(&word),
         State::Warning => text::doubtful(&word),
@@ -72,14 +73,14 @@ fn print(status: &GetStatusResponse) {
         if !status.content_as_of.is_empty() {
             text::fact("content as of", &status.content_as_of);
         }
-        text::fact("sha256", report::Snapshot::from(snapshot).sha256);
+        text::fact("sha256", json::Snapshot::from(snapshot).sha256);
     }
     text::fact("removed", format!("{} filings", text::count(status.removals_total)));
     text::fact("last change", status.last_change_serial);
     match &status.last_sync {
         None => text::fact("last sync", "none yet"),
         Some(sync) => {
-            let outcome = report::Sync::from(sync).outcome;
+            let outcome = json::Sync::from(sync).outcome;
             let outcome = match sync.outcome() {
                 SyncOutcome::Applied | SyncOutcome::Unchanged => outcome,
                 _ => text::bad(&outcome),
@@ -100,7 +101,7 @@ fn print(status: &GetStatusResponse) {
         }
     }
     for held in &status.held {
-        let digest = report::Held::from(held).sha256;
+        let digest = json::Held::from(held).sha256;
         text::fact(
             "held",
             format!(

@@ -11,9 +11,9 @@ use super::records::By;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, source_flags, text};
+use crate::api::grpc::v1::{self, SyncOutcome};
+use crate::api::json;
 use crate::domain::Sha256Digest;
-use crate::grpc::v1::{self, SyncOutcome};
-use crate::report;
 use crate::visible;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -54,7 +54,7 @@ impl Sync {
         };
         let sync = sync.context("the daemon's answer holds no outcome")?;
         if self.json {
-            say!("{}", visible::to_json(&report::Sync::from(&sync))?);
+            say!("{}", visible::to_json(&json::Sync::from(&sync))?);
         } else {
             print(&sync);
         }

@@ -14,19 +14,20 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::{Global, connect};
+use crate::api::grpc::Grpc;
+use crate::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use crate::api::grpc::v1::acceptance_service_server::AcceptanceService;
+use crate::api::grpc::v1::admin_service_client::AdminServiceClient;
+use crate::api::grpc::v1::admin_service_server::AdminService;
+use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
+use crate::api::grpc::v1::listing_service_server::ListingService;
+use crate::api::grpc::v1::{self, GetStatusRequest};
 use crate::archive::Archive;
 use crate::client::{self, Bearer, Link, TlsFiles};
 use crate::config::{Listen, Loaded, Origin, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
 use crate::domain::Who;
-use crate::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use crate::grpc::v1::acceptance_service_server::AcceptanceService;
-use crate::grpc::v1::admin_service_client::AdminServiceClient;
-use crate::grpc::v1::admin_service_server::AdminService;
-use crate::grpc::v1::listing_service_client::ListingServiceClient;
-use crate::grpc::v1::listing_service_server::ListingService;
-use crate::grpc::v1::{self, GetStatusRequest};
-use crate::grpc::{Services, SyncAccess};
+use crate::service::{Basis, Services, SyncAccess};
 use crate::store::{FILE_NAME, Store, StoreError};
 use crate::sync::{Own, Syncer};
 
@@ -48,7 +49,7 @@ pub enum Access {
 /// Whom a command asks.
 pub enum Target {
     Daemon { channel: Link, at: String },
-    Store(Box<Services>),
+    Store(Grpc),
 }
 
 /// An answer in pieces.
@@ -175,7 +176,7 @@ impl Target {
             None => hint(error, installation(global, loaded), &state_dir),
         })?;
         anstream::eprintln!("No daemon runs; working on the store {} directly.", services.store.path().display());
-        Ok(Self::Store(Box::new(services)))
+        Ok(Self::Store(Grpc(Arc::new(services))))
     }
 
     /// Finds the daemon that `--connect` names, else the one that runs on this machine, if one does.
@@ -351,21 +352,14 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
             SyncAccess::Handle(handle)
         }
     };
-    Ok(Services {
+    Ok(Services::new(Basis {
         index: opened.index,
         records: opened.records,
         store: opened.store,
-        moments: Arc::default(),
-        copying: Arc::default(),
         state_dir: state_dir.to_owned(),
         sync,
-        freshness: Arc::new(ArcSwap::from_pointee(loaded.config.freshness.clone())),
+        freshness: loaded.config.freshness.clone(),
         policy,
-        stopping: Arc::default(),
-        limits: Arc::new(loaded.config.limits.clone()),
-        watchers: Arc::default(),
-        shutdown: CancellationToken::new(),
-        observer: None,
-        running: None,
-    })
+        limits: loaded.config.limits.clone(),
+    }))
 }

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::grpc::{duration_from_wire, time_from_wire, v1};
+use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::times::in_eastern;
 use crate::visible::for_terminal;
 

@@ -13,8 +13,9 @@ use super::export::beside;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
+use crate::api::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
+use crate::api::grpc::verified_to_wire;
 use crate::config::{Overrides, default_state_dir};
-use crate::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
 use crate::store::{StoreError, verify_closed};
 use crate::visible;
 
@@ -117,7 +118,7 @@ impl Verify {
                 };
                 let closed = tokio::task::spawn_blocking(move || verify_closed(&state_dir)).await?;
                 let mut verified = match closed {
-                    Ok(verified) => VerifyResponse::from(verified),
+                    Ok(verified) => verified_to_wire(verified),
                     Err(StoreError::Damaged { detail, .. }) => {
                         VerifyResponse { faults: vec![detail], ..VerifyResponse::default() }
                     }

@@ -13,13 +13,13 @@ use super::probe::probe;
 use super::show::change_line;
 use super::target::{self, MAX_ANSWER_BYTES, Target};
 use super::{Global, YES, text};
+use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
+use crate::api::grpc::v1::watch_changes_request::Start;
+use crate::api::grpc::v1::watch_changes_response::Event;
+use crate::api::grpc::v1::{Change, SnapshotRef, WatchChangesRequest};
+use crate::api::json;
 use crate::client::Link;
 use crate::config::Overrides;
-use crate::grpc::v1::listing_service_client::ListingServiceClient;
-use crate::grpc::v1::watch_changes_request::Start;
-use crate::grpc::v1::watch_changes_response::Event;
-use crate::grpc::v1::{Change, SnapshotRef, WatchChangesRequest};
-use crate::report;
 use crate::visible;
 
 /// The pauses between attempts to reach a daemon that went away: the first, and the longest.
@@ -153,7 +153,7 @@ impl Progress {
     /// Prints a change; false if nobody reads any more.
     fn print(&self, change: &Change) -> anyhow::Result<bool> {
         let line = if self.json {
-            visible::to_json(&report::Change::from(change))?
+            visible::to_json(&json::Change::from(change))?
         } else {
             let columns: Vec<&str> = change.fields.iter().map(|field| field.column.as_str()).collect();
             format!("{}  {}", change_line(change), columns.join(", ")).trim_end().to_owned()

@@ -15,13 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::access::AccessConfig;
 use crate::archive::ArchiveConfig;
 use crate::decide::{Policy, PolicyConfig};
-use crate::decision_log::DecisionLogConfig;
 use crate::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::history::HistoryConfig;
+use crate::observe::decision_log::DecisionLogConfig;
+use crate::observe::logging::LogConfig;
 use crate::schedule::{Schedule, ScheduleConfig};
+use crate::service::FreshnessConfig;
 use crate::serving::LimitsConfig;
-use crate::status::FreshnessConfig;
-use crate::telemetry::LogConfig;
 use crate::vet::VetConfig;
 
 pub use layers::{ConfigError, DEFAULT_FILE, Loaded, Origin, Overrides, environment, load};

@@ -12,7 +12,7 @@ use super::inherited::Inherited;
 use super::secured::Secured;
 use crate::access::{self, Access};
 use crate::config::{Config, Listen, SocketConfig};
-use crate::serving::{Incoming, Tls};
+use crate::serving::{ListenSocket, Tls};
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
@@ -32,7 +32,7 @@ pub fn runtime_socket(state_dir: &Path) -> PathBuf {
 /// A listener.
 pub struct Listener {
     /// Its socket.
-    pub incoming: Incoming,
+    pub socket: ListenSocket,
     /// Where it listens, as it is announced and connected to.
     pub address: String,
     /// Its TLS, where it speaks TLS.
@@ -70,8 +70,8 @@ impl Listener {
                 }
                 .map_err(refuse)?;
                 let bound = listener.local_addr().map_err(refuse)?;
-                let (incoming, address) = (Incoming::Tcp(listener), bound.to_string());
-                Ok(Some(Self { incoming, address, tls: tls.clone(), made: None }))
+                let (socket, address) = (ListenSocket::Tcp(listener), bound.to_string());
+                Ok(Some(Self { socket, address, tls: tls.clone(), made: None }))
             }
         }
     }
@@ -89,11 +89,11 @@ impl Listener {
         }
         if let Some(listener) = handed.filter(|_| stands) {
             let refuse = |cause| DaemonError::Listen { address: address.clone(), cause, hint: String::new() };
-            let incoming = Incoming::Unix(UnixListener::from_std(listener).map_err(refuse)?);
-            return Ok(Self { incoming, address, tls: None, made: None });
+            let socket = ListenSocket::Unix(UnixListener::from_std(listener).map_err(refuse)?);
+            return Ok(Self { socket, address, tls: None, made: None });
         }
-        let incoming = Incoming::Unix(bind_unix(path, socket).await?);
-        Ok(Self { incoming, address, tls: None, made: Some(path.to_owned()) })
+        let socket = ListenSocket::Unix(bind_unix(path, socket).await?);
+        Ok(Self { socket, address, tls: None, made: Some(path.to_owned()) })
     }
 }
 

@@ -29,18 +29,19 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::archive::Archive;
 use crate::caller_id;
-use crate::clock;
 use crate::config::{Config, Loaded, Overrides};
-use crate::decision_log::DecisionLog;
 use crate::domain::SyncTrigger;
 use crate::fetch::{self, Source};
-use crate::grpc::{Running, Services, SyncAccess};
+use crate::observe::clock;
+use crate::observe::decision_log::DecisionLog;
+
 use crate::index::{Index, PublishedIndex};
 use crate::observe::Observer;
-use crate::records::{PublishedRecords, Records};
+use crate::records::Records;
 use crate::schedule::Schedule;
+use crate::service::{Basis, Running, Services, SyncAccess};
 use crate::serving::Threads;
-use crate::store::{self, Store, StoreError, SyncState};
+use crate::store::{self, PublishedRecords, Store, StoreError, SyncState};
 use crate::sync::{Own, SyncSettings, Syncer, retry};
 
 pub use inherited::Inherited;
@@ -248,18 +249,6 @@ pub async fn run(
         .map(|log| Arc::new(Observer::new(log)))
         .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
     let services = Services {
-        index: Arc::clone(&index),
-        records,
-        store: Arc::clone(&store),
-        moments: Arc::default(),
-        copying: Arc::default(),
-        state_dir,
-        sync: SyncAccess::Handle(sync.clone()),
-        freshness: Arc::new(ArcSwap::from_pointee(config.freshness.clone())),
-        policy: Arc::clone(&policy),
-        stopping: Arc::default(),
-        limits: Arc::new(config.limits.clone()),
-        watchers: Arc::default(),
         shutdown: shutdown.clone(),
         observer: Some(Arc::clone(&observer)),
         running: Some(Running {
@@ -271,6 +260,16 @@ pub async fn run(
             refused_reload: refused_reload_seen,
             reload: reload_sender,
         }),
+        ..Services::new(Basis {
+            index: Arc::clone(&index),
+            records,
+            store: Arc::clone(&store),
+            state_dir,
+            sync: SyncAccess::Handle(sync.clone()),
+            freshness: config.freshness.clone(),
+            policy: Arc::clone(&policy),
+            limits: config.limits.clone(),
+        })
     };
     let freshness = Arc::clone(&services.freshness);
     let stopping = Arc::clone(&services.stopping);
@@ -287,9 +286,12 @@ pub async fn run(
             ("answering", Ok(()))
         });
     }
-    serve::spawn(&mut tasks, listeners, &services, health_service, &threads, &config.limits, &shutdown);
+    let limits = Arc::clone(&services.limits);
+    let serving =
+        serve::Serving { services: Arc::new(services), threads: &threads, limits, shutdown: shutdown.clone() };
+    serving.spawn(&mut tasks, listeners, health_service);
     secured.watch(&mut tasks, &shutdown);
-    drop(services);
+    drop(serving);
     {
         let shutdown = shutdown.clone();
         tasks.spawn(async move {

@@ -12,8 +12,8 @@ use tonic_health::server::HealthReporter;
 
 use super::serve::{Acceptance, Admin, Listing};
 use super::systemd;
-use crate::clock;
 use crate::index::PublishedIndex;
+use crate::observe::clock;
 use crate::schedule::Schedule;
 use crate::sync::SyncHandle;
 use crate::sync::retry::earlier;

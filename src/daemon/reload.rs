@@ -8,16 +8,15 @@ use tokio::sync::watch;
 use super::secured::{self, Secured};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::access::Access;
-use crate::clock;
 use crate::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
-use crate::decision_log::DecisionLogConfig;
 use crate::domain::SyncTrigger;
 use crate::fetch;
-use crate::grpc::{ReloadResult, Reloaded};
 use crate::observe::Observer;
+use crate::observe::clock;
+use crate::observe::decision_log::DecisionLogConfig;
 use crate::schedule::Schedule;
-use crate::status::{FreshnessConfig, RefusedReload};
+use crate::service::{FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
 use crate::sync::SyncHandle;
 
 /// Settings that are read once, at the start.

@@ -11,94 +11,124 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::TaskEnd;
 use super::listen::{Listener, Listeners};
-use crate::access::Door;
-use crate::grpc::v1::DESCRIPTORS;
-use crate::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
-use crate::grpc::v1::admin_service_server::AdminServiceServer;
-use crate::grpc::v1::listing_service_server::ListingServiceServer;
-use crate::grpc::{Front, Services};
-use crate::http;
-use crate::serving::{Acceptor, Allowances, Incoming, LimitsConfig, Place, Protocol, Registry, Threads};
+use crate::access::{Access, Door};
+use crate::api::grpc::v1::DESCRIPTORS;
+use crate::api::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
+use crate::api::grpc::v1::admin_service_server::AdminServiceServer;
+use crate::api::grpc::v1::listing_service_server::ListingServiceServer;
+use crate::api::grpc::{FastPath, Grpc};
+use crate::api::http::HttpService;
+use crate::service::Services;
+use crate::serving::{Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registry, Respond, Threads};
 
 /// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
 const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
 
-pub type Acceptance = AcceptanceServiceServer<Services>;
-pub type Listing = ListingServiceServer<Services>;
-pub type Admin = AdminServiceServer<Services>;
+pub type Acceptance = AcceptanceServiceServer<Grpc>;
+pub type Listing = ListingServiceServer<Grpc>;
+pub type Admin = AdminServiceServer<Grpc>;
 
-/// Serves all listeners until the shutdown, questions on the threads that answer.
-pub fn spawn(
-    tasks: &mut JoinSet<TaskEnd>,
-    listeners: Listeners,
-    services: &Services,
-    health: HealthServer<impl Health>,
-    threads: &Threads,
-    limits: &LimitsConfig,
-    shutdown: &CancellationToken,
-) {
-    let limits = Arc::new(limits.clone());
-    let allowances = Arc::new(Allowances::new(limits.questions_per_second, limits.batch));
-    let queries = [Acceptance::NAME, Listing::NAME, "grpc.health.v1.Health"];
-    let everything = [Acceptance::NAME, Listing::NAME, Admin::NAME, "grpc.health.v1.Health"];
-    let most = limits.message_bytes;
-    let query_routes = || {
-        Routes::new(Acceptance::new(services.clone()).max_decoding_message_size(most))
-            .add_service(Listing::new(services.clone()).max_decoding_message_size(most))
+/// What all listeners have in common.
+pub struct Serving<'a> {
+    /// What is asked.
+    pub services: Arc<Services>,
+    /// The threads that answer.
+    pub threads: &'a Threads,
+    /// The bounds that connections are held to.
+    pub limits: Arc<LimitsConfig>,
+    /// Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+}
+
+impl Serving<'_> {
+    /// Serves all listeners until the shutdown, queries on the threads that answer.
+    pub fn spawn(&self, tasks: &mut JoinSet<TaskEnd>, listeners: Listeners, health: HealthServer<impl Health>) {
+        let allowances = Arc::new(Allowances::new(self.limits.questions_per_second, self.limits.batch));
+        let common = Common { serving: self, access: listeners.access, allowances };
+        let grpc = |routes| {
+            let (most, patience) = (self.limits.message_bytes, self.limits.request_timeout);
+            Arc::new(FastPath::new(Arc::clone(&self.services), routes, most, patience))
+        };
+        let on_threads = || Place::Threads(self.threads.clone());
+        if let Some(listener) = listeners.grpc {
+            let queries = [Acceptance::NAME, Listing::NAME, "grpc.health.v1.Health"];
+            let service = grpc(with_reflection(self.query_routes(&health), &queries));
+            common.spawn(tasks, ("gRPC listener", listener), (Framing::Http2, service), on_threads());
+        }
+        if let Some(listener) = listeners.http {
+            let service = Arc::new(HttpService::new(Arc::clone(&self.services)));
+            common.spawn(tasks, ("HTTP listener", listener), (Framing::Either, service), on_threads());
+        }
+        let admin = Admin::new(Grpc(Arc::clone(&self.services))).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
+        let everything = [Acceptance::NAME, Listing::NAME, Admin::NAME, "grpc.health.v1.Health"];
+        let service = grpc(with_reflection(self.query_routes(&health).add_service(admin), &everything));
+        // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
+        let lives = TaskTracker::new();
+        let here = || Place::Here(lives.clone());
+        if let Some(listener) = listeners.administration {
+            common.spawn(tasks, ("admin listener", listener), (Framing::Http2, Arc::clone(&service)), here());
+        }
+        common.spawn(tasks, ("Unix socket", listeners.admin), (Framing::Http2, service), here());
+        let shutdown = self.shutdown.clone();
+        tasks.spawn(async move {
+            shutdown.cancelled().await;
+            lives.close();
+            lives.wait().await;
+            ("Unix socket's connections", Ok(()))
+        });
+    }
+
+    fn query_routes(&self, health: &HealthServer<impl Health>) -> Routes {
+        let most = self.limits.message_bytes;
+        let grpc = Grpc(Arc::clone(&self.services));
+        Routes::new(Acceptance::new(grpc.clone()).max_decoding_message_size(most))
+            .add_service(Listing::new(grpc).max_decoding_message_size(most))
             .add_service(health.clone())
-    };
-    let front = |routes| Arc::new(Front::new(services.clone(), routes, most, limits.request_timeout));
-    let on_threads = || Place::Threads(threads.clone());
-    let mut serve = |name: &'static str, listener: Listener, protocol, place| {
+    }
+}
+
+/// What the acceptors have in common.
+struct Common<'a> {
+    serving: &'a Serving<'a>,
+    access: Arc<Access>,
+    allowances: Arc<Allowances>,
+}
+
+impl Common<'_> {
+    fn spawn<R: Respond>(
+        &self,
+        tasks: &mut JoinSet<TaskEnd>,
+        (name, listener): (&'static str, Listener),
+        (framing, service): (Framing, Arc<R>),
+        place: Place,
+    ) {
+        let Serving { services, limits, shutdown, .. } = self.serving;
         let registry = Registry::new(limits.connections);
         if let Some(observer) = &services.observer {
             observer.listens(name, Arc::clone(&registry));
         }
-        let door = match (&listener.incoming, &place) {
-            (Incoming::Tcp(_), Place::Threads(_)) => Door::Queries,
-            (Incoming::Unix(_), Place::Threads(_)) => Door::QuerySocket,
-            (Incoming::Tcp(_), Place::Here(_)) => Door::Administration,
-            (Incoming::Unix(_), Place::Here(_)) => Door::AdminSocket,
+        let door = match (&listener.socket, &place) {
+            (ListenSocket::Tcp(_), Place::Threads(_)) => Door::Queries,
+            (ListenSocket::Unix(_), Place::Threads(_)) => Door::QuerySocket,
+            (ListenSocket::Tcp(_), Place::Here(_)) => Door::Administration,
+            (ListenSocket::Unix(_), Place::Here(_)) => Door::AdminSocket,
         };
         let acceptor = Acceptor {
             name,
-            incoming: listener.incoming,
-            protocol,
+            socket: listener.socket,
+            framing,
+            service,
             tls: listener.tls,
             door,
-            access: Arc::clone(&listeners.access),
+            access: Arc::clone(&self.access),
             place,
             registry,
-            allowances: Arc::clone(&allowances),
-            limits: Arc::clone(&limits),
+            allowances: Arc::clone(&self.allowances),
+            limits: Arc::clone(limits),
             shutdown: shutdown.clone(),
         };
         tasks.spawn(async move { (name, acceptor.run().await.map_err(|error| error.to_string())) });
-    };
-    if let Some(listener) = listeners.grpc {
-        let routes = with_reflection(query_routes(), &queries);
-        serve("gRPC listener", listener, Protocol::Grpc(front(routes)), on_threads());
     }
-    if let Some(listener) = listeners.http {
-        let router = http::router(services.clone());
-        serve("HTTP listener", listener, Protocol::Http(router), on_threads());
-    }
-    let admin = Admin::new(services.clone()).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
-    let routes = with_reflection(query_routes().add_service(admin), &everything);
-    // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
-    let lives = TaskTracker::new();
-    let front = front(routes);
-    if let Some(listener) = listeners.administration {
-        serve("admin listener", listener, Protocol::Grpc(Arc::clone(&front)), Place::Here(lives.clone()));
-    }
-    serve("Unix socket", listeners.admin, Protocol::Grpc(front), Place::Here(lives.clone()));
-    let shutdown = shutdown.clone();
-    tasks.spawn(async move {
-        shutdown.cancelled().await;
-        lives.close();
-        lives.wait().await;
-        ("Unix socket's connections", Ok(()))
-    });
 }
 
 /// Adds reflection, naming just the services that this listener has.

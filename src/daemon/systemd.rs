@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::api::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::client;
-use crate::grpc::v1::admin_service_server::AdminServiceServer;
 use crate::serving::Threads;
 
 fn notify(states: &[NotifyState<'_>]) {
@@ -67,7 +67,7 @@ pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationTok
 async fn alive(socket: &Path, threads: &Threads) -> Result<(), String> {
     threads.alive().await.map_err(|error| error.to_string())?;
     let channel = client::connect_unix(socket).await.map_err(|error| error.to_string())?;
-    let service = <AdminServiceServer<crate::grpc::Services> as tonic::server::NamedService>::NAME.to_owned();
+    let service = <AdminServiceServer<crate::api::grpc::Grpc> as tonic::server::NamedService>::NAME.to_owned();
     HealthClient::new(channel)
         .check(HealthCheckRequest { service })
         .await

@@ -6,13 +6,16 @@ mod change;
 mod column;
 mod decision;
 mod digest;
+mod error_reason;
 mod filing;
 mod first_sights;
 mod held;
 mod identity;
+mod interface;
 mod listing;
 mod other_frns;
 mod record;
+mod rejection;
 mod removals;
 mod role;
 pub mod rule;
@@ -30,18 +33,21 @@ pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
+pub use error_reason::ErrorReason;
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use first_sights::FirstSights;
 pub use held::{Awaits, HeldListing, PeersAffected};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError,
 };
+pub use interface::Interface;
 pub use listing::{Listing, RowFault, Truncation, UnreadableRow};
 pub use other_frns::read_other_frns;
 pub use record::{
     BadField, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKey, PeerKind, Record, RecordAction,
     RecordBody, RecordEvent, RecordKind, TracedCall,
 };
+pub use rejection::{Rejection, Violation};
 pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};

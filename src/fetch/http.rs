@@ -17,8 +17,8 @@ use super::error::causes;
 use super::incoming::{CHUNKS_WAITING, Failed, Piece, Pieces, Received, receive};
 use super::source::shown;
 use super::{FetchConfig, FetchError, Fetched, FetchedListing, Proxy, retry};
-use crate::clock;
 use crate::domain::Validators;
+use crate::observe::clock;
 
 /// How many redirects are followed.
 const MAX_REDIRECTS: usize = 5;

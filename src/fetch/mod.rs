@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::spawn_blocking;
 
-use crate::clock;
+use crate::observe::clock;
 
 pub use crate::domain::Validators;
 pub use config::{FetchConfig, Proxy};

@@ -12,7 +12,6 @@ pub mod headers;
 mod networks;
 mod past;
 mod plan;
-mod published;
 mod summary;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +28,6 @@ use crate::domain::{
 
 pub use past::Past;
 pub use plan::{BadEntry, Change, PlanError, plan};
-pub use published::{ChangeError, PublishedRecords};
 pub use summary::{Provider, Standing, summary};
 
 /// A record and the body that it was told by.

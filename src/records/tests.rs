@@ -354,23 +354,6 @@ fn the_summary_asserts_nothing_that_is_not_on_record() {
     assert!(said.contains("No filing of the provider (name not known) (FRN 0020237343) is known to us"), "{said}");
 }
 
-#[tokio::test]
-async fn events_that_the_disk_kept_without_a_word_are_met_by_the_next_change() {
-    let directory = tempfile::tempdir().expect("a directory");
-    let store = Arc::new(crate::store::Store::open(directory.path()).expect("made"));
-    let published = PublishedRecords::default();
-    published.change(&store, put(vec![peer("first", "0041000001")], false), now()).await.expect("put");
-    // As if the disk had failed behind the last byte of a commit.
-    let unheard = plan(&published.load_full(), put(vec![peer("second", "0041000002")], false), now()).expect("planned");
-    store.commit_records(&unheard).expect("stored");
-
-    let events = published.change(&store, put(vec![peer("third", "0041000003")], false), now()).await.expect("put");
-    assert_eq!(events.iter().map(|event| event.serial).collect::<Vec<_>>(), [3]);
-    let records = published.load_full();
-    assert_eq!((records.all(RecordKind::Peer).count(), records.last_event()), (3, 3));
-    assert_eq!(store.load_records().expect("read").0.len(), 3);
-}
-
 fn network(name: &str, provider: &str) -> Record {
     read(RecordKind::Peer, &[("name", name), ("kind", "ip"), ("provider", provider)])
 }

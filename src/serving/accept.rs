@@ -4,34 +4,49 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
 use super::allowance::Allowances;
-use super::connection::{Connection, Peer};
+use super::connection::{Caller, Connection, Peer};
 use super::registry::Registry;
 use super::threads::{Life, Place, ThreadEnded};
 use super::tls::Tls;
 use crate::access::{Access, Door};
-use crate::grpc::Front;
 
 /// The wait after a connection could not be had: mostly all file descriptors are in use.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 
-/// What is spoken on a listener.
-#[derive(Clone)]
-pub enum Protocol {
-    /// gRPC.
-    Grpc(Arc<Front>),
+/// Which versions of HTTP are spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// HTTP/2 alone, as gRPC has it.
+    Http2,
     /// HTTP/1.1 and HTTP/2.
-    Http(axum::Router),
+    Either,
+}
+
+/// What answers the requests of a listener. It judges by itself who may ask what.
+pub trait Respond: Send + Sync + 'static {
+    /// The body of an answer.
+    type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
+
+    /// Answers a request.
+    fn respond(
+        &self,
+        request: Request<Incoming>,
+        caller: &Arc<Caller>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
 }
 
 /// A socket that is listened on.
 #[derive(Debug)]
-pub enum Incoming {
+pub enum ListenSocket {
     /// TCP.
     Tcp(TcpListener),
     /// A Unix socket.
@@ -44,13 +59,15 @@ enum Socket {
 }
 
 /// A listener and what becomes of its connections.
-pub struct Acceptor {
+pub struct Acceptor<R> {
     /// Its name in the log.
     pub name: &'static str,
     /// The socket.
-    pub incoming: Incoming,
-    /// What is spoken.
-    pub protocol: Protocol,
+    pub socket: ListenSocket,
+    /// Which versions of HTTP are spoken.
+    pub framing: Framing,
+    /// What answers.
+    pub service: Arc<R>,
     /// Its TLS, where it speaks TLS.
     pub tls: Option<Arc<Tls>>,
     /// Where one comes in here, and who has which right.
@@ -69,7 +86,7 @@ pub struct Acceptor {
     pub shutdown: CancellationToken,
 }
 
-impl Acceptor {
+impl<R: Respond> Acceptor<R> {
     /// Takes connections in until the shutdown.
     ///
     /// # Errors
@@ -95,14 +112,14 @@ impl Acceptor {
     }
 
     async fn accept(&self) -> io::Result<(Socket, Peer)> {
-        match &self.incoming {
-            Incoming::Tcp(listener) => {
+        match &self.socket {
+            ListenSocket::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // It fails where the client has gone again, which shows soon enough.
                 let _ = stream.set_nodelay(true);
                 Ok((Socket::Tcp(stream.into_std()?), Peer::Tcp(address)))
             }
-            Incoming::Unix(listener) => {
+            ListenSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let told = stream.peer_cred().ok();
                 let peer = Peer::Unix { uid: told.map(|told| told.uid()), gid: told.map(|told| told.gid()) };
@@ -127,7 +144,7 @@ impl Acceptor {
             shutdown: self.shutdown.clone(),
             turns: None,
         };
-        let (protocol, tls) = (self.protocol.clone(), self.tls.clone());
+        let (framing, service, tls) = (self.framing, Arc::clone(&self.service), self.tls.clone());
         self.place.begin(move |turns| -> Life {
             connection.turns = turns.cloned();
             Box::pin(async move {
@@ -136,14 +153,14 @@ impl Acceptor {
                     Socket::Tcp(socket) => {
                         let Ok(socket) = TcpStream::from_std(socket) else { return };
                         match tls {
-                            None => connection.serve(socket, protocol, None).await,
+                            None => connection.serve(socket, framing, service, None).await,
                             // Apart: a connection without TLS need not be as large.
-                            Some(tls) => Box::pin(connection.serve_over_tls(socket, protocol, &tls)).await,
+                            Some(tls) => Box::pin(connection.serve_over_tls(socket, framing, service, &tls)).await,
                         }
                     }
                     Socket::Unix(socket) => {
                         if let Ok(socket) = UnixStream::from_std(socket) {
-                            connection.serve(socket, protocol, None).await;
+                            connection.serve(socket, framing, service, None).await;
                         }
                     }
                 }

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -21,17 +21,15 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
-use tower::ServiceExt;
 
 use super::allowance::Allowance;
 use super::io::Watched;
 use super::registry::{Activity, Admitted, UnderWay};
 use super::tls::{Certified, Tls};
 use super::turns::Turns;
-use super::{LimitsConfig, Protocol};
+use super::{Framing, LimitsConfig, Respond};
 use crate::access::{Access, Door, Visitor};
-use crate::grpc::ErrorReason;
+use crate::domain::{ErrorReason, Rejection};
 
 /// HTTP/2's opening: the preface and the header of the first frame.
 const OPENING_BYTES: usize = 24 + 9;
@@ -99,16 +97,16 @@ impl Caller {
     ///
     /// If the client has put more than it may, or the daemon has more to do than it can and this connection asks for
     /// more than its share.
-    pub fn may_ask(&self, questions: usize) -> Result<(), Status> {
+    pub fn may_ask(&self, questions: usize) -> Result<(), Rejection> {
         self.activity.asks(questions);
         if self.activity.crowds() {
-            return Err(ErrorReason::Overloaded.status(
+            return Err(ErrorReason::Overloaded.reject(
                 "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \
                  moment",
             ));
         }
         if !self.allowance.take(questions) {
-            return Err(ErrorReason::TooManyQuestions.status(
+            return Err(ErrorReason::TooManyQuestions.reject(
                 "this client has put more questions than it may (limits.questions_per_second): ask again in a second",
             ));
         }
@@ -141,9 +139,10 @@ pub struct Connection {
 
 impl Connection {
     /// Serves it to its end over TLS.
-    pub async fn serve_over_tls<S>(self, socket: S, protocol: Protocol, tls: &Tls)
+    pub async fn serve_over_tls<S, R>(self, socket: S, framing: Framing, service: Arc<R>, tls: &Tls)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Respond,
     {
         let shaken = tokio::select! {
             shaken = tls.handshake(socket) => shaken.map_err(|error| error.to_string()),
@@ -154,7 +153,7 @@ impl Connection {
             () = self.admitted.activity.asked_to_close() => Err("its place was needed".to_owned()),
         };
         match shaken {
-            Ok((socket, certified)) => self.serve(socket, protocol, certified).await,
+            Ok((socket, certified)) => self.serve(socket, framing, service, certified).await,
             Err(error) => {
                 tls.note_failed();
                 tracing::debug!(peer = ?self.peer, error, "a TLS handshake came to nothing: {error}");
@@ -163,24 +162,30 @@ impl Connection {
     }
 
     /// Serves it to its end. The certificate is the client's, if it showed one.
-    pub async fn serve<S>(self, socket: S, protocol: Protocol, certified: Option<Certified>)
+    pub async fn serve<S, R>(self, socket: S, framing: Framing, service: Arc<R>, certified: Option<Certified>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Respond,
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.turns.clone());
-        let linger = if matches!(protocol, Protocol::Grpc(_)) { LINGER } else { Duration::ZERO };
+        let linger = if framing == Framing::Http2 { LINGER } else { Duration::ZERO };
         let io = TokioIo::new(socket.lingering(linger));
         let Some(caller) = self.caller(certified).await else { return };
-        match protocol {
-            Protocol::Grpc(front) => {
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let under_way = caller.activity.request();
-                    let (front, caller) = (Arc::clone(&front), Arc::clone(&caller));
-                    async move {
-                        let answer = front.answer(request, &caller).await;
-                        Ok::<_, Infallible>(answer.map(|body| Guarded { body, _under_way: under_way }))
-                    }
-                });
+        let stopping = self.shutdown.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let under_way = caller.activity.request();
+            let (service, caller) = (Arc::clone(&service), Arc::clone(&caller));
+            let (version, stopping) = (request.version(), stopping.clone());
+            async move {
+                let mut response = service.respond(request, &caller).await;
+                if version <= Version::HTTP_11 && stopping.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response.map(|body| Guarded { body, _under_way: under_way }))
+            }
+        });
+        match framing {
+            Framing::Http2 => {
                 let mut builder = http2::Builder::new(TokioExecutor::new());
                 builder
                     .timer(TokioTimer::new())
@@ -194,26 +199,7 @@ impl Connection {
                     .keep_alive_timeout(self.limits.keepalive);
                 self.drive(builder.serve_connection(io, service), OPENING_BYTES, Duration::ZERO, &read).await;
             }
-            Protocol::Http(router) => {
-                let stopping = self.shutdown.clone();
-                let service = service_fn(move |mut request: Request<Incoming>| {
-                    let (router, under_way) = (router.clone(), caller.activity.request());
-                    let (version, stopping) = (request.version(), stopping.clone());
-                    request.extensions_mut().insert(Arc::clone(&caller));
-                    let judged = caller.visitor.check_http(request.uri().path(), request.headers());
-                    async move {
-                        let answer: Result<Response<axum::body::Body>, Infallible> = match judged {
-                            Ok(()) => router.oneshot(request).await,
-                            Err(denied) => Ok(crate::http::denied(&denied, request.headers())),
-                        };
-                        answer.map(|mut answer| {
-                            if version <= Version::HTTP_11 && stopping.is_cancelled() {
-                                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-                            }
-                            answer.map(|body| Guarded { body, _under_way: under_way })
-                        })
-                    }
-                });
+            Framing::Either => {
                 let mut builder = auto::Builder::new(TokioExecutor::new());
                 builder
                     .http1()

@@ -26,7 +26,7 @@ mod threads;
 mod tls;
 mod turns;
 
-pub use accept::{Acceptor, Incoming, Protocol};
+pub use accept::{Acceptor, Framing, ListenSocket, Respond};
 pub use allowance::{Allowance, Allowances};
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;

@@ -25,9 +25,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SyncSettings;
-use crate::clock;
 use crate::domain::{DISTRUST, Sha256Digest, SourceFault, SourceState, later_than};
 use crate::fetch::{FetchConfig, FetchError, Fetched, Source, fetch, pause};
+use crate::observe::clock;
 
 /// A source that asked to be left alone was not asked.
 pub const LEFT_ALONE: &str = "LEFT_ALONE";

@@ -13,10 +13,10 @@ use super::apply::{Prepared, Published, apply, archived, prepare};
 use super::clocks::{believed, dated};
 use super::{At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::archive::{ArchiveError, Fate};
-use crate::clock;
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::fetch::{Fetched, FetchedListing, fetch};
 use crate::index::Index;
+use crate::observe::clock;
 use crate::store::{Holding, StoreError, SyncState};
 use crate::vet::{Doubt, Refusal, Settles};
 

@@ -28,11 +28,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::archive::{Archive, ArchiveConfig, ArchiveError};
-use crate::clock;
 use crate::domain::{Sha256Digest, SourceState, SyncRecord, SyncTrigger};
 use crate::fetch::{FetchConfig, Source, clear_incoming};
 use crate::history::HistoryConfig;
 use crate::index::{Index, PublishedIndex};
+use crate::observe::clock;
 use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
 use crate::vet::{OwnPeer, VetConfig};
 

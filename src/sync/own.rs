@@ -9,7 +9,7 @@ use crate::decide::Policy;
 use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
 use crate::impact::{Basis, PeerImpact, assess, suppose_snapshot};
 use crate::index::Index;
-use crate::records::PublishedRecords;
+use crate::store::PublishedRecords;
 use crate::vet::{OwnPeer, Vetted};
 
 /// So many peers are named.

@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::SyncHandle;
-use crate::clock;
 use crate::domain::{SyncOutcome, SyncTrigger};
 use crate::fetch::{FetchConfig, pause};
+use crate::observe::clock;
 use crate::store::SyncState;
 
 /// The longest that is slept without looking at the clock again, which may have been set or have stood still.

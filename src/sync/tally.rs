@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::metrics::{Buckets, Spread};
+use crate::observe::histogram::{Buckets, Spread};
 
 /// The words of [`SyncOutcome`].
 pub const OUTCOMES: [&str; 5] = ["applied", "unchanged", "held", "refused", "failed"];

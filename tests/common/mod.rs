@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use rmdd::client::{connect_tcp, connect_unix};
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::listing_service_client::ListingServiceClient;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::listing_service_client::ListingServiceClient;
+use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, CheckProviderResponse, GetStatusRequest, GetStatusResponse, SyncReport,
     TriggerSyncRequest,
 };
+use rmdd::client::{connect_tcp, connect_unix};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 

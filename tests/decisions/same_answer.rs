@@ -2,18 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rmdd::api::grpc::role_to_wire;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::check_stream_response::Outcome as Streamed;
+use rmdd::api::grpc::v1::checked_provider::Outcome;
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{
+    self, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckStreamRequest, Peer,
+    PutRecordsRequest, Record, SyncOutcome,
+};
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
     ChangeSerial, Frn, Identity as Named, ProviderRole, RemovalHistory, RmdNumber, Sha256Digest, Ternary,
-};
-use rmdd::grpc::role_to_wire;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::check_stream_response::Outcome as Streamed;
-use rmdd::grpc::v1::checked_provider::Outcome;
-use rmdd::grpc::v1::record::{Body, Provider};
-use rmdd::grpc::v1::{
-    self, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckStreamRequest, Peer,
-    PutRecordsRequest, Record, SyncOutcome,
 };
 use rmdd::index::Index;
 use rmdd::parse::parse;

@@ -1,10 +1,10 @@
 //! Enumerations with values that this version does not know: an error wherever one may stand, and never "not given".
 
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::check_stream_response::Outcome as Streamed;
-use rmdd::grpc::v1::checked_provider::Outcome;
-use rmdd::grpc::v1::record::{Body, Provider};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::check_stream_response::Outcome as Streamed;
+use rmdd::api::grpc::v1::checked_provider::Outcome;
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{
     AssessImpactRequest, CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, ExportListingRequest,
     ListRecordEventsRequest, ListRecordsRequest, ListRemovalsRequest, Order, Override, Peer, PutRecordsRequest, Reason,
     Record, RemoveRecordsRequest, Verdict,
@@ -70,14 +70,14 @@ async fn an_unknown_value_in_a_question_is_an_error_of_that_question_however_it_
             let status = client.check_provider(question.clone()).await.expect_err(field);
             assert_eq!(reason(&status), unknown(), "{field}: {status:?}");
             assert!(status.message().starts_with(&format!("{field} = ")), "{}", status.message());
-            let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(now)), ..question.clone() };
+            let past = CheckProviderRequest { at: Some(rmdd::api::grpc::time_to_wire(now)), ..question.clone() };
             assert_eq!(reason(&client.check_provider(past).await.expect_err(field)), unknown(), "{field}, at");
             let emergency = CheckProviderRequest { emergency: true, ..question.clone() };
             let answer = client.check_provider(emergency).await.expect("911 is answered").into_inner();
             assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::EmergencyCall), "{field}");
         }
         let good = by_number(&number);
-        for at in [None, Some(rmdd::grpc::time_to_wire(now))] {
+        for at in [None, Some(rmdd::api::grpc::time_to_wire(now))] {
             let all = questions.iter().map(|(_, question)| question.clone()).chain([good.clone()]).collect();
             let answer = client.check_providers(CheckProvidersRequest { questions: all, at }).await.expect("answers");
             let results = answer.into_inner().results;

@@ -9,8 +9,8 @@ use crate::common::{Daemon, Site};
 use crate::common::{ask, by_frn, by_number, eventually, exists, json};
 use crate::page::get;
 use crate::{LISTED, NEVER, PERSONAL, REMOVED, bind_peer, emergency, with_a_removal};
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::{CheckProviderRequest, ProviderRole, Verdict};
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::{CheckProviderRequest, ProviderRole, Verdict};
 
 fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -43,7 +43,8 @@ async fn ask_all(daemon: &Daemon) {
     ask(&mut client, emergency("no number")).await;
     client.check_provider(by_frn("no number")).await.expect_err("refused");
     // A question about the past decides about no call.
-    let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(rmdd::clock::now())), ..by_frn(NEVER) };
+    let past =
+        CheckProviderRequest { at: Some(rmdd::api::grpc::time_to_wire(rmdd::observe::clock::now())), ..by_frn(NEVER) };
     assert_eq!(ask(&mut client, past).await.verdict(), Verdict::Refuse);
 }
 
@@ -85,11 +86,11 @@ async fn a_line_has_the_question_the_evidence_and_nothing_that_is_somebodys_own(
     let logged = lines(&path);
     let line = &logged[1];
     assert_eq!(
-        (&line["verdict"], &line["way"], &line["matched_by"]),
-        (&"REFUSE".into(), &"unary".into(), &"RMD_NUMBER".into())
+        (&line["verdict"], &line["interface"], &line["matched_by"]),
+        (&"REFUSE".into(), &"grpc_unary".into(), &"RMD_NUMBER".into())
     );
     assert_eq!(line["filing"], serde_json::json!({"number": "RMD0900002", "frn": REMOVED}));
-    let time = |at: &Value| at.as_str().and_then(|at| at.parse().ok()).map(rmdd::grpc::time_to_wire);
+    let time = |at: &Value| at.as_str().and_then(|at| at.parse().ok()).map(rmdd::api::grpc::time_to_wire);
     assert_eq!(time(&line["removal"]["last_seen_at"]), removed.last_seen_at);
     assert_eq!(time(&line["removal"]["first_missing_at"]), removed.first_missing_at);
     assert!(line["message"].as_str().is_some_and(|message| message.contains("no longer in the database")), "{line}");
@@ -128,7 +129,7 @@ async fn a_call_to_911_over_http_is_logged_with_whom_it_named_whatever_else_is_w
     let logged = lines(&site.state_dir().join("decisions.jsonl"));
     let expected = asked.map(|(_, who)| (who.to_owned(), "EMERGENCY_CALL".to_owned()));
     assert_eq!(told(&logged), expected);
-    assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["way"] == "http"), "{logged:?}");
+    assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["interface"] == "http"), "{logged:?}");
 }
 
 #[tokio::test]
@@ -140,7 +141,7 @@ async fn a_reload_changes_the_level_and_the_file() {
     let other = site.directory.path().join("other.jsonl");
     let settings = format!("[decision_log]\nlog = \"all\"\npath = {:?}\nqueue = 9\n", other.display().to_string());
     std::fs::write(site.directory.path().join("rmdd.toml"), settings).expect("written");
-    let reloaded = daemon.admin().await.reload_config(rmdd::grpc::v1::ReloadConfigRequest {}).await;
+    let reloaded = daemon.admin().await.reload_config(rmdd::api::grpc::v1::ReloadConfigRequest {}).await;
     let reloaded = reloaded.expect("reloaded").into_inner();
     assert_eq!(reloaded.applied, ["decision_log.log", "decision_log.path"]);
     assert_eq!(reloaded.needs_restart, ["decision_log.queue"]);

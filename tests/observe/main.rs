@@ -10,7 +10,7 @@ mod scraped;
 mod table;
 
 use common::{Daemon, Site, by_frn};
-use rmdd::grpc::v1::{CheckProviderRequest, PutRecordsRequest};
+use rmdd::api::grpc::v1::{CheckProviderRequest, PutRecordsRequest};
 use rmdd_testkit::{Row, World};
 
 /// Stands, and certifies all roles.
@@ -69,7 +69,7 @@ fn emergency(frn: &str) -> CheckProviderRequest {
 
 /// Binds a peer's name.
 async fn bind_peer(daemon: &Daemon, name: &str, frn: &str) {
-    use rmdd::grpc::v1::{Peer, Record, record};
+    use rmdd::api::grpc::v1::{Peer, Record, record};
 
     let record = Record {
         provider: Some(record::Provider::Frn(frn.to_owned())),

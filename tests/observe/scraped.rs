@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::{self, CheckProviderRequest, ProviderRole};
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::{self, CheckProviderRequest, ProviderRole};
 use tokio_stream::StreamExt;
 
 use crate::common::{Site, ask, by_frn, eventually};
@@ -38,7 +38,8 @@ async fn every_answer_is_counted_once_as_what_it_was() {
     }
     let peer = Some(Identity::Peer("nobody".to_owned()));
     client.check_provider(CheckProviderRequest { identity: peer, ..by_frn("") }).await.expect_err("no answer");
-    let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(rmdd::clock::now())), ..by_frn(NEVER) };
+    let past =
+        CheckProviderRequest { at: Some(rmdd::api::grpc::time_to_wire(rmdd::observe::clock::now())), ..by_frn(NEVER) };
     ask(&mut client, past).await;
 
     let question = |frn: &str| v1::CheckStreamRequest { id: 7, question: Some(by_frn(frn)) };
@@ -48,7 +49,7 @@ async fn every_answer_is_counted_once_as_what_it_was() {
     let questions = vec![by_frn(LISTED), by_frn(NEVER), by_frn("no number"), emergency("")];
     let batch = v1::CheckProvidersRequest { questions, ..v1::CheckProvidersRequest::default() };
     client.check_providers(batch.clone()).await.expect("answers");
-    let at = Some(rmdd::grpc::time_to_wire(rmdd::clock::now()));
+    let at = Some(rmdd::api::grpc::time_to_wire(rmdd::observe::clock::now()));
     client.check_providers(v1::CheckProvidersRequest { at, ..batch }).await.expect("answers about the past");
 
     // A name that may be a number, an OCN or a peer counts once, as what it came to.
@@ -59,42 +60,42 @@ async fn every_answer_is_counted_once_as_what_it_was() {
 
     let page = Page::of(&daemon, "").await;
     let expected = counts([
-        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="batch"}"#, 1.0),
-        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="batch"}"#, 1.0),
-        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="http"}"#, 1.0),
-        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="http"}"#, 1.0),
-        (r#"{reason="LISTED",role="gateway",verdict="ACCEPT",way="http"}"#, 1.0),
-        (r#"{reason="NOT_LISTED",role="gateway",verdict="REFUSE",way="http"}"#, 1.0),
-        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="stream"}"#, 1.0),
-        (r#"{reason="NOT_LISTED",role="any",verdict="REFUSE",way="batch"}"#, 1.0),
-        (r#"{reason="REMOVED",role="any",verdict="REFUSE",way="stream"}"#, 1.0),
-        (r#"{reason="EMERGENCY_CALL",role="any",verdict="ACCEPT",way="unary"}"#, 2.0),
-        (r#"{reason="LISTED",role="any",verdict="ACCEPT",way="unary"}"#, 4.0),
-        (r#"{reason="NOT_LISTED",role="any",verdict="REFUSE",way="unary"}"#, 1.0),
-        (r#"{reason="REMOVED",role="gateway",verdict="REFUSE",way="unary"}"#, 2.0),
+        (r#"{interface="grpc_batch",reason="EMERGENCY_CALL",role="any",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="grpc_batch",reason="LISTED",role="any",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="http",reason="EMERGENCY_CALL",role="any",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="http",reason="LISTED",role="any",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="http",reason="LISTED",role="gateway",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="http",reason="NOT_LISTED",role="gateway",verdict="REFUSE"}"#, 1.0),
+        (r#"{interface="grpc_stream",reason="LISTED",role="any",verdict="ACCEPT"}"#, 1.0),
+        (r#"{interface="grpc_batch",reason="NOT_LISTED",role="any",verdict="REFUSE"}"#, 1.0),
+        (r#"{interface="grpc_stream",reason="REMOVED",role="any",verdict="REFUSE"}"#, 1.0),
+        (r#"{interface="grpc_unary",reason="EMERGENCY_CALL",role="any",verdict="ACCEPT"}"#, 2.0),
+        (r#"{interface="grpc_unary",reason="LISTED",role="any",verdict="ACCEPT"}"#, 4.0),
+        (r#"{interface="grpc_unary",reason="NOT_LISTED",role="any",verdict="REFUSE"}"#, 1.0),
+        (r#"{interface="grpc_unary",reason="REMOVED",role="gateway",verdict="REFUSE"}"#, 2.0),
     ]);
     assert_eq!(page.of_name("rmdd_decisions_total"), expected);
     let expected = counts([
-        (r#"{error="INVALID_FRN",way="batch"}"#, 1.0),
-        (r#"{error="OTHER",way="http"}"#, 1.0),
-        (r#"{error="PEER_UNKNOWN",way="http"}"#, 1.0),
-        (r#"{error="INVALID_FRN",way="stream"}"#, 1.0),
-        (r#"{error="INVALID_FRN",way="unary"}"#, 4.0),
-        (r#"{error="PEER_UNKNOWN",way="unary"}"#, 1.0),
+        (r#"{error="INVALID_FRN",interface="grpc_batch"}"#, 1.0),
+        (r#"{error="OTHER",interface="http"}"#, 1.0),
+        (r#"{error="PEER_UNKNOWN",interface="http"}"#, 1.0),
+        (r#"{error="INVALID_FRN",interface="grpc_stream"}"#, 1.0),
+        (r#"{error="INVALID_FRN",interface="grpc_unary"}"#, 4.0),
+        (r#"{error="PEER_UNKNOWN",interface="grpc_unary"}"#, 1.0),
     ]);
     assert_eq!(page.of_name("rmdd_undecided_questions_total"), expected);
     let took = page.of_name("rmdd_decision_duration_seconds_count");
     assert_eq!(
         took,
         counts([
-            (r#"{way="batch"}"#, 3.0),
-            (r#"{way="http"}"#, 4.0),
-            (r#"{way="stream"}"#, 2.0),
-            (r#"{way="unary"}"#, 9.0)
+            (r#"{interface="grpc_batch"}"#, 3.0),
+            (r#"{interface="http"}"#, 4.0),
+            (r#"{interface="grpc_stream"}"#, 2.0),
+            (r#"{interface="grpc_unary"}"#, 9.0)
         ])
     );
-    assert_eq!(page.value(r#"rmdd_decision_duration_seconds_bucket{le="+Inf",way="unary"}"#), 9.0);
-    assert!(page.value(r#"rmdd_decision_duration_seconds_sum{way="unary"}"#) > 0.0);
+    assert_eq!(page.value(r#"rmdd_decision_duration_seconds_bucket{interface="grpc_unary",le="+Inf"}"#), 9.0);
+    assert!(page.value(r#"rmdd_decision_duration_seconds_sum{interface="grpc_unary"}"#) > 0.0);
     let written = || async {
         let page = Page::of(&daemon, "").await;
         assert_eq!(page.value("rmdd_decision_log_dropped_total"), 0.0);
@@ -125,7 +126,8 @@ async fn what_was_read_of_calling_numbers_is_counted_once_a_question_whichever_w
     // Whoever says whose number it is need not have it read; a question about the past is about no call.
     let told = CheckProviderRequest { us_caller_id: v1::Ternary::Yes.into(), ..calls("zebra") };
     ask(&mut client, told).await;
-    let past = CheckProviderRequest { at: Some(rmdd::grpc::time_to_wire(rmdd::clock::now())), ..calls("zebra") };
+    let past =
+        CheckProviderRequest { at: Some(rmdd::api::grpc::time_to_wire(rmdd::observe::clock::now())), ..calls("zebra") };
     ask(&mut client, past).await;
     let questions: Vec<_> = numbers.map(calls).into_iter().cycle().take(24).collect();
     client.check_providers(v1::CheckProvidersRequest { questions, at: None }).await.expect("answers");
@@ -139,14 +141,14 @@ async fn what_was_read_of_calling_numbers_is_counted_once_a_question_whichever_w
 
     let page = Page::of(&daemon, "").await;
     let ways = [
-        ("batch", [6.0, 3.0, 3.0, 9.0]),
+        ("grpc_batch", [6.0, 3.0, 3.0, 9.0]),
         ("http", [1.0, 1.0, 1.0, 1.0]),
-        ("stream", [2.0, 1.0, 1.0, 3.0]),
-        ("unary", [2.0, 1.0, 1.0, 3.0]),
+        ("grpc_stream", [2.0, 1.0, 1.0, 3.0]),
+        ("grpc_unary", [2.0, 1.0, 1.0, 3.0]),
     ];
     let expected = ways.into_iter().flat_map(|(way, counts)| {
         let series =
-            ["us", "not_us", "withheld", "unreadable"].map(|read| format!("{{read=\"{read}\",way=\"{way}\"}}"));
+            ["us", "not_us", "withheld", "unreadable"].map(|read| format!("{{interface=\"{way}\",read=\"{read}\"}}"));
         series.into_iter().zip(counts)
     });
     assert_eq!(page.of_name("rmdd_caller_ids_total"), expected.collect());
@@ -226,16 +228,16 @@ async fn questions_that_are_turned_away_are_counted_each() {
     let site = Site::new();
     let daemon = with_a_removal(&site, "[limits]\nquestions_per_second = 1\nbatch = 7\n").await;
     let mut client = daemon.acceptance().await;
-    let (mut answered, mut refused) = (0.0, BTreeMap::from([("unary", 0.0), ("batch", 0.0), ("http", 0.0)]));
+    let (mut answered, mut refused) = (0.0, BTreeMap::from([("grpc_unary", 0.0), ("grpc_batch", 0.0), ("http", 0.0)]));
     for _ in 0..20 {
         match client.check_provider(by_frn(LISTED)).await {
             Ok(_) => answered += 1.0,
-            Err(_) => *refused.entry("unary").or_default() += 1.0,
+            Err(_) => *refused.entry("grpc_unary").or_default() += 1.0,
         }
         let batch = v1::CheckProvidersRequest { questions: vec![by_frn(LISTED); 7], ..Default::default() };
         match client.check_providers(batch).await {
             Ok(_) => answered += 7.0,
-            Err(_) => *refused.entry("batch").or_default() += 7.0,
+            Err(_) => *refused.entry("grpc_batch").or_default() += 7.0,
         }
         match get(&daemon, &format!("/v1/check/{LISTED}")).await.status().as_u16() {
             200 => answered += 1.0,
@@ -246,7 +248,7 @@ async fn questions_that_are_turned_away_are_counted_each() {
     assert_eq!(page.of_name("rmdd_decisions_total").values().sum::<f64>(), answered);
     for (way, refused) in refused {
         assert!(refused > 0.0, "{way}");
-        let series = format!("rmdd_undecided_questions_total{{error=\"TOO_MANY_QUESTIONS\",way=\"{way}\"}}");
+        let series = format!("rmdd_undecided_questions_total{{error=\"TOO_MANY_QUESTIONS\",interface=\"{way}\"}}");
         assert_eq!(page.value(&series), refused, "{way}");
     }
 }

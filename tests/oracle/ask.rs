@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::checked_provider::Outcome;
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::checked_provider::Outcome;
+use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, CheckProviderResponse, CheckProvidersRequest, CheckedProvider, MatchedBy,
     ProviderRole, Ternary, Verdict,
 };

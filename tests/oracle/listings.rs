@@ -1,7 +1,7 @@
 //! All rows of made-up and of real listings.
 
 use jiff::Timestamp;
-use rmdd::grpc::v1::SyncOutcome;
+use rmdd::api::grpc::v1::SyncOutcome;
 use rmdd_testkit::listing::{Step, World};
 
 use crate::ask::{Asker, Tally};

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::checked_provider::Outcome;
-use rmdd::grpc::v1::{CheckProviderRequest, CheckProvidersRequest, SyncOutcome};
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::checked_provider::Outcome;
+use rmdd::api::grpc::v1::{CheckProviderRequest, CheckProvidersRequest, SyncOutcome};
 use rmdd_testkit::listing::{Step, World};
 use tonic::Code;
 use tonic_types::StatusExt;

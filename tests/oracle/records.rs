@@ -1,8 +1,8 @@
 //! Notes as the daemon's records.
 
 use jiff::Timestamp;
-use rmdd::grpc::v1::record::{Body, Provider};
-use rmdd::grpc::v1::{Noted, Notice, Order, OrderKind, Override, OverrideAction, Record};
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{Noted, Notice, Order, OrderKind, Override, OverrideAction, Record};
 
 use crate::model::Who;
 use crate::notes::{Note, Says};

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use rmdd::grpc::v1::PutRecordsRequest;
+use rmdd::api::grpc::v1::PutRecordsRequest;
 use rmdd_testkit::listing::{Row, World};
 
 use crate::ask::{Asker, Tally};
@@ -220,7 +220,7 @@ async fn filings_that_come_and_go_and_what_operators_noted_are_answered_as_the_r
     .await;
     for (place, policy) in policies() {
         configure(&site, policy);
-        daemon.admin().await.reload_config(rmdd::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
+        daemon.admin().await.reload_config(rmdd::api::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
         let facts = facts(&book, policy, now);
         for question in questions(&everyone, 23) {
             asker.ask(place, &facts, &mut tally, question).await;
@@ -248,7 +248,7 @@ async fn an_old_listing_is_answered_from_as_the_policy_says() {
     for listing_old in [WhenOld::Answer, WhenOld::Accept, WhenOld::Refuse, WhenOld::Error] {
         let policy = Policy { listing_old, ..Policy::default() };
         configure(&site, policy);
-        daemon.admin().await.reload_config(rmdd::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
+        daemon.admin().await.reload_config(rmdd::api::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
         for (place, hours) in [("fresh", 25), ("old", 27), ("very old", 24 * 19)] {
             let at = now - SignedDuration::from_hours(24 * DAYS[5] - hours);
             asker.at = Some(at);

@@ -1,9 +1,9 @@
 //! Records over gRPC: `AdminService` on the Unix socket, and what `AcceptanceService` makes of them.
 
-use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
-use rmdd::grpc::v1::check_provider_request::Identity;
-use rmdd::grpc::v1::record::{Body, Provider};
-use rmdd::grpc::v1::{
+use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::api::grpc::v1::check_provider_request::Identity;
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{
     AssessImpactRequest, CheckProviderRequest, ListRecordEventsRequest, ListRecordsRequest, MatchedBy, Override,
     OverrideAction, Peer, PeerKind, ProviderRole, PutRecordsRequest, Reason, Record, RecordAction, RecordKind,
     RemoveRecordsRequest, Verdict,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest};
 use rmdd::client::connect_tls;
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::{GetStatusResponse, ReloadConfigRequest};
 use rustls::version::TLS13;
 
 use super::common::{Daemon, by_number, eventually};
@@ -94,7 +94,7 @@ async fn files_that_changed_are_noticed_and_a_broken_pair_keeps_the_old_one_with
         .await;
 
     // One that ends in ten days.
-    let end = rmdd::clock::now() + jiff::SignedDuration::from_hours(10 * 24);
+    let end = rmdd::observe::clock::now() + jiff::SignedDuration::from_hours(10 * 24);
     let end: Vec<u16> =
         end.strftime("%Y %m %d").to_string().split(' ').map(|part| part.parse().expect("a number")).collect();
     let end = (i32::from(end[0]), end[1] as u8, end[2] as u8);

@@ -3,10 +3,10 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
+use rmdd::api::grpc::v1::{CompactRequest, GetStatusRequest};
 use rmdd::client::connect_unix;
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::admin_service_client::AdminServiceClient;
-use rmdd::grpc::v1::{CompactRequest, GetStatusRequest};
 use tonic::Code;
 
 use super::Secured;
@@ -102,7 +102,7 @@ async fn admins_that_are_named_are_told_from_others_by_their_user_and_groups() {
     // Other lists hold for those who are connected already.
     let mut admin = daemon.admin().await;
     secured.configure("[admin]\ngroups = [\"4712\"]\n");
-    admin.reload_config(rmdd::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
+    admin.reload_config(rmdd::api::grpc::v1::ReloadConfigRequest {}).await.expect("reloaded");
     assert!(as_user(4712, &["compact"]).status.success());
     assert!(!as_user(4711, &["compact"]).status.success());
 

@@ -1,8 +1,8 @@
 //! TLS and mutual TLS.
 
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
+use rmdd::api::grpc::v1::{CheckProviderResponse, Verdict};
 use rmdd::client::{ConnectError, TlsFiles, connect_tcp, connect_tls};
-use rmdd::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
-use rmdd::grpc::v1::{CheckProviderResponse, Verdict};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

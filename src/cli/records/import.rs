@@ -12,8 +12,8 @@ use super::super::target::{Refused, Target};
 use super::super::text;
 use super::entries::{self, Bad, Both, Entries};
 use super::{By, Global, YES, put_named, to_change};
-use crate::clock;
 use crate::domain::{BadField, Identity, Record, RecordKind, TracedCall};
+use crate::observe::clock;
 use crate::records::fields;
 use crate::records::{BadEntry, Change, PlanError, Records, plan};
 

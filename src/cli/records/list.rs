@@ -9,14 +9,14 @@ use super::super::text::{self, say};
 use super::super::{NO, YES};
 use super::providers::Providers;
 use super::{By, Global, all, one, to_change, to_read};
-use crate::clock;
+use crate::api::grpc::v1::record::{Body, Provider};
+use crate::api::grpc::v1::{self, RecordAction};
+use crate::api::grpc::{kind_to_wire, record_from_wire};
+use crate::cli::from_wire;
 use crate::domain::{Identity, Noted, Notice, Ocn, Record, RecordBody, RecordKind, Who};
-use crate::grpc::v1::record::{Body, Provider};
-use crate::grpc::v1::{self, RecordAction};
-use crate::grpc::{kind_to_wire, record_from_wire};
+use crate::observe::clock;
 use crate::parse::table;
 use crate::records::fields::{columns, differences, write};
-use crate::report;
 use crate::visible;
 
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ fn number(record: &v1::Record) -> &str {
 
 /// An enumeration's word in commands.
 fn word(name: &str, prefix: &str) -> String {
-    report::word(name, prefix).to_ascii_lowercase()
+    from_wire::word(name, prefix).to_ascii_lowercase()
 }
 
 /// What became of a record, in a word of its own width.
@@ -104,7 +104,7 @@ pub fn in_words(record: &v1::Record) -> String {
         Some(Body::Peer(peer)) => {
             let role = match peer.role() {
                 v1::ProviderRole::Unspecified => String::new(),
-                role => format!(" as {}", report::role(role)),
+                role => format!(" as {}", from_wire::role(role)),
             };
             format!(
                 "{} {} is {number}{role}",
@@ -353,7 +353,7 @@ fn event_to_json(event: &v1::RecordEvent) -> anyhow::Result<Value> {
     };
     Ok(json!({
         "serial": event.serial,
-        "at": report::time(event.at.as_ref()),
+        "at": from_wire::time(event.at.as_ref()),
         "by": event.by,
         "why": event.why,
         "action": word(event.action().as_str_name(), "RECORD_ACTION_"),

@@ -22,11 +22,11 @@ pub use providers::Providers;
 use super::target::{Access, Target};
 use super::text::{self, say};
 use super::{Global, YES};
-use crate::clock;
+use crate::api::grpc::v1::{self, RecordAction};
+use crate::api::grpc::{kind_to_wire, record_from_wire, record_to_wire};
 use crate::config::Overrides;
 use crate::domain::{Record, RecordKind};
-use crate::grpc::v1::{self, RecordAction};
-use crate::grpc::{kind_to_wire, record_from_wire, record_to_wire};
+use crate::observe::clock;
 use crate::times::end_written_out;
 
 pub use import::List;

@@ -5,9 +5,9 @@ use anyhow::anyhow;
 use super::super::target::Target;
 use super::super::text::{self, say};
 use super::all;
-use crate::clock;
+use crate::api::grpc::record_from_wire;
 use crate::domain::{Identity, RecordBody, RecordKind, Who};
-use crate::grpc::record_from_wire;
+use crate::observe::clock;
 use crate::records::Records;
 
 /// Finds the providers that are named, and keeps in mind which were named by a peer.

@@ -8,11 +8,11 @@ use super::super::target::Target;
 use super::super::text;
 use super::notices::notice_of;
 use super::{By, Global, YES, all, one, to_change, to_read};
-use crate::clock;
+use crate::api::grpc::v1::record::Provider as Number;
+use crate::api::grpc::v1::{self, Filing, GetProviderRequest, GetProviderResponse};
+use crate::api::grpc::{record_to_wire, time_from_wire};
 use crate::domain::{Identity, Record, RecordKind, Who, rule};
-use crate::grpc::v1::record::Provider as Number;
-use crate::grpc::v1::{self, Filing, GetProviderRequest, GetProviderResponse};
-use crate::grpc::{record_to_wire, time_from_wire};
+use crate::observe::clock;
 use crate::records::{Provider, Standing, summary};
 
 #[derive(Debug, Args)]

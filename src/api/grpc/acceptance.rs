@@ -1,0 +1,114 @@
+//! `AcceptanceService`: the answer on every call.
+
+use std::time::Instant;
+
+use tonic::{Request, Response, Status, Streaming};
+
+use super::check_stream::CheckStream;
+use super::v1::acceptance_service_server::AcceptanceService;
+use super::{Grpc, compact, convert, v1};
+use crate::domain::{Interface, Rejection, Ternary, Who};
+use crate::observe::Seen;
+use crate::service::{CheckRequest, Detail, Services, SnapshotRef, Unreadable};
+
+/// Room for a compact answer.
+const COMPACT_BYTES: usize = 160;
+
+#[tonic::async_trait]
+impl AcceptanceService for Grpc {
+    async fn check_provider(
+        &self,
+        request: Request<v1::CheckProviderRequest>,
+    ) -> Result<Response<v1::CheckProviderResponse>, Status> {
+        let request = request.get_ref();
+        if request.at.is_some() {
+            return Ok(Response::new(check_as_of(&self.0, request).await?));
+        }
+        let published = self.0.published();
+        let view = published.view();
+        let answer = view.check(from_wire(request), self.0.see(Interface::GrpcUnary, Instant::now()).as_ref())?;
+        let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
+        Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
+    }
+
+    async fn check_providers(
+        &self,
+        request: Request<v1::CheckProvidersRequest>,
+    ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
+        Ok(Response::new(self.check_batch(request.get_ref(), Instant::now()).await?))
+    }
+
+    type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;
+
+    async fn check_stream(
+        &self,
+        request: Request<Streaming<v1::CheckStreamRequest>>,
+    ) -> Result<Response<Self::CheckStreamStream>, Status> {
+        Ok(Response::new(CheckStream::new(self.0.clone(), request)))
+    }
+}
+
+impl Grpc {
+    /// The answer to a query about now, as it goes over the wire behind `head` bytes that are left free. All in memory:
+    /// no call waits for another.
+    pub(super) fn write_answer(
+        &self,
+        request: &v1::CheckProviderRequest,
+        seen: Option<&Seen<'_>>,
+        head: usize,
+    ) -> Result<Vec<u8>, Rejection> {
+        let published = self.0.published();
+        let view = published.view();
+        let answer = view.check(from_wire(request), seen)?;
+        let mut out = Vec::with_capacity(head + COMPACT_BYTES);
+        out.resize(head, 0);
+        compact::put(&answer, &mut out);
+        if let Some(snapshot) = view.snapshot() {
+            compact::put_snapshot(&snapshot_to_wire(request, &snapshot), &mut out);
+        }
+        Ok(out)
+    }
+}
+
+/// The answer to a query about the past.
+pub(super) async fn check_as_of(
+    services: &Services,
+    request: &v1::CheckProviderRequest,
+) -> Result<v1::CheckProviderResponse, Rejection> {
+    let at = convert::optional_time_from_wire(request.at.as_ref())?.unwrap_or_default();
+    let read = from_wire(request).map_err(|unreadable| unreadable.rejection)?;
+    let (answer, snapshot) = services.check_as_of(&read, at).await?;
+    Ok(v1::CheckProviderResponse {
+        snapshot: Some(snapshot_to_wire(request, &snapshot)),
+        at: request.at,
+        ..convert::answer_to_wire(&answer)
+    })
+}
+
+fn snapshot_to_wire(request: &v1::CheckProviderRequest, snapshot: &SnapshotRef) -> v1::SnapshotRef {
+    match request.detail() {
+        v1::AnswerDetail::Full => convert::snapshot_to_wire(snapshot),
+        _ => convert::compact_snapshot_to_wire(snapshot),
+    }
+}
+
+/// A query from the wire.
+pub(super) fn from_wire(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Box<Unreadable>> {
+    read(request).map_err(|rejection| {
+        let who = request.identity.as_ref().and_then(|who| who.try_into().ok());
+        Box::new(Unreadable { rejection, emergency: request.emergency, who })
+    })
+}
+
+fn read(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Rejection> {
+    let us_caller_id = convert::ternary_from_wire("us_caller_id", request.us_caller_id)?;
+    let role = convert::role_from_wire("role", request.role)?;
+    let foreign: Ternary = convert::ternary_from_wire("foreign", request.foreign)?;
+    let detail = match convert::known("detail", request.detail)? {
+        v1::AnswerDetail::Full => Detail::Full,
+        v1::AnswerDetail::Unspecified | v1::AnswerDetail::Everyday => Detail::Compact,
+    };
+    let who: Who = convert::who_from_wire(request.identity.as_ref())?;
+    let caller_id = request.caller_id.as_str();
+    Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency: request.emergency, detail })
+}

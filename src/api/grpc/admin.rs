@@ -1,0 +1,180 @@
+//! `AdminService`: operating the daemon.
+
+use tonic::{Request, Response, Status};
+
+use super::convert::{self, time_to_wire};
+use super::export::BackupStream;
+use super::v1::admin_service_server::AdminService;
+use super::{Grpc, records, v1};
+use crate::domain::{ErrorReason, Rejection, Sha256Digest};
+use crate::records::Change;
+use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, State, StatusReport};
+use crate::store::Verified;
+
+fn state_to_wire(state: State) -> v1::State {
+    match state {
+        State::Fresh => v1::State::Fresh,
+        State::Warning => v1::State::Warning,
+        State::Critical => v1::State::Critical,
+    }
+}
+
+fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
+    v1::Alarm { code: alarm.code.to_owned(), message: alarm.message, severity: state_to_wire(alarm.severity).into() }
+}
+
+fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
+    let sync = &report.sync;
+    v1::GetStatusResponse {
+        state: state_to_wire(report.state).into(),
+        alarms: report.alarms.into_iter().map(alarm_to_wire).collect(),
+        snapshot: report.snapshot.as_ref().map(convert::snapshot_to_wire),
+        filings: report.filings,
+        removals_total: report.removals,
+        last_sync: sync.last.as_ref().map(convert::sync_to_wire),
+        next_sync_at: report.next_sync_at.map(time_to_wire),
+        source: report.sources.first().map(|source| source.source.clone()).unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sync_in_progress: report.progress.map(|progress| v1::SyncProgress {
+            stage: progress.stage.as_str().to_owned(),
+            bytes: progress.bytes,
+            bytes_expected: progress.bytes_expected.unwrap_or_default(),
+            started_at: Some(time_to_wire(progress.started_at)),
+            trigger: progress.trigger.as_str().to_owned(),
+        }),
+        last_change_serial: report.last_change.0,
+        state_dir: report.state_dir.display().to_string(),
+        store_bytes: report.store_bytes,
+        last_success_at: sync.last_success_at.map(time_to_wire),
+        failures_since: sync.failures_since,
+        schedule: report.schedule.unwrap_or_default(),
+        sources: report.sources.iter().map(convert::source_to_wire).collect(),
+        started_at: report.started_at.map(time_to_wire),
+        held: sync.held.iter().map(convert::held_to_wire).collect(),
+        last_contact_at: sync.last_contact_at.map(time_to_wire),
+        content_as_of: report.content_as_of.unwrap_or_default(),
+    }
+}
+
+/// What a check of the store found.
+pub fn verified_to_wire(verified: Verified) -> v1::VerifyResponse {
+    v1::VerifyResponse {
+        faults: verified.faults,
+        snapshots: verified.snapshots,
+        changes: verified.changes,
+        removals: verified.removals,
+        records: verified.records,
+        record_events: verified.record_events,
+    }
+}
+
+fn digest_from_wire(sha256: &[u8], reason: ErrorReason) -> Result<Sha256Digest, Rejection> {
+    let digest = <[u8; 32]>::try_from(sha256);
+    digest.map(Sha256Digest).map_err(|_| reason.reject("sha256 is no SHA-256 digest: it has 32 bytes"))
+}
+
+#[tonic::async_trait]
+impl AdminService for Grpc {
+    async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
+        Ok(Response::new(status_to_wire(self.0.status())))
+    }
+
+    async fn trigger_sync(
+        &self,
+        _: Request<v1::TriggerSyncRequest>,
+    ) -> Result<Response<v1::TriggerSyncResponse>, Status> {
+        let record = self.0.trigger_sync().await?;
+        Ok(Response::new(v1::TriggerSyncResponse { sync: Some(convert::sync_to_wire(&record)) }))
+    }
+
+    async fn approve_listing(
+        &self,
+        request: Request<v1::ApproveListingRequest>,
+    ) -> Result<Response<v1::ApproveListingResponse>, Status> {
+        let v1::ApproveListingRequest { sha256, by } = request.into_inner();
+        let digest = digest_from_wire(&sha256, ErrorReason::InvalidApproval)?;
+        let record = self.0.approve(digest, &by).await?;
+        Ok(Response::new(v1::ApproveListingResponse { sync: Some(convert::sync_to_wire(&record)) }))
+    }
+
+    async fn reload_config(
+        &self,
+        _: Request<v1::ReloadConfigRequest>,
+    ) -> Result<Response<v1::ReloadConfigResponse>, Status> {
+        let reloaded = self.0.reload().await?;
+        Ok(Response::new(v1::ReloadConfigResponse { applied: reloaded.applied, needs_restart: reloaded.needs_restart }))
+    }
+
+    type BackupStream = BackupStream;
+
+    async fn backup(&self, _: Request<v1::BackupRequest>) -> Result<Response<Self::BackupStream>, Status> {
+        Ok(Response::new(BackupStream(self.0.backup().await?)))
+    }
+
+    async fn verify(&self, _: Request<v1::VerifyRequest>) -> Result<Response<v1::VerifyResponse>, Status> {
+        Ok(Response::new(verified_to_wire(self.0.verify().await?)))
+    }
+
+    async fn compact(&self, _: Request<v1::CompactRequest>) -> Result<Response<v1::CompactResponse>, Status> {
+        let compacted = self.0.compact().await?;
+        Ok(Response::new(v1::CompactResponse { bytes_before: compacted.before, bytes_after: compacted.after }))
+    }
+
+    async fn put_records(
+        &self,
+        request: Request<v1::PutRecordsRequest>,
+    ) -> Result<Response<v1::PutRecordsResponse>, Status> {
+        let v1::PutRecordsRequest { records, replace, by } = request.into_inner();
+        let records = records::records_from_wire(records, &by)?;
+        let (events, unmatched) = self.0.put_records(records, replace, by).await?;
+        Ok(Response::new(v1::PutRecordsResponse { events: records::events_to_wire(&events), unmatched }))
+    }
+
+    async fn remove_records(
+        &self,
+        request: Request<v1::RemoveRecordsRequest>,
+    ) -> Result<Response<v1::RemoveRecordsResponse>, Status> {
+        let v1::RemoveRecordsRequest { kind, ids, by, why } = request.into_inner();
+        let kind = records::kind_from_wire(kind)?;
+        let events = self.0.change_records(Change::Remove { kind, ids, by, why }).await?;
+        Ok(Response::new(v1::RemoveRecordsResponse { events: records::events_to_wire(&events) }))
+    }
+
+    async fn list_records(
+        &self,
+        request: Request<v1::ListRecordsRequest>,
+    ) -> Result<Response<v1::ListRecordsResponse>, Status> {
+        let v1::ListRecordsRequest { kind, id, page_size, page_token } = request.into_inner();
+        let kind = records::kind_from_wire(kind)?;
+        let page = self.0.list_records(&RecordsRequest { kind, id, page_size, page_token });
+        Ok(Response::new(v1::ListRecordsResponse {
+            records: page.records.iter().map(records::listed_to_wire).collect(),
+            next_page_token: page.next_page_token,
+        }))
+    }
+
+    async fn list_record_events(
+        &self,
+        request: Request<v1::ListRecordEventsRequest>,
+    ) -> Result<Response<v1::ListRecordEventsResponse>, Status> {
+        let v1::ListRecordEventsRequest { kind, id, after_serial, limit } = request.into_inner();
+        let kind = records::kind_from_wire(kind)?;
+        let events = self.0.record_events(EventsRequest { kind, id, after_serial, limit }).await?;
+        Ok(Response::new(v1::ListRecordEventsResponse { events: records::events_to_wire(&events) }))
+    }
+
+    async fn assess_impact(
+        &self,
+        request: Request<v1::AssessImpactRequest>,
+    ) -> Result<Response<v1::AssessImpactResponse>, Status> {
+        let v1::AssessImpactRequest { listing, records, policy, held_sha256 } = request.into_inner();
+        let held = match held_sha256.is_empty() {
+            true => None,
+            false => Some(digest_from_wire(&held_sha256, ErrorReason::ListingNotHeld)?),
+        };
+        let records = records::records_from_wire(records, "a supposition")?;
+        let policy = policy.into_iter().collect();
+        let report = self.0.impact(ImpactRequest { listing, held, records, policy }).await?;
+        Ok(Response::new(records::impact_to_wire(&report)))
+    }
+}

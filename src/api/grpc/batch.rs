@@ -1,0 +1,154 @@
+//! `CheckProviders`: many queries, answered in one pass over one index.
+
+use std::time::Instant;
+
+use prost::{Message, length_delimiter_len};
+use tokio::task::yield_now;
+
+use super::acceptance::from_wire;
+use super::compact::{put, put_length, put_message};
+use super::status::of_query;
+use super::v1::checked_provider::Outcome;
+use super::{Grpc, convert, v1};
+use crate::domain::{ErrorReason, Interface, Rejection};
+use crate::observe::clock;
+use crate::service::{Answer, SnapshotRef, View};
+
+/// What one answer of a batch mostly takes.
+const ANSWER_BYTES: usize = 80;
+
+/// `CheckProvidersResponse`'s and `CheckedProvider`'s fields.
+const RESULTS_FIELD: u32 = 1;
+const SNAPSHOT_FIELD: u32 = 2;
+const AT_FIELD: u32 = 3;
+const ANSWER_FIELD: u32 = 1;
+const ERROR_FIELD: u32 = 2;
+
+/// So many queries are answered before other connections have their turn: some tenth of a millisecond.
+const IN_ONE_GO: usize = 250;
+
+/// The least that a query of a batch takes: an FRN, and twice what comes before a field.
+const QUERY_BYTES: usize = 14;
+
+impl Grpc {
+    /// Room for so many queries is needed, most likely, to read a batch of so many bytes.
+    pub(super) fn queries_in(&self, bytes: usize) -> usize {
+        (bytes / QUERY_BYTES).min(self.0.limits.batch)
+    }
+
+    fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Rejection> {
+        let (asked, most) = (request.questions.len(), self.0.limits.batch);
+        if asked > most {
+            return Err(ErrorReason::BatchTooLarge.reject(format!(
+                "the batch has {asked} questions, and limits.batch allows {most}: ask in several batches"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The answers to a batch, all or none. `answered` is given each answer in turn.
+    async fn answer_batch(
+        &self,
+        request: &v1::CheckProvidersRequest,
+        came: Instant,
+        mut answered: impl FnMut(Result<Answer, Rejection>),
+    ) -> Result<Option<SnapshotRef>, Rejection> {
+        self.check_batch_size(request)?;
+        let policy = self.0.policy.load_full();
+        if let Some(at) = convert::optional_time_from_wire(request.at.as_ref())? {
+            let then = self.0.as_of(at).await?;
+            let view = View { index: Some(&then.index), records: &then.records, policy: &policy, now: at };
+            for query in &request.questions {
+                answered(match query.at {
+                    Some(_) => Err(time_of_its_own()),
+                    None => {
+                        let read = from_wire(query).map_err(|unreadable| unreadable.rejection);
+                        read.and_then(|query| view.check_as_of(&query))
+                    }
+                });
+            }
+            return Ok(view.snapshot());
+        }
+        // All from one listing, however long it takes.
+        let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
+        let view = View { index: index.as_deref(), records: &records, policy: &policy, now: clock::now() };
+        let seen = self.0.see(Interface::GrpcBatch, came);
+        for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
+            if go > 0 {
+                yield_now().await;
+            }
+            for query in queries {
+                answered(match &query.at {
+                    None => view.check(from_wire(query), seen.as_ref()),
+                    Some(_) => Err(time_of_its_own()),
+                });
+            }
+        }
+        Ok(view.snapshot())
+    }
+
+    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free.
+    pub(super) async fn write_batch(
+        &self,
+        request: &v1::CheckProvidersRequest,
+        came: Instant,
+        head: usize,
+    ) -> Result<Vec<u8>, Rejection> {
+        let mut out = Vec::new();
+        let mut written = Vec::new();
+        out.reserve(head + ANSWER_BYTES * (request.questions.len().min(self.0.limits.batch) + 1));
+        out.resize(head, 0);
+        let snapshot = self
+            .answer_batch(request, came, |answer| {
+                written.clear();
+                let field = match answer {
+                    Ok(answer) => {
+                        put(&answer, &mut written);
+                        ANSWER_FIELD
+                    }
+                    Err(rejection) => {
+                        let error = of_query(rejection);
+                        written.reserve(error.encoded_len());
+                        error.encode_raw(&mut written);
+                        ERROR_FIELD
+                    }
+                };
+                put_length(RESULTS_FIELD, 1 + length_delimiter_len(written.len()) + written.len(), &mut out);
+                put_length(field, written.len(), &mut out);
+                out.extend_from_slice(&written);
+            })
+            .await?;
+        if let Some(snapshot) = snapshot {
+            put_message(SNAPSHOT_FIELD, &convert::snapshot_to_wire(&snapshot), &mut out);
+        }
+        if let Some(at) = &request.at {
+            put_message(AT_FIELD, at, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// The same as a message.
+    pub(super) async fn check_batch(
+        &self,
+        request: &v1::CheckProvidersRequest,
+        came: Instant,
+    ) -> Result<v1::CheckProvidersResponse, Rejection> {
+        let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));
+        let snapshot = self
+            .answer_batch(request, came, |answer| {
+                let outcome = match answer {
+                    Ok(answer) => Outcome::Answer(convert::answer_to_wire(&answer)),
+                    Err(rejection) => Outcome::Error(of_query(rejection)),
+                };
+                results.push(v1::CheckedProvider { outcome: Some(outcome) });
+            })
+            .await?;
+        let snapshot = snapshot.as_ref().map(convert::snapshot_to_wire);
+        Ok(v1::CheckProvidersResponse { results, snapshot, at: request.at })
+    }
+}
+
+fn time_of_its_own() -> Rejection {
+    ErrorReason::InvalidTime
+        .reject("a question of a batch has no time of its own: set `at` of the batch, or ask by CheckProvider")
+}

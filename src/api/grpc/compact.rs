@@ -1,0 +1,202 @@
+//! The compact answer, written straight to the wire.
+//!
+//! A batch has a thousand of them. Put together as messages first they would cost several times what the decisions do;
+//! here an answer becomes the bytes that the message of [`convert::answer_to_wire`] would become. A test compares.
+
+use prost::Message;
+use prost::encoding::{WireType, encoded_len_varint};
+
+use super::{convert, v1};
+use crate::service::{Answer, Detail};
+
+/// `CheckProviderResponse.snapshot`.
+const SNAPSHOT_FIELD: u32 = 10;
+
+/// Appends an answer, without its snapshot.
+pub fn put(answer: &Answer, out: &mut Vec<u8>) {
+    match answer.detail {
+        Detail::Compact => put_compact(answer, out),
+        Detail::Full => {
+            let message = convert::answer_to_wire(answer);
+            out.reserve(message.encoded_len());
+            message.encode_raw(out);
+        }
+    }
+}
+
+/// Appends the snapshot of an answer.
+pub fn put_snapshot(snapshot: &v1::SnapshotRef, out: &mut Vec<u8>) {
+    put_message(SNAPSHOT_FIELD, snapshot, out);
+}
+
+fn put_compact(answer: &Answer, out: &mut Vec<u8>) {
+    let decision = &answer.decision;
+    // What most answers have; more grows it.
+    out.reserve(128);
+    put_number(1, convert::verdict_to_wire(decision.verdict) as u64, out);
+    put_number(2, convert::reason_to_wire(decision.reason) as u64, out);
+    put_text(3, answer.message.as_deref().unwrap_or_default(), out);
+    put_text(4, decision.rule, out);
+    for advisory in &decision.advisories {
+        let (code, message) = (advisory.code.as_str(), advisory.message.as_str());
+        put_length(5, text_len(code) + text_len(message), out);
+        put_text(1, code, out);
+        put_text(2, message, out);
+    }
+    if let Some(matched) = decision.matched_by {
+        put_number(6, convert::matched_by_to_wire(Some(matched)) as u64, out);
+    }
+    if let Some(filing) = &decision.filing {
+        let number = filing.number().digits();
+        let frn = filing.frn().map(|frn| frn.digits());
+        put_length(7, 2 + number.len() + frn.map_or(0, |frn| 2 + frn.len()), out);
+        put_bytes(1, &number, out);
+        if let Some(frn) = frn {
+            put_bytes(2, &frn, out);
+        }
+    }
+    if let Some(removal) = &decision.removal {
+        for (field, at) in [(8, removal.last_seen_at), (9, removal.first_missing_at)] {
+            put_message(field, &convert::time_to_wire(at), out);
+        }
+    }
+    if decision.by_policy {
+        put_number(11, 1, out);
+    }
+    put_text(14, answer.peer_name().unwrap_or_default(), out);
+    if let Some(record) = &decision.record {
+        put_text(15, &convert::record_named(record), out);
+    }
+}
+
+/// How long a text is as a field whose number is below 16.
+fn text_len(text: &str) -> usize {
+    if text.is_empty() { 0 } else { 1 + encoded_len_varint(text.len() as u64) + text.len() }
+}
+
+fn put_number(field: u32, number: u64, out: &mut Vec<u8>) {
+    if number != 0 {
+        put_key(field, WireType::Varint, out);
+        put_varint(number, out);
+    }
+}
+
+fn put_text(field: u32, text: &str, out: &mut Vec<u8>) {
+    if !text.is_empty() {
+        put_bytes(field, text.as_bytes(), out);
+    }
+}
+
+fn put_bytes(field: u32, bytes: &[u8], out: &mut Vec<u8>) {
+    put_length(field, bytes.len(), out);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends a field that is a message.
+pub fn put_message(field: u32, message: &impl Message, out: &mut Vec<u8>) {
+    let length = message.encoded_len();
+    put_length(field, length, out);
+    out.reserve(length);
+    message.encode_raw(out);
+}
+
+/// The beginning of a field that is so long.
+pub fn put_length(field: u32, length: usize, out: &mut Vec<u8>) {
+    put_key(field, WireType::LengthDelimited, out);
+    put_varint(length as u64, out);
+}
+
+fn put_key(field: u32, wire: WireType, out: &mut Vec<u8>) {
+    put_varint(u64::from(field << 3) | wire as u64, out);
+}
+
+/// Mostly one byte, for which the loop of [`prost::encoding::encode_varint`] over any buffer is long.
+fn put_varint(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::{
+        Advisory, AdvisoryCode, Decision, FilingBuilder, Identity, MatchedBy, Override, OverrideAction, Peer, PeerKind,
+        Reason, Record, RecordBody, Removal, SnapshotSerial, Verdict, rule,
+    };
+
+    fn record(body: RecordBody) -> Arc<Record> {
+        Arc::new(Record {
+            provider: Identity::Frn("0020237343".parse().expect("an FRN")),
+            body,
+            by: "noc".to_owned(),
+            why: "a test".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+            expires_at: None,
+        })
+    }
+
+    #[test]
+    fn an_answer_written_straight_to_the_wire_is_the_message_that_it_stands_for() {
+        let number = "RMD0001410".parse().expect("a number");
+        let filing = |frn: Option<&str>| {
+            Arc::new(FilingBuilder::new(number, frn.map(|frn| frn.parse().expect("an FRN")), 0).finish())
+        };
+        let plain = Decision {
+            verdict: Verdict::Accept,
+            reason: Reason::Listed,
+            rule: rule::EMERGENCY,
+            by_policy: false,
+            advisories: Vec::new(),
+            matched_by: Some(MatchedBy::Frn),
+            filing: Some(filing(Some("0020237343"))),
+            other_filings: vec![number],
+            removal: None,
+            candidates: vec![number],
+            record: None,
+        };
+        let at = |millis| Timestamp::from_millisecond(millis).expect("a time");
+        let removal = Removal {
+            filing: filing(None),
+            last_seen_at: at(1_756_080_000_123),
+            first_missing_at: at(-1),
+            reinstated_at: None,
+            snapshot: SnapshotSerial(3),
+        };
+        let advisory = |code| Advisory { code, message: String::new() };
+        let worded = Advisory { code: AdvisoryCode::PolicyOfToday, message: "today's was taken".to_owned() };
+        let full = Decision {
+            verdict: Verdict::Refuse,
+            reason: Reason::Override,
+            by_policy: true,
+            advisories: vec![advisory(AdvisoryCode::ListingOld), worded, advisory(AdvisoryCode::Successor)],
+            filing: Some(filing(None)),
+            removal: Some(Arc::new(removal)),
+            record: Some(record(RecordBody::Override(Override { action: OverrideAction::Deny }))),
+            ..plain.clone()
+        };
+        let nobody = Decision { filing: None, matched_by: None, reason: Reason::NotListed, ..plain.clone() };
+        let peer =
+            record(RecordBody::Peer(Peer { name: "Trunk 7".to_owned(), kind: PeerKind::TrunkGroup, role: None }));
+        for decision in [plain, full, nobody] {
+            for peer in [None, Some(Arc::clone(&peer))] {
+                for message in [None, Some("a sentence".to_owned())] {
+                    let peer = peer.clone();
+                    let decision = decision.clone();
+                    let answer = Answer { decision, peer, message, detail: Detail::Compact, carried_since: None };
+                    let mut straight = Vec::new();
+                    put(&answer, &mut straight);
+                    let message = convert::answer_to_wire(&answer);
+                    assert_eq!(straight, message.encode_to_vec(), "{message:?}");
+                }
+            }
+        }
+    }
+}

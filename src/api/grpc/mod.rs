@@ -1,0 +1,48 @@
+//! The gRPC services: messages in, messages out, on [`Services`]; and one mapping from rejections to statuses.
+//!
+//! Query and admin services are apart: a TCP listener carries the query services only, the Unix socket carries all.
+
+mod acceptance;
+mod admin;
+mod batch;
+mod check_stream;
+mod compact;
+mod convert;
+mod export;
+mod fast_path;
+mod listing;
+mod records;
+mod status;
+mod watch;
+
+/// The generated messages, clients and servers of `proto/rmdd/v1`.
+#[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
+#[allow(clippy::large_enum_variant, reason = "nearly every outcome is an answer")]
+pub mod v1 {
+    tonic::include_proto!("rmdd.v1");
+
+    /// The compiled protos, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rmdd_descriptor.bin"));
+}
+
+use std::sync::Arc;
+
+use crate::access::Permit;
+use crate::service::Services;
+use crate::serving::Caller;
+
+pub use admin::verified_to_wire;
+pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
+pub use fast_path::{FastPath, Reply};
+pub use records::{kind_to_wire, record_from_wire, record_to_wire};
+pub use status::reason_of;
+
+/// The gRPC services over the use cases.
+#[derive(Debug, Clone)]
+pub struct Grpc(pub Arc<Services>);
+
+/// The authorization of a call that lasts, where a daemon answers it.
+fn permit<T>(request: &tonic::Request<T>, path: &'static str) -> Option<Permit> {
+    let caller = request.extensions().get::<Arc<Caller>>()?;
+    Some(Permit::begin(&caller.visitor, path, request.metadata().as_ref()))
+}

@@ -1,0 +1,174 @@
+//! `/v1/check/{who}`: the answer on every call.
+
+use std::time::Instant;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use jiff::Timestamp;
+
+use super::answer::{self, Format, Reply};
+use super::params::{Params, QueryString, who};
+use super::problem::Problem;
+use crate::api::json::{Check, CompactCheck};
+use crate::domain::{Interface, ProviderRole};
+use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};
+use crate::times::moment;
+use crate::visible::one_line;
+
+const PARAMETERS: [&str; 8] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format", "detail"];
+
+/// What stands before the name.
+pub const PREFIX: &str = "/v1/check/";
+
+/// An answer, and what it rests on.
+struct Answered {
+    answer: Answer,
+    snapshot: Option<SnapshotRef>,
+    at: Option<Timestamp>,
+}
+
+/// Whether calls may be accepted.
+pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &QueryString<'_>) -> Reply {
+    let came = Instant::now();
+    let format = match query.get("format") {
+        Some("text") => Format::Text,
+        Some("json") => Format::Json,
+        _ => Format::accepted(headers),
+    };
+    let answered = match query.params(&PARAMETERS) {
+        Ok(params) => ask(services, uri, &params, came).await,
+        Err(problem) => Err(problem),
+    };
+    let answered = match answered {
+        // Whatever else holds, and whatever else is wrong with the query. Nobody waits for one about the past.
+        Err(problem) if query.is_emergency() && !query.is_about_the_past() => {
+            // Whoever was asked about is named in the log, if the name can be read at all.
+            let named = who(uri, PREFIX).ok().and_then(|readings| readings.likeliest());
+            let published = services.published();
+            let view = published.view();
+            let seen = services.see(Interface::Http, came);
+            let answer = match named {
+                Some(who) => {
+                    let detail = Detail::Full;
+                    view.check(Ok(CheckRequest { emergency: true, detail, ..CheckRequest::about(who) }), seen.as_ref())
+                }
+                None => {
+                    let unreadable = Unreadable { rejection: problem.into_rejection(), emergency: true, who: None };
+                    view.check(Err(Box::new(unreadable)), seen.as_ref())
+                }
+            };
+            answer.map(|answer| Answered { answer, snapshot: view.snapshot(), at: None }).map_err(Problem::from)
+        }
+        answered => answered,
+    };
+    match answered {
+        Ok(answered) => respond(&answered, format, query.get("detail") == Some("compact")),
+        Err(problem) => {
+            if let Some(seen) = services.see(Interface::Http, came).filter(|_| !query.is_about_the_past()) {
+                seen.failed(problem.reason());
+            }
+            problem.reply(format)
+        }
+    }
+}
+
+async fn ask(services: &Services, uri: &Uri, params: &Params<'_>, came: Instant) -> Result<Answered, Problem> {
+    params.parsed("format", |format| match format {
+        "json" | "text" => Ok(()),
+        _ => Err("it is json or text".to_owned()),
+    })?;
+    let compact = params.parsed("detail", |detail| match detail {
+        "compact" => Ok(true),
+        "full" => Ok(false),
+        _ => Err("it is compact or full".to_owned()),
+    })?;
+    let emergency = params.flag("emergency")?;
+    let at = params.time("at", moment)?;
+    let caller_id = params.get("caller_id").map(caller_id).unwrap_or_default();
+    let role = params.parsed("role", str::parse::<ProviderRole>)?;
+    let (foreign, us_caller_id) = (params.ternary("foreign")?, params.ternary("us_caller_id")?);
+    let request = CheckRequest {
+        who: services.named(&who(uri, PREFIX)?, at).await?,
+        role,
+        foreign,
+        us_caller_id,
+        caller_id: &caller_id,
+        emergency,
+        detail: if compact == Some(true) { Detail::Compact } else { Detail::Full },
+    };
+    if let Some(time) = at {
+        let (answer, snapshot) = services.check_as_of(&request, time).await?;
+        return Ok(Answered { answer, snapshot: Some(snapshot), at });
+    }
+    let published = services.published();
+    let view = published.view();
+    let answer = view.check_known(&request, services.see(Interface::Http, came).as_ref())?;
+    Ok(Answered { answer, snapshot: view.snapshot(), at })
+}
+
+/// What stands before the plus sign of a number, if not nothing.
+const BEFORE_A_PLUS: [&str; 4] = ["sip:", "sips:", "tel:", "phone-context="];
+
+/// The calling number. Written as it is in an address, its plus sign is a blank.
+fn caller_id(value: &str) -> String {
+    let mut number = String::with_capacity(value.len());
+    let mut rest = value.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_plus = c == ' '
+            && rest.peek().is_some_and(char::is_ascii_digit)
+            && (number.is_empty() || BEFORE_A_PLUS.iter().any(|before| ends_with(&number, before)));
+        number.push(if is_plus { '+' } else { c });
+    }
+    number
+}
+
+/// Whether a text ends so, whatever the case of its letters.
+fn ends_with(text: &str, end: &str) -> bool {
+    let start = text.len().checked_sub(end.len());
+    start.and_then(|start| text.get(start..)).is_some_and(|this| this.eq_ignore_ascii_case(end))
+}
+
+fn respond(answered: &Answered, format: Format, compact: bool) -> Reply {
+    let Answered { answer, snapshot, at } = answered;
+    let (decision, snapshot) = (&answer.decision, snapshot.as_ref());
+    let (verdict, reason) = (decision.verdict.as_str(), decision.reason.as_str());
+    let mut response = match format {
+        Format::Json if compact => answer::json(StatusCode::OK, &CompactCheck::new(answer, snapshot, *at)),
+        Format::Json => answer::json(StatusCode::OK, &Check::new(answer, snapshot, *at)),
+        Format::Text => {
+            let then = at.map(|at| format!(" (as of {at})")).unwrap_or_default();
+            let sentence = answer.message.as_deref().unwrap_or_default();
+            answer::line(StatusCode::OK, format!("{verdict} {reason} {}{then}\n", one_line(sentence)))
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert("rmdd-verdict", HeaderValue::from_static(verdict));
+    headers.insert("rmdd-reason", HeaderValue::from_static(reason));
+    headers.insert("rmdd-rule", HeaderValue::from_static(decision.rule));
+    if let Some(snapshot) = snapshot {
+        headers.insert("rmdd-snapshot", HeaderValue::from(snapshot.serial.0));
+        headers.insert("rmdd-age", HeaderValue::from(snapshot.age.as_secs()));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::caller_id;
+
+    #[test]
+    fn a_plus_that_became_a_blank_is_a_plus_again() {
+        for (value, number) in [
+            (" 442079460018", "+442079460018"),
+            (" 44 20 7946 0018", "+44 20 7946 0018"),
+            ("sip: 442079460018@gw", "sip:+442079460018@gw"),
+            ("\"Fern\" <SIPS: 442079460018@gw>", "\"Fern\" <SIPS:+442079460018@gw>"),
+            ("tel:2079460018;phone-context= 44", "tel:2079460018;phone-context=+44"),
+            ("2125550100", "2125550100"),
+            ("(212) 555 0100", "(212) 555 0100"),
+            ("From: 2125550100", "From: 2125550100"),
+            ("\u{e9}: 1", "\u{e9}: 1"),
+        ] {
+            assert_eq!(caller_id(value), number);
+        }
+    }
+}

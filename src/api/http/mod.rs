@@ -1,0 +1,140 @@
+//! Queries over HTTP, for switches that speak no gRPC, and what monitoring asks.
+//!
+//! The query of every call goes straight to its answer ([`check`]), everything else through one [`router`]. As JSON the
+//! answers are those of the commands; `openapi.json` describes them, and is served itself.
+
+mod answer;
+mod check;
+mod health;
+mod listing;
+pub mod metrics;
+mod params;
+mod problem;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Request, Response, Uri};
+use axum::routing::{MethodRouter, get};
+use futures_util::FutureExt;
+use hyper::body::Incoming;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use answer::{Format, Reply};
+use params::QueryString;
+use problem::Problem;
+
+use crate::domain::Interface;
+use crate::service::Services;
+use crate::serving::{Caller, Respond};
+
+pub use answer::ReplyBody;
+pub use problem::HTTP_REASONS;
+
+/// The description of all this, in OpenAPI 3.1.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// What all answers are made from.
+pub(crate) type Shared = Arc<Services>;
+
+/// What is served, by path. `openapi.json` has them all; a test compares.
+fn routes() -> Vec<(&'static str, MethodRouter<Shared>)> {
+    vec![
+        ("/v1/check/{*who}", get(routed_check)),
+        ("/v1/providers/{*who}", get(listing::provider)),
+        ("/v1/removals", get(listing::removals)),
+        ("/v1/snapshots", get(listing::snapshots)),
+        ("/healthz", get(health::healthz)),
+        ("/readyz", get(health::readyz)),
+        ("/metrics", get(metrics::metrics)),
+        ("/openapi.json", get(answer::openapi)),
+    ]
+}
+
+/// All that is served over HTTP, without regard to who asks.
+pub fn router(services: Shared) -> Router {
+    let mut router = Router::new();
+    for (path, methods) in routes() {
+        router = router.route(path, methods);
+    }
+    router = router
+        // A script that knows no name for an upstream asks like this, and a call to 911 is not to fail on it.
+        .route("/v1/check", get(routed_check))
+        .route("/v1/check/", get(routed_check));
+    guarded(router).with_state(services)
+}
+
+async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
+    check::check(&services, &uri, &headers, &QueryString::read(&uri)).await.map(axum::body::Body::new)
+}
+
+/// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
+fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// The answers of one listener.
+#[derive(Debug)]
+pub struct HttpService {
+    services: Shared,
+    router: Router,
+}
+
+impl HttpService {
+    /// Answers from these services.
+    pub fn new(services: Shared) -> Self {
+        Self { router: router(Arc::clone(&services)), services }
+    }
+
+    /// The query of every call, without what a router costs.
+    async fn check(&self, request: &Request<Incoming>, caller: &Caller) -> Reply {
+        let query = QueryString::read(request.uri());
+        // A call to 911 is answered whatever was asked before it.
+        if !query.is_emergency()
+            && let Err(rejection) = caller.may_ask(1)
+        {
+            if let Some(seen) = self.services.see(Interface::Http, std::time::Instant::now()) {
+                seen.rejected(&rejection);
+            }
+            return Problem::from(rejection).reply(Format::accepted(request.headers()));
+        }
+        let checked = check::check(&self.services, request.uri(), request.headers(), &query);
+        AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
+    }
+}
+
+impl Respond for HttpService {
+    type Body = ReplyBody;
+
+    async fn respond(&self, mut request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
+        let path = request.uri().path();
+        if let Err(denied) = caller.visitor.check_http(path, request.headers()) {
+            return problem::denied(&denied, request.headers());
+        }
+        if path.starts_with("/v1/check") && matches!(*request.method(), Method::GET | Method::HEAD) {
+            let rest = path.get("/v1/check".len()..).unwrap_or_default();
+            if rest.is_empty() || rest.starts_with('/') {
+                return self.check(&request, caller).await;
+            }
+        }
+        if path.starts_with("/v1/")
+            && let Err(rejection) = caller.may_ask(1)
+        {
+            return Problem::from(rejection).reply(Format::accepted(request.headers()));
+        }
+        request.extensions_mut().insert(Arc::clone(caller));
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response.map(ReplyBody::Routed),
+            Err(never) => match never {},
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,177 @@
+//! What went wrong, for whoever asked over HTTP: a status, a word to act on, and a sentence to read.
+
+use std::any::Any;
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::answer::{self, Format, Reply};
+use crate::access::Denied;
+use crate::domain::{ErrorReason, Rejection};
+use crate::visible::one_line;
+
+/// The header that has the word.
+const ERROR_HEADER: &str = "rmdd-error";
+
+const INVALID_PARAMETER: &str = "INVALID_PARAMETER";
+const PATH_UNKNOWN: &str = "PATH_UNKNOWN";
+const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
+
+/// The reasons that come over HTTP alone, besides those of [`ErrorReason`].
+pub const HTTP_REASONS: [&str; 3] = [INVALID_PARAMETER, PATH_UNKNOWN, METHOD_NOT_ALLOWED];
+
+/// What went wrong.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    word: &'static str,
+    /// The same, where gRPC knows it too.
+    reason: Option<ErrorReason>,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Explained<'a>,
+}
+
+#[derive(Serialize)]
+struct Explained<'a> {
+    reason: &'a str,
+    message: &'a str,
+}
+
+impl Problem {
+    /// A parameter that is none, or whose value is none.
+    pub fn parameter(message: String) -> Self {
+        Self::of(StatusCode::BAD_REQUEST, INVALID_PARAMETER, message)
+    }
+
+    /// A fault of this program.
+    pub fn fault(message: &str) -> Self {
+        Self::from(ErrorReason::Internal.reject(message))
+    }
+
+    fn of(status: StatusCode, word: &'static str, message: String) -> Self {
+        Self { status, word, reason: None, message }
+    }
+
+    /// The reason, if it is one that gRPC knows too.
+    pub fn reason(&self) -> Option<ErrorReason> {
+        self.reason
+    }
+
+    /// The rejection that it comes from, or one as near as there is.
+    pub fn into_rejection(self) -> Rejection {
+        self.reason.unwrap_or(ErrorReason::Internal).reject(self.message)
+    }
+
+    /// The answer, of a router.
+    pub fn respond(&self, format: Format) -> Response {
+        self.reply(format).map(axum::body::Body::new)
+    }
+
+    /// The answer.
+    pub fn reply(&self, format: Format) -> Reply {
+        let mut response = match format {
+            Format::Json => {
+                let error = Explained { reason: self.word, message: &self.message };
+                answer::json(self.status, &Body { error })
+            }
+            Format::Text => answer::line(self.status, format!("ERROR {} {}\n", self.word, one_line(&self.message))),
+        };
+        response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.word));
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+/// The status that goes with a reason, as Google's APIs map their codes.
+fn status(reason: ErrorReason) -> StatusCode {
+    use ErrorReason as R;
+    match reason {
+        R::InvalidFrn
+        | R::InvalidRmdNumber
+        | R::InvalidOcn
+        | R::InvalidPeer
+        | R::IdentityMissing
+        | R::IdentityAmbiguous
+        | R::InvalidPageToken
+        | R::InvalidRecord
+        | R::InvalidApproval
+        | R::InvalidSupposition
+        | R::BatchTooLarge
+        | R::InvalidTime
+        | R::UnknownValue
+        | R::HistoryNotReaching
+        | R::CursorExpired
+        | R::HistoryReplaced
+        | R::ConfigInvalid
+        | R::ListingNotHeld
+        | R::NoDaemon => StatusCode::BAD_REQUEST,
+        R::PeerUnknown | R::RecordUnknown => StatusCode::NOT_FOUND,
+        R::RecordChanged => StatusCode::CONFLICT,
+        R::HistoryBusy
+        | R::MessageTooLong
+        | R::TooManyQuestions
+        | R::Overloaded
+        | R::TooManyWatchers
+        | R::WatcherTooSlow => StatusCode::TOO_MANY_REQUESTS,
+        R::SnapshotNotLoaded | R::ListingTooOld | R::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
+        R::TokenMissing | R::TokenUnknown => StatusCode::UNAUTHORIZED,
+        R::RightMissing => StatusCode::FORBIDDEN,
+        R::StoreFailed | R::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<Rejection> for Problem {
+    fn from(Rejection { reason, message, .. }: Rejection) -> Self {
+        Self { status: status(reason), word: reason.as_str(), reason: Some(reason), message }
+    }
+}
+
+/// The answer, or what went wrong.
+pub fn either(answer: Result<impl Serialize, &Problem>, headers: &HeaderMap) -> Response {
+    match answer {
+        Ok(answer) => answer::json(StatusCode::OK, &answer).map(axum::body::Body::new),
+        Err(problem) => problem.respond(Format::accepted(headers)),
+    }
+}
+
+/// Whoever asks may not.
+pub fn denied(denied: &Denied, headers: &HeaderMap) -> Reply {
+    let mut response = Problem::from(Rejection::from(denied)).reply(Format::accepted(headers));
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"rmdd\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Nothing is served there.
+pub async fn no_such_path(uri: Uri, headers: HeaderMap) -> Response {
+    let message = format!("nothing is served at {}: /openapi.json says what is, and where", uri.path());
+    Problem::of(StatusCode::NOT_FOUND, PATH_UNKNOWN, message).respond(Format::accepted(&headers))
+}
+
+/// Something is served there, but not so.
+pub async fn no_such_method(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let message = format!("{} takes GET and HEAD, not {method}", uri.path());
+    Problem::of(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, message).respond(Format::accepted(&headers))
+}
+
+/// The code that made an answer is at fault. Whoever asked is told so, and the connection lives on.
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    panicked_reply(panic).map(axum::body::Body::new)
+}
+
+/// The same, without a router.
+pub fn panicked_reply(panic: Box<dyn Any + Send>) -> Reply {
+    let detail = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let detail = detail.unwrap_or("no message");
+    tracing::error!(detail, "an answer over HTTP failed by a fault of this program: {detail}");
+    Problem::fault("this answer failed by a fault of rmdd; its log says more").reply(Format::Json)
+}

@@ -1,0 +1,5 @@
+//! How the use cases are reached: thin adapters on [`service`](crate::service), side by side, none on another.
+
+pub mod grpc;
+pub mod http;
+pub mod json;

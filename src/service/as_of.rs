@@ -1,0 +1,242 @@
+//! What was known at a moment: the index and the operators' records of then, for questions about the past.
+//!
+//! A moment is made from the published index by walking back, off the async threads, two at a time; the others wait their
+//! turn, and past a bound they are told to come again. The filings that did not change since are those of the published
+//! index, and a few moments are kept, so that a thousand questions about one day cost one walk and little memory.
+//!
+//! # What is known of confirmations
+//!
+//! An answer about a moment never uses a confirmation after it. Since format 3 every confirmation is on record. Of a
+//! snapshot before that only the first and the last are: where the moment lies between them, the first counts, so that
+//! such an answer shows its listing older than it was, and never newer.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use crate::domain::{SnapshotSerial, is_ahead};
+use crate::history::{Broken, Rewind};
+use crate::index::Index;
+use crate::records::{Past, Records};
+use crate::store::{RewindError, SnapshotThen, Store, StoreError};
+
+/// So many walks at a time. Each takes a thread, and some time of one core.
+const WALKS: usize = 2;
+
+/// So many may wait for one.
+const WAITING: usize = 256;
+
+/// So many moments are kept: a kept one costs an index, some hundred kilobytes, and the filings that were others then.
+const KEPT: usize = 6;
+
+/// What was known at a moment.
+#[derive(Debug, Clone)]
+pub struct AsOf {
+    /// The listing and the removals of then.
+    pub index: Arc<Index>,
+    /// The operators' records of then.
+    pub records: Arc<Records>,
+}
+
+/// Why a moment cannot be told.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AsOfError {
+    /// It is still to come.
+    #[error("{at} is still to come: it is {now} now")]
+    Future {
+        /// The moment.
+        at: Timestamp,
+        /// Now.
+        now: Timestamp,
+    },
+    /// History does not reach back so far.
+    #[error("the history reaches back to {from}, and not to {at}: what was listed then is not known here")]
+    NotReaching {
+        /// The moment.
+        at: Timestamp,
+        /// The earliest moment that can be told.
+        from: Timestamp,
+    },
+    /// All that is known bears times that are still to come.
+    #[error(
+        "what was listed at {at} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
+         dated {from}); the next sync that succeeds sets them right"
+    )]
+    Ahead {
+        /// The moment.
+        at: Timestamp,
+        /// The time of the first snapshot.
+        from: Timestamp,
+    },
+    /// Nothing was ever loaded.
+    #[error("no listing was ever loaded")]
+    NoSnapshot,
+    /// Too many wait.
+    #[error("too many questions about the past are waiting: ask again in a moment")]
+    Busy,
+    /// The history is damaged.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The walk broke off.
+    #[error("reading the history was interrupted")]
+    Interrupted,
+}
+
+impl From<RewindError> for AsOfError {
+    fn from(error: RewindError) -> Self {
+        match error {
+            RewindError::Store(error) => Self::Store(error),
+            RewindError::Broken(broken) => Self::Broken(broken),
+        }
+    }
+}
+
+/// The way to moments.
+#[derive(Debug)]
+pub struct PastIndexes {
+    walks: Arc<Semaphore>,
+    asking: Arc<AtomicUsize>,
+    kept: Mutex<VecDeque<(SnapshotSerial, Arc<Index>)>>,
+    /// What is known of the past of the operators' records.
+    past: Mutex<Option<Arc<Past>>>,
+}
+
+impl Default for PastIndexes {
+    fn default() -> Self {
+        Self {
+            walks: Arc::new(Semaphore::new(WALKS)),
+            asking: Arc::default(),
+            kept: Mutex::default(),
+            past: Mutex::default(),
+        }
+    }
+}
+
+/// Counts one who asks, for as long as it lives.
+struct Asking(Arc<AtomicUsize>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn find<K: PartialEq, V>(kept: &Mutex<VecDeque<(K, Arc<V>)>>, key: &K) -> Option<Arc<V>> {
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.iter().find(|(of, _)| of == key).map(|(_, value)| Arc::clone(value))
+}
+
+fn keep<K: PartialEq, V>(kept: &Mutex<VecDeque<(K, Arc<V>)>>, key: K, value: &Arc<V>) {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.retain(|(of, _)| *of != key);
+    kept.truncate(KEPT - 1);
+    kept.push_front((key, Arc::clone(value)));
+}
+
+impl PastIndexes {
+    /// What was known at a moment.
+    ///
+    /// # Errors
+    ///
+    /// If history does not reach back to it, it is still to come, or the history cannot be read. There is no answer
+    /// then, least of all today's.
+    pub async fn at(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        current: Option<Arc<Index>>,
+        records: Arc<Records>,
+        at: Timestamp,
+        now: Timestamp,
+    ) -> Result<AsOf, AsOfError> {
+        if at > now {
+            return Err(AsOfError::Future { at, now });
+        }
+        let current = current.ok_or(AsOfError::NoSnapshot)?;
+        let asking = self.asking.fetch_add(1, Ordering::Relaxed);
+        let counted = Asking(Arc::clone(&self.asking));
+        if asking >= WAITING + WALKS {
+            return Err(AsOfError::Busy);
+        }
+        let permit = Arc::clone(&self.walks).acquire_owned().await.map_err(|_| AsOfError::Interrupted)?;
+        let (moments, store) = (Arc::clone(self), Arc::clone(store));
+        let walk = move || {
+            // Whoever asked may have gone; the walk goes on, and counts until it ends.
+            let _held = (permit, counted);
+            moments.walk(&store, &current, &records, at)
+        };
+        match tokio::task::spawn_blocking(walk).await.map_err(|_| AsOfError::Interrupted)? {
+            Err(AsOfError::NotReaching { at, from }) if is_ahead(from, now) => Err(AsOfError::Ahead { at, from }),
+            told => told,
+        }
+    }
+
+    fn walk(
+        &self,
+        store: &Store,
+        current: &Arc<Index>,
+        records: &Arc<Records>,
+        at: Timestamp,
+    ) -> Result<AsOf, AsOfError> {
+        let SnapshotThen { record, mut confirmed_at } = store.snapshot_at(at)?.map_err(|oldest| match oldest {
+            Some(from) => AsOfError::NotReaching { at, from },
+            None => AsOfError::NoSnapshot,
+        })?;
+        // A sync may have committed a newer one that is not published yet: the published one is what answers rest on.
+        let index = if record.serial >= current.snapshot().serial {
+            if record.serial > current.snapshot().serial {
+                confirmed_at = current.confirmed_at().min(at);
+            }
+            Arc::clone(current)
+        } else if let Some(kept) = find(&self.kept, &record.serial) {
+            kept
+        } else {
+            let mut way = Rewind::from(current.snapshot(), current.removals());
+            let led = store.rewind(&mut way, record.serial).map_err(AsOfError::from).and_then(|last_change| {
+                let (snapshot, removals) = way.reach(&record, record.fetched_at)?;
+                Ok((last_change, snapshot, removals))
+            });
+            let (last_change, snapshot, removals) = match (led, store.snapshot_at(at)?) {
+                // What was there a moment ago has just been dropped.
+                (Err(AsOfError::Broken(_)), Err(Some(from))) => return Err(AsOfError::NotReaching { at, from }),
+                (Err(AsOfError::Broken(broken)), _) => {
+                    store.note_damage(&broken.to_string());
+                    return Err(broken.into());
+                }
+                (led, _) => led?,
+            };
+            let index = Arc::new(Index::build(snapshot, removals, last_change));
+            keep(&self.kept, record.serial, &index);
+            index
+        };
+        let records = self.records_at(store, records, at)?;
+        Ok(AsOf { index: Arc::new(index.as_confirmed_at(confirmed_at)), records })
+    }
+
+    /// The operators' records of a moment. Each of their events is read once, and not before somebody asks for a moment
+    /// that needs it.
+    fn records_at(&self, store: &Store, records: &Arc<Records>, at: Timestamp) -> Result<Arc<Records>, StoreError> {
+        let mut kept = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut past = kept.take().unwrap_or_else(|| Arc::new(Past::of(Arc::clone(records))));
+        let (known, last) = (past.now().last_event(), records.last_event());
+        if known < last {
+            let newer = store.record_events_between(known, last.saturating_add(1), usize::MAX)?;
+            Arc::make_mut(&mut past).follow(Arc::clone(records), &newer);
+        }
+        let serial = past.newest_by(at, |below, most| store.record_events_between(0, below, most))?;
+        *kept = Some(Arc::clone(&past));
+        drop(kept);
+        // The published ones are what answers rest on, even where another question has already met newer ones.
+        if past.is_newest(serial) || serial >= last {
+            return Ok(Arc::clone(records));
+        }
+        Ok(Arc::new(Records::then(past, serial)))
+    }
+}

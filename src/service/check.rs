@@ -1,0 +1,317 @@
+//! May calls be accepted from this provider? The answer on every call.
+
+use std::sync::Arc;
+
+use arc_swap::Guard;
+use jiff::Timestamp;
+
+use super::{Services, SnapshotRef};
+use crate::caller_id::{self, CallerId};
+use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
+use crate::domain::{
+    Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, RecordBody, Rejection, Ternary,
+    Verdict, Who, rule,
+};
+use crate::index::Index;
+use crate::observe::clock;
+use crate::observe::{Question, Seen};
+use crate::records::Records;
+
+/// How much of an answer is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What a switch acts on or writes down.
+    #[default]
+    Compact,
+    /// With sentences and evidence.
+    Full,
+}
+
+/// A query about a provider that hands over calls.
+#[derive(Debug, Clone)]
+pub struct CheckRequest<'a> {
+    /// Whom it names.
+    pub who: Who,
+    /// The role in which the calls are handed over, if it says so.
+    pub role: Option<ProviderRole>,
+    /// Whether the provider is a foreign one.
+    pub foreign: Ternary,
+    /// Whether the calling number pertains to the US. Whoever says so need not give the number.
+    pub us_caller_id: Ternary,
+    /// The calling number as it was signalled; empty if it was not given.
+    pub caller_id: &'a str,
+    /// Whether it is a call to 911.
+    pub emergency: bool,
+    /// How much of the answer is wanted.
+    pub detail: Detail,
+}
+
+impl CheckRequest<'_> {
+    /// A query that says nothing but whom it is about.
+    pub fn about(who: Who) -> Self {
+        Self {
+            who,
+            role: None,
+            foreign: Ternary::Unknown,
+            us_caller_id: Ternary::Unknown,
+            caller_id: "",
+            emergency: false,
+            detail: Detail::Compact,
+        }
+    }
+}
+
+/// A query that could not be read. A call to 911 is answered all the same.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// What is wrong with it.
+    pub rejection: Rejection,
+    /// Whether it is a call to 911.
+    pub emergency: bool,
+    /// Whom it names, as far as can be told.
+    pub who: Option<Who>,
+}
+
+/// The answer to a query.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What was decided.
+    pub decision: Decision,
+    /// The peer whose binding led to the provider, if one did.
+    pub peer: Option<Arc<Record>>,
+    /// One sentence, where everything was asked for; and where nothing is known but that it is a call to 911.
+    pub message: Option<String>,
+    /// How much was asked for.
+    pub detail: Detail,
+    /// Since when the row of the filing that was matched could not be read, if so and everything was asked for.
+    pub carried_since: Option<Timestamp>,
+}
+
+impl Answer {
+    /// The peer's name as operators wrote it.
+    pub fn peer_name(&self) -> Option<&str> {
+        match &self.peer.as_deref()?.body {
+            RecordBody::Peer(peer) => Some(&peer.name),
+            _ => None,
+        }
+    }
+
+    /// An answer with its sentence and evidence.
+    pub fn full(index: &Index, decision: Decision, sentence: String, peer: Option<Arc<Record>>) -> Self {
+        let carried = decision.filing.as_ref().and_then(|filing| index.snapshot().carried.get(&filing.number()));
+        let carried_since = carried.copied();
+        Self { decision, peer, message: Some(sentence), detail: Detail::Full, carried_since }
+    }
+
+    /// The answer for a call to 911 when nothing else can be said.
+    fn emergency() -> Self {
+        Self {
+            decision: Decision {
+                verdict: Verdict::Accept,
+                reason: Reason::EmergencyCall,
+                rule: rule::EMERGENCY,
+                by_policy: false,
+                advisories: Vec::new(),
+                matched_by: None,
+                filing: None,
+                other_filings: Vec::new(),
+                removal: None,
+                candidates: Vec::new(),
+                record: None,
+            },
+            peer: None,
+            message: Some("an emergency call is never refused; nothing is known of the provider".to_owned()),
+            detail: Detail::Compact,
+            carried_since: None,
+        }
+    }
+}
+
+/// What answers rest on now, held for a moment: no sync, no change of records or policy comes between.
+pub struct Published {
+    index: Guard<Option<Arc<Index>>>,
+    records: Guard<Arc<Records>>,
+    policy: Guard<Arc<Policy>>,
+    now: Timestamp,
+}
+
+impl Published {
+    /// What queries are answered from.
+    pub fn view(&self) -> View<'_> {
+        View { index: self.index.as_deref(), records: &self.records, policy: &self.policy, now: self.now }
+    }
+}
+
+/// What queries are answered from.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The listing, if one was ever loaded.
+    pub index: Option<&'a Index>,
+    /// The operators' records.
+    pub records: &'a Records,
+    /// The operator's policy.
+    pub policy: &'a Policy,
+    /// The time for which it is asked.
+    pub now: Timestamp,
+}
+
+impl View<'_> {
+    /// The listing that answers rest on.
+    pub fn snapshot(&self) -> Option<SnapshotRef> {
+        self.index.map(|index| SnapshotRef::of(index, self.now))
+    }
+
+    /// The answer. It is counted and logged by who sees it.
+    ///
+    /// # Errors
+    ///
+    /// If the query names nobody that is known here, or there is nothing to answer from. A call to 911 always has an
+    /// answer.
+    pub fn check(
+        &self,
+        request: Result<CheckRequest<'_>, Box<Unreadable>>,
+        seen: Option<&Seen<'_>>,
+    ) -> Result<Answer, Rejection> {
+        let (emergency, named) = match &request {
+            Ok(request) => (request.emergency, None),
+            Err(unreadable) => (unreadable.emergency, unreadable.who.clone()),
+        };
+        let rejection = match (self.index, request) {
+            (None, Ok(_)) => (Rejection::snapshot_not_loaded(), named),
+            (None, Err(_)) => (Rejection::snapshot_not_loaded(), named),
+            (Some(_), Err(unreadable)) => (unreadable.rejection, named),
+            (Some(index), Ok(request)) => match self.answer(index, &request, seen) {
+                Ok(answer) => return Ok(answer),
+                Err(rejection) => (rejection, emergency.then_some(request.who)),
+            },
+        };
+        let (rejection, who) = rejection;
+        // Whatever else holds: an unknown upstream, a daemon without a listing.
+        if emergency {
+            if let Some(seen) = seen {
+                seen.emergency(|| who, self.now);
+            }
+            return Ok(Answer::emergency());
+        }
+        if let Some(seen) = seen {
+            seen.rejected(&rejection);
+        }
+        Err(rejection)
+    }
+
+    /// The same; but for a call to 911 too, an error where nothing is known of whom it names. Only a verdict is counted.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    pub fn check_known(&self, request: &CheckRequest<'_>, seen: Option<&Seen<'_>>) -> Result<Answer, Rejection> {
+        self.answer(self.index.ok_or_else(Rejection::snapshot_not_loaded)?, request, seen)
+    }
+
+    /// What would have been answered at the time of this view, had the policy been today's.
+    ///
+    /// # Errors
+    ///
+    /// As above; calls to 911 are none of the past.
+    pub fn check_as_of(&self, request: &CheckRequest<'_>) -> Result<Answer, Rejection> {
+        let mut answer = self.check_known(request, None)?;
+        let code = AdvisoryCode::PolicyOfToday;
+        if answer.decision.by_policy && !self.policy.cells.advisories_off.contains(&code) {
+            let message = "the verdict rests on policy, and the policy of that time is not known: today's was taken";
+            answer.decision.advisories.push(Advisory { code, message: message.to_owned() });
+        }
+        Ok(answer)
+    }
+
+    fn answer(&self, index: &Index, request: &CheckRequest<'_>, seen: Option<&Seen<'_>>) -> Result<Answer, Rejection> {
+        let Self { records, policy, now, .. } = *self;
+        // Whoever says whose number it is need not have it read.
+        let stated = request.us_caller_id;
+        let caller_id = if stated == Ternary::Unknown { caller_id::read(request.caller_id) } else { CallerId::Absent };
+        let us_caller_id = if stated == Ternary::Unknown { caller_id.pertains_to_us() } else { stated };
+        let resolved = records
+            .resolve(&request.who, now)
+            .map_err(|unresolved| ErrorReason::PeerUnknown.reject(unresolved.to_string()))?;
+        let query = Query {
+            identity: resolved.identity,
+            named_by: match &request.who {
+                Who::Provider(_) => NamedBy::Number,
+                Who::Ocn(_) => NamedBy::Ocn,
+                Who::Peer(_) => NamedBy::Peer,
+            },
+            role: request.role.or(resolved.role),
+            foreign: request.foreign,
+            us_caller_id,
+            emergency: request.emergency,
+        };
+        let wording = match request.detail {
+            Detail::Full => Wording::Sentences,
+            Detail::Compact => Wording::Codes,
+        };
+        let decide = |query: &Query, wording| decide_in(wording, index, records, query, policy, now);
+        let mut decision =
+            decide(&query, wording).map_err(|undecided| ErrorReason::ListingTooOld.reject(undecided.to_string()))?;
+        if caller_id == CallerId::Unreadable && decision.verdict == Verdict::Refuse {
+            let abroad = decide(&Query { us_caller_id: Ternary::No, ..query }, Wording::Codes);
+            if abroad.is_ok_and(|decision| decision.verdict == Verdict::Accept) {
+                advise_unreadable(&mut decision, policy, wording);
+            }
+        }
+        if let Some(seen) = seen {
+            let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
+            let question = Question { who: &request.who, query: &query, peer, caller_id_given, caller_id };
+            seen.decided(question, &decision, index, now);
+        }
+        let peer = resolved.peer;
+        Ok(match request.detail {
+            Detail::Compact => Answer { decision, peer, message: None, detail: Detail::Compact, carried_since: None },
+            Detail::Full => {
+                let sentence = sentence(&decision, &query);
+                Answer::full(index, decision, sentence, peer)
+            }
+        })
+    }
+}
+
+/// Advises that a call is refused because nobody could read who calls.
+fn advise_unreadable(decision: &mut Decision, policy: &Policy, wording: Wording) {
+    let code = AdvisoryCode::CallerIdUnreadable;
+    if policy.cells.advisories_off.contains(&code) {
+        return;
+    }
+    let message = match wording {
+        Wording::Codes => "",
+        Wording::Sentences => {
+            "the calling number could not be read; were it known to be no US number, the call would not be barred"
+        }
+    };
+    decision.advisories.push(Advisory { code, message: message.to_owned() });
+}
+
+impl Services {
+    /// What queries are answered from now. Never waits.
+    pub fn published(&self) -> Published {
+        Published {
+            index: self.index.load(),
+            records: self.records.load(),
+            policy: self.policy.load(),
+            now: clock::now(),
+        }
+    }
+
+    /// What would have been answered at a time, with the listing that it rests on.
+    ///
+    /// # Errors
+    ///
+    /// If the query names nobody that was known then, or history does not reach back so far.
+    pub async fn check_as_of(
+        &self,
+        request: &CheckRequest<'_>,
+        at: Timestamp,
+    ) -> Result<(Answer, SnapshotRef), Rejection> {
+        let then = self.as_of(at).await?;
+        let policy = self.policy.load();
+        let view = View { index: Some(&then.index), records: &then.records, policy: &policy, now: at };
+        Ok((view.check_as_of(request)?, SnapshotRef::of(&then.index, at)))
+    }
+}

@@ -1,0 +1,240 @@
+//! The use cases, on domain types: what may be asked of the daemon, whoever asks and however.
+//!
+//! An interface reads a request into the types of this room, asks [`Services`], and writes the outcome in a form of its own.
+//! Why there is no answer is always a [`Rejection`](crate::domain::Rejection). Commands that work on the store directly use
+//! the same services, so that both say the same.
+
+mod as_of;
+mod check;
+mod export;
+mod history;
+mod impact;
+mod listing;
+mod maintenance;
+mod named;
+mod records;
+mod snapshot_ref;
+mod snapshots;
+mod status;
+mod sync;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch as watched};
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::decide::Policy;
+use crate::domain::{Interface, Rejection};
+use crate::index::{Index, PublishedIndex};
+use crate::observe::{Observer, Seen};
+use crate::schedule::Schedule;
+use crate::serving::{LimitsConfig, Tls};
+use crate::store::{PublishedRecords, Store, SyncState};
+use crate::sync::{SyncHandle, SyncSettings};
+
+pub use as_of::{AsOf, AsOfError, PastIndexes};
+pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
+pub use export::Export;
+pub use history::{ChangesPage, ChangesRequest, FirstKnown};
+pub use impact::{ImpactReport, ImpactRequest, PeerOutcome};
+pub use listing::{CurrentFiling, ListedMatch, ProviderReport, RemovalsPage, RemovalsRequest, SearchReport};
+pub use maintenance::CopyPiece;
+pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
+pub use snapshot_ref::SnapshotRef;
+pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
+pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, State, state};
+pub use status::{SourceReport, StatusReport};
+pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
+
+/// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
+pub type ReloadResult = Result<Reloaded, String>;
+
+/// Settings that a reload found changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// In force now.
+    pub applied: Vec<String>,
+    /// In force after a restart.
+    pub needs_restart: Vec<String>,
+}
+
+/// What only a running daemon has.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// The schedule in force.
+    pub schedule: watched::Receiver<Arc<Schedule>>,
+    /// When a cycle comes ahead of schedule, because the last one failed.
+    pub retry: watched::Receiver<Option<Timestamp>>,
+    /// The TLS of the listeners that have it.
+    pub tls: Vec<Arc<Tls>>,
+    /// Who has which right.
+    pub access: Arc<Access>,
+    /// The last reload, if it was refused.
+    pub refused_reload: watched::Receiver<Option<RefusedReload>>,
+    /// Where a reload is asked for.
+    pub reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
+}
+
+/// How syncing is reached: through the task that runs cycles, or, where commands only read, as a record.
+#[derive(Debug, Clone)]
+pub enum SyncAccess {
+    /// Cycles can be asked for.
+    Handle(SyncHandle),
+    /// Only looked at.
+    Record {
+        /// How syncing went.
+        state: Arc<SyncState>,
+        /// What a cycle would work by.
+        settings: Arc<SyncSettings>,
+    },
+}
+
+impl SyncAccess {
+    /// What the next cycle works by.
+    pub fn settings(&self) -> Arc<SyncSettings> {
+        match self {
+            Self::Handle(handle) => handle.settings(),
+            Self::Record { settings, .. } => Arc::clone(settings),
+        }
+    }
+
+    /// How syncing went so far.
+    pub fn state(&self) -> Arc<SyncState> {
+        match self {
+            Self::Handle(handle) => handle.state(),
+            Self::Record { state, .. } => Arc::clone(state),
+        }
+    }
+}
+
+/// What the use cases work with.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// The published index.
+    pub index: Arc<PublishedIndex>,
+    /// The operators' records.
+    pub records: Arc<PublishedRecords>,
+    /// The store, for histories.
+    pub store: Arc<Store>,
+    /// Indexes of the past, as they were asked for.
+    pub past: Arc<PastIndexes>,
+    /// One copy of the store at a time.
+    pub copying: Arc<tokio::sync::Mutex<()>>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// How syncing is reached.
+    pub sync: SyncAccess,
+    /// How long a listing may go unconfirmed.
+    pub freshness: Arc<ArcSwap<FreshnessConfig>>,
+    /// What is decided where the rules leave it open.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Set once the daemon takes nothing more on.
+    pub stopping: Arc<AtomicBool>,
+    /// Ends streams that would never end by themselves. Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+    /// What a client may ask.
+    pub limits: Arc<LimitsConfig>,
+    /// Counts and logs what is decided; set where a daemon answers.
+    pub observer: Option<Arc<Observer>>,
+    /// All who watch.
+    pub watchers: Arc<Watchers>,
+    /// Set where a daemon runs.
+    pub running: Option<Running>,
+}
+
+/// What a store holds, published, and how it is worked with.
+#[derive(Debug)]
+pub struct Basis {
+    /// The published index.
+    pub index: Arc<PublishedIndex>,
+    /// The operators' records.
+    pub records: Arc<PublishedRecords>,
+    /// The store.
+    pub store: Arc<Store>,
+    /// The state directory.
+    pub state_dir: PathBuf,
+    /// How syncing is reached.
+    pub sync: SyncAccess,
+    /// How long a listing may go unconfirmed.
+    pub freshness: FreshnessConfig,
+    /// What is decided where the rules leave it open.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// What a client may ask.
+    pub limits: LimitsConfig,
+}
+
+impl Services {
+    /// The use cases over a store, without what only a running daemon has.
+    pub fn new(basis: Basis) -> Self {
+        Self {
+            index: basis.index,
+            records: basis.records,
+            store: basis.store,
+            past: Arc::default(),
+            copying: Arc::default(),
+            state_dir: basis.state_dir,
+            sync: basis.sync,
+            freshness: Arc::new(ArcSwap::from_pointee(basis.freshness)),
+            policy: basis.policy,
+            stopping: Arc::default(),
+            shutdown: CancellationToken::new(),
+            limits: Arc::new(basis.limits),
+            observer: None,
+            watchers: Arc::default(),
+            running: None,
+        }
+    }
+
+    /// Counts and logs the answers to queries, the first of which came in over this interface at this moment.
+    pub fn see(&self, interface: Interface, since: Instant) -> Option<Seen<'_>> {
+        self.observer.as_deref().map(|observer| observer.see(interface, since))
+    }
+
+    /// The index to answer from.
+    fn loaded(&self) -> Result<Arc<Index>, Rejection> {
+        self.index.load_full().ok_or_else(Rejection::snapshot_not_loaded)
+    }
+
+    /// Whether a listing is loaded and the daemon is not stopping.
+    ///
+    /// # Errors
+    ///
+    /// Says which.
+    pub fn ready(&self) -> Result<(), Rejection> {
+        if self.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+            return Err(crate::domain::ErrorReason::ShuttingDown.reject("the daemon is stopping: ask another"));
+        }
+        if self.index.load().is_none() {
+            return Err(Rejection::snapshot_not_loaded());
+        }
+        Ok(())
+    }
+}
+
+/// A page's size: what was asked for, up to `largest`, or `default` where nothing was.
+fn page_size(asked: u32, default: usize, largest: usize) -> usize {
+    match asked {
+        0 => default,
+        size => usize::try_from(size).unwrap_or(largest).min(largest),
+    }
+}
+
+/// A task that read the store broke off.
+fn interrupted() -> Rejection {
+    crate::domain::ErrorReason::StoreFailed.reject("reading the store was interrupted")
+}
+
+/// The store could not be read. What exactly is wrong is for the log, not for whoever asks.
+fn store_failed(error: &crate::store::StoreError) -> Rejection {
+    tracing::error!(%error, "the store could not be read for an answer: {error}");
+    crate::domain::ErrorReason::StoreFailed.reject("the store could not be read; the daemon's log says why")
+}

@@ -1,0 +1,167 @@
+//! Where the records stand for all to read, and the one way to change them.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use super::{Store, StoreError};
+use crate::domain::RecordEvent;
+use crate::records::{Change, PlanError, Records, plan};
+use crate::visible::one_line;
+
+/// Why a change of records was not made. Nothing has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// It makes no sense, or does not fit what is on record.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The task that wrote it broke off.
+    #[error("writing the records was interrupted")]
+    Interrupted,
+}
+
+/// Where the records stand for all to read, and the one way to change them.
+#[derive(Debug, Default)]
+pub struct PublishedRecords {
+    current: ArcSwap<Records>,
+    /// One change at a time: each is planned on what the one before has left.
+    changing: Mutex<()>,
+}
+
+impl PublishedRecords {
+    /// Starts with these.
+    pub fn new(records: Records) -> Self {
+        Self { current: ArcSwap::from_pointee(records), changing: Mutex::new(()) }
+    }
+
+    /// The records now. Never waits.
+    pub fn load(&self) -> arc_swap::Guard<Arc<Records>> {
+        self.current.load()
+    }
+
+    /// The records now, to keep for longer than a moment.
+    pub fn load_full(&self) -> Arc<Records> {
+        self.current.load_full()
+    }
+
+    /// Makes a change: plans it whole, commits it, and only then publishes it. Returns the events that it made, which
+    /// are none where all was on record already.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made whole. Nothing has changed then.
+    pub async fn change(
+        &self,
+        store: &Arc<Store>,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<Vec<RecordEvent>, ChangeError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let mut reloaded = false;
+        let events = loop {
+            let current = self.load_full();
+            let events = plan(&current, change.clone(), now)?;
+            if events.is_empty() {
+                return Ok(events);
+            }
+            let store = Arc::clone(store);
+            let written = tokio::task::spawn_blocking(move || commit(&store, events)).await;
+            match written.map_err(|_| ChangeError::Interrupted)?? {
+                Committed::Done(events) => {
+                    self.current.store(Arc::new(current.after(&events)));
+                    break events;
+                }
+                // Another change cannot have come between: what stands there was not known to stand there.
+                Committed::Behind(records) if !reloaded => {
+                    self.current.store(Arc::new(records));
+                    reloaded = true;
+                }
+                Committed::Behind(_) => return Err(ChangeError::Interrupted),
+            }
+        };
+        for event in &events {
+            log(event);
+        }
+        Ok(events)
+    }
+}
+
+/// What came of committing.
+enum Committed {
+    Done(Vec<RecordEvent>),
+    /// Other events were there already. These are the records.
+    Behind(Records),
+}
+
+/// Commits events. A disk that fails at the very end leaves it open whether it did as it was told: then the file says.
+fn commit(store: &Store, events: Vec<RecordEvent>) -> Result<Committed, StoreError> {
+    match store.commit_records(&events) {
+        Ok(()) => Ok(Committed::Done(events)),
+        Err(StoreError::Conflict { .. }) => {
+            let (records, last_event) = store.load_records()?;
+            Ok(Committed::Behind(Records::build(records, last_event)))
+        }
+        Err(error @ StoreError::Disk { .. }) => match store.load_records() {
+            Ok((_, last)) if Some(last) == events.last().map(|event| event.serial) => Ok(Committed::Done(events)),
+            _ => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+fn log(event: &RecordEvent) {
+    let Some(record) = event.record() else { return };
+    let (kind, id, action) = (record.kind().as_str(), record.id(), event.action.as_str());
+    let (id, by, provider) = (one_line(&id), one_line(&event.by), record.provider);
+    tracing::info!(kind, id, action, by, event = event.serial, "{kind} {id} ({provider}) {action} by {by}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Identity, Peer, PeerKind, Record, RecordBody, RecordKind};
+
+    fn now() -> Timestamp {
+        "2026-11-26T00:00:00Z".parse().expect("a time")
+    }
+
+    fn peer(name: &str, frn: &str) -> Record {
+        Record {
+            provider: Identity::Frn(frn.parse().expect("an FRN")),
+            body: RecordBody::Peer(Peer { name: name.to_owned(), kind: PeerKind::TrunkGroup, role: None }),
+            by: "noc".to_owned(),
+            why: "a test".to_owned(),
+            at: now(),
+            revision: 0,
+            expires_at: None,
+        }
+    }
+
+    fn put(record: Record) -> Change {
+        Change::Put { records: vec![record], replace: false, by: "noc".to_owned() }
+    }
+
+    #[tokio::test]
+    async fn events_that_the_disk_kept_without_a_word_are_met_by_the_next_change() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(directory.path()).expect("made"));
+        let published = PublishedRecords::default();
+        published.change(&store, put(peer("first", "0041000001")), now()).await.expect("put");
+        // As if the disk had failed behind the last byte of a commit.
+        let unheard = plan(&published.load_full(), put(peer("second", "0041000002")), now()).expect("planned");
+        store.commit_records(&unheard).expect("stored");
+
+        let events = published.change(&store, put(peer("third", "0041000003")), now()).await.expect("put");
+        assert_eq!(events.iter().map(|event| event.serial).collect::<Vec<_>>(), [3]);
+        let records = published.load_full();
+        assert_eq!((records.all(RecordKind::Peer).count(), records.last_event()), (3, 3));
+        assert_eq!(store.load_records().expect("read").0.len(), 3);
+    }
+}
