@@ -33,7 +33,7 @@ macro_rules! words {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                match text.trim().to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
+                match $crate::domain::folded(text).replace(' ', "_").as_str() {
                     $($word $(| $also)* => Ok(Self::$variant),)+
                     _ => Err(format!("{text:?} is no {}: give one of {}", $what, [$($word),+].join(", "))),
                 }

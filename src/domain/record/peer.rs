@@ -23,11 +23,11 @@ pub enum PeerKind {
 words!(
     PeerKind,
     "kind of peer",
-    TrunkGroup = "trunk_group" | "trunk",
-    Ocn = "ocn",
-    Spc = "spc",
-    Ip = "ip",
-    Account = "account"
+    TrunkGroup = "trunk_group" | "trunk" | "trunkgroup" | "tg",
+    Ocn = "ocn" | "operating_company_number",
+    Spc = "spc" | "service_provider_code",
+    Ip = "ip" | "ip_address" | "address" | "network" | "ip_network",
+    Account = "account" | "customer_account"
 );
 
 /// A switch's own name for an upstream, bound to a provider.
