@@ -54,10 +54,11 @@ impl Services {
         let kind = kind_from_wire(request.kind)?;
         let (records, index, now) = (self.records.load_full(), self.index.load_full(), clock::now());
         let page = page(request.page_size);
+        let asked = kind.folded(&request.id);
         let mut matching = records
             .all(kind)
             .map(|record| (record.id(), record))
-            .filter(|(id, _)| request.id.is_empty() || *id == request.id)
+            .filter(|(id, _)| asked.is_empty() || kind.folded(id) == asked)
             .filter(|(id, _)| *id > request.page_token);
         let mut listed = Vec::new();
         let mut next_page_token = String::new();
