@@ -177,7 +177,7 @@ pub fn one_role(name: &str) -> Option<ProviderRole> {
     let words: Vec<&str> = name.split('_').collect();
     let asks = words.contains(&"yes") && words.contains(&"no");
     let kept =
-        words.into_iter().filter(|word| !SAY_NOTHING.contains(word) && !(asks && ["yes", "no", "or"].contains(word)));
+        words.into_iter().filter(|word| !(SAY_NOTHING.contains(word) || asks && ["yes", "no", "or"].contains(word)));
     ProviderRole::named(&kept.collect::<Vec<_>>().join(" "))
 }
 
@@ -222,6 +222,8 @@ pub fn cannot_be_asked(name: &str) -> bool {
             | "is_foreign"
             | "foreign_provider"
             | "foreign_upstream"
+            | "foreign_voice_provider"
+            | "foreign_voice_service_provider"
             | "foreign_domestic"
             | "domestic_foreign"
             | "caller_id"

@@ -226,17 +226,18 @@ impl Columns {
                 return;
             }
             (None, Some(_)) => filled_ones > 0,
+            (None, None) if columns::cannot_be_asked(name) => false,
             (None, None) => (read > 0 && read * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
         };
         if unused {
             notes.push(not_roles(&column));
             self.unasked.push(column);
-        } else if names_a_role(name) && filled_ones > 0 {
-            notes.push(not_roles(&column));
         } else if columns::cannot_be_asked(name) {
             notes.push(format!(
                 "column {column:?} is not used: a list is asked with its providers' own filings and no calling numbers"
             ));
+        } else if names_a_role(name) && filled_ones > 0 {
+            notes.push(not_roles(&column));
         }
     }
 

@@ -200,6 +200,8 @@ fn a_column_for_each_role_is_asked_where_it_is_marked() {
     );
     let unmarked = list("FRN,Gateway\n1000001,gw1.example\n");
     assert_eq!((unmarked.unasked.as_slice(), unmarked.notes.len()), (&["Gateway".to_owned()][..], 1));
+    let foreign = list("FRN,foreign_voice_provider\n1000001,No\n");
+    assert_eq!((foreign.unasked.len(), foreign.notes.len()), (0, 1));
     let named_alike = list("FRN,Gateway IP\n1000001,192.0.2.7\n");
     assert_eq!((named_alike.unasked.len(), named_alike.notes.len()), (0, 1));
 }
