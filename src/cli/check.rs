@@ -26,9 +26,9 @@ pub struct Check {
     /// it, what may mean two things that are known is an error. Of six digits or fewer, a name on record comes first.
     #[arg(value_name = "WHO", required_unless_present = "file", conflicts_with = "file")]
     who: Option<String>,
-    /// A list of upstreams, as CSV or .xlsx with a header: a column frn, rmd_number, provider, ocn or peer (trunk_group,
-    /// ip, spc, account), and perhaps role; - for standard input. Prints the list with the verdicts; a row that cannot
-    /// be read has none (BAD_ROW) and keeps no other from being asked. Exit status: 0 all accepted, 1 some refused, 2
+    /// A list of upstreams, as CSV or .xlsx with a header, or JSON objects: a column frn, rmd_number, provider, ocn or peer
+    /// (trunk_group, ip, spc, account), and perhaps role, or one for each role with Yes or No; - for standard input. Prints
+    /// the list with the verdicts; a row that cannot be read has none (BAD_ROW) and keeps no other from being asked. Exit status: 0 all accepted, 1 some refused, 2
     /// some rows not asked, or none refused and some without an answer.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["emergency", "foreign", "caller_id"])]
     file: Option<PathBuf>,
@@ -36,7 +36,8 @@ pub struct Check {
     /// listing; if the FCC cannot be asked, it is printed all the same and the exit status is 2.
     #[arg(long, conflicts_with_all = ["file", "at"])]
     live: bool,
-    /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate [default: any].
+    /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate, or as people write
+    /// them (VSP, "Gateway Provider") [default: any].
     #[arg(long, value_name = "R")]
     role: Option<ProviderRole>,
     /// Whether it is a foreign provider [default: it is if all its filings say so].

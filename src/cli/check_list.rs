@@ -12,8 +12,9 @@ use super::list_file;
 use super::target::Target;
 use super::text::{self, say};
 use super::{FAILED, NO, YES};
-use crate::api::grpc::time_to_wire;
+use crate::api::grpc::{time_to_wire, v1};
 use crate::api::json;
+use crate::domain::ProviderRole;
 use crate::parse::table::{self, BadRow};
 use crate::parse::upstreams::{self, Upstream, Upstreams};
 use crate::visible;
@@ -32,7 +33,7 @@ const ACCEPT: &str = "ACCEPT";
 /// How a list is asked about.
 pub struct ListOptions {
     /// The role, where the list says none.
-    pub role: Option<crate::domain::ProviderRole>,
+    pub role: Option<ProviderRole>,
     /// The moment of which to tell, if not of now.
     pub at: Option<Timestamp>,
     /// One JSON object a line instead of CSV.
@@ -52,6 +53,8 @@ enum Outcome {
 struct Line {
     row: u64,
     cells: Vec<String>,
+    /// The roles in which it was asked, by the list or the command; none where any would do, or the peer's own.
+    roles: Vec<ProviderRole>,
     outcome: Outcome,
 }
 
@@ -61,7 +64,7 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let bytes = list_file::read(file)?;
     let list = upstreams::read(&bytes)
         .map_err(|error| anyhow::anyhow!("{}: {}", file.display(), text::one_line(&error.to_string())))?;
-    let Upstreams { header, rows, notes } = list;
+    let Upstreams { header, rows, notes, unasked } = list;
     list_file::say_notes(file, &notes);
     let lines = check(target, file, rows, options).await?;
     if options.json {
@@ -77,7 +80,9 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
         table::write(&mut csv, rows).context("the answer could not be written")?;
         text::write(&csv)?;
     }
-    Ok(sum_up(file, &lines, options.at))
+    // Whoever names the role has said in which all are to be asked.
+    let unasked = if options.role.is_some() { Vec::new() } else { unasked };
+    Ok(sum_up(file, &lines, &unasked, options.at))
 }
 
 /// Asks about each row by all that it names its upstream by. What does not mean one provider is a bad row.
@@ -90,11 +95,11 @@ async fn check(
     let mut questions = Vec::new();
     for upstream in rows.iter().flatten() {
         for named in std::iter::once(&upstream.who).chain(&upstream.also) {
-            questions.push(Question {
+            questions.extend(in_roles(upstream, options).map(|role| Question {
                 place: format!("row {}", upstream.row),
                 who: named.who.clone(),
-                role: upstream.role.or(options.role),
-            });
+                role,
+            }));
         }
     }
     let mut answers = ask(target, &list_file::name(file), &questions, options.at).await?.into_iter();
@@ -102,18 +107,50 @@ async fn check(
     for row in rows {
         let line = match row {
             Ok(upstream) => {
-                let count = 1 + upstream.also.len();
-                let of_it: Vec<Answer> = answers.by_ref().take(count).collect();
-                judge(upstream, of_it)
+                let roles: Vec<Option<ProviderRole>> = in_roles(&upstream, options).collect();
+                let of_it = (0..=upstream.also.len())
+                    .map(|_| in_all(answers.by_ref().take(roles.len()), &roles))
+                    .collect::<Vec<Answer>>();
+                judge(upstream, of_it, roles.into_iter().flatten().collect())
             }
-            Err(bad) => Line { row: bad.row, cells: bad.cells.clone(), outcome: Outcome::NotAsked(bad) },
+            Err(bad) => {
+                Line { row: bad.row, cells: bad.cells.clone(), roles: Vec::new(), outcome: Outcome::NotAsked(bad) }
+            }
         };
         lines.push(line);
     }
     Ok(lines)
 }
 
-fn judge(upstream: Upstream, answers: Vec<Answer>) -> Line {
+/// The roles in which an upstream is asked, at least one or none in particular.
+fn in_roles(upstream: &Upstream, options: &ListOptions) -> impl Iterator<Item = Option<ProviderRole>> {
+    std::iter::once(upstream.role.or(options.role)).chain(upstream.also_as.iter().copied().map(Some))
+}
+
+/// The one answer of an upstream that is asked in several roles: that which refuses it, if one does. All advisories stay.
+fn in_all(answers: impl Iterator<Item = Answer>, roles: &[Option<ProviderRole>]) -> Answer {
+    let mut answers = answers.collect::<Result<Vec<_>, String>>()?;
+    let refuses = |answer: &v1::CheckProviderResponse| answer.verdict() != v1::Verdict::Accept;
+    let place = answers.iter().position(refuses).unwrap_or_default();
+    if answers.is_empty() {
+        return Err("no answer came".to_owned());
+    }
+    let mut answer = answers.swap_remove(place);
+    for other in answers {
+        for advisory in other.advisories {
+            if !answer.advisories.contains(&advisory) {
+                answer.advisories.push(advisory);
+            }
+        }
+    }
+    if let [_, _, ..] = roles {
+        let roles: Vec<&str> = roles.iter().flatten().map(|role| role.label()).collect();
+        answer.message = format!("{}; asked as a {}", answer.message, roles.join(" and a "));
+    }
+    Ok(answer)
+}
+
+fn judge(upstream: Upstream, answers: Vec<Answer>, roles: Vec<ProviderRole>) -> Line {
     let Upstream { row, who, also, unsaid, cells, .. } = upstream;
     let mut answers = answers.into_iter();
     let answer = answers.next().unwrap_or_else(|| Err("no answer came".to_owned()));
@@ -130,11 +167,11 @@ fn judge(upstream: Upstream, answers: Vec<Answer>) -> Line {
         }
         (None, Err(message), None) => Outcome::Unanswered(message),
     };
-    Line { row, cells, outcome }
+    Line { row, cells, roles, outcome }
 }
 
 /// Says on standard error what came of the list, and which rows were not asked. The exit status.
-fn sum_up(file: &Path, lines: &[Line], at: Option<Timestamp>) -> u8 {
+fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>) -> u8 {
     let mut reasons: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     let (mut refused, mut unanswered) = (0, 0);
     let mut bad = Vec::new();
@@ -163,16 +200,19 @@ fn sum_up(file: &Path, lines: &[Line], at: Option<Timestamp>) -> u8 {
         .map(|((verdict, reason), count)| format!("{} {verdict} {reason}", text::count(*count)))
         .collect();
     let not_asked = bad.len() as u64;
-    let amiss: Vec<String> =
+    let mut amiss: Vec<String> =
         [(refused, "refused"), (unanswered, "without an answer"), (not_asked, "not asked, their rows cannot be read")]
             .into_iter()
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{} {word}", text::count(count)))
             .collect();
+    if !unasked.is_empty() {
+        amiss.push(format!("the roles in column {} not asked", text::one_line(&unasked.join(", "))));
+    }
     let outcome = if amiss.is_empty() { text::good("all accepted") } else { text::bad(&amiss.join(", ")) };
     let then = text::as_of(at.map(time_to_wire).as_ref()).map(|then| format!(" {then}")).unwrap_or_default();
     anstream::eprintln!("{} upstreams{then}: {outcome} ({})", text::count(lines.len() as u64), counts.join(", "));
-    match (not_asked, refused, unanswered) {
+    match (not_asked + unasked.len() as u64, refused, unanswered) {
         (0, 0, 0) => YES,
         (0, 1.., _) => NO,
         _ => FAILED,
@@ -200,6 +240,7 @@ fn object(header: &[String], line: &Line, at: Option<Timestamp>) -> anyhow::Resu
         Outcome::NotAsked(bad) => without_verdict(BAD_ROW, &bad.to_string()),
     };
     object["row"] = line.row.into();
+    object["asked_roles"] = line.roles.iter().map(|role| role.as_str()).collect();
     object["upstream"] = asked.into();
     Ok(object)
 }

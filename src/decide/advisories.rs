@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -108,18 +107,11 @@ fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
 fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     for (on, state) in facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record)) {
         let id = &on.body.notice.id;
-        let clocks = || {
-            let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-            format!(
-                "to mitigate by {}, to inform the FCC by {}",
-                minute(on.body.mitigate_by),
-                minute(on.body.inform_by)
-            )
-        };
+        let clocks = || on_record::clocks(&on.body, facts.now);
         match state {
             NoticeState::Answered => {}
             NoticeState::Pending => said.say(AdvisoryCode::NoticePending, || {
-                format!("a notice of suspected illegal traffic ({id}) is on record: it has {}", clocks())
+                format!("a notice of suspected illegal traffic ({id}) is on record: {}", clocks())
             }),
             NoticeState::Unanswered => said.say(AdvisoryCode::NoticeUnanswered, || {
                 let told = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
@@ -127,13 +119,10 @@ fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
                 } else {
                     "it may be blocked once the Commission was notified"
                 };
-                format!(
-                    "a notice of suspected illegal traffic ({id}) was not answered in time: it had {}; {told}",
-                    clocks()
-                )
+                format!("a notice of suspected illegal traffic ({id}) was not answered in time: {}; {told}", clocks())
             }),
             NoticeState::AnsweredLate => said.say(AdvisoryCode::NoticeAnsweredLate, || {
-                format!("a notice of suspected illegal traffic ({id}) was answered late: it had {}", clocks())
+                format!("a notice of suspected illegal traffic ({id}) was answered late: {}", clocks())
             }),
         }
     }

@@ -142,6 +142,23 @@ fn is_met(
     standing.chain(removed).filter(found).any(|other| !gone(other))
 }
 
+/// What became of the two duties of a notice by now, in words.
+pub fn clocks(on: &NoticeOnRecord, now: Timestamp) -> String {
+    let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let duty = |verb: [&str; 2], by: Timestamp, noted: &Option<Noted>| {
+        let due = minute(by);
+        match noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now) {
+            Some(at) if at > by => format!("it {} late, due {due}", verb[1]),
+            Some(_) => format!("it {} in time", verb[1]),
+            None if now > by => format!("it had to {} by {due}", verb[0]),
+            None => format!("it has to {} by {due}", verb[0]),
+        }
+    };
+    let mitigated = duty(["mitigate", "mitigated"], on.mitigate_by, &on.notice.mitigated);
+    let informed = duty(["inform the FCC", "informed the FCC"], on.inform_by, &on.notice.informed);
+    format!("{mitigated}, and {informed}")
+}
+
 fn notice_state(on: &NoticeOnRecord, now: Timestamp) -> NoticeState {
     let duties = [(&on.notice.mitigated, on.mitigate_by), (&on.notice.informed, on.inform_by)];
     let done = |noted: &Option<Noted>| noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now);

@@ -68,7 +68,11 @@ pub fn read_network(text: &str) -> Result<IpNet, AddressError> {
     let network = read_written(address).zip(length.and_then(|length| length.parse().ok()));
     let network = network.and_then(|(address, length)| IpNet::new(address, length).ok());
     let network = network.ok_or_else(|| AddressError::None { text: quoted() })?;
-    if network.prefix_len() == 0 {
+    // All of IPv4, too, as IPv6 has it.
+    let everything = |network: &IpNet| {
+        network.prefix_len() == 0 || network.contains(&IpAddr::V6(MAPPED_FIRST)) && network.prefix_len() <= MAPPED
+    };
+    if everything(&network) {
         return Err(AddressError::Everything { text: quoted() });
     }
     if network.trunc() != network {
@@ -80,6 +84,10 @@ pub fn read_network(text: &str) -> Result<IpNet, AddressError> {
     }
     Ok(unmapped(network))
 }
+
+/// The prefix under which IPv4 stands within IPv6, ::ffff:0:0/96.
+const MAPPED: u8 = 96;
+const MAPPED_FIRST: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
 
 /// Reads an address alone.
 pub(super) fn read_address(text: &str) -> Option<IpAddr> {
@@ -96,7 +104,6 @@ fn read_written(text: &str) -> Option<IpAddr> {
 
 /// A network of IPv4 addresses that is written in IPv6 is one of IPv4.
 fn unmapped(network: IpNet) -> IpNet {
-    const MAPPED: u8 = 96;
     let IpNet::V6(within) = network else { return network };
     match (within.addr().to_ipv4_mapped(), within.prefix_len().checked_sub(MAPPED)) {
         (Some(address), Some(length)) if length > 0 => {
@@ -134,7 +141,7 @@ mod tests {
                 "192.0.2.7",
             ),
             (&["2001:db8::1", "2001:DB8:0:0::1", "[2001:db8::1]", "2001:0db8::0001/128"], "2001:db8::1"),
-            (&["192.0.2.0/24", "::ffff:192.0.2.0/120"], "192.0.2.0/24"),
+            (&["192.0.2.0/24", "::ffff:192.0.2.0/120", "::FFFF:c000:200/120"], "192.0.2.0/24"),
             (&["2001:db8::/32", "2001:DB8:0::/32", "[2001:db8::]/32"], "2001:db8::/32"),
         ] {
             for writing in writings {
@@ -153,6 +160,9 @@ mod tests {
             ("[2001:db8::7]:5060", "the address alone, 2001:db8::7"),
             ("0.0.0.0/0", "names nobody"),
             ("::/0", "names nobody"),
+            ("::ffff:0:0/96", "names nobody"),
+            ("::ffff:0.0.0.0/96", "names nobody"),
+            ("::/80", "names nobody"),
             ("192.0.2.0/33", "is no IP address"),
             ("192.0.2.0/-1", "is no IP address"),
             ("192.0.2.0/+24", "is no IP address"),

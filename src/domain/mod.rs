@@ -49,7 +49,7 @@ pub use record::{
 };
 pub use rejection::{Rejection, Violation};
 pub use removals::RemovalHistory;
-pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles};
+pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles, folded};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
 pub use step_facts::{StepFacts, UndatedCell};

@@ -12,6 +12,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::role::is_unseen;
 use super::{Identity, Verdict};
 
 pub use check::BadField;
@@ -33,7 +34,7 @@ macro_rules! words {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                match text.trim().to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
+                match $crate::domain::folded(text).replace(' ', "_").as_str() {
                     $($word $(| $also)* => Ok(Self::$variant),)+
                     _ => Err(format!("{text:?} is no {}: give one of {}", $what, [$($word),+].join(", "))),
                 }
@@ -73,6 +74,22 @@ impl RecordKind {
     /// So many of them, in words.
     pub fn count(self, count: usize) -> String {
         format!("{count} {}", if count == 1 { self.as_str() } else { self.plural() })
+    }
+
+    /// An ID as IDs of this kind are compared. Of orders and notices, neither case counts nor how many blanks or which hyphen
+    /// people write: `DA 26-237` is `da  26-237`. Those of others have one writing.
+    pub fn folded(self, id: &str) -> String {
+        match self {
+            Self::Peer | Self::Override => id.to_owned(),
+            Self::Order | Self::Notice => {
+                let seen = id.chars().filter(|c| !is_unseen(*c));
+                let plain = seen.map(|c| if matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}') { '-' } else { c });
+                let text: String = plain.flat_map(char::to_lowercase).collect();
+                // A blank before the provider's number, or behind the slash, is none of the ID.
+                let parts = text.split('/').map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+                parts.collect::<Vec<_>>().join("/")
+            }
+        }
     }
 
     /// The word for several, which is also the command.
@@ -143,6 +160,15 @@ impl Record {
             RecordBody::Override(_) => self.provider.number_text(),
             RecordBody::Order(order) => format!("{}/{}", order.document, self.provider.number_text()),
             RecordBody::Notice(notice) => notice.id.clone(),
+        }
+    }
+
+    /// Takes over how a record of the same ID writes it: it is shown as it was first written.
+    pub fn write_as(&mut self, before: &Self) {
+        match (&mut self.body, &before.body) {
+            (RecordBody::Order(order), RecordBody::Order(before)) => order.document.clone_from(&before.document),
+            (RecordBody::Notice(notice), RecordBody::Notice(before)) => notice.id.clone_from(&before.id),
+            _ => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Column;
+use super::identity::quotable;
 
 /// The role in which a provider hands calls over (47 CFR 64.6305(d), (e) and (f)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,21 +52,68 @@ impl ProviderRole {
 impl FromStr for ProviderRole {
     type Err = String;
 
+    /// Reads a role as people write it, here and in lists alike: `gateway`, `Gateway Provider`, `VSP`, `Non-Gateway
+    /// Intermediate Provider`.
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.trim().to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
-            "voice_service" | "voice" | "vsp" => Ok(Self::VoiceService),
-            "gateway" => Ok(Self::Gateway),
-            "non_gateway_intermediate" | "intermediate" => Ok(Self::NonGatewayIntermediate),
-            "any" | "" => Err("leave the role away where any will do".to_owned()),
-            _ => Err(format!("{text:?} is no role: give voice_service, gateway or non_gateway_intermediate")),
+        Self::named(&folded(text)).ok_or_else(|| match text.trim().to_ascii_lowercase().as_str() {
+            "any" | "" => "leave the role away where any will do".to_owned(),
+            _ => format!(
+                "{:?} is no role: write voice_service (VSP), gateway or non_gateway_intermediate (intermediate), one alone, \
+                 or leave it blank where any will do",
+                quotable(text.trim())
+            ),
+        })
+    }
+}
+
+impl ProviderRole {
+    /// The role that [folded](folded) words name, if they name one and say no more.
+    pub fn named(folded: &str) -> Option<Self> {
+        // A role is not told by these.
+        const SAY_NOTHING: [&str; 6] = ["provider", "providers", "service", "services", "role", "certified"];
+        let words: Vec<&str> = folded.split(' ').filter(|word| !SAY_NOTHING.contains(word)).collect();
+        match words.join(" ").as_str() {
+            "voice" | "vsp" | "voice vsp" | "originating voice" => Some(Self::VoiceService),
+            "gateway" | "gw" | "gwp" | "gateway gwp" | "gateway gw" => Some(Self::Gateway),
+            "intermediate"
+            | "non gateway intermediate"
+            | "nongateway intermediate"
+            | "intermediate non gateway"
+            | "intermediate nongateway"
+            | "domestic intermediate"
+            | "domestic non gateway intermediate"
+            | "non gw intermediate"
+            | "ngip"
+            | "non gateway intermediate ngip" => Some(Self::NonGatewayIntermediate),
+            _ => None,
         }
     }
+}
+
+/// A text as words are compared: in lower case, one blank between them, whatever sets them off, and without signs that
+/// nobody sees. Wide letters are those of common width.
+pub fn folded(text: &str) -> String {
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    let text: String = text.chars().filter(|c| !is_unseen(*c)).map(narrow).flat_map(char::to_lowercase).collect();
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl fmt::Display for ProviderRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Signs that take no room, and directions of writing.
+pub(super) fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 /// A set of roles.
@@ -211,7 +259,27 @@ mod tests {
     fn every_role_is_read_back_from_its_word() {
         for role in ProviderRole::ALL {
             assert_eq!(role.as_str().parse(), Ok(role));
+            assert_eq!(role.label().parse(), Ok(role));
         }
-        assert!("carrier".parse::<ProviderRole>().is_err());
+        for (words, role) in [
+            (
+                &["Voice Service Provider", "VSP", "voice", "Voice Service Provider (VSP)"][..],
+                ProviderRole::VoiceService,
+            ),
+            (&["Gateway Provider", "gateway-provider", "GATEWAY", "ｇａｔｅｗａｙ"], ProviderRole::Gateway),
+            (
+                &["Non-Gateway Intermediate Provider", "Intermediate", "non\u{2011}gateway\u{a0}intermediate"],
+                ProviderRole::NonGatewayIntermediate,
+            ),
+        ] {
+            for word in words {
+                assert_eq!(word.parse(), Ok(role), "{word:?}");
+            }
+        }
+        for none in
+            ["carrier", "non-gateway", "provider", "service", "gateway / intermediate / voice", "not a gateway", ""]
+        {
+            assert!(none.parse::<ProviderRole>().is_err(), "{none:?}");
+        }
     }
 }

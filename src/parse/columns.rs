@@ -2,6 +2,8 @@
 //!
 //! [`comparable`]: super::table::comparable
 
+use crate::domain::ProviderRole;
+
 /// What a column that says who holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Names {
@@ -18,7 +20,7 @@ pub enum Names {
 }
 
 /// Words that change nothing about which number a column holds.
-const OF_A_NUMBER: [&str; 33] = [
+const OF_A_NUMBER: [&str; 48] = [
     "number",
     "numbers",
     "no",
@@ -52,6 +54,21 @@ const OF_A_NUMBER: [&str; 33] = [
     "ten",
     "digit",
     "digits",
+    "nbr",
+    "reg",
+    "cores",
+    "first",
+    "second",
+    "third",
+    "1st",
+    "2nd",
+    "3rd",
+    "primary",
+    "secondary",
+    "main",
+    "alternate",
+    "alt",
+    "additional",
 ];
 
 const OF_FRN: [&str; 4] = ["frn", "federal", "communications", "commission"];
@@ -91,11 +108,16 @@ pub fn who(name: &str) -> Option<Names> {
         | "account_id" => return Some(Names::Peer),
         _ => {}
     }
-    let words: Vec<&str> = name.split('_').collect();
-    let has = |word: &str| words.contains(&word);
-    let all_of = |own: &[&str]| words.iter().all(|word| OF_A_NUMBER.contains(word) || own.contains(word));
-    if (has("frn") || has("frns") || name.contains("fcc_registration_number")) && all_of(&OF_FRN) {
+    let words = words(name);
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let says_nothing = |word: &str| OF_A_NUMBER.contains(&word) || counts(word);
+    let all_of = |own: &[&str]| words.iter().all(|word| says_nothing(word) || own.contains(&word.as_str()));
+    let registered = has("registration") || has("reg");
+    if (has("frn") || has("frns") || (registered && (has("fcc") || has("cores")))) && all_of(&OF_FRN) {
         return Some(Names::Frn);
+    }
+    if registered && all_of(&[]) && !has("provider") && !has("database") {
+        return Some(Names::Provider);
     }
     if (has("rmd") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
         return Some(Names::RmdNumber);
@@ -104,6 +126,59 @@ pub fn who(name: &str) -> Option<Names> {
         return Some(Names::Ocn);
     }
     None
+}
+
+/// Whether a word only tells one column from another, as the 2 of `FRN 2` does. More digits are a number themselves.
+fn counts(word: &str) -> bool {
+    word.len() <= 2 && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The words of a name: `F.R.N.` and `FRN2` are of `frn`.
+fn words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut spelled = false;
+    for word in name.split('_') {
+        let single = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
+        match words.last_mut().filter(|_| single && spelled) {
+            Some(last) => last.push_str(word),
+            None => words.push(word.to_owned()),
+        }
+        spelled = single;
+    }
+    for word in &mut words {
+        let plain = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        if ["frn", "rmd", "ocn"].contains(&plain) && word.len() <= plain.len() + 2 {
+            *word = plain.to_owned();
+        }
+    }
+    words
+}
+
+/// Whether a column of this name, which does not say who, may all the same hold a number: `Affiliate FRN`. The other FRNs
+/// of the FCC's own listing are its affiliates', and known to be.
+pub fn holds_another(name: &str) -> bool {
+    let is_number = |word: &String| matches!(word.as_str(), "frn" | "frns" | "rmd");
+    who(name).is_none() && !is_other_frns(name) && words(name).iter().any(is_number)
+}
+
+/// Whether it is the column of other FRNs of the FCC's own listing.
+pub fn is_other_frns(name: &str) -> bool {
+    matches!(name, "other_frns" | "other_frn" | "other_frn_s")
+}
+
+/// Whether it is a column of registrations, of which only its cells tell whether they are the FCC's.
+pub fn registrations(name: &str) -> bool {
+    who(name) == Some(Names::Provider) && words(name).iter().any(|word| word == "registration" || word == "reg")
+}
+
+/// The role that a column is called by, to be marked in it: `Gateway`, `VSP (Y/N)`, `Gateway Provider?`.
+pub fn one_role(name: &str) -> Option<ProviderRole> {
+    const SAY_NOTHING: [&str; 11] = ["y", "n", "yn", "is", "a", "an", "acts", "act", "as", "choice", "flag"];
+    let words: Vec<&str> = name.split('_').collect();
+    let asks = words.contains(&"yes") && words.contains(&"no");
+    let kept =
+        words.into_iter().filter(|word| !(SAY_NOTHING.contains(word) || asks && ["yes", "no", "or"].contains(word)));
+    ProviderRole::named(&kept.collect::<Vec<_>>().join(" "))
 }
 
 /// How surely a column holds the roles in which upstreams hand calls over.
@@ -147,6 +222,8 @@ pub fn cannot_be_asked(name: &str) -> bool {
             | "is_foreign"
             | "foreign_provider"
             | "foreign_upstream"
+            | "foreign_voice_provider"
+            | "foreign_voice_service_provider"
             | "foreign_domestic"
             | "domestic_foreign"
             | "caller_id"
@@ -192,6 +269,19 @@ mod tests {
                 &["FRN", "FCC FRN", "FCC Registration Number (FRN)", "FRN #", "FRN No.", "Provider FRN", "ＦＲＮ"][..],
                 Some(Names::Frn),
             ),
+            (
+                &[
+                    "F.R.N.",
+                    "CORES FRN",
+                    "FRN #",
+                    "FCC Reg. No.",
+                    "FRN 2",
+                    "FRN2",
+                    "Secondary FRN",
+                    "CORES Registration",
+                ],
+                Some(Names::Frn),
+            ),
             (&["FCC Registration Number", "Carrier's FRN", "FRN (10 digits)", "\u{feff}frn"], Some(Names::Frn)),
             (
                 &[
@@ -206,7 +296,7 @@ mod tests {
                 Some(Names::RmdNumber),
             ),
             (&["Robocall Mitigation Database (RMD) Filing Number"], Some(Names::RmdNumber)),
-            (&["number", "Filing", "Provider"], Some(Names::Provider)),
+            (&["number", "Filing", "Provider", "Registration", "Reg. No."], Some(Names::Provider)),
             (&["OCN", "Operating Company Number", "OCN #"], Some(Names::Ocn)),
             (&["Trunk", "Trunk Group", "TG", "IP Address", "Peer"], Some(Names::Peer)),
             (
@@ -226,6 +316,32 @@ mod tests {
             for name in names {
                 assert_eq!(who(&comparable(name)), holds, "{name:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_column_that_may_hold_another_number_is_known_as_such() {
+        for name in ["Affiliate FRN", "Parent FRN", "Our FRN", "FRN status"] {
+            assert!(holds_another(&comparable(name)), "{name:?}");
+        }
+        for name in ["FRN", "FRN 2", "Other FRNs", "other_frns", "Site", "Registration"] {
+            assert!(!holds_another(&comparable(name)), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_column_for_one_role_is_known_by_the_roles_own_words() {
+        for (names, role) in [
+            (&["Gateway", "Gateway Provider?", "Gateway (Y/N)", "gateway_provider_choice"][..], ProviderRole::Gateway),
+            (&["VSP", "Voice", "Is Voice Service Provider (Yes/No)"], ProviderRole::VoiceService),
+            (&["Intermediate", "Non-Gateway Intermediate"], ProviderRole::NonGatewayIntermediate),
+        ] {
+            for name in names {
+                assert_eq!(one_role(&comparable(name)), Some(role), "{name:?}");
+            }
+        }
+        for name in ["Gateway IP", "Non-Gateway", "No Gateway", "Voice trunk", "Provider", "Y/N", ""] {
+            assert_eq!(one_role(&comparable(name)), None, "{name:?}");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use super::table::{Content, TableError, decode};
+use super::table::{BadRow, Content, Fit, Row, Table, TableError, comparable, decode};
 
 /// Why JSON holds no list.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -62,6 +62,59 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, ObjectsError> {
         }
     }
     if entries.is_empty() { Err(ObjectsError::Empty) } else { Ok(entries) }
+}
+
+/// Reads a list of objects as a table: a column for each key, a row for each object, which are counted from 1.
+///
+/// # Errors
+///
+/// If it is no JSON, or `fit` knows none of its keys. What is no object of texts is a bad row.
+pub fn table(bytes: &[u8], fit: Fit<'_>) -> Result<Table, TableError> {
+    let entries = read(bytes).map_err(|error| match error {
+        ObjectsError::NotText(error) => error,
+        ObjectsError::Empty => TableError::Empty,
+        error @ ObjectsError::Json { .. } => TableError::NotText(error.to_string()),
+    })?;
+    let mut header: Vec<String> = Vec::new();
+    for key in entries.iter().flatten().filter_map(Value::as_object).flat_map(Map::keys) {
+        if !header.contains(key) && header.len() < MOST_KEYS {
+            header.push(key.clone());
+        }
+    }
+    let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+    if fit(&names) == 0 {
+        return Err(TableError::NoHeader { found: super::table::shown(&header) });
+    }
+    let rows = entries.into_iter().zip(1..).map(|(entry, row)| cells(entry, row, &header)).collect();
+    Ok(Table { header, rows, left_out: 0, notes: Vec::new() })
+}
+
+/// More keys than that no list has.
+const MOST_KEYS: usize = 1000;
+
+fn cells(entry: Entry, row: u64, header: &[String]) -> Result<Row, BadRow> {
+    let bad = |field: &str, problem: &str| {
+        Err(BadRow { row, field: field.to_owned(), problem: problem.to_owned(), cells: Vec::new() })
+    };
+    let object = match entry {
+        Ok(Value::Object(object)) => object,
+        Ok(_) => return bad("entry", "it is no JSON object"),
+        Err(key) => return bad(&key, "it stands twice: say it once"),
+    };
+    if let Some(key) = object.keys().find(|key| !header.contains(*key)) {
+        return bad(key, "the list has more fields than any has");
+    }
+    let mut cells = Vec::with_capacity(header.len());
+    for name in header {
+        cells.push(match object.get(name) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(yes)) => yes.to_string(),
+            Some(Value::Array(_) | Value::Object(_)) => return bad(name, "it is no text"),
+        });
+    }
+    Ok(Row { row, cells })
 }
 
 /// JSON with all keys as they stand.

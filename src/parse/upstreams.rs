@@ -4,12 +4,14 @@
 //! what to do about it, and keeps no other from being asked.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 
 use super::columns::{self, Names, Roles};
+use super::objects;
 use super::table::{self, BadRow, Row, Table, TableError, comparable};
-use super::writings;
+use super::writings::{self, Mark};
 use crate::domain::{Identity, ProviderRole, Who};
 
 /// One upstream of the list.
@@ -26,6 +28,8 @@ pub struct Upstream {
     pub unsaid: Option<(String, String)>,
     /// The role in which it hands calls over, if the list says.
     pub role: Option<ProviderRole>,
+    /// In which others, if the list has a column for each and several are marked. It must be accepted in all of them.
+    pub also_as: Vec<ProviderRole>,
     /// Its cells as they stand in the list.
     pub cells: Vec<String>,
 }
@@ -48,6 +52,8 @@ pub struct Upstreams {
     pub rows: Vec<Result<Upstream, BadRow>>,
     /// What to say about how it was read.
     pub notes: Vec<String>,
+    /// Columns that hold roles, as far as can be told, and are not used.
+    pub unasked: Vec<String>,
 }
 
 /// Why a list cannot be used. Nothing was asked.
@@ -74,11 +80,8 @@ pub enum UpstreamsError {
 ///
 /// If it is no table, or no row of it is a header with a column that says who. Bad rows are no error.
 pub fn read(bytes: &[u8]) -> Result<Upstreams, UpstreamsError> {
-    let json = bytes.trim_ascii_start().first().is_some_and(|byte| matches!(byte, b'{' | b'['));
-    let table = table::read(bytes, &fit).map_err(|error| match error {
-        TableError::NoHeader { .. } if json => {
-            UpstreamsError::Table(TableError::NotText("it is JSON: hand in CSV or .xlsx, with a header".to_owned()))
-        }
+    let read = if objects::is_json(bytes) { objects::table(bytes, &fit) } else { table::read(bytes, &fit) };
+    let table = read.map_err(|error| match error {
         TableError::NoHeader { found } => UpstreamsError::NoProviderColumn { found },
         error => UpstreamsError::Table(error),
     })?;
@@ -95,15 +98,18 @@ pub fn read(bytes: &[u8]) -> Result<Upstreams, UpstreamsError> {
             "an RMD number stands where an FRN is expected in {by_the_other} rows, and was read as such"
         ));
     }
-    Ok(Upstreams { header: columns.header, rows, notes })
+    Ok(Upstreams { header: columns.header, rows, notes, unasked: columns.unasked })
 }
 
 /// How many names are known; none unless one says who.
 fn fit(names: &[String]) -> usize {
     let who = names.iter().filter(|name| columns::who(name).is_some()).count();
-    let others = names
-        .iter()
-        .filter(|name| columns::roles(name).is_some() || columns::only_names(name) || columns::cannot_be_asked(name));
+    let others = names.iter().filter(|name| {
+        columns::roles(name).is_some()
+            || columns::one_role(name).is_some()
+            || columns::only_names(name)
+            || columns::cannot_be_asked(name)
+    });
     if who == 0 { 0 } else { who + others.count() }
 }
 
@@ -113,59 +119,126 @@ struct Columns {
     /// Those that say who, the surest first.
     who: Vec<(usize, Names)>,
     roles: Vec<usize>,
+    /// Those that are called by one role, and marked.
+    marked: Vec<(usize, ProviderRole)>,
+    /// Those that hold roles and are not used.
+    unasked: Vec<String>,
+}
+
+/// The cells of a column that are not blank.
+fn filled(rows: &[Result<Row, BadRow>], place: usize) -> impl Iterator<Item = String> {
+    let cell = move |row: &'_ Row| row.cell(place).map(Cow::into_owned).unwrap_or_default();
+    rows.iter().flatten().map(cell).filter(|cell| !cell.is_empty())
 }
 
 impl Columns {
     fn find(header: &[String], rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) -> Self {
         let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
-        let cells = |place: usize| {
-            let cell = move |row: &'_ Row| row.cell(place).map(Cow::into_owned).unwrap_or_default();
-            rows.iter().flatten().map(cell).filter(|cell| !cell.is_empty())
-        };
+        let who = Self::find_who(header, &names, rows, notes);
+        let mut columns =
+            Self { header: header.to_vec(), who, roles: Vec::new(), marked: Vec::new(), unasked: Vec::new() };
+        let is_free = |place: usize| !columns.who.iter().any(|(who, _)| *who == place);
+        let free: Vec<usize> = (0..names.len()).filter(|place| is_free(*place)).collect();
+        for place in free {
+            columns.find_role(place, &names[place], rows, notes);
+        }
+        columns
+    }
+
+    /// The columns that say who, the surest first.
+    fn find_who(
+        header: &[String],
+        names: &[String],
+        rows: &[Result<Row, BadRow>],
+        notes: &mut Vec<String>,
+    ) -> Vec<(usize, Names)> {
         let mut who: Vec<(usize, Names)> =
             names.iter().enumerate().filter_map(|(place, name)| Some((place, columns::who(name)?))).collect();
-        who.sort_by_key(|(place, holds)| (*holds, *place));
         let sure = who.iter().any(|(_, holds)| *holds < Names::Provider);
         let alone = who.iter().all(|(_, holds)| *holds == Names::Provider);
         let mut unused = Vec::new();
         // A column of that name may as well hold names, or count the rows.
-        who.retain(|(place, holds)| {
+        who.retain_mut(|(place, holds)| {
+            let registrations = columns::registrations(&names[*place]);
             let is_used = *holds != Names::Provider
                 || alone
-                || cells(*place).any(|cell| match sure {
-                    true => writings::is_rmd_number(&cell),
+                || filled(rows, *place).any(|cell| match sure {
+                    true if registrations => writings::holds_a_number(&cell),
+                    true => writings::is_rmd_number(&cell) || writings::is_plainly_an_frn(&cell),
                     false => writings::provider(&cell).is_ok(),
                 });
             if !is_used {
                 unused.push(*place);
+            } else if registrations && !alone {
+                *holds = Names::Frn;
             }
             is_used
         });
-        let mut roles = Vec::new();
-        for (place, name) in names.iter().enumerate().filter(|(place, _)| !who.iter().any(|(who, _)| who == place)) {
-            let (mut filled, mut read) = (0, 0);
-            for cell in cells(place).filter(|cell| writings::role(cell) != Ok(None)) {
-                filled += 1;
-                read += usize::from(writings::role(&cell).is_ok());
-            }
-            match columns::roles(name) {
-                Some(Roles::Surely) => roles.push(place),
-                Some(Roles::Perhaps) if read > 0 && read == filled => roles.push(place),
-                Some(Roles::Perhaps) if read > 0 || name.contains("role") => notes.push(not_roles(&header[place])),
-                None if read > 0 && read * 2 >= filled => notes.push(not_roles(&header[place])),
-                // A column for each role, with a cross or a Yes in it.
-                None if names_a_role(name) && filled > 0 => notes.push(not_roles(&header[place])),
-                _ if columns::cannot_be_asked(name) => notes.push(format!(
-                    "column {:?} is not used: a list is asked with its providers' own filings and no calling numbers",
+        for (place, name) in names.iter().enumerate() {
+            if columns::holds_another(name) && filled(rows, place).any(|cell| writings::holds_a_number(&cell)) {
+                who.push((place, Names::Frn));
+            } else if columns::is_other_frns(name) && filled(rows, place).next().is_some() {
+                notes.push(format!(
+                    "column {:?} is not used: it names affiliates, and each is asked in a row of its own",
                     header[place]
-                )),
-                _ => {}
+                ));
+            } else if columns::who(name).is_none()
+                && filled(rows, place).any(|cell| writings::is_rmd_number(&cell) || writings::is_plainly_an_frn(&cell))
+            {
+                notes.push(format!(
+                    "column {:?} is not used, though numbers stand in it that may be a provider's: if they are, call it frn \
+                     or rmd_number",
+                    header[place]
+                ));
             }
         }
         for place in unused {
             notes.push(format!("column {:?} is not used: its cells are no numbers of the database", header[place]));
         }
-        Self { header: header.to_vec(), who, roles }
+        who.sort_by_key(|(place, holds)| (*holds, *place));
+        who
+    }
+
+    /// What a column that does not say who has to do with roles.
+    fn find_role(&mut self, place: usize, name: &str, rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) {
+        let column = self.header.get(place).cloned().unwrap_or_default();
+        let (mut filled_ones, mut read, mut marks) = (0, 0, 0);
+        for cell in filled(rows, place) {
+            marks += usize::from(matches!(writings::mark(&cell), Some(Mark::Yes | Mark::No)));
+            if writings::role(&cell) != Ok(None) {
+                filled_ones += 1;
+                read += usize::from(writings::role(&cell).is_ok());
+            }
+        }
+        let unused = match (columns::roles(name), columns::one_role(name)) {
+            (Some(Roles::Surely), _) => {
+                self.roles.push(place);
+                return;
+            }
+            (Some(Roles::Perhaps), _) if read > 0 && read == filled_ones => {
+                self.roles.push(place);
+                return;
+            }
+            (Some(Roles::Perhaps), _) => read > 0 || name.contains("role"),
+            // A column for each role, with a cross or a Yes in it.
+            (None, Some(role)) if marks > 0 => {
+                self.marked.push((place, role));
+                return;
+            }
+            (None, Some(_)) => filled_ones > 0,
+            (None, None) if columns::cannot_be_asked(name) => false,
+            (None, None) => (read > 0 && read * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
+        };
+        if unused {
+            notes.push(not_roles(&column));
+            self.unasked.push(column);
+        } else if columns::cannot_be_asked(name) {
+            notes.push(format!(
+                "column {column:?} is not used: a list is asked with its providers' own filings and no calling numbers"
+            ));
+        } else if names_a_role(name) && filled_ones > 0 {
+            notes.push(not_roles(&column));
+        }
     }
 
     fn bad(&self, row: &Row, place: usize, problem: String) -> BadRow {
@@ -174,19 +247,21 @@ impl Columns {
     }
 
     fn upstream(&self, row: Row) -> Result<Upstream, BadRow> {
-        let read = self.who.iter().map(|(place, _)| *place).chain(self.roles.iter().copied());
+        let marked = self.marked.iter().map(|(place, _)| *place);
+        let read = self.who.iter().map(|(place, _)| *place).chain(self.roles.iter().copied()).chain(marked);
         if let Some(place) = read.filter(|place| *place >= row.cells.len()).min() {
             return Err(row.too_short(&self.header, place));
         }
         let mut named = self.named(&row)?;
-        let role = self.role(&row)?;
+        let mut roles = self.asked(&row)?.into_iter();
+        let (role, also_as) = (roles.next(), roles.collect());
         let who = named.remove(0);
         let is_provider = matches!(who.who, Who::Provider(_));
         let unsaid = (!is_provider && self.who.first().is_some_and(|(_, holds)| *holds < Names::Ocn)).then(|| {
             let BadRow { field, problem, .. } = self.says_nothing(&row);
             (field, problem)
         });
-        Ok(Upstream { row: row.row, who, also: named, unsaid, role, cells: row.cells })
+        Ok(Upstream { row: row.row, who, also: named, unsaid, role, also_as, cells: row.cells })
     }
 
     /// Whom a row names, at least once.
@@ -197,6 +272,9 @@ impl Columns {
             let cell = row.cell(*place).unwrap_or_default();
             if *holds != Names::Peer && writings::says_nothing(&cell) || cell.is_empty() {
                 continue;
+            }
+            if let Some(problem) = writings::spreadsheet_error(&cell) {
+                return Err(self.bad(row, *place, problem));
             }
             let who = match holds {
                 Names::Frn if writings::is_rmd_number(&cell) => number(writings::rmd_number(&cell)),
@@ -262,6 +340,49 @@ impl Columns {
             }
         }
         Ok(role)
+    }
+
+    /// The roles in which a row hands calls over: that of its column of roles, or those that are marked.
+    fn asked(&self, row: &Row) -> Result<Vec<ProviderRole>, BadRow> {
+        let said = self.role(row)?;
+        let mut answers: BTreeMap<ProviderRole, (Mark, usize)> = BTreeMap::new();
+        for (place, role) in &self.marked {
+            let cell = row.cell(*place).unwrap_or_default();
+            let Some(mark) = writings::mark(&cell) else {
+                let problem = writings::spreadsheet_error(&cell).unwrap_or_else(|| {
+                    format!("{:?} is neither Yes nor No: write one of them, or leave it blank", &*cell)
+                });
+                return Err(self.bad(row, *place, problem));
+            };
+            match answers.get(role) {
+                Some((Mark::Yes | Mark::No, _)) if mark == Mark::Blank => {}
+                Some((before @ (Mark::Yes | Mark::No), _)) if *before != mark => {
+                    let problem = format!("it says {:?}, and another column of the same role says otherwise", &*cell);
+                    return Err(self.bad(row, *place, problem));
+                }
+                _ => _ = answers.insert(*role, (mark, *place)),
+            }
+        }
+        let marked: Vec<ProviderRole> =
+            answers.iter().filter(|(_, (mark, _))| *mark == Mark::Yes).map(|(role, _)| *role).collect();
+        let place = self.marked.first().map_or(0, |(place, _)| *place);
+        if answers.len() == ProviderRole::ALL.len() && answers.values().all(|(mark, _)| *mark == Mark::No) {
+            let problem =
+                "it says No in every role: say in which the calls are handed over, or leave all blank".to_owned();
+            return Err(self.bad(row, place, problem));
+        }
+        match said {
+            None => Ok(marked),
+            Some(role)
+                if answers.get(&role).is_some_and(|(mark, _)| *mark == Mark::No)
+                    || !(marked.is_empty() || marked == [role]) =>
+            {
+                let problem =
+                    format!("it is marked otherwise than the column of roles has it, {role}: say which it is");
+                Err(self.bad(row, place, problem))
+            }
+            Some(role) => Ok(vec![role]),
+        }
     }
 
     fn is_rmd_number_in_frn(&self, upstream: &Upstream) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! What is read is what has one meaning. A number whose digits may be lost is refused: it would name somebody else.
 
-use crate::domain::{Frn, Identity, ProviderRole, RmdNumber};
+use crate::domain::{Frn, Identity, ProviderRole, RmdNumber, folded};
 
 use super::table::{ascii_width, clean};
 
@@ -11,9 +11,8 @@ use super::table::{ascii_width, clean};
 const FEWEST_DIGITS: usize = 5;
 
 /// Words that stand where nothing is known.
-const NOTHING: [&str; 22] = [
+const NOTHING: [&str; 21] = [
     "n/a",
-    "#n/a",
     "na",
     "n.a.",
     "none",
@@ -124,20 +123,46 @@ pub fn is_rmd_number(cell: &str) -> bool {
     behind(&text, "rmd").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
+/// Whether a cell is written as an FRN is and hardly anything else: ten digits, of which the first are zeros.
+pub fn is_plainly_an_frn(cell: &str) -> bool {
+    let text = bare(cell);
+    text.len() == 10 && text.starts_with("00") && text.bytes().all(|byte| byte.is_ascii_digit()) && frn(cell).is_ok()
+}
+
+/// Whether numbers stand in a cell that are long enough for a provider's.
+pub fn holds_a_number(cell: &str) -> bool {
+    let long = |run: &str| run.len() >= 7 && frn(run).is_ok();
+    let digits = |run: &str| run.bytes().filter(u8::is_ascii_digit).count();
+    is_rmd_number(cell)
+        || (frn(cell).is_ok() && digits(cell) >= 7)
+        || cell.split(|c: char| !c.is_ascii_digit()).any(long)
+}
+
 /// Reads an FRN.
 ///
 /// # Errors
 ///
 /// Says why it is none, and what to do.
 pub fn frn(cell: &str) -> Result<Frn, String> {
+    if let Some(problem) = spreadsheet_error(cell) {
+        return Err(problem);
+    }
     let text = bare(cell);
-    let number = digits(behind(&text, "frn").unwrap_or(&text))?;
+    let within = behind(&text, "frn").unwrap_or(&text);
+    let number = digits(within)?;
     let written = number.bytes().filter(u8::is_ascii_digit).count();
     let others = number.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() >= 7).count();
     if others > 1 {
         return Err(format!("{:?} is more than one FRN: give each a row of its own", shortened(cell)));
     }
     let frn: Frn = number.parse().map_err(|error: crate::domain::FrnError| error.to_string())?;
+    if let Some(what) = looks_like(&number) {
+        return Err(format!(
+            "{:?} looks like a {what}: an FRN is ten digits, such as 0020237343; if it is one, write it so, with its zeros \
+             and nothing between them",
+            shortened(cell)
+        ));
+    }
     if written < 10 && frn.value().to_string().len() < FEWEST_DIGITS {
         return Err(format!(
             "{:?} is too short for an FRN, which has ten digits, such as 0020237343: if it is one, write its zeros",
@@ -145,6 +170,25 @@ pub fn frn(cell: &str) -> Result<Frn, String> {
         ));
     }
     Ok(frn)
+}
+
+/// What digits are, by how they are grouped, that are no FRN: `2026-01-02` and `202-555-0101` have fewer than its ten
+/// digits, or groups as no FRN has them.
+fn looks_like(number: &str) -> Option<&'static str> {
+    let groups: Vec<usize> =
+        number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|digits| *digits > 0).collect();
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let subscriber = digits.len() == 10 && [0, 3].iter().all(|place| matches!(digits.as_bytes()[*place], b'2'..=b'9'));
+    let of_thousands = matches!(groups.split_first(), Some((1..=3, rest)) if rest.iter().all(|group| *group == 3));
+    match groups.as_slice() {
+        _ if subscriber => Some("telephone number"),
+        [_] => None,
+        [3, 3, 4] | [3, 4] | [1, 3, 3, 4] => Some("telephone number"),
+        [4, 1 | 2, 1 | 2] | [1 | 2, 1 | 2, 2 | 4] => Some("date"),
+        // 20 237 343, but not 20-237-343.
+        _ if digits.len() == 10 || (of_thousands && number.contains(' ') && !number.contains('-')) => None,
+        _ => Some("number of another kind"),
+    }
 }
 
 /// Reads an RMD number, with or without `RMD` and its zeros.
@@ -204,36 +248,51 @@ pub fn telephone_number(cell: &str) -> Result<String, String> {
 ///
 /// Names the words that are known.
 pub fn role(cell: &str) -> Result<Option<ProviderRole>, String> {
-    let text = clean(cell);
-    let lower: String = text.chars().map(ascii_width).flat_map(char::to_lowercase).collect();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    Ok(Some(match words.join(" ").as_str() {
-        "" | "n a" | "na" | "none" | "null" | "any" | "not applicable" => return Ok(None),
-        "voice"
-        | "voice service"
-        | "voice provider"
-        | "voice service provider"
-        | "vsp"
-        | "voice service provider vsp" => ProviderRole::VoiceService,
-        "gateway" | "gateway provider" | "gateway service provider" | "gwp" | "gw" => ProviderRole::Gateway,
-        "intermediate"
-        | "intermediate provider"
-        | "non gateway intermediate"
-        | "nongateway intermediate"
-        | "non gateway intermediate provider"
-        | "nongateway intermediate provider"
-        | "intermediate provider non gateway"
-        | "intermediate non gateway"
-        | "domestic intermediate provider"
-        | "ngip" => ProviderRole::NonGatewayIntermediate,
-        _ => {
-            return Err(format!(
-                "{:?} is no role: write voice_service (VSP), gateway or non_gateway_intermediate (intermediate), one for a \
-                 row, or leave it blank where any will do",
-                shortened(&text)
-            ));
+    if let Some(problem) = spreadsheet_error(cell) {
+        return Err(problem);
+    }
+    match folded(cell).as_str() {
+        "" | "n a" | "na" | "none" | "null" | "any" | "not applicable" => Ok(None),
+        _ => cell.parse().map(Some),
+    }
+}
+
+/// Whether a cell is marked: `Yes`, `X`, a tick; `No`, a hyphen or nothing for not. Nothing for what is neither.
+pub fn mark(cell: &str) -> Option<Mark> {
+    let cell = clean(cell).to_lowercase();
+    match cell.as_str() {
+        "" => Some(Mark::Blank),
+        "yes" | "y" | "x" | "true" | "t" | "1" | "1.0" | "✓" | "✔" | "☑" | "☒" | "●" | "•" => {
+            Some(Mark::Yes)
         }
-    }))
+        "no" | "n" | "false" | "f" | "0" | "0.0" | "✗" | "✘" | "☐" => Some(Mark::No),
+        "n/a" | "na" | "none" | "-" | "--" | "–" | "—" => Some(Mark::Blank),
+        _ => None,
+    }
+}
+
+/// What a cell says that is to be marked or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Marked.
+    Yes,
+    /// Marked as not.
+    No,
+    /// Nothing.
+    Blank,
+}
+
+/// What is wrong with a cell in which a spreadsheet shows an error, such as `#N/A` or `#REF!`; nothing where it shows none.
+pub fn spreadsheet_error(cell: &str) -> Option<String> {
+    // Whatever the spreadsheet's language: #BEZUG!, #¡VALOR!, #NOM?
+    const WITHOUT_A_MARK: [&str; 7] = ["#n/a", "#n/d", "#nv", "#getting_data", "#i/t", "#ei_määr", "#saknas"];
+    let text = clean(cell);
+    let is_one = text.starts_with('#')
+        && text.chars().count() <= 24
+        && !text.contains(' ')
+        && (text.ends_with(['!', '?'])
+            || WITHOUT_A_MARK.contains(&text.trim_end_matches(['!', '?']).to_lowercase().as_str()));
+    is_one.then(|| format!("{text:?} is an error of the spreadsheet: mend the formula, and export the list again"))
 }
 
 fn shortened(text: &str) -> String {
@@ -278,6 +337,9 @@ mod tests {
         ] {
             assert_eq!(frn(writing).map(|frn| frn.to_string()), Ok("0020237343".to_owned()), "{writing:?}");
         }
+        assert_eq!(frn("2130020619").map(|frn| frn.to_string()), Ok("2130020619".to_owned()), "no telephone has it");
+        assert_eq!(frn("20 237 343"), frn("20237343"));
+        assert_eq!(frn("0012-3456-78"), frn("FRN0012345678"));
         assert_eq!(frn("10827").map(|frn| frn.to_string()), Ok("0000010827".to_owned()), "the lowest there is");
         assert_eq!(frn("0000000099").map(|frn| frn.to_string()), Ok("0000000099".to_owned()));
     }
@@ -299,6 +361,25 @@ mod tests {
             ("0020237343/0020237344", "more than one FRN"),
             ("", "empty"),
             ("Total", "not an FRN"),
+            ("2026-01-02", "looks like a date"),
+            ("01/02/2026", "'/' is no digit"),
+            ("1-2-2026", "looks like a date"),
+            ("2026-01-02T15:30:00", "is no digit"),
+            ("02.01.2026", "is no digit"),
+            ("202-555-0101", "telephone number"),
+            ("202 555 0101", "telephone number"),
+            ("2025550101", "telephone number"),
+            ("2025550101.0", "telephone number"),
+            ("2.025550101E+09", "telephone number"),
+            ("012-345-6789", "telephone number"),
+            ("555-0101", "telephone number"),
+            ("+1 202-555-0101", "'+' is no digit"),
+            ("+12025550101", "'+' is no digit"),
+            ("1-202-555-0101", "11 digits"),
+            ("(202) 555-0101", "'(' is no digit"),
+            ("12-3456789", "number of another kind"),
+            ("#N/A", "error of the spreadsheet"),
+            ("#REF!", "error of the spreadsheet"),
         ] {
             let problem = frn(writing).expect_err(writing);
             assert!(problem.contains(words), "{writing:?}: {problem}");
@@ -366,6 +447,13 @@ mod tests {
             for word in words {
                 assert_eq!(role(word), Ok(expected), "{word:?}");
             }
+        }
+        for error in ["#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#BEZUG!", "#NV", "#¡VALOR!"] {
+            assert!(role(error).expect_err(error).contains("error of the spreadsheet"), "{error:?}");
+            assert!(spreadsheet_error(error).is_some());
+        }
+        for none in ["#2", "# a comment!", "#TG-1", "N/A", "0020237343", "#x y?"] {
+            assert_eq!(spreadsheet_error(none), None, "{none:?}");
         }
         for unknown in ["boss", "pending", "Gateway / Intermediate", "all", "Yes"] {
             assert!(role(unknown).expect_err(unknown).contains("gateway"), "{unknown:?}");

@@ -76,6 +76,8 @@ pub struct ProviderRecords {
 #[derive(Debug, Clone, Default)]
 pub struct Records {
     by_id: BTreeMap<(RecordKind, String), Arc<Record>>,
+    /// The IDs by which orders and notices are on record, by how they are compared: see [`RecordKind::folded`].
+    folded: HashMap<(RecordKind, String), String>,
     peers: HashMap<PeerKey, Arc<Record>>,
     networks: Networks,
     /// Ascending, so that a question finds its own by halving; each number's records stand at the same place beside it.
@@ -141,16 +143,36 @@ pub enum Unresolved {
         /// What is bound.
         other: Who,
     },
-    /// Its binding is over.
-    #[error("{who} is bound to no provider any more: its binding to {provider} ended {ended}")]
+    /// Its binding is over. A wider network around it does not count: nobody said that the calls are its provider's now.
+    #[error("{who} is bound to no provider any more: its binding{} to {provider} ended {ended}{}", network(.bound_as, .who), around(.wider))]
     Expired {
         /// The name.
         who: Who,
+        /// What was bound: the name itself, or the narrowest network around it.
+        bound_as: String,
         /// The provider that it was bound to.
         provider: Identity,
         /// When it ended.
         ended: Timestamp,
+        /// A wider network around it that is bound, and to whom.
+        wider: Option<(String, Identity)>,
     },
+}
+
+fn network(bound_as: &str, who: &Who) -> String {
+    match who {
+        Who::Peer(name) if bound_as != name.as_str() => format!(" by {bound_as}"),
+        _ => String::new(),
+    }
+}
+
+fn around(wider: &Option<(String, Identity)>) -> String {
+    wider.as_ref().map_or_else(String::new, |(network, provider)| {
+        format!(
+            ", and that of {network} around it, to {provider}, does not stand in for it: remove the binding that ended \
+             (`rmdd peers remove`) if its calls are that provider's now, or bind it anew"
+        )
+    })
 }
 
 impl Records {
@@ -165,6 +187,10 @@ impl Records {
 
     fn of(by_id: BTreeMap<(RecordKind, String), Arc<Record>>, last_event: u64) -> Self {
         let (mut peers, mut networks) = (HashMap::new(), Networks::default());
+        let mut folded = HashMap::new();
+        for (kind, id) in by_id.keys().filter(|(kind, _)| matches!(kind, RecordKind::Order | RecordKind::Notice)) {
+            folded.entry((*kind, kind.folded(id))).or_insert_with(|| id.clone());
+        }
         let mut of_providers: BTreeMap<u64, ProviderRecords> = BTreeMap::new();
         for record in by_id.values() {
             let of = |of_providers: &mut BTreeMap<u64, ProviderRecords>, add: &dyn Fn(&mut ProviderRecords)| {
@@ -203,7 +229,7 @@ impl Records {
         }
         let by_filing = of_providers.keys().any(|number| *number >= FILINGS);
         let (numbers, of_numbers) = of_providers.into_iter().unzip();
-        Self { by_id, peers, networks, numbers, of_numbers, by_filing, last_event, then: None }
+        Self { by_id, folded, peers, networks, numbers, of_numbers, by_filing, last_event, then: None }
     }
 
     /// The records as they were when this event had happened. They are found when they are asked for.
@@ -236,11 +262,14 @@ impl Records {
         self.then.as_ref().map_or(self.last_event, |then| then.serial())
     }
 
-    /// The record of this kind and ID.
+    /// The record of this kind and ID, in whichever writing of it.
     pub fn get(&self, kind: RecordKind, id: &str) -> Option<&Arc<Record>> {
         let key = (kind, id.to_owned());
         match &self.then {
-            None => self.by_id.get(&key),
+            None => self.by_id.get(&key).or_else(|| {
+                let written = self.folded.get(&(kind, kind.folded(id)))?;
+                self.by_id.get(&(kind, written.clone()))
+            }),
             Some(then) => then.get(&key),
         }
     }
@@ -262,11 +291,7 @@ impl Records {
             Who::Ocn(ocn) => PeerKey::Ocn(*ocn),
             Who::Peer(name) => PeerKey::Name(name.clone()),
         };
-        let exact = self.peer(&key);
-        let record = match exact.filter(|record| record.in_force(now)) {
-            Some(record) => record,
-            None => self.by_network(who, exact, now)?,
-        };
+        let record = self.bound(who, &key, now)?;
         let role = match &record.body {
             RecordBody::Peer(Peer { role, .. }) => *role,
             _ => None,
@@ -282,27 +307,31 @@ impl Records {
         }
     }
 
-    /// The record of the network that an address lies in, where no record of its very name is in force.
-    fn by_network<'a>(
-        &'a self,
-        who: &Who,
-        exact: Option<&'a Arc<Record>>,
-        now: Timestamp,
-    ) -> Result<&'a Arc<Record>, Unresolved> {
-        let mut around = match who {
-            Who::Peer(name) => self.then.as_ref().map_or(&self.networks, |then| then.networks()).around(name),
-            _ => Vec::new(),
-        }
-        .into_iter();
-        if let Some(record) = around.clone().find(|record| record.in_force(now)) {
+    /// The record that binds a name: its own, else that of the narrowest network that an address lies in. If that one is
+    /// over, nothing wider takes its place: a narrow binding says that these calls are not those of the network around, and
+    /// who they are of since it ended nobody has said.
+    fn bound<'a>(&'a self, who: &Who, key: &PeerKey, now: Timestamp) -> Result<&'a Arc<Record>, Unresolved> {
+        let exact = self.peer(key);
+        if let Some(record) = exact.filter(|record| record.in_force(now)) {
             return Ok(record);
         }
-        let ended = exact.or_else(|| around.next()).and_then(|record| Some((record, record.expires_at?)));
-        Err(match (ended, self.of_another_kind(who)) {
-            (Some((record, ended)), _) => Unresolved::Expired { who: who.clone(), provider: record.provider, ended },
-            (None, Some(other)) => Unresolved::OfAnotherKind { who: who.clone(), other },
-            (None, None) => Unresolved::Unknown { who: who.clone() },
-        })
+        let around = match who {
+            Who::Peer(name) => self.then.as_ref().map_or(&self.networks, |then| then.networks()).around(name),
+            _ => Vec::new(),
+        };
+        let mut bound = exact.into_iter().chain(around);
+        match (bound.next(), self.of_another_kind(who)) {
+            (Some(record), _) if record.in_force(now) => Ok(record),
+            (Some(record), _) => Err(Unresolved::Expired {
+                who: who.clone(),
+                bound_as: record.id(),
+                provider: record.provider,
+                ended: record.expires_at.unwrap_or(now),
+                wider: bound.find(|wider| wider.in_force(now)).map(|wider| (wider.id(), wider.provider)),
+            }),
+            (None, Some(other)) => Err(Unresolved::OfAnotherKind { who: who.clone(), other }),
+            (None, None) => Err(Unresolved::Unknown { who: who.clone() }),
+        }
     }
 
     /// What is bound and written like a name that is not.

@@ -113,8 +113,16 @@ fn put(
     let mut seen: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let mut events = Vec::new();
     for (place, mut record) in records.into_iter().enumerate() {
-        let (kind, id) = (record.kind(), record.id());
-        let before = current.get(kind, &id);
+        let kind = record.kind();
+        let before = current.get(kind, &record.id());
+        if let Some(before) = before {
+            record.write_as(before);
+        }
+        let folded = (kind, kind.folded(&record.id()));
+        if let Some(said) = seen.get(&folded) {
+            record.write_as(said);
+        }
+        let id = record.id();
         // It was put on record while the clock was ahead: that is no fault of whoever changes it now.
         if record.at > now && before.is_some_and(|before| before.at == record.at) {
             record.at = now;
@@ -124,14 +132,14 @@ fn put(
             refuse(problem);
             continue;
         }
-        if let Some(said) = seen.get(&(kind, id.clone())) {
+        if let Some(said) = seen.get(&folded) {
             if said.says_the_same(&record) {
                 continue;
             }
             refuse(BadField::new(fields_of(kind), format!("an earlier entry says something else of the same {kind}")));
             continue;
         }
-        seen.insert((kind, id.clone()), record.clone());
+        seen.insert(folded, record.clone());
         if record.revision != 0 && before.map(|before| before.revision) != Some(record.revision) {
             return Err(PlanError::ChangedMeanwhile { kind, id });
         }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use crate::domain::{
     Frn, Identity, Noted, Notice, Record, day_in_washington, end_of_day_in_washington, in_washington, rule,
 };
+use crate::visible::one_line;
 
 /// What the database and the operators' records say of the provider.
 #[derive(Debug, Clone)]
@@ -80,12 +81,6 @@ fn wrapped(line: &str) -> String {
     textwrap::fill(line, textwrap::Options::new(100).subsequent_indent(indent).break_words(false))
 }
 
-/// On one line, as a table and a mail need it.
-fn one_line(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| word.chars().filter(|c| !c.is_control()).collect::<String>());
-    words.collect::<Vec<_>>().join(" ")
-}
-
 /// The provider's numbers: its FRN, and that of the filing that the notice is on record under.
 fn numbers(record: &Record, provider: &Provider) -> String {
     match (record.provider, provider.frn) {
@@ -152,8 +147,8 @@ fn calls(notice: &Notice) -> String {
             "  {:<21}  {:<21}  {:<16}  {:<16}  {}",
             time(call.notified_at),
             time(call.called_at),
-            call.caller,
-            call.called,
+            one_line(&call.caller),
+            one_line(&call.called),
             about.join("; ")
         );
     }
@@ -163,8 +158,8 @@ fn calls(notice: &Notice) -> String {
 /// The summary, as text to be sent. `from` is who sends it.
 pub fn summary(record: &Record, notice: &Notice, provider: &Provider, from: Option<&str>, now: Timestamp) -> String {
     let numbers = numbers(record, provider);
-    let name = match provider.business_name.as_str() {
-        "" => "the provider (name not known)",
+    let name = match one_line(&provider.business_name) {
+        name if name.is_empty() => "the provider (name not known)".to_owned(),
         name => name,
     };
     let (mitigated, informed) = (notice.mitigated.as_ref(), notice.informed.as_ref());
@@ -176,7 +171,10 @@ pub fn summary(record: &Record, notice: &Notice, provider: &Provider, from: Opti
     }
     lines.extend([
         "To:      Federal Communications Commission, Enforcement Bureau".to_owned(),
-        format!("From:    {}", from.unwrap_or("____________________________ (provider, FRN, contact)")),
+        format!(
+            "From:    {}",
+            from.map_or_else(|| "____________________________ (provider, FRN, contact)".to_owned(), one_line)
+        ),
         format!("Date:    {}", time(now)),
         format!("Subject: Notice before blocking under {}: {name}, {numbers}", rule::NOTICE),
         String::new(),

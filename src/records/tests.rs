@@ -393,7 +393,141 @@ fn an_address_is_that_of_the_narrowest_network_in_force_around_it() {
     for outside in ["192.1.0.1", "2001:db9::1", "198.51.100.7", "192.0.2.0/25", "tg-1", "::c000:0201"] {
         assert!(found(outside, today).expect_err(outside).contains("is bound to no provider"), "{outside}");
     }
-    assert_eq!(found("192.0.2.65", "2026-12-02T00:00:00Z"), Ok("0000000002".to_owned()), "the next one around it");
+}
+
+#[test]
+fn a_narrow_binding_that_is_over_leaves_its_addresses_bound_to_nobody() {
+    let ended = |name, provider| Record { expires_at: Some(at("2026-12-01T00:00:00Z")), ..network(name, provider) };
+    let bound = vec![network("192.0.2.0/24", "1"), ended("192.0.2.64/26", "2"), ended("192.0.2.7", "3")];
+    let records = after(&Records::default(), put(bound, false));
+    let found = |text: &str| {
+        let who = Who::Peer(text.parse().expect("a name"));
+        let found = records.resolve(&who, at("2026-12-02T00:00:00Z"));
+        found.map(|found| found.identity.number_text()).map_err(|error| error.to_string())
+    };
+    assert_eq!(found("192.0.2.1"), Ok("0000000001".to_owned()), "what nobody set apart");
+    for (address, words) in [
+        ("192.0.2.65", "its binding by 192.0.2.64/26 to FRN 0000000002 ended 2026-12-01T00:00:00Z"),
+        ("192.0.2.7", "its binding to FRN 0000000003 ended 2026-12-01T00:00:00Z"),
+    ] {
+        let said = found(address).expect_err(address);
+        assert!(said.contains(words), "{said}");
+        assert!(said.contains("192.0.2.0/24 around it, to FRN 0000000001, does not stand in for it"), "{said}");
+    }
+    let again = plan(
+        &records,
+        Change::Remove {
+            kind: RecordKind::Peer,
+            ids: vec!["192.0.2.64/26".to_owned()],
+            by: "bob".to_owned(),
+            why: String::new(),
+        },
+        now(),
+    );
+    let freed = records.after(&again.expect("planned"));
+    let who = Who::Peer("192.0.2.65".parse().expect("a name"));
+    let found = freed.resolve(&who, at("2026-12-02T00:00:00Z")).expect("bound");
+    assert_eq!(found.identity.number_text(), "0000000001", "who removes what ended gives them to the network around");
+}
+
+#[test]
+fn networks_of_half_the_internet_and_names_with_unseen_signs_are_bound_to_nobody() {
+    let bind = |name: &str, kind: &str| {
+        let bound = read_with(RecordKind::Peer, &[("name", name), ("kind", kind), ("provider", "1")]);
+        bound.map(|_| ()).map_err(|bad| bad.to_string())
+    };
+    for name in ["0.0.0.0/1", "64.0.0.0/7", "::ffff:0:0/96", "::ffff:0.0.0.0/97", "2000::/3", "fd00::/8", "2001::/16"] {
+        let refused = bind(name, "ip");
+        assert_eq!(refused.is_err(), name != "2001::/16", "{name}: {refused:?}");
+        assert!(refused.err().is_none_or(|refused| refused.starts_with("field name: ")), "{name}");
+    }
+    for name in ["10.0.0.0/8", "2001:db8::/32", "2600::/16", "::ffff:10.0.0.0/104"] {
+        assert_eq!(bind(name, "ip"), Ok(()), "{name}");
+    }
+    for name in ["tg\u{202e}1", "tg\u{200b}1"] {
+        assert!(bind(name, "trunk_group").expect_err(name).contains("nobody sees"), "{name:?}");
+    }
+}
+
+#[test]
+fn an_order_and_a_notice_are_one_however_their_ids_are_written_and_are_shown_as_first_written() {
+    let order = |document: &str| {
+        read(
+            RecordKind::Order,
+            &[("document", document), ("kind", "Removal Order"), ("provider", "1"), ("released", "2026-03-12")],
+        )
+    };
+    let notice = |id: &str, document: &str| {
+        read(
+            RecordKind::Notice,
+            &[("id", id), ("provider", "1"), ("document", document), ("issued_at", "2026-01-24T20:15:00Z")],
+        )
+    };
+    let records = after(
+        &Records::default(),
+        put(vec![order("DA 26-237"), order("da  26\u{2011}237"), notice("Letter 1", "")], false),
+    );
+    assert_eq!(records.all(RecordKind::Order).count(), 1, "one order");
+    assert_eq!(
+        plan(&records, put(vec![order("da\u{a0}26-237"), notice("LETTER  1", "")], false), now()),
+        Ok(Vec::new())
+    );
+    let refused = plan(&records, put(vec![notice("letter 1", "x")], false), now()).expect_err("says something else");
+    assert!(refused.to_string().contains("is on record already"), "{refused}");
+    let records = after(&records, put(vec![notice("letter 1", "x")], true));
+    assert_eq!(records.get(RecordKind::Notice, " LETTER 1").map(|record| record.id()).as_deref(), Some("Letter 1"));
+    assert_eq!(
+        records.get(RecordKind::Order, "da 26-237/0000000001").map(|record| record.id()).as_deref(),
+        Some("DA 26-237/0000000001")
+    );
+    let remove = Change::Remove {
+        kind: RecordKind::Notice,
+        ids: vec!["lETTER 1".to_owned()],
+        by: "bob".to_owned(),
+        why: String::new(),
+    };
+    assert_eq!(after(&records, remove).all(RecordKind::Notice).count(), 0);
+    assert_eq!(after(&records, put(vec![order("DA 26-238")], false)).all(RecordKind::Order).count(), 2);
+}
+
+#[test]
+fn text_that_turns_what_is_shown_around_is_refused_with_its_field() {
+    let base = [("id", "n"), ("provider", "1"), ("issued_at", "2026-01-24T20:15:00Z")];
+    for (field, text) in [
+        ("basis", "fine\u{202e}dab"),
+        ("why", "\u{1b}[2J"),
+        ("document", "a\u{2066}b"),
+        ("id", "a\u{202e}b"),
+        ("by", "bob\u{202d}"),
+    ] {
+        let mut fields: Vec<(&str, &str)> = base.iter().filter(|(name, _)| *name != field).copied().collect();
+        fields.push((field, text));
+        let refused = read_with(RecordKind::Notice, &fields).expect_err(field);
+        assert_eq!(refused.field, field, "{refused}");
+    }
+    let mut fields = base.to_vec();
+    fields.push(("basis", "two lines,\nand a tab\there"));
+    assert!(read_with(RecordKind::Notice, &fields).is_ok());
+}
+
+#[test]
+fn a_record_that_has_ended_is_taken_in_again_as_history_and_a_new_one_must_have_an_end_to_come() {
+    let ended = |put_at: &str| {
+        read_with(
+            RecordKind::Override,
+            &[
+                ("provider", "1"),
+                ("action", "allow"),
+                ("why", "x"),
+                ("at", put_at),
+                ("expires_at", "2026-11-01T00:00:00Z"),
+            ],
+        )
+    };
+    assert!(ended("2026-10-01T00:00:00Z").is_ok());
+    assert_eq!(ended("2026-11-02T00:00:00Z").map_err(|bad| bad.field), Err("expires_at".to_owned()));
+    let new = [("provider", "1"), ("action", "allow"), ("why", "x"), ("expires_at", "2026-11-01T00:00:00Z")];
+    assert_eq!(read_with(RecordKind::Override, &new).map_err(|bad| bad.field), Err("expires_at".to_owned()));
 }
 
 #[test]

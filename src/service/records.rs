@@ -138,10 +138,11 @@ impl Services {
     pub fn list_records(&self, request: &RecordsRequest) -> RecordsPage {
         let (records, index, now) = (self.records.load_full(), self.index.load_full(), clock::now());
         let page = page_size(request.page_size, DEFAULT_PAGE, LARGEST_PAGE);
+        let asked = request.kind.folded(&request.id);
         let mut matching = records
             .all(request.kind)
             .map(|record| (record.id(), record))
-            .filter(|(id, _)| request.id.is_empty() || *id == request.id)
+            .filter(|(id, _)| asked.is_empty() || request.kind.folded(id) == asked)
             .filter(|(id, _)| *id > request.page_token);
         let mut listed = Vec::new();
         let mut next_page_token = String::new();

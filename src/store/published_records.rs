@@ -80,7 +80,7 @@ impl PublishedRecords {
                 }
                 // Another change cannot have come between: what stands there was not known to stand there.
                 Committed::Behind(records) if !reloaded => {
-                    self.current.store(Arc::new(records));
+                    self.current.store(Arc::from(records));
                     reloaded = true;
                 }
                 Committed::Behind(_) => return Err(ChangeError::Interrupted),
@@ -97,7 +97,7 @@ impl PublishedRecords {
 enum Committed {
     Done(Vec<RecordEvent>),
     /// Other events were there already. These are the records.
-    Behind(Records),
+    Behind(Box<Records>),
 }
 
 /// Commits events. A disk that fails at the very end leaves it open whether it did as it was told: then the file says.
@@ -106,7 +106,7 @@ fn commit(store: &Store, events: Vec<RecordEvent>) -> Result<Committed, StoreErr
         Ok(()) => Ok(Committed::Done(events)),
         Err(StoreError::Conflict { .. }) => {
             let (records, last_event) = store.load_records()?;
-            Ok(Committed::Behind(Records::build(records, last_event)))
+            Ok(Committed::Behind(Box::new(Records::build(records, last_event))))
         }
         Err(error @ StoreError::Disk { .. }) => match store.load_records() {
             Ok((_, last)) if Some(last) == events.last().map(|event| event.serial) => Ok(Committed::Done(events)),

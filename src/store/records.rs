@@ -95,14 +95,16 @@ impl Store {
         after: u64,
         limit: usize,
     ) -> Result<Vec<RecordEvent>, StoreError> {
+        let id = id.map(|id| kind.folded(id));
         let transaction = self.begin_read()?;
         let mut found = Vec::new();
         let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
         for entry in table.range(after.saturating_add(1)..)? {
             let (serial, bytes) = entry?;
             let event = codec::decode_record_event(serial.value(), bytes.value())?;
-            let concerns =
-                event.record().is_some_and(|record| record.kind() == kind && id.is_none_or(|id| record.id() == id));
+            let concerns = event.record().is_some_and(|record| {
+                record.kind() == kind && id.as_ref().is_none_or(|id| kind.folded(&record.id()) == *id)
+            });
             if concerns {
                 found.push(event);
             }

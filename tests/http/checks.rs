@@ -20,6 +20,7 @@ async fn an_answer_is_just_what_the_command_prints() {
         (STANDS, &[][..], ""),
         (STANDS_NUMBER, &["--role", "intermediate"], "?role=non_gateway_intermediate"),
         ("41000001", &["--role", "gateway"], "?role=gateway"),
+        ("41000001", &["--role", "Gateway Provider"], "?role=Gateway%20Provider"),
         (GONE, &[], "?role=&emergency=&caller_id=&at="),
         (GONE_NUMBER, &["--emergency"], "?emergency=true"),
         (NEVER, &[], "?foreign=unknown&us_caller_id=unknown"),

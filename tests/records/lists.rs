@@ -53,8 +53,117 @@ async fn roles_count_whatever_their_column_is_called_and_one_that_is_not_used_is
     assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 1));
 
     let file = desk.write("acts.csv", format!("FRN,acts as\n{VOICE},Gateway\n"));
-    let said = stderr(&desk.run(&["check", "--file", &file]));
+    let output = desk.run(&["check", "--file", &file]);
+    let said = stderr(&output);
     assert!(said.contains("column \"acts as\" may hold roles and is not used"), "{said}");
+    assert!(said.contains("1 upstreams: the roles in column acts as not asked"), "{said}");
+    assert_eq!(status_of(&output), 2, "a role was not asked");
+    let named = desk.run(&["check", "--file", &file, "--role", "Voice Service Provider"]);
+    assert_eq!(status_of(&named), 0, "the command says the role: {}", stderr(&named));
+}
+
+#[tokio::test]
+async fn a_column_for_each_role_is_asked_in_every_role_that_is_marked() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let list = [
+            "FRN,Voice (Y/N),Gateway Provider?,Intermediate".to_owned(),
+            format!("{VOICE},Yes,No,"),
+            format!("{VOICE},Yes,X,"),
+            format!("{GATEWAY},Yes,Yes,No"),
+            format!("{BLANK},Y,Y,"),
+            format!("{VOICE},,,"),
+            format!("{VOICE},maybe,,"),
+        ];
+        let file = desk.write("matrix.csv", list.join("\n"));
+        let output = desk.run(&["check", "--file", &file, "--json"]);
+        let (listed, bad) = (pair("ACCEPT", "LISTED"), pair("-", "BAD_ROW"));
+        let refused = pair("REFUSE", "ROLE_NOT_CERTIFIED");
+        let expected = [listed.clone(), refused, listed.clone(), listed.clone(), listed, bad];
+        assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 2), "{}", stderr(&output));
+        let rows: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(rows[1]["asked_roles"], serde_json::json!(["voice_service", "gateway"]));
+        assert!(text(&rows[1]["message"]).contains("does not certify the role of a gateway provider"), "{}", rows[1]);
+        let codes: Vec<&Value> = rows[3]["advisories"].as_array().expect("a list").iter().map(|a| &a["code"]).collect();
+        assert!(codes.contains(&&"ROLE_BLANK".into()), "that of the second role stays: {}", rows[3]);
+        assert!(stderr(&output).contains("\"maybe\" is neither Yes nor No"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn json_is_asked_as_a_table_is_and_is_taken_in_as_calls() {
+    let desk = Desk::open(Through::Daemon).await;
+    let file = desk.write(
+        "upstreams.json",
+        format!("[{{\"frn\": \"{VOICE}\", \"role\": \"Gateway Provider\"}}, {{\"frn\": 41000001}}, {{\"frn\": null}}]"),
+    );
+    let output = desk.run(&["check", "--file", &file, "--json"]);
+    let expected = [pair("REFUSE", "ROLE_NOT_CERTIFIED"), pair("ACCEPT", "LISTED"), pair("-", "BAD_ROW")];
+    assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 2), "{}", stderr(&output));
+    desk.ok(&["notices", "add", "letter", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--by", "alice"]);
+    let file = desk.write("calls.json", "{\"called_at\": \"2023-01-10 10:00 UTC\", \"caller\": \"+12025550143\"}");
+    assert!(desk.ok(&["notices", "import-calls", "letter", &file, "--by", "alice"]).contains("1 traced call is"));
+}
+
+#[tokio::test]
+async fn what_an_export_holds_is_taken_in_again_records_that_have_ended_among_it() {
+    let desk = Desk::open(Through::Store).await;
+    let past = "alice,2025-01-01T00:00:00Z,2025-02-01T00:00:00Z";
+    for (kind, list) in [
+        (
+            "peers",
+            format!("name,kind,provider,role,by,at,expires_at\nTG-1,trunk,{VOICE},VSP,{past}\nTG-2,tg,{GATEWAY},,,,\n"),
+        ),
+        (
+            "overrides",
+            format!("action,provider,why,by,at,expires_at\nallow,{VOICE},\"x, y\",{past}\ndeny,{GATEWAY},z,,,\n"),
+        ),
+        (
+            "orders",
+            format!("document,kind,provider,released,by,at,expires_at\nDA 1,Removal Order,{VOICE},2024-12-01,{past}\n"),
+        ),
+        ("notices", format!("id,provider,issued_at,by,at,expires_at\nLetter 1,{VOICE},2024-12-01T00:00:00Z,{past}\n")),
+    ] {
+        let file = desk.write("list.csv", &list);
+        let output = desk.run(&[kind, "import", &file, "--by", "bob"]);
+        assert_eq!(status_of(&output), 0, "{kind}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains("1 record ended before today and is taken in as history"),
+            "{}",
+            stderr(&output)
+        );
+        let written = desk.ok(&[kind, "export", "--format", "json"]);
+        for (name, content) in [
+            ("export.csv", desk.ok(&[kind, "export"])),
+            ("export.json", written.clone()),
+            ("list.json", desk.ok(&[kind, "list", "--json"])),
+        ] {
+            let other = Desk::open(Through::Store).await;
+            let file = other.write(name, content);
+            other.ok(&[kind, "import", &file, "--by", "carol"]);
+            assert_eq!(other.ok(&[kind, "export", "--format", "json"]), written, "{kind}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sheets_errors_are_taken_for_no_name_of_any_record() {
+    let desk = Desk::open(Through::Store).await;
+    let before = desk.everything();
+    let list = format!("name,provider\n#REF!,{VOICE}\n#N/A,{VOICE}\nTG-1,#N/A\n# TG-2,{VOICE}\n#2,x\n");
+    let file = desk.write("peers.csv", list);
+    let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+    for words in [
+        "5 bad entries",
+        "row 2, field name: \"#REF!\" is an error of the spreadsheet",
+        "row 3, field name",
+        "row 4, field provider",
+        "row 5, field name: it begins like a comment",
+        "row 6, field provider",
+    ] {
+        assert!(refused.contains(words), "{words}: {refused}");
+    }
+    assert_eq!(desk.everything(), before);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ async fn what_makes_no_sense_is_refused_with_its_field_and_changes_nothing() {
             format!("id,provider,issued_at,mitigated_at\nn,{VOICE},2023-01-24T20:15:00Z,2023-01-24T20:14:00Z\n"),
         );
         let calls = desk.write("calls.csv", "called_at,caller\n2023-01-10 10:00 UTC,+12025550143\n,+12025550144\n");
-        let cases: [(&[&str], &str); 26] = [
+        let cases: [(&[&str], &str); 29] = [
             (&["overrides", "add", "allow", GONE], "--why: it is empty"),
             (&["overrides", "add", "allow", GONE, "--why", "  "], "--why: it is empty"),
             (&["overrides", "add", "allow", GONE, "--why", "x", "--expires", "2020-01-01"], "--expires: "),
@@ -45,6 +45,9 @@ async fn what_makes_no_sense_is_refused_with_its_field_and_changes_nothing() {
             (&["peers", "add", "TG-2", "RMD1410"], "is RMD0001410 meant?"),
             (&["overrides", "add", "deny", "00410000OI", "--why", "x"], "is 0041000001 meant?"),
             (&["peers", "add", "0.0.0.0/0", GATEWAY, "--kind", "ip"], "names nobody"),
+            (&["peers", "add", "64.0.0.0/7", GATEWAY, "--kind", "ip"], "more of the Internet than any upstream has"),
+            (&["notices", "report", "letter", "--basis", "fine\u{202e}dab"], "basis: it holds a sign that is not seen"),
+            (&["overrides", "add", "deny", VOICE, "--why", "a\u{1b}[2Jb"], "--why: it holds a sign that is not seen"),
             (&["peers", "add", "192.0.2.7:5060", GATEWAY, "--kind", "ip"], "the address alone, 192.0.2.7"),
         ];
         for (arguments, words) in cases {

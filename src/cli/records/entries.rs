@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::anyhow;
+use serde_json::Value;
 
 use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
 use crate::parse::table::{self, Row, Table, TableError, comparable};
@@ -38,7 +39,7 @@ pub struct Both {
 
 /// Reads a list, whichever way it is written. A field that an entry leaves empty says what the defaults say.
 pub fn read(bytes: &[u8], kind: RecordKind, defaults: &[(String, String)]) -> anyhow::Result<Entries> {
-    let mut read = if objects::is_json(bytes) { from_json(bytes)? } else { from_table(bytes, kind)? };
+    let mut read = if objects::is_json(bytes) { from_json(bytes, kind)? } else { from_table(bytes, kind)? };
     for (place, mut entry) in std::mem::take(&mut read.entries) {
         for (field, text) in defaults {
             entry.or_set(field, text);
@@ -67,15 +68,41 @@ fn as_records_have_it(kind: RecordKind, mut entry: Fields) -> Result<Fields, Bad
     Ok(entry)
 }
 
-fn from_json(bytes: &[u8]) -> anyhow::Result<Entries> {
+/// What `list --json` says besides the record itself.
+const OF_A_LIST: [&str; 4] = ["in_force", "standing", "removed", "problem"];
+
+/// Without what `list --json` adds to a record, if an object comes from there.
+fn without_what_lists_add(kind: RecordKind, entry: objects::Entry) -> (objects::Entry, bool) {
+    match entry {
+        Ok(Value::Object(mut object)) if OF_A_LIST.iter().all(|field| object.contains_key(*field)) => {
+            object.retain(|field, _| {
+                !OF_A_LIST.contains(&field.as_str())
+                    && field != "revision"
+                    && (kind == RecordKind::Notice || field != "id")
+            });
+            (Ok(Value::Object(object)), true)
+        }
+        entry => (entry, false),
+    }
+}
+
+fn from_json(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     let mut read = Entries::default();
+    let mut listed = 0;
     for (object, number) in objects::read(bytes)?.into_iter().zip(1..) {
         let place = format!("entry {number}");
+        let (object, is_listed) = without_what_lists_add(kind, object);
+        listed += usize::from(is_listed);
         let twice = |key: String| BadField::new(&key, "it stands twice: say it once");
         match object.map_err(twice).and_then(Fields::from_json) {
             Ok(fields) => read.entries.push((place, fields)),
             Err(bad) => read.bad.push(Bad { place, bad }),
         }
+    }
+    if listed > 0 && kind == RecordKind::Notice {
+        read.notes.push(format!(
+            "{listed} notices come from `list`, which leaves out traced calls: `export --format json` has them"
+        ));
     }
     Ok(read)
 }
@@ -156,6 +183,14 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
     for (place, column) in columns.iter().enumerate() {
         let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
         let no_number = |problem: String| BadField::new("provider", problem);
+        if let Some(problem) = writings::spreadsheet_error(&cell) {
+            let field = match column {
+                Header::Field(field) => field,
+                Header::Name(_) => "name",
+                Header::Frn | Header::RmdNumber => "provider",
+            };
+            return Err(BadField::new(field, problem));
+        }
         match column {
             Header::Name(kind) => names.push((*kind, cell)),
             Header::Frn | Header::RmdNumber | Header::Field("provider") if writings::says_nothing(&cell) => {}
@@ -215,7 +250,8 @@ fn once<T: PartialEq>(field: &str, slot: &mut Option<T>, value: T) -> Result<(),
 pub fn read_calls(bytes: &[u8]) -> anyhow::Result<(Vec<TracedCall>, Vec<Bad>, Vec<String>)> {
     let (what, known) = ("traced calls", &fields::CALL_COLUMNS[..]);
     let fit = |names: &[String]| names.iter().filter(|name| call_header(name).is_some()).count();
-    let mut table = table::read(bytes, &fit).map_err(|error| explain(error, what, known))?;
+    let read = if objects::is_json(bytes) { objects::table(bytes, &fit) } else { table::read(bytes, &fit) };
+    let mut table = read.map_err(|error| explain(error, what, known))?;
     let columns = columns_of(&mut table, what, known, call_header)?;
     let Table { header, rows, notes, .. } = table;
     let (mut calls, mut bad) = (Vec::new(), Vec::new());
@@ -235,6 +271,9 @@ fn call(row: &Row, columns: &[Option<&'static str>]) -> Result<TracedCall, BadFi
     let mut cells: BTreeMap<String, String> = BTreeMap::new();
     for (place, column) in columns.iter().enumerate() {
         let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
+        if let Some(problem) = writings::spreadsheet_error(&cell) {
+            return Err(BadField::new(column, problem));
+        }
         let text = match *column {
             "caller" | "called" => {
                 writings::telephone_number(&cell).map_err(|problem| BadField::new(column, problem))?

@@ -92,6 +92,24 @@ impl List {
         if bad.is_empty() { Ok(()) } else { Err(refuse(&self.file, &bad)) }
     }
 
+    /// Which records have ended already: they are history, and whoever meant them to hold is to know.
+    fn of_the_past(&self, now: Timestamp) -> Vec<String> {
+        let over: Vec<&str> = self
+            .records
+            .iter()
+            .zip(&self.places)
+            .filter(|(record, _)| !record.in_force(now))
+            .map(|(_, place)| place.as_str())
+            .collect();
+        let Some(first) = over.first() else { return Vec::new() };
+        let more = if over.len() > 1 { format!(" to {}", over.last().unwrap_or(first)) } else { String::new() };
+        vec![format!(
+            "{} ended before today and {} taken in as history, without effect ({first}{more})",
+            text::count(over.len() as u64) + if over.len() == 1 { " record" } else { " records" },
+            if over.len() == 1 { "is" } else { "are" }
+        )]
+    }
+
     /// Where a record stands in the list.
     pub fn place(&self, index: usize) -> Option<String> {
         self.places.get(index).cloned()
@@ -118,7 +136,7 @@ impl List {
 
     /// An entry that does not go with one before it, and where both stand.
     fn twice(&self, BadEntry { place, bad, .. }: BadEntry) -> Bad {
-        let key = |record: &Record| (record.kind(), record.id());
+        let key = |record: &Record| (record.kind(), record.kind().folded(&record.id()));
         let this = self.records.get(place).map(key);
         let earlier = self.records.iter().take(place).position(|record| Some(key(record)) == this);
         let name = |place: usize| self.places.get(place).cloned().unwrap_or_default();
@@ -168,7 +186,11 @@ pub fn read(
             bad.extend(entries.into_iter().map(|entry| list.twice(entry)));
         }
     }
-    if bad.is_empty() { Ok(list) } else { Err(refuse(&list.file, &bad)) }
+    if !bad.is_empty() {
+        return Err(refuse(&list.file, &bad));
+    }
+    list_file::say_notes(file, &list.of_the_past(now));
+    Ok(list)
 }
 
 /// The traced calls of an Attachment A.

@@ -275,12 +275,16 @@ fn find(kind: RecordKind, asked: &str, known: &[String]) -> Vec<String> {
         _ => None,
     });
     let ocn = asked.parse::<Ocn>().map(|ocn| format!("ocn:{ocn}")).ok();
+    let folded = kind.folded(asked);
     let by_name = name.as_ref().is_some_and(|name| known.contains(name));
     let means = |id: &&String| match kind {
         RecordKind::Peer => **id == asked || name.as_ref() == Some(*id) || (!by_name && ocn.as_ref() == Some(*id)),
         RecordKind::Override => number.as_ref() == Some(*id),
-        RecordKind::Order => **id == asked || id.rsplit_once('/').is_some_and(|(document, _)| document == asked),
-        RecordKind::Notice => **id == asked,
+        RecordKind::Order => {
+            let of = id.rsplit_once('/').map(|(document, _)| kind.folded(document));
+            kind.folded(id) == folded || of.as_ref() == Some(&folded)
+        }
+        RecordKind::Notice => kind.folded(id) == folded,
     };
     known.iter().filter(means).cloned().collect()
 }

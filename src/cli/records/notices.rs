@@ -101,7 +101,7 @@ pub struct ImportCalls {
     /// The notice.
     #[arg(value_name = "ID")]
     id: String,
-    /// The calls: CSV with columns called_at, notified_at, caller, called, campaign, violation; - for standard input.
+    /// The calls: CSV, .xlsx or JSON objects with called_at, notified_at, caller, called, campaign, violation; - for standard input.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]

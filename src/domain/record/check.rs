@@ -23,6 +23,22 @@ impl BadField {
     }
 }
 
+/// Refuses text that does something instead of being read: controls, and signs that turn the direction of writing around.
+/// What is merely not seen stays, and is shown as an escape. Line breaks and tabs are text.
+fn visible(field: &str, text: &str) -> Result<(), BadField> {
+    let acts = |c: &char| {
+        (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+            || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    match text.chars().find(acts) {
+        Some(c) => Err(BadField::new(
+            field,
+            format!("it holds a sign that is not seen and changes what is shown, {}: take it out", c.escape_unicode()),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// The longest free text that is kept, in characters.
 const LONGEST_TEXT: usize = 2000;
 
@@ -38,7 +54,7 @@ impl Record {
             if text.chars().count() > LONGEST_TEXT {
                 return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
             }
-            Ok(())
+            visible(field, text)
         };
         if self.by.trim().is_empty() {
             return bad("by", "it is empty: say who puts this on record".to_owned());
@@ -48,7 +64,8 @@ impl Record {
         if self.at > now {
             return bad("at", format!("{} has not come yet", self.at));
         }
-        if let Some(end) = self.expires_at.filter(|end| *end <= now) {
+        // One that ended after it was put on record is history: an export holds such, and is taken in again.
+        if let Some(end) = self.expires_at.filter(|end| *end <= self.at) {
             return bad("expires_at", format!("{end} is past: the record would have no effect"));
         }
         let happened = |field: &str, noted: &Option<Noted>, earliest: Timestamp, what: &str| match noted {
@@ -67,7 +84,7 @@ impl Record {
                     format!("give 1 to {} characters, none of them a control character", PeerName::LONGEST),
                 );
             }
-            Ok(())
+            visible(field, name)
         };
         match &self.body {
             RecordBody::Peer(peer) => peer.check().or_else(|problem| bad("name", problem)),
@@ -128,6 +145,7 @@ impl TracedCall {
             if text.chars().count() > LONGEST_TEXT {
                 return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
             }
+            visible(field, text)?;
         }
         match (self.notified_at, self.called_at) {
             (_, None) => bad("called_at", "it is empty: say when the call was made".to_owned()),

@@ -19,9 +19,15 @@ pub enum OrderKind {
 words!(
     OrderKind,
     "kind of order",
-    Removal = "removal",
-    FinalDetermination = "final_determination" | "fdo",
-    ShowCause = "show_cause" | "watch"
+    Removal = "removal" | "removal_order" | "remove" | "removed" | "order_of_removal" | "removal_from_rmd",
+    FinalDetermination = "final_determination" | "final_determination_order" | "fdo" | "final_determination_order_fdo",
+    ShowCause = "show_cause"
+        | "watch"
+        | "show_cause_order"
+        | "order_to_show_cause"
+        | "cure_or_show_cause"
+        | "order_to_cure_or_show_cause"
+        | "cure_or_show_cause_order"
 );
 
 impl OrderKind {

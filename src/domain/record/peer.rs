@@ -2,6 +2,7 @@
 
 use ipnet::IpNet;
 
+use super::super::role::is_unseen;
 use super::super::who::begins_with_prefix;
 use super::super::{Ocn, OcnError, PeerName, PeerNameError, ProviderRole, read_network};
 use super::words;
@@ -23,11 +24,11 @@ pub enum PeerKind {
 words!(
     PeerKind,
     "kind of peer",
-    TrunkGroup = "trunk_group" | "trunk",
-    Ocn = "ocn",
-    Spc = "spc",
-    Ip = "ip",
-    Account = "account"
+    TrunkGroup = "trunk_group" | "trunk" | "trunkgroup" | "tg",
+    Ocn = "ocn" | "operating_company_number",
+    Spc = "spc" | "service_provider_code",
+    Ip = "ip" | "ip_address" | "address" | "network" | "ip_network",
+    Account = "account" | "customer_account"
 );
 
 /// A switch's own name for an upstream, bound to a provider.
@@ -39,6 +40,17 @@ pub struct Peer {
     pub name: String,
     /// The role in which it hands calls over where a question names none.
     pub role: Option<ProviderRole>,
+}
+
+/// The shortest prefixes of a network that is one upstream's: of IPv4 a /8 was once given to one holder, and of IPv6 the
+/// registries have /12 each.
+const BROADEST: (u8, u8) = (8, 16);
+
+fn is_too_broad(network: IpNet) -> bool {
+    match network {
+        IpNet::V4(network) => network.prefix_len() < BROADEST.0,
+        IpNet::V6(network) => network.prefix_len() < BROADEST.1,
+    }
 }
 
 /// By what a peer is found.
@@ -87,7 +99,18 @@ impl Peer {
                 self.name
             ));
         }
-        self.key().map(|_| ())
+        if let Some(c) = self.name.chars().find(|c| is_unseen(*c)) {
+            return Err(format!("{:?} holds a sign that nobody sees, {}: take it out", self.name, c.escape_unicode()));
+        }
+        self.key()?;
+        match self.network().filter(|network| is_too_broad(*network)) {
+            Some(network) => Err(format!(
+                "{network} is more of the Internet than any upstream has: give the networks that are the upstream's (of IPv4 \
+                 /{} or longer, of IPv6 /{} or longer)",
+                BROADEST.0, BROADEST.1
+            )),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn id(&self) -> String {

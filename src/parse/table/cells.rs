@@ -16,7 +16,7 @@ pub struct Record {
     pub cells: Vec<String>,
     /// The first of its cells that holds a line break.
     pub broken: Option<usize>,
-    /// Whether it is a comment: its first cell begins with # and stands in no quotes.
+    /// Whether it may be a comment: its first cell begins with # and stands in no quotes.
     pub comment: bool,
 }
 

@@ -13,14 +13,14 @@ pub type Fit<'a> = &'a dyn Fn(&[String]) -> usize;
 
 /// The delimiter of a text, and the text behind a first line that names it.
 pub fn delimiter<'a>(text: &'a str, fit: Fit<'_>) -> (u8, &'a str) {
-    if let Some((named, rest)) = named(text) {
+    let named = named(text);
+    if let Some((named, rest)) = named
+        && header(&records(start(rest), named).0, fit).is_some()
+    {
         return (named, rest);
     }
-    let mut end = text.len().min(1 << 16);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let sample = text.get(..end).unwrap_or_default();
+    // A file that was written anew may still begin with the line of another.
+    let sample = start(text);
     let score = |delimiter: u8| {
         let (records, _) = records(sample, delimiter);
         header(&records, fit).map_or((0, 0), |(place, known)| (known, records[place].cells.len()))
@@ -32,7 +32,19 @@ pub fn delimiter<'a>(text: &'a str, fit: Fit<'_>) -> (u8, &'a str) {
             best = (*delimiter, score);
         }
     }
-    (best.0, text)
+    match named {
+        Some(named) if best.1 == (0, 0) => named,
+        _ => (best.0, text),
+    }
+}
+
+/// As much of a text as tells what stands between its cells.
+fn start(text: &str) -> &str {
+    let mut end = text.len().min(1 << 16);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// `sep=;`, as Excel writes and reads it.
@@ -81,6 +93,9 @@ mod tests {
             ("frn\n1\n", b','),
             ("sep=;\nfrn;role\n", b';'),
             ("\"sep=|\"\r\nfrn|role\r\n", b'|'),
+            ("\"sep=;\"\r\nfrn;role\r\n", b';'),
+            ("SEP=,\r\nfrn,role\r\n", b','),
+            ("sep=;\r\nfrn,role\r\n", b','),
             ("neither;nor\n", b','),
         ] {
             assert_eq!(delimiter(text, &fit).0, expected, "{text:?}");

@@ -220,8 +220,11 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     let Some(header) = records.next() else { return Err(TableError::Empty) };
     let width = header.cells.len();
     let mut titles = Vec::new();
-    for record in above {
-        if record.cells.iter().any(|cell| holds_a_number(cell)) {
+    let near = above.iter().rev().zip(1..).take_while(|(record, gap)| record.row + gap == header.row).count();
+    let far = above.len() - near;
+    for (place, record) in above.into_iter().enumerate() {
+        // Between a report's head and its table stands a blank row; within a list none does.
+        if place >= far && is_like_a_row(&record, &header, fit) {
             let problem = format!("it stands above the header (row {}): put the header first", header.row);
             rows.push(Err(bad(record, &header, 0, problem)));
         } else {
@@ -234,9 +237,20 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
         if record.is_blank() {
             continue;
         }
-        if record.comment {
-            comments.push(record.row);
-            continue;
+        match Comment::of(&record) {
+            Comment::Yes => {
+                comments.push(record.row);
+                continue;
+            }
+            Comment::Perhaps => {
+                let problem =
+                    "it begins like a comment, and holds a number: take the row out, or the # away; a cell that \
+                               does begin with # stands in quotes"
+                        .to_owned();
+                rows.push(Err(bad(record, &header, 0, problem)));
+                continue;
+            }
+            Comment::No => {}
         }
         let said = dialect::names(&record);
         if said == names {
@@ -301,6 +315,65 @@ pub fn shown(cells: &[String]) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
+    }
+}
+
+/// Whether a row above the header is one of those below it, put in the wrong place, and no title: a number stands where
+/// the header names one, with something beside it, and nothing says what it is the number of.
+fn is_like_a_row(record: &Record, header: &Record, fit: Fit<'_>) -> bool {
+    let filled = |record: &Record| record.cells.iter().filter(|cell| !trim(cell).is_empty()).count();
+    let named = |name: &str| fit(&[comparable(name)]) > 0;
+    let is_label = |cell: &String| trim(cell).ends_with(':') || named(cell);
+    record.cells.iter().zip(&header.cells).any(|(cell, name)| named(name) && holds_a_number(cell) && !is_day(cell))
+        && filled(record) >= filled(header).min(2)
+        && !record.cells.iter().any(is_label)
+}
+
+/// Whether eight digits are a day, as reports have it in their heads: 20261126.
+fn is_day(cell: &str) -> bool {
+    let cell = clean(cell);
+    let number = |from: usize, to: usize| cell.get(from..to).and_then(|part| part.parse::<u32>().ok());
+    cell.len() == 8
+        && matches!(number(0, 4), Some(2000..=2099))
+        && matches!(number(4, 6), Some(1..=12))
+        && matches!(number(6, 8), Some(1..=31))
+}
+
+/// Whether a row is a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comment {
+    Yes,
+    /// It looks like one, and could be a row.
+    Perhaps,
+    No,
+}
+
+impl Comment {
+    /// A comment begins with # and a blank, or with # and a letter if nothing stands beside it. `#2` and `#REF!` are what
+    /// a spreadsheet has in a cell, and a row that names a provider is none that may be lost.
+    fn of(record: &Record) -> Self {
+        let first = record.cells.iter().find(|cell| !trim(cell).is_empty()).map(|cell| clean(cell)).unwrap_or_default();
+        if !record.comment || crate::parse::writings::spreadsheet_error(&first).is_some() {
+            return Self::No;
+        }
+        let text = first.trim_start_matches('#');
+        let alone = record.cells.iter().filter(|cell| !trim(cell).is_empty()).count() == 1;
+        let words = text.trim_start();
+        let begins = |what: fn(char) -> bool| words.starts_with(what);
+        let is_one = match text.chars().next() {
+            None => alone,
+            Some(c) if blank(c) => alone || !begins(|c| c.is_numeric()),
+            Some(c) if c.is_alphabetic() => alone,
+            Some(_) => !record.cells.iter().any(|cell| cell.contains(char::is_alphanumeric)),
+        };
+        let numbered = holds_a_number(words) || record.cells.iter().any(|cell| holds_a_number(cell));
+        match (is_one, numbered) {
+            (true, false) => Self::Yes,
+            (true, true) => Self::Perhaps,
+            // What begins with a letter or a blank is no number that a spreadsheet shows.
+            (false, _) if !begins(|c| c.is_numeric()) && !words.is_empty() => Self::Perhaps,
+            (false, _) => Self::No,
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! A workbook (.xlsx) -> rows of cells, within bounds: how much it unpacks to is measured before it is read.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Cursor, Read};
 use std::panic::AssertUnwindSafe;
 
-use calamine::{DataRef, ExcelDateTime, NumberFormat, Reader, Sheet, SheetType, SheetVisible, Xlsx};
+use calamine::{DataRef, Dimensions, ExcelDateTime, NumberFormat, Reader, Sheet, SheetType, SheetVisible, Xlsx};
 use zip::ZipArchive;
 
 use super::cells::{MOST_CELLS, Record};
@@ -132,6 +133,9 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
             cells.entry(cell.pos).or_insert_with(|| "=(a formula without a value)".to_owned());
         }
     }
+    drop(reader);
+    merge(&mut cells, &book.merge_cells_by_sheet_name(sheet).map_err(workbook)?, text_bytes)
+        .map_err(|()| TableError::TooLarge(format!("sheet {sheet:?} holds more than a list does")))?;
     let mut records: Vec<Record> = Vec::new();
     let mut room = MOST_CELLS;
     for ((row, column), text) in cells {
@@ -148,9 +152,10 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
         record.cells.push(text);
     }
     for record in &mut records {
+        // A comment that goes over several columns that are merged says the same in each.
         let mut filled = record.cells.iter().filter(|cell| !cell.is_empty());
-        record.comment =
-            filled.next().is_some_and(|first| first.trim_start().starts_with('#')) && filled.next().is_none();
+        let first = filled.next().filter(|first| first.trim_start().starts_with('#'));
+        record.comment = first.is_some_and(|first| filled.all(|cell| cell == first));
     }
     // A sheet has no short rows: what stands right of its last cell is blank.
     let width = records.iter().map(|record| record.cells.len()).max().unwrap_or_default();
@@ -160,6 +165,29 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
         return Err(TableError::TooLarge(format!("sheet {sheet:?} is wider than a list is")));
     }
     Ok(records)
+}
+
+/// Gives each cell of a merged area what the area says. A row that has nothing of its own beside merged areas stays blank:
+/// the row before it is only higher.
+fn merge(cells: &mut BTreeMap<(u32, u32), String>, areas: &[Dimensions], mut text_bytes: usize) -> Result<(), ()> {
+    let corners: BTreeSet<(u32, u32)> = areas.iter().map(|area| area.start).collect();
+    let rows: BTreeSet<u32> = cells.keys().filter(|place| !corners.contains(place)).map(|(row, _)| *row).collect();
+    for area in areas {
+        let Some(text) = cells.get(&area.start).cloned() else { continue };
+        let own = area.start.0;
+        for row in rows.range(own..=area.end.0.max(own)).copied().chain(std::iter::once(own)) {
+            for column in area.start.1..=area.end.1.min(MOST_COLUMNS) {
+                if let Entry::Vacant(place) = cells.entry((row, column)) {
+                    text_bytes += text.len();
+                    place.insert(text.clone());
+                }
+                if cells.len() > MOST_CELLS || text_bytes > MOST_TEXT {
+                    return Err(());
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A cell as text: as a person would have typed it.

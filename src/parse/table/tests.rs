@@ -20,7 +20,7 @@ fn one(row: u64, cells: &[&str]) -> (u64, Vec<String>) {
 
 #[test]
 fn titles_comments_blank_rows_and_repeated_headers_are_left_out_and_said() {
-    let table = table("Upstreams\n\n# as of November\nfrn;role\n1;2\n;\n#3;4\nFRN;Role\n5;6;;\n");
+    let table = table("Upstreams\n\n# as of November\nfrn;role\n1;2\n;\n# by hand; in haste\nFRN;Role\n5;6;;\n");
     assert_eq!(table.header, ["frn", "role"]);
     assert_eq!(cells(&table), [one(5, &["1", "2"]), one(9, &["5", "6"])]);
     let said = table.notes.join("\n");
@@ -34,6 +34,52 @@ fn a_row_that_may_be_one_is_never_taken_for_a_title() {
     let bad = table.rows[0].as_ref().expect_err("told");
     assert_eq!((bad.row, table.rows.len()), (1, 2));
     assert!(bad.problem.contains("above the header (row 2)"), "{bad}");
+}
+
+#[test]
+fn a_title_may_hold_a_number() {
+    for title in [
+        "Report,20261101",
+        "20261101",
+        "0041000001",
+        "Our FRN:,0041000001",
+        "FRN,0041000001",
+        "0041000001,for the peering desk\n",
+        "Upstreams of RMD0001410",
+    ] {
+        let table = table(&format!("{title}\nfrn,site\n0020237344,north\n"));
+        assert!(table.rows.iter().all(Result::is_ok), "{title:?}: {:?}", table.rows);
+    }
+}
+
+#[test]
+fn a_comment_is_what_can_be_no_row() {
+    for comment in ["# by hand", "# by hand, in haste", "#exported", "##", "#", "#----,", "# 2026-11-01 export"] {
+        let table = table(&format!("frn,role\n1,2\n{comment}\n"));
+        assert_eq!((table.rows.len(), table.left_out), (1, 1), "{comment:?}");
+    }
+    for row in [
+        "#N/A",
+        "#N/A,gateway",
+        "#REF!,",
+        "#VALUE!,x",
+        "#2",
+        "#2,gateway",
+        "#0041000001,x",
+        "#,pending",
+        "# 7,x",
+        "# 0041000001,x",
+    ] {
+        let table = table(&format!("frn,role\n1,2\n{row}\n"));
+        assert_eq!((table.rows.len(), table.left_out), (2, 0), "{row:?}");
+        assert!(table.rows[1].is_ok(), "its cells tell: {row:?}");
+    }
+    for doubtful in ["# TG-1,0041000001", "# RMD0001410", "#TG-1,gateway", "# 0041000001"] {
+        let table = table(&format!("frn,role\n1,2\n{doubtful}\n"));
+        let bad = table.rows[1].as_ref().expect_err(doubtful);
+        assert!(bad.row == 3 && bad.problem.contains("like a comment"), "{doubtful:?}: {bad}");
+    }
+    assert!(table("frn,role\n\"# 1\",2\n").rows[0].is_ok(), "what stands in quotes is none");
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_list_of_two_upstreams_is_the_same_list_in_every_dialect_and_encoding() {
         ("blank rows", with("\n\nfrn,role\n\n0041000001,gateway\n,\n0041000002,\n\n\n")),
         ("a title", with("Upstreams as of November 2026\n\nfrn,role\n0041000001,gateway\n0041000002,\n")),
         ("a title with separators", with("Upstreams,,\nfrn,role,\n0041000001,gateway,\n0041000002,,\n")),
-        ("comments", with("# exported\nfrn,role\n#0041000009,gateway\n0041000001,gateway\n0041000002,\n")),
+        ("comments", with("# exported\nfrn,role\n# by hand, of November\n0041000001,gateway\n0041000002,\n")),
         ("the header twice", with("frn,role\n0041000001,gateway\nfrn,role\n0041000002,\n")),
         ("trailing separators", with("frn,role,,\n0041000001,gateway,,\n0041000002,,,\n")),
         ("longer rows, blank there", with("frn,role\n0041000001,gateway,,\n0041000002,,\n")),
@@ -85,6 +85,16 @@ fn a_list_of_two_upstreams_is_the_same_list_in_every_dialect_and_encoding() {
         ("N/A as a role", swapped("0041000002,", "0041000002,N/A")),
         ("FCC Registration Number (FRN)", swapped("frn", "FCC Registration Number (FRN)")),
         ("FRN #", swapped("frn", "FRN #")),
+        ("F.R.N.", swapped("frn", "F.R.N.")),
+        ("CORES FRN", swapped("frn", "CORES FRN")),
+        ("FCC Reg. No.", swapped("frn", "FCC Reg. No.")),
+        ("sep= in quotes", with(&format!("\"sep=;\"\r\n{}", plain.replace(',', ";").replace('\n', "\r\n")))),
+        ("sep=,", with(&format!("sep=,\r\n{plain}"))),
+        ("sep= of another file", with(&format!("sep=;\n{plain}"))),
+        ("a title with a number", with(&format!("Customer,0012345678\n\n{plain}"))),
+        ("a title with a day", with(&format!("Report,20261101\n{plain}"))),
+        ("a column for each role", with("frn,Voice,Gateway\n0041000001,No,Yes\n0041000002,,\n")),
+        ("JSON", with("[{\"frn\": \"0041000001\", \"role\": \"gateway\"}, {\"frn\": 41000002}]")),
         ("Provider Type", swapped("role", "Provider Type")),
         ("Service type", swapped("role", "Service type")),
         (
@@ -139,6 +149,46 @@ fn a_workbook_is_the_same_list() {
 }
 
 #[test]
+fn a_merged_area_says_what_it_says_in_each_of_its_rows() {
+    let merged = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        let plain = Format::new();
+        sheet.merge_range(0, 0, 0, 2, "Upstreams of November", &plain).expect("merged");
+        for (column, name) in ["Role", "FRN", "Site"].iter().enumerate() {
+            sheet.write(1, column as u16, *name).expect("written");
+        }
+        for row in 2..5 {
+            sheet.write(row, 1, 41_000_001).expect("written");
+        }
+        sheet.merge_range(2, 0, 4, 0, "Gateway", &plain).expect("merged");
+        // One upstream of two rows' height: its second row says nothing of its own.
+        sheet.write(5, 1, 41_000_002).expect("written");
+        sheet.merge_range(5, 0, 6, 0, "VSP", &plain).expect("merged");
+        sheet.merge_range(5, 2, 6, 2, "north", &plain).expect("merged");
+        // One upstream with two sites.
+        sheet.merge_range(8, 1, 9, 1, "0041000002", &plain).expect("merged");
+        sheet.write(8, 2, "south").expect("written").write(9, 2, "west").expect("written");
+        sheet.merge_range(11, 0, 11, 2, "# by hand", &plain).expect("merged");
+    });
+    let voice = format!("{B} voice_service");
+    assert_eq!(outcome(&merged), Ok([A, A, A, &voice, B, B].map(str::to_owned).to_vec()));
+    let list = read(&merged).expect("a list");
+    let rows: Vec<u64> = list.rows.iter().flatten().map(|upstream| upstream.row).collect();
+    assert_eq!(rows, [3, 4, 5, 6, 9, 10]);
+    let both = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        for (column, name) in ["FRN", "Gateway", "Intermediate"].iter().enumerate() {
+            sheet.write(0, column as u16, *name).expect("written");
+        }
+        sheet.write(1, 0, "0041000001").expect("written");
+        sheet.merge_range(1, 1, 1, 2, "Yes", &Format::new()).expect("merged");
+    });
+    let list = read(&both).expect("a list");
+    let upstream = list.rows[0].as_ref().expect("read");
+    assert_eq!((upstream.role, upstream.also_as.len()), (Some(ProviderRole::Gateway), 1));
+}
+
+#[test]
 fn what_a_workbook_does_not_say_is_told() {
     let hidden_value = workbook(|workbook| {
         let sheet = workbook.add_worksheet();
@@ -175,6 +225,9 @@ fn what_cannot_be_read_is_told_with_its_row_and_keeps_no_other_from_being_asked(
         ("500", "write its zeros"),
         ("0041000001; 0041000003", "more than one FRN"),
         ("#REF!", "#REF!"),
+        ("#N/A", "#N/A"),
+        ("2026-01-02", "looks like a date"),
+        ("202-555-0101", "telephone number"),
         ("see notes", "see notes"),
         ("0", "all zeros"),
     ] {

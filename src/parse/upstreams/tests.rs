@@ -122,13 +122,86 @@ fn a_list_without_providers_is_refused_with_what_to_do() {
     assert!(refused("Carrier Name\nExample LLC\n").contains("rmdd search"));
     assert_eq!(read(b"frn\n"), Err(UpstreamsError::Table(TableError::Empty)));
     assert_eq!(read(b" \n"), Err(UpstreamsError::Table(TableError::Empty)));
-    assert!(refused("[{\"frn\": \"0020237343\"}]").contains("it is JSON"));
+    assert!(refused("[{\"name\": \"Example\"}]").contains("call one frn"));
+    assert!(refused("[{\"frn\": ").contains("cannot be read as JSON"));
     assert!(refused("0020237343\n0003734811\n").contains("call one frn"));
 }
 
 #[test]
-fn a_column_for_each_role_is_not_used_and_that_is_said() {
-    let list = read(b"FRN,Gateway,Voice (Y/N),Notes\n0021441233,Yes,No,x\n").expect("a list");
-    let told = list.notes.iter().filter(|note| note.contains("may hold roles and is not used")).count();
-    assert_eq!(told, 2, "{:?}", list.notes);
+fn json_is_a_list_like_any_other() {
+    for text in [
+        "[{\"frn\": \"0020237343\", \"role\": \"VSP\"}, {\"frn\": 3734811}, {\"frn\": [1]}, 7, {\"frn\": \"1\", \"frn\": \"2\"}]",
+        "{\"frn\": \"0020237343\", \"role\": \"VSP\"}\n{\"frn\": 3734811, \"role\": null}\n{\"frn\": [1]}\n7\n{\"frn\": \"1\", \"frn\": \"2\"}\n",
+    ] {
+        let told = named(text);
+        assert_eq!(told[..2], ["FRN 0020237343", "FRN 0003734811"], "{text}");
+        for (told, words) in
+            told[2..].iter().zip(["row 3, field frn", "row 4, field entry", "row 5, field frn: it stands twice"])
+        {
+            assert!(told.contains(words), "{told}");
+        }
+        assert_eq!(roles(text), [Some(ProviderRole::VoiceService), None]);
+    }
+}
+
+#[test]
+fn a_second_number_of_a_row_is_never_dropped_whatever_its_column_is_called() {
+    for header in ["FRN 2", "FRN2", "Registration", "Affiliate FRN", "Parent FRN", "FCC Reg. No."] {
+        let told =
+            named(&format!("FRN,{header}\n20237343,0020237343\n20237343,0003734811\n20237343,\n20237343,1.2345E+09\n"));
+        assert_eq!((told[0].as_str(), told[2].as_str()), ("FRN 0020237343", "FRN 0020237343"), "{header}");
+        assert!(told[1].contains("give each a row of its own"), "{header}: {}", told[1]);
+        assert!(told[3].contains("lost digits"), "{header}: {}", told[3]);
+    }
+    for (header, cell, words) in [
+        ("Other FRNs", "0003734811", "names affiliates"),
+        ("Ticket", "0003734811", "may be a provider's"),
+        ("Registration", "2026-01-02", "no numbers of the database"),
+    ] {
+        let list = list(&format!("FRN,{header}\n20237343,{cell}\n"));
+        assert!(list.notes.iter().any(|note| note.contains(words)), "{header}: {:?}", list.notes);
+        assert!(list.rows[0].is_ok(), "{header}");
+    }
+    assert_eq!(named("Registration,site\n0020237343,x\n"), ["FRN 0020237343"]);
+    assert!(list("FRN,FRN status\n20237343,active\n").rows[0].is_ok());
+}
+
+/// The roles in which each row is asked, or its field if it is bad.
+fn asked(text: &str) -> Vec<String> {
+    let words = |upstream: &Upstream| {
+        let roles: Vec<String> = upstream.role.iter().chain(&upstream.also_as).map(ToString::to_string).collect();
+        roles.join(" ")
+    };
+    list(text).rows.iter().map(|row| row.as_ref().map_or_else(|bad| format!("! {}", bad.field), words)).collect()
+}
+
+#[test]
+fn a_column_for_each_role_is_asked_where_it_is_marked() {
+    let (voice, gateway, other) = ("voice_service", "gateway", "non_gateway_intermediate");
+    for header in
+        ["Voice,Gateway,Intermediate", "VSP,Gateway Provider?,Non-Gateway Intermediate", "Voice (Y/N),GW,NGIP"]
+    {
+        let text = format!(
+            "FRN,{header}\n1000001,Yes,No,No\n1000001,,X,\n1000001,no,Y,y\n1000001,,,\n1000001,No,No,\n1000001,No,No,No\n1000001,Yes,maybe,\n1000001,TRUE,#N/A,\n1000001,yes\n"
+        );
+        let told = asked(&text);
+        assert_eq!(
+            told[..5],
+            [voice.to_owned(), gateway.to_owned(), format!("{gateway} {other}"), String::new(), String::new()]
+        );
+        assert!(told[5..].iter().all(|told| told.starts_with("! ")), "{header}: {told:?}");
+        assert_eq!(told.len(), 9);
+        let list = list(&text);
+        assert!(list.notes.is_empty() && list.unasked.is_empty(), "{:?}", list.notes);
+    }
+    assert_eq!(
+        asked("FRN,Role,Gateway\n1000001,gateway,Yes\n1000001,VSP,Yes\n1000001,gateway,No\n1000001,VSP,\n"),
+        [gateway, "! Gateway", "! Gateway", voice]
+    );
+    let unmarked = list("FRN,Gateway\n1000001,gw1.example\n");
+    assert_eq!((unmarked.unasked.as_slice(), unmarked.notes.len()), (&["Gateway".to_owned()][..], 1));
+    let foreign = list("FRN,foreign_voice_provider\n1000001,No\n");
+    assert_eq!((foreign.unasked.len(), foreign.notes.len()), (0, 1));
+    let named_alike = list("FRN,Gateway IP\n1000001,192.0.2.7\n");
+    assert_eq!((named_alike.unasked.len(), named_alike.notes.len()), (0, 1));
 }
