@@ -1,0 +1,156 @@
+# Everything that people and CI run. `just` lists it, `just ci` runs all that CI does; just is packaged by most systems, and is
+# on crates.io, npm and PyPI (rust-just) as well.
+#
+# A recipe that lacks a tool says "left out" and succeeds: `.ci/run` installs what it can get.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# Where `.ci/tools` unpacks what is not installed.
+export PATH := justfile_directory() / "target/tools/bin:" + env("PATH")
+
+# What the protocol is linted and compared with.
+buf := "npx --yes @bufbuild/buf@1.75.0"
+
+# What recipes there are.
+[private]
+default:
+    @just --list --unsorted
+
+# Format all code.
+fmt:
+    cargo fmt --all
+    cargo fmt --manifest-path fuzz/Cargo.toml
+
+# Check that all code is formatted.
+fmt-check:
+    cargo fmt --all --check
+    cargo fmt --manifest-path fuzz/Cargo.toml --check
+
+# Lint all code.
+lint:
+    cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Build the documentation, warnings denied.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+# Run the tests: all of them, or `just test --test serve`.
+test *ARGS:
+    cargo test --locked --workspace {{ ARGS }}
+
+# Run benchmarks: `just bench pipeline`, `search` or `answers` (whole processes; needs h2load).
+bench NAME="pipeline" *ARGS:
+    cargo bench --locked --bench {{ NAME }} -- {{ ARGS }}
+
+# Check that the benchmarks run, not how fast: unoptimized, as everything is built so already.
+bench-check:
+    cargo bench --locked --profile dev --bench pipeline -- --test
+
+# Look for inputs that break a parser: `just fuzz 600 listing`. Needs cargo-fuzz and a C++ compiler.
+fuzz SECONDS="20" *TARGETS="listing identity diff lists":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! cargo fuzz --version >/dev/null 2>&1 || ! command -v c++ >/dev/null; then
+      echo "left out: cargo-fuzz or a C++ compiler is not here (the seeds run as tests)"
+      exit 0
+    fi
+    # No sanitizer: it needs a nightly compiler, and there is no unsafe code here for it to watch.
+    # Unoptimized: the build is the longest part of it by far.
+    cargo fuzz build --dev --sanitizer none
+    for target in {{ TARGETS }}; do
+      mkdir -p "fuzz/corpus/$target"
+      log="fuzz/corpus/$target.log"
+      if ! cargo fuzz run --dev --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
+        -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1; then
+        tail -n 60 "$log"
+        exit 1
+      fi
+      echo "$target: $(grep -F 'stat::number_of_executed_units' "$log")"
+    done
+
+# Lint the protos, and check that clients built from those of `.ci/proto-base` go on working. Needs npm.
+proto:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! {{ buf }} --version >/dev/null 2>&1; then echo "left out: buf is not here (npm's @bufbuild/buf)"; exit 0; fi
+    {{ buf }} lint
+    {{ buf }} format --diff --exit-code
+    # The file holds a commit or a tag: the last state of the protocol that clients may rely on.
+    base=$(cat .ci/proto-base 2>/dev/null || true)
+    if ! git cat-file -e "$base^{commit}" 2>/dev/null; then
+      echo "left out: no commit ${base:-named in .ci/proto-base} to compare the protos with"
+      exit 0
+    fi
+    rm -rf target/proto-base
+    mkdir -p target/proto-base
+    git archive "$base" proto | tar -x -C target/proto-base
+    cp buf.yaml target/proto-base/
+    {{ buf }} breaking --against target/proto-base
+    echo "protos: clients of $base go on working"
+
+# Check licenses, bans and sources of dependencies, and advisories where their database can be reached. Needs cargo-deny.
+deny:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! cargo deny --version >/dev/null 2>&1; then echo "left out: cargo-deny is not here"; exit 0; fi
+    cargo deny --locked check bans licenses sources
+    if cargo deny fetch db >/dev/null 2>&1; then
+      cargo deny --locked check --disable-fetch advisories
+    else
+      echo "left out: the database of advisories cannot be reached"
+    fi
+
+# Real switches and clients against a real rmdd.
+switch-tests: kamailio asterisk python-client go-client
+
+# A real switch: SIPp, Kamailio, rmdd, SIPp.
+kamailio: (_or-left-out "examples/kamailio/test.sh")
+
+# Another: Asterisk.
+asterisk: (_or-left-out "examples/asterisk/test.sh")
+
+# The Python client.
+python-client:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! python3 -c 'import ensurepip' 2>/dev/null; then
+      echo "left out: python3 with its venv module is not here"
+      exit 0
+    fi
+    VENV=target/python examples/python/test.sh
+
+# The Go client.
+go-client: (_or-left-out "examples/go/test.sh")
+
+# Test the alert rules. Needs promtool.
+alert-rules:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v promtool >/dev/null; then echo "left out: promtool is not here"; exit 0; fi
+    promtool check rules examples/prometheus/rmdd.rules.yml
+    promtool test rules examples/prometheus/rmdd.rules.test.yml
+
+# Check the systemd units. Needs systemd-analyze.
+units:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v systemd-analyze >/dev/null; then echo "left out: systemd-analyze is not here"; exit 0; fi
+    scratch=$(mktemp -d)
+    trap 'rm -rf "$scratch"' EXIT
+    # verify wants to find the program that the unit starts.
+    sed "s#^ExecStart=/usr/bin/rmdd#ExecStart=$PWD/target/debug/rmdd#" systemd/rmdd.service >"$scratch/rmdd.service"
+    cp systemd/rmdd.socket "$scratch/"
+    complaints=$(systemd-analyze verify "$scratch/rmdd.service" "$scratch/rmdd.socket" 2>&1 || true)
+    if [ -n "$complaints" ]; then echo "$complaints"; exit 1; fi
+    systemd-analyze security --offline=true --threshold=15 "$scratch/rmdd.service" | tail -n 1
+
+# Everything that must hold before a change lands, as CI runs it. Installs what it needs.
+ci:
+    .ci/run
+
+# Runs a test whose exit status 77 says that it lacks something.
+_or-left-out SCRIPT:
+    #!/usr/bin/env bash
+    status=0
+    {{ SCRIPT }} || status=$?
+    case $status in 0) ;; 77) echo "left out" ;; *) exit "$status" ;; esac
