@@ -11,18 +11,18 @@ use std::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
-use rmdd::diff::diff;
 use rmdd::domain::{
     ChangeSerial, Column, FilingBuilder, Frn, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record,
     RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
     SyncOutcome, SyncRecord, SyncTrigger,
 };
-use rmdd::index::{Index, PublishedIndex};
-use rmdd::parse::parse;
+use rmdd::listing::diff::diff;
+use rmdd::listing::index::{Index, PublishedIndex};
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
 use rmdd::service::PastIndexes;
 use rmdd::store::Store;
-use rmdd::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::{Step, World};
 
 fn listings() -> (Vec<u8>, Vec<u8>) {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use rmdd::domain::{ChangeSerial, RemovalHistory, Sha256Digest, Snapshot};
-use rmdd::index::Index;
-use rmdd::parse::parse;
-use rmdd::search::search;
-use rmdd::vet::{Provenance, VetConfig, vet};
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::search::search;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::World;
 use rmdd_testkit::misspell::{Slip, any, dice, misspell};
 

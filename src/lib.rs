@@ -55,44 +55,15 @@
 //! [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
 //! [`cli`], and nothing imports [`cli`] but the program.
 
-pub mod domain;
-
-pub mod fetch;
-pub mod parse;
-pub mod vet;
-
-pub mod archive;
-pub mod diff;
-pub mod store;
-
-pub mod export;
-pub mod history;
-pub mod index;
-
-pub mod records;
-
-pub mod caller_id;
-pub mod decide;
-pub mod impact;
-pub mod live;
-pub mod observe;
-pub mod search;
-
-pub mod access;
-
-pub mod schedule;
-pub mod service;
-pub mod sync;
-
 pub mod api;
-pub mod client;
-pub mod serving;
-
-pub mod daemon;
-
 pub mod cli;
-
-pub mod config;
-pub mod secret_file;
-pub mod times;
-pub mod visible;
+pub mod daemon;
+pub mod decide;
+pub mod domain;
+pub mod listing;
+pub mod observe;
+pub mod records;
+pub mod service;
+pub mod store;
+pub mod sync;
+pub mod transport;

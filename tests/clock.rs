@@ -12,9 +12,9 @@ use jiff::{SignedDuration, Timestamp};
 use rmdd::api::grpc::v1::{self, CheckProviderResponse, GetStatusResponse, State, Verdict};
 use rmdd::api::grpc::{time_from_wire, time_to_wire};
 use rmdd::domain::{SnapshotSerial, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
+use rmdd::listing::vet::VetConfig;
 use rmdd::store::{Holding, Store};
 use rmdd::sync::{ArchivedListing, replay};
-use rmdd::vet::VetConfig;
 use rmdd_testkit::{Step, World};
 
 fn time(text: &str) -> Timestamp {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Site, rmdd, status_of, stderr, stdout};
-use rmdd::visible::is_hidden;
+use rmdd::domain::visible::is_hidden;
 use rmdd_testkit::World;
 
 /// Turns what follows around, sets a title, clears the screen by a C1 control, and has signs that are not seen.

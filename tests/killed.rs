@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use common::canonical::{export_of, sha256};
 use common::{Site, status_of, stderr};
-use rmdd::archive::Archive;
 use rmdd::domain::{ChangeSerial, Record, RecordKind, SnapshotSerial, SyncOutcome};
-use rmdd::export;
+use rmdd::listing::canonical;
+use rmdd::store::archive::Archive;
 use rmdd::store::{FILE_NAME, Store, StoreError, verify_closed};
 use rmdd_testkit::{Changes, Step, World};
 

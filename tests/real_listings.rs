@@ -13,10 +13,10 @@ use rmdd::api::grpc::role_to_wire;
 use rmdd::api::grpc::v1::{self, Reason, SyncOutcome, Verdict};
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{self, ChangeSerial, ProviderRole, RemovalHistory, Sha256Digest};
-use rmdd::index::Index;
-use rmdd::parse::parse;
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
-use rmdd::vet::{Provenance, VetConfig, vet};
 
 /// Every filing's number and FRN, by looking for line beginnings only: another way than the parser's.
 fn filings(bytes: &[u8]) -> BTreeMap<String, String> {

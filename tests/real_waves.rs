@@ -4,8 +4,8 @@ mod common;
 
 use common::real::weeks;
 use rmdd::domain::{Listing, Sha256Digest, Snapshot};
-use rmdd::parse::parse;
-use rmdd::vet::{Provenance, Settles, VetConfig, Vetted, vet};
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Provenance, Settles, VetConfig, Vetted, vet};
 
 fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
     let provenance = Provenance {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use command_fds::{CommandFdExt, FdMapping};
 use common::{Daemon, Site, ask, by_frn, eventually, rmdd, stderr};
+use rmdd::api::client::connect_tcp;
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::{CheckStreamRequest, Verdict};
-use rmdd::client::connect_tcp;
 use rmdd_testkit::World;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic_health::pb::HealthCheckRequest;

@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rmdd::domain::{ChangeSerial, RemovalHistory, Sha256Digest};
-use rmdd::index::Index;
-use rmdd::parse::parse;
-use rmdd::search::search;
-use rmdd::vet::{Provenance, VetConfig, vet};
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::search::search;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::World;
 use rmdd_testkit::misspell::{Slip, dice, misspell, telling_words};
 

@@ -508,7 +508,7 @@ async fn the_query_listener_may_be_a_unix_socket_or_off() {
     };
     let daemon = start(&listen);
     daemon.first_sync().await;
-    let channel = rmdd::client::connect_unix(&query).await.expect("it listens");
+    let channel = rmdd::api::client::connect_unix(&query).await.expect("it listens");
     let mut acceptance = rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient::new(channel.clone());
     assert_eq!(ask(&mut acceptance, by_frn("9999999999")).await.reason(), Reason::NotListed);
     let refused = AdminServiceClient::new(channel).get_status(GetStatusRequest {}).await.expect_err("queries only");

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use prost::Message;
+use rmdd::api::client::{connect_tcp, connect_unix};
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::api::grpc::v1::check_provider_request::Identity;
@@ -16,8 +17,7 @@ use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, GetStatusRequest, ProviderRole, SyncOutcome,
     TriggerSyncRequest, Verdict,
 };
-use rmdd::client::{connect_tcp, connect_unix};
-use rmdd::parse::parse;
+use rmdd::listing::parse::parse;
 use rmdd_testkit::{Step, World};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

@@ -101,7 +101,8 @@ fn check(old: &Filings, new: &Filings, known: &Filings) {
         filings.iter().map(|(number, filing)| (*number, cells(filing))).collect()
     };
     let (before, after, removed_before) = (naive(old), naive(new), naive(known));
-    let Some(delta) = rmdd::diff::diff(Some(&snapshot(old)), |number| known.get(&number), &snapshot(new)) else {
+    let Some(delta) = rmdd::listing::diff::diff(Some(&snapshot(old)), |number| known.get(&number), &snapshot(new))
+    else {
         assert_eq!(before, after, "no difference is told only where there is none");
         return;
     };

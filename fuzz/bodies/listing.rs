@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
-use rmdd::diff;
 use rmdd::domain::{ChangeSerial, Column, Identity, Listing, RemovalHistory, Sha256Digest, Snapshot, Verdict};
-use rmdd::index::Index;
-use rmdd::parse::parse;
+use rmdd::listing::diff;
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
-use rmdd::vet::{Provenance, VetConfig, vet};
 
 /// Reads the bytes as a listing.
 pub fn listing(bytes: &[u8]) {

@@ -13,11 +13,11 @@ use super::{FAILED, Global, NO, YES, text};
 use crate::api::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::api::grpc::{role_to_wire, time_to_wire};
 use crate::api::json;
-use crate::caller_id::{self, CallerId};
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
+use crate::decide::caller_id::{self, CallerId};
+use crate::domain::times::moment;
+use crate::domain::visible;
 use crate::domain::{ProviderRole, Who};
-use crate::times::moment;
-use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Check {

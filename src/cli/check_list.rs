@@ -15,9 +15,9 @@ use super::{FAILED, NO, YES};
 use crate::api::grpc::{time_to_wire, v1};
 use crate::api::json;
 use crate::domain::ProviderRole;
-use crate::parse::table::{self, BadRow};
-use crate::parse::upstreams::{self, Upstream, Upstreams};
-use crate::visible;
+use crate::domain::visible;
+use crate::records::lists::table::{self, BadRow};
+use crate::records::lists::upstreams::{self, Upstream, Upstreams};
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];

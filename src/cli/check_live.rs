@@ -7,10 +7,10 @@ use super::text::{self, say};
 use crate::api::grpc::filing_to_wire;
 use crate::api::grpc::v1::{self, CheckProviderResponse, GetProviderRequest};
 use crate::api::json;
+use crate::cli::live::{self, Agreement, LiveError, StoredCells};
 use crate::domain::{Identity, Who};
-use crate::fetch::{FetchConfig, ask_live};
-use crate::live::{self, Agreement, LiveError, StoredCells};
 use crate::observe::clock;
+use crate::sync::fetch::{FetchConfig, ask_live};
 
 /// Whom the FCC is asked about: the provider that was named, or that of the filing that a peer's name led to.
 fn identity(text: &str, answer: &CheckProviderResponse) -> Option<Identity> {

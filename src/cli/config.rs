@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::text::{self, say};
 use super::{Global, YES};
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
 use crate::decide::matrix::MATRIX;
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ impl ConfigCommand {
     pub fn run(self, global: &Global) -> anyhow::Result<u8> {
         let Action::Check { json } = self.action;
         let loaded = global.load(Overrides::new())?;
-        let lacking = crate::fetch::check_client(&loaded.config.fetch)?;
+        let lacking = crate::sync::fetch::check_client(&loaded.config.fetch)?;
         crate::daemon::check_files(&loaded.config)?;
         let mut warnings = loaded.config.warnings();
         warnings.extend(lacking.map(|lacking| lacking.to_string()));
@@ -62,7 +62,9 @@ impl ConfigCommand {
         }
         match &loaded.file {
             Some(file) => say!("# The configuration is good. File: {}", file.display()),
-            None => say!("# The configuration is good. No file: {} does not exist.", crate::config::DEFAULT_FILE),
+            None => {
+                say!("# The configuration is good. No file: {} does not exist.", crate::daemon::config::DEFAULT_FILE)
+            }
         }
         for warning in warnings {
             say!("# {} {warning}", text::doubtful("WARNING:"));

@@ -10,7 +10,7 @@ use tonic::transport::Uri;
 use super::Global;
 use super::probe::{Speaks, probe};
 use super::target::{SYSTEM_SOCKET, Target};
-use crate::client::{self, Link};
+use crate::api::client::{self, Link};
 
 /// Whether a status was made of an answer that is none of gRPC's.
 pub fn speaks_no_grpc(status: &Status) -> bool {

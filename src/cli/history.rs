@@ -13,10 +13,10 @@ use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
 use crate::api::json;
 use crate::cli::from_wire;
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
 use crate::domain::Who;
-use crate::times::{moment, since};
-use crate::visible;
+use crate::domain::times::{moment, since};
+use crate::domain::visible;
 
 const PAGE: u32 = 1000;
 

@@ -13,10 +13,10 @@ use super::{Global, NO, YES, text};
 use crate::api::grpc::record_to_wire;
 use crate::api::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
 use crate::api::json;
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
+use crate::domain::visible;
 use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, day_in_washington};
 use crate::observe::clock;
-use crate::visible;
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("supposed").required(true).multiple(true))]

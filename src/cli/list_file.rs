@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{anyhow, bail};
 
 use super::text;
-use crate::parse::table::MOST_BYTES;
+use crate::records::lists::table::MOST_BYTES;
 
 /// Reads a list whole; `-` is standard input. One that has no end is not read to it.
 pub fn read(file: &Path) -> anyhow::Result<Vec<u8>> {

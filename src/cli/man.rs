@@ -93,7 +93,7 @@ fn sections() -> Roff {
     section(
         "FILES",
         &[
-            (crate::config::DEFAULT_FILE, "the configuration, if no other file is named"),
+            (crate::daemon::config::DEFAULT_FILE, "the configuration, if no other file is named"),
             ("rmdd.redb", "the store, in the state directory"),
             ("rmdd.redb.damaged-*", "damaged stores that serve --rebuild has kept"),
             ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
@@ -112,7 +112,7 @@ fn sections() -> Roff {
     );
     roff.control("SH", ["CONFIGURATION"]);
     roff.text([roman("The settings and their defaults, as they may stand in the configuration file:")]);
-    for (name, value) in crate::config::Config::default().settings() {
+    for (name, value) in crate::daemon::config::Config::default().settings() {
         roff.control("br", []);
         roff.text([bold(format!("{name} = {value}"))]);
     }

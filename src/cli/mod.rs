@@ -12,6 +12,7 @@ mod from_wire;
 mod history;
 mod impact;
 mod list_file;
+mod live;
 mod man;
 
 mod named;
@@ -36,8 +37,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{Loaded, Overrides};
 use crate::daemon::Inherited;
+use crate::daemon::config::{Loaded, Overrides};
 
 /// Exit status: it is as asked for.
 const YES: u8 = 0;
@@ -166,8 +167,12 @@ impl Global {
     }
 
     /// The settings in force for this command.
-    fn load(&self, flags: Overrides) -> Result<Loaded, crate::config::ConfigError> {
-        crate::config::load(self.config.as_deref(), crate::config::environment(), &self.with_flags(flags))
+    fn load(&self, flags: Overrides) -> Result<Loaded, crate::daemon::config::ConfigError> {
+        crate::daemon::config::load(
+            self.config.as_deref(),
+            crate::daemon::config::environment(),
+            &self.with_flags(flags),
+        )
     }
 }
 

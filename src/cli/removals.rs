@@ -10,9 +10,9 @@ use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{ListRemovalsRequest, Removal};
 use crate::api::json;
-use crate::config::Overrides;
-use crate::times::since;
-use crate::visible;
+use crate::daemon::config::Overrides;
+use crate::domain::times::since;
+use crate::domain::visible;
 
 const PAGE: u32 = 1000;
 

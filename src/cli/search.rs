@@ -7,8 +7,8 @@ use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::api::grpc::v1::{NameMatch, SearchProvidersRequest};
 use crate::api::json;
-use crate::config::Overrides;
-use crate::visible;
+use crate::daemon::config::Overrides;
+use crate::domain::visible;
 
 #[derive(Debug, Args)]
 pub struct Search {

@@ -9,10 +9,10 @@ use super::{Global, NO, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::api::json;
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
+use crate::domain::times::moment;
+use crate::domain::visible;
 use crate::domain::{Column, Who};
-use crate::times::moment;
-use crate::visible;
 
 /// Of a cell that changed, so much is shown on a line.
 const SHOWN_OF_CELL: usize = 60;

@@ -8,8 +8,8 @@ use super::{FAILED, Global, NO, UNKNOWN, YES, text};
 use crate::api::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
 use crate::api::json;
 use crate::cli::from_wire;
-use crate::config::Overrides;
-use crate::visible;
+use crate::daemon::config::Overrides;
+use crate::domain::visible;
 
 #[derive(Debug, Args)]
 pub struct Status {

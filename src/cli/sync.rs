@@ -14,7 +14,7 @@ use super::{FAILED, Global, NO, YES, source_flags, text};
 use crate::api::grpc::v1::{self, SyncOutcome};
 use crate::api::json;
 use crate::domain::Sha256Digest;
-use crate::visible;
+use crate::domain::visible;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 

@@ -14,6 +14,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::{Global, connect};
+use crate::api::client::{self, Bearer, Link, TlsFiles};
 use crate::api::grpc::Grpc;
 use crate::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use crate::api::grpc::v1::acceptance_service_server::AcceptanceService;
@@ -22,12 +23,11 @@ use crate::api::grpc::v1::admin_service_server::AdminService;
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::listing_service_server::ListingService;
 use crate::api::grpc::v1::{self, GetStatusRequest};
-use crate::archive::Archive;
-use crate::client::{self, Bearer, Link, TlsFiles};
-use crate::config::{Listen, Loaded, Origin, default_state_dir};
+use crate::daemon::config::{Listen, Loaded, Origin, default_state_dir};
 use crate::daemon::{self, SOCKET_NAME, runtime_socket};
 use crate::domain::Who;
 use crate::service::{Basis, Services, SyncAccess};
+use crate::store::archive::Archive;
 use crate::store::{FILE_NAME, Store, StoreError};
 use crate::sync::{Own, Syncer};
 

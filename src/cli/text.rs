@@ -6,8 +6,8 @@ use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
-use crate::times::in_eastern;
-use crate::visible::for_terminal;
+use crate::domain::times::in_eastern;
+use crate::domain::visible::for_terminal;
 
 /// Prints a line. A reader that has seen enough, as `head` has, is no failure.
 macro_rules! say {
@@ -64,7 +64,7 @@ pub fn fact(name: &str, value: impl std::fmt::Display) {
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.
-pub use crate::visible::one_line;
+pub use crate::domain::visible::one_line;
 
 /// So many columns a terminal has at least.
 const COLUMNS: usize = 80;

@@ -15,9 +15,9 @@ use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::api::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
 use crate::api::grpc::verified_to_wire;
-use crate::config::{Overrides, default_state_dir};
+use crate::daemon::config::{Overrides, default_state_dir};
+use crate::domain::visible;
 use crate::store::{StoreError, verify_closed};
-use crate::visible;
 
 #[derive(Debug, Args)]
 pub struct Backup {

@@ -13,14 +13,14 @@ use super::probe::probe;
 use super::show::change_line;
 use super::target::{self, MAX_ANSWER_BYTES, Target};
 use super::{Global, YES, text};
+use crate::api::client::Link;
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::watch_changes_request::Start;
 use crate::api::grpc::v1::watch_changes_response::Event;
 use crate::api::grpc::v1::{Change, SnapshotRef, WatchChangesRequest};
 use crate::api::json;
-use crate::client::Link;
-use crate::config::Overrides;
-use crate::visible;
+use crate::daemon::config::Overrides;
+use crate::domain::visible;
 
 /// The pauses between attempts to reach a daemon that went away: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

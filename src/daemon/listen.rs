@@ -10,9 +10,9 @@ use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 use super::DaemonError;
 use super::inherited::Inherited;
 use super::secured::Secured;
-use crate::access::{self, Access};
-use crate::config::{Config, Listen, SocketConfig};
-use crate::serving::{ListenSocket, Tls};
+use crate::daemon::config::{Config, Listen, SocketConfig};
+use crate::transport::auth::{self, Access};
+use crate::transport::{ListenSocket, Tls};
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
@@ -200,9 +200,9 @@ pub fn check_owners(config: &Config) -> Result<(), DaemonError> {
 }
 
 fn owners(config: &SocketConfig) -> Result<(Option<u32>, Option<u32>), DaemonError> {
-    let owner = config.owner.as_deref().map(|name| access::user("socket.owner", name)).transpose();
-    let group = config.group.as_deref().map(|name| access::group("socket.group", name)).transpose();
-    let refuse = |error: access::AccessError| DaemonError::Setting(error.to_string());
+    let owner = config.owner.as_deref().map(|name| auth::user("socket.owner", name)).transpose();
+    let group = config.group.as_deref().map(|name| auth::group("socket.group", name)).transpose();
+    let refuse = |error: auth::AccessError| DaemonError::Setting(error.to_string());
     Ok((owner.map_err(refuse)?, group.map_err(refuse)?))
 }
 

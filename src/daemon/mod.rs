@@ -4,6 +4,7 @@
 //! then the first question to the network. If one of the tasks ends unexpectedly the daemon stops rather than limp.
 
 mod check;
+pub mod config;
 mod inherited;
 mod listen;
 mod readiness;
@@ -26,23 +27,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
-use crate::archive::Archive;
-use crate::caller_id;
-use crate::config::{Config, Loaded, Overrides};
+use crate::daemon::config::{Config, Loaded, Overrides};
+use crate::decide::caller_id;
 use crate::domain::SyncTrigger;
-use crate::fetch::{self, Source};
 use crate::observe::clock;
 use crate::observe::decision_log::DecisionLog;
+use crate::store::archive::Archive;
+use crate::sync::fetch::{self, Source};
+use crate::transport::auth::Access;
 
-use crate::index::{Index, PublishedIndex};
+use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::Observer;
 use crate::records::Records;
-use crate::schedule::Schedule;
 use crate::service::{Basis, Running, Services, SyncAccess};
-use crate::serving::Threads;
 use crate::store::{self, PublishedRecords, Store, StoreError, SyncState};
+use crate::sync::schedule::Schedule;
 use crate::sync::{Own, SyncSettings, Syncer, retry};
+use crate::transport::Threads;
 
 pub use inherited::Inherited;
 use listen::Listeners;
@@ -303,7 +304,7 @@ pub async fn run(
         let (sync, shutdown) = (sync.clone(), shutdown.clone());
         let schedule = schedule_seen.clone();
         tasks.spawn(async move {
-            ("schedule", crate::schedule::run(schedule, sync, shutdown).await.map_err(|error| error.to_string()))
+            ("schedule", crate::sync::schedule::run(schedule, sync, shutdown).await.map_err(|error| error.to_string()))
         });
     }
     {

@@ -12,11 +12,11 @@ use tonic_health::server::HealthReporter;
 
 use super::serve::{Acceptance, Admin, Listing};
 use super::systemd;
-use crate::index::PublishedIndex;
+use crate::listing::index::PublishedIndex;
 use crate::observe::clock;
-use crate::schedule::Schedule;
 use crate::sync::SyncHandle;
 use crate::sync::retry::earlier;
+use crate::sync::schedule::Schedule;
 
 /// What the standard health service says.
 #[derive(Clone)]

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use crate::archive::{Archive, Fate};
+use crate::listing::vet::VetConfig;
+use crate::store::archive::{Archive, Fate};
 use crate::store::{self, Rebuilt, Store, StoreError};
 use crate::sync::{ArchivedListing, replay};
-use crate::vet::VetConfig;
 
 /// Begins the store again if it is damaged, and says what became of what was in it.
 pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp) -> Result<(), StoreError> {

@@ -7,17 +7,17 @@ use tokio::sync::watch;
 
 use super::secured::{self, Secured};
 use super::{ReloadFrom, sync_settings, systemd};
-use crate::access::Access;
-use crate::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
+use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
 use crate::domain::SyncTrigger;
-use crate::fetch;
 use crate::observe::Observer;
 use crate::observe::clock;
 use crate::observe::decision_log::DecisionLogConfig;
-use crate::schedule::Schedule;
 use crate::service::{FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
 use crate::sync::SyncHandle;
+use crate::sync::fetch;
+use crate::sync::schedule::Schedule;
+use crate::transport::auth::Access;
 
 /// Settings that are read once, at the start.
 const NEEDS_RESTART: [&str; 10] = [

@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::TaskEnd;
-use crate::access::{AccessError, Right, Rules};
-use crate::config::{Config, Listen};
-use crate::serving::{Prepared, Tls, TlsConfig, TlsError};
+use crate::daemon::config::{Config, Listen};
+use crate::transport::auth::{AccessError, Right, Rules};
+use crate::transport::{Prepared, Tls, TlsConfig, TlsError};
 
 /// gRPC is spoken over HTTP/2 alone.
 const ALPN_GRPC: &[&[u8]] = &[b"h2"];

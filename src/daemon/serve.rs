@@ -11,7 +11,6 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use super::TaskEnd;
 use super::listen::{Listener, Listeners};
-use crate::access::{Access, Door};
 use crate::api::grpc::v1::DESCRIPTORS;
 use crate::api::grpc::v1::acceptance_service_server::AcceptanceServiceServer;
 use crate::api::grpc::v1::admin_service_server::AdminServiceServer;
@@ -19,7 +18,8 @@ use crate::api::grpc::v1::listing_service_server::ListingServiceServer;
 use crate::api::grpc::{FastPath, Grpc};
 use crate::api::http::HttpService;
 use crate::service::Services;
-use crate::serving::{Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registry, Respond, Threads};
+use crate::transport::auth::{Access, Door};
+use crate::transport::{Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registry, Respond, Threads};
 
 /// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
 const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;

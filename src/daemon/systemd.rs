@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::api::client;
 use crate::api::grpc::v1::admin_service_server::AdminServiceServer;
-use crate::client;
-use crate::serving::Threads;
+use crate::transport::Threads;
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {

@@ -14,7 +14,7 @@ use crate::domain::{
     Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber,
     Ternary, Verdict, day_in_washington, rule,
 };
-use crate::index::Standing;
+use crate::listing::index::Standing;
 use crate::records::{OnRecord, OrderOnRecord};
 
 /// All advisories that apply, the most urgent first.

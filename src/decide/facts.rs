@@ -9,7 +9,7 @@ use super::{NamedBy, Policy, Query};
 use crate::domain::{
     Age, Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary, age,
 };
-use crate::index::{Index, Places, Standing};
+use crate::listing::index::{Index, Places, Standing};
 use crate::records::{OnRecord, OrderOnRecord, Records};
 
 /// What the standing filings say of the role that was named.

@@ -5,7 +5,9 @@
 //! listing is tracked per filing: a filing that was removed as a duplicate is not a provider removed.
 
 pub mod advisories;
+pub mod caller_id;
 mod facts;
+pub mod impact;
 pub mod matrix;
 mod on_record;
 mod policy;
@@ -18,7 +20,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::domain::{Age, Decision, Identity, ProviderRole, Ternary};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::records::Records;
 
 use facts::Facts;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
-use crate::index::{Index, Standing};
+use crate::listing::index::{Index, Standing};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
 
 /// How far an answer to a notice of suspected illegal traffic has come (64.1200(k)(4)).

@@ -5,7 +5,7 @@ use jiff::civil::{Date, Weekday, date};
 
 use super::facts::Facts;
 use crate::domain::day_in_washington;
-use crate::index::{Recertified, Standing};
+use crate::listing::index::{Recertified, Standing};
 
 /// The first day by which filings had to be recertified.
 const FIRST_DEADLINE: Date = date(2026, 3, 1);

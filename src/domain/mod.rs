@@ -24,6 +24,8 @@ mod snapshot;
 mod source_state;
 mod step_facts;
 mod sync_record;
+pub mod times;
+pub mod visible;
 mod washington;
 mod who;
 

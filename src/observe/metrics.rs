@@ -13,7 +13,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::caller_id::CallerId;
+use crate::decide::caller_id::CallerId;
 use crate::domain::{ErrorReason, Interface, ProviderRole, Reason, Verdict};
 
 use super::histogram::{Buckets, Spread};

@@ -15,13 +15,13 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::caller_id::CallerId;
 use crate::decide::Query;
+use crate::decide::caller_id::CallerId;
 use crate::domain::{Decision, ErrorReason, Interface, ProviderRole, Reason, Record, Rejection, Verdict, Who};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::decision_log::{Asked, Decided, DecisionLog, Entry};
 use crate::observe::metrics::{Kind, Metrics};
-use crate::serving::Registry;
+use crate::transport::Registry;
 
 /// A question that was decided.
 #[derive(Debug, Clone, Copy)]

@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
+use crate::domain::times::{Meant, read_absolute};
 use crate::domain::{
     BadField, Identity, Noted, Notice, Order, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RecordKind,
     TracedCall,
 };
-use crate::times::{Meant, read_absolute};
 
 /// A record's fields, by name. An empty text is a field that is not there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 
 use super::fields::columns;
 use crate::domain::{PeerKind, RecordKind};
-use crate::parse::columns::{self as names, Names, Roles};
+use crate::records::lists::columns::{self as names, Names, Roles};
 
 /// What a column of a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Header {
 }
 
 /// What the column of this name holds; nothing if lists of this kind have no such column. The name is compared as
-/// [`comparable`](crate::parse::table::comparable) makes it.
+/// [`comparable`](crate::records::lists::table::comparable) makes it.
 pub fn header(kind: RecordKind, name: &str) -> Option<Header> {
     if let Some(field) = columns(kind).iter().find(|field| **field == name) {
         return Some(Header::Field(field));

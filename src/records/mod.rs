@@ -9,6 +9,7 @@
 
 pub mod fields;
 pub mod headers;
+pub mod lists;
 mod networks;
 mod past;
 mod plan;

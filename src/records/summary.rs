@@ -7,10 +7,10 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use crate::domain::visible::one_line;
 use crate::domain::{
     Frn, Identity, Noted, Notice, Record, day_in_washington, end_of_day_in_washington, in_washington, rule,
 };
-use crate::visible::one_line;
 
 /// What the database and the operators' records say of the provider.
 #[derive(Debug, Clone)]

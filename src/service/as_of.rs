@@ -19,8 +19,8 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::domain::{SnapshotSerial, is_ahead};
-use crate::history::{Broken, Rewind};
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::rewind::{Broken, Rewind};
 use crate::records::{Past, Records};
 use crate::store::{RewindError, SnapshotThen, Store, StoreError};
 

@@ -6,13 +6,13 @@ use arc_swap::Guard;
 use jiff::Timestamp;
 
 use super::{Services, SnapshotRef};
-use crate::caller_id::{self, CallerId};
+use crate::decide::caller_id::{self, CallerId};
 use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, RecordBody, Rejection, Ternary,
     Verdict, Who, rule,
 };
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::observe::{Question, Seen};
 use crate::records::Records;

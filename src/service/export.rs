@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Services, SnapshotRef};
 use crate::domain::Rejection;
-use crate::export::{self, Format};
+use crate::listing::canonical::{self, Format};
 use crate::observe::clock;
 
 /// A piece of an export. So many are ready at most: a slow reader costs no more memory.
@@ -40,7 +40,7 @@ impl Services {
         tokio::task::spawn_blocking(move || {
             let mut chunks = Chunks { gathered: Vec::with_capacity(CHUNK_BYTES), sender };
             // It fails only where the reader has gone.
-            let _ = export::write(index.snapshot(), format, &mut chunks).and_then(|()| chunks.flush());
+            let _ = canonical::write(index.snapshot(), format, &mut chunks).and_then(|()| chunks.flush());
         });
         Ok(Export { snapshot, chunks })
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::Services;
 use super::records::unmatched;
-use crate::archive::Archive;
+use crate::decide::impact::{self, Basis, PeerImpact};
 use crate::decide::{Policy, PolicyConfig};
 use crate::domain::{ErrorReason, HeldListing, Record, Rejection, Sha256Digest};
-use crate::impact::{self, Basis, PeerImpact};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::{Change, plan};
+use crate::store::archive::Archive;
 
 /// What is supposed. What is not supposed stays as it is.
 #[derive(Debug, Clone, Default)]

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use super::{Services, SnapshotRef, interrupted, page_size, store_failed};
 use crate::domain::{Change, Column, ErrorReason, Filing, Identity, Rejection, Removal, RmdNumber, Who};
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::search::search;
 use crate::observe::clock;
 use crate::records::{Records, Resolved};
-use crate::search::search;
 use crate::store::StoreError;
 
 const DEFAULT_PAGE: usize = 500;
@@ -186,7 +186,7 @@ impl Services {
         let found = tokio::task::spawn_blocking(move || search(&searched, &text, limit))
             .await
             .map_err(|_| ErrorReason::Internal.reject("the search came to an unexpected end"))?;
-        let listed = |found: crate::search::NameMatch| ListedMatch {
+        let listed = |found: crate::listing::search::NameMatch| ListedMatch {
             filing: CurrentFiling::of(&index, found.filing),
             removal: found.removal,
             name: found.name,

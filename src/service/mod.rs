@@ -29,15 +29,15 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch as watched};
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
 use crate::decide::Policy;
 use crate::domain::{Interface, Rejection};
-use crate::index::{Index, PublishedIndex};
+use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::{Observer, Seen};
-use crate::schedule::Schedule;
-use crate::serving::{LimitsConfig, Tls};
 use crate::store::{PublishedRecords, Store, SyncState};
+use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
+use crate::transport::auth::Access;
+use crate::transport::{LimitsConfig, Tls};
 
 pub use as_of::{AsOf, AsOfError, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};

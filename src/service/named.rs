@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Services;
 use super::listing::known;
 use crate::domain::{Identity, Readings, Rejection, Who};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::Records;
 

@@ -8,7 +8,7 @@ use super::{Services, interrupted, page_size, store_failed};
 use crate::domain::{
     ErrorReason, Identity, Record, RecordBody, RecordEvent, RecordKind, Rejection, RmdNumber, Violation,
 };
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::{BadEntry, Change, PlanError};
 use crate::store::{ChangeError, StoreError};

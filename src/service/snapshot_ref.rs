@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{Sha256Digest, SnapshotSerial, age};
-use crate::history::SnapshotRecord;
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::rewind::SnapshotRecord;
 
 /// Which listing an answer rests on, and how old it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Services, SnapshotRef, interrupted, page_size, store_failed};
 use crate::domain::{Anomaly, ChangeCounts, ErrorReason, Rejection, SnapshotSerial};
-use crate::history::SnapshotRecord;
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::rewind::SnapshotRecord;
 use crate::observe::clock;
 use crate::store::SnapshotsAsked;
 

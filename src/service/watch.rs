@@ -21,11 +21,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::Stream;
 
 use super::{Services, SnapshotRef, SyncAccess, interrupted, store_failed};
-use crate::access::Permit;
 use crate::domain::{Change, ChangeSerial, ErrorReason, Rejection, Sha256Digest, SnapshotSerial};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::store::{ChangesKept, Store, StoreError};
+use crate::transport::auth::Permit;
 
 /// The most bytes of a page, as stored, unless one change alone has more. A watcher that takes nothing costs one.
 const PAGE_BYTES: usize = 32 << 10;

@@ -16,7 +16,7 @@ use crate::domain::{
     HeldListing, PeersAffected, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot,
     SnapshotSerial, StepFacts, SyncOutcome, SyncRecord, SyncTrigger, UndatedCell, read_frn_cell,
 };
-use crate::history::SnapshotRecord;
+use crate::listing::rewind::SnapshotRecord;
 use crate::records::fields::{self, Fields};
 use crate::store::SyncState;
 

@@ -9,7 +9,7 @@ use super::tables::{
 };
 use super::{Store, StoreError, codec};
 use crate::domain::{Change, ChangeCounts, ChangeKind, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
-use crate::history::{Broken, Rewind, SnapshotRecord};
+use crate::listing::rewind::{Broken, Rewind, SnapshotRecord};
 
 /// A way back that failed.
 #[derive(Debug, thiserror::Error)]

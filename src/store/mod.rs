@@ -35,6 +35,7 @@
 //! A file of another format is refused and left as it is. So is one that another process holds. A disk that failed does not
 //! end its use: the file is opened again when it is next needed.
 
+pub mod archive;
 mod codec;
 mod copy;
 mod first_sights;

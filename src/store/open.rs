@@ -14,8 +14,8 @@ use super::tables::{
 };
 use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, sums};
 use crate::domain::{Sha256Digest, SnapshotSerial};
-use crate::export;
-use crate::history::Rewind;
+use crate::listing::canonical;
+use crate::listing::rewind::Rewind;
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
@@ -146,7 +146,7 @@ impl Store {
                 tracing::error!(%broken, "{broken}");
                 break;
             }
-            digests.push((record.serial, export::digest(&way.filings())));
+            digests.push((record.serial, canonical::digest(&way.filings())));
         }
         Ok(digests)
     }

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 
 use super::{Store, StoreError};
 use crate::domain::RecordEvent;
+use crate::domain::visible::one_line;
 use crate::records::{Change, PlanError, Records, plan};
-use crate::visible::one_line;
 
 /// Why a change of records was not made. Nothing has changed.
 #[derive(Debug, Error)]

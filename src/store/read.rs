@@ -13,7 +13,7 @@ use super::{Store, StoreError, codec, first_sights, held, sources, sums};
 use crate::domain::{
     Change, ChangeSerial, HeldListing, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, SourceState, SyncRecord,
 };
-use crate::export;
+use crate::listing::canonical;
 
 /// What a start needs: the last committed snapshot, if there is one, and what led to it.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Store {
                 let record = codec::decode_snapshot(serial.value(), record.value())?;
                 // Cells that are others than were written would be answered from without anybody noticing.
                 if let Some(recorded) = record.listing_sha256
-                    && recorded != export::digest(&filings)
+                    && recorded != canonical::digest(&filings)
                 {
                     return Err(self.damaged(format!("its filings are not those of snapshot {}", record.serial)));
                 }

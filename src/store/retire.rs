@@ -12,7 +12,7 @@ use redb::ReadableTable;
 use super::tables::{CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, SNAPSHOTS};
 use super::{Handle, Store, StoreError, codec, first_sights};
 use crate::domain::SnapshotSerial;
-use crate::history::LEAST_SNAPSHOTS;
+use crate::listing::rewind::LEAST_SNAPSHOTS;
 
 /// So many rows go in one transaction, that a sync does not wait long for its turn.
 const AT_A_TIME: usize = 2000;

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use redb::TableDefinition;
 
 use super::*;
-use crate::diff::diff;
 use crate::domain::{
     Anomaly, ChangeCounts, ChangeKind, ChangeSerial, Column, Filing, FilingBuilder, Frn, Identity, Override,
     OverrideAction, Record, RecordBody, RecordEvent, RecordKind, Removal, RemovalHistory, RmdNumber, Sha256Digest,
     Snapshot, SnapshotSerial, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger, Validators,
 };
+use crate::listing::diff::diff;
 use crate::records::{Change, Records, plan};
 
 fn number(value: u32) -> RmdNumber {
@@ -378,13 +378,18 @@ fn a_store_of_format_2_is_read_as_it_is_and_gets_the_digests_of_its_exports_wher
         assert_eq!(last, 8);
         assert_eq!(store.record_events(RecordKind::Peer, None, 0, 10).expect("read").len(), 3);
 
-        let mut way = crate::history::Rewind::from(&snapshot, &loaded.removals);
+        let mut way = crate::listing::rewind::Rewind::from(&snapshot, &loaded.removals);
         for (record, (filings, digest)) in store.snapshot_records().expect("read").iter().zip(EXPORTS_OF_FORMAT_2).rev()
         {
             store.rewind(&mut way, record.serial).expect("the way back");
             let (then, _) = way.reach(record, record.fetched_at).expect("it fits");
             assert_eq!(then.filings.len() as u64, filings);
-            assert_eq!(crate::export::digest(&then.filings).to_string(), digest, "snapshot {}", record.serial);
+            assert_eq!(
+                crate::listing::canonical::digest(&then.filings).to_string(),
+                digest,
+                "snapshot {}",
+                record.serial
+            );
             assert_eq!(record.listing_sha256.map(|digest| digest.to_string()), digests.then(|| digest.to_owned()));
             assert_eq!(record.carried.len(), usize::from(record.serial.0 == 3));
         }

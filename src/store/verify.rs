@@ -23,7 +23,7 @@ use super::tables::{
 };
 use super::{FILE_NAME, Handle, RewindError, Store, StoreError, codec};
 use crate::domain::{Record, RecordKind, SnapshotSerial};
-use crate::history::Rewind;
+use crate::listing::rewind::Rewind;
 
 /// So many faults are told; more would tell nothing new.
 const MOST_FAULTS: usize = 50;

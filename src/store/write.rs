@@ -12,7 +12,7 @@ use super::tables::{
 };
 use super::{Holding, Store, StoreError, SyncState, codec, held, sources, sums};
 use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
-use crate::export;
+use crate::listing::canonical;
 
 impl Store {
     /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
@@ -40,7 +40,7 @@ impl Store {
         cycle: &SyncRecord,
     ) -> Result<(ChangeSerial, SyncState), StoreError> {
         // Before the transaction: this alone takes as long as the listing is, and the store need not wait for it.
-        let listing = export::digest(&snapshot.filings);
+        let listing = canonical::digest(&snapshot.filings);
         let transaction = self.begin_write()?;
         let nothing = Delta::default();
         let delta = delta.unwrap_or(&nothing);

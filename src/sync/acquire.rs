@@ -26,8 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::SyncSettings;
 use crate::domain::{DISTRUST, Sha256Digest, SourceFault, SourceState, later_than};
-use crate::fetch::{FetchConfig, FetchError, Fetched, Source, fetch, pause};
 use crate::observe::clock;
+use crate::sync::fetch::{FetchConfig, FetchError, Fetched, Source, fetch, pause};
 
 /// A source that asked to be left alone was not asked.
 pub const LEFT_ALONE: &str = "LEFT_ALONE";

@@ -8,13 +8,13 @@ use tokio::task::spawn_blocking;
 use super::At;
 use super::clocks::dated;
 use super::cycle::CycleError;
-use crate::archive::{ArchiveError, Fate};
-use crate::diff::step;
 use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord, listed_day};
-use crate::index::Index;
-use crate::parse::parse;
+use crate::listing::diff::step;
+use crate::listing::index::Index;
+use crate::listing::parse::parse;
+use crate::listing::vet::{Against, Doubt, OwnPeer, Provenance, Refusal, Settles, VetConfig, Vetted, vet_against};
 use crate::store::StoreError;
-use crate::vet::{Against, Doubt, OwnPeer, Provenance, Refusal, Settles, VetConfig, Vetted, vet_against};
+use crate::store::archive::{ArchiveError, Fate};
 
 /// Published bytes, and where and when they came.
 #[derive(Debug, Clone)]

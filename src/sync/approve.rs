@@ -8,9 +8,9 @@ use super::apply::{Published, apply, archived, prepare};
 use super::clocks::believed;
 use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
+use crate::domain::visible::one_line;
 use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::observe::clock;
-use crate::visible::one_line;
 
 /// Applies the archived bytes of a held listing, whatever there is to doubt about them.
 pub async fn run(

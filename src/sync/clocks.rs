@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::domain::{SourceState, end_of_day_in_washington, is_ahead, later_than};
-use crate::index::Index;
+use crate::listing::index::Index;
 
 /// The listing is changed every working day: its newest day may lie so far back, in days.
 const CALENDAR_RESTS: i64 = 7;

@@ -12,13 +12,13 @@ use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, archived, prepare};
 use super::clocks::{believed, dated};
 use super::{At, SyncProgress, SyncSettings, SyncStage, told};
-use crate::archive::{ArchiveError, Fate};
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::fetch::{Fetched, FetchedListing, fetch};
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::vet::{Doubt, Refusal, Settles};
 use crate::observe::clock;
+use crate::store::archive::{ArchiveError, Fate};
 use crate::store::{Holding, StoreError, SyncState};
-use crate::vet::{Doubt, Refusal, Settles};
+use crate::sync::fetch::{Fetched, FetchedListing, fetch};
 
 /// Why a cycle brought nothing.
 #[derive(Debug, Error)]

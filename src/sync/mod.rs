@@ -12,9 +12,11 @@ mod apply;
 mod approve;
 mod clocks;
 mod cycle;
+pub mod fetch;
 mod own;
 mod replay;
 pub mod retry;
+pub mod schedule;
 mod tally;
 mod told;
 
@@ -27,14 +29,14 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::{Archive, ArchiveConfig, ArchiveError};
 use crate::domain::{Sha256Digest, SourceState, SyncRecord, SyncTrigger};
-use crate::fetch::{FetchConfig, Source, clear_incoming};
-use crate::history::HistoryConfig;
-use crate::index::{Index, PublishedIndex};
+use crate::listing::index::{Index, PublishedIndex};
+use crate::listing::rewind::HistoryConfig;
+use crate::listing::vet::{OwnPeer, VetConfig};
 use crate::observe::clock;
+use crate::store::archive::{Archive, ArchiveConfig, ArchiveError};
 use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
-use crate::vet::{OwnPeer, VetConfig};
+use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 
 pub use own::Own;
 pub use replay::{ArchivedListing, Replayed, replay};

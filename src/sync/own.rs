@@ -6,11 +6,11 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::decide::Policy;
+use crate::decide::impact::{Basis, PeerImpact, assess, suppose_snapshot};
 use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
-use crate::impact::{Basis, PeerImpact, assess, suppose_snapshot};
-use crate::index::Index;
+use crate::listing::index::Index;
+use crate::listing::vet::{OwnPeer, Vetted};
 use crate::store::PublishedRecords;
-use crate::vet::{OwnPeer, Vetted};
 
 /// So many peers are named.
 const NAMED: usize = 5;

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use crate::diff::step;
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::parse::parse;
+use crate::listing::diff::step;
+use crate::listing::parse::parse;
+use crate::listing::vet::{Against, Provenance, VetConfig, vet_against};
 use crate::store::{Holding, Store, StoreError};
-use crate::vet::{Against, Provenance, VetConfig, vet_against};
 
 /// A listing as it once was fetched.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ mod tests {
     use rmdd_testkit::{Step, World};
 
     use super::*;
-    use crate::export;
+    use crate::listing::canonical;
 
     fn time(days: i64) -> Timestamp {
         Timestamp::from_second(1_750_000_000 + days * 86_400).expect("a time")
@@ -139,7 +139,7 @@ mod tests {
         for (week, bytes) in published.iter().enumerate() {
             let then = store.snapshot_at(time(7 * week as i64)).expect("read").expect("a snapshot");
             let filings: Vec<_> = parse(bytes).expect("good").filings.into_iter().map(std::sync::Arc::new).collect();
-            assert_eq!(then.record.listing_sha256, Some(export::digest(&filings)), "week {week}");
+            assert_eq!(then.record.listing_sha256, Some(canonical::digest(&filings)), "week {week}");
             assert_eq!(then.record.fetched_at, time(7 * week as i64));
         }
         let then = store.snapshot_at(time(6)).expect("read").expect("a snapshot");

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::SyncHandle;
 use crate::domain::{SyncOutcome, SyncTrigger};
-use crate::fetch::{FetchConfig, pause};
 use crate::observe::clock;
 use crate::store::SyncState;
+use crate::sync::fetch::{FetchConfig, pause};
 
 /// The longest that is slept without looking at the clock again, which may have been set or have stood still.
 const LOOK_EVERY: Duration = Duration::from_secs(30);

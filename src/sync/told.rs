@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::SyncTally;
+use crate::domain::visible::one_line;
 use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord};
 use crate::observe::clock;
-use crate::visible::one_line;
 
 /// The one line that says what a sync did. The sentence holds it all for people; the fields, for machines.
 pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> SyncRecord {

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use rmdd::api::client::{connect_tcp, connect_unix};
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::api::grpc::v1::check_provider_request::Identity;
@@ -19,7 +20,6 @@ use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, CheckProviderResponse, GetStatusRequest, GetStatusResponse, SyncReport,
     TriggerSyncRequest,
 };
-use rmdd::client::{connect_tcp, connect_unix};
 use tempfile::TempDir;
 use tonic::transport::Channel;
 

@@ -15,10 +15,10 @@ use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
     ChangeSerial, Frn, Identity as Named, ProviderRole, RemovalHistory, RmdNumber, Sha256Digest, Ternary,
 };
-use rmdd::index::Index;
-use rmdd::parse::parse;
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
-use rmdd::vet::{Provenance, VetConfig, vet};
 use rmdd_testkit::World;
 use serde_json::Value;
 use tokio_stream::StreamExt;

@@ -1,9 +1,9 @@
 //! A store with a past, and a daemon on it.
 
 use jiff::Timestamp;
+use rmdd::listing::vet::VetConfig;
 use rmdd::store::Store;
 use rmdd::sync::{ArchivedListing, replay};
-use rmdd::vet::VetConfig;
 use rmdd_testkit::listing::{CsvFormat, World};
 
 use crate::common::{Daemon, Site};

@@ -1,11 +1,11 @@
 //! The administration: where it is, where it is not, and who may do what there.
 
+use rmdd::api::client::{Link, TlsFiles, connect_tls};
 use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::api::grpc::v1::{
     BackupRequest, CompactRequest, GetStatusRequest, ListRecordsRequest, PutRecordsRequest, ReloadConfigRequest,
     TriggerSyncRequest, VerifyRequest,
 };
-use rmdd::client::{Link, TlsFiles, connect_tls};
 use tonic::Code;
 use tonic_reflection::pb::v1::ServerReflectionRequest;
 use tonic_reflection::pb::v1::server_reflection_client::ServerReflectionClient;

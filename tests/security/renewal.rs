@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rmdd::api::client::connect_tls;
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest};
-use rmdd::client::connect_tls;
 use rustls::version::TLS13;
 
 use super::common::{Daemon, by_number, eventually};

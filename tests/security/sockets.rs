@@ -3,10 +3,10 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Command;
 
+use rmdd::api::client::connect_unix;
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::api::grpc::v1::{CompactRequest, GetStatusRequest};
-use rmdd::client::connect_unix;
 use tonic::Code;
 
 use super::Secured;

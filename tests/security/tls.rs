@@ -1,8 +1,8 @@
 //! TLS and mutual TLS.
 
+use rmdd::api::client::{ConnectError, TlsFiles, connect_tcp, connect_tls};
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::{CheckProviderResponse, Verdict};
-use rmdd::client::{ConnectError, TlsFiles, connect_tcp, connect_tls};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -17,7 +17,7 @@ async fn ask(daemon: &Daemon, number: &str, files: &TlsFiles) -> Result<CheckPro
     let channel = connect_tls(url, files).await.map_err(|error: ConnectError| error.to_string())?;
     let answer = AcceptanceServiceClient::new(channel).check_provider(by_number(number)).await;
     answer.map(tonic::Response::into_inner).map_err(|status: Status| {
-        std::error::Error::source(&status).map_or_else(|| status.to_string(), rmdd::client::causes)
+        std::error::Error::source(&status).map_or_else(|| status.to_string(), rmdd::api::client::causes)
     })
 }
 

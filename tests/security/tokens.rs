@@ -1,5 +1,6 @@
 //! Tokens: who has none, a wrong one, one of each right.
 
+use rmdd::api::client::{Bearer, Link, connect_tcp};
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::listing_service_client::ListingServiceClient;
 use rmdd::api::grpc::v1::watch_changes_request::Start;
@@ -7,7 +8,6 @@ use rmdd::api::grpc::v1::{
     CheckProvidersRequest, CheckStreamRequest, CheckStreamResponse, ExportListingRequest, GetProviderRequest,
     GetStatusResponse, ReloadConfigRequest, Verdict, WatchChangesRequest, WatchChangesResponse, get_provider_request,
 };
-use rmdd::client::{Bearer, Link, connect_tcp};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
-use rmdd::diff::step;
 use rmdd::domain::{
     ChangeSerial, Frn, Identity, ProviderRole, RemovalHistory, Sha256Digest, Snapshot, Ternary, Verdict,
 };
-use rmdd::index::Index;
-use rmdd::parse::parse;
+use rmdd::listing::diff::step;
+use rmdd::listing::index::Index;
+use rmdd::listing::parse::parse;
+use rmdd::listing::vet::{Against, Doubt, Provenance, Settles, VetConfig, vet_against};
 use rmdd::records::Records;
-use rmdd::vet::{Against, Doubt, Provenance, Settles, VetConfig, vet_against};
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

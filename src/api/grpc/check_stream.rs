@@ -20,10 +20,10 @@ use super::acceptance::{check_as_of, from_wire};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{convert, permit, v1};
-use crate::access::Permit;
 use crate::domain::{ErrorReason, Interface, Rejection, SnapshotSerial};
 use crate::service::Services;
-use crate::serving::Caller;
+use crate::transport::Caller;
+use crate::transport::auth::Permit;
 
 /// Its path.
 pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";

@@ -10,7 +10,7 @@ use tonic::Status;
 
 use super::{convert, v1};
 use crate::domain::Rejection;
-use crate::export::Format;
+use crate::listing::canonical::Format;
 use crate::service::{CopyPiece, Export};
 
 /// The format of an export.

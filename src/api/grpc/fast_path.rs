@@ -25,7 +25,7 @@ use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::service::Services;
-use crate::serving::{Caller, Respond};
+use crate::transport::{Caller, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";

@@ -27,9 +27,9 @@ pub mod v1 {
 
 use std::sync::Arc;
 
-use crate::access::Permit;
 use crate::service::Services;
-use crate::serving::Caller;
+use crate::transport::Caller;
+use crate::transport::auth::Permit;
 
 pub use admin::verified_to_wire;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::convert::{self, time_from_wire, time_to_wire};
 use super::v1;
+use crate::decide::impact::Answer as Outcome;
 use crate::domain::{
     BadField, ErrorReason, Identity, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKind, Record,
     RecordAction, RecordBody, RecordEvent, RecordKind, Rejection, TracedCall,
 };
-use crate::impact::Answer as Outcome;
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::{BadEntry, PlanError};
 use crate::service::{Answer, ImpactReport, ListedRecord, PeerOutcome};

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use serde::Serialize;
 
 use super::OPENAPI;
-use crate::visible::to_json;
+use crate::domain::visible::to_json;
 
 /// In which form an answer goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

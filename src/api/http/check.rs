@@ -9,10 +9,10 @@ use super::answer::{self, Format, Reply};
 use super::params::{Params, QueryString, who};
 use super::problem::Problem;
 use crate::api::json::{Check, CompactCheck};
+use crate::domain::times::moment;
+use crate::domain::visible::one_line;
 use crate::domain::{Interface, ProviderRole};
 use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};
-use crate::times::moment;
-use crate::visible::one_line;
 
 const PARAMETERS: [&str; 8] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format", "detail"];
 

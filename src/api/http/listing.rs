@@ -8,8 +8,8 @@ use super::Shared;
 use super::params::{self, QueryString};
 use super::problem::{Problem, either};
 use crate::api::json;
+use crate::domain::times::{moment, since};
 use crate::service::{ProviderReport, RemovalsPage, RemovalsRequest, Services, SnapshotsPage, SnapshotsRequest};
-use crate::times::{moment, since};
 
 /// What is known of a provider.
 pub async fn provider(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> Response {

@@ -29,7 +29,7 @@ use problem::Problem;
 
 use crate::domain::Interface;
 use crate::service::Services;
-use crate::serving::{Caller, Respond};
+use crate::transport::{Caller, Respond};
 
 pub use answer::ReplyBody;
 pub use problem::HTTP_REASONS;

@@ -7,9 +7,9 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{self, Format, Reply};
-use crate::access::Denied;
+use crate::domain::visible::one_line;
 use crate::domain::{ErrorReason, Rejection};
-use crate::visible::one_line;
+use crate::transport::auth::Denied;
 
 /// The header that has the word.
 const ERROR_HEADER: &str = "rmdd-error";

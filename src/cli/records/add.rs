@@ -5,10 +5,10 @@ use clap::Args;
 
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
+use crate::domain::times::moment_written_out;
 use crate::domain::{BadField, Identity, Notice, Record, RecordBody, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::fields::{Fields, read};
-use crate::times::moment_written_out;
 
 #[derive(Debug, Args)]
 pub struct AddPeer {

@@ -6,10 +6,10 @@ use anyhow::anyhow;
 use serde_json::Value;
 
 use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
-use crate::parse::table::{self, Row, Table, TableError, comparable};
-use crate::parse::{columns, objects, writings};
 use crate::records::fields::{self, Fields};
 use crate::records::headers::{Header, call_header, header};
+use crate::records::lists::table::{self, Row, Table, TableError, comparable};
+use crate::records::lists::{columns, objects, writings};
 
 /// An entry that cannot be taken, and where it stands.
 pub struct Bad {

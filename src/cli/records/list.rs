@@ -13,11 +13,11 @@ use crate::api::grpc::v1::record::{Body, Provider};
 use crate::api::grpc::v1::{self, RecordAction};
 use crate::api::grpc::{kind_to_wire, record_from_wire};
 use crate::cli::from_wire;
+use crate::domain::visible;
 use crate::domain::{Identity, Noted, Notice, Ocn, Record, RecordBody, RecordKind, Who};
 use crate::observe::clock;
-use crate::parse::table;
 use crate::records::fields::{columns, differences, write};
-use crate::visible;
+use crate::records::lists::table;
 
 #[derive(Debug, Args)]
 pub struct List {

@@ -24,10 +24,10 @@ use super::text::{self, say};
 use super::{Global, YES};
 use crate::api::grpc::v1::{self, RecordAction};
 use crate::api::grpc::{kind_to_wire, record_from_wire, record_to_wire};
-use crate::config::Overrides;
+use crate::daemon::config::Overrides;
+use crate::domain::times::end_written_out;
 use crate::domain::{Record, RecordKind};
 use crate::observe::clock;
-use crate::times::end_written_out;
 
 pub use import::List;
 

@@ -10,10 +10,10 @@ use super::super::text;
 use super::import::read_calls;
 use super::providers::Providers;
 use super::{By, Global, YES, flags, one, put, say, to_change};
+use crate::domain::times::moment_written_out;
 use crate::domain::{Noted, Notice, OrderKind, Record, RecordBody, RecordKind};
 use crate::observe::clock;
 use crate::records::fields::read_past;
-use crate::times::moment_written_out;
 
 /// When something happened, and what it was.
 #[derive(Debug, Args)]

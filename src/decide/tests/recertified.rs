@@ -23,7 +23,7 @@ fn after(listings: &[(&str, &[Dated])]) -> Index {
             ..index().snapshot().clone()
         };
         let standing = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
-        removals = crate::diff::step(standing, &removals, &next).removals;
+        removals = crate::listing::diff::step(standing, &removals, &next).removals;
         current = Some(next);
     }
     Index::build(current.expect("a listing"), removals, ChangeSerial(1))

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::decide::{Query, sentence};
+use crate::domain::visible::write_json;
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, Filing, Identity, Interface, ProviderRole, Record, RecordBody, Sha256Digest,
     SnapshotSerial, Who, age, rule,
 };
-use crate::index::Index;
-use crate::visible::write_json;
+use crate::listing::index::Index;
 
 /// One decision on its way to the log. It holds what the decision shares, and no text of its own.
 #[derive(Debug)]

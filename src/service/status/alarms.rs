@@ -8,10 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Age, Awaits, SyncOutcome, SyncTrigger, age};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
-use crate::serving::CertificateState;
 use crate::store::SyncState;
+use crate::transport::CertificateState;
 
 /// How long a listing may go unconfirmed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -542,8 +542,9 @@ mod tests {
 
     #[test]
     fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
-        let error = toml::from_str::<crate::config::Config>("[fetch]\nproxy = \"http://u:hunter2@proxy\nx = 1\n")
-            .expect_err("no TOML");
+        let error =
+            toml::from_str::<crate::daemon::config::Config>("[fetch]\nproxy = \"http://u:hunter2@proxy\nx = 1\n")
+                .expect_err("no TOML");
         assert!(error.to_string().contains("hunter2"), "{error}");
         let error = format!("the configuration file /etc/rmdd/rmdd.toml cannot be used:\n{error}");
         let alarm = reload_refused(&RefusedReload { at: at(24), error });

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Services, SnapshotRef, SyncAccess};
 use crate::domain::{ChangeSerial, Sha256Digest, SourceState};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::store::SyncState;
 use crate::sync::SyncProgress;

@@ -11,20 +11,20 @@ use prometheus_client::registry::Registry;
 use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 
-use crate::archive::Archive;
-use crate::caller_id::CallerId;
+use crate::decide::caller_id::CallerId;
 use crate::domain::{
     Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_day_in_washington,
 };
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::observe::Observer;
 use crate::observe::clock;
 use crate::observe::metrics::ROLES;
 use crate::service::{Running, Services, SyncAccess};
 use crate::service::{State, state};
-use crate::serving::{Registry as Connections, Tls};
 use crate::store::SyncState;
+use crate::store::archive::Archive;
 use crate::sync::OUTCOMES;
+use crate::transport::{Registry as Connections, Tls};
 
 /// How a page of metrics is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

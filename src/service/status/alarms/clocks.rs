@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, State, moment};
 use crate::domain::{Age, SourceState, age, later_than};
-use crate::index::Index;
+use crate::listing::index::Index;
 use crate::store::SyncState;
 
 /// Past this difference between a source's clock and this machine's one of them is wrong.

@@ -1,0 +1,208 @@
+//! The configuration: one TOML file, overridden by environment variables, overridden by flags.
+//!
+//! It only composes: what a setting means, its default and what it must not be stand with the room that works by it. The
+//! listeners, which several rooms share, have a room of their own here.
+
+mod layers;
+mod listeners;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::decide::{Policy, PolicyConfig};
+use crate::listing::rewind::HistoryConfig;
+use crate::listing::vet::VetConfig;
+use crate::observe::decision_log::DecisionLogConfig;
+use crate::observe::logging::LogConfig;
+use crate::service::FreshnessConfig;
+use crate::store::archive::ArchiveConfig;
+use crate::sync::fetch::{FCC_CSV_URL, FetchConfig, Source};
+use crate::sync::schedule::{Schedule, ScheduleConfig};
+use crate::transport::LimitsConfig;
+use crate::transport::auth::AccessConfig;
+
+pub use layers::{ConfigError, DEFAULT_FILE, Loaded, Origin, Overrides, environment, load};
+pub use listeners::{AdminConfig, GrpcConfig, HttpConfig, Listen, Mode, SocketConfig};
+
+/// All settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where the listing is published: an http(s) address or a path.
+    pub source: String,
+    /// Where else it is published: asked in this order if the source gives no listing.
+    pub fallback_sources: Vec<String>,
+    /// Where the store is kept. Where there is none: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/rmdd`, else
+    /// `~/.local/state/rmdd`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_dir: Option<PathBuf>,
+    /// The longest a stop may wait for answers under way.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub shutdown_grace: Duration,
+    /// The gRPC listener of the query services.
+    pub grpc: GrpcConfig,
+    /// The HTTP listener.
+    pub http: HttpConfig,
+    /// The administration's listeners.
+    pub admin: AdminConfig,
+    /// Who may ask.
+    pub access: AccessConfig,
+    /// What one client may ask.
+    pub limits: LimitsConfig,
+    /// When the source is asked.
+    pub schedule: ScheduleConfig,
+    /// How it is asked.
+    pub fetch: FetchConfig,
+    /// How its listings are judged.
+    pub vet: VetConfig,
+    /// How long its raw bytes are kept.
+    pub archive: ArchiveConfig,
+    /// How long a listing may go unconfirmed.
+    pub freshness: FreshnessConfig,
+    /// How far back history is kept.
+    pub history: HistoryConfig,
+    /// What is decided where the rules leave it open.
+    pub policy: PolicyConfig,
+    /// Which decisions are logged, and where.
+    pub decision_log: DecisionLogConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: FCC_CSV_URL.to_owned(),
+            fallback_sources: Vec::new(),
+            state_dir: None,
+            shutdown_grace: Duration::from_secs(10),
+            grpc: GrpcConfig::default(),
+            http: HttpConfig::default(),
+            admin: AdminConfig::default(),
+            access: AccessConfig::default(),
+            limits: LimitsConfig::default(),
+            schedule: ScheduleConfig::default(),
+            fetch: FetchConfig::default(),
+            vet: VetConfig::default(),
+            archive: ArchiveConfig::default(),
+            freshness: FreshnessConfig::default(),
+            history: HistoryConfig::default(),
+            policy: PolicyConfig::default(),
+            decision_log: DecisionLogConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+impl Config {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    ///
+    /// Names the first setting that makes no sense.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.sources()
+            .map(|_| ())
+            .and_then(|()| self.fetch.validate())
+            .and_then(|()| self.vet.validate())
+            .and_then(|()| self.freshness.validate())
+            .and_then(|()| self.history.validate())
+            .and_then(|()| self.limits.validate())
+            .and_then(|()| self.decision_log.validate())
+            .and_then(|()| self.grpc.validate())
+            .and_then(|()| self.http.validate())
+            .and_then(|()| self.admin.validate())
+            .and_then(|()| self.log.validate())
+            .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
+            .map_err(ConfigError::Invalid)
+    }
+
+    /// Where the listing is published, in order of preference.
+    ///
+    /// # Errors
+    ///
+    /// If one of them is no source, or two cannot be told apart.
+    pub fn sources(&self) -> Result<(Source, Vec<Source>), String> {
+        let first = Source::read(&self.source)?;
+        let others: Vec<Source> =
+            self.fallback_sources.iter().map(|source| Source::read(source)).collect::<Result<_, _>>()?;
+        let shown: Vec<String> = std::iter::once(&first).chain(&others).map(ToString::to_string).collect();
+        match shown.iter().enumerate().find(|(place, source)| shown[..*place].contains(source)) {
+            Some((_, source)) => Err(format!("the source {source} stands twice in source and fallback_sources")),
+            None => Ok((first, others)),
+        }
+    }
+
+    /// What is allowed, and should be meant: listeners that others than this machine reach.
+    pub fn warnings(&self) -> Vec<String> {
+        let known = self.access.require;
+        self.grpc.warning(known).into_iter().chain(self.http.warning(known)).collect()
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        Policy { cells: self.policy.clone(), listing_old_after: self.freshness.warn() }
+    }
+
+    /// The settings by dotted name, as TOML values; secrets are hidden.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let shown = Self {
+            source: without_secrets(&self.source),
+            fallback_sources: self.fallback_sources.iter().map(|source| without_secrets(source)).collect(),
+            ..self.clone()
+        };
+        let mut settings = BTreeMap::new();
+        if let Ok(table) = toml::Table::try_from(&shown) {
+            flatten(&mut settings, "", table);
+        }
+        settings
+    }
+
+    /// The directory of the store.
+    ///
+    /// # Errors
+    ///
+    /// If none is set and the environment names none.
+    pub fn state_dir(&self) -> Result<PathBuf, String> {
+        self.state_dir.clone().map_or_else(default_state_dir, Ok)
+    }
+}
+fn without_secrets(source: &str) -> String {
+    Source::read(source).map_or_else(|_| source.to_owned(), |source| source.to_string())
+}
+
+fn flatten(settings: &mut BTreeMap<String, String>, prefix: &str, table: toml::Table) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => flatten(settings, &name, inner),
+            value => {
+                settings.insert(name, value.to_string());
+            }
+        }
+    }
+}
+
+/// `$STATE_DIRECTORY`, which systemd sets, else `$XDG_STATE_HOME/rmdd`, else `~/.local/state/rmdd`.
+///
+/// # Errors
+///
+/// If the environment names no home.
+pub fn default_state_dir() -> Result<PathBuf, String> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(directory) = set("STATE_DIRECTORY") {
+        return Ok(directory);
+    }
+    if let Some(base) = set("XDG_STATE_HOME").filter(|base| base.is_absolute()) {
+        return Ok(base.join("rmdd"));
+    }
+    set("HOME")
+        .map(|home| home.join(".local/state/rmdd"))
+        .ok_or_else(|| "neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set: name a --state-dir".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use std::path::Path;
+
+use super::*;
+
+fn file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("written");
+    file
+}
+
+fn environment(variables: &[(&str, &str)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn flags_override_the_environment_which_overrides_the_file() {
+    let file = file(
+        "source = \"/a.csv\"\nshutdown_grace = \"3s\"\n[vet]\nmax_loss_percent = 10.5\n[fetch]\ncontact = \"noc@a.example\"\n",
+    );
+    let variables = environment(&[
+        ("RMDD_SOURCE", "/b.csv"),
+        ("RMDD_VET__MAX_LOSS_PERCENT", "11"),
+        ("RMDD_CONFIG", "/elsewhere"),
+        ("PATH", "/bin"),
+    ]);
+    let flags = Overrides::from([("source", "/c.csv".to_owned())]);
+    let loaded = load(Some(file.path()), variables, &flags).expect("usable");
+    assert_eq!(loaded.config.source, "/c.csv");
+    assert_eq!(loaded.config.vet.max_loss_percent, 11.0);
+    assert_eq!(loaded.config.shutdown_grace, Duration::from_secs(3));
+    assert_eq!(loaded.origin("source"), Origin::Flag);
+    assert_eq!(loaded.origin("vet.max_loss_percent"), Origin::Environment);
+    assert_eq!(loaded.origin("fetch.contact"), Origin::File);
+    assert_eq!(loaded.origin("grpc.listen"), Origin::Default);
+}
+
+#[test]
+fn an_unknown_key_in_the_file_is_an_error_that_names_it_and_its_line() {
+    let file = file("source = \"/a.csv\"\n[fetch]\ntimeout = \"3s\"\n");
+    let error = load(Some(file.path()), [], &Overrides::new()).expect_err("refused").to_string();
+    assert!(error.contains("timeout") && error.contains("line 3"), "{error}");
+}
+
+#[test]
+fn an_unknown_variable_is_an_error_that_names_it() {
+    let variables = environment(&[("RMDD_FETCH__TIMEOUT", "3s")]);
+    let error = load(None, variables, &Overrides::new()).expect_err("refused").to_string();
+    assert!(error.contains("timeout"), "{error}");
+}
+
+#[test]
+fn a_value_of_the_wrong_kind_is_an_error_that_names_the_setting() {
+    for (text, named) in [
+        ("[grpc]\nlisten = \"localhost\"\n", "localhost"),
+        ("[fetch]\nidle_timeout = \"soon\"\n", "idle_timeout"),
+        ("[vet]\nmax_loss_percent = 200.0\n", "vet.max_loss_percent"),
+        ("source = \"ftp://rmd.example\"\n", "ftp://"),
+        ("[schedule]\ncron = \"hourly\"\n", "hourly"),
+        ("[limits]\nbatch = 0\n", "limits.batch"),
+        ("[limits]\nwatcher_patience = \"0s\"\n", "limits.watcher_patience"),
+        ("[decision_log]\nlog = \"some\"\n", "some"),
+        ("[decision_log]\nmax_bytes = 100\n", "decision_log.max_bytes"),
+        ("[decision_log]\nqueue = 0\n", "decision_log.queue"),
+        ("[log]\nlevel = \"rmdd=loud\"\n", "log.level"),
+    ] {
+        let file = file(text);
+        let error = load(Some(file.path()), [], &Overrides::new()).expect_err(text).to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_an_error() {
+    let error = load(Some(Path::new("/nonexistent/rmdd.toml")), [], &Overrides::new()).expect_err("refused");
+    assert!(error.to_string().contains("/nonexistent/rmdd.toml"));
+}
+
+#[test]
+fn the_settings_shown_are_settings_that_can_be_read_back() {
+    let config = Config { shutdown_grace: Duration::from_millis(1500), ..Config::default() };
+    let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
+}
+
+#[test]
+fn a_password_in_the_source_is_not_shown() {
+    let config = Config { source: "https://u:secret@rmd.example/".to_owned(), ..Config::default() };
+    assert!(!config.settings()["source"].contains("secret"));
+    let sources = vec!["/a.csv".to_owned(), "https://u:secret@rmd.example/".to_owned()];
+    let config = Config { fallback_sources: sources, ..Config::default() };
+    let shown = &config.settings()["fallback_sources"];
+    assert!(shown.contains("***@rmd.example") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn further_sources_come_from_any_layer_and_flags_override_them() {
+    let file = file("source = \"/a.csv\"\nfallback_sources = [\"/b.csv\", \"/c.csv\"]\n");
+    let of = |variables: &[(&str, &str)], flags: &Overrides| {
+        load(Some(file.path()), environment(variables), flags).expect("usable").config.fallback_sources
+    };
+    assert_eq!(of(&[], &Overrides::new()), ["/b.csv", "/c.csv"]);
+    let variable = [("RMDD_FALLBACK_SOURCES", "https://one.example/a,b /d.csv")];
+    assert_eq!(of(&variable, &Overrides::new()), ["https://one.example/a,b", "/d.csv"]);
+    let flags = Overrides::from([("fallback_sources", "/e f.csv\n/g.csv".to_owned())]);
+    assert_eq!(of(&variable, &flags), ["/e f.csv", "/g.csv"]);
+    let none = Overrides::from([("fallback_sources", String::new())]);
+    assert!(of(&variable, &none).is_empty());
+}
+
+#[test]
+fn settings_of_access_come_from_the_file_and_the_environment_and_can_be_shown() {
+    let file = file(
+        "[access]\nrequire = true\n[[access.certificates]]\nname = \"noc.example\"\nright = \"admin\"\n\
+         [admin]\ngroups = [\"noc\"]\n",
+    );
+    let variables = environment(&[("RMDD_ADMIN__SOCKET__MODE", "0640"), ("RMDD_ADMIN__USERS", "ann 1000")]);
+    let config = load(Some(file.path()), variables, &Overrides::new()).expect("usable").config;
+    assert_eq!((config.admin.socket.mode.0, config.admin.groups.as_slice()), (0o640, &["noc".to_owned()][..]));
+    assert_eq!(config.admin.users, ["ann", "1000"]);
+    assert_eq!(config.access.certificates[0].name, "noc.example");
+    let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
+}
+
+#[test]
+fn sources_that_cannot_be_told_apart_are_refused() {
+    let file = file("source = \"https://a:b@rmd.example/\"\nfallback_sources = [\"https://c:d@rmd.example/\"]\n");
+    let error = load(Some(file.path()), [], &Overrides::new()).expect_err("refused").to_string();
+    assert!(error.contains("twice") && !error.contains("c:d"), "{error}");
+}
+
+#[test]
+fn the_example_shows_every_setting_with_its_default() {
+    let example = include_str!("../../../examples/rmdd.toml");
+    let uncommented: String = example
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(setting) if setting.starts_with(|c: char| c.is_ascii_lowercase()) => format!("{setting}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let shown: toml::Table = toml::from_str(&uncommented).expect("TOML");
+    let mut names = BTreeMap::new();
+    flatten(&mut names, "", shown);
+    assert_eq!(names, Config::default().settings());
+}

@@ -1,0 +1,161 @@
+//! (what is in force, what is supposed) -> what would become of each peer. Pure; changes nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
+use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sha256Digest, Snapshot, Verdict};
+use crate::listing::diff::step;
+use crate::listing::index::Index;
+use crate::listing::parse::parse;
+use crate::listing::vet::{Against, Doubt, Provenance, Refusal, VetConfig, Vetted, vet_against};
+use crate::records::Records;
+
+/// What answers rest on.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The listing.
+    pub index: &'a Index,
+    /// The operators' records.
+    pub records: &'a Records,
+    /// The policy.
+    pub policy: &'a Policy,
+}
+
+/// The answer about a peer: a verdict with its sentence, or why there is none.
+pub type Answer = Result<(Decision, String), Undecided>;
+
+/// What would become of one peer.
+#[derive(Debug, Clone)]
+pub struct PeerImpact {
+    /// The peer.
+    pub peer: Arc<Record>,
+    /// The answer about it now.
+    pub now: Answer,
+    /// The answer then.
+    pub then: Answer,
+}
+
+impl PeerImpact {
+    fn verdict(answer: &Answer) -> Option<Verdict> {
+        answer.as_ref().ok().map(|(decision, _)| decision.verdict)
+    }
+
+    /// Whether it would be refused.
+    pub fn is_refused(&self) -> bool {
+        Self::verdict(&self.then) == Some(Verdict::Refuse)
+    }
+
+    /// Whether it would be refused and is not now.
+    pub fn is_newly_refused(&self) -> bool {
+        self.is_refused() && Self::verdict(&self.now) != Some(Verdict::Refuse)
+    }
+
+    /// Whether it would be accepted and is not now.
+    pub fn is_newly_accepted(&self) -> bool {
+        Self::verdict(&self.then) == Some(Verdict::Accept) && Self::verdict(&self.now) != Some(Verdict::Accept)
+    }
+
+    /// Whether verdict or reason would be another.
+    pub fn changes(&self) -> bool {
+        let told = |answer: &Answer| answer.as_ref().ok().map(|(decision, _)| (decision.verdict, decision.reason));
+        told(&self.now) != told(&self.then)
+    }
+}
+
+/// Asks about every peer that is bound now, in its default role, on both bases.
+pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact> {
+    let peers = now.records.all(RecordKind::Peer).filter(|peer| peer.in_force(at));
+    peers
+        .filter_map(|record| {
+            let RecordBody::Peer(Peer { role, kind, .. }) = &record.body else { return None };
+            let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
+            let query = Query { named_by, role: *role, ..Query::about(record.provider) };
+            let ask = |basis: Basis<'_>| {
+                decide(basis.index, basis.records, &query, basis.policy, at).map(|decision| {
+                    let sentence = sentence(&decision, &query);
+                    (decision, sentence)
+                })
+            };
+            Some(PeerImpact { peer: Arc::clone(record), now: ask(now), then: ask(then) })
+        })
+        .collect()
+}
+
+/// The index as it would be if this listing were applied now, and what makes the listing hard to believe.
+///
+/// # Errors
+///
+/// If vetting refuses the listing.
+pub fn suppose_listing(
+    current: &Index,
+    listing: &[u8],
+    config: &VetConfig,
+    now: Timestamp,
+) -> Result<(Index, Vec<Doubt>), Refusal> {
+    let at = now.max(current.confirmed_at());
+    let provenance = Provenance {
+        // Nobody is told of it.
+        sha256: Sha256Digest([0; 32]),
+        source: "a supposition".to_owned(),
+        bytes: listing.len() as u64,
+        fetched_at: at,
+    };
+    // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
+    let against = Against { removals: Some(current.removals()), standing: Some(current.snapshot()), peers: &[] };
+    let Vetted { snapshot, doubts, .. } = vet_against(parse(listing)?, provenance, against, config)?;
+    Ok((suppose_snapshot(current, snapshot), doubts))
+}
+
+/// The index as it would be if this snapshot were applied now.
+pub fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
+    let step = step(Some((current.snapshot(), current.confirmed_at())), current.removals(), &snapshot);
+    Index::build(snapshot, step.removals, current.last_change())
+}
+
+/// A setting that is none of the policy's, or a value that it does not take.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("policy.{setting} cannot be {value:?}: {problem}")]
+pub struct BadSetting {
+    /// The setting.
+    pub setting: String,
+    /// The value.
+    pub value: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// The policy with one setting changed.
+///
+/// # Errors
+///
+/// If there is no such setting, or it does not take the value.
+pub fn suppose_setting(policy: &PolicyConfig, setting: &str, value: &str) -> Result<PolicyConfig, BadSetting> {
+    let bad = |problem: String| BadSetting { setting: setting.to_owned(), value: value.to_owned(), problem };
+    let mut settings = serde_json::to_value(policy).map_err(|error| bad(error.to_string()))?;
+    let read = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
+    if let Some(settings) = settings.as_object_mut() {
+        settings.insert(setting.to_owned(), read);
+    }
+    serde_json::from_value(settings).map_err(|error| bad(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::AcceptOrRefuse;
+
+    #[test]
+    fn a_setting_is_supposed_by_its_name_and_rubbish_is_refused() {
+        let policy = PolicyConfig::default();
+        let supposed = suppose_setting(&policy, "role_blank", "refuse").expect("a setting");
+        assert_eq!(supposed, PolicyConfig { role_blank: AcceptOrRefuse::Refuse, ..policy.clone() });
+        assert_eq!(suppose_setting(&policy, "last_updated_days", "400").expect("a setting").last_updated_days, 400);
+        for (setting, value) in [("role_blank", "maybe"), ("role_blanc", "refuse"), ("last_updated_days", "many")] {
+            let bad = suppose_setting(&policy, setting, value).expect_err("refused");
+            assert!(bad.to_string().contains(setting), "{bad}");
+        }
+    }
+}

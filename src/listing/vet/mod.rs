@@ -1,0 +1,295 @@
+//! ([`Listing`], previous [`Snapshot`]) -> [`Vetted`], or [`Refusal`]: whether a listing can be believed.
+//!
+//! The source is a web application that cuts files short, serves pages for files, and now and then loses a tenth of
+//! its filings overnight because an order said so. So there are four ways for a listing to go:
+//!
+//! - **applied**, if nothing about it is unusual;
+//! - **corroborated**, if it is unusual as real listings have been: it is applied once a second copy says the same;
+//! - **held**, if it is what a half or shifted file looks like. However often the same comes back, it takes a person (or
+//!   a policy that the operator set) to let it through;
+//! - **refused**, if it is no listing, is cut inside a record, or cannot be read.
+//!
+//! Or it is applied at once with an alarm, where something is unusual that could hurt few.
+//!
+//! What tells an order from a cut is the shape of the loss: an order scatters, a cut takes the end, a missing page takes
+//! neighbours (`loss`). What tells an amendment from a wrong cell is the filing's own date (`columns`). What tells a
+//! new filing from a false one is where it stands and when it was made (`newcomers`). A fault that does little at a
+//! time shows over days (`memory`). `docs/vetting.md` has the figures of the real listings on which the limits rest.
+//!
+//! A listing that is not applied changes nothing. One that is becomes the next snapshot, with every filing whose row
+//! could not be read standing as it last was read.
+
+mod columns;
+mod compare;
+mod config;
+mod dates;
+mod doubt;
+mod ending;
+mod loss;
+mod memory;
+mod newcomers;
+mod peers;
+mod rows;
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::domain::{
+    Anomaly, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
+};
+use crate::listing::parse::ParseError;
+
+use compare::compare;
+use dates::Dates;
+use memory::Memory;
+use newcomers::Newcomers;
+
+pub use compare::{CellChange, Example};
+pub use config::{UNREADABLE_FLOOR, VetConfig};
+pub use dates::Dates as ListingDates;
+pub use doubt::{Doubt, Oddity, Settles};
+pub use peers::OwnPeer;
+
+/// So many cells are remembered of a step. More change only in a listing that a person let through.
+const CELLS_KEPT: usize = 5_000;
+/// So many filings gone, come or changed are nothing unusual, however small the listing is.
+const UNUSUAL_FLOOR: usize = 10;
+
+/// What is known of the published bytes besides their content.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Digest of the bytes.
+    pub sha256: Sha256Digest,
+    /// Where they came from.
+    pub source: String,
+    /// How many they are.
+    pub bytes: u64,
+    /// When they were fetched.
+    pub fetched_at: Timestamp,
+}
+
+/// Why a listing is not believed.
+#[derive(Debug, Error, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// It is no listing.
+    #[error(transparent)]
+    NotAListing(#[from] ParseError),
+    /// A header and nothing below it.
+    #[error("the listing has a header and no filing")]
+    NoFilings,
+    /// The end of the file is missing.
+    #[error("the listing is cut short: {} (line {})", .0.sign, .0.line)]
+    Truncated(Truncation),
+    /// Too many rows cannot be read.
+    #[error(
+        "{unreadable} of {rows} rows cannot be read, more than {limit_percent} % (vet.max_unreadable_percent); the \
+         first is on line {line}: {fault}"
+    )]
+    TooManyUnreadable {
+        /// Unreadable rows.
+        unreadable: usize,
+        /// All rows.
+        rows: usize,
+        /// The limit in force.
+        limit_percent: f64,
+        /// The line of the first.
+        line: u64,
+        /// What is wrong with the first.
+        fault: String,
+    },
+}
+
+/// A listing that can be read, and what there is to doubt about it.
+#[derive(Debug, Clone)]
+pub struct Vetted {
+    /// What it becomes if it is applied.
+    pub snapshot: Snapshot,
+    /// What makes it hard to believe; nothing if all is usual.
+    pub doubts: Vec<Doubt>,
+    /// The standing filings that would be gone, by ascending number.
+    pub gone: Vec<RmdNumber>,
+    /// The filings that did not stand before, by ascending number.
+    pub come: Vec<RmdNumber>,
+}
+
+impl Vetted {
+    /// What it takes to apply it; nothing if it is applied at once.
+    pub fn takes(&self) -> Option<Settles> {
+        self.doubts.iter().map(Doubt::settles).max().filter(|settles| *settles > Settles::Alarm)
+    }
+
+    /// Whether a second copy says the same as this one, though its bytes may differ: filings are amended every hour.
+    pub fn says_the_same(&self, second: &Self) -> bool {
+        if self.snapshot.sha256 == second.snapshot.sha256 {
+            return true;
+        }
+        let only_here = |here: &[RmdNumber], there: &[RmdNumber]| {
+            here.iter().filter(|number| there.binary_search(number).is_err()).count()
+        };
+        let differ = |one: &[RmdNumber], other: &[RmdNumber]| {
+            only_here(one, other) + only_here(other, one) <= AGREEMENT_FLOOR.max(one.len() / 50)
+        };
+        let kinds = |vetted: &Self| {
+            let waiting = vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
+            waiting.map(std::mem::discriminant).collect::<Vec<_>>()
+        };
+        differ(&self.gone, &second.gone) && differ(&self.come, &second.come) && kinds(self) == kinds(second)
+    }
+}
+
+/// So many filings may go or come back between two copies that say the same; above that, 2 % of those that are gone.
+const AGREEMENT_FLOOR: usize = 3;
+
+fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
+    // Exact for any count of filings: f64 holds integers to 2^53.
+    part as f64 * 100.0 > whole as f64 * percent
+}
+
+/// What a listing is judged against.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Against<'a> {
+    /// The standing snapshot.
+    pub standing: Option<&'a Snapshot>,
+    /// The removals up to it: what was removed once comes back, and is not new.
+    pub removals: Option<&'a RemovalHistory>,
+    /// The operator's own peers.
+    pub peers: &'a [OwnPeer],
+}
+
+/// Judges a listing against the standing snapshot alone.
+///
+/// # Errors
+///
+/// As [`vet_against`].
+pub fn vet(
+    listing: Listing,
+    provenance: Provenance,
+    previous: Option<&Snapshot>,
+    config: &VetConfig,
+) -> Result<Vetted, Refusal> {
+    vet_against(listing, provenance, Against { standing: previous, ..Against::default() }, config)
+}
+
+/// Judges a listing.
+///
+/// # Errors
+///
+/// If it cannot be read. What can be read and is hard to believe has its doubts with it.
+pub fn vet_against(
+    listing: Listing,
+    provenance: Provenance,
+    against: Against<'_>,
+    config: &VetConfig,
+) -> Result<Vetted, Refusal> {
+    refuse_unreadable(&listing, config)?;
+    let previous = against.standing;
+    let standing = previous.map_or(&[][..], |previous| &previous.filings);
+    let fetched_at = provenance.fetched_at;
+    let memory = Memory::of(previous, fetched_at, None);
+    let odd_rows = rows::Odd::of(&listing);
+    let (in_order, unreadable) = (listing.in_order, listing.unreadable);
+    let compared = compare(listing.filings, &unreadable, previous, &memory, fetched_at);
+
+    let dates = Dates::of(&compared.filings, fetched_at);
+    let memory = Memory::of(previous, fetched_at, dates.newest);
+    let before = previous.map(|previous| (previous.fetched_at, Dates::of(standing, fetched_at)));
+    let days = before.map_or(0.0, |(at, before)| memory::days_between((at, before.newest), (fetched_at, dates.newest)));
+    let newcomers = Newcomers {
+        standing,
+        removals: against.removals,
+        memory: &memory,
+        dates: before.map_or(dates, |(_, before)| before),
+        days,
+    };
+    let told = newcomers.tell(&compared);
+    let peers = peers::Gone::among(against.peers, standing, &compared);
+
+    let mut doubts = Vec::new();
+    if previous.is_some() {
+        doubts.extend(loss::doubts(&compared, standing, &memory, in_order, config));
+        doubts.extend(newcomers.doubts(&told, config));
+        doubts.extend(columns::doubts(&compared, &memory, config));
+        doubts.extend(peers.doubt(compared.gone.len(), standing.len()));
+    } else if in_order {
+        doubts.extend(ending::end_of_first(&compared.filings));
+    }
+    doubts.extend(odd_rows.doubts(&compared, &dates));
+    if compared.carried.len() > unreadable.len() {
+        doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
+    }
+    // What only a person can settle is what a person should read first.
+    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.settles()));
+
+    let mut anomalies: Vec<Anomaly> = listing.missing_columns.into_iter().map(Anomaly::MissingColumn).collect();
+    anomalies.extend(listing.unknown_columns.into_iter().map(Anomaly::UnknownColumn));
+    if let Some(first) = unreadable.iter().min_by_key(|row| row.line) {
+        anomalies.push(Anomaly::UnreadableRows {
+            rows: unreadable.len() as u64,
+            carried: compared.carried.len() as u64,
+            first: format!("line {}, {}", first.line, first.fault),
+        });
+    }
+    anomalies.extend(peers.anomaly());
+    let alarms: Vec<String> =
+        doubts.iter().filter(|doubt| doubt.settles() == Settles::Alarm).map(Doubt::to_string).collect();
+    if !alarms.is_empty() {
+        anomalies.push(Anomaly::Unusual { what: alarms.join("; and ") });
+    }
+
+    let facts = StepFacts {
+        fetched_at,
+        content_day: dates.newest,
+        lost: u32::try_from(compared.gone.len().saturating_sub(told.returned)).unwrap_or(u32::MAX),
+        was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
+        end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
+        last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
+        unlikely: told.unlikely,
+        undated: compared.undated.into_iter().take(CELLS_KEPT).collect(),
+        dated: compared.dated.into_iter().take(CELLS_KEPT).collect(),
+        come: u32::try_from(told.new).unwrap_or(u32::MAX),
+    };
+    let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
+    let come = come.collect();
+    let snapshot = Snapshot {
+        serial: previous.map_or(SnapshotSerial::FIRST, |previous| previous.serial.next()),
+        sha256: provenance.sha256,
+        source: provenance.source,
+        bytes: provenance.bytes,
+        fetched_at,
+        confirmed_at: fetched_at,
+        filings: compared.filings,
+        carried: compared.carried,
+        anomalies,
+        steps: memory.with(facts),
+    };
+    Ok(Vetted { snapshot, doubts, gone: compared.gone, come })
+}
+
+/// Refuses what is no whole listing.
+fn refuse_unreadable(listing: &Listing, config: &VetConfig) -> Result<(), Refusal> {
+    if let Some(truncation) = listing.truncated.clone() {
+        return Err(Refusal::Truncated(truncation));
+    }
+    let rows = listing.rows();
+    if listing.filings.is_empty() && listing.unreadable.is_empty() {
+        return Err(Refusal::NoFilings);
+    }
+    let unreadable = listing.unreadable.len();
+    if (unreadable > UNREADABLE_FLOOR && exceeds(unreadable, rows, config.max_unreadable_percent))
+        || listing.filings.is_empty()
+    {
+        let first = listing.unreadable.iter().min_by_key(|row| row.line);
+        return Err(Refusal::TooManyUnreadable {
+            unreadable,
+            rows,
+            limit_percent: config.max_unreadable_percent,
+            line: first.map_or(0, |row| row.line),
+            fault: first.map_or_else(String::new, |row| row.fault.to_string()),
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

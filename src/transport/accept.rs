@@ -1,0 +1,170 @@
+//! A listener: its connections are taken in, within bounds, and given to their threads.
+
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::LimitsConfig;
+use super::connection::{Caller, Connection, Peer};
+use super::quota::Allowances;
+use super::registry::Registry;
+use super::tls::Tls;
+use super::workers::{Life, Place, ThreadEnded};
+use crate::transport::auth::{Access, Door};
+
+/// The wait after a connection could not be had: mostly all file descriptors are in use.
+const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// Which versions of HTTP are spoken on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// HTTP/2 alone, as gRPC has it.
+    Http2,
+    /// HTTP/1.1 and HTTP/2.
+    Either,
+}
+
+/// What answers the requests of a listener. It judges by itself who may ask what.
+pub trait Respond: Send + Sync + 'static {
+    /// The body of an answer.
+    type Body: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static;
+
+    /// Answers a request.
+    fn respond(
+        &self,
+        request: Request<Incoming>,
+        caller: &Arc<Caller>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub enum ListenSocket {
+    /// TCP.
+    Tcp(TcpListener),
+    /// A Unix socket.
+    Unix(UnixListener),
+}
+
+enum Socket {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+/// A listener and what becomes of its connections.
+pub struct Acceptor<R> {
+    /// Its name in the log.
+    pub name: &'static str,
+    /// The socket.
+    pub socket: ListenSocket,
+    /// Which versions of HTTP are spoken.
+    pub framing: Framing,
+    /// What answers.
+    pub service: Arc<R>,
+    /// Its TLS, where it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
+    /// Where one comes in here, and who has which right.
+    pub door: Door,
+    /// The rules.
+    pub access: Arc<Access>,
+    /// Where connections live.
+    pub place: Place,
+    /// The listener's connections.
+    pub registry: Arc<Registry>,
+    /// What each client may ask for, on all listeners together.
+    pub allowances: Arc<Allowances>,
+    /// The bounds that they are held to.
+    pub limits: Arc<LimitsConfig>,
+    /// Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+}
+
+impl<R: Respond> Acceptor<R> {
+    /// Takes connections in until the shutdown.
+    ///
+    /// # Errors
+    ///
+    /// If a thread that answers has ended.
+    pub async fn run(self) -> Result<(), ThreadEnded> {
+        loop {
+            let accepted = tokio::select! {
+                () = self.shutdown.cancelled() => return Ok(()),
+                accepted = self.accept() => accepted,
+            };
+            match accepted {
+                Ok((socket, peer)) => self.begin(socket, peer)?,
+                // The client has gone again.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
+                Err(error) => {
+                    // A lack that passes: mostly of file descriptors. The listener itself is good.
+                    tracing::warn!(listener = self.name, %error, "a connection to the {} could not be taken in: {error}", self.name);
+                    tokio::time::sleep(AFTER_FAILURE).await;
+                }
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match &self.socket {
+            ListenSocket::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // It fails where the client has gone again, which shows soon enough.
+                let _ = stream.set_nodelay(true);
+                Ok((Socket::Tcp(stream.into_std()?), Peer::Tcp(address)))
+            }
+            ListenSocket::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let told = stream.peer_cred().ok();
+                let peer = Peer::Unix { uid: told.map(|told| told.uid()), gid: told.map(|told| told.gid()) };
+                Ok((Socket::Unix(stream.into_std()?), peer))
+            }
+        }
+    }
+
+    fn begin(&self, socket: Socket, peer: Peer) -> Result<(), ThreadEnded> {
+        let Some(admitted) = self.registry.admit() else {
+            tracing::debug!(listener = self.name, ?peer, "no room for another connection to the {}", self.name);
+            return Ok(());
+        };
+        let mut connection = Connection {
+            allowance: self.allowances.of(&peer),
+            peer,
+            door: self.door,
+            access: Arc::clone(&self.access),
+            began: Instant::now(),
+            admitted,
+            limits: Arc::clone(&self.limits),
+            shutdown: self.shutdown.clone(),
+            turns: None,
+        };
+        let (framing, service, tls) = (self.framing, Arc::clone(&self.service), self.tls.clone());
+        self.place.begin(move |turns| -> Life {
+            connection.turns = turns.cloned();
+            Box::pin(async move {
+                // Fails only where the runtime is going down.
+                match socket {
+                    Socket::Tcp(socket) => {
+                        let Ok(socket) = TcpStream::from_std(socket) else { return };
+                        match tls {
+                            None => connection.serve(socket, framing, service, None).await,
+                            // Apart: a connection without TLS need not be as large.
+                            Some(tls) => Box::pin(connection.serve_over_tls(socket, framing, service, &tls)).await,
+                        }
+                    }
+                    Socket::Unix(socket) => {
+                        if let Ok(socket) = UnixStream::from_std(socket) {
+                            connection.serve(socket, framing, service, None).await;
+                        }
+                    }
+                }
+            })
+        })
+    }
+}

@@ -1,0 +1,208 @@
+//! One connection of somebody, and what they may ask on it.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use nix::unistd::{Gid, Uid, User, getgrouplist};
+use subtle::ConstantTimeEq;
+use tokio::sync::watch;
+
+use super::rules::{Access, Door, Rules};
+use super::{Right, needed, needed_over_http, tokens};
+use crate::domain::{ErrorReason, Rejection};
+use crate::transport::{Certified, Peer};
+
+/// Why somebody is not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Nothing says who asks.
+    #[error(
+        "nobody is answered here without a token or a certificate: send `authorization: Bearer TOKEN` (commands: \
+         --token-file), or show a certificate"
+    )]
+    TokenMissing,
+    /// The token is none that is known.
+    #[error(
+        "the token is none that this daemon knows: it stands in the file that access.tokens_file names, or does not"
+    )]
+    TokenUnknown,
+    /// The right does not reach so far.
+    #[error("{who} has the right {has}, and this needs {needed}")]
+    RightMissing {
+        /// Who asks.
+        who: String,
+        /// What they may do.
+        has: Right,
+        /// What they would have to be allowed.
+        needed: Right,
+    },
+}
+
+impl From<&Denied> for Rejection {
+    fn from(denied: &Denied) -> Self {
+        let reason = match denied {
+            Denied::TokenMissing => ErrorReason::TokenMissing,
+            Denied::TokenUnknown => ErrorReason::TokenUnknown,
+            Denied::RightMissing { .. } => ErrorReason::RightMissing,
+        };
+        reason.reject(denied.to_string())
+    }
+}
+
+/// One connection of somebody.
+#[derive(Debug)]
+pub struct Visitor {
+    /// Who is at the other end.
+    pub peer: Peer,
+    certified: Option<Certified>,
+    /// The groups of a user of this machine, where they matter.
+    gids: Vec<u32>,
+    door: Door,
+    access: Arc<Access>,
+    memory: Mutex<Memory>,
+}
+
+/// What was found out before. It holds under one set of rules.
+#[derive(Debug, Default)]
+struct Memory {
+    generation: u64,
+    base: Option<Right>,
+    token: Option<KnownToken>,
+    said: bool,
+}
+
+/// A good token, as it was sent: it need not be digested again.
+struct KnownToken {
+    header: Box<[u8]>,
+    name: String,
+    right: Right,
+}
+
+impl std::fmt::Debug for KnownToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KnownToken").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Visitor {
+    /// Somebody who came in here. May ask the machine for a user's groups, which may take a while.
+    pub fn new(peer: Peer, certified: Option<Certified>, door: Door, access: Arc<Access>) -> Self {
+        let gids = match peer {
+            Peer::Unix { uid, gid } if door == Door::AdminSocket && access.rules.load().asks_for_groups() => {
+                groups(uid, gid)
+            }
+            _ => Vec::new(),
+        };
+        Self { peer, certified, gids, door, access, memory: Mutex::default() }
+    }
+
+    /// Whether an RPC may be called.
+    ///
+    /// # Errors
+    ///
+    /// If not.
+    pub fn check_rpc(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
+        if self.access.is_open(self.door) { Ok(()) } else { self.judge(needed(path), path, headers) }
+    }
+
+    /// Whether a path may be asked for over HTTP.
+    ///
+    /// # Errors
+    ///
+    /// If not.
+    pub fn check_http(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
+        match needed_over_http(path) {
+            Some(needed) if !self.access.is_open(self.door) => self.judge(needed, path, headers),
+            _ => Ok(()),
+        }
+    }
+
+    /// Told whenever other rules are put in force.
+    pub(super) fn rule_changes(&self) -> watch::Receiver<()> {
+        self.access.changes()
+    }
+
+    fn judge(&self, needed: Right, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
+        let rules = self.access.rules.load();
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.generation != rules.generation {
+            *memory = Memory { generation: rules.generation, base: self.base(&rules), ..Memory::default() };
+        }
+        let judged = self.right(&rules, &mut memory, headers).and_then(|has| match has {
+            Some(has) if has >= needed => Ok(()),
+            Some(has) => Err(Denied::RightMissing { who: self.called(&memory, headers), has, needed }),
+            None => Err(Denied::TokenMissing),
+        });
+        if let Err(denied) = &judged {
+            self.access.denied.fetch_add(1, Ordering::Relaxed);
+            // Once for each connection: who tries many times must not fill the log.
+            if std::mem::replace(&mut memory.said, true) {
+                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
+            } else {
+                tracing::warn!(peer = ?self.peer, path, "{path} was refused to {}: {denied}", self.peer);
+            }
+        }
+        judged
+    }
+
+    /// What they may do, by itself or by the token that comes with the request.
+    fn right(&self, rules: &Rules, memory: &mut Memory, headers: &HeaderMap) -> Result<Option<Right>, Denied> {
+        let header = headers.get(AUTHORIZATION).filter(|_| !rules.tokens.is_empty());
+        let Some(header) = header.map(http::HeaderValue::as_bytes) else { return Ok(memory.base) };
+        if let Some(known) = &memory.token
+            && bool::from(known.header.ct_eq(header))
+        {
+            return Ok(memory.base.max(Some(known.right)));
+        }
+        let token = tokens::find(&rules.tokens, header).ok_or(Denied::TokenUnknown)?;
+        memory.token = Some(KnownToken { header: header.into(), name: token.name.clone(), right: token.right });
+        Ok(memory.base.max(Some(token.right)))
+    }
+
+    /// What they may do by itself.
+    fn base(&self, rules: &Rules) -> Option<Right> {
+        let by_certificate = self.certified.as_ref().map(|certified| rules.of_certificate(&certified.names));
+        match (self.door, &self.peer) {
+            (Door::Queries, _) => by_certificate.or(rules.of_anybody()),
+            (Door::QuerySocket, _) => Some(Right::Query),
+            (Door::Administration, _) => by_certificate,
+            (Door::AdminSocket, Peer::Unix { uid, .. }) => Some(rules.of_user(*uid, &self.gids)),
+            (Door::AdminSocket, Peer::Tcp(_)) => None,
+        }
+    }
+
+    fn called(&self, memory: &Memory, headers: &HeaderMap) -> String {
+        let token = memory.token.as_ref().filter(|_| headers.contains_key(AUTHORIZATION));
+        match (token, &self.certified) {
+            (Some(token), _) => format!("the token {}", token.name),
+            (None, Some(certified)) => {
+                format!("the certificate of {}", certified.names.first().map_or("nobody by name", String::as_str))
+            }
+            (None, None) => self.peer.to_string(),
+        }
+    }
+
+    /// Notes in the log who had something changed, where things can be changed.
+    pub fn note(&self, path: &str, headers: &HeaderMap) {
+        if matches!(self.door, Door::AdminSocket | Door::Administration) && needed(path) == Right::Admin {
+            let who = self.called(&self.memory.lock().unwrap_or_else(PoisonError::into_inner), headers);
+            let method = path.rsplit('/').next().unwrap_or(path);
+            tracing::info!(method, who, "{method} was asked for by {who}");
+        }
+    }
+}
+
+/// All groups of a user.
+fn groups(uid: Option<u32>, gid: Option<u32>) -> Vec<u32> {
+    let mut groups: Vec<u32> = gid.into_iter().collect();
+    let user = uid.and_then(|uid| User::from_uid(Uid::from_raw(uid)).ok().flatten());
+    if let Some(user) = user
+        && let Ok(name) = std::ffi::CString::new(user.name)
+        && let Ok(more) = getgrouplist(&name, user.gid)
+    {
+        groups.extend(more.into_iter().map(Gid::as_raw));
+    }
+    groups
+}

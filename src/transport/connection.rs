@@ -1,0 +1,306 @@
+//! One connection, from its first byte to its last.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulConnection;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::fair_queue::Turns;
+use super::io::Watched;
+use super::quota::Allowance;
+use super::registry::{Activity, Admitted, UnderWay};
+use super::tls::{Certified, Tls};
+use super::{Framing, LimitsConfig, Respond};
+use crate::domain::{ErrorReason, Rejection};
+use crate::transport::auth::{Access, Door, Visitor};
+
+/// HTTP/2's opening: the preface and the header of the first frame.
+const OPENING_BYTES: usize = 24 + 9;
+
+/// How long a connection that was told to close may take to finish what is under way, unless the daemon is stopping,
+/// which has a grace of its own.
+const CLOSING: Duration = Duration::from_secs(30);
+
+/// How long a connection of HTTP/1 is kept at a stop: whoever asks in that time is answered and told that it is closed; who
+/// does not had nothing on its way. And how long one of gRPC, on which all was said, waits for the client to close it.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long HTTP/1 may take between requests and until one's headers are there.
+const HEADERS: Duration = Duration::from_secs(60);
+
+/// The most bytes of answers that wait for a slow reader, on one stream.
+const SEND_BUFFER_BYTES: usize = 64 << 10;
+
+/// HTTP/2's windows: so much may come in before it was looked at, on one stream and on the connection.
+const STREAM_WINDOW_BYTES: u32 = 64 << 10;
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// Somebody over TCP.
+    Tcp(SocketAddr),
+    /// A process on this machine, over a Unix socket.
+    Unix {
+        /// Its user, if the kernel told.
+        uid: Option<u32>,
+        /// Its group.
+        gid: Option<u32>,
+    },
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix { uid: Some(uid), .. } => write!(f, "uid {uid}"),
+            Self::Unix { uid: None, .. } => f.write_str("a user of this machine"),
+        }
+    }
+}
+
+/// Who asks, and what they may ask for.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What they have a right to.
+    pub visitor: Arc<Visitor>,
+    /// What is left to them, on all their connections.
+    pub allowance: Allowance,
+    /// What is known of the connection.
+    pub activity: Arc<Activity>,
+}
+
+impl Caller {
+    /// Whether so many questions are to be answered.
+    ///
+    /// # Errors
+    ///
+    /// If the client has put more than it may, or the daemon has more to do than it can and this connection asks for
+    /// more than its share.
+    pub fn may_ask(&self, questions: usize) -> Result<(), Rejection> {
+        self.activity.asks(questions);
+        if self.activity.crowds() {
+            return Err(ErrorReason::Overloaded.reject(
+                "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \
+                 moment",
+            ));
+        }
+        if !self.allowance.take(questions) {
+            return Err(ErrorReason::TooManyQuestions.reject(
+                "this client has put more questions than it may (limits.questions_per_second): ask again in a second",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A connection that was taken in.
+#[derive(Debug)]
+pub struct Connection {
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// What the client may ask for.
+    pub allowance: Allowance,
+    /// Where it came in, and by which rules.
+    pub door: Door,
+    /// Who has which right.
+    pub access: Arc<Access>,
+    /// When it was taken in.
+    pub began: Instant,
+    /// Its place among the listener's connections.
+    pub admitted: Admitted,
+    /// The bounds it is held to.
+    pub limits: Arc<LimitsConfig>,
+    /// Cancelled when the daemon stops.
+    pub shutdown: CancellationToken,
+    /// The turns of its thread, where it has to take turns.
+    pub turns: Option<Turns>,
+}
+
+impl Connection {
+    /// Serves it to its end over TLS.
+    pub async fn serve_over_tls<S, R>(self, socket: S, framing: Framing, service: Arc<R>, tls: &Tls)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Respond,
+    {
+        let shaken = tokio::select! {
+            shaken = tls.handshake(socket) => shaken.map_err(|error| error.to_string()),
+            () = tokio::time::sleep_until(self.began + self.limits.handshake_timeout) => {
+                Err("it took too long (limits.handshake_timeout)".to_owned())
+            }
+            () = self.shutdown.cancelled() => return,
+            () = self.admitted.activity.asked_to_close() => Err("its place was needed".to_owned()),
+        };
+        match shaken {
+            Ok((socket, certified)) => self.serve(socket, framing, service, certified).await,
+            Err(error) => {
+                tls.note_failed();
+                tracing::debug!(peer = ?self.peer, error, "a TLS handshake came to nothing: {error}");
+            }
+        }
+    }
+
+    /// Serves it to its end. The certificate is the client's, if it showed one.
+    pub async fn serve<S, R>(self, socket: S, framing: Framing, service: Arc<R>, certified: Option<Certified>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Respond,
+    {
+        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.turns.clone());
+        let linger = if framing == Framing::Http2 { LINGER } else { Duration::ZERO };
+        let io = TokioIo::new(socket.lingering(linger));
+        let Some(caller) = self.caller(certified).await else { return };
+        let stopping = self.shutdown.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let under_way = caller.activity.request();
+            let (service, caller) = (Arc::clone(&service), Arc::clone(&caller));
+            let (version, stopping) = (request.version(), stopping.clone());
+            async move {
+                let mut response = service.respond(request, &caller).await;
+                if version <= Version::HTTP_11 && stopping.is_cancelled() {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response.map(|body| Guarded { body, _under_way: under_way }))
+            }
+        });
+        match framing {
+            Framing::Http2 => {
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder
+                    .timer(TokioTimer::new())
+                    .auto_date_header(false)
+                    .max_concurrent_streams(self.limits.streams)
+                    .max_header_list_size(self.limits.header_bytes)
+                    .max_send_buf_size(SEND_BUFFER_BYTES)
+                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                    .keep_alive_interval(self.limits.keepalive)
+                    .keep_alive_timeout(self.limits.keepalive);
+                self.drive(builder.serve_connection(io, service), OPENING_BYTES, Duration::ZERO, &read).await;
+            }
+            Framing::Either => {
+                let mut builder = auto::Builder::new(TokioExecutor::new());
+                builder
+                    .http1()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(self.limits.idle_timeout.min(HEADERS))
+                    .max_buf_size((self.limits.header_bytes as usize).max(8 << 10))
+                    .http2()
+                    .timer(TokioTimer::new())
+                    .max_concurrent_streams(self.limits.streams)
+                    .max_header_list_size(self.limits.header_bytes)
+                    .max_send_buf_size(SEND_BUFFER_BYTES)
+                    .keep_alive_interval(self.limits.keepalive)
+                    .keep_alive_timeout(self.limits.keepalive);
+                let connection = builder.serve_connection(io, service).into_owned();
+                self.drive(connection, 1, LINGER, &read).await;
+            }
+        }
+    }
+
+    /// Who asks. Nothing only where the runtime is going down.
+    async fn caller(&self, certified: Option<Certified>) -> Option<Arc<Caller>> {
+        let (peer, door, access) = (self.peer.clone(), self.door, Arc::clone(&self.access));
+        let visitor = if door == Door::AdminSocket {
+            // It may look up groups, which may ask a directory on the network.
+            tokio::task::spawn_blocking(move || Visitor::new(peer, certified, door, access)).await.ok()?
+        } else {
+            Visitor::new(peer, certified, door, access)
+        };
+        Some(Arc::new(Caller {
+            peer: self.peer.clone(),
+            visitor: Arc::new(visitor),
+            allowance: self.allowance.clone(),
+            activity: Arc::clone(&self.admitted.activity),
+        }))
+    }
+
+    /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client
+    /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak. When the daemon
+    /// stops, one whose protocol has no word for goodbye has `linger` to send a request that may be on its way.
+    async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, linger: Duration, read: &AtomicUsize) {
+        let mut connection = pin!(connection);
+        let mut wait = pin!(tokio::time::sleep_until(self.began + self.limits.handshake_timeout));
+        let (mut opened, mut lingering, mut closing) = (false, false, false);
+        loop {
+            let close = tokio::select! {
+                biased;
+                // How it ended is the client's affair: it may vanish, or speak rubbish.
+                _ = connection.as_mut() => return,
+                () = self.shutdown.cancelled(), if !closing && !lingering => {
+                    if !linger.is_zero() {
+                        lingering = true;
+                        wait.as_mut().reset(Instant::now() + linger);
+                        continue;
+                    }
+                    true
+                }
+                () = self.admitted.activity.asked_to_close(), if !closing => {
+                    if !self.admitted.activity.has_asked() {
+                        return;
+                    }
+                    true
+                }
+                () = wait.as_mut() => {
+                    if closing || (!opened && read.load(Ordering::Relaxed) < opening) {
+                        return;
+                    }
+                    opened = true;
+                    lingering || self.admitted.activity.idle().is_some_and(|idle| idle >= self.limits.idle_timeout)
+                }
+            };
+            let again = if close {
+                closing = true;
+                connection.as_mut().graceful_shutdown();
+                CLOSING
+            } else {
+                self.limits.idle_timeout.saturating_sub(self.admitted.activity.idle().unwrap_or_default())
+            };
+            wait.as_mut().reset(Instant::now() + again);
+        }
+    }
+}
+
+/// A body whose request is under way until it is sent.
+struct Guarded<B> {
+    body: B,
+    _under_way: UnderWay,
+}
+
+impl<B: Body + Unpin> Body for Guarded<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,130 @@
+//! A socket that is watched: what it has said so far, and that it takes turns.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use super::fair_queue::{Seat, Turns};
+use super::registry::Activity;
+
+/// A socket that is watched.
+pub struct Watched<S> {
+    socket: S,
+    activity: Arc<Activity>,
+    /// Its place among the connections of its thread, where it has to share one.
+    seat: Option<Seat>,
+    read: Arc<AtomicUsize>,
+    /// How long the client may take to close, too, once all was said.
+    linger: Duration,
+    /// Since that is so.
+    lingering: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Watched<S> {
+    /// Watches the socket of a connection; the count is of bytes read.
+    pub fn new(socket: S, activity: Arc<Activity>, turns: Option<Turns>) -> (Self, Arc<AtomicUsize>) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let watched = Self {
+            socket,
+            activity,
+            seat: turns.map(Seat::new),
+            read: Arc::clone(&read),
+            linger: Duration::ZERO,
+            lingering: None,
+        };
+        (watched, read)
+    }
+
+    /// Once all was said, what the client says still is read and not looked at, until it closes or for so long. A socket
+    /// that is closed before would have the client's next word refused, and a client that meets that first takes no notice
+    /// of the answers and the goodbye that it has not read yet.
+    pub fn lingering(self, linger: Duration) -> Self {
+        Self { linger, ..self }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let watched = &mut *self;
+        let most = match &mut watched.seat {
+            Some(seat) => ready!(seat.poll_turn(cx, &watched.activity)),
+            None => usize::MAX,
+        };
+        let before = buffer.filled().len();
+        let polled = if most < buffer.remaining() {
+            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+            let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut part);
+            let read = part.filled().len();
+            buffer.advance(read);
+            polled
+        } else {
+            Pin::new(&mut watched.socket).poll_read(cx, buffer)
+        };
+        let read = buffer.filled().len() - before;
+        match polled {
+            // It asks for less than its turn: it crowds nobody.
+            Poll::Pending => {
+                watched.activity.waited_for_turn(Duration::ZERO, 0);
+                if let Some(seat) = &mut watched.seat {
+                    seat.drained();
+                }
+            }
+            Poll::Ready(_) => {
+                if let Some(seat) = &mut watched.seat {
+                    seat.read(read, &watched.activity);
+                }
+                watched.read.fetch_add(read, Ordering::Relaxed);
+            }
+        }
+        polled
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
+            self.lingering = Some(Box::pin(tokio::time::sleep(self.linger)));
+        }
+        let Self { socket, lingering: Some(over), .. } = &mut *self else { return Poll::Ready(Ok(())) };
+        if over.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        for _ in 0..8 {
+            let mut unheard = [0; 1 << 10];
+            let mut unheard = ReadBuf::new(&mut unheard);
+            match ready!(Pin::new(&mut *socket).poll_read(cx, &mut unheard)) {
+                Ok(()) if !unheard.filled().is_empty() => {}
+                _ => return Poll::Ready(Ok(())),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+}

@@ -1,0 +1,37 @@
+//! How connections are served: by one single-threaded runtime per core, apart from all other work.
+//!
+//! ```text
+//!  listener ──accept──▶ the thread with the fewest connections ──▶ hyper ──▶ a service (gRPC or HTTP)
+//! ```
+//!
+//! A connection stays with its thread, so an answer meets no lock, no other thread and no work stealing; what else the
+//! daemon does (syncs, reads of the store, administration) runs on threads of its own. Connections are given out by
+//! count and not by the kernel (SO_REUSEPORT): a switch has few connections, and a hash would put most of them on one
+//! core. It also leaves one socket for systemd to hold over a restart.
+//!
+//! Where a listener speaks TLS, the handshake is the connection's own business, on its own thread ([`Tls`]).
+//!
+//! The connections of a thread take turns, so that whoever asks little does not wait for all that the busy ones have open
+//! (`fair_queue`).
+//!
+//! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
+
+mod accept;
+pub mod auth;
+mod connection;
+mod fair_queue;
+mod io;
+mod limits;
+mod quota;
+mod registry;
+pub mod secret_file;
+mod tls;
+mod workers;
+
+pub use accept::{Acceptor, Framing, ListenSocket, Respond};
+pub use connection::{Caller, Connection, Peer};
+pub use limits::LimitsConfig;
+pub use quota::{Allowance, Allowances};
+pub use registry::Registry;
+pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates, private_key};
+pub use workers::{Place, Threads};
