@@ -180,9 +180,7 @@ impl Written {
             [b'0', ..] => prefixed(digits).map_or(CallerId::Unreadable, plan::likely_international),
             _ if digits.len() == 10 => plan::nanp(digits),
             [b'1', national @ ..] if digits.len() == 11 => plan::nanp(national),
-            [b'2'..=b'9', ..] if self.letters == 0 && (11..=15).contains(&digits.len()) => {
-                plan::likely_international(digits)
-            }
+            [b'2'..=b'9', ..] if self.letters == 0 && (11..=15).contains(&digits.len()) => plan::unprefixed(digits),
             _ => CallerId::Unreadable,
         }
     }
