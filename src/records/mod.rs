@@ -16,6 +16,7 @@ mod published;
 mod summary;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -130,13 +131,13 @@ pub struct Resolved {
 #[non_exhaustive]
 pub enum Unresolved {
     /// Nobody bound it.
-    #[error("{who} is bound to no provider: bind it with `rmdd peers add`")]
+    #[error("{} is bound to no provider{}", .who.as_given(), what_to_do(.who))]
     Unknown {
         /// The name.
         who: Who,
     },
     /// Nobody bound it; but what is written so and is of another kind.
-    #[error("{who} is bound to no provider; {other} is: ask for {}", .other.in_full())]
+    #[error("{} is bound to no provider; {other} is: ask for {}", .who.as_given(), .other.in_full())]
     OfAnotherKind {
         /// The name.
         who: Who,
@@ -144,7 +145,7 @@ pub enum Unresolved {
         other: Who,
     },
     /// Its binding is over.
-    #[error("{who} is bound to no provider any more: its binding to {provider} ended {ended}")]
+    #[error("{} is bound to no provider any more: its binding to {provider} ended {ended}", .who.as_given())]
     Expired {
         /// The name.
         who: Who,
@@ -153,6 +154,22 @@ pub enum Unresolved {
         /// When it ended.
         ended: Timestamp,
     },
+}
+
+/// What helps where nobody bound a name.
+fn what_to_do(who: &Who) -> String {
+    match who {
+        Who::Peer(name) => match name.as_str().parse::<SocketAddr>() {
+            Ok(address) => {
+                format!(
+                    ": addresses are bound without their port, so ask for {} or bind that with `rmdd peers add`",
+                    address.ip()
+                )
+            }
+            Err(_) => ": bind it with `rmdd peers add`".to_owned(),
+        },
+        _ => ": bind it with `rmdd peers add`".to_owned(),
+    }
 }
 
 impl Records {
