@@ -2,6 +2,11 @@
 
 use clap::Command;
 
+use super::text;
+
+/// What stands before the statuses of a command.
+const INDENT: &str = "      ";
+
 /// It is as asked for.
 pub const YES: u8 = 0;
 /// It is not.
@@ -68,8 +73,13 @@ pub fn unreadable(command: Option<&str>) -> u8 {
 
 /// The command line with the table in its help.
 pub fn described(command: Command) -> Command {
-    let widest = rows().iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let table: Vec<String> = rows().iter().map(|(command, say)| format!("  {command:<widest$}  {say}")).collect();
+    let table: Vec<String> = rows()
+        .iter()
+        .flat_map(|(command, say)| {
+            let below = text::wrapped(say, INDENT.len()).into_iter().map(|line| format!("{INDENT}{line}"));
+            std::iter::once(format!("  {command}")).chain(below).collect::<Vec<_>>()
+        })
+        .collect();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let command = command.after_help(format!("Exit statuses:\n{}\n\n{after}", table.join("\n")));
     TABLE.iter().fold(command, |command, row| with_own(command, row.command, row.say))
