@@ -43,7 +43,8 @@ pub struct Check {
     /// Whether it is a foreign provider [default: it is if all its filings say so].
     #[arg(long, value_name = "YES|NO", value_parser = ternary)]
     foreign: Option<Ternary>,
-    /// The calling number as a switch has it: +12125550100, 2125550100, 011442079460018, a tel or SIP URI, a From header.
+    /// The calling number as a switch has it: +12125550100, 2125550100, 011442079460018, a tel or SIP URI, a From header;
+    /// with its plus, without which a foreign number may pass for a US number with an extension or a prefix.
     /// From a foreign provider, a call from one that is no US number is not covered by the rule. One that cannot be read
     /// counts as not known.
     #[arg(long, value_name = "NUMBER")]

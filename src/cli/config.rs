@@ -16,7 +16,6 @@ pub struct ConfigCommand {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Check the configuration and print the effective one, with where each setting comes from; secrets are hidden.
-    /// Exit status: 0 it can be used, 2 it cannot.
     Check {
         /// Print one JSON object.
         #[arg(long)]

@@ -4,7 +4,7 @@ use clap::Args;
 use clap_mangen::Man as Page;
 use roff::{Roff, bold, roman};
 
-use super::{YES, text};
+use super::{YES, exit, text};
 
 #[derive(Debug, Args)]
 pub struct Man {
@@ -45,28 +45,8 @@ fn sections() -> Roff {
             roff.text([roman(*text)]);
         }
     };
-    section(
-        "EXIT STATUS",
-        &[
-            (
-                "check",
-                "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked",
-            ),
-            ("sync", "0 applied or unchanged, 1 refused by vetting, 2 failed"),
-            ("status", "0 fresh, 1 warning, 2 critical, 3 unknown"),
-            ("show, search, history WHO", "0 found, 1 nothing is known, 2 failed"),
-            ("impact", "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
-            ("peers report", "0 every binding matches one standing filing, 1 some do not, 2 failed"),
-            ("verify", "0 good, 1 damaged, 2 could not be checked"),
-            ("config check", "0 it can be used, 2 it cannot, 3 it was not checked"),
-            ("serve", "0 after a clean stop, 1 if it could not start or broke off, 2 if its arguments cannot be read"),
-            ("all others", "0, or 2 if the command failed"),
-            (
-                "arguments that cannot be read",
-                "2, as where a command fails; of status and config check, where 2 is an answer, 3",
-            ),
-        ],
-    );
+    let statuses = exit::rows();
+    section("EXIT STATUS", &statuses.iter().map(|(command, say)| (command.as_str(), *say)).collect::<Vec<_>>());
     section(
         "TIMES",
         &[

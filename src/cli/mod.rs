@@ -7,6 +7,7 @@ mod check_live;
 mod completions;
 mod config;
 mod connect;
+mod exit;
 mod export;
 mod from_wire;
 mod history;
@@ -39,15 +40,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::daemon::Inherited;
 use crate::daemon::config::{Loaded, Overrides};
-
-/// Exit status: it is as asked for.
-const YES: u8 = 0;
-/// Exit status: it is not.
-const NO: u8 = 1;
-/// Exit status: the question could not be answered, or the command failed.
-const FAILED: u8 = 2;
-/// Exit status of `status` and `config check`, whose 2 is an answer: how things stand is not known.
-const UNKNOWN: u8 = 3;
+use exit::{FAILED, NO, UNKNOWN, YES};
 
 const AFTER_HELP: &str = "\
 Every command but `serve` asks the daemon that runs on this machine, over its Unix socket; those that only read, \
@@ -55,8 +48,6 @@ Every command but `serve` asks the daemon that runs on this machine, over its Un
 
 Times are given with their zone (\"2025-08-06 12:00 ET\", 2025-08-06T16:00Z), as a day of the FCC's (2025-08-06, Eastern \
 time) or as a span (7d, 36h). They are printed in UTC.
-
-A command that cannot be read, or that fails, exits with 2; `status` and `config check`, where 2 is an answer, with 3.
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
 
@@ -102,19 +93,17 @@ struct Global {
 enum Command {
     /// Run the daemon: serve the last listing, sync on schedule, answer questions.
     Serve(serve::Serve),
-    /// Run one sync cycle now and print what changed. Exit status: 0 applied or unchanged, 1 refused or held, 2 failed.
+    /// Run one sync cycle now and print what changed.
     Sync(sync::Sync),
-    /// May I accept calls from this provider? Exit status: 0 accept, 1 refuse, 2 could not answer (with --live: or the
-    /// FCC could not be asked).
+    /// May I accept calls from this provider?
     Check(check::Check),
-    /// Show a provider's filings, roles and history. Exit status: 0, or 1 if nothing is known of it.
+    /// Show a provider's filings, roles and history.
     Show(show::Show),
-    /// Find a provider by name, former name or DBA; typos are forgiven. Exit status: 0, or 1 if nothing is found.
+    /// Find a provider by name, former name or DBA; typos are forgiven.
     Search(search::Search),
     /// List removed filings, newest first.
     Removals(removals::Removals),
-    /// The changes of the listing by serial, and since when a filing is known. Exit status: 0, or 1 if nothing is known of
-    /// it.
+    /// The changes of the listing by serial, and since when a filing is known.
     History(history::History),
     /// Print the changes of the listing as they happen, and go on where it broke off when the daemon is restarted.
     Watch(watch::Watch),
@@ -122,7 +111,7 @@ enum Command {
     Snapshots(snapshots::Snapshots),
     /// Write the whole listing, now or as it was known at a moment.
     Export(export::Export),
-    /// How things stand. Exit status: 0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it.
+    /// How things stand.
     Status(status::Status),
     /// Who your upstreams are: trunk groups, OCNs, SPCs, IP addresses and accounts, bound to providers.
     Peers(records::Peers),
@@ -132,12 +121,11 @@ enum Command {
     Orders(records::Orders),
     /// The FCC's notices of suspected illegal traffic (47 CFR 64.1200(k)(4)), their clocks and answers.
     Notices(records::Notices),
-    /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing. Exit status:
-    /// 0 none that is accepted now, 1 some.
+    /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing.
     Impact(impact::Impact),
-    /// Write a consistent copy of the store, also while it is in use. Exit status: 0, or 2 if there is none.
+    /// Write a consistent copy of the store, also while it is in use.
     Backup(upkeep::Backup),
-    /// Check the store: its pages, its records, every snapshot against its digest. Exit status: 0 good, 1 damaged.
+    /// Check the store: its pages, its records, every snapshot against its digest.
     Verify(upkeep::Verify),
     /// Give back the room that is free within the store's file.
     Compact(upkeep::Compact),
@@ -176,10 +164,15 @@ impl Global {
     }
 }
 
+/// The command line, with all that its help says.
+fn command_line() -> clap::Command {
+    exit::described(Cli::command())
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let matches = Cli::command().try_get_matches_from(&arguments);
+    let matches = command_line().try_get_matches_from(&arguments);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return not_a_command(&error, &arguments),
@@ -189,11 +182,13 @@ pub fn main() -> ExitCode {
         Command::Serve(_) => NO,
         _ => FAILED,
     };
+    // What is known of a name that nobody bound: nothing, as of a number that was never listed.
+    let shows = matches!(cli.command, Command::Show(_) | Command::History(_));
     match run(cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             text::aside(format_args!("{}: {}", text::bad("rmdd"), with_causes(&error)));
-            ExitCode::from(failed)
+            ExitCode::from(if shows && named::is_of_nobody(&error) { NO } else { failed })
         }
     }
 }
@@ -206,12 +201,12 @@ fn not_a_command(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
         return ExitCode::from(YES);
     }
-    let command = Cli::command();
+    let command = command_line();
     let named = arguments.iter().skip(1).find_map(|argument| {
         let argument = argument.to_str()?;
         command.find_subcommand(argument).map(clap::Command::get_name)
     });
-    ExitCode::from(if matches!(named, Some("status" | "config")) { UNKNOWN } else { FAILED })
+    ExitCode::from(exit::unreadable(named))
 }
 
 /// What went wrong and why, down to the last cause. Some errors say their causes themselves.
@@ -229,8 +224,8 @@ fn with_causes(error: &anyhow::Error) -> String {
 fn run(cli: Cli) -> anyhow::Result<u8> {
     let Cli { global, command } = cli;
     match command {
-        Command::Completions(command) => return command.run(Cli::command()),
-        Command::Man(command) => return command.run(Cli::command()),
+        Command::Completions(command) => return command.run(command_line()),
+        Command::Man(command) => return command.run(command_line()),
         Command::Config(command) => return command.run(&global),
         _ => {}
     }
@@ -278,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
+        command_line().debug_assert();
     }
 
     #[test]

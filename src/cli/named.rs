@@ -1,7 +1,7 @@
 //! Whom the text means that a person typed for WHO, and what they are told where it means nobody.
 
-use anyhow::anyhow;
 use jiff::Timestamp;
+use thiserror::Error;
 
 use super::near;
 use super::target::{Refused, Target};
@@ -13,6 +13,16 @@ use crate::domain::{Identity, RecordKind, Who};
 
 /// So many near names of a kind are told.
 const TOLD: usize = 3;
+
+/// A name that is bound to no provider.
+#[derive(Debug, Error)]
+#[error("{0}")]
+struct OfNobody(String);
+
+/// Whether a question failed for a name that is bound to no provider.
+pub fn is_of_nobody(error: &anyhow::Error) -> bool {
+    error.is::<OfNobody>()
+}
 
 fn is_unknown_peer(error: &anyhow::Error) -> bool {
     Refused::of(error).is_some_and(|refused| refused.reason == "PEER_UNKNOWN")
@@ -95,7 +105,7 @@ impl Target {
         if !candidates.is_empty() {
             said.push_str(&format!(". A name decides nothing; these bear one like it: {}", candidates.join("; ")));
         }
-        anyhow!(said)
+        OfNobody(said).into()
     }
 
     /// The names of the peers on record and how each is told; none for those who may not see records.

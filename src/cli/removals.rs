@@ -32,6 +32,7 @@ pub struct Removals {
 
 impl Removals {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        text::warn_if_ahead(self.since);
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let mut request = ListRemovalsRequest {
             since: self.since.map(time_to_wire),

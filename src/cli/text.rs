@@ -112,6 +112,17 @@ pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
     format!("{} ({said})", moment(at))
 }
 
+/// Says so where a time since when something is asked for is still to come: there can be nothing then.
+pub fn warn_if_ahead(since: Option<Timestamp>) {
+    if let Some(at) = since.filter(|at| *at > Timestamp::now()) {
+        aside(format_args!(
+            "{} --since {} is still to come: nothing can have happened since.",
+            doubtful("NOTE:"),
+            time_and_distance(Some(&crate::api::grpc::time_to_wire(at)))
+        ));
+    }
+}
+
 /// A duration in its two largest units.
 pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();

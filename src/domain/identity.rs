@@ -1,6 +1,8 @@
 //! The numbers by which a provider is known: the FCC Registration Number and the filing's number in the database.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
@@ -125,10 +127,16 @@ impl FromStr for Frn {
             return Ok(frn);
         }
         let trimmed = text.trim();
-        let digits_part = match trimmed.get(..3) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("frn") => trimmed[3..].trim_start_matches(BEHIND_PREFIX),
-            _ => trimmed,
+        let behind_prefix = |text: &'_ str| match text.get(..3) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("frn") => {
+                text.len() - text[3..].trim_start_matches(BEHIND_PREFIX).len()
+            }
+            _ => 0,
         };
+        // `frn:` says what is meant; its own FRN may stand behind it.
+        let prefix = behind_prefix(trimmed);
+        let digits_part = &trimmed[prefix..];
+        let digits_part = &digits_part[behind_prefix(digits_part)..];
         if digits_part.is_empty() {
             return Err(FrnError::Empty);
         }
@@ -204,14 +212,28 @@ impl RmdNumber {
     pub fn value(self) -> u32 {
         self.0
     }
+
+    /// What stands behind `rmd:`.
+    fn prefixed(text: &str) -> Option<Self> {
+        let behind =
+            text.get(..4).filter(|prefix| prefix.eq_ignore_ascii_case("rmd:")).map(|_| text[4..].trim_start())?;
+        let own = behind.get(..3).is_some_and(|own| own.eq_ignore_ascii_case("rmd"));
+        let digits = if own { &behind[3..] } else { behind }.trim_start_matches(BEHIND_PREFIX);
+        let all_digits = (1..=7).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        digits.parse().ok().filter(|_| all_digits).and_then(Self::from_value)
+    }
 }
 
 impl FromStr for RmdNumber {
     type Err = RmdNumberError;
 
-    /// Reads `RMD0001410` in any case, with blanks around it or a hyphen, colon, number sign or blank after `RMD`.
+    /// Reads `RMD0001410` in any case, with blanks around it or a hyphen, colon, number sign or blank after `RMD`; and
+    /// behind `rmd:`, which says what is meant, with leading zeros left out (`rmd:1410`) or with its own RMD besides.
     fn from_str(text: &str) -> Result<Self, RmdNumberError> {
         let trimmed = text.trim();
+        if let Some(number) = Self::prefixed(trimmed) {
+            return Ok(number);
+        }
         let digits = match trimmed.get(..3) {
             Some(prefix) if prefix.eq_ignore_ascii_case("rmd") => Some(trimmed[3..].trim_start_matches(BEHIND_PREFIX)),
             _ => None,
@@ -379,8 +401,12 @@ impl fmt::Debug for Ocn {
 
 /// A switch's own name for an upstream, as operators bind it to a provider. Case does not count, nor how an IP address
 /// or network is written.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerName(Box<str>);
+#[derive(Clone)]
+pub struct PeerName {
+    name: Box<str>,
+    /// As it was given, where that is written otherwise.
+    given: Option<Box<str>>,
+}
 
 /// Why a text is no peer's name.
 #[derive(Debug, Error, Clone, PartialEq, Eq)]
@@ -396,7 +422,38 @@ impl PeerName {
 
     /// The name in lower case, by which it is found.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
+    }
+
+    /// The name as it was given, for a message to whom gave it.
+    pub fn as_given(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.name)
+    }
+}
+
+impl PartialEq for PeerName {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for PeerName {}
+
+impl PartialOrd for PeerName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for PeerName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+impl Hash for PeerName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 
@@ -413,13 +470,14 @@ impl FromStr for PeerName {
             Ok(network) => network_text(network),
             Err(_) => trimmed.to_lowercase(),
         };
-        Ok(Self(name.into()))
+        let given = (name != trimmed).then(|| trimmed.into());
+        Ok(Self { name: name.into(), given })
     }
 }
 
 impl fmt::Display for PeerName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 

@@ -7,6 +7,9 @@
 //! | a day: `2025-08-06` | the FCC's day, in Eastern time: from its beginning, or to its end |
 //! | a span: `7d`, `36h`, `1d 12h` | so long ago; for what is still to come, so long from now |
 //!
+//! Days may also be written as in the US, `Aug 6, 2025` and `08/31/2025`; one such as `08/06/2025`, which elsewhere is the
+//! 8th of June, is refused with both writings.
+//!
 //! A time without a zone is refused: it may be meant in UTC, in which rmdd prints times, or in Eastern time, in which the
 //! FCC writes its letters, and some hours decide about deadlines. Pure, but for the functions that ask the clock what is
 //! now.
@@ -89,14 +92,18 @@ pub fn read_absolute(text: &str, meant: Meant, now: Timestamp) -> Result<Timesta
     absolute(text, meant, now, false)
 }
 
-/// The time that a span means, written out; any other text as it is. For flags whose text a record's fields read.
+/// The time that a span means, written out; any other time as it is given. For flags whose text a record's fields read.
 ///
 /// # Errors
 ///
-/// If it is a span that cannot be counted.
+/// If it is no time, or a span that cannot be counted; says what to give.
 pub fn span_written_out(text: &str, meant: Meant) -> Result<String, String> {
     let now = clock::now();
-    Ok(span(text, meant, now)?.map_or_else(|| text.to_owned(), |at| at.to_string()))
+    match span(text, meant, now)? {
+        Some(at) => Ok(at.to_string()),
+        // What cannot be read is refused here, where spans are among what can be given.
+        None => absolute(text, meant, now, true).map(|_| text.to_owned()),
+    }
 }
 
 /// [`span_written_out`], of when something ends.
@@ -120,6 +127,10 @@ pub fn moment_written_out(text: &str) -> Result<String, String> {
 /// The time that is so long before or after now; nothing if the text is no span. A day is 24 hours.
 fn span(text: &str, meant: Meant, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let text = text.trim();
+    // `12:00:00` could be so many hours; it looks like noon.
+    if text.contains(':') {
+        return Ok(None);
+    }
     let Ok(span) = text.parse::<Span>() else { return Ok(None) };
     if span.get_years() != 0 || span.get_months() != 0 {
         return Err(format!("{text:?}: months and years differ in length, so count in days, such as 30d or 365d"));
@@ -150,6 +161,9 @@ fn span(text: &str, meant: Meant, now: Timestamp) -> Result<Option<Timestamp>, S
 
 fn absolute(text: &str, meant: Meant, now: Timestamp, spans: bool) -> Result<Timestamp, String> {
     let text = text.trim();
+    if let Some(problem) = slashed(text) {
+        return Err(problem);
+    }
     if let Some(day) = read_day(text) {
         return of_day(day, meant, now)
             .ok_or_else(|| format!("{text:?} is farther off than times reach: the last day is 9999-12-29"));
@@ -157,6 +171,11 @@ fn absolute(text: &str, meant: Meant, now: Timestamp, spans: bool) -> Result<Tim
     // By its own offset, or by a zone's name in brackets, as RFC 3339 and RFC 9557 have it.
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
+    }
+    if let Some((civil, zone)) = zone::bracketed(text)
+        && let Some(at) = read_civil(civil)
+    {
+        return zone.timestamp(at).map_err(|problem| format!("{text:?}: {problem}"));
     }
     if let Ok(at) = text.parse::<ZonedDateTime>() {
         return Ok(at.timestamp());
@@ -179,6 +198,33 @@ fn absolute(text: &str, meant: Meant, now: Timestamp, spans: bool) -> Result<Tim
         ));
     }
     Err(format!("{text:?} is no time: {}", meant.choice(spans)))
+}
+
+/// Why a time is refused whose day is written with strokes, in the order that is usual in the US or in the one that is usual
+/// elsewhere, if it may be read in both or only in the other.
+fn slashed(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '/').unwrap_or(text.len());
+    let (day, behind) = text.split_at(end);
+    let mut parts = day.split('/');
+    let (first, second, year) = (parts.next()?, parts.next()?, parts.next()?);
+    let number = |part: &str| part.parse::<i8>().ok();
+    let year = year.parse().ok().filter(|year| (FIRST_YEAR..=9999).contains(year))?;
+    let (first, second) = (number(first)?, number(second)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let written = |month, day| Date::new(year, month, day).ok().map(|day| (format!("{day}{behind}"), day));
+    match (written(first, second), written(second, first)) {
+        (Some((us, month_first)), Some((other, day_first))) if first != second => Some(format!(
+            "{text:?} may be {} or {}: write \"{us}\" or \"{other}\"",
+            month_first.strftime("%B %-d"),
+            day_first.strftime("%B %-d"),
+        )),
+        (None, Some((other, _))) => {
+            Some(format!("{text:?}: with strokes the month comes first, as in the US; write \"{other}\""))
+        }
+        _ => None,
+    }
 }
 
 fn of_day(day: Date, meant: Meant, now: Timestamp) -> Option<Timestamp> {

@@ -68,10 +68,8 @@ impl Who {
         if let Some(frn) = strip(text, "frn:") {
             return Ok(Readings::of(text, Some((Identity::Frn(frn.parse()?), Written::Plainly)), Vec::new()));
         }
-        if let Some(number) = strip(text, "rmd:") {
-            // With its own RMD in front or without.
-            let number = if strip(number, "rmd").is_some() { number.parse() } else { format!("RMD{number}").parse() };
-            return Ok(Readings::of(text, Some((Identity::RmdNumber(number?), Written::Plainly)), Vec::new()));
+        if strip(text, "rmd:").is_some() {
+            return Ok(Readings::of(text, Some((Identity::RmdNumber(text.parse()?), Written::Plainly)), Vec::new()));
         }
         if strip(text, "ocn:").is_some() {
             return Ok(one(Self::Ocn(text.parse()?)));
@@ -108,6 +106,14 @@ impl Who {
     pub fn peer(text: &str) -> Result<Self, IdentityError> {
         let text = text.trim();
         Ok(Self::Peer(strip(text, "peer:").unwrap_or(text).parse()?))
+    }
+
+    /// What it is, with a name as it was given, for a message to whom gave it.
+    pub fn as_given(&self) -> impl fmt::Display {
+        match self {
+            Self::Peer(name) => format!("peer {}", name.as_given()),
+            other => other.to_string(),
+        }
     }
 
     /// A writing that can mean nothing else.
@@ -251,6 +257,12 @@ mod tests {
             ("frn:0001410", "FRN 0000001410"),
             ("rmd:RMD0001410", "RMD0001410"),
             ("rmd:0001410", "RMD0001410"),
+            ("rmd:1410", "RMD0001410"),
+            ("RMD: 1410", "RMD0001410"),
+            ("rmd:RMD1410", "RMD0001410"),
+            ("rmd:rmd-0001410", "RMD0001410"),
+            ("frn:20237343", "FRN 0020237343"),
+            ("frn:FRN 0020-2373-43", "FRN 0020237343"),
             ("ocn:7321", "OCN 7321"),
             ("peer:7321", "peer 7321"),
             ("Peer:0020237343", "peer 0020237343"),
@@ -273,6 +285,23 @@ mod tests {
         assert_eq!(means("RMD1410", &["peer rmd1410"], false), "peer rmd1410");
         assert_eq!(means("0001410", &["peer 0001410"], false), "peer 0001410");
         assert_eq!(means("00202373431", &["peer 00202373431"], false), "peer 00202373431");
+    }
+
+    #[test]
+    fn behind_its_prefix_a_number_with_a_mistake_is_none() {
+        for slip in [
+            "rmd:",
+            "rmd:14100000",
+            "rmd:14I0",
+            "rmd:TG-Acme",
+            "rmd:RMD",
+            "frn:",
+            "frn:frn:",
+            "frn:x",
+            "frn:00202373431",
+        ] {
+            assert!(means(slip, &[], false).starts_with("! "), "{slip:?}: {}", means(slip, &[], false));
+        }
     }
 
     #[test]

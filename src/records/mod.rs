@@ -16,6 +16,7 @@ mod plan;
 mod summary;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -131,13 +132,13 @@ pub struct Resolved {
 #[non_exhaustive]
 pub enum Unresolved {
     /// Nobody bound it.
-    #[error("{who} is bound to no provider: bind it with `rmdd peers add`")]
+    #[error("{} is bound to no provider{}", .who.as_given(), what_to_do(.who))]
     Unknown {
         /// The name.
         who: Who,
     },
     /// Nobody bound it; but what is written so and is of another kind.
-    #[error("{who} is bound to no provider; {other} is: ask for {}", .other.in_full())]
+    #[error("{} is bound to no provider; {other} is: ask for {}", .who.as_given(), .other.in_full())]
     OfAnotherKind {
         /// The name.
         who: Who,
@@ -145,7 +146,7 @@ pub enum Unresolved {
         other: Who,
     },
     /// Its binding is over. A wider network around it does not count: nobody said that the calls are its provider's now.
-    #[error("{who} is bound to no provider any more: its binding{} to {provider} ended {ended}{}", network(.bound_as, .who), around(.wider))]
+    #[error("{} is bound to no provider any more: its binding{} to {provider} ended {ended}{}", .who.as_given(), network(.bound_as, .who), around(.wider))]
     Expired {
         /// The name.
         who: Who,
@@ -174,6 +175,22 @@ fn around(wider: &Option<(String, Identity)>) -> String {
              (`rmdd peers remove`) if its calls are that provider's now, or bind it anew"
         )
     })
+}
+
+/// What helps where nobody bound a name.
+fn what_to_do(who: &Who) -> String {
+    match who {
+        Who::Peer(name) => match name.as_str().parse::<SocketAddr>() {
+            Ok(address) => {
+                format!(
+                    ": addresses are bound without their port, so ask for {} or bind that with `rmdd peers add`",
+                    address.ip()
+                )
+            }
+            Err(_) => ": bind it with `rmdd peers add`".to_owned(),
+        },
+        _ => ": bind it with `rmdd peers add`".to_owned(),
+    }
 }
 
 impl Records {

@@ -8,7 +8,7 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use super::records::missing_in_older;
 use super::tables::{CHANGES, FIRST_SIGHTS, META, META_BEGAN_AT, SNAPSHOTS};
 use super::{StoreError, codec};
-use crate::domain::{FirstSights, RmdNumber, SnapshotSerial};
+use crate::domain::{FirstSights, RmdNumber, SnapshotSerial, is_ahead};
 
 /// Whether a change that listed a filing tells when it was first seen: all but those of the very first listing.
 fn told(bytes: &[u8]) -> Result<Option<(RmdNumber, Timestamp)>, StoreError> {
@@ -80,4 +80,27 @@ pub fn save(transaction: &WriteTransaction, change: &[u8]) -> Result<(), StoreEr
         }
     }
     Ok(())
+}
+
+/// Sets times that lie ahead of `by` to `to`, and so when the history began. How many.
+pub fn mend(transaction: &WriteTransaction, to: Timestamp, by: Timestamp) -> Result<u64, StoreError> {
+    let mut sights = transaction.open_table(FIRST_SIGHTS)?;
+    let is_late = |at: i64| Timestamp::from_millisecond(at).map_or(at > 0, |at| is_ahead(at, by));
+    let mut late = Vec::new();
+    for entry in sights.iter()? {
+        let (number, at) = entry?;
+        if is_late(at.value()) {
+            late.push(number.value());
+        }
+    }
+    for number in &late {
+        sights.insert(number, to.as_millisecond())?;
+    }
+    let mut meta = transaction.open_table(META)?;
+    let began = meta.get(META_BEGAN_AT)?.map(|at| i64::try_from(at.value()).unwrap_or(i64::MAX));
+    let began_late = began.is_some_and(is_late);
+    if began_late {
+        meta.insert(META_BEGAN_AT, u64::try_from(to.as_millisecond()).unwrap_or_default())?;
+    }
+    Ok(late.len() as u64 + u64::from(began_late))
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use redb::{ReadableTable, WriteTransaction};
 
 use super::tables::{CHANGES, CONFIRMATIONS, META, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS};
-use super::{StoreError, codec, sums};
+use super::{StoreError, codec, first_sights, sums};
 use crate::domain::{EARLIEST, is_ahead};
 
 /// A cycle that waits for a second copy is over so long after its listing was fetched, at most: when a snapshot was applied
@@ -25,16 +25,19 @@ pub struct Mended {
     pub changes: u64,
     /// So many removals.
     pub removals: u64,
+    /// So many times at which filings were first seen, of those that were saved from changes that are dropped.
+    pub first_sights: u64,
 }
 
 impl Mended {
     /// Says so, once it is on disk.
     pub fn tell(self, to: Timestamp) {
-        let Self { snapshots, changes, removals } = self;
+        let Self { snapshots, changes, removals, first_sights } = self;
         tracing::warn!(
-            snapshots, changes, removals, %to,
+            snapshots, changes, removals, first_sights, %to,
             "stored times lay ahead of now, told by a clock that was wrong: those of {snapshots} snapshots, {changes} \
-             changes and {removals} removals were set to {to}, when the source gave the listing that shows it"
+             changes, {removals} removals and {first_sights} first sights were set to {to}, when the source gave the \
+             listing that shows it"
         );
     }
 }
@@ -48,9 +51,14 @@ pub fn mend(
     by: Timestamp,
 ) -> Result<Option<Mended>, StoreError> {
     let by = by.max(to);
+    // A clock that is known to be wrong sets nothing right.
+    if to < EARLIEST {
+        return Ok(None);
+    }
     let ahead = |time| is_ahead(time, by);
     let mut affected = Vec::new();
-    let mut mended = Mended::default();
+    // They outlive the snapshots and changes that told them: they may lie ahead where nothing else does.
+    let mut mended = Mended { first_sights: first_sights::mend(transaction, to, by)?, ..Mended::default() };
     {
         let mut snapshots = transaction.open_table(SNAPSHOTS)?;
         for entry in snapshots.iter()?.rev() {
@@ -63,9 +71,8 @@ pub fn mend(
             }
             affected.push((serial.value(), codec::snapshot_no_later_than(bytes.value(), to)?));
         }
-        // A clock that is known to be wrong sets nothing right.
-        if affected.is_empty() || to < EARLIEST {
-            return Ok(None);
+        if affected.is_empty() {
+            return Ok((mended.first_sights > 0).then_some(mended));
         }
         for (serial, bytes) in &affected {
             snapshots.insert(serial, bytes.as_slice())?;
@@ -206,6 +213,40 @@ mod tests {
         apply(&store, &at(4, hours(9), &[(10, "Ten, renamed"), (20, "Twenty")])).expect("committed");
         check(&store, hours(9));
         assert_eq!(store.snapshot_at(hours(9)).expect("read").expect("one").record.serial, SnapshotSerial(4));
+    }
+
+    /// Puts a time into the table of first sights, as it was saved when the change that told it was dropped.
+    fn save_sight(store: &Store, number: u32, at: Timestamp) {
+        let transaction = store.begin_write().expect("begun");
+        let mut table = transaction.open_table(super::super::tables::FIRST_SIGHTS).expect("opened");
+        table.insert(number, at.as_millisecond()).expect("inserted");
+        drop(table);
+        transaction.commit().expect("committed");
+    }
+
+    fn first_seen(store: &Store, number: u32) -> Option<Timestamp> {
+        let number = crate::domain::RmdNumber::from_value(number).expect("a number");
+        store.load().expect("read").removals.first_sights().of(number)
+    }
+
+    #[test]
+    fn first_sights_that_outlived_their_changes_are_set_right_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = ahead(directory.path());
+        save_sight(&store, 30, hours(YEARS));
+        save_sight(&store, 40, hours(3));
+        confirm(&store, hours(9));
+        assert_eq!((first_seen(&store, 30), first_seen(&store, 40)), (Some(hours(9)), Some(hours(3))));
+        check(&store, hours(9));
+        // Nothing else lies ahead any more.
+        save_sight(&store, 50, hours(YEARS));
+        confirm(&store, Timestamp::UNIX_EPOCH);
+        assert_eq!(first_seen(&store, 50), Some(hours(YEARS)), "1970 sets nothing right");
+        confirm(&store, hours(10));
+        assert_eq!((first_seen(&store, 50), first_seen(&store, 30)), (Some(hours(10)), Some(hours(9))));
+        save_sight(&store, 60, hours(YEARS));
+        apply(&store, &at(4, hours(11), &[(10, "Ten"), (20, "Twenty")])).expect("committed");
+        assert_eq!(first_seen(&store, 60), Some(hours(11)));
     }
 
     #[test]

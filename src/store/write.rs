@@ -49,7 +49,7 @@ impl Store {
             let mut previous_state = self.sync_state(&transaction)?;
             let confirmed = &mut previous_state.confirmed;
             mended = mend(&transaction, confirmed.map(|(_, at)| at), snapshot.fetched_at, cycle.at)?;
-            if mended.is_some() {
+            if mended.is_some_and(|mended| mended.snapshots > 0) {
                 *confirmed = confirmed.map(|(serial, at)| (serial, at.min(snapshot.fetched_at)));
             }
             let mut snapshots = transaction.open_table(SNAPSHOTS)?;
@@ -125,7 +125,8 @@ impl Store {
             let before = previous_state.confirmed.filter(|(serial, _)| *serial == snapshot.serial).map(|(_, at)| at);
             mended = mend(&transaction, before, *at, cycle.at)?.map(|mended| (mended, *at));
             // A clock that was set back takes no confirmation away.
-            *at = before.filter(|_| mended.is_none()).map_or(*at, |before| before.max(*at));
+            let late = mended.is_some_and(|(mended, _)| mended.snapshots > 0);
+            *at = before.filter(|_| !late).map_or(*at, |before| before.max(*at));
             transaction.open_table(CONFIRMATIONS)?.insert((snapshot.serial.0, at.as_millisecond()), ())?;
         }
         let mut state = after(previous_state, cycle, confirmed);

@@ -4,6 +4,7 @@
 mod common;
 
 mod asked;
+mod names;
 mod times;
 
 use common::{Site, json, rmdd, status_of, stderr, stdout};
@@ -86,6 +87,33 @@ fn a_history_of_nobody_is_not_found_as_one_shown_is_not() {
     let known = site.run(&["history", &gone, "--since", "2999-01-01"]);
     assert_eq!(status_of(&known), 0, "it is known, though nothing happened then: {}", stdout(&known));
     assert_eq!(status_of(&site.run(&["history", "--since", "2999-01-01"])), 0);
+}
+
+#[test]
+fn every_help_gives_the_exit_statuses_that_the_manual_page_gives() {
+    let told = |arguments: &[&str]| stdout(&rmdd().args(arguments).output().expect("it runs"));
+    let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
+    let (help, page) = (unwrapped(&told(&["--help"])), unwrapped(&told(&["man"])));
+    for command in [
+        &["check"][..],
+        &["show"],
+        &["search"],
+        &["history"],
+        &["sync"],
+        &["status"],
+        &["impact"],
+        &["peers", "report"],
+        &["verify"],
+        &["config", "check"],
+        &["serve"],
+    ] {
+        let own = unwrapped(&told(&[command, &["--help"]].concat()));
+        let (_, own) = own.rsplit_once("Exit status: ").expect("its help says");
+        let own = own.trim_end_matches('.');
+        let named = format!("{} {own}", command.join(" "));
+        assert!(help.contains(&named) && page.contains(own), "{named}");
+    }
+    assert!(help.contains("1 if it could not start"), "{help}");
 }
 
 #[test]

@@ -157,3 +157,34 @@ async fn snapshots_are_listed_newest_first_with_the_digests_of_what_was_publishe
     let status = json(&site.run(&["status", "--json"]));
     assert_eq!(by_daemon[0]["confirmed_at"], status["snapshot"]["confirmed_at"], "the newest confirmation of all");
 }
+
+#[test]
+fn what_is_asked_since_a_time_to_come_says_that_there_can_be_nothing() {
+    let Past { site, gone, .. } = past();
+    for command in [&["removals"][..], &["history"], &["history", &gone], &["snapshots"]] {
+        for json in [&[][..], &["--json"]] {
+            let ahead = site.run(&[command, &["--since", "2999-01-01"], json].concat());
+            assert_eq!(status_of(&ahead), 0);
+            assert!(stderr(&ahead).contains("--since 2999-01-01 05:00:00 UTC"), "{command:?}: {}", stderr(&ahead));
+            assert!(stderr(&ahead).contains("still to come"), "{}", stderr(&ahead));
+            let now = site.run(&[command, &["--since", "0d"], json].concat());
+            assert!(!stderr(&now).contains("still to come"), "{}", stderr(&now));
+        }
+    }
+}
+
+#[test]
+fn an_end_that_cannot_be_read_is_told_all_that_can_be_given() {
+    let Past { site, .. } = past();
+    for (expires, words) in [
+        ("next month", &["its zone", "a day", "how long from now (30d, 36h)"][..]),
+        ("08/06/2027", &["2027-08-06", "2027-06-08"]),
+        ("2027-11-07 01:30 ET", &["2027-11-07T01:30:00-04:00", "2027-11-07T06:30:00Z"]),
+        ("1mo", &["count in days"]),
+    ] {
+        let add = ["overrides", "add", "allow", "9999999999", "--why", "x", "--by", "me", "--expires", expires];
+        let refused = site.run(&add);
+        assert_eq!((status_of(&refused), stdout(&refused).as_str()), (2, ""), "{expires}");
+        assert!(words.iter().all(|word| stderr(&refused).contains(word)), "{expires}: {}", stderr(&refused));
+    }
+}

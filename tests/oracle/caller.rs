@@ -170,9 +170,12 @@ fn of_the_plan(national: &str) -> Country {
     let [n, p, a, x, y, z, ..] = digits[..] else { return NotCertain };
     let nobody = digits.len() != 10 || n < 2 || p == 9 || (p, a) == (1, 1) || x < 2 || (y, z) == (1, 1);
     let area = n * 100 + p * 10 + a;
+    // For fiction, and directory assistance.
+    let nobodys =
+        (x, y, z) == (5, 5, 5) && (digits.get(6..8) == Some(&[0, 1]) || digits.get(6..) == Some(&[1, 2, 1, 2]));
     let abroad = CANADA.iter().any(|code| u32::from(*code) == area)
         || ISLANDS.iter().any(|number| number.starts_with(&area.to_string()));
-    if abroad && !nobody { Foreign } else { NotCertain }
+    if abroad && !nobody && !nobodys { Foreign } else { NotCertain }
 }
 
 /// The number within a URI or a header, and the context that it is local to.
@@ -249,13 +252,13 @@ pub const BY_HAND: &[(&str, Country)] = &[
     ("\"A. Caller\" <sip:+12125550100@192.0.2.1:5060;user=phone>;tag=1928", NotCertain),
     ("tel:2125550100;phone-context=+1", NotCertain),
     ("tel:7042;phone-context=example.com", NotCertain),
-    ("+14165550100", Foreign),
-    ("416-555-0100", Foreign),
-    ("14165550100", Foreign),
-    ("tel:+1-416-555-0100;ext=12", Foreign),
-    ("tel:4165550100;phone-context=+1", Foreign),
-    ("sip:+14165550100@host.example;user=phone", Foreign),
-    ("sip:4165550100@host.example", Foreign),
+    ("+14165550300", Foreign),
+    ("416-555-0300", Foreign),
+    ("14165550300", Foreign),
+    ("tel:+1-416-555-0300;ext=12", Foreign),
+    ("tel:4165550300;phone-context=+1", Foreign),
+    ("sip:+14165550300@host.example;user=phone", Foreign),
+    ("sip:4165550300@host.example", Foreign),
     ("+18762101234", Foreign),
     ("876-210-1234", Foreign),
     ("+18092345678", Foreign),
@@ -298,7 +301,7 @@ pub const BY_HAND: &[(&str, Country)] = &[
     ("+1310550", NotCertain),
     ("4165501", NotCertain),
     ("+1416555010", NotCertain),
-    ("+141655501000", NotCertain),
+    ("+141655503000", NotCertain),
     ("+14160550100", NotCertain),
     ("+14161550100", NotCertain),
     ("+11165550100", NotCertain),
@@ -320,11 +323,22 @@ pub const BY_HAND: &[(&str, Country)] = &[
     ("sip:+12125550100@+442071234567", NotCertain),
     ("\"+442071234567\" <sip:+12125550100@host.example>", NotCertain),
     ("+12125550100;phone-context=+44", NotCertain),
-    ("+1 1 416 555 0100", NotCertain),
+    ("+1 1 416 555 0300", NotCertain),
     ("+14169111234", NotCertain),
     ("+44 call me", Foreign),
     // Two of them, and a US number behind the digit that gets an outside line.
-    ("+14165550100,+12125550100", NotCertain),
+    ("+14165550300,+12125550100", NotCertain),
+    ("310-822-9618-12", NotCertain),
+    ("310822961812", NotCertain),
+    ("993108229618", NotCertain),
+    ("813108229618", NotCertain),
+    ("9913108229618", NotCertain),
+    ("55013108229618", NotCertain),
+    ("0013108229618", NotCertain),
+    ("01113108229618", NotCertain),
+    ("#13108229618", NotCertain),
+    ("+14165550100", NotCertain),
+    ("604-555-1212", NotCertain),
     ("null", NotCertain),
     ("0000000000", NotCertain),
     ("1000000000", NotCertain),

@@ -364,7 +364,7 @@ macro_rules! who_crosses_the_wire {
                     Who::Provider(Identity::Frn(frn)) => Self::Frn(frn.to_string()),
                     Who::Provider(Identity::RmdNumber(number)) => Self::RmdNumber(number.to_string()),
                     Who::Ocn(ocn) => Self::Ocn(ocn.to_string()),
-                    Who::Peer(name) => Self::Peer(name.to_string()),
+                    Who::Peer(name) => Self::Peer(name.as_given().to_owned()),
                 }
             }
         }

@@ -42,7 +42,7 @@ pub struct Peers {
 enum PeersAction {
     /// Bind a switch's own name for an upstream to a provider.
     Add(add::AddPeer),
-    /// Name the bindings that have ended, match no standing filing, or match several. Exit status: 0 none, 1 some.
+    /// Name the bindings that have ended, match no standing filing, or match several.
     Report(list::Report),
     #[command(flatten)]
     Common(Common),

@@ -15,12 +15,15 @@
 //! - A number of the North American Numbering Plan has ten digits, with or without `1` or `+1`, of a form that the plan
 //!   assigns (NXX NXX-XXXX, no N11). Its area code says whose it is: of the States and their territories, of Canada, of a
 //!   Caribbean country. Toll-free and other numbers that the countries of the plan share count as US numbers.
-//! - Eleven to fifteen digits without a plus that cannot be of that plan are read with the country code in front, if they
-//!   are as long as numbers of that country are.
+//! - Numbers for fiction and of directory assistance (555-01XX, 555-1212) are nobody's, if they are not in a US area code.
+//! - Eleven to fifteen digits without a plus are read with the country code in front only if they are a number by that
+//!   country's plan, and no US number is at their beginning, with an extension behind it, or at their end, with what is
+//!   dialled or put before it. A wrong "foreign" lets a call in that the rules bar; not to know refuses it.
 //! - Anything else is unreadable, and nobody's: seven digits, a short code, an area code that nobody has.
 //!
 //! The numbering plans are libphonenumber's; what it does not know yet stands in `plan`. It is asked when the daemon
-//! starts, not on a call.
+//! starts, not on a call; but for the form of a country's numbers, which is made once, when the first number without a plus
+//! may be one of them.
 
 mod header;
 mod plan;

@@ -1,9 +1,10 @@
 //! Whose a number is: country codes, and the area codes of the North American Numbering Plan.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use phonenumber::Metadata;
 use phonenumber::metadata::{DATABASE, Descriptor};
+use regex_lite::Regex;
 
 use super::CallerId;
 
@@ -30,6 +31,9 @@ const USUAL_LENGTHS: u32 = 0b111_1100_0000;
 /// Mexico's mobile numbers had a 1 in front until August 2019, and are still sent so.
 const MEXICO: u16 = 52;
 const MEXICAN_MOBILE_LENGTH: usize = 11;
+
+/// So many digits has a number of the North American Numbering Plan.
+const TEN: usize = 10;
 
 /// The first area code that can be: none begins with 0 or 1.
 const FIRST_AREA: u16 = 200;
@@ -63,6 +67,9 @@ static PLAN: LazyLock<Plan> = LazyLock::new(|| {
     }
     plan
 });
+
+/// For each country code the form of its numbers, made when it is first asked for; none where there is no country.
+static FORMS: [OnceLock<Option<Regex>>; 1000] = [const { OnceLock::new() }; 1000];
 
 /// Whose an area code is by libphonenumber. One that several countries share is a US one too.
 fn by_metadata(regions: &[&Metadata], area: u16) -> CallerId {
@@ -107,12 +114,24 @@ fn value(digits: &[u8]) -> usize {
 
 /// Whose the ten digits are of a number of the North American Numbering Plan.
 pub fn nanp(digits: &[u8]) -> CallerId {
-    let &[a, b, c, exchange, d, e, _, _, _, _] = digits else { return CallerId::Unreadable };
+    let &[a, b, c, exchange, d, e, f, g, h, i] = digits else { return CallerId::Unreadable };
     // NXX-XXXX, and no N11, which are for services: a number that the plan does not assign is nobody's.
     if a < b'2' || exchange < b'2' || (d, e) == (b'1', b'1') {
         return CallerId::Unreadable;
     }
-    PLAN.areas.get(value(&[a, b, c]) - usize::from(FIRST_AREA)).copied().unwrap_or(CallerId::Unreadable)
+    match PLAN.areas.get(value(&[a, b, c]) - usize::from(FIRST_AREA)) {
+        // No caller has it. In an area code of the US it pertains to the US all the same.
+        Some(CallerId::NotUs) if (exchange, d, e) == (b'5', b'5', b'5') && is_nobodys_line([f, g, h, i]) => {
+            CallerId::Unreadable
+        }
+        Some(whose) => *whose,
+        None => CallerId::Unreadable,
+    }
+}
+
+/// Whether these are the last four digits of a 555 number for fiction (01XX) or of directory assistance.
+fn is_nobodys_line(line: [u8; 4]) -> bool {
+    line.starts_with(b"01") || line == *b"1212"
 }
 
 /// Whose a number is that begins with its country code, whatever else is wrong with it.
@@ -124,25 +143,80 @@ pub fn international(digits: &[u8]) -> CallerId {
     }
 }
 
-/// The same where the digits alone say that a country code comes first: what is behind it must be as long as that country's
-/// numbers are.
+/// The same behind the prefix of a call abroad. What is behind the country code must be as long as that country's numbers
+/// are, and one of them where the digits may also be a US number with something before or behind it.
 pub fn likely_international(digits: &[u8]) -> CallerId {
     match digits {
         [b'1', national @ ..] => nanp(national),
         _ => match country(digits) {
-            Some((lengths, national)) if fits(lengths, national) => CallerId::NotUs,
+            Some((_, lengths, national)) if fits(lengths, national) => {
+                let as_well_us = begins_as_us(digits) || us_part(digits).is_some();
+                if as_well_us && !is_valid(digits) { CallerId::Unreadable } else { CallerId::NotUs }
+            }
             _ => CallerId::Unreadable,
         },
     }
 }
 
-/// The lengths that the country's numbers have with which the digits begin, and the digits behind its code. No code is the
-/// beginning of another.
-fn country(digits: &[u8]) -> Option<(u32, &[u8])> {
+/// The same of eleven digits and more with nothing before them that says how they begin. To count as those of another
+/// country they must be a number of its plan, and not as well a US number behind what was dialled before it; nor one with
+/// an extension, if the writing parts ten digits from the rest. In one run of digits no switch signals an extension, and
+/// most mobiles of India, China and France begin like a US number.
+pub fn unprefixed(digits: &[u8], ten_apart: bool) -> CallerId {
+    if (ten_apart && begins_as_us(digits)) || us_part(digits) == Some(UsPart::Whole) || !is_valid(digits) {
+        CallerId::Unreadable
+    } else {
+        CallerId::NotUs
+    }
+}
+
+/// Whether the first ten digits are a US number, and the rest may be its extension.
+fn begins_as_us(digits: &[u8]) -> bool {
+    digits.first_chunk::<TEN>().is_some_and(|first| nanp(first) == CallerId::Us)
+}
+
+/// How well a part of the digits does as a US number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum UsPart {
+    /// The rest is what is dialled for an outside line or before a long-distance call.
+    Whole,
+    /// The rest would be a prefix that some switch puts before numbers: as good as any, and as likely a country code.
+    Prefixed,
+}
+
+/// Whether the last ten digits are a US number.
+fn us_part(digits: &[u8]) -> Option<UsPart> {
+    let is_us = |number| nanp(number) == CallerId::Us;
+    let (before, last) = digits.split_at_checked(digits.len().checked_sub(TEN)?)?;
+    let outside_line = before.last() == Some(&b'1')
+        || !before.is_empty()
+            && (before.iter().all(|digit| *digit == b'9') || before.iter().all(|digit| *digit == b'8'));
+    let part = if outside_line { UsPart::Whole } else { UsPart::Prefixed };
+    is_us(last).then_some(part)
+}
+
+/// Whether the digits are a number of the country whose code they begin with, by the form of its numbers.
+fn is_valid(digits: &[u8]) -> bool {
+    let Some((code, _, national)) = country(digits) else { return false };
+    let form = FORMS.get(usize::from(code)).and_then(|form| form.get_or_init(|| form_of(code)).as_ref());
+    std::str::from_utf8(national).is_ok_and(|national| form.is_some_and(|form| form.is_match(national)))
+}
+
+/// The form of a country's numbers of any kind.
+fn form_of(code: u16) -> Option<Regex> {
+    let countries = DATABASE.by_code(&code)?;
+    let kinds = countries.iter().flat_map(|country| kinds(country));
+    let patterns: Vec<String> = kinds.map(|kind| kind.national_number().as_str().to_owned()).collect();
+    Regex::new(&format!("(?x)^(?:{})$", patterns.join("|"))).ok()
+}
+
+/// The country code with which the digits begin, the lengths that its numbers have, and the digits behind it. No code is
+/// the beginning of another.
+fn country(digits: &[u8]) -> Option<(u16, u32, &[u8])> {
     (1..=3).find_map(|length| {
         let (code, national) = digits.split_at_checked(length)?;
         let lengths = PLAN.lengths.get(value(code)).copied().filter(|lengths| *lengths != 0)?;
-        (code[0] != b'0').then_some((lengths, national))
+        (code[0] != b'0').then_some((value(code) as u16, lengths, national))
     })
 }
 

@@ -39,9 +39,9 @@ fn the_states_and_territories_are_told_from_the_rest_of_the_plan() {
         NotUs,
         &[
             // Canada, its 600 numbers too.
-            "+14165550100",
-            "14165550100",
-            "416 555-0100",
+            "+14165550300",
+            "14165550300",
+            "416 555-0300",
             "+19022345678",
             "+16002345678",
             // Jamaica, the Dominican Republic, the Bahamas, Bermuda, Sint Maarten, the British Virgin Islands.
@@ -68,7 +68,7 @@ fn a_number_of_the_plan_that_no_caller_can_have_is_nobodys() {
             "+13105503",
             "310-5503",
             "+1416555",
-            "+141655501000",
+            "+141655503000",
             "121255501000",
             "+1",
             "1",
@@ -81,6 +81,12 @@ fn a_number_of_the_plan_that_no_caller_can_have_is_nobodys() {
             "+14115550100",
             "9115550100",
             "+11111111111",
+            // For fiction, and directory assistance, in Canada and the Caribbean.
+            "+14165550100",
+            "416-555-0199",
+            "+18765550123",
+            "tel:5550100;phone-context=+1416",
+            "+1 604 555 1212",
             // Area codes that nobody has.
             "+19995550100",
             "+13705550100",
@@ -138,7 +144,7 @@ fn a_number_with_the_code_of_another_country_is_no_us_number_whatever_else_is_wr
         ],
     );
     all_read(Us, &["01112125550100", "0012125550100", "+0012125550100", "+1 (0)212 555 0100"]);
-    all_read(NotUs, &["01114165550100", "0014165550100"]);
+    all_read(NotUs, &["01114165550300", "0014165550300"]);
     // No country has these codes: +2105550100 may as well be a number of San Antonio.
     all_read(Unreadable, &["+9995550100", "+2105550100", "+0205550100", "+", "+4", "+44+12125550100", "+4420 +1212"]);
 }
@@ -149,17 +155,49 @@ fn digits_without_a_plus_are_read_with_a_country_code_where_they_can_be_no_numbe
         NotUs,
         &[
             "442079460018",
-            "8613800138000",
-            "33123456789",
-            "918012345678",
-            "5215512345678",
             "44 (0)20 7946 0018",
-            "4402079460018",
+            "442079460018 ext. 12",
+            "4930123456789",
+            "33612012345",
+            "821012345678",
+            "862112345678",
+            // Of Canada, with an extension, or of Turkey or Japan.
+            "905321234567",
+            "819023456789",
+            "881612345678",
         ],
     );
     all_read(
         Unreadable,
         &[
+            // As well a US number behind 521 or 440.
+            "5215512345678",
+            "4402079460018",
+            // As well a US number with an extension, as they are written.
+            "331 234 5678 9",
+            "919-876-5432-10",
+            "310-822-9618-12",
+            "310822961812",
+            "3108229618123",
+            // As well one behind what gets an outside line: 9 or 8, 1, and 801 234-5678.
+            "918012345678",
+            "818012345678",
+            "993108229618",
+            "9913108229618",
+            "813108229618",
+            "93108229618",
+            "9131082296189",
+            "55013108229618",
+            "55023108229618",
+            "#13108229618",
+            "*13108229618",
+            "00131082296181",
+            "0113108229618",
+            "003108229618",
+            "01131082296181",
+            // Of no country's plan.
+            "440000000000",
+            "312345678901234",
             // Not as long as numbers of Morocco are: rather one of New York with an extension.
             "21255501001234",
             "0112125550100",
@@ -191,6 +229,67 @@ fn digits_without_a_plus_are_read_with_a_country_code_where_they_can_be_no_numbe
     );
 }
 
+/// Texts that are a US number and something that no sign tells from it: a technical prefix, digits for an
+/// outside line, for long distance, for a call abroad, and lengths of all kinds.
+fn surrounded(number: &str) -> Vec<String> {
+    let lines = ["8", "9", "88", "99", "81", "91", "881", "991", "71", "01", "5501", "1010288", "10102881", "#1", "*1"];
+    let lines = lines.map(|before| format!("{before}{number}"));
+    let abroad = ["001", "0111", "+1", "+001", "+0111"].map(|before| format!("{before}{number}"));
+    let both = ["1", "91", "001", "0111", "5501"].map(|before| format!("{before}{number}12"));
+    let (area, local) = number.split_at(3);
+    let (exchange, line) = local.split_at(3);
+    let written = [
+        format!("{area}-{exchange}-{line}-12"),
+        format!("({area}) {exchange}-{line} 123"),
+        format!("1-{area}-{exchange}-{line}-12"),
+        format!("9-{area}-{exchange}-{line}"),
+        format!("9 1 {area} {exchange} {line}"),
+    ];
+    let whole = lines.into_iter().chain(abroad).chain(both).chain(written).collect::<Vec<_>>();
+    let wrapped = whole.iter().flat_map(|text| {
+        [format!("sip:{text}@gw;user=phone"), format!("tel:{text}"), format!("tel:{text};phone-context=+1")]
+    });
+    wrapped.chain(whole.iter().cloned()).collect()
+}
+
+#[test]
+fn a_us_number_of_any_area_code_with_something_around_it_is_never_foreign() {
+    let mut areas = 0;
+    for (area, rest) in
+        (200..1000).flat_map(|area| ["2345678", "8229618", "5550300", "9460018"].map(|rest| (area, rest)))
+    {
+        let number = format!("{area}{rest}");
+        if read(&number) != Us {
+            continue;
+        }
+        areas += 1;
+        for text in surrounded(&number) {
+            assert_ne!(read(&text), NotUs, "{text}");
+        }
+    }
+    assert!(areas > 4 * 380, "{areas}");
+}
+
+#[test]
+fn no_number_of_the_plan_that_is_short_or_unassigned_is_canadian() {
+    for area in (0..1000).map(|area| format!("{area:03}")) {
+        // Behind 00 and 011 comes a country code.
+        if area.starts_with("00") || area == "011" {
+            continue;
+        }
+        for rest in ["555010", "5550", "5550100", "5550199", "5551212", "9110300", "0115678", "1115678", "3110300"] {
+            for number in [format!("{area}{rest}"), format!("+1{area}{rest}"), format!("1{area}{rest}")] {
+                assert_ne!(read(&number), NotUs, "{number}");
+            }
+        }
+        for short in
+            [area.clone(), format!("{area}5503"), format!("1{area}5503"), format!("+1{area}5503"), format!("+1{area}")]
+        {
+            assert_ne!(read(&short), NotUs, "{short}");
+        }
+    }
+}
+
 #[test]
 fn signs_of_all_scripts_are_read() {
     all_read(
@@ -214,7 +313,7 @@ fn signs_of_all_scripts_are_read() {
             "212-HOTELS1",
         ],
     );
-    all_read(NotUs, &["\u{FF0B}44\u{3000}20 7946 0018", "+1 416 FLOWERS", "+๔๔ 20 7946 0018", "+1 (416) 555‐0100"]);
+    all_read(NotUs, &["\u{FF0B}44\u{3000}20 7946 0018", "+1 416 FLOWERS", "+๔๔ 20 7946 0018", "+1 (416) 555‐0300"]);
     all_read(
         Unreadable,
         &["abc", "FLOWERS", "x2125550100", "212555O100", "2125550100\0", "2125550100 Fern", "½125550100"],
@@ -227,7 +326,7 @@ fn an_extension_is_not_part_of_the_number() {
         ["x123", " x 123", " ext 123", " Ext. 123", "extn:123", " extension 123", ";ext=123", ",123", ",,123#", "#123"]
     {
         assert_eq!(read(&format!("2125550100{mark}")), Us, "{mark}");
-        assert_eq!(read(&format!("+1 416-555-0100{mark}")), NotUs, "{mark}");
+        assert_eq!(read(&format!("+1 416-555-0300{mark}")), NotUs, "{mark}");
         assert_eq!(read(&format!("+442079460018{mark}")), NotUs, "{mark}");
         assert_eq!(read(&format!("442079460018{mark}")), NotUs, "{mark}");
     }
@@ -260,8 +359,8 @@ fn tel_uris_are_read_with_their_parameters() {
             "tel:13800138000;phone-context=+86",
             "tel:18612345678;phone-context=+86",
             "tel:7946-0018;phone-context=+4420",
-            "tel:4165550100;phone-context=+1",
-            "tel:5550100;phone-context=+1416",
+            "tel:4165550300;phone-context=+1",
+            "tel:5550300;phone-context=+1416",
             "tel:+442079460018;phone-context=+1",
             "tel:011442079460018;phone-context=+1",
             "tel:2079460018;isub=1;phone-context=\"+44\"",
@@ -315,7 +414,7 @@ fn sip_uris_are_read_with_their_parameters() {
             "sip:2079460018;phone-context=+44@gw",
             "sip:+8613800138000@gw",
             "sip:011442079460018@gw",
-            "sip:4165550100@gw",
+            "sip:4165550300@gw",
             "442079460018@gw",
         ],
     );
@@ -503,6 +602,15 @@ fn forms(number: &str) -> Vec<String> {
 
 proptest! {
     #[test]
+    fn whatever_digits_are_before_a_us_number_it_is_not_foreign_by_chance(
+        number in "[2-9][0-8][0-9][2-9][02-9][0-9]{5}",
+        before in "(8|9|88|99|[0-9]{0,4}1)",
+    ) {
+        prop_assume!(read(&number) == Us && !before.starts_with("00") && !before.starts_with("011"));
+        prop_assert_ne!(read(&(before + &number)), NotUs);
+    }
+
+    #[test]
     fn any_text_is_read_without_a_panic_and_without_its_wrapping_being_believed(text in ".{0,80}") {
         read(&text);
         read(&format!("sip:{text}"));
@@ -535,7 +643,9 @@ proptest! {
         let written = separated(&number, &separators);
         // With dots between them four groups of digits may be an address.
         if written.parse::<std::net::Ipv4Addr>().is_err() {
-            prop_assert_eq!(read(&written), expected, "{}", written);
+            // Ten digits that are parted from those behind them may be a US number with an extension.
+            let parted = expected == NotUs && !number.starts_with('+') && read(&written) == Unreadable;
+            prop_assert!(parted || read(&written) == expected, "{}", written);
         }
         if expected != Withheld {
             for form in forms(&number) {
@@ -559,12 +669,13 @@ fn two_numbers_in_one_are_nobodys_and_an_extension_is_none() {
     all_read(
         Unreadable,
         &[
-            "+14165550100,+12125550100",
-            "+14165550100;12125550100",
+            "+14165550300,+12125550100",
+            "+14165550300;12125550100",
             "+442071234567,+12125550100",
-            "4165550100, 2125550100",
+            "4165550300, 2125550100",
         ],
     );
-    all_read(NotUs, &["+442071234567,,123", "+442071234567;tag=1928301774", "+14165550100;ext=12", "442071234567"]);
-    all_read(NotUs, &["919876543210", "818012345678"]);
+    all_read(NotUs, &["+442071234567,,123", "+442071234567;tag=1928301774", "+14165550300;ext=12", "442071234567"]);
+    all_read(NotUs, &["8613800138000", "33123456789", "919876543210", "91 98765 43210", "33 1 23 45 67 89"]);
+    all_read(NotUs, &["+919876543210", "+818012345678", "00919876543210", "011818012345678", "0118613800138000"]);
 }

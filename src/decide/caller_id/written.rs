@@ -100,6 +100,8 @@ pub struct Written {
     digits: [u8; MOST],
     length: usize,
     plus: bool,
+    /// Whether the writing parts the first ten digits from those behind them, as a US number from its extension.
+    ten_apart: bool,
     /// So many letters stand for digits.
     letters: usize,
     /// What comes behind the digits does not belong to a number.
@@ -120,7 +122,7 @@ impl Written {
                 Sign::Separator if written.length > 0 && is_open(c) && is_trunk_zero(rest.as_str()) => {
                     rest.nth(1);
                 }
-                Sign::Separator => {}
+                Sign::Separator => written.ten_apart |= written.length == 10,
                 Sign::End if written.length > 0 => {
                     // A pause, an extension and parameters belong to it; another number does not.
                     written.twofold = is_another(rest.as_str());
@@ -181,7 +183,7 @@ impl Written {
             _ if digits.len() == 10 => plan::nanp(digits),
             [b'1', national @ ..] if digits.len() == 11 => plan::nanp(national),
             [b'2'..=b'9', ..] if self.letters == 0 && (11..=15).contains(&digits.len()) => {
-                plan::likely_international(digits)
+                plan::unprefixed(digits, self.ten_apart)
             }
             _ => CallerId::Unreadable,
         }

@@ -1,8 +1,8 @@
 //! The zone behind a time: an offset, UTC, a zone's name, or what Americans call their zones.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
+use jiff::{Timestamp, ToSpan, ZonedDateTime};
 
 /// The zones by which a US carrier's papers tell times, here wherever rmdd runs: by what is said all year, and by what is
 /// said in winter and in summer.
@@ -27,40 +27,76 @@ impl Zone {
     ///
     /// # Errors
     ///
-    /// If they do so twice, or never.
+    /// If they do so twice, or never; gives the writings of both times that may be meant.
     pub fn timestamp(&self, at: DateTime) -> Result<Timestamp, String> {
-        match self {
-            Self::Of(zone) => {
-                let ambiguous = zone.to_ambiguous_timestamp(at);
-                match ambiguous.offset() {
-                    AmbiguousOffset::Unambiguous { .. } => ambiguous.unambiguous().map_err(|error| error.to_string()),
-                    AmbiguousOffset::Gap { .. } => {
-                        Err("the clocks were put ahead then, so there was no such time".to_owned())
-                    }
-                    AmbiguousOffset::Fold { before, after } => Err(format!(
-                        "the clocks were put back then, so there were two such times: say which by its offset, {before} or \
-                         {after}"
-                    )),
-                }
+        let offset = match self {
+            Self::Of(zone) => zone.to_ambiguous_timestamp(at).offset(),
+            Self::Half(zone, ..) => zone.to_ambiguous_timestamp(at).offset(),
+        };
+        match (self, offset) {
+            (Self::Of(_), AmbiguousOffset::Unambiguous { offset }) => {
+                offset.to_timestamp(at).map_err(|error| error.to_string())
             }
-            Self::Half(zone, written, always) => {
-                let fits = |offset: Offset| {
-                    let at = offset.to_timestamp(at).ok()?;
-                    (zone.to_offset_info(at).abbreviation() == *written).then_some(at)
-                };
-                let found = match zone.to_ambiguous_timestamp(at).offset() {
-                    AmbiguousOffset::Unambiguous { offset } => fits(offset),
-                    AmbiguousOffset::Gap { .. } => None,
-                    AmbiguousOffset::Fold { before, after } => fits(before).or_else(|| fits(after)),
-                };
-                found.ok_or_else(|| {
+            (_, AmbiguousOffset::Gap { before, after }) => Err(format!(
+                "the clocks were put ahead then, so there was no such time: write {} or {}",
+                writings(at, before),
+                writings(at, after)
+            )),
+            (Self::Of(_), AmbiguousOffset::Fold { before, after }) => Err(format!(
+                "the clocks were put back then, so there were two such times: write {} for the first or {} for the second",
+                writings(at, before),
+                writings(at, after)
+            )),
+            (Self::Half(zone, written, always), AmbiguousOffset::Unambiguous { offset }) => {
+                named(zone, at, offset, written).ok_or_else(|| {
+                    let meant = other_half(zone, at, written).map_or_else(String::new, |offset| {
+                        format!(", or {} for {written} whatever they showed", writings(at, offset))
+                    });
                     format!(
-                        "the clocks did not show {written} then: write {always} for what they showed, or the offset"
+                        "the clocks did not show {written} then: write \"{} {always}\" for what they showed{meant}",
+                        at.strftime("%Y-%m-%d %H:%M:%S")
+                    )
+                })
+            }
+            (Self::Half(zone, written, _), AmbiguousOffset::Fold { before, after }) => {
+                named(zone, at, before, written).or_else(|| named(zone, at, after, written)).ok_or_else(|| {
+                    format!(
+                        "the clocks did not show {written} then: write {} or {}",
+                        writings(at, before),
+                        writings(at, after)
                     )
                 })
             }
         }
     }
+}
+
+/// A time by its offset and in UTC, as each is read again.
+fn writings(at: DateTime, offset: Offset) -> String {
+    match offset.to_timestamp(at) {
+        Ok(time) => format!(
+            "{} ({})",
+            ZonedDateTime::new(time, TimeZone::fixed(offset)).strftime("%Y-%m-%dT%H:%M:%S%:z"),
+            time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        ),
+        Err(_) => format!("{at}{offset}"),
+    }
+}
+
+/// The time at this offset, if the clocks then go by this name.
+fn named(zone: &TimeZone, at: DateTime, offset: Offset, name: &str) -> Option<Timestamp> {
+    let at = offset.to_timestamp(at).ok()?;
+    (zone.to_offset_info(at).abbreviation() == name).then_some(at)
+}
+
+/// The offset that a name stands for, by the same day half a year before or after.
+fn other_half(zone: &TimeZone, at: DateTime, name: &str) -> Option<Offset> {
+    [-183, 183].into_iter().find_map(|days| {
+        let at = at.checked_add(days.days()).ok()?;
+        let at = zone.to_ambiguous_timestamp(at).compatible().ok()?;
+        let info = zone.to_offset_info(at);
+        (info.abbreviation() == name).then(|| info.offset())
+    })
 }
 
 /// Splits a time from the zone behind it, if one that is known stands there.
@@ -82,6 +118,12 @@ pub fn split(text: &str) -> Option<(&str, Zone)> {
         word.contains('/').then(|| TimeZone::get(word).ok()).flatten()
     })?;
     Some((civil.trim_end(), Zone::Of(zone)))
+}
+
+/// Splits a time from the name of a zone in brackets, if no offset says besides which time is meant.
+pub fn bracketed(text: &str) -> Option<(&str, Zone)> {
+    let (civil, name) = text.strip_suffix(']')?.split_once('[')?;
+    Some((civil.trim_end(), Zone::Of(TimeZone::get(name).ok()?)))
 }
 
 /// What stands before a zone's name at the end of a text, whatever its case. Only behind a figure, a blank or the half of a
