@@ -3,35 +3,43 @@
 //!
 //! # The journey of a listing
 //!
-//! The rooms stand in the order in which the data flows:
-//!
 //! ```text
-//!  schedule ──trigger──┐
-//!                      ▼
-//!  source ─▶ fetch ─▶ parse ─▶ vet ─▶ diff ─▶ store (commit) ─▶ index (publish)
-//!            bytes    Listing  Snapshot Delta   one transaction    one atomic swap
-//!                                                                     │
-//!                            question ─▶ grpc, http ─▶ decide ◀───────┘
+//!  sync/schedule ──trigger──┐
+//!                           ▼
+//!  source ─▶ sync/fetch ─▶ listing/parse ─▶ listing/vet ─▶ listing/diff ─▶ store (commit) ─▶ listing/index (publish)
+//!            bytes         Listing          Snapshot       Delta           one transaction   one atomic swap
+//!                                                                                               │
+//!                          query ─▶ api ─▶ service ─▶ decide ◀──────────────────────────────────┘
 //!                                                        │
 //!                                                        ▼
 //!                                                     Decision
 //! ```
 //!
-//! A question about the past goes the way back: [`moments`] has [`store`] read the changes since, [`history`] undoes them
-//! from the published index, and [`decide`] is asked with what stood then.
+//! A query about the past goes the way back: [`service`] has [`store`] read the changes since, [`listing::rewind`] undoes
+//! them from the published index, and [`decide`] is asked with what was current then.
 //!
-//! What vetting does not let pass at once waits aside: for a second copy, or for a person ([`vet`]). The raw bytes of what
-//! was applied or waits are kept in the [`archive`].
+//! # The layers
 //!
-//! Connections live in [`serving`]: on threads that do nothing but answer, within bounds, over TLS where it is asked for;
-//! [`access`] says who may ask what.
+//! The folders stand in this order, here and in `src/`; each imports only those before it. `tests/layers.rs` holds them to
+//! it, to the outside crates that each owns, and to where the protocol's messages may be named.
 //!
-//! Every answer of the daemon passes [`observe`]: counted in [`metrics`], kept in the [`decision_log`].
+//! | folder | what it is |
+//! |---|---|
+//! | [`domain`] | the words of the field; times as people write them; text that may be shown |
+//! | [`listing`] | pure: bytes, Listing, vetted Snapshot, Delta, Index; search; the canonical export; undoing changes |
+//! | [`records`] | pure: what operators noted, and the lists that they hand in |
+//! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; what would become of peers |
+//! | [`store`] | redb, and the archive of raw bytes |
+//! | [`transport`] | sockets, TLS, rights, limits, fair queueing; it knows no service |
+//! | [`observe`] | metrics, the decision log, logging, the clock |
+//! | [`sync`] | one cycle through the stages; its source, its schedule, its retries |
+//! | [`service`] | the use cases, on domain types |
+//! | [`api`] | gRPC, HTTP and JSON side by side on `service`; the client |
+//! | [`daemon`] | wiring, settings, readiness, signals, drain |
+//! | [`cli`] | what people type, one file a command |
 //!
-//! What an operator may set stands with the room that works by it, and [`config`] puts it together; only the
-//! listeners, which several rooms share, are its own.
-//!
-//! [`sync`] runs one cycle through the stages, one at a time; [`daemon`] wires everything; [`cli`] is what people type.
+//! What an operator may set stands with the folder that works by it, and [`daemon::config`] puts it together. `domain`,
+//! `listing`, `records` and `decide` do no I/O, know no tokio and read no clock: `now` is an argument.
 //!
 //! # What the code promises
 //!
@@ -43,27 +51,27 @@
 //! 6. An unknown store format is refused with a clear error; it is never overwritten.
 //! 7. An unreadable row is never a removal: an unknown enumeration text is kept as it stands, and a broken row carries
 //!    the provider's last good filing forward, marked.
-//!
-//! # Who owns what
-//!
-//! One room owns each outside crate: reqwest and the unpackers in [`fetch`], csv, calamine, zip and encoding_rs in
-//! [`parse`], zstd in [`archive`], redb in [`store`], tonic and prost in [`grpc`] (its client side in [`client`]), axum in
-//! [`http`], hyper, rustls and governor in [`serving`] (rustls also in [`client`] and [`fetch`]), listenfd and sd-notify in
-//! [`daemon`], the cron crates in [`schedule`], nix in [`access`], prometheus-client in [`metrics`], config in [`config`],
-//! clap in [`cli`].
-//! [`domain`] imports nothing of ours. [`parse`], [`vet`], [`diff`], [`export`], [`history`], [`index`], [`decide`],
-//! [`live`] and [`status`] do no I/O, know no tokio and read no clock: `now` is an argument. Nothing imports [`daemon`] but
-//! [`cli`], and nothing imports [`cli`] but the program.
+
+pub mod domain;
+
+pub mod listing;
+
+pub mod records;
+
+pub mod decide;
+
+pub mod store;
+
+pub mod transport;
+
+pub mod observe;
+
+pub mod sync;
+
+pub mod service;
 
 pub mod api;
-pub mod cli;
+
 pub mod daemon;
-pub mod decide;
-pub mod domain;
-pub mod listing;
-pub mod observe;
-pub mod records;
-pub mod service;
-pub mod store;
-pub mod sync;
-pub mod transport;
+
+pub mod cli;

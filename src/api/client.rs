@@ -19,6 +19,8 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint, Error, Uri};
 use tonic::{Request, Status};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 use tower::service_fn;
 
 use crate::transport::secret_file::{self, SecretError};
@@ -58,6 +60,18 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, Error> {
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         }))
         .await
+}
+
+/// Whether the daemon behind a Unix socket answers, and serves a service.
+///
+/// # Errors
+///
+/// If it does not; says why.
+pub async fn check_health(socket: &Path, service: &str) -> Result<(), String> {
+    let channel = connect_unix(socket).await.map_err(|error| error.to_string())?;
+    let request = HealthCheckRequest { service: service.to_owned() };
+    let answer = HealthClient::new(channel).check(request).await;
+    answer.map(|_| ()).map_err(|status| status.message().to_owned())
 }
 
 /// Connects to a daemon's TCP listener, without TLS.

@@ -4,3 +4,4 @@ pub mod client;
 pub mod grpc;
 pub mod http;
 pub mod json;
+pub mod times;

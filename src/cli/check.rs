@@ -13,9 +13,9 @@ use super::{FAILED, Global, NO, YES, text};
 use crate::api::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::api::grpc::{role_to_wire, time_to_wire};
 use crate::api::json;
+use crate::api::times::moment;
 use crate::daemon::config::Overrides;
 use crate::decide::caller_id::{self, CallerId};
-use crate::domain::times::moment;
 use crate::domain::visible;
 use crate::domain::{ProviderRole, Who};
 

@@ -13,8 +13,8 @@ use super::target::{Access, Target};
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{ExportFormat, ExportListingRequest, SnapshotRef};
+use crate::api::times::moment;
 use crate::daemon::config::Overrides;
-use crate::domain::times::moment;
 
 #[derive(Debug, Args)]
 pub struct Export {

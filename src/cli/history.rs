@@ -12,10 +12,10 @@ use super::{Global, NO, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{FirstKnown, ListChangesRequest, ListChangesResponse};
 use crate::api::json;
+use crate::api::times::{moment, since};
 use crate::cli::from_wire;
 use crate::daemon::config::Overrides;
 use crate::domain::Who;
-use crate::domain::times::{moment, since};
 use crate::domain::visible;
 
 const PAGE: u32 = 1000;

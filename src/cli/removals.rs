@@ -10,8 +10,8 @@ use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{ListRemovalsRequest, Removal};
 use crate::api::json;
+use crate::api::times::since;
 use crate::daemon::config::Overrides;
-use crate::domain::times::since;
 use crate::domain::visible;
 
 const PAGE: u32 = 1000;

@@ -9,8 +9,8 @@ use super::{Global, NO, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::api::json;
+use crate::api::times::moment;
 use crate::daemon::config::Overrides;
-use crate::domain::times::moment;
 use crate::domain::visible;
 use crate::domain::{Column, Who};
 

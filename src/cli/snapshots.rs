@@ -10,8 +10,8 @@ use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{ListSnapshotsRequest, ListedSnapshot};
 use crate::api::json;
+use crate::api::times::{moment, since};
 use crate::daemon::config::Overrides;
-use crate::domain::times::{moment, since};
 
 const PAGE: u32 = 500;
 

@@ -27,6 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::grpc;
 use crate::daemon::config::{Config, Loaded, Overrides};
 use crate::decide::caller_id;
 use crate::domain::SyncTrigger;
@@ -275,7 +276,8 @@ pub async fn run(
     let freshness = Arc::clone(&services.freshness);
     let stopping = Arc::clone(&services.stopping);
 
-    let (health, health_service) = readiness::health(&index).await;
+    let (health, health_service) = grpc::health().await;
+    health.set(index.load().is_some()).await;
     listeners.announce();
     let socket = listeners.admin_socket.clone();
     let sockets = listeners.made();

@@ -5,46 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tonic::server::NamedService;
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_health::server::HealthReporter;
 
-use super::serve::{Acceptance, Admin, Listing};
 use super::systemd;
+use crate::api::grpc::Readiness;
 use crate::listing::index::PublishedIndex;
 use crate::observe::clock;
 use crate::sync::SyncHandle;
 use crate::sync::retry::earlier;
 use crate::sync::schedule::Schedule;
-
-/// What the standard health service says.
-#[derive(Clone)]
-pub struct Readiness(HealthReporter);
-
-/// The health service, saying what holds now.
-pub async fn health(index: &PublishedIndex) -> (Readiness, HealthServer<impl Health>) {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    let readiness = Readiness(reporter);
-    readiness.0.set_service_status(Admin::NAME, ServingStatus::Serving).await;
-    readiness.set(index.load().is_some()).await;
-    (readiness, service)
-}
-
-impl Readiness {
-    async fn set(&self, loaded: bool) {
-        let status = if loaded { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in ["", Acceptance::NAME, Listing::NAME] {
-            self.0.set_service_status(service, status).await;
-        }
-    }
-
-    /// Nothing more is taken on.
-    pub async fn stopping(&self) {
-        self.set(false).await;
-        self.0.set_service_status(Admin::NAME, ServingStatus::NotServing).await;
-    }
-}
 
 /// Keeps readiness and the status line true after every cycle.
 pub struct Watch {

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
-use tonic_health::pb::HealthCheckRequest;
-use tonic_health::pb::health_client::HealthClient;
 
 use crate::api::client;
-use crate::api::grpc::v1::admin_service_server::AdminServiceServer;
+use crate::api::grpc::ADMIN_SERVICE;
 use crate::transport::Threads;
 
 fn notify(states: &[NotifyState<'_>]) {
@@ -66,11 +64,5 @@ pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationTok
 
 async fn alive(socket: &Path, threads: &Threads) -> Result<(), String> {
     threads.alive().await.map_err(|error| error.to_string())?;
-    let channel = client::connect_unix(socket).await.map_err(|error| error.to_string())?;
-    let service = <AdminServiceServer<crate::api::grpc::Grpc> as tonic::server::NamedService>::NAME.to_owned();
-    HealthClient::new(channel)
-        .check(HealthCheckRequest { service })
-        .await
-        .map(|_| ())
-        .map_err(|status| status.message().to_owned())
+    client::check_health(socket, ADMIN_SERVICE).await
 }

@@ -11,8 +11,7 @@
 //! 8th of June, is refused with both writings.
 //!
 //! A time without a zone is refused: it may be meant in UTC, in which rmdd prints times, or in Eastern time, in which the
-//! FCC writes its letters, and some hours decide about deadlines. Pure, but for the functions that ask the clock what is
-//! now.
+//! FCC writes its letters, and some hours decide about deadlines. Pure: what is now is an argument.
 
 mod zone;
 
@@ -21,7 +20,6 @@ use jiff::fmt::strtime;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ZonedDateTime};
 
 use crate::domain::{begins_in_washington, day_in_washington, end_of_day_in_washington};
-use crate::observe::clock;
 
 /// What a time is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,24 +51,6 @@ impl Meant {
     }
 }
 
-/// Reads since when.
-///
-/// # Errors
-///
-/// If it is no time; says what to give.
-pub fn since(text: &str) -> Result<Timestamp, String> {
-    read(text, Meant::Since, clock::now())
-}
-
-/// Reads a moment that has been.
-///
-/// # Errors
-///
-/// If it is no time; says what to give.
-pub fn moment(text: &str) -> Result<Timestamp, String> {
-    read(text, Meant::Moment, clock::now())
-}
-
 /// Reads a time, a day or a span.
 ///
 /// # Errors
@@ -97,31 +77,12 @@ pub fn read_absolute(text: &str, meant: Meant, now: Timestamp) -> Result<Timesta
 /// # Errors
 ///
 /// If it is no time, or a span that cannot be counted; says what to give.
-pub fn span_written_out(text: &str, meant: Meant) -> Result<String, String> {
-    let now = clock::now();
+pub fn span_written_out(text: &str, meant: Meant, now: Timestamp) -> Result<String, String> {
     match span(text, meant, now)? {
         Some(at) => Ok(at.to_string()),
         // What cannot be read is refused here, where spans are among what can be given.
         None => absolute(text, meant, now, true).map(|_| text.to_owned()),
     }
-}
-
-/// [`span_written_out`], of when something ends.
-///
-/// # Errors
-///
-/// As there.
-pub fn end_written_out(text: &str) -> Result<String, String> {
-    span_written_out(text, Meant::End)
-}
-
-/// [`span_written_out`], of what has happened.
-///
-/// # Errors
-///
-/// As there.
-pub fn moment_written_out(text: &str) -> Result<String, String> {
-    span_written_out(text, Meant::Moment)
 }
 
 /// The time that is so long before or after now; nothing if the text is no span. A day is 24 hours.

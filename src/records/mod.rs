@@ -157,7 +157,7 @@ pub enum Unresolved {
         /// When it ended.
         ended: Timestamp,
         /// A wider network around it that is bound, and to whom.
-        wider: Option<(String, Identity)>,
+        wider: Option<Box<(String, Identity)>>,
     },
 }
 
@@ -168,8 +168,8 @@ fn network(bound_as: &str, who: &Who) -> String {
     }
 }
 
-fn around(wider: &Option<(String, Identity)>) -> String {
-    wider.as_ref().map_or_else(String::new, |(network, provider)| {
+fn around(wider: &Option<Box<(String, Identity)>>) -> String {
+    wider.as_deref().map_or_else(String::new, |(network, provider)| {
         format!(
             ", and that of {network} around it, to {provider}, does not stand in for it: remove the binding that ended \
              (`rmdd peers remove`) if its calls are that provider's now, or bind it anew"
@@ -345,7 +345,7 @@ impl Records {
                 bound_as: record.id(),
                 provider: record.provider,
                 ended: record.expires_at.unwrap_or(now),
-                wider: bound.find(|wider| wider.in_force(now)).map(|wider| (wider.id(), wider.provider)),
+                wider: bound.find(|wider| wider.in_force(now)).map(|wider| Box::new((wider.id(), wider.provider))),
             }),
             (None, Some(other)) => Err(Unresolved::OfAnotherKind { who: who.clone(), other }),
             (None, None) => Err(Unresolved::Unknown { who: who.clone() }),

@@ -28,6 +28,9 @@ pub mod secret_file;
 mod tls;
 mod workers;
 
+/// The body of a request, as it arrives.
+pub use hyper::body::Incoming;
+
 pub use accept::{Acceptor, Framing, ListenSocket, Respond};
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;

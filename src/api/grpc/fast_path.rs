@@ -13,7 +13,6 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use prost::Message;
 use tokio::time::{Sleep, timeout};
 use tonic::service::Routes;
@@ -25,7 +24,7 @@ use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::service::Services;
-use crate::transport::{Caller, Respond};
+use crate::transport::{Caller, Incoming, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";

@@ -12,6 +12,7 @@ mod export;
 mod fast_path;
 mod listing;
 mod records;
+mod routes;
 mod status;
 mod watch;
 
@@ -35,7 +36,9 @@ pub use admin::verified_to_wire;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
 pub use fast_path::{FastPath, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
+pub use routes::{ADMIN_SERVICE, Readiness, everything, health, queries};
 pub use status::reason_of;
+pub use tonic_health::pb::health_server::{Health, HealthServer};
 
 /// The gRPC services over the use cases.
 #[derive(Debug, Clone)]

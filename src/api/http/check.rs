@@ -9,7 +9,7 @@ use super::answer::{self, Format, Reply};
 use super::params::{Params, QueryString, who};
 use super::problem::Problem;
 use crate::api::json::{Check, CompactCheck};
-use crate::domain::times::moment;
+use crate::api::times::moment;
 use crate::domain::visible::one_line;
 use crate::domain::{Interface, ProviderRole};
 use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};

@@ -8,7 +8,7 @@ use super::Shared;
 use super::params::{self, QueryString};
 use super::problem::{Problem, either};
 use crate::api::json;
-use crate::domain::times::{moment, since};
+use crate::api::times::{moment, since};
 use crate::service::{ProviderReport, RemovalsPage, RemovalsRequest, Services, SnapshotsPage, SnapshotsRequest};
 
 /// What is known of a provider.

@@ -19,7 +19,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
 use futures_util::FutureExt;
-use hyper::body::Incoming;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -29,7 +28,7 @@ use problem::Problem;
 
 use crate::domain::Interface;
 use crate::service::Services;
-use crate::transport::{Caller, Respond};
+use crate::transport::{Caller, Incoming, Respond};
 
 pub use answer::ReplyBody;
 pub use problem::HTTP_REASONS;

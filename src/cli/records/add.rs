@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
-use crate::domain::times::moment_written_out;
+use crate::api::times::moment_written_out;
 use crate::domain::{BadField, Identity, Notice, Record, RecordBody, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::fields::{Fields, read};

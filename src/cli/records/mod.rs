@@ -24,8 +24,8 @@ use super::text::{self, say};
 use super::{Global, YES};
 use crate::api::grpc::v1::{self, RecordAction};
 use crate::api::grpc::{kind_to_wire, record_from_wire, record_to_wire};
+use crate::api::times::end_written_out;
 use crate::daemon::config::Overrides;
-use crate::domain::times::end_written_out;
 use crate::domain::{Record, RecordKind};
 use crate::observe::clock;
 

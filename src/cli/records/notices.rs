@@ -10,7 +10,7 @@ use super::super::text;
 use super::import::read_calls;
 use super::providers::Providers;
 use super::{By, Global, YES, flags, one, put, say, to_change};
-use crate::domain::times::moment_written_out;
+use crate::api::times::moment_written_out;
 use crate::domain::{Noted, Notice, OrderKind, Record, RecordBody, RecordKind};
 use crate::observe::clock;
 use crate::records::fields::read_past;

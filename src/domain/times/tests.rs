@@ -1,4 +1,17 @@
 use super::*;
+use crate::observe::clock;
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    read(text, Meant::Moment, clock::now())
+}
+
+fn end_written_out(text: &str) -> Result<String, String> {
+    span_written_out(text, Meant::End, clock::now())
+}
+
+fn moment_written_out(text: &str) -> Result<String, String> {
+    span_written_out(text, Meant::Moment, clock::now())
+}
 
 fn at(text: &str) -> Timestamp {
     text.parse().expect(text)

@@ -1,0 +1,98 @@
+//! Which services a listener carries, and the standard ones for health and reflection.
+
+use std::sync::Arc;
+
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::HealthReporter;
+
+use super::v1::DESCRIPTORS;
+use super::v1::acceptance_service_server::AcceptanceServiceServer;
+use super::v1::admin_service_server::AdminServiceServer;
+use super::v1::listing_service_server::ListingServiceServer;
+use super::{FastPath, Grpc};
+use crate::service::Services;
+
+/// The largest request to the admin service: a whole listing to assess, or tens of thousands of records.
+const MAX_ADMIN_REQUEST_BYTES: usize = 64 << 20;
+
+const HEALTH: &str = "grpc.health.v1.Health";
+
+type Acceptance = AcceptanceServiceServer<Grpc>;
+type Listing = ListingServiceServer<Grpc>;
+type Admin = AdminServiceServer<Grpc>;
+
+/// The name of the admin service, as the health service knows it.
+pub const ADMIN_SERVICE: &str = <Admin as NamedService>::NAME;
+
+/// What the standard health service says.
+#[derive(Clone)]
+pub struct Readiness(HealthReporter);
+
+/// The health service, saying that no listing is loaded.
+pub async fn health() -> (Readiness, HealthServer<impl Health>) {
+    let (reporter, service) = tonic_health::server::health_reporter();
+    let readiness = Readiness(reporter);
+    readiness.0.set_service_status(Admin::NAME, ServingStatus::Serving).await;
+    readiness.set(false).await;
+    (readiness, service)
+}
+
+impl Readiness {
+    /// Whether a listing is loaded.
+    pub async fn set(&self, loaded: bool) {
+        let status = if loaded { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in ["", Acceptance::NAME, Listing::NAME] {
+            self.0.set_service_status(service, status).await;
+        }
+    }
+
+    /// Nothing more is taken on.
+    pub async fn stopping(&self) {
+        self.set(false).await;
+        self.0.set_service_status(Admin::NAME, ServingStatus::NotServing).await;
+    }
+}
+
+/// What a listener for queries answers.
+pub fn queries(services: &Arc<Services>, health: &HealthServer<impl Health>) -> FastPath {
+    let names = [Acceptance::NAME, Listing::NAME, HEALTH];
+    fast_path(services, with_reflection(query_routes(services, health), &names))
+}
+
+/// What a listener for everything answers.
+pub fn everything(services: &Arc<Services>, health: &HealthServer<impl Health>) -> FastPath {
+    let names = [Acceptance::NAME, Listing::NAME, Admin::NAME, HEALTH];
+    let admin = Admin::new(Grpc(Arc::clone(services))).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
+    fast_path(services, with_reflection(query_routes(services, health).add_service(admin), &names))
+}
+
+fn fast_path(services: &Arc<Services>, routes: Routes) -> FastPath {
+    FastPath::new(Arc::clone(services), routes, services.limits.message_bytes, services.limits.request_timeout)
+}
+
+fn query_routes(services: &Arc<Services>, health: &HealthServer<impl Health>) -> Routes {
+    let most = services.limits.message_bytes;
+    let grpc = Grpc(Arc::clone(services));
+    Routes::new(Acceptance::new(grpc.clone()).max_decoding_message_size(most))
+        .add_service(Listing::new(grpc).max_decoding_message_size(most))
+        .add_service(health.clone())
+}
+
+/// Adds reflection, naming just the services that this listener has.
+fn with_reflection(mut routes: Routes, services: &[&str]) -> Routes {
+    let configure = || {
+        let builder = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        services.iter().fold(builder, |builder, service| builder.with_service_name(*service))
+    };
+    // Old clients speak v1alpha only. Both fail only on descriptors that do not fit together, which a test would find.
+    match (configure().build_v1(), configure().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => routes = routes.add_service(v1).add_service(v1alpha),
+        (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "server reflection is off: {error}"),
+    }
+    routes.prepare()
+}
