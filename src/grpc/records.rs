@@ -136,11 +136,15 @@ impl Services {
             let next_policy = Policy { cells, ..(*policy).clone() };
             let then =
                 Basis { index: next_index.as_ref().unwrap_or(&index), records: &next_records, policy: &next_policy };
-            let peers = impact::assess(Basis { index: &index, records: &records, policy: &policy }, then, now);
+            let at_present = Basis { index: &index, records: &records, policy: &policy };
+            let peers = impact::assess(at_present, then, now);
+            let reach = impact::reach(at_present, then, now);
             let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
             Ok(v1::AssessImpactResponse {
                 listing_doubts: doubts.iter().map(ToString::to_string).collect(),
                 unmatched,
+                in_some_role: reach.peers,
+                providers: reach.providers,
                 asked: peers.len() as u64,
                 refused: count(PeerImpact::is_refused),
                 newly_refused: count(PeerImpact::is_newly_refused),

@@ -277,6 +277,10 @@ pub struct Impact {
     pub newly_refused: u64,
     /// How many that are refused now would be accepted.
     pub newly_accepted: u64,
+    /// How many peers would be answered otherwise in some role.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
     /// What makes the supposed listing hard to believe.
     pub listing_doubts: Vec<String>,
 }
@@ -297,6 +301,8 @@ impl From<&v1::AssessImpactResponse> for Impact {
             refused: impact.refused,
             newly_refused: impact.newly_refused,
             newly_accepted: impact.newly_accepted,
+            in_some_role: impact.in_some_role,
+            providers: impact.providers,
             listing_doubts: impact.listing_doubts.clone(),
         }
     }

@@ -205,6 +205,10 @@ pub struct PeersAffected {
     pub newly_accepted: u64,
     /// The first of those that would be refused, by name.
     pub refused: Vec<String>,
+    /// How many peers would be answered otherwise in some role.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
 }
 
 impl From<&v1::HeldListing> for Held {
@@ -225,6 +229,8 @@ impl From<&v1::HeldListing> for Held {
                 newly_refused: affected.newly_refused,
                 newly_accepted: affected.newly_accepted,
                 refused: affected.refused.clone(),
+                in_some_role: affected.in_some_role,
+                providers: affected.providers,
             }),
         }
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::decide::Policy;
 use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
-use crate::impact::{Basis, PeerImpact, assess, suppose_snapshot};
+use crate::impact::{Basis, PeerImpact, assess, reach, suppose_snapshot};
 use crate::index::Index;
 use crate::records::PublishedRecords;
 use crate::vet::{OwnPeer, Vetted};
@@ -46,7 +46,10 @@ impl Own {
         let basis = |index| Basis { index, records: &records, policy: &policy };
         let peers = assess(basis(current), basis(&then), now);
         let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
+        let reach = reach(basis(current), basis(&then), now);
         PeersAffected {
+            in_some_role: reach.peers,
+            providers: reach.providers,
             peers: peers.len() as u64,
             newly_refused: count(PeerImpact::is_newly_refused),
             newly_accepted: count(PeerImpact::is_newly_accepted),
