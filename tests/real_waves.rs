@@ -5,7 +5,7 @@ mod common;
 use common::real::weeks;
 use rmdd::domain::{Listing, Sha256Digest, Snapshot};
 use rmdd::parse::parse;
-use rmdd::vet::{Provenance, Settles, VetConfig, Vetted, vet};
+use rmdd::vet::{Doubt, Provenance, Settles, VetConfig, Vetted, vet};
 
 fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
     let provenance = Provenance {
@@ -55,7 +55,7 @@ fn every_real_step_applies_within_two_fetches_and_no_cut_of_half_a_percent_does(
                 None => "applied at once",
                 _ => "applied with a second copy",
             },
-            whole.doubts
+            whole.doubts.iter().map(Doubt::settles).collect::<Vec<_>>()
         );
         // The first listing is no step.
         if standing.is_some() {
