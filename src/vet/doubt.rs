@@ -334,8 +334,8 @@ impl fmt::Display for Doubt {
             }
             Self::Unlikely { count, examples, .. } => write!(
                 f,
-                "{count} filings would come that do not look like new ones, by their number, their date or their entry \
-                 in the FCC's system{}",
+                "{count} filings would come that do not look like new ones, by their number, their date, their entry in \
+                 the FCC's system, or a name and address that are another's{}",
                 such_as(examples)
             ),
             Self::Cells { column, undated, changed, common, limit, examples, .. } => {
@@ -374,8 +374,8 @@ impl fmt::Display for Doubt {
             ),
             Self::OneDay { count, day, others, .. } => write!(
                 f,
-                "{count} new filings bear the date {day}, or numbers without a gap, and {others} others were amended \
-                 that day: real ones come with many amendments"
+                "{count} new filings bear the date {day}, or numbers without a gap, and {others} others bear it: so many \
+                 come in a rush before a deadline, when many amend, or are made up"
             ),
             Self::Amended { column, amended, common, others, .. } => {
                 let share = percent(*amended, *common);

@@ -14,7 +14,7 @@ use super::dates::{self, Dates};
 use super::doubt::{Doubt, Settles};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, exceeds};
-use crate::domain::{Filing, RemovalHistory, RmdNumber};
+use crate::domain::{Column, Filing, RemovalHistory, RmdNumber};
 
 /// So many filings come at once and in a day more in usual weeks: 19 to 41 in seven days, 61 in eight.
 const USUAL_AT_ONCE: f64 = 12.0;
@@ -26,6 +26,8 @@ const COME_HOLDS: f64 = 1.5;
 /// So many new filings that bear one date are unusual where fewer than twice as many others bear it. On the last day
 /// before the deadline of 2024 127 came, and 519 others were amended; on no day in the other weeks more than 19 came.
 const ONE_DAY: usize = 60;
+/// From more than so many of one date it is an alarm: 10 on a usual day, 19 on a busy one.
+const ONE_DAY_ALARMS: usize = 12;
 /// So many new filings of one date have numbers without a gap at the most: 9 in a real week.
 const WITHOUT_A_GAP: usize = 30;
 /// A new filing's date may be so many days older than the listing before.
@@ -76,7 +78,8 @@ impl Newcomers<'_> {
         let behind = self.memory.came_behind().map_or(last, |lately| lately.min(last));
         let farthest = f64::from(last.value()) + NUMBERS_AT_ONCE + self.days * NUMBERS_A_DAY;
         let came: Vec<&Arc<Filing>> = compared.come.iter().filter_map(|place| compared.filings.get(*place)).collect();
-        let copied = copied_entries(&compared.filings, &came);
+        let mut copied = copied_entries(&compared.filings, &came);
+        copied.extend(copied_names(self.standing, &came));
         for filing in came {
             let number = filing.number();
             if self.removals.is_some_and(|removals| removals.newest(number).is_some()) {
@@ -145,7 +148,7 @@ impl Newcomers<'_> {
 /// Newcomers that were made by the dozen, as far as their dates and numbers tell: the most of one date.
 fn one_day(compared: &Compared) -> Option<Doubt> {
     let came = || compared.come.iter().filter_map(|place| compared.filings.get(*place));
-    if came().count() <= WITHOUT_A_GAP {
+    if came().count() <= ONE_DAY_ALARMS {
         return None;
     }
     let mut days: HashMap<Date, usize> = HashMap::new();
@@ -162,13 +165,35 @@ fn one_day(compared: &Compared) -> Option<Doubt> {
     }
     let (day, count) = days.into_iter().max_by_key(|(day, count)| (*count, *day))?;
     let bear = |day| compared.filings.iter().filter(|filing| dates::last_updated(filing) == Some(day)).count();
-    let doubt = |count, day, others| Doubt::OneDay { count, day, others, settles: Settles::Person };
+    let doubt = |count, day, others, settles| Doubt::OneDay { count, day, others, settles };
     let others = bear(day).saturating_sub(count);
     if count > ONE_DAY && others < count * 2 {
-        return Some(doubt(count, day, others));
+        return Some(doubt(count, day, others, Settles::Person));
     }
-    let (row, day) = (longest.0, longest.1?);
-    (row > WITHOUT_A_GAP).then(|| doubt(row, day, bear(day).saturating_sub(row)))
+    if let (row, Some(day)) = longest
+        && row > WITHOUT_A_GAP
+    {
+        return Some(doubt(row, day, bear(day).saturating_sub(row), Settles::Person));
+    }
+    (count > ONE_DAY_ALARMS).then(|| doubt(count, day, others, Settles::Alarm))
+}
+
+/// The newcomers that bear name and address of a standing filing of another FRN: one in a real step at the most, and where
+/// rows are copied all.
+fn copied_names(standing: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumber> {
+    let named = |filing: &'_ Arc<Filing>| !filing.business_name().trim().is_empty() && filing.frn().is_some();
+    let mut borne: HashMap<(&str, &str), Vec<&Arc<Filing>>> = HashMap::new();
+    for filing in came.iter().filter(|filing| named(filing)) {
+        let who = (filing.business_name(), filing.cell(Column::BusinessAddress));
+        borne.entry(who).or_default().push(filing);
+    }
+    let mut copied = Vec::new();
+    for filing in standing.iter().filter(|filing| !borne.is_empty() && named(filing)) {
+        let who = (filing.business_name(), filing.cell(Column::BusinessAddress));
+        let same = borne.get(&who).into_iter().flatten();
+        copied.extend(same.filter(|copy| copy.frn() != filing.frn()).map(|copy| copy.number()));
+    }
+    copied
 }
 
 /// The newcomers whose entry in the FCC's system is that of another filing.
