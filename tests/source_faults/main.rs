@@ -122,6 +122,8 @@ fn lose_slowly(good: &Sheet, percent: f64, at: &Site) -> (Option<usize>, usize) 
     for sync in 1..=60 {
         let outcome = site.sync(&losing(good, percent, sync, 7).to_csv());
         if matches!(outcome, Outcome::Held | Outcome::Refused) {
+            // That is an alarm, too.
+            alarmed = alarmed.or(Some(wrong));
             break;
         }
         wrong = site.answers().wrong(&right, &right);

@@ -4,8 +4,8 @@ use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 
 use super::{
-    Against, Column, FilingBuilder, Listing, OwnPeer, Provenance, Settles, Snapshot, UnreadableRow, VetConfig, at,
-    number, vet, vet_against,
+    Against, Column, FilingBuilder, Listing, OwnPeer, Settles, Snapshot, UnreadableRow, VetConfig, at, number, vet,
+    vet_against,
 };
 use crate::domain::{Filing, Frn, RmdNumber};
 use crate::vet::{Doubt, Vetted};
