@@ -181,7 +181,7 @@ fn one_day(compared: &Compared) -> Option<Doubt> {
 /// The newcomers that bear name and address of a standing filing of another FRN: one in a real step at the most, and where
 /// rows are copied all.
 fn copied_names(standing: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumber> {
-    let named = |filing: &'_ Arc<Filing>| !filing.business_name().trim().is_empty() && filing.frn().is_some();
+    let named = |filing: &Arc<Filing>| !filing.business_name().trim().is_empty() && filing.frn().is_some();
     let mut borne: HashMap<(&str, &str), Vec<&Arc<Filing>>> = HashMap::new();
     for filing in came.iter().filter(|filing| named(filing)) {
         let who = (filing.business_name(), filing.cell(Column::BusinessAddress));
@@ -193,7 +193,10 @@ fn copied_names(standing: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumbe
         let same = borne.get(&who).into_iter().flatten();
         copied.extend(same.filter(|copy| copy.frn() != filing.frn()).map(|copy| copy.number()));
     }
-    copied
+    // One or two are a provider that filed anew.
+    copied.sort_unstable();
+    copied.dedup();
+    if copied.len() < UNLIKELY_ALARMS { Vec::new() } else { copied }
 }
 
 /// The newcomers whose entry in the FCC's system is that of another filing.

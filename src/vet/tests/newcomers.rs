@@ -110,6 +110,29 @@ fn what_comes_or_changes_a_little_at_each_sync_is_told_once_it_is_much() {
 }
 
 #[test]
+fn new_filings_that_bear_the_names_of_others_are_told_from_three_on() {
+    let standing = snapshot(TODAY.whole());
+    let today = day(TODAY.today).to_string();
+    let end = (TODAY.today + 1) * A_DAY;
+    let copies = |count: u32| {
+        let mut listing = TODAY.whole();
+        for place in 0..count {
+            let copied = TODAY.filing(4_000 + place * 40);
+            let frn = Frn::from_value(u64::from(place) + 50_000_000).expect("an FRN");
+            let mut builder = FilingBuilder::new(number(end + place * 3), Some(frn), 0);
+            for column in Column::ALL {
+                builder.push(if column == Column::LastUpdated { &today } else { copied.cell(column) });
+            }
+            listing.filings.push(builder.finish());
+        }
+        judge(listing, Some(&standing)).doubts.iter().map(Doubt::settles).max()
+    };
+    assert_eq!(copies(2), None, "a provider that filed anew");
+    assert_eq!(copies(3), Some(Settles::Alarm));
+    assert_eq!(copies(31), Some(Settles::Person));
+}
+
+#[test]
 fn a_rush_before_a_deadline_comes_with_amendments_and_is_an_alarm_only() {
     let today = day(TODAY.today).to_string();
     let mut listing = TODAY.whole();
