@@ -12,8 +12,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
-    ChangeSerial, Column, FilingBuilder, Frn, Identity, Notice, Override, OverrideAction, Peer, PeerKind, Record,
-    RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    ChangeSerial, Column, FilingBuilder, Frn, Identity, Listing, Notice, Override, OverrideAction, Peer, PeerKind,
+    Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
     SyncOutcome, SyncRecord, SyncTrigger,
 };
 use rmdd::listing::diff::diff;
@@ -41,13 +41,16 @@ fn listings() -> (Vec<u8>, Vec<u8>) {
 }
 
 fn vetted(bytes: &[u8], previous: Option<&Snapshot>) -> Snapshot {
+    judged(parse(bytes).expect("a listing"), previous)
+}
+
+fn judged(listing: Listing, previous: Option<&Snapshot>) -> Snapshot {
     let provenance = Provenance {
         sha256: Sha256Digest([0; 32]),
         source: String::new(),
-        bytes: bytes.len() as u64,
+        bytes: 0,
         fetched_at: Timestamp::UNIX_EPOCH,
     };
-    let listing = parse(bytes).expect("a listing");
     vet(listing, provenance, previous, &VetConfig::default()).expect("read").snapshot
 }
 
@@ -66,6 +69,15 @@ fn sync_stages(criterion: &mut Criterion) {
             }
             black_box(cells)
         });
+    });
+    // Within twice the time of reading the records.
+    group.bench_function("vet", |bencher| {
+        let parsed = parse(&next).expect("a listing");
+        bencher.iter_batched(
+            || parsed.clone(),
+            |listing| judged(listing, Some(&previous)),
+            criterion::BatchSize::LargeInput,
+        );
     });
     group.bench_function("parse, vet and diff", |bencher| {
         bencher.iter(|| {

@@ -51,7 +51,7 @@ async fn a_cut_file_is_never_applied_however_often_it_comes_and_the_next_whole_o
             assert_eq!(sync.outcome(), SyncOutcome::Held, "{rows} rows cut, time {time}");
             let status = daemon.status().await;
             assert!(codes(&status).contains(&"LISTING_HELD") && status.state() == State::Warning);
-            assert!(status.alarms[0].message.contains("the end is missing"), "{}", status.alarms[0].message);
+            assert!(status.alarms[0].message.contains("he end is missing"), "{}", status.alarms[0].message);
             let held = status.held.iter().find(|held| held.sha256 == sync.held_sha256).expect("it is held");
             assert_eq!((held.times, held.awaits.as_str(), held.gone), (time, "person", rows as u64));
             let answer = ask(&mut acceptance, by_number(&last)).await;
@@ -117,7 +117,7 @@ async fn a_held_listing_is_let_through_by_its_digest_and_status_says_by_whom() {
     assert_eq!((status.filings, status.removals_total, status.state()), (295, 5, State::Fresh));
     assert!(status.held.is_empty());
     let note = status.alarms.iter().find(|alarm| alarm.code == "LISTING_LET_THROUGH").expect("a note");
-    assert!(note.message.contains("alice") && note.message.contains("the end is missing"), "{}", note.message);
+    assert!(note.message.contains("alice") && note.message.contains("he end is missing"), "{}", note.message);
 
     // It was wrong: what is back is no growth to be afraid of.
     server.answer(Answer::csv(&whole));

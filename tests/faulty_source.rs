@@ -5,7 +5,7 @@ mod common;
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_frn, by_number, eventually, json, status_of, stderr, stdout};
 use rmdd::api::grpc::v1::{GetStatusResponse, State, SyncOutcome, Verdict};
-use rmdd_testkit::faults::{CellFault, Fault, Sheet};
+use rmdd_testkit::faults::{CellFault, Fault, Rows, Sheet};
 use rmdd_testkit::{Step, World};
 
 fn codes(status: &GetStatusResponse) -> Vec<&str> {
@@ -18,7 +18,7 @@ fn faulty(world: &World, fault: &Fault) -> Vec<u8> {
 }
 
 fn blank_frns(percent: f64) -> Fault {
-    Fault::Cells { column: "frn".to_owned(), how: CellFault::Blank, percent }
+    Fault::Cells { column: "frn".to_owned(), how: CellFault::Blank, percent, rows: Rows::Scattered }
 }
 
 /// A daemon that stands on this listing, its source, and others to ask.
@@ -200,7 +200,11 @@ async fn what_approving_a_held_listing_would_do_to_own_peers_is_told_by_status_a
     let status = stdout(&site.run(&["status"]));
     assert!(status.contains("approving it would refuse 3 (TG-0, TG-1, TG-2) and accept 0 of your 3 peers"), "{status}");
 
+    assert_eq!(affected.in_some_role, 3);
+    assert!(affected.providers >= 100 && status.contains("in some role about 3 of them"), "{}", affected.providers);
+
     let impact = site.run(&["impact", "--held", "--json"]);
+    assert_eq!(json(&impact)["providers"], affected.providers, "as status says");
     assert_eq!((status_of(&impact), &json(&impact)["newly_refused"]), (1, &3.into()), "{}", stderr(&impact));
     assert!(json(&impact)["listing_doubts"][0].as_str().expect("a doubt").contains("would be gone"));
     let digest: String = held.sha256.iter().take(4).map(|byte| format!("{byte:02x}")).collect();

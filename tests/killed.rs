@@ -99,7 +99,7 @@ fn look(state_dir: &Path, records: &[Record]) -> Option<Stand> {
     }
     Some(Stand {
         serial: serial.0,
-        listing: export::digest(&snapshot.filings).to_string(),
+        listing: canonical::digest(&snapshot.filings).to_string(),
         filings: snapshot.filings.len(),
         last_change: loaded.last_change.0,
         removed: changes

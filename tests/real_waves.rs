@@ -5,7 +5,7 @@ mod common;
 use common::real::weeks;
 use rmdd::domain::{Listing, Sha256Digest, Snapshot};
 use rmdd::listing::parse::parse;
-use rmdd::listing::vet::{Provenance, Settles, VetConfig, Vetted, vet};
+use rmdd::listing::vet::{Doubt, Provenance, Settles, VetConfig, Vetted, vet};
 
 fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
     let provenance = Provenance {
@@ -21,6 +21,7 @@ fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
 fn every_real_step_applies_within_two_fetches_and_no_cut_of_half_a_percent_does() {
     let Some(weeks) = weeks() else { return };
     let mut standing: Option<Snapshot> = None;
+    let mut steps = [0; 3];
     for (week, bytes) in weeks {
         let listing = parse(&bytes).expect("a listing");
         let rows = listing.filings.len();
@@ -49,12 +50,24 @@ fn every_real_step_applies_within_two_fetches_and_no_cut_of_half_a_percent_does(
             }
         }
         println!(
-            "{week}: {rows} filings, {}; {cuts} cuts, {unseen} of them only of filings not seen before",
+            "{week}: {rows} filings, {}; {cuts} cuts, {unseen} of them only of filings not seen before; {:?}",
             match whole.takes() {
                 None => "applied at once",
                 _ => "applied with a second copy",
-            }
+            },
+            whole.doubts.iter().map(Doubt::settles).collect::<Vec<_>>()
         );
+        // The first listing is no step.
+        if standing.is_some() {
+            let place = match whole.takes() {
+                None if whole.doubts.is_empty() => 0,
+                None => 1,
+                _ => 2,
+            };
+            steps[place] += 1;
+        }
         standing = Some(whole.snapshot);
     }
+    let [silent, alarm, second] = steps;
+    println!("{silent} steps apply at once, {alarm} at once with an alarm, {second} with a second copy; none is held");
 }

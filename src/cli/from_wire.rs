@@ -118,6 +118,8 @@ impl From<&v1::AssessImpactResponse> for Impact {
             refused: impact.refused,
             newly_refused: impact.newly_refused,
             newly_accepted: impact.newly_accepted,
+            in_some_role: impact.in_some_role,
+            providers: impact.providers,
             listing_doubts: impact.listing_doubts.clone(),
         }
     }
@@ -250,6 +252,8 @@ impl From<&v1::HeldListing> for Held {
                 newly_refused: affected.newly_refused,
                 newly_accepted: affected.newly_accepted,
                 refused: affected.refused.clone(),
+                in_some_role: affected.in_some_role,
+                providers: affected.providers,
             }),
         }
     }

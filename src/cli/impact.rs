@@ -91,6 +91,11 @@ impl Impact {
             for peer in &impact.peers {
                 print(peer);
             }
+            say!(
+                "{} providers would be answered otherwise in some role, {} of your peers among them.",
+                text::count(impact.providers),
+                text::count(impact.in_some_role)
+            );
             if impact.asked == 0 {
                 say!("No peers are on record, so there is none to assess: bind them with `rmdd peers import`.");
             } else {

@@ -142,8 +142,12 @@ fn print(status: &GetStatusResponse) {
 
 /// What approving a held listing would do to the operator's own peers.
 fn peers_affected(affected: &PeersAffected) -> String {
+    let providers = text::count(affected.providers);
     if affected.peers == 0 {
-        return "no peers are on record, so nobody can tell what approving it would do to yours".to_owned();
+        return format!(
+            "approving it would change the answer about {providers} providers in some role; no peers are on record, so \
+             nobody can tell what it would do to yours"
+        );
     }
     let named = match affected.refused.join(", ") {
         none if none.is_empty() => String::new(),
@@ -151,10 +155,12 @@ fn peers_affected(affected: &PeersAffected) -> String {
         named => format!(" ({named})"),
     };
     format!(
-        "approving it would refuse {}{named} and accept {} of your {} peers that are not now: rmdd impact --held",
+        "approving it would refuse {}{named} and accept {} of your {} peers that are not now, and change the answer in \
+         some role about {} of them and {providers} providers in all: rmdd impact --held",
         text::count(affected.newly_refused),
         text::count(affected.newly_accepted),
-        text::count(affected.peers)
+        text::count(affected.peers),
+        text::count(affected.in_some_role)
     )
 }
 /// A source's clock that differs by no more seconds is not worth a word.

@@ -1,12 +1,16 @@
 //! (what is in force, what is supposed) -> what would become of each peer. Pure; changes nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
-use crate::domain::{Decision, Peer, PeerKind, Record, RecordBody, RecordKind, Sha256Digest, Snapshot, Verdict};
+use crate::domain::{
+    Decision, Filing, Identity, Peer, PeerKind, ProviderRole, Record, RecordBody, RecordKind, Sha256Digest, Snapshot,
+    Verdict,
+};
 use crate::listing::diff::step;
 use crate::listing::index::Index;
 use crate::listing::parse::parse;
@@ -82,6 +86,36 @@ pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact>
             Some(PeerImpact { peer: Arc::clone(record), now: ask(now), then: ask(then) })
         })
         .collect()
+}
+
+/// How far a supposition reaches, whatever the role in which is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// Providers of which the verdict would be another in some role.
+    pub providers: u64,
+    /// Peers bound now of whose providers it would.
+    pub peers: u64,
+}
+
+/// Asks about every provider of both listings in every role, and in none. A peer that is bound without a role is asked
+/// about in none by [`assess`]: its calls come in some role all the same.
+pub fn reach(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Reach {
+    let differs = |provider: Identity| {
+        let verdict = |basis: Basis<'_>, role| {
+            let query = Query { role, ..Query::about(provider) };
+            decide(basis.index, basis.records, &query, basis.policy, at).ok().map(|decision| decision.verdict)
+        };
+        let roles = ProviderRole::ALL.into_iter().map(Some).chain([None]);
+        roles.into_iter().any(|role| verdict(now, role) != verdict(then, role))
+    };
+    let filings = [now, then].into_iter().flat_map(|basis| &basis.index.snapshot().filings);
+    let provider = |filing: &Arc<Filing>| filing.frn().map_or(Identity::RmdNumber(filing.number()), Identity::Frn);
+    let providers: HashSet<Identity> = filings.map(provider).collect();
+    let peers = now.records.all(RecordKind::Peer).filter(|peer| peer.in_force(at));
+    Reach {
+        providers: providers.into_iter().filter(|provider| differs(*provider)).count() as u64,
+        peers: peers.filter(|peer| differs(peer.provider)).count() as u64,
+    }
 }
 
 /// The index as it would be if this listing were applied now, and what makes the listing hard to believe.

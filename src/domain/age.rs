@@ -73,7 +73,8 @@ pub fn later_than(now: Timestamp, listed: Option<Date>) -> Option<Timestamp> {
 const WITNESSES: usize = 10;
 
 /// The newest day on or after which, by the listing itself, at least ten filings were updated: the FCC's own calendar, and
-/// so a witness for this machine's clock.
+/// so a witness for this machine's clock. `vet` reads a listing's newest date by itself: there the clock judges the
+/// dates, and three rows that agree are enough; here the dates judge the clock.
 pub fn listed_day<'a>(filings: impl Iterator<Item = &'a Filing>) -> Option<Date> {
     // Dates as the listing writes them are in order as texts.
     let mut days: Vec<&str> = filings.filter_map(|filing| filing.text(Column::LastUpdated).get(..10)).collect();

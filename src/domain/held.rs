@@ -62,6 +62,24 @@ pub struct PeersAffected {
     pub newly_accepted: u64,
     /// The first of those that would be refused, by name.
     pub refused: Vec<String>,
+    /// How many peers would be answered otherwise if they were asked about in some role, their own or another.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
+}
+
+/// Clauses as a list: one as it is, several each as a sentence with its number.
+pub fn listed(clauses: &[String]) -> String {
+    let sentence = |(place, clause): (usize, &String)| {
+        let mut letters = clause.chars();
+        let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+        format!("({}) {first}{}", place + 1, letters.as_str())
+    };
+    match clauses {
+        [] => String::new(),
+        [one] => one.clone(),
+        many => many.iter().enumerate().map(sentence).collect::<Vec<_>>().join(". "),
+    }
 }
 
 /// No fetch tells more of how long a listing has been published than this: the clock may have leapt between two.
@@ -109,6 +127,14 @@ mod tests {
             awaits: Awaits::Person,
             peers: None,
         }
+    }
+
+    #[test]
+    fn several_doubts_are_each_a_sentence_with_its_number() {
+        let doubts = ["the end is missing", "`frn` changes in 3 filings"].map(str::to_owned);
+        assert_eq!(listed(&[]), "");
+        assert_eq!(listed(&doubts[..1]), "the end is missing");
+        assert_eq!(listed(&doubts), "(1) The end is missing. (2) `frn` changes in 3 filings");
     }
 
     #[test]

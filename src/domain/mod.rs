@@ -38,7 +38,7 @@ pub use digest::Sha256Digest;
 pub use error_reason::ErrorReason;
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use first_sights::FirstSights;
-pub use held::{Awaits, HeldListing, PeersAffected};
+pub use held::{Awaits, HeldListing, PeersAffected, listed};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError,
 };
@@ -54,7 +54,7 @@ pub use removals::RemovalHistory;
 pub use role::{Certification, ForeignProvider, Implementation, ProviderRole, ProviderRoles, folded};
 pub use snapshot::{Anomaly, Snapshot, SnapshotSerial};
 pub use source_state::{DISTRUST, SourceFault, SourceState, Validators};
-pub use step_facts::{StepFacts, UndatedCell};
+pub use step_facts::{ChangedCell, StepFacts};
 pub use sync_record::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 pub use washington::{begins as begins_in_washington, day_in_washington, end_of_day_in_washington, in_washington};
 pub use who::{Readings, Who};

@@ -24,16 +24,16 @@ pub struct StepFacts {
     /// Filings that came and do not look like new ones: by their number, their date or their form.
     pub unlikely: Vec<RmdNumber>,
     /// Cells on which decisions rest that changed though the filing does not say that it was updated.
-    pub undated: Vec<UndatedCell>,
+    pub undated: Vec<ChangedCell>,
     /// The same cells, and dates, of filings that do say so: what a fault did with dates is undone without them.
-    pub dated: Vec<UndatedCell>,
+    pub dated: Vec<ChangedCell>,
     /// New filings that came.
     pub come: u32,
 }
 
 /// A cell that changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct UndatedCell {
+pub struct ChangedCell {
     /// The filing.
     pub number: RmdNumber,
     /// The column.

@@ -40,6 +40,10 @@ pub struct ImpactReport {
     pub newly_refused: u64,
     /// How many that are refused now would be accepted.
     pub newly_accepted: u64,
+    /// How many peers would be answered otherwise in some role.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
     /// Those that would be refused, or of which the verdict or the reason would change.
     pub peers: Vec<PeerOutcome>,
     /// The listing of now, for what is said of `peers`.
@@ -100,11 +104,15 @@ impl Services {
         }
         let next_policy = Policy { cells, ..(*policy).clone() };
         let then = Basis { index: next_index.as_ref().unwrap_or(&index), records: &next_records, policy: &next_policy };
-        let peers = impact::assess(Basis { index: &index, records: &records, policy: &policy }, then, now);
+        let at_present = Basis { index: &index, records: &records, policy: &policy };
+        let peers = impact::assess(at_present, then, now);
+        let reach = impact::reach(at_present, then, now);
         let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
         Ok(ImpactReport {
             listing_doubts: doubts.iter().map(ToString::to_string).collect(),
             unmatched,
+            in_some_role: reach.peers,
+            providers: reach.providers,
             asked: peers.len() as u64,
             refused: count(PeerImpact::is_refused),
             newly_refused: count(PeerImpact::is_newly_refused),

@@ -12,9 +12,9 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Awaits, Change, ChangeCounts, ChangeKind, ChangeSerial, Column, FieldChange, Filing, FilingBuilder, Frn,
-    HeldListing, PeersAffected, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest, Snapshot,
-    SnapshotSerial, StepFacts, SyncOutcome, SyncRecord, SyncTrigger, UndatedCell, read_frn_cell,
+    Anomaly, Awaits, Change, ChangeCounts, ChangeKind, ChangeSerial, ChangedCell, Column, FieldChange, Filing,
+    FilingBuilder, Frn, HeldListing, PeersAffected, Record, RecordEvent, RecordKind, Removal, RmdNumber, Sha256Digest,
+    Snapshot, SnapshotSerial, StepFacts, SyncOutcome, SyncRecord, SyncTrigger, read_frn_cell,
 };
 use crate::listing::rewind::SnapshotRecord;
 use crate::records::fields::{self, Fields};
@@ -264,7 +264,7 @@ struct StoredStep {
     come: u32,
 }
 
-fn stored_cells(cells: &[UndatedCell]) -> Vec<(u32, u8, u64)> {
+fn stored_cells(cells: &[ChangedCell]) -> Vec<(u32, u8, u64)> {
     cells.iter().map(|cell| (cell.number.value(), cell.column as u8, cell.before)).collect()
 }
 
@@ -299,7 +299,7 @@ pub fn decode_steps(bytes: &[u8]) -> Result<Vec<StepFacts>, CodecError> {
                             .get(usize::from(place))
                             .copied()
                             .ok_or_else(|| invalid(RECORD, format!("an unknown column {place}")))?;
-                        Ok(UndatedCell { number: number(RECORD, value)?, column, before })
+                        Ok(ChangedCell { number: number(RECORD, value)?, column, before })
                     })
                     .collect::<Result<Vec<_>, CodecError>>()
             };
@@ -654,6 +654,13 @@ struct StoredHeldPeers {
     refused: Vec<String>,
 }
 
+/// What was added to that still later.
+#[derive(Serialize, Deserialize, Default)]
+struct StoredHeldReach {
+    in_some_role: u64,
+    providers: u64,
+}
+
 pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
     let mut bytes = encode(
         "held listing",
@@ -669,9 +676,11 @@ pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
             awaits_person: held.awaits == Awaits::Person,
         },
     )?;
-    if let Some(PeersAffected { peers, newly_refused, newly_accepted, refused }) = held.peers.clone() {
+    if let Some(affected) = held.peers.clone() {
+        let PeersAffected { peers, newly_refused, newly_accepted, refused, in_some_role, providers } = affected;
         let stored = StoredHeldPeers { peers, newly_refused, newly_accepted, refused };
         bytes.extend(encode("held listing", &stored)?);
+        bytes.extend(encode("held listing", &StoredHeldReach { in_some_role, providers })?);
     }
     Ok(bytes)
 }
@@ -679,7 +688,14 @@ pub fn encode_held(held: &HeldListing) -> Result<Vec<u8>, CodecError> {
 pub fn decode_held(sha256: Sha256Digest, bytes: &[u8]) -> Result<HeldListing, CodecError> {
     const RECORD: &str = "held listing";
     let (stored, rest): (StoredHeld, _) = postcard::take_from_bytes(bytes).map_err(|error| invalid(RECORD, error))?;
-    let peers: Option<StoredHeldPeers> = if rest.is_empty() { None } else { Some(decode(RECORD, rest)?) };
+    let (peers, rest): (Option<StoredHeldPeers>, _) = match rest {
+        [] => (None, rest),
+        rest => {
+            let (peers, rest) = postcard::take_from_bytes(rest).map_err(|error| invalid(RECORD, error))?;
+            (Some(peers), rest)
+        }
+    };
+    let reach = if rest.is_empty() { StoredHeldReach::default() } else { decode(RECORD, rest)? };
     Ok(HeldListing {
         sha256,
         source: stored.source,
@@ -696,6 +712,8 @@ pub fn decode_held(sha256: Sha256Digest, bytes: &[u8]) -> Result<HeldListing, Co
             newly_refused: stored.newly_refused,
             newly_accepted: stored.newly_accepted,
             refused: stored.refused,
+            in_some_role: reach.in_some_role,
+            providers: reach.providers,
         }),
     })
 }

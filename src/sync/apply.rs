@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use super::At;
 use super::clocks::dated;
 use super::cycle::CycleError;
-use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord, listed_day};
+use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord, listed, listed_day};
 use crate::listing::diff::step;
 use crate::listing::index::Index;
 use crate::listing::parse::parse;
@@ -41,11 +41,10 @@ impl Prepared {
         self
     }
 
-    /// All that keeps it from being applied at once, in one clause.
+    /// All that keeps it from being applied at once.
     pub fn doubts(&self) -> String {
         let waits = self.vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
-        let doubts: Vec<_> = waits.map(Doubt::to_string).collect();
-        doubts.join("; and ")
+        listed(&waits.map(Doubt::to_string).collect::<Vec<_>>())
     }
 }
 

@@ -9,7 +9,7 @@ use super::clocks::believed;
 use super::cycle::{self, CycleError};
 use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
 use crate::domain::visible::one_line;
-use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger};
+use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger, listed};
 use crate::observe::clock;
 
 /// Applies the archived bytes of a held listing, whatever there is to doubt about them.
@@ -64,7 +64,7 @@ async fn let_through(
     let current = believed(at.index.load_full(), published.fetched_at, None);
     let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone(), at.peers()).await?;
     let doubts = match prepared.doubts() {
-        now if now.is_empty() => held.doubts.join("; and "),
+        now if now.is_empty() => listed(&held.doubts),
         now => now,
     };
     apply(at, prepared, current, Some(Anomaly::LetThrough { by, doubts }), record).await

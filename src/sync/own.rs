@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use crate::decide::Policy;
-use crate::decide::impact::{Basis, PeerImpact, assess, suppose_snapshot};
+use crate::decide::impact::{Basis, PeerImpact, assess, reach, suppose_snapshot};
 use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
 use crate::listing::index::Index;
 use crate::listing::vet::{OwnPeer, Vetted};
@@ -46,7 +46,10 @@ impl Own {
         let basis = |index| Basis { index, records: &records, policy: &policy };
         let peers = assess(basis(current), basis(&then), now);
         let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
+        let reach = reach(basis(current), basis(&then), now);
         PeersAffected {
+            in_some_role: reach.peers,
+            providers: reach.providers,
             peers: peers.len() as u64,
             newly_refused: count(PeerImpact::is_newly_refused),
             newly_accepted: count(PeerImpact::is_newly_accepted),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
-use rmdd_testkit::faults::{Fault, Sheet, faults, losing};
+use rmdd_testkit::faults::{CellFault, Fault, Rows, Sheet, faults, losing};
 use rmdd_testkit::{Step, World};
 use site::{Answers, Outcome, Site};
 
@@ -51,7 +51,7 @@ fn try_fault(fault: &Fault, weeks: &Weeks<'_>, at: &Site, right: &(Answers, Answ
     };
     let healed = site.sync(weeks.next);
     let kind = match fault {
-        Fault::Cells { column, how, .. } => format!("{column} {how:?}"),
+        Fault::Cells { column, how, rows, .. } => format!("{column} {how:?}, {rows:?}"),
         Fault::RunGone { at, .. } => format!("a row of neighbours gone, {at:?}"),
         Fault::FalseFilings { plausible, at, .. } => {
             format!("false filings, {}, {at:?}", if *plausible { "plausible" } else { "copied" })
@@ -122,6 +122,8 @@ fn lose_slowly(good: &Sheet, percent: f64, at: &Site) -> (Option<usize>, usize) 
     for sync in 1..=60 {
         let outcome = site.sync(&losing(good, percent, sync, 7).to_csv());
         if matches!(outcome, Outcome::Held | Outcome::Refused) {
+            // That is an alarm, too.
+            alarmed = alarmed.or(Some(wrong));
             break;
         }
         wrong = site.answers().wrong(&right, &right);
@@ -145,8 +147,9 @@ fn no_fault_of_the_source_gets_far_unnoticed_and_the_next_good_listing_heals_it(
     let tried: Vec<Fault> = faults(&good.header)
         .into_iter()
         .filter(|fault| match fault {
-            Fault::Cells { column, percent, .. } => {
-                decisive.contains(&column.as_str()) && [1.0, 28.0].contains(percent)
+            Fault::Cells { column, percent, rows, .. } => {
+                let percents: &[f64] = if *rows == Rows::Scattered { &[1.0, 28.0] } else { &[0.6, 5.0] };
+                decisive.contains(&column.as_str()) && percents.contains(percent)
             }
             Fault::RunGone { rows, .. } => *rows < 1_000,
             _ => true,
@@ -156,6 +159,42 @@ fn no_fault_of_the_source_gets_far_unnoticed_and_the_next_good_listing_heals_it(
     let trials = try_all(&tried, &weeks, &site);
     println!("{} faults", trials.len());
     check(&trials);
+}
+
+#[test]
+fn a_fault_that_would_get_through_is_seen_by_the_check() {
+    // Without limits, what the table's check is for would be believed: so it can fail.
+    let trial = |wrong, alarmed, healed| Trial {
+        name: "any".to_owned(),
+        kind: "any".to_owned(),
+        outcome: Outcome::Applied,
+        wrong,
+        alarmed,
+        healed,
+        why: String::new(),
+    };
+    let caught = |trial: Trial| std::panic::catch_unwind(|| check(&[trial])).is_err();
+    assert!(!caught(trial(UNNOTICED, false, Outcome::Applied)) && !caught(trial(AT_ALL, true, Outcome::Corroborated)));
+    assert!(caught(trial(UNNOTICED + 1, false, Outcome::Applied)));
+    assert!(caught(trial(AT_ALL + 1, true, Outcome::Applied)));
+    assert!(caught(trial(0, true, Outcome::Held)) && caught(trial(0, true, Outcome::Refused)));
+
+    // And wrong verdicts are counted as such, where a fault is let through.
+    let world = World::new(17, 500);
+    let good = Sheet::read(&world.to_csv());
+    let mut site = Site::default();
+    site.sync(&good.to_csv());
+    let right = site.answers();
+    let fault = Fault::Cells {
+        column: "voice_service_provider_choice".to_owned(),
+        how: CellFault::YesToNo,
+        percent: 60.0,
+        rows: Rows::Scattered,
+    };
+    let mut believing = Site::default();
+    believing.sync(&fault.apply(&good, &good, 1));
+    let wrong = believing.answers().wrong(&right, &right);
+    assert!(wrong > 100, "{wrong}");
 }
 
 #[test]

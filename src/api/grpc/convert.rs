@@ -283,6 +283,8 @@ pub fn held_to_wire(held: &HeldListing) -> v1::HeldListing {
             newly_refused: affected.newly_refused,
             newly_accepted: affected.newly_accepted,
             refused: affected.refused.clone(),
+            in_some_role: affected.in_some_role,
+            providers: affected.providers,
         }),
     }
 }

@@ -27,6 +27,8 @@ pub(super) fn impact_to_wire(report: &ImpactReport) -> v1::AssessImpactResponse 
     v1::AssessImpactResponse {
         listing_doubts: report.listing_doubts.clone(),
         unmatched: report.unmatched.clone(),
+        in_some_role: report.in_some_role,
+        providers: report.providers,
         asked: report.asked,
         refused: report.refused,
         newly_refused: report.newly_refused,

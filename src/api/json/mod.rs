@@ -286,6 +286,10 @@ pub struct Impact {
     pub newly_refused: u64,
     /// How many that are refused now would be accepted.
     pub newly_accepted: u64,
+    /// How many peers would be answered otherwise in some role.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
     /// What makes the supposed listing hard to believe.
     pub listing_doubts: Vec<String>,
 }

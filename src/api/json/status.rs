@@ -163,6 +163,10 @@ pub struct PeersAffected {
     pub newly_accepted: u64,
     /// The first of those that would be refused, by name.
     pub refused: Vec<String>,
+    /// How many peers would be answered otherwise in some role.
+    pub in_some_role: u64,
+    /// How many providers would be, peers or not.
+    pub providers: u64,
 }
 
 /// Something that somebody should look at.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::dates::{self, Dates};
+use super::dates;
 use super::memory::{Memory, digest};
 use crate::domain::{
-    Certification, Column, Filing, Implementation, ProviderRole, RmdNumber, Snapshot, UndatedCell, UnreadableRow,
+    Certification, ChangedCell, Column, Filing, Implementation, ProviderRole, RmdNumber, Snapshot, UnreadableRow,
 };
 
 /// How a cell changed.
@@ -67,13 +67,41 @@ impl Tally {
     }
 }
 
+/// The longest row of neighbours of which something is so.
+#[derive(Debug, Clone, Default)]
+pub struct Neighbours {
+    /// Where the last one stands.
+    last: Option<usize>,
+    row: usize,
+    /// How many the longest has.
+    pub longest: usize,
+}
+
+impl Neighbours {
+    fn add(&mut self, place: usize) {
+        let follows = self.last.is_some_and(|last| last + 1 == place);
+        self.row = if follows { self.row + 1 } else { 1 };
+        self.longest = self.longest.max(self.row);
+        self.last = Some(place);
+    }
+}
+
 /// What changed in one column.
 #[derive(Debug, Clone, Default)]
 pub struct ColumnTally {
     /// Cells that changed though the filing does not say that it was updated, by how.
     undated: [Tally; CellChange::COUNT],
-    /// Cells of filings that say so.
-    pub dated: Tally,
+    /// Cells of filings that say so, by how.
+    dated: [Tally; CellChange::COUNT],
+    /// Those of `dated`, not filled for the first time, of filings in which no other cell changed: an amendment hardly
+    /// ever changes so little.
+    pub alone: Tally,
+    /// The same where only cells on which decisions rest changed.
+    pub bare: Tally,
+    /// Cells without a date that went from Yes to No in filings that have a date, which stayed.
+    pub withdrawn_beside_a_date: usize,
+    /// Neighbours that changed in a row, without a date or alone.
+    pub neighbours: Neighbours,
     /// Cells that tell of a shift of columns, whatever the date: filled before and after, or of a column on which
     /// decisions rest.
     pub shifted: usize,
@@ -89,6 +117,54 @@ impl ColumnTally {
     pub fn undated_count(&self) -> usize {
         self.undated.iter().map(|tally| tally.count).sum()
     }
+
+    /// Cells that changed in this way in filings that say that they were updated.
+    pub fn dated(&self, change: CellChange) -> &Tally {
+        &self.dated[change as usize]
+    }
+
+    /// All of them.
+    pub fn dated_count(&self) -> usize {
+        self.dated.iter().map(|tally| tally.count).sum()
+    }
+}
+
+impl ColumnTally {
+    fn note_breadth(&mut self, breadth: Breadth, number: RmdNumber, shown: Option<(&str, &str)>, place: usize) {
+        if breadth <= Breadth::Bare {
+            self.bare.add(number, shown);
+        }
+        if breadth == Breadth::Alone {
+            self.alone.add(number, shown);
+            self.neighbours.add(place);
+        }
+    }
+}
+
+/// How much of a filing changed, dates and address aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Breadth {
+    /// One cell.
+    Alone,
+    /// Several on which decisions rest, and no other.
+    Bare,
+    /// Others too.
+    Wide,
+}
+
+impl Breadth {
+    fn of(before: &Filing, after: &Filing) -> Self {
+        let changed = |column: &Column| before.cell(*column) != after.cell(*column);
+        let dates = |column: &Column| matches!(column, Column::LastUpdated | Column::FilingUrl);
+        let mut changed = Column::ALL.into_iter().filter(|column| !dates(column)).filter(changed);
+        match (changed.next(), changed.next()) {
+            (first, Some(second)) => {
+                let mut all = first.into_iter().chain([second]).chain(changed);
+                if all.all(Column::is_essential) { Self::Bare } else { Self::Wide }
+            }
+            _ => Self::Alone,
+        }
+    }
 }
 
 /// What differs between a listing and the standing snapshot.
@@ -103,6 +179,10 @@ pub struct Compared {
     pub come: Vec<usize>,
     /// How many stand in both.
     pub common: usize,
+    /// How many of those changed and say that they were updated.
+    pub amended: usize,
+    /// How many say again that they were updated when they were before a step undid it.
+    pub dates_undone: usize,
     pub columns: BTreeMap<Column, ColumnTally>,
     /// Filings whose date of update went back, or away.
     pub dated_back: Tally,
@@ -110,10 +190,21 @@ pub struct Compared {
     pub other_entry: Tally,
     /// Filings that took up a text that rmdd does not know in a column of known ones.
     pub newly_unknown: usize,
+    /// Cells on which decisions rest that hold again what they held before a step lately changed them.
+    pub undone: Tally,
     /// The cells on which decisions rest that changed without a date.
-    pub undated: Vec<UndatedCell>,
+    pub undated: Vec<ChangedCell>,
     /// The same, and dates, of filings that say that they were updated.
-    pub dated: Vec<UndatedCell>,
+    pub dated: Vec<ChangedCell>,
+}
+
+/// When the standing listing ends and the new one was fetched.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// The newest date of the standing listing.
+    pub newest: Option<Date>,
+    /// When the new one was fetched.
+    pub fetched_at: Timestamp,
 }
 
 /// Walks both side by side. Filings that did not change keep the memory they have, filings behind an unreadable row
@@ -123,11 +214,11 @@ pub fn compare(
     unreadable: &[UnreadableRow],
     standing: Option<&Snapshot>,
     memory: &Memory<'_>,
-    at: Timestamp,
+    since: Since,
 ) -> Compared {
     let mut compared = Compared { filings: Vec::with_capacity(filings.len()), ..Compared::default() };
-    let newest = standing.and_then(|standing| Dates::of(&standing.filings, at).newest);
-    let amending = Amending { since: newest, held_before: memory.held_before() };
+    let at = since.fetched_at;
+    let amending = Amending { since: since.newest, held_before: memory.held_before() };
     let mut before = standing.map_or(&[][..], |standing| &standing.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
         let number = filing.number();
@@ -179,8 +270,12 @@ impl Amending {
         let (was, is) = (dates::last_updated(before), dates::last_updated(after));
         // A list without dates cannot say when it was updated.
         let dated = self.since.is_some_and(|since| is.is_some_and(|date| dates::days(since, date) >= -DATE_SLACK_DAYS));
-        if was.is_some_and(|was| is.is_none_or(|is| is < was)) && !self.reverts(before, after, Column::LastUpdated) {
-            compared.dated_back.add(number, None);
+        if was.is_some_and(|was| is.is_none_or(|is| is < was)) {
+            if self.reverts(before, after, Column::LastUpdated) {
+                compared.dates_undone += 1;
+            } else {
+                compared.dated_back.add(number, None);
+            }
         }
         if entry(before) != entry(after) && !self.reverts(before, after, Column::FilingUrl) {
             compared.other_entry.add(number, None);
@@ -189,24 +284,38 @@ impl Amending {
         if before.cell(Column::LastUpdated) != after.cell(Column::LastUpdated) {
             compared.dated.push(cell(before, Column::LastUpdated));
         }
+        compared.amended += usize::from(dated);
         compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
+        let (place, breadth) = (compared.common, Breadth::of(before, after));
         for column in Column::ALL {
             let (old, new) = (before.cell(column), after.cell(column));
             if old == new || matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl) {
                 continue;
             }
+            let change = CellChange::of(old, new);
             let tally = compared.columns.entry(column).or_default();
             tally.shifted += usize::from(column.is_essential() || (!old.is_empty() && !new.is_empty()));
             let shown = shows(column).then_some((old, new));
             // An FRN has never changed, whatever the date says.
             let reverts = self.reverts(before, after, column);
+            if reverts && column.is_essential() {
+                compared.undone.add(number, shown);
+            }
             if dated && column != Column::Frn {
-                tally.dated.add(number, shown);
+                tally.dated[change as usize].add(number, shown);
+                if change != CellChange::Filled && !reverts {
+                    tally.note_breadth(breadth, number, shown, place);
+                }
                 if column.is_essential() {
                     compared.dated.push(cell(before, column));
                 }
             } else if !reverts {
-                tally.undated[CellChange::of(old, new) as usize].add(number, shown);
+                tally.undated[change as usize].add(number, shown);
+                let beside_a_date = change == CellChange::Withdrawn && was.is_some();
+                tally.withdrawn_beside_a_date += usize::from(beside_a_date);
+                if change != CellChange::Filled {
+                    tally.neighbours.add(place);
+                }
                 if column.is_essential() {
                     compared.undated.push(cell(before, column));
                 }
@@ -222,8 +331,8 @@ impl Amending {
 }
 
 /// What a cell held.
-fn cell(before: &Filing, column: Column) -> UndatedCell {
-    UndatedCell { number: before.number(), column, before: digest(before.cell(column)) }
+fn cell(before: &Filing, column: Column) -> ChangedCell {
+    ChangedCell { number: before.number(), column, before: digest(before.cell(column)) }
 }
 
 /// Whether a cell's text may be shown: what filers say of persons may not.

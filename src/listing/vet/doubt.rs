@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::civil::Date;
+
 use super::compare::{CellChange, Example};
 use crate::domain::{Column, RmdNumber};
 
@@ -124,6 +126,34 @@ pub enum Doubt {
         /// What it takes.
         settles: Settles,
     },
+    /// Cells hold again what they held before a step lately changed them: that step was a fault, or this one is.
+    Undoes {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: Vec<Example>,
+    },
+    /// Cells of one column have changed in neighbours in a row, as in a page or a block.
+    Neighbours {
+        /// The column.
+        column: Column,
+        /// How many filings the longest row has.
+        rows: usize,
+        /// What it takes.
+        settles: Settles,
+    },
+    /// New filings look as if they were made by the dozen: many bear one date on which few others were amended, or numbers
+    /// without a gap.
+    OneDay {
+        /// How many.
+        count: usize,
+        /// The date.
+        day: Date,
+        /// How many other filings bear it.
+        others: usize,
+        /// What it takes.
+        settles: Settles,
+    },
     /// One column has changed in many filings at once, as it does if columns are shifted.
     Amended {
         /// The column in which the most cells have changed.
@@ -207,6 +237,7 @@ impl Doubt {
         match self {
             Self::EndOld { .. } | Self::Carried { .. } => Settles::Person,
             Self::OwnPeers { .. } => Settles::SecondCopy,
+            Self::Undoes { .. } => Settles::Alarm,
             Self::EndGone { settles, .. }
             | Self::Loss { settles, .. }
             | Self::LossOutOfOrder { settles, .. }
@@ -216,6 +247,8 @@ impl Doubt {
             | Self::Returned { settles, .. }
             | Self::Unlikely { settles, .. }
             | Self::Cells { settles, .. }
+            | Self::Neighbours { settles, .. }
+            | Self::OneDay { settles, .. }
             | Self::Rows { settles, .. }
             | Self::Amended { settles, .. } => *settles,
         }
@@ -301,12 +334,18 @@ impl fmt::Display for Doubt {
             }
             Self::Unlikely { count, examples, .. } => write!(
                 f,
-                "{count} filings would come that do not look like new ones, by their number, their date or their entry \
-                 in the FCC's system{}",
+                "{count} filings would come that do not look like new ones, by their number, their date, their entry in \
+                 the FCC's system, or a name and address that are another's{}",
                 such_as(examples)
             ),
             Self::Cells { column, undated, changed, common, limit, examples, .. } => {
+                let became_yes = |example: &Example| {
+                    let cells = example.cells.as_ref();
+                    cells.is_some_and(|(before, after)| (before.trim(), after.trim()) == ("No", "Yes"))
+                };
+                let all_yes = !examples.is_empty() && examples.iter().all(became_yes);
                 let how = match undated {
+                    Some(CellChange::Altered) if all_yes => "turns from No to Yes",
                     Some(CellChange::Emptied) => "is emptied",
                     Some(CellChange::Filled) => "is filled",
                     Some(CellChange::Withdrawn) => "turns from Yes to No",
@@ -322,6 +361,22 @@ impl fmt::Display for Doubt {
                 let examples = with_cells(examples);
                 write!(f, "`{name}` {how} in {changed} of {common} filings ({share:.1} %){undated}, {limit}{examples}")
             }
+            Self::Undoes { count, examples } => write!(
+                f,
+                "{count} cells go back to what they held before a listing lately changed them the other way: that one was \
+                 wrong, or this one is{}",
+                with_cells(examples)
+            ),
+            Self::Neighbours { column, rows, .. } => write!(
+                f,
+                "`{}` changes in {rows} neighbours in a row: filers do not amend side by side, a fault does",
+                column.name()
+            ),
+            Self::OneDay { count, day, others, .. } => write!(
+                f,
+                "{count} new filings bear the date {day}, or numbers without a gap, and {others} others bear it: so many \
+                 come in a rush before a deadline, when many amend, or are made up"
+            ),
             Self::Amended { column, amended, common, others, .. } => {
                 let share = percent(*amended, *common);
                 write!(

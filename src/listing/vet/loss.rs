@@ -8,7 +8,7 @@ use super::config::VetConfig;
 use super::doubt::{Doubt, Settles};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, ending, exceeds};
-use crate::domain::{Filing, Frn, RmdNumber};
+use crate::domain::{Column, Filing, Frn, RmdNumber};
 
 /// From so many of the last filings gone, the end is missing. In no real week was even one.
 const END_GONE_HOLDS: usize = 3;
@@ -33,25 +33,55 @@ const RUNS_HOLD: usize = 60;
 const GOES_ON_ALARMS: f64 = 100.0;
 const GOES_ON_HOLDS: f64 = 350.0;
 
-/// What there is to doubt about what is gone.
-pub fn doubts(
-    compared: &Compared,
-    standing: &[Arc<Filing>],
-    memory: &Memory<'_>,
-    in_order: bool,
-    config: &VetConfig,
-) -> Vec<Doubt> {
+/// What would be gone, and which of it are providers that stand under no other number then.
+pub struct Lost<'a> {
+    standing: &'a [Arc<Filing>],
+    compared: &'a Compared,
+    /// The FRNs that still stand; not gathered where nothing is gone.
+    still: HashSet<Frn>,
+}
+
+impl<'a> Lost<'a> {
+    /// Finds it.
+    pub fn of(standing: &'a [Arc<Filing>], compared: &'a Compared) -> Self {
+        let filings = if compared.gone.is_empty() { &[][..] } else { &compared.filings };
+        Self { standing, compared, still: filings.iter().filter_map(|filing| filing.frn()).collect() }
+    }
+
+    /// Whether a provider is lost with this filing: it stands as long as one of its filings does.
+    fn is_provider(&self, filing: &Filing) -> bool {
+        filing.frn().is_none_or(|frn| !self.still.contains(&frn))
+    }
+
+    /// The filings that are gone and their providers with them.
+    pub fn filings(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
+        let find = |number: &RmdNumber| {
+            let place = self.standing.binary_search_by_key(number, |filing| filing.number()).ok();
+            place.and_then(|place| self.standing.get(place))
+        };
+        self.compared.gone.iter().filter_map(find).filter(|filing| self.is_provider(filing))
+    }
+}
+
+/// What there is to doubt about what is gone, and how many are: what is taken back as it came is none.
+pub fn doubts(lost: &Lost<'_>, memory: &Memory<'_>, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+    let Lost { standing, compared, .. } = *lost;
     let mut doubts = Vec::new();
     // What looked like no new filing when it came is no loss.
     let unlikely = memory.unlikely();
     let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(|number| !unlikely.contains(number)).collect();
-    doubts.extend(size(gone.len(), standing.len(), in_order, config));
-    doubts.extend(goes_on(gone.len(), memory));
+    let end = if in_order { end(compared, standing, &gone, memory) } else { None };
+    // What is taken back as it came is no loss either.
+    let taken_back = matches!(end, Some(Doubt::EndGone { settles: Settles::SecondCopy, .. }));
+    let behind = memory.came_behind().filter(|_| taken_back);
+    let lasting = gone.iter().filter(|number| behind.is_none_or(|behind| **number <= behind)).count();
+    doubts.extend(size(lasting, standing.len(), in_order, config));
+    doubts.extend(goes_on(lasting, memory));
     if in_order {
-        doubts.extend(runs(compared, standing, &gone));
-        doubts.extend(end(compared, standing, &gone, memory));
+        doubts.extend(runs(lost, &gone));
     }
-    doubts
+    doubts.extend(end);
+    (doubts, lasting)
 }
 
 fn size(gone: usize, standing: usize, in_order: bool, config: &VetConfig) -> Option<Doubt> {
@@ -90,7 +120,8 @@ fn goes_on(gone: usize, memory: &Memory<'_>) -> Option<Doubt> {
 }
 
 /// The rows of neighbours that are gone and look like pages.
-fn runs(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber]) -> Option<Doubt> {
+fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
+    let Lost { standing, compared, .. } = *lost;
     let share = gone.len() as f64 / standing.len().max(1) as f64;
     let by_chance = |run: usize| standing.len() as f64 * share.powi(i32::try_from(run).unwrap_or(i32::MAX));
     let least = (RUN..standing.len()).find(|run| by_chance(*run) < BY_CHANCE)?;
@@ -99,16 +130,15 @@ fn runs(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber]) -> Op
     }
     // What is gone from the end is looked at by itself.
     let last = compared.filings.last()?.number();
-    let still: HashSet<Frn> = compared.filings.iter().filter_map(|filing| filing.frn()).collect();
     let is_gone = |filing: &&Arc<Filing>| filing.number() < last && gone.binary_search(&filing.number()).is_ok();
     let (mut providers, mut longest): (usize, &[Arc<Filing>]) = (0, &[]);
     for run in standing.chunk_by(|one, next| is_gone(&one) == is_gone(&next)) {
         if run.len() < least || !run.first().is_some_and(|first| is_gone(&first)) {
             continue;
         }
-        let lost = run.iter().filter(|filing| filing.frn().is_none_or(|frn| !still.contains(&frn))).count();
-        if exceeds(lost, run.len(), RUN_OF_PROVIDERS_PERCENT) {
-            providers += lost;
+        let here = run.iter().filter(|filing| lost.is_provider(filing)).count();
+        if exceeds(here, run.len(), RUN_OF_PROVIDERS_PERCENT) {
+            providers += here;
             longest = if run.len() > longest.len() { run } else { longest };
         }
     }
@@ -122,16 +152,20 @@ fn end(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber], memory
     let last = compared.filings.last()?.number();
     if let Some(standing_last) = gone.last().copied().filter(|gone| *gone > last) {
         let gone = gone.iter().rev().take_while(|number| **number > last).count();
-        // A cut file shows none that is new, though days have passed; one that takes false filings back does.
+        // A cut file shows none that is new, though days have passed; one that takes false filings back does, and bears
+        // some of the numbers that they bore.
         let is_new = |behind: RmdNumber| {
             let came = compared.come.iter().filter_map(|place| compared.filings.get(*place));
-            came.into_iter().any(|filing| filing.number() > behind)
+            let replaced = compared.undated.iter().filter(|cell| cell.column == Column::Frn).map(|cell| cell.number);
+            came.map(|filing| filing.number()).chain(replaced).any(|number| number > behind)
         };
-        let came_lately = memory
-            .came_behind()
-            .is_some_and(|behind| behind <= last && (memory.days_since_last() <= SAME_LISTING_DAYS || is_new(behind)));
+        let behind = memory.came_behind().filter(|behind| *behind <= last);
+        let came_lately = behind.is_some_and(|behind| memory.days_since_last() <= SAME_LISTING_DAYS || is_new(behind));
         let few = gone <= TAKEN_BACK && !exceeds(gone, standing.len(), TAKEN_BACK_PERCENT);
-        let may_go = gone < END_GONE_HOLDS || (few && came_lately);
+        // More go if all that came in a step go, or new ones stand in their place. An old copy undoes amendments, too.
+        let as_they_came = memory.ended_at(last) || behind.is_some_and(is_new);
+        let is_old = compared.dates_undone > UNUSUAL_FLOOR;
+        let may_go = gone < END_GONE_HOLDS || (came_lately && !is_old && (few || as_they_came));
         // Once it may be a filing withdrawn. Again and again it is a source that eats its own end.
         let settles = if may_go && !memory.end_was_gone() { Settles::SecondCopy } else { Settles::Person };
         return Some(Doubt::EndGone { gone, last, standing_last, settles });

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::dates;
-use crate::domain::{Column, RmdNumber, Snapshot, StepFacts, UndatedCell};
+use crate::domain::{ChangedCell, Column, RmdNumber, Snapshot, StepFacts};
 
 /// For so many days something counts as recent. No end of the list was ever missing twice within them.
 const RECENT_DAYS: f64 = 14.0;
@@ -75,6 +75,11 @@ impl<'a> Memory<'a> {
         self.recent().filter_map(|step| step.last_before).min()
     }
 
+    /// Whether the list ended with this filing before a step lately brought more.
+    pub fn ended_at(&self, last: RmdNumber) -> bool {
+        self.recent().any(|step| step.last_before == Some(last))
+    }
+
     /// Whether the end of the list was missing in a step lately.
     pub fn end_was_gone(&self) -> bool {
         self.recent().any(|step| step.end_gone)
@@ -99,7 +104,7 @@ impl<'a> Memory<'a> {
         let filled = digest("");
         let mut level: f64 = 0.0;
         self.each(|step, days| {
-            let counts = |cell: &&UndatedCell| cell.column == column && cell.before != filled;
+            let counts = |cell: &&ChangedCell| cell.column == column && cell.before != filled;
             let changed = step.undated.iter().filter(counts).count();
             level = (level - days * USUAL_UNDATED_A_DAY).max(0.0) + changed as f64;
         });

@@ -35,11 +35,11 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
+    Anomaly, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation, listed,
 };
 use crate::listing::parse::ParseError;
 
-use compare::compare;
+use compare::{Since, compare};
 use dates::Dates;
 use memory::Memory;
 use newcomers::Newcomers;
@@ -189,11 +189,12 @@ pub fn vet_against(
     let memory = Memory::of(previous, fetched_at, None);
     let odd_rows = rows::Odd::of(&listing);
     let (in_order, unreadable) = (listing.in_order, listing.unreadable);
-    let compared = compare(listing.filings, &unreadable, previous, &memory, fetched_at);
+    let before = previous.map(|previous| (previous.fetched_at, Dates::of(standing, fetched_at)));
+    let since = Since { newest: before.and_then(|(_, dates)| dates.newest), fetched_at };
+    let compared = compare(listing.filings, &unreadable, previous, &memory, since);
 
     let dates = Dates::of(&compared.filings, fetched_at);
     let memory = Memory::of(previous, fetched_at, dates.newest);
-    let before = previous.map(|previous| (previous.fetched_at, Dates::of(standing, fetched_at)));
     let days = before.map_or(0.0, |(at, before)| memory::days_between((at, before.newest), (fetched_at, dates.newest)));
     let newcomers = Newcomers {
         standing,
@@ -203,13 +204,17 @@ pub fn vet_against(
         days,
     };
     let told = newcomers.tell(&compared);
-    let peers = peers::Gone::among(against.peers, standing, &compared);
+    let lost = loss::Lost::of(standing, &compared);
+    let peers = peers::Gone::among(against.peers, &lost);
 
     let mut doubts = Vec::new();
+    let mut lost_for_good = 0;
     if previous.is_some() {
-        doubts.extend(loss::doubts(&compared, standing, &memory, in_order, config));
-        doubts.extend(newcomers.doubts(&told, config));
-        doubts.extend(columns::doubts(&compared, &memory, config));
+        let (of_loss, lasting) = loss::doubts(&lost, &memory, in_order, config);
+        doubts.extend(of_loss);
+        lost_for_good = lasting;
+        doubts.extend(newcomers.doubts(&told, &compared, config));
+        doubts.extend(columns::doubts(&compared, &memory, days, config));
         doubts.extend(peers.doubt(compared.gone.len(), standing.len()));
     } else if in_order {
         doubts.extend(ending::end_of_first(&compared.filings));
@@ -234,13 +239,13 @@ pub fn vet_against(
     let alarms: Vec<String> =
         doubts.iter().filter(|doubt| doubt.settles() == Settles::Alarm).map(Doubt::to_string).collect();
     if !alarms.is_empty() {
-        anomalies.push(Anomaly::Unusual { what: alarms.join("; and ") });
+        anomalies.push(Anomaly::Unusual { what: listed(&alarms) });
     }
 
     let facts = StepFacts {
         fetched_at,
         content_day: dates.newest,
-        lost: u32::try_from(compared.gone.len().saturating_sub(told.returned)).unwrap_or(u32::MAX),
+        lost: u32::try_from(lost_for_good.saturating_sub(told.returned)).unwrap_or(u32::MAX),
         was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
         end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
         last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),

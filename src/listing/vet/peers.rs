@@ -1,11 +1,10 @@
 //! The operator's own peers among what is gone.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use super::compare::Compared;
 use super::doubt::Doubt;
-use crate::domain::{Anomaly, Filing, Frn, Identity, RmdNumber};
+use super::loss::Lost;
+use crate::domain::{Anomaly, Identity};
 
 /// A peer that operators bound to a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,20 +30,12 @@ pub struct Gone {
 
 impl Gone {
     /// Finds them.
-    pub fn among(peers: &[OwnPeer], standing: &[Arc<Filing>], compared: &Compared) -> Self {
-        if peers.is_empty() || compared.gone.is_empty() {
-            return Self { names: Vec::new(), peers: peers.len() };
+    pub fn among(peers: &[OwnPeer], lost: &Lost<'_>) -> Self {
+        if peers.is_empty() {
+            return Self::default();
         }
-        let still: HashSet<Frn> = compared.filings.iter().filter_map(|filing| filing.frn()).collect();
-        let find = |number: RmdNumber| {
-            let place = standing.binary_search_by_key(&number, |filing| filing.number()).ok();
-            place.and_then(|place| standing.get(place))
-        };
-        let gone: Vec<&Arc<Filing>> = compared.gone.iter().filter_map(|number| find(*number)).collect();
-        // A provider stands as long as one of its filings does.
-        let lost = gone.iter().filter(|filing| filing.frn().is_none_or(|frn| !still.contains(&frn)));
         let (mut frns, mut numbers) = (HashSet::new(), HashSet::new());
-        for filing in lost {
+        for filing in lost.filings() {
             frns.extend(filing.frn());
             numbers.insert(filing.number());
         }

@@ -136,4 +136,6 @@ fn a_share_beyond_all_is_no_setting() {
     assert!(VetConfig { max_loss_percent: 0.5, ..VetConfig::default() }.validate().is_err(), "below the first limit");
 }
 
+mod cells;
 mod doubts;
+mod newcomers;

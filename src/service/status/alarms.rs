@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Age, Awaits, SyncOutcome, SyncTrigger, age};
+use crate::domain::{Age, Awaits, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
 use crate::store::SyncState;
@@ -152,7 +152,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                 "a listing that was last fetched at {} is held and waits for somebody: {}. If it is right all the same, let \
                  it through with `rmdd sync --approve {}`",
                 moment(newest.last_fetched_at),
-                newest.doubts.join("; and "),
+                listed(&newest.doubts),
                 newest.sha256
             ),
             severity: State::Warning,

@@ -59,12 +59,41 @@ pub enum CellFault {
     FromAnotherRow,
     /// It holds a text that the column never held.
     OtherText,
+    /// It was Yes and is No.
+    YesToNo,
+    /// It was No and is Yes.
+    NoToYes,
 }
 
 impl CellFault {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Blank, Self::Constant, Self::Shifted, Self::SwappedWithNeighbour, Self::FromAnotherRow, Self::OtherText];
+    pub const ALL: [Self; 8] = [
+        Self::Blank,
+        Self::Constant,
+        Self::Shifted,
+        Self::SwappedWithNeighbour,
+        Self::FromAnotherRow,
+        Self::OtherText,
+        Self::YesToNo,
+        Self::NoToYes,
+    ];
+
+    /// Whether a column can have it.
+    fn fits(self, column: &str) -> bool {
+        let answers = column.ends_with("_choice") || column == "foreign_voice_provider";
+        answers || !matches!(self, Self::YesToNo | Self::NoToYes)
+    }
+}
+
+/// Which rows, and whether they say so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rows {
+    /// Any.
+    Scattered,
+    /// Any, and they bear the newest date of the file.
+    Stamped,
+    /// Neighbours.
+    InARow,
 }
 
 /// Where in the file.
@@ -76,13 +105,15 @@ pub enum Place {
     Middle,
     /// Up to the last row.
     End,
+    /// Behind the last row, with gaps.
+    BehindTheEnd,
     /// Everywhere.
     Scattered,
 }
 
 impl Place {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Beginning, Self::Middle, Self::End, Self::Scattered];
+    pub const ALL: [Self; 5] = [Self::Beginning, Self::Middle, Self::End, Self::BehindTheEnd, Self::Scattered];
 }
 
 /// One fault.
@@ -96,6 +127,8 @@ pub enum Fault {
         how: CellFault,
         /// In how many rows, in percent.
         percent: f64,
+        /// In which.
+        rows: Rows,
     },
     /// So many neighbouring rows are missing.
     RunGone {
@@ -130,7 +163,7 @@ pub enum Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cells { column, how, percent } => write!(f, "{column} {how:?} in {percent} %"),
+            Self::Cells { column, how, percent, rows } => write!(f, "{column} {how:?} in {percent} %, {rows:?}"),
             Self::RunGone { rows, at } => write!(f, "{rows} rows in a row gone, {at:?}"),
             Self::FalseFilings { percent, at, plausible } => {
                 let kind = if *plausible { "plausible" } else { "copied" };
@@ -144,12 +177,31 @@ impl fmt::Display for Fault {
 /// The shares of rows, in percent.
 pub const SHARES: [f64; 6] = [0.1, 1.0, 5.0, 9.0, 28.0, 60.0];
 
+/// The columns on which verdicts rest.
+const DECISIVE: [&str; 6] = [
+    "frn",
+    "business_name",
+    "foreign_voice_provider",
+    "voice_service_provider_choice",
+    "gateway_provider_choice",
+    "intermediate_provider_choice",
+];
+
 /// Every fault for a file of these columns.
 pub fn faults(columns: &[String]) -> Vec<Fault> {
     let mut faults = Vec::new();
     for column in columns {
-        for how in CellFault::ALL {
-            faults.extend(SHARES.map(|percent| Fault::Cells { column: column.clone(), how, percent }));
+        for how in CellFault::ALL.into_iter().filter(|how| how.fits(column)) {
+            let cells = |percent, rows| Fault::Cells { column: column.clone(), how, percent, rows };
+            faults.extend(SHARES.map(|percent| cells(percent, Rows::Scattered)));
+            if !DECISIVE.contains(&column.as_str()) {
+                continue;
+            }
+            // Where a date or neighbours make a difference, and at a few more shares.
+            for rows in [Rows::Stamped, Rows::InARow] {
+                faults.extend([0.1, 0.3, 0.6, 1.0, 1.5, 2.0, 5.0, 28.0].map(|percent| cells(percent, rows)));
+            }
+            faults.extend([0.3, 0.6, 1.5, 2.0].map(|percent| cells(percent, Rows::Scattered)));
         }
     }
     for rows in [5, 9, 20, 50, 61, 99, 200, 500, 1_500, 2_000] {
@@ -165,10 +217,8 @@ pub fn faults(columns: &[String]) -> Vec<Fault> {
     ]);
     for percent in [0.03, 0.1, 0.5, 1.0, 3.0, 9.0] {
         for at in Place::ALL {
-            // A false filing in every point like a new one is one, as far as anybody can tell: but not in the middle.
-            let plausible = at != Place::End && at != Place::Scattered;
             faults.push(Fault::FalseFilings { percent, at, plausible: false });
-            if plausible {
+            if at != Place::Scattered {
                 faults.push(Fault::FalseFilings { percent, at, plausible: true });
             }
         }
@@ -182,16 +232,20 @@ impl Fault {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut sheet = good.clone();
         match self {
-            Self::Cells { column, how, percent } => {
+            Self::Cells { column, how, percent, rows } => {
                 if let Some(place) = good.place(column) {
-                    wrong_cells(&mut sheet, good, place, *how, *percent, &mut rng);
+                    let chosen = chosen(good.rows.len(), *percent, *rows, &mut rng);
+                    wrong_cells(&mut sheet, good, (place, *how), &chosen, &mut rng);
+                    if *rows == Rows::Stamped {
+                        stamp(&mut sheet, good, &chosen);
+                    }
                 }
             }
             Self::RunGone { rows, at } => {
                 let left = sheet.rows.len().saturating_sub(*rows);
                 let from = match at {
                     Place::Beginning => 0,
-                    Place::End => left,
+                    Place::End | Place::BehindTheEnd => left,
                     Place::Middle | Place::Scattered => rng.random_range(left / 4..=left * 3 / 4),
                 };
                 sheet.rows.drain(from..(from + rows).min(good.rows.len()));
@@ -223,17 +277,49 @@ fn share(rows: usize, percent: f64) -> usize {
     ((rows as f64 * percent / 100.0).round() as usize).max(1)
 }
 
-fn wrong_cells(sheet: &mut Sheet, good: &Sheet, place: usize, how: CellFault, percent: f64, rng: &mut ChaCha8Rng) {
+/// The rows that go wrong.
+fn chosen(rows: usize, percent: f64, which: Rows, rng: &mut ChaCha8Rng) -> Vec<usize> {
+    let count = share(rows, percent);
+    match which {
+        Rows::Scattered | Rows::Stamped => rand::seq::index::sample(rng, rows, count).into_vec(),
+        Rows::InARow => {
+            let from = rng.random_range(0..=rows - count);
+            (from..from + count).collect()
+        }
+    }
+}
+
+/// Says of these rows, where they are wrong, that they were updated on the file's last day.
+fn stamp(sheet: &mut Sheet, good: &Sheet, chosen: &[usize]) {
+    let Some(updated) = good.place("last_updated") else { return };
+    let newest = good.rows.iter().map(|row| row[updated].clone()).max().unwrap_or_default();
+    for row in chosen {
+        if sheet.rows[*row] != good.rows[*row] {
+            sheet.rows[*row][updated].clone_from(&newest);
+        }
+    }
+}
+
+fn wrong_cells(
+    sheet: &mut Sheet,
+    good: &Sheet,
+    (place, how): (usize, CellFault),
+    chosen: &[usize],
+    rng: &mut ChaCha8Rng,
+) {
     let rows = good.rows.len();
     let next = if place + 1 < good.header.len() { place + 1 } else { place - 1 };
     let cell = |row: usize| good.rows[row % rows][place].clone();
-    for row in rand::seq::index::sample(rng, rows, share(rows, percent)) {
+    for row in chosen.iter().copied() {
         let text = match how {
             CellFault::Blank => String::new(),
             CellFault::Constant => cell(0),
             CellFault::Shifted => cell(row + rows - 1),
             CellFault::FromAnotherRow => cell(rng.random_range(0..rows)),
             CellFault::OtherText => "[object Object]".to_owned(),
+            CellFault::YesToNo if cell(row) == "Yes" => "No".to_owned(),
+            CellFault::NoToYes if cell(row) == "No" => "Yes".to_owned(),
+            CellFault::YesToNo | CellFault::NoToYes => continue,
             CellFault::SwappedWithNeighbour => {
                 sheet.rows[row].swap(place, next);
                 continue;
@@ -256,6 +342,7 @@ fn false_filings(sheet: &mut Sheet, percent: f64, at: Place, plausible: bool, rn
         Place::Beginning => (1..).filter(|value| !taken.contains(value)).take(count).collect(),
         Place::Middle => (middle..).filter(|value| !taken.contains(value)).take(count).collect(),
         Place::End => (last + 1..).take(count).collect(),
+        Place::BehindTheEnd => (last + 1..).step_by(5).take(count).collect(),
         Place::Scattered => (first..last).filter(|value| !taken.contains(value)).collect(),
     };
     free.shuffle(rng);

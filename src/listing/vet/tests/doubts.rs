@@ -4,34 +4,34 @@ use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 
 use super::{
-    Against, Column, FilingBuilder, Listing, OwnPeer, Provenance, Settles, Snapshot, UnreadableRow, VetConfig, at,
-    number, vet, vet_against,
+    Against, Column, FilingBuilder, Listing, OwnPeer, Settles, Snapshot, UnreadableRow, VetConfig, at, number, vet,
+    vet_against,
 };
 use crate::domain::{Filing, Frn, RmdNumber};
 use crate::listing::vet::{Doubt, Vetted};
 
 /// A day's new filings.
-const A_DAY: u32 = 8;
+pub const A_DAY: u32 = 8;
 const BEGAN: Date = date(2021, 4, 1);
 
-fn day(days: u32) -> Date {
+pub fn day(days: u32) -> Date {
     BEGAN.saturating_add(Span::new().days(days))
 }
 
 /// The first filings are duplicates of later ones, but for each third.
-fn frn(value: u32) -> u32 {
+pub fn frn(value: u32) -> u32 {
     if value < 400 && !value.is_multiple_of(3) { 20_005_000 + value } else { 20_000_000 + value }
 }
 
 /// A list as long as a real one: eight filings come each working day, each is amended on some later day, and a filing's
 /// cells are the same whenever it is asked for.
-struct World {
-    today: u32,
+pub struct World {
+    pub today: u32,
 }
 
 impl World {
     /// The filing of this number as it stands today.
-    fn filing(&self, value: u32) -> Filing {
+    pub fn filing(&self, value: u32) -> Filing {
         let came = value / A_DAY;
         // Amended every so often since, at an interval of its own: nobody on the day that it came.
         let interval = 90 + value.wrapping_mul(2_654_435_761) % 700;
@@ -55,7 +55,7 @@ impl World {
     }
 
     /// All filings to this day's last, except those that are gone.
-    fn listing(&self, is_gone: impl Fn(u32) -> bool) -> Listing {
+    pub fn listing(&self, is_gone: impl Fn(u32) -> bool) -> Listing {
         let values = A_DAY..(self.today + 1) * A_DAY;
         Listing {
             filings: values.filter(|value| !is_gone(*value)).map(|value| self.filing(value)).collect(),
@@ -69,35 +69,36 @@ impl World {
         }
     }
 
-    fn whole(&self) -> Listing {
+    pub fn whole(&self) -> Listing {
         self.listing(|_| false)
     }
 }
 
-const TODAY: World = World { today: 1_200 };
-const A_WEEK_AGO: World = World { today: 1_195 };
+pub const TODAY: World = World { today: 1_200 };
+pub const A_WEEK_AGO: World = World { today: 1_195 };
 
-fn snapshot(listing: Listing) -> Snapshot {
+pub fn snapshot(listing: Listing) -> Snapshot {
     vet(listing, at(1), None, &VetConfig::default()).expect("read").snapshot
 }
 
-fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
+pub fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
     vet(listing, at(2), standing, &VetConfig::default()).expect("read")
 }
 
-fn cut(mut listing: Listing, rows: usize) -> Listing {
+pub fn cut(mut listing: Listing, rows: usize) -> Listing {
     listing.filings.truncate(listing.filings.len() - rows);
     listing
 }
 
 /// A wave that takes every so-manieth, as an order does.
-fn wave(one_in: u32) -> impl Fn(u32) -> bool {
+pub fn wave(one_in: u32) -> impl Fn(u32) -> bool {
     move |value| value % one_in == 1
 }
 
 #[test]
-fn a_usual_week_is_applied_at_once() {
-    let vetted = judge(TODAY.listing(wave(2_000)), Some(&snapshot(A_WEEK_AGO.whole())));
+fn a_usual_step_is_applied_at_once() {
+    let before = World { today: TODAY.today - 2 };
+    let vetted = judge(TODAY.listing(wave(2_000)), Some(&snapshot(before.whole())));
     assert_eq!((vetted.doubts.as_slice(), vetted.takes()), (&[][..], None));
     assert_eq!(judge(TODAY.whole(), None).takes(), None, "nor is there anything to doubt about a whole first one");
 }
@@ -138,6 +139,14 @@ fn an_older_copy_of_the_list_takes_a_person() {
     let vetted = judge(A_WEEK_AGO.whole(), Some(&snapshot(TODAY.whole())));
     assert!(matches!(vetted.doubts[0], Doubt::EndGone { gone: 40, .. }), "{:?}", vetted.doubts);
     assert_eq!(vetted.takes(), Some(Settles::Person));
+}
+
+#[test]
+fn an_older_copy_takes_a_person_though_what_it_takes_away_came_lately() {
+    let week_before = snapshot(A_WEEK_AGO.whole());
+    let standing = judge(TODAY.whole(), Some(&week_before)).snapshot;
+    let old = judge(A_WEEK_AGO.whole(), Some(&standing));
+    assert_eq!(old.takes(), Some(Settles::Person), "{:?}", old.doubts);
 }
 
 #[test]
@@ -198,139 +207,6 @@ fn where_the_numbers_do_not_ascend_half_a_percent_gone_takes_a_person() {
     assert_eq!(judge(jumbled(&wave(150)), Some(&standing)).takes(), Some(Settles::Person));
 }
 
-fn changed(columns: &'static [Column], one_in: u32, to: &'static str) -> Listing {
-    let mut listing = TODAY.whole();
-    for filing in listing.filings.iter_mut().filter(|filing| filing.number().value() % one_in == 0) {
-        let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
-        for column in Column::ALL {
-            builder.push(if columns.contains(&column) { to } else { filing.cell(column) });
-        }
-        *filing = builder.finish();
-    }
-    listing
-}
-
-#[test]
-fn a_shifted_column_takes_a_person_and_a_busy_week_a_second_copy() {
-    use Column::{
-        ContactBusinessAddress, ContactDepartment, ContactTitle, FilingUrl, Implementation, LastUpdated,
-        VoiceServiceProviderChoice,
-    };
-    let standing = snapshot(TODAY.whole());
-    let cases: [(&'static [Column], u32, Option<Settles>); 6] = [
-        (&[VoiceServiceProviderChoice], 1, Some(Settles::Person)),
-        (&[Implementation], 3, Some(Settles::Person)),
-        (&[Implementation], 20, Some(Settles::Person)),
-        (&[ContactTitle, ContactDepartment, ContactBusinessAddress], 1, Some(Settles::Person)),
-        (&[ContactTitle], 1, Some(Settles::SecondCopy)),
-        // Every filing recertified, and the FCC moved its site.
-        (&[LastUpdated, FilingUrl], 1, None),
-    ];
-    for (columns, one_in, takes) in cases {
-        let vetted = judge(changed(columns, one_in, "2025-01-01"), Some(&standing));
-        assert_eq!(vetted.takes(), takes, "{columns:?}, one in {one_in}: {:?}", vetted.doubts);
-    }
-    let emptied = judge(changed(&[VoiceServiceProviderChoice], 1, ""), Some(&standing));
-    assert_eq!(emptied.takes(), Some(Settles::Person), "an emptied column on which decisions rest");
-    let came = judge(
-        changed(&[Column::OtherDbaNames, Column::Country, Column::ContactTelephoneNumber], 1, "x"),
-        Some(&standing),
-    );
-    assert_eq!(came.takes(), None, "a column that is filled for the first time");
-}
-
-/// Changes a column in so many filings, scattered, and says in each that it was updated today, if asked to.
-fn cells(column: Column, filings: u32, dated: bool, to: impl Fn(&Filing) -> &'static str) -> Listing {
-    let mut listing = TODAY.whole();
-    let step = listing.filings.len() / (filings as usize).max(1);
-    let today = day(TODAY.today).to_string();
-    for filing in listing.filings.iter_mut().step_by(step).take(filings as usize) {
-        let text = to(filing);
-        let frn = if column == Column::Frn { text.parse().ok() } else { filing.frn() };
-        let mut builder = FilingBuilder::new(filing.number(), frn, 0);
-        for at in Column::ALL {
-            builder.push(match at {
-                at if at == column => text,
-                Column::LastUpdated if dated => &today,
-                at => filing.cell(at),
-            });
-        }
-        *filing = builder.finish();
-    }
-    listing
-}
-
-#[test]
-fn each_column_has_a_limit_of_its_own_and_a_filing_that_says_it_was_updated_a_wider_one() {
-    use Column::{
-        BusinessName, ForeignVoiceProvider, Frn, GatewayProviderChoice, Implementation, VoiceServiceProviderChoice,
-    };
-    use Settles::{Alarm, Person, SecondCopy};
-    const PARTIAL: &str = "Partial STIR/SHAKEN Implementation - Performing Robocall Mitigation";
-    let standing = snapshot(TODAY.whole());
-    let cases = [
-        // As real weeks did.
-        (VoiceServiceProviderChoice, "No", 139, false, Some(Alarm)),
-        (VoiceServiceProviderChoice, "No", 90, true, None),
-        (GatewayProviderChoice, "Yes", 530, false, Some(Alarm)),
-        (Implementation, PARTIAL, 3, false, None),
-        (Implementation, PARTIAL, 358, true, None),
-        (BusinessName, "Fern Velvet Tel", 71, true, None),
-        (ForeignVoiceProvider, "No", 8, true, None),
-        // As none did.
-        (Frn, "", 1, false, Some(SecondCopy)),
-        (Frn, "0029999999", 3, true, Some(Person)),
-        (ForeignVoiceProvider, "Yes", 20, false, Some(Person)),
-        (BusinessName, "Fern Velvet Tel", 20, false, Some(Alarm)),
-        (BusinessName, "Fern Velvet Tel", 110, false, Some(Person)),
-        (VoiceServiceProviderChoice, "", 20, false, Some(Person)),
-        (VoiceServiceProviderChoice, "No", 200, false, Some(Person)),
-        (VoiceServiceProviderChoice, "No", 600, true, Some(SecondCopy)),
-        (VoiceServiceProviderChoice, "No", 1_100, true, Some(Person)),
-        (VoiceServiceProviderChoice, "Perhaps", 1, true, Some(Alarm)),
-        (VoiceServiceProviderChoice, "Perhaps", 11, true, Some(Person)),
-    ];
-    for (column, text, filings, dated, expected) in cases {
-        let vetted = judge(cells(column, filings, dated, |_| text), Some(&standing));
-        let settles = vetted.doubts.iter().map(Doubt::settles).max();
-        assert_eq!(settles, expected, "{column:?} {text:?} in {filings}, dated {dated}: {:?}", vetted.doubts);
-    }
-}
-
-#[test]
-fn a_listing_that_undoes_what_a_fault_did_is_applied_without_a_person() {
-    let standing = snapshot(TODAY.whole());
-    let faulty = judge(cells(Column::VoiceServiceProviderChoice, 170, false, |_| "No"), Some(&standing));
-    assert_eq!(faulty.takes(), None, "as a real week did");
-    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
-    let again = judge(cells(Column::GatewayProviderChoice, 40, false, |_| "Yes"), Some(&healed.snapshot));
-    assert_eq!(again.takes(), None, "{:?}", again.doubts);
-}
-
-#[test]
-fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_person() {
-    let at_present = |listing, standing: Option<&Snapshot>| {
-        let now = "2024-07-15T12:00:00Z".parse().expect("a time");
-        vet(listing, Provenance { fetched_at: now, ..at(2) }, standing, &VetConfig::default()).expect("read")
-    };
-    let standing = at_present(TODAY.whole(), None).snapshot;
-    let dated = |filings, to: &'static str| {
-        let vetted = at_present(cells(Column::LastUpdated, filings, false, |_| to), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
-    };
-    assert_eq!(dated(1, "9999-12-31"), Some(Settles::Alarm));
-    assert_eq!(dated(11, "9999-12-31"), Some(Settles::Person));
-    assert_eq!(dated(11, "2021-01-01"), Some(Settles::Person));
-    assert_eq!(dated(11, ""), Some(Settles::Person));
-    let ahead = cells(Column::LastUpdated, 9_600, false, |_| "2029-01-01");
-    assert_eq!(
-        judge(ahead, Some(&snapshot(TODAY.whole()))).takes(),
-        None,
-        "where the clock shows 1970 it is the clock"
-    );
-}
-
 #[test]
 fn a_loss_bit_by_bit_is_an_alarm_before_two_hundred_and_held_before_five_hundred() {
     for one_in in [400, 101, 50] {
@@ -361,65 +237,6 @@ fn a_source_that_eats_its_own_end_is_held_the_second_time() {
     assert_eq!(first.takes(), Some(Settles::SecondCopy));
     let second = judge(cut(TODAY.whole(), 2), Some(&first.snapshot));
     assert_eq!(second.takes(), Some(Settles::Person));
-}
-
-/// A listing with more filings, with these numbers and dates.
-fn with(mut listing: Listing, more: impl IntoIterator<Item = u32>, date: &str) -> Listing {
-    for value in more {
-        let frn = Frn::from_value(u64::from(value) + 30_000_000).expect("an FRN");
-        let mut builder = FilingBuilder::new(number(value), Some(frn), 0);
-        for column in Column::ALL {
-            builder.push(match column {
-                Column::LastUpdated => date,
-                Column::VoiceServiceProviderChoice => "Yes",
-                _ => "",
-            });
-        }
-        listing.filings.push(builder.finish());
-    }
-    listing.filings.sort_by_key(Filing::number);
-    listing
-}
-
-#[test]
-fn new_filings_come_behind_all_others_with_a_date_of_their_time_and_at_their_pace() {
-    use Settles::{Alarm, Person};
-    let gaps = |value: u32| value % 20 == 1;
-    let standing = snapshot(A_WEEK_AGO.listing(gaps));
-    let end = (TODAY.today + 1) * A_DAY;
-    let settles = |more: Vec<u32>, date: &str| {
-        let vetted = judge(with(TODAY.listing(gaps), more, date), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
-    };
-    let today = day(TODAY.today).to_string();
-    let behind = |count: u32| (end..end + count).collect::<Vec<_>>();
-    let between = |count: u32| (1..=count).map(|place| place * 20 + 1).collect::<Vec<_>>();
-    assert_eq!(settles(behind(200), &today), None, "a rush before a deadline");
-    assert_eq!(settles(behind(1_000), &today), Some(Person), "nobody files so much in five days");
-    assert_eq!(settles(between(2), &today), None);
-    assert_eq!(settles(between(5), &today), Some(Alarm), "numbers that others have passed");
-    assert_eq!(settles(between(31), &today), Some(Person));
-    assert_eq!(settles(behind(31), "2022-05-05"), Some(Person), "dates older than the listing before");
-    assert_eq!(settles(vec![9_000_000, 9_000_001, 9_000_002], &today), Some(Alarm), "numbers far beyond the last");
-}
-
-#[test]
-fn false_filings_at_the_end_do_not_make_the_next_good_listing_impossible() {
-    let standing = snapshot(TODAY.whole());
-    let end = (TODAY.today + 1) * A_DAY;
-    let today = day(TODAY.today).to_string();
-    let far = vec![9_999_997, 9_999_998, 9_999_999];
-    let old = judge(with(TODAY.whole(), far.clone(), "2022-01-01"), Some(&standing));
-    assert_eq!(old.takes(), Some(Settles::Person), "old dates at the end: {:?}", old.doubts);
-    for false_ones in [vec![end, end + 1, end + 2], far] {
-        let faulty = judge(with(TODAY.whole(), false_ones.clone(), &today), Some(&standing));
-        assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
-        let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-        assert!(healed.takes() < Some(Settles::Person), "{false_ones:?}: {:?}", healed.doubts);
-        let tomorrow = World { today: TODAY.today + 1 };
-        let healed = judge(tomorrow.whole(), Some(&faulty.snapshot));
-        assert!(healed.takes() < Some(Settles::Person), "{false_ones:?}, a day later: {:?}", healed.doubts);
-    }
 }
 
 #[test]
@@ -474,13 +291,6 @@ fn the_operators_own_peers_are_an_alarm_whatever_the_size_and_corroborated_far_b
 }
 
 #[test]
-fn many_new_filings_over_a_long_time_take_a_second_copy() {
-    let standing = snapshot(World { today: 1_000 }.whole());
-    let vetted = judge(TODAY.whole(), Some(&standing));
-    assert_eq!(vetted.takes(), Some(Settles::SecondCopy), "{:?}", vetted.doubts);
-}
-
-#[test]
 fn two_copies_say_the_same_if_about_the_same_filings_are_gone() {
     let standing = snapshot(A_WEEK_AGO.whole());
     let first = judge(TODAY.listing(wave(9)), Some(&standing));
@@ -512,7 +322,7 @@ fn each_doubt_says_what_where_and_by_which_setting() {
     assert!(loss.contains("(11.1 %)") && loss.contains("vet.corroborate_loss_percent"), "{loss}");
     let loss = said(TODAY.listing(wave(3)));
     assert!(loss.contains("vet.max_loss_percent"), "{loss}");
-    let shift = said(changed(&[Column::Implementation], 1, "Yes"));
+    let shift = said(super::cells::changed(&[Column::Implementation], 1, "Yes"));
     assert!(shift.contains("`implementation`"), "{shift}");
 }
 
@@ -531,58 +341,4 @@ fn a_list_whose_dates_are_in_no_order_tells_nothing_by_them() {
         }
         assert_eq!(judge(listing, None).takes(), None, "dates over {spread} days");
     }
-}
-
-#[test]
-fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
-    let standing = snapshot(A_WEEK_AGO.whole());
-    let mut stamped = TODAY.whole();
-    let today = day(TODAY.today).to_string();
-    for filing in stamped.filings.iter_mut().step_by(30) {
-        let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
-        for column in Column::ALL {
-            builder.push(match column {
-                Column::LastUpdated => &today,
-                Column::VoiceServiceProviderChoice => "No",
-                column => filing.cell(column),
-            });
-        }
-        *filing = builder.finish();
-    }
-    let faulty = judge(stamped, Some(&standing));
-    assert_eq!(faulty.takes(), None, "nothing tells it from amendments: {:?}", faulty.doubts);
-    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-    assert!(healed.takes() < Some(Settles::Person), "{:?}", healed.doubts);
-}
-
-#[test]
-fn what_comes_or_changes_a_little_at_each_sync_is_told_once_it_is_much() {
-    let end = (TODAY.today + 1) * A_DAY;
-    let today = day(TODAY.today).to_string();
-    let mut standing = snapshot(TODAY.whole());
-    let mut alarmed = None;
-    for sync in 1..=4 {
-        let vetted = judge(with(TODAY.whole(), end..end + sync * 50, &today), Some(&standing));
-        if alarmed.is_none() && !vetted.doubts.is_empty() {
-            alarmed = Some(sync);
-        }
-        standing = vetted.snapshot;
-    }
-    assert_eq!(alarmed, Some(2), "fifty at once may come, a hundred within a moment do not");
-
-    let mut standing = snapshot(TODAY.whole());
-    let mut alarmed = None;
-    for sync in 1..=4_usize {
-        let mut listing = cells(Column::VoiceServiceProviderChoice, 0, false, |_| "No");
-        let changed = cells(Column::VoiceServiceProviderChoice, 1_000, false, |_| "No");
-        for place in 0..sync * 8 {
-            listing.filings[place * 9] = changed.filings[place * 9].clone();
-        }
-        let vetted = judge(listing, Some(&standing));
-        if alarmed.is_none() && !vetted.doubts.is_empty() {
-            alarmed = Some(sync);
-        }
-        standing = vetted.snapshot;
-    }
-    assert_eq!(alarmed, Some(3), "eight cells at a time");
 }

@@ -1,0 +1,262 @@
+//! How much each column may change at once.
+
+use super::doubts::{TODAY, World, day, judge, snapshot};
+use super::{Column, FilingBuilder, Listing, Provenance, Settles, Snapshot, VetConfig, at, vet};
+use crate::domain::Filing;
+use crate::listing::vet::Doubt;
+
+pub fn changed(columns: &'static [Column], one_in: u32, to: &'static str) -> Listing {
+    let mut listing = TODAY.whole();
+    for filing in listing.filings.iter_mut().filter(|filing| filing.number().value() % one_in == 0) {
+        let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
+        for column in Column::ALL {
+            builder.push(if columns.contains(&column) { to } else { filing.cell(column) });
+        }
+        *filing = builder.finish();
+    }
+    listing
+}
+
+#[test]
+fn a_shifted_column_takes_a_person_and_a_busy_week_a_second_copy() {
+    use Column::{
+        ContactBusinessAddress, ContactDepartment, ContactTitle, FilingUrl, Implementation, LastUpdated,
+        VoiceServiceProviderChoice,
+    };
+    let standing = snapshot(TODAY.whole());
+    let cases: [(&'static [Column], u32, Option<Settles>); 6] = [
+        (&[VoiceServiceProviderChoice], 1, Some(Settles::Person)),
+        (&[Implementation], 3, Some(Settles::Person)),
+        (&[Implementation], 20, Some(Settles::Person)),
+        (&[ContactTitle, ContactDepartment, ContactBusinessAddress], 1, Some(Settles::Person)),
+        (&[ContactTitle], 1, Some(Settles::SecondCopy)),
+        // Every filing recertified, and the FCC moved its site.
+        (&[LastUpdated, FilingUrl], 1, None),
+    ];
+    for (columns, one_in, takes) in cases {
+        let vetted = judge(changed(columns, one_in, "2025-01-01"), Some(&standing));
+        assert_eq!(vetted.takes(), takes, "{columns:?}, one in {one_in}: {:?}", vetted.doubts);
+    }
+    let emptied = judge(changed(&[VoiceServiceProviderChoice], 1, ""), Some(&standing));
+    assert_eq!(emptied.takes(), Some(Settles::Person), "an emptied column on which decisions rest");
+    let came = judge(
+        changed(&[Column::OtherDbaNames, Column::Country, Column::ContactTelephoneNumber], 1, "x"),
+        Some(&standing),
+    );
+    assert_eq!(came.takes(), None, "a column that is filled for the first time");
+}
+
+/// What a filing that changed says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    /// Nothing: its date stays.
+    Nothing,
+    /// That it was updated today.
+    Today,
+    /// The same, and its filer amended more of it.
+    More,
+}
+
+/// A filing with other cells.
+fn with_cells<'a>(filing: &'a Filing, text: impl Fn(Column) -> Option<&'a str>) -> Filing {
+    let frn = text(Column::Frn).map_or(filing.frn(), |text| text.parse().ok());
+    let mut builder = FilingBuilder::new(filing.number(), frn, 0);
+    for column in Column::ALL {
+        builder.push(text(column).unwrap_or_else(|| filing.cell(column)));
+    }
+    builder.finish()
+}
+
+/// Changes a column in so many filings, scattered.
+fn cells(column: Column, filings: u32, says: Says, to: &'static str) -> Listing {
+    let step = (TODAY.whole().filings.len() / (filings as usize).max(1)).max(1);
+    cells_in(TODAY.whole(), (column, to), says, |place| place % step == 0 && place / step < filings as usize)
+}
+
+/// Changes a column in the filings at these places.
+fn cells_in(
+    mut listing: Listing,
+    (column, to): (Column, &'static str),
+    says: Says,
+    is_there: impl Fn(usize) -> bool,
+) -> Listing {
+    let today = day(TODAY.today).to_string();
+    for (_, filing) in listing.filings.iter_mut().enumerate().filter(|(place, _)| is_there(*place)) {
+        *filing = with_cells(filing, |at| match at {
+            at if at == column => Some(to),
+            Column::LastUpdated if says != Says::Nothing => Some(&today),
+            Column::ContactTitle if says == Says::More => Some("amended, too"),
+            _ => None,
+        });
+    }
+    listing
+}
+
+/// The list with no date in every other filing.
+fn half_without_dates() -> Listing {
+    let mut listing = TODAY.whole();
+    for filing in listing.filings.iter_mut().step_by(2) {
+        *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(""));
+    }
+    listing
+}
+
+#[test]
+fn each_column_has_a_limit_of_its_own_and_a_filing_that_says_it_was_updated_a_wider_one() {
+    use Column::{
+        BusinessName, ForeignVoiceProvider, Frn, GatewayProviderChoice, Implementation, VoiceServiceProviderChoice,
+    };
+    use Says::{More, Nothing, Today};
+    use Settles::{Alarm, Person, SecondCopy};
+    const PARTIAL: &str = "Partial STIR/SHAKEN Implementation - Performing Robocall Mitigation";
+    let standing = snapshot(TODAY.whole());
+    let cases = [
+        // As real weeks did.
+        (VoiceServiceProviderChoice, "No", 23, Nothing, Some(Alarm)),
+        (VoiceServiceProviderChoice, "No", 47, More, Some(Alarm)),
+        (GatewayProviderChoice, "Yes", 530, Nothing, Some(Alarm)),
+        (Implementation, PARTIAL, 3, Nothing, None),
+        (Implementation, PARTIAL, 358, Today, None),
+        (BusinessName, "Fern Velvet Tel", 20, More, Some(Alarm)),
+        (ForeignVoiceProvider, "No", 8, More, None),
+        // As none did.
+        (Frn, "", 1, Nothing, Some(SecondCopy)),
+        (Frn, "0029999999", 3, Today, Some(Person)),
+        (ForeignVoiceProvider, "Yes", 20, Nothing, Some(Person)),
+        (BusinessName, "Fern Velvet Tel", 20, Nothing, Some(Alarm)),
+        (BusinessName, "Fern Velvet Tel", 110, Nothing, Some(Person)),
+        (BusinessName, "Fern Velvet Tel", 60, Today, Some(Person)),
+        (VoiceServiceProviderChoice, "", 20, Nothing, Some(Person)),
+        (VoiceServiceProviderChoice, "", 20, More, Some(Person)),
+        (VoiceServiceProviderChoice, "No", 60, Nothing, Some(Person)),
+        (VoiceServiceProviderChoice, "No", 10, Today, None),
+        (VoiceServiceProviderChoice, "No", 11, Today, Some(Alarm)),
+        (VoiceServiceProviderChoice, "No", 55, Today, Some(Person)),
+        (VoiceServiceProviderChoice, "No", 90, More, Some(Person)),
+        (VoiceServiceProviderChoice, "Perhaps", 1, More, Some(Alarm)),
+        (VoiceServiceProviderChoice, "Perhaps", 11, More, Some(Person)),
+    ];
+    for (column, text, filings, says, expected) in cases {
+        let vetted = judge(cells(column, filings, says, text), Some(&standing));
+        let settles = vetted.doubts.iter().map(Doubt::settles).max();
+        assert_eq!(settles, expected, "{column:?} {text:?} in {filings}, {says:?}: {:?}", vetted.doubts);
+    }
+}
+
+#[test]
+fn filings_that_have_no_date_may_turn_to_no_in_numbers_and_those_that_keep_theirs_may_not() {
+    let standing = snapshot(half_without_dates());
+    let turned = |is_there: &dyn Fn(usize) -> bool| {
+        let voice = (Column::VoiceServiceProviderChoice, "No");
+        let vetted = judge(cells_in(half_without_dates(), voice, Says::Nothing, is_there), Some(&standing));
+        vetted.doubts.iter().map(Doubt::settles).max()
+    };
+    // As the real list did on March 11, 2024: 116 without a date and 23 with one.
+    let real = |place: usize| (place % 80 == 0 && place < 9_280) || (place % 80 == 41 && place < 23 * 80);
+    assert_eq!(turned(&real), Some(Settles::Alarm));
+    assert_eq!(turned(&|place| place % 65 == 0), Some(Settles::Person), "a fault strikes both alike");
+    assert_eq!(turned(&|place| place % 48 == 0), Some(Settles::Person), "and so many never did");
+}
+
+#[test]
+fn a_busy_week_may_change_more_than_a_fault_that_stamps_dates() {
+    let standing = snapshot(TODAY.whole());
+    let title = (Column::ContactTitle, "amended by its filer");
+    let busy = cells_in(TODAY.whole(), title, Says::Today, |place| place % 11 == 0);
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let settles = |listing: Listing| judge(listing, Some(&standing)).doubts.iter().map(Doubt::settles).max();
+    let amended = cells_in(busy.clone(), voice, Says::More, |place| place % 77 == 0);
+    assert_eq!(settles(amended), Some(Settles::Alarm), "125 among 989 that were amended");
+    let stamped = cells_in(busy, voice, Says::Today, |place| place % 77 == 1);
+    assert_eq!(settles(stamped), Some(Settles::Person), "125 that changed in nothing else");
+}
+
+#[test]
+fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
+    let standing = snapshot(TODAY.whole());
+    let rows = |rows: usize, says| {
+        let voice = (Column::VoiceServiceProviderChoice, "No");
+        let vetted =
+            judge(cells_in(TODAY.whole(), voice, says, |place| (500..500 + rows).contains(&place)), Some(&standing));
+        vetted.doubts.iter().map(Doubt::settles).max()
+    };
+    for says in [Says::Nothing, Says::Today] {
+        assert_eq!(rows(3, says), None, "as in a real week");
+        assert_eq!(rows(5, says), Some(Settles::Alarm), "{says:?}");
+        assert_eq!(rows(16, says), Some(Settles::Person), "{says:?}");
+    }
+    assert_eq!(rows(10, Says::More), None, "as one filer amended all its filings");
+}
+
+#[test]
+fn cells_that_went_from_no_to_yes_are_told_as_such() {
+    let mut no = TODAY.whole();
+    for filing in &mut no.filings {
+        *filing = with_cells(filing, |at| (at == Column::VoiceServiceProviderChoice).then_some("No"));
+    }
+    let vetted = judge(
+        cells_in(no.clone(), (Column::VoiceServiceProviderChoice, "Yes"), Says::Nothing, |place| place % 100 == 0),
+        Some(&snapshot(no)),
+    );
+    let said = vetted.doubts.first().map(Doubt::to_string).unwrap_or_default();
+    assert!(said.contains("`voice_service_provider_choice` turns from No to Yes in "), "{said}");
+}
+
+#[test]
+fn a_listing_that_undoes_what_a_fault_did_is_applied_without_a_person() {
+    let standing = snapshot(TODAY.whole());
+    let faulty = judge(cells(Column::VoiceServiceProviderChoice, 30, Says::Nothing, "No"), Some(&standing));
+    assert_eq!(faulty.takes(), None, "as a real week did");
+    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    let told = healed.doubts.iter().any(|doubt| doubt.to_string().contains("30 cells go back to what they held"));
+    assert!(told, "{:?}", healed.doubts);
+    let again = judge(cells(Column::GatewayProviderChoice, 40, Says::Nothing, "Yes"), Some(&healed.snapshot));
+    assert_eq!(again.takes(), None, "{:?}", again.doubts);
+}
+
+#[test]
+fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_person() {
+    let at_present = |listing, standing: Option<&Snapshot>| {
+        let now = "2024-07-15T12:00:00Z".parse().expect("a time");
+        vet(listing, Provenance { fetched_at: now, ..at(2) }, standing, &VetConfig::default()).expect("read")
+    };
+    let standing = at_present(TODAY.whole(), None).snapshot;
+    let dated = |filings, to: &'static str| {
+        let vetted = at_present(cells(Column::LastUpdated, filings, Says::Nothing, to), Some(&standing));
+        vetted.doubts.iter().map(Doubt::settles).max()
+    };
+    assert_eq!(dated(1, "9999-12-31"), Some(Settles::Alarm));
+    assert_eq!(dated(11, "9999-12-31"), Some(Settles::Person));
+    assert_eq!(dated(11, "2021-01-01"), Some(Settles::Person));
+    assert_eq!(dated(11, ""), Some(Settles::Person));
+    let ahead = cells(Column::LastUpdated, 9_600, Says::Nothing, "2029-01-01");
+    assert_eq!(
+        judge(ahead, Some(&snapshot(TODAY.whole()))).takes(),
+        None,
+        "where the clock shows 1970 it is the clock"
+    );
+}
+
+#[test]
+fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
+    let standing = snapshot(World { today: TODAY.today - 2 }.whole());
+    let mut stamped = TODAY.whole();
+    let today = day(TODAY.today).to_string();
+    for filing in stamped.filings.iter_mut().step_by(240) {
+        let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
+        for column in Column::ALL {
+            builder.push(match column {
+                Column::LastUpdated => &today,
+                Column::VoiceServiceProviderChoice => "No",
+                column => filing.cell(column),
+            });
+        }
+        *filing = builder.finish();
+    }
+    let faulty = judge(stamped, Some(&standing));
+    assert_eq!(faulty.takes(), None, "so few may be amendments: {:?}", faulty.doubts);
+    assert!(!faulty.doubts.is_empty(), "but somebody is told");
+    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
+    assert!(healed.takes() < Some(Settles::Person), "{:?}", healed.doubts);
+}
