@@ -22,7 +22,7 @@ struct Limits {
     /// Of those that went from Yes to No, those in filings that have a date, which stayed.
     beside_a_date: f64,
     altered: f64,
-    /// With a date, within [`USUAL_DAYS`], but for cells that are filled for the first time.
+    /// With a date, but for cells that are filled for the first time.
     dated: Option<f64>,
 }
 
@@ -36,9 +36,9 @@ const LIMITS: [Limits; 6] = [
     limits(Column::BusinessName, [1.0; 5], Some(1.75)),
     limits(Column::ForeignVoiceProvider, [0.1; 5], Some(0.25)),
     limits(Column::Implementation, [1.0; 5], None),
-    limits(Column::VoiceServiceProviderChoice, [0.1, 8.0, 1.75, 0.35, 0.3], Some(1.75)),
-    limits(Column::GatewayProviderChoice, [0.1, 8.0, 0.5, 0.35, 0.3], Some(1.75)),
-    limits(Column::IntermediateProviderChoice, [0.1, 8.0, 0.5, 0.35, 0.3], Some(1.75)),
+    limits(Column::VoiceServiceProviderChoice, [0.1, 8.0, 1.75, 0.32, 0.3], Some(1.75)),
+    limits(Column::GatewayProviderChoice, [0.1, 8.0, 0.5, 0.32, 0.3], Some(1.75)),
+    limits(Column::IntermediateProviderChoice, [0.1, 8.0, 0.5, 0.32, 0.3], Some(1.75)),
 ];
 
 const fn limits(
@@ -49,11 +49,24 @@ const fn limits(
     Limits { column, emptied, filled, withdrawn, beside_a_date, altered, dated }
 }
 
-/// The limits for dated changes are for so many days; over a longer time more may change, up to so many times as much. In
-/// fifteen months it was 2.4 % in a role and 0.37 % in the foreign flag.
-const USUAL_DAYS: f64 = 14.0;
-const DAYS_FOR_AS_MUCH_AGAIN: f64 = 90.0;
-const TIMES_AS_MUCH: f64 = 3.0;
+/// The limits are for one real step. Between listings that lie farther apart, as where one was held meanwhile, more
+/// changes: from so many days on, as much again after so many more, up to so many times as much. Real pairs of listings
+/// come to 2.4 % of a role without a date in 18 days, and with one to 2.5 % in 17 days and 3.5 % in fifteen months.
+struct Growing {
+    from_days: f64,
+    as_much_again: f64,
+}
+
+const UNDATED_GROWS: Growing = Growing { from_days: 8.0, as_much_again: 12.0 };
+const DATED_GROWS: Growing = Growing { from_days: 12.0, as_much_again: 8.0 };
+const TIMES_AS_MUCH: f64 = 2.25;
+
+impl Growing {
+    fn times(&self, days: f64) -> f64 {
+        (1.0 + (days - self.from_days) / self.as_much_again).clamp(1.0, TIMES_AS_MUCH)
+    }
+}
+
 /// So many filings may change in one cell and their date alone: who amends a filing changes more of it. In a real step a
 /// role did in 25 at the most.
 const ALONE_HOLDS: usize = 50;
@@ -73,7 +86,7 @@ const FRN_HOLDS: usize = 2;
 /// Where false filings that came lately are taken back, true ones may bear so many of their numbers.
 const FRN_OF_LATE_HOLDS: usize = 40;
 /// Cells that change without a date add up over days to so many percent of the list at the most.
-const UNDATED_LATELY_PERCENT: f64 = 1.75;
+const UNDATED_LATELY_PERCENT: f64 = 2.5;
 /// From so many it is an alarm, however few change at a time.
 const UNDATED_LATELY_ALARMS: f64 = 20.0;
 /// So many columns changed in many filings are a shift, even if no decision rests on them.
@@ -94,7 +107,7 @@ impl Limits {
 pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetConfig) -> Vec<Doubt> {
     let mut doubts: Vec<Doubt> = frn(compared, memory).into_iter().collect();
     for limits in &LIMITS {
-        doubts.extend(undated(compared, limits, memory));
+        doubts.extend(undated(compared, limits, memory, days));
         doubts.extend(dated(compared, limits, days));
         doubts.extend(neighbours(compared, limits.column));
     }
@@ -131,7 +144,7 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
 }
 
 /// Cells of one column that changed without a date: the worst of the ways in which they did.
-fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Option<Doubt> {
+fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64) -> Option<Doubt> {
     let tally = compared.columns.get(&limits.column)?;
     let ways = [CellChange::Emptied, CellChange::Filled, CellChange::Withdrawn, CellChange::Altered];
     let doubt = |change, limit, settles| {
@@ -146,12 +159,14 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Option<
             settles,
         }
     };
-    let limit = |change| ((compared.common as f64 * limits.undated(change) / 100.0) as usize).max(UNUSUAL_FLOOR);
+    let in_time = UNDATED_GROWS.times(days) / 100.0;
+    let share = |percent: f64| ((compared.common as f64 * percent * in_time) as usize).max(UNUSUAL_FLOOR);
+    let limit = |change| share(limits.undated(change));
     let beyond = ways.into_iter().filter(|change| tally.undated(*change).count > limit(*change));
     if let Some(change) = beyond.max_by_key(|change| tally.undated(*change).count) {
         return Some(doubt(change, limit(change), Settles::Person));
     }
-    let beside_a_date = ((compared.common as f64 * limits.beside_a_date / 100.0) as usize).max(UNUSUAL_FLOOR);
+    let beside_a_date = share(limits.beside_a_date);
     if tally.withdrawn_beside_a_date > beside_a_date {
         return Some(doubt(CellChange::Withdrawn, beside_a_date, Settles::Person));
     }
@@ -174,9 +189,10 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
     let most = [CellChange::Emptied, CellChange::Withdrawn, CellChange::Altered].map(|change| tally.dated(change));
     let most = most.into_iter().max_by_key(|tally| tally.count)?;
     let changed = tally.dated_count() - filled.count;
-    let longer = ((days - USUAL_DAYS) / DAYS_FOR_AS_MUCH_AGAIN).clamp(0.0, TIMES_AS_MUCH - 1.0);
-    let share = |percent: f64| ((compared.common as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
-    let in_time = share(limits.dated? * (1.0 + longer));
+    let times = DATED_GROWS.times(days);
+    let share = |percent: f64| ((compared.common as f64 * percent * times / 100.0) as usize).max(UNUSUAL_FLOOR);
+    let in_time = share(limits.dated?);
+    let bare_holds = (BARE_HOLDS as f64 * times) as usize;
     let doubt = |changed: usize, limit: usize, of: &Tally, settles| {
         (changed > limit).then(|| Doubt::Cells {
             column: limits.column,
@@ -194,7 +210,7 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
     doubt(emptied.count, never_emptied, emptied, Settles::Person)
         .or_else(|| doubt(changed, in_time, most, Settles::Person))
         .or_else(|| doubt(alone.count, ALONE_HOLDS, alone, Settles::Person))
-        .or_else(|| doubt(bare.count, BARE_HOLDS, bare, Settles::Person))
+        .or_else(|| doubt(bare.count, bare_holds, bare, Settles::Person))
         .or_else(|| doubt(changed, of_amended, most, Settles::Person))
         .or_else(|| doubt(filled.count, share(DATED_FILLED_PERCENT), filled, Settles::Person))
         .or_else(|| doubt(changed, UNUSUAL_FLOOR, most, Settles::Alarm))
