@@ -1,7 +1,7 @@
 //! Any bytes as a list that a person hands in.
 
-use rmdd::listing::parse::{columns, objects, upstreams};
 use rmdd::records::lists::table::{self, comparable};
+use rmdd::records::lists::{columns, objects, upstreams};
 
 /// Reads the bytes as a table, as a carrier's upstreams, and as JSON.
 pub fn lists(bytes: &[u8]) {
