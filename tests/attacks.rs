@@ -283,7 +283,7 @@ async fn a_connection_without_requests_is_closed_in_good_order() {
 #[tokio::test]
 async fn who_asks_more_than_it_may_is_told_so_in_every_way_of_asking_and_calls_to_911_are_answered() {
     // So few that none comes back within the test.
-    let scene = scene("questions_per_second = 1\nbatch = 5").await;
+    let scene = scene("rate_limit = 1\nbatch = 5").await;
     let mut client = scene.daemon.acceptance().await;
     let batch = |emergency| CheckProvidersRequest {
         questions: (0..5).map(|_| CheckProviderRequest { emergency, ..by_frn(&scene.frn) }).collect(),

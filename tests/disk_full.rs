@@ -116,7 +116,7 @@ async fn fails_for_want_of_room(daemon: &Daemon, changes: &Changes, place: &Path
         assert!(sync.error.contains(part), "{}", sync.error);
     }
     assert_eq!(status.snapshot.expect("one").serial, 1);
-    assert_eq!(status.removals_total, 0);
+    assert_eq!(status.removed_filings, 0);
     let mut client = daemon.acceptance().await;
     for number in changes.removed.iter().take(3) {
         assert_ne!(ask(&mut client, by_number(number)).await.reason(), Reason::Removed, "as it was");

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr};
-use rmdd::api::grpc::v1::{ApproveListingRequest, GetStatusResponse, Reason, State, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{ApproveListingRequest, Awaits, GetStatusResponse, Reason, State, SyncOutcome, Verdict};
 use rmdd_testkit::{Step, World};
 
 /// The file without its last rows: what a download that broke off at a record's end looks like.
@@ -53,7 +53,7 @@ async fn a_cut_file_is_never_applied_however_often_it_comes_and_the_next_whole_o
             assert!(codes(&status).contains(&"LISTING_HELD") && status.state() == State::Warning);
             assert!(status.alarms[0].message.contains("he end is missing"), "{}", status.alarms[0].message);
             let held = status.held.iter().find(|held| held.sha256 == sync.held_sha256).expect("it is held");
-            assert_eq!((held.times, held.awaits.as_str(), held.gone), (time, "person", rows as u64));
+            assert_eq!((held.times, held.awaits(), held.gone), (time, Awaits::Person, rows as u64));
             let answer = ask(&mut acceptance, by_number(&last)).await;
             assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::Listed));
         }
@@ -114,7 +114,7 @@ async fn a_held_listing_is_let_through_by_its_digest_and_status_says_by_whom() {
         (&"applied".into(), &5.into(), &"approval".into())
     );
     let status = daemon.status().await;
-    assert_eq!((status.filings, status.removals_total, status.state()), (295, 5, State::Fresh));
+    assert_eq!((status.filings, status.removed_filings, status.state()), (295, 5, State::Fresh));
     assert!(status.held.is_empty());
     let note = status.alarms.iter().find(|alarm| alarm.code == "LISTING_LET_THROUGH").expect("a note");
     assert!(note.message.contains("alice") && note.message.contains("he end is missing"), "{}", note.message);
@@ -169,7 +169,7 @@ async fn a_loss_that_a_second_copy_does_not_show_removes_nobody() {
     let sync = daemon.sync().await;
     assert_eq!(sync.outcome(), SyncOutcome::Unchanged, "{}", sync.error);
     let status = daemon.status().await;
-    assert_eq!((status.removals_total, status.held.len(), status.filings), (0, 0, 300));
+    assert_eq!((status.removed_filings, status.held.len(), status.filings), (0, 0, 300));
 }
 
 #[tokio::test]
@@ -194,7 +194,7 @@ async fn copies_that_do_not_say_the_same_are_held_and_compared_again() {
     let sync = daemon.sync().await;
     assert_eq!(sync.outcome(), SyncOutcome::Held, "{}", sync.error);
     assert!(sync.error.contains("do not say the same"), "{}", sync.error);
-    assert_eq!(daemon.status().await.removals_total, 0);
+    assert_eq!(daemon.status().await.removed_filings, 0);
     server.answer(Answer::csv(&second));
     let sync = daemon.sync().await;
     assert_eq!(sync.outcome(), SyncOutcome::Applied, "the last copy, come again: {}", sync.error);
@@ -221,7 +221,7 @@ async fn a_first_copy_is_remembered_over_a_kill_and_the_next_fetch_is_the_second
         Some(daemon.status().await).filter(|status| !status.held.is_empty())
     })
     .await;
-    assert_eq!((waiting.held[0].awaits.as_str(), waiting.filings), ("second_copy", 300));
+    assert_eq!((waiting.held[0].awaits(), waiting.filings), (Awaits::SecondCopy, 300));
     daemon.kill();
     assert!(trigger.await.expect("it ended").is_err(), "whoever asked is told");
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use common::http::{Answer, Server};
 use common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr, stdout};
-use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest, SourceStatus, SyncOutcome, SyncTrigger, Verdict};
 use rmdd_testkit::{Step, World};
 
 /// A site whose daemon works by this configuration.
@@ -236,7 +236,7 @@ async fn a_failed_sync_is_made_up_ahead_of_schedule_by_itself() {
     })
     .await;
     let last = status.last_sync.expect("a cycle");
-    assert_eq!((last.trigger.as_str(), last.outcome(), status.failures_since), ("retry", SyncOutcome::Applied, 0));
+    assert_eq!((last.trigger(), last.outcome(), status.failures_since), (SyncTrigger::Retry, SyncOutcome::Applied, 0));
     assert_eq!(asked.load(Ordering::SeqCst), 6);
     let next = eventually("only the schedule is left", || async {
         daemon.status().await.next_sync_at.filter(|next| next.seconds - last.at.expect("a time").seconds > 60)

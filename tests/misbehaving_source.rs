@@ -10,6 +10,7 @@ use common::http::{Answer, Server, head};
 use common::{Daemon, Site, ask, by_number, eventually};
 use rmdd::api::grpc::v1::{
     CheckProviderRequest, GetStatusResponse, ProviderRole, Reason, ReloadConfigRequest, State, SyncOutcome, SyncReport,
+    SyncTrigger,
 };
 use rmdd_testkit::{CsvFormat, LineEnd, World};
 
@@ -103,7 +104,7 @@ impl Scene {
             eventually(case, || async { Some(self.status().await).filter(|status| status.state() == State::Fresh) })
                 .await;
         let last = healed.last_sync.expect("a cycle");
-        assert_eq!((last.trigger.as_str(), last.outcome()), ("retry", SyncOutcome::Unchanged), "{case}");
+        assert_eq!((last.trigger(), last.outcome()), (SyncTrigger::Retry, SyncOutcome::Unchanged), "{case}");
         assert_eq!((healed.failures_since, healed.sources[0].failures), (0, 0), "{case}");
     }
 

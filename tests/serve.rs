@@ -9,8 +9,8 @@ use common::http::Server;
 use common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
 use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole,
-    Reason, ReloadConfigRequest, State, SyncOutcome, Ternary, Verdict, admin_service_client::AdminServiceClient,
-    get_provider_request,
+    Reason, ReloadConfigRequest, State, SyncOutcome, SyncTrigger, Ternary, Verdict,
+    admin_service_client::AdminServiceClient, get_provider_request,
 };
 use rmdd_testkit::{Step, World};
 use tonic::Code;
@@ -40,7 +40,7 @@ async fn it_answers_from_a_listing_and_again_after_being_killed() {
     let daemon = site.start();
     let sync = daemon.first_sync().await;
     assert_eq!((sync.outcome(), sync.filings), (SyncOutcome::Applied, 200));
-    assert_eq!(sync.trigger, "startup");
+    assert_eq!(sync.trigger(), SyncTrigger::Startup);
 
     let mut acceptance = daemon.acceptance().await;
     for row in world.rows().filter(|row| !row.get("frn").is_empty()) {
@@ -298,7 +298,7 @@ async fn a_refusal_says_if_it_rests_on_a_calling_number_that_could_not_be_read()
         let mut request = CheckProviderRequest { emergency, caller_id: caller_id.to_owned(), ..by_frn(frn) };
         request.set_foreign(foreign);
         request.set_us_caller_id(us_caller_id);
-        for detail in [AnswerDetail::Everyday, AnswerDetail::Full] {
+        for detail in [AnswerDetail::Compact, AnswerDetail::Full] {
             request.set_detail(detail);
             let answer = ask(&mut acceptance, request.clone()).await;
             let advisory = answer.advisories.iter().find(|advisory| advisory.code == "CALLER_ID_UNREADABLE");
@@ -468,8 +468,8 @@ async fn callers_who_ask_for_a_sync_while_one_runs_get_its_outcome() {
     .await;
     let (first, second) = tokio::join!(daemon.sync(), daemon.sync());
     assert_eq!(first.outcome(), SyncOutcome::Failed);
-    assert_eq!((first.at, &first.trigger), (second.at, &second.trigger));
-    assert_eq!(first.trigger, "startup", "the cycle that was running");
+    assert_eq!((first.at, first.trigger), (second.at, second.trigger));
+    assert_eq!(first.trigger(), SyncTrigger::Startup, "the cycle that was running");
     assert_eq!(server.requests(), 1);
     assert!(first.error.contains("too long"), "{}", first.error);
 }
@@ -550,7 +550,7 @@ async fn a_reload_puts_what_it_can_in_force_names_the_rest_and_refuses_rubbish_w
     let status = daemon.status().await;
     assert_eq!((status.source, status.schedule.as_str()), (other.display().to_string(), "0 5 4 * * *"));
     eventually("the new source is asked", || async {
-        daemon.status().await.last_sync.filter(|sync| sync.trigger == "reload")
+        daemon.status().await.last_sync.filter(|sync| sync.trigger() == SyncTrigger::Reload)
     })
     .await;
 
@@ -569,7 +569,7 @@ async fn the_schedule_asks_the_source() {
     let source = site.listing().display().to_string();
     let daemon = site.start_with(&["--source", &source, "--schedule", "* * * * * *"]);
     eventually("a scheduled cycle", || async {
-        daemon.status().await.last_sync.filter(|sync| sync.trigger == "schedule")
+        daemon.status().await.last_sync.filter(|sync| sync.trigger() == SyncTrigger::Schedule)
     })
     .await;
     assert!(daemon.status().await.next_sync_at.is_some());

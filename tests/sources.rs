@@ -88,7 +88,7 @@ async fn more_than_a_quarter_gone_is_held_and_changes_nothing() {
     assert_eq!(sync.outcome(), SyncOutcome::Held);
     assert!(sync.error.contains("51 of 200"), "{}", sync.error);
     let status = daemon.status().await;
-    assert_eq!((status.filings, status.removals_total, status.last_change_serial), (200, 0, 200));
+    assert_eq!((status.filings, status.removed_filings, status.last_change_serial), (200, 0, 200));
     site.publish(&before);
     assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Unchanged);
     assert!(exists(&daemon.socket));

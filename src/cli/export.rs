@@ -42,7 +42,7 @@ impl Export {
         let mut request = ExportListingRequest { at: self.at.map(time_to_wire), ..ExportListingRequest::default() };
         request.set_format(match self.format {
             Format::Csv => ExportFormat::Csv,
-            Format::Jsonl => ExportFormat::JsonLines,
+            Format::Jsonl => ExportFormat::Jsonl,
         });
         match &self.output {
             None => {

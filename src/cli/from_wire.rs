@@ -219,7 +219,7 @@ impl From<&v1::SyncReport> for Sync {
     fn from(sync: &v1::SyncReport) -> Self {
         Self {
             at: time(sync.at.as_ref()),
-            trigger: sync.trigger.clone(),
+            trigger: word(sync.trigger().as_str_name(), "SYNC_TRIGGER_").to_ascii_lowercase(),
             outcome: word(sync.outcome().as_str_name(), "SYNC_OUTCOME_").to_ascii_lowercase(),
             error: filled(&sync.error),
             source: sync.source.clone(),
@@ -246,7 +246,7 @@ impl From<&v1::HeldListing> for Held {
             last_fetched_at: time(held.last_fetched_at.as_ref()),
             times: held.times,
             doubts: held.doubts.clone(),
-            awaits: held.awaits.clone(),
+            awaits: word(held.awaits().as_str_name(), "AWAITS_").to_ascii_lowercase(),
             peers: held.peers.as_ref().map(|affected| PeersAffected {
                 peers: affected.peers,
                 newly_refused: affected.newly_refused,
@@ -267,7 +267,7 @@ impl From<&v1::GetStatusResponse> for Status {
                 .alarms
                 .iter()
                 .map(|alarm| Alarm {
-                    severity: state(alarm.severity()),
+                    severity: word(alarm.severity().as_str_name(), "SEVERITY_").to_ascii_lowercase(),
                     code: alarm.code.clone(),
                     message: alarm.message.clone(),
                 })
@@ -276,7 +276,7 @@ impl From<&v1::GetStatusResponse> for Status {
                 .snapshot
                 .as_ref()
                 .map(|snapshot| ServedSnapshot { snapshot: snapshot.into(), filings: status.filings }),
-            removals_total: status.removals_total,
+            removed_filings: status.removed_filings,
             last_sync: status.last_sync.as_ref().map(Sync::from),
             last_success_at: time(status.last_success_at.as_ref()),
             failures_since: status.failures_since,

@@ -5,7 +5,9 @@ use clap::Args;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, UNKNOWN, YES, text};
-use crate::api::grpc::v1::{GetStatusRequest, GetStatusResponse, PeersAffected, SourceStatus, State, SyncOutcome};
+use crate::api::grpc::v1::{
+    GetStatusRequest, GetStatusResponse, PeersAffected, Severity, SourceStatus, State, SyncOutcome,
+};
 use crate::api::json;
 use crate::cli::from_wire;
 use crate::daemon::config::Overrides;
@@ -58,10 +60,10 @@ fn print(status: &GetStatusResponse) {
     // Monitoring shows the first line.
     say!("{}  {summary}", styled(status.state()));
     for alarm in &status.alarms {
-        // A fresh alarm is none: it tells why the listing was applied.
         let severity = match alarm.severity() {
-            State::Fresh => "NOTE".to_owned(),
-            severity => styled(severity),
+            Severity::Critical => styled(State::Critical),
+            Severity::Warning => styled(State::Warning),
+            Severity::Note | Severity::Unspecified => "NOTE".to_owned(),
         };
         say!("  {severity} {}: {}", alarm.code, text::one_line(&alarm.message));
     }
@@ -75,7 +77,7 @@ fn print(status: &GetStatusResponse) {
         }
         text::fact("sha256", json::Snapshot::from(snapshot).sha256);
     }
-    text::fact("removed", format!("{} filings", text::count(status.removals_total)));
+    text::fact("removed", format!("{} filings", text::count(status.removed_filings)));
     text::fact("last change", status.last_change_serial);
     match &status.last_sync {
         None => text::fact("last sync", "none yet"),
@@ -121,7 +123,14 @@ fn print(status: &GetStatusResponse) {
         }
     }
     if let Some(progress) = &status.sync_in_progress {
-        text::fact("running now", format!("{} ({} so far)", progress.stage, text::bytes(progress.bytes)));
+        text::fact(
+            "running now",
+            format!(
+                "{} ({} so far)",
+                from_wire::word(progress.stage().as_str_name(), "SYNC_STAGE_").to_ascii_lowercase(),
+                text::bytes(progress.bytes)
+            ),
+        );
     }
     if status.started_at.is_some() {
         text::fact("next sync", text::time_and_distance(status.next_sync_at.as_ref()));

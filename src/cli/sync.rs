@@ -11,7 +11,7 @@ use super::records::By;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, source_flags, text};
-use crate::api::grpc::v1::{self, SyncOutcome};
+use crate::api::grpc::v1::{self, SyncOutcome, SyncStage};
 use crate::api::json;
 use crate::domain::Sha256Digest;
 use crate::domain::visible;
@@ -94,11 +94,11 @@ async fn with_progress(target: &Target) -> anyhow::Result<v1::TriggerSyncRespons
 }
 
 fn show(bar: &ProgressBar, progress: &v1::SyncProgress) {
-    let (template, doing) = match (progress.stage.as_str(), progress.bytes_expected) {
-        ("fetch", 0) => ("{spinner} {msg} {bytes} ({bytes_per_sec})", "fetching"),
-        ("fetch", _) => ("{spinner} {msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left", "fetching"),
-        ("vet", _) => ("{spinner} {msg}", "reading and vetting the listing"),
-        ("corroborate", _) => ("{spinner} {msg}", "this listing is unusual: waiting for a second copy"),
+    let (template, doing) = match (progress.stage(), progress.bytes_expected) {
+        (SyncStage::Fetch, 0) => ("{spinner} {msg} {bytes} ({bytes_per_sec})", "fetching"),
+        (SyncStage::Fetch, _) => ("{spinner} {msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left", "fetching"),
+        (SyncStage::Vet, _) => ("{spinner} {msg}", "reading and vetting the listing"),
+        (SyncStage::Corroborate, _) => ("{spinner} {msg}", "this listing is unusual: waiting for a second copy"),
         _ => ("{spinner} {msg}", "committing"),
     };
     if let Ok(style) = ProgressStyle::with_template(template) {

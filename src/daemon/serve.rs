@@ -29,7 +29,7 @@ pub struct Serving<'a> {
 impl Serving<'_> {
     /// Serves all listeners until the shutdown, queries on the threads that answer.
     pub fn spawn(&self, tasks: &mut JoinSet<TaskEnd>, listeners: Listeners, health: HealthServer<impl Health>) {
-        let allowances = Arc::new(Allowances::new(self.limits.questions_per_second, self.limits.batch));
+        let allowances = Arc::new(Allowances::new(self.limits.rate_limit, self.limits.batch));
         let common = Common { serving: self, access: listeners.access, allowances };
         let on_threads = || Place::Threads(self.threads.clone());
         if let Some(listener) = listeners.grpc {

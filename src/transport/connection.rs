@@ -106,9 +106,8 @@ impl Caller {
             ));
         }
         if !self.allowance.take(questions) {
-            return Err(ErrorReason::TooManyQuestions.reject(
-                "this client has put more questions than it may (limits.questions_per_second): ask again in a second",
-            ));
+            return Err(ErrorReason::TooManyQuestions
+                .reject("this client has put more questions than it may (limits.rate_limit): ask again in a second"));
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub struct LimitsConfig {
     pub streams: u32,
     /// Questions that one client (an address, or a user over a Unix socket) may put in a second, over gRPC and HTTP
     /// together; as many as a batch may have can come at once. 0: as many as it likes.
-    pub questions_per_second: u32,
+    pub rate_limit: u32,
     /// The largest request, in bytes, to the query services. A question is some dozens of bytes, one of a batch too.
     pub message_bytes: usize,
     /// The largest set of request headers, in bytes.
@@ -54,7 +54,7 @@ impl Default for LimitsConfig {
             threads: 0,
             connections: 4096,
             streams: 256,
-            questions_per_second: 0,
+            rate_limit: 0,
             message_bytes: 256 << 10,
             header_bytes: 16 << 10,
             handshake_timeout: Duration::from_secs(5),

@@ -117,7 +117,7 @@ fn configured(site: &Site, settings: &str) -> Daemon {
 
 /// One with a listing that takes one question a second, and none before.
 async fn busy(site: &Site) -> Daemon {
-    let daemon = configured(site, "[limits]\nquestions_per_second = 1\nbatch = 1\n");
+    let daemon = configured(site, "[limits]\nrate_limit = 1\nbatch = 1\n");
     // This is no question, as the state would be.
     eventually("it is ready", || async { get(&daemon, "/readyz").await.status().is_success().then_some(()) }).await;
     daemon

@@ -59,7 +59,7 @@ fn unknown(expression: &str, table: &BTreeMap<String, [String; 4]>) -> Vec<Strin
 fn what_is_wrong_with_an_expression_is_found() {
     let table = documented();
     let of = |expression: &str| unknown(expression, &table).len();
-    assert_eq!(of(r#"rate(rmdd_decisions_total{verdict="REFUSE", way=~"a|b"}[5m]) / rmdd_snapshot_filings"#), 0);
+    assert_eq!(of(r#"rate(rmdd_decisions_total{verdict="REFUSE", interface=~"a|b"}[5m]) / rmdd_snapshot_filings"#), 0);
     assert_eq!(of("rmdd_decision_duration_seconds_bucket + rmdd_snapshot_filings_count"), 1);
     assert_eq!(of(r#"rmdd_decisions_total{verdikt="REFUSE"} > rmdd_decision_total"#), 2);
 }

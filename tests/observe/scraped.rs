@@ -226,7 +226,7 @@ async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
 #[tokio::test]
 async fn questions_that_are_turned_away_are_counted_each() {
     let site = Site::new();
-    let daemon = with_a_removal(&site, "[limits]\nquestions_per_second = 1\nbatch = 7\n").await;
+    let daemon = with_a_removal(&site, "[limits]\nrate_limit = 1\nbatch = 7\n").await;
     let mut client = daemon.acceptance().await;
     let (mut answered, mut refused) = (0.0, BTreeMap::from([("grpc_unary", 0.0), ("grpc_batch", 0.0), ("http", 0.0)]));
     for _ in 0..20 {

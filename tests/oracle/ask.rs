@@ -69,7 +69,7 @@ fn request(question: &Question, candidates: bool) -> CheckProviderRequest {
         caller_id: question.caller.clone(),
         emergency: question.emergency,
         // Candidates are told with all the rest only.
-        detail: if candidates { AnswerDetail::Full } else { AnswerDetail::Everyday }.into(),
+        detail: if candidates { AnswerDetail::Full } else { AnswerDetail::Compact }.into(),
         ..CheckProviderRequest::default()
     }
 }

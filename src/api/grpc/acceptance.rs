@@ -106,7 +106,7 @@ fn read(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Rejectio
     let foreign: Ternary = convert::ternary_from_wire("foreign", request.foreign)?;
     let detail = match convert::known("detail", request.detail)? {
         v1::AnswerDetail::Full => Detail::Full,
-        v1::AnswerDetail::Unspecified | v1::AnswerDetail::Everyday => Detail::Compact,
+        v1::AnswerDetail::Unspecified | v1::AnswerDetail::Compact => Detail::Compact,
     };
     let who: Who = convert::who_from_wire(request.identity.as_ref())?;
     let caller_id = request.caller_id.as_str();

@@ -10,6 +10,7 @@ use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, State, StatusReport};
 use crate::store::Verified;
+use crate::sync::SyncStage;
 
 fn state_to_wire(state: State) -> v1::State {
     match state {
@@ -19,8 +20,31 @@ fn state_to_wire(state: State) -> v1::State {
     }
 }
 
+fn severity_to_wire(severity: State) -> v1::Severity {
+    match severity {
+        State::Fresh => v1::Severity::Note,
+        State::Warning => v1::Severity::Warning,
+        State::Critical => v1::Severity::Critical,
+    }
+}
+
 fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
-    v1::Alarm { code: alarm.code.to_owned(), message: alarm.message, severity: state_to_wire(alarm.severity).into() }
+    let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code));
+    v1::Alarm {
+        code: alarm.code.to_owned(),
+        message: alarm.message,
+        severity: severity_to_wire(alarm.severity).into(),
+        kind: kind.unwrap_or_default().into(),
+    }
+}
+
+fn stage_to_wire(stage: SyncStage) -> v1::SyncStage {
+    match stage {
+        SyncStage::Fetch => v1::SyncStage::Fetch,
+        SyncStage::Vet => v1::SyncStage::Vet,
+        SyncStage::Corroborate => v1::SyncStage::Corroborate,
+        SyncStage::Commit => v1::SyncStage::Commit,
+    }
 }
 
 fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
@@ -30,17 +54,17 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         alarms: report.alarms.into_iter().map(alarm_to_wire).collect(),
         snapshot: report.snapshot.as_ref().map(convert::snapshot_to_wire),
         filings: report.filings,
-        removals_total: report.removals,
+        removed_filings: report.removals,
         last_sync: sync.last.as_ref().map(convert::sync_to_wire),
         next_sync_at: report.next_sync_at.map(time_to_wire),
         source: report.sources.first().map(|source| source.source.clone()).unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         sync_in_progress: report.progress.map(|progress| v1::SyncProgress {
-            stage: progress.stage.as_str().to_owned(),
+            stage: stage_to_wire(progress.stage).into(),
             bytes: progress.bytes,
             bytes_expected: progress.bytes_expected.unwrap_or_default(),
             started_at: Some(time_to_wire(progress.started_at)),
-            trigger: progress.trigger.as_str().to_owned(),
+            trigger: convert::trigger_to_wire(progress.trigger).into(),
         }),
         last_change_serial: report.last_change.0,
         state_dir: report.state_dir.display().to_string(),

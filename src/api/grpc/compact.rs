@@ -39,9 +39,11 @@ fn put_compact(answer: &Answer, out: &mut Vec<u8>) {
     put_text(4, decision.rule, out);
     for advisory in &decision.advisories {
         let (code, message) = (advisory.code.as_str(), advisory.message.as_str());
-        put_length(5, text_len(code) + text_len(message), out);
+        let kind = convert::advisory_to_wire(advisory.code) as u64;
+        put_length(5, text_len(code) + text_len(message) + number_len(kind), out);
         put_text(1, code, out);
         put_text(2, message, out);
+        put_number(3, kind, out);
     }
     if let Some(matched) = decision.matched_by {
         put_number(6, convert::matched_by_to_wire(Some(matched)) as u64, out);
@@ -67,6 +69,11 @@ fn put_compact(answer: &Answer, out: &mut Vec<u8>) {
     if let Some(record) = &decision.record {
         put_text(15, &convert::record_named(record), out);
     }
+}
+
+/// How long a number is as a field whose number is below 16.
+fn number_len(number: u64) -> usize {
+    if number == 0 { 0 } else { 1 + encoded_len_varint(number) }
 }
 
 /// How long a text is as a field whose number is below 16.

@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::v1;
 use crate::domain::{
-    Change, ChangeKind, Column, ErrorReason, Filing, HeldListing, Identity, IdentityError, Implementation, MatchedBy,
-    ProviderRole, Reason, Record, Rejection, Removal, SourceFault, SyncOutcome, SyncRecord, Ternary, Verdict, Who,
+    AdvisoryCode, Awaits, Change, ChangeKind, Column, ErrorReason, Filing, HeldListing, Identity, IdentityError,
+    Implementation, MatchedBy, ProviderRole, Reason, Record, Rejection, Removal, SourceFault, SyncOutcome, SyncRecord,
+    SyncTrigger, Ternary, Verdict, Who,
 };
 use crate::service::{Answer, CurrentFiling, Detail, SnapshotRef, SourceReport};
 
@@ -234,7 +235,7 @@ pub fn matched_by_to_wire(matched_by: Option<MatchedBy>) -> v1::MatchedBy {
 pub fn sync_to_wire(record: &SyncRecord) -> v1::SyncReport {
     let mut report = v1::SyncReport {
         at: Some(time_to_wire(record.at)),
-        trigger: record.trigger.as_str().to_owned(),
+        trigger: trigger_to_wire(record.trigger).into(),
         source: record.source.clone(),
         error: record.outcome.error().unwrap_or_default().to_owned(),
         passed_over: record.passed_over.iter().map(source_fault).collect(),
@@ -277,7 +278,7 @@ pub fn held_to_wire(held: &HeldListing) -> v1::HeldListing {
         last_fetched_at: Some(time_to_wire(held.last_fetched_at)),
         times: held.times,
         doubts: held.doubts.clone(),
-        awaits: held.awaits.as_str().to_owned(),
+        awaits: awaits_to_wire(held.awaits).into(),
         peers: held.peers.as_ref().map(|affected| v1::PeersAffected {
             peers: affected.peers,
             newly_refused: affected.newly_refused,
@@ -289,8 +290,38 @@ pub fn held_to_wire(held: &HeldListing) -> v1::HeldListing {
     }
 }
 
+/// What started a sync cycle.
+pub fn trigger_to_wire(trigger: SyncTrigger) -> v1::SyncTrigger {
+    match trigger {
+        SyncTrigger::Startup => v1::SyncTrigger::Startup,
+        SyncTrigger::Schedule => v1::SyncTrigger::Schedule,
+        SyncTrigger::Operator => v1::SyncTrigger::Operator,
+        SyncTrigger::Reload => v1::SyncTrigger::Reload,
+        SyncTrigger::Retry => v1::SyncTrigger::Retry,
+        SyncTrigger::Approval => v1::SyncTrigger::Approval,
+    }
+}
+
+fn awaits_to_wire(awaits: Awaits) -> v1::Awaits {
+    match awaits {
+        Awaits::SecondCopy => v1::Awaits::SecondCopy,
+        Awaits::Person => v1::Awaits::Person,
+    }
+}
+
+/// The kind of an advisory. A test compares the two lists.
+pub fn advisory_to_wire(code: AdvisoryCode) -> v1::AdvisoryCode {
+    v1::AdvisoryCode::try_from(code as i32 + 1).unwrap_or_default()
+}
+
 fn source_fault(fault: &SourceFault) -> v1::SourceFault {
-    v1::SourceFault { source: fault.source.clone(), kind: fault.kind.clone(), error: fault.error.clone() }
+    let code = v1::SourceFaultCode::from_str_name(&format!("SOURCE_FAULT_CODE_{}", fault.kind));
+    v1::SourceFault {
+        source: fault.source.clone(),
+        kind: fault.kind.clone(),
+        error: fault.error.clone(),
+        code: code.unwrap_or_default().into(),
+    }
 }
 
 /// How a source is.
@@ -324,7 +355,11 @@ pub fn answer_to_wire(answer: &Answer) -> v1::CheckProviderResponse {
         advisories: decision
             .advisories
             .iter()
-            .map(|advisory| v1::Advisory { code: advisory.code.as_str().to_owned(), message: advisory.message.clone() })
+            .map(|advisory| v1::Advisory {
+                code: advisory.code.as_str().to_owned(),
+                message: advisory.message.clone(),
+                kind: advisory_to_wire(advisory.code).into(),
+            })
             .collect(),
         matched_by: matched_by_to_wire(decision.matched_by).into(),
         last_seen_at: removal.map(|removal| time_to_wire(removal.last_seen_at)),
@@ -402,6 +437,15 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_advisory_has_its_number_and_its_text() {
+        for code in AdvisoryCode::ALL {
+            let kind = advisory_to_wire(code);
+            assert_eq!(kind.as_str_name(), format!("ADVISORY_CODE_{}", code.as_str()));
+        }
+        assert!(v1::AdvisoryCode::try_from(AdvisoryCode::ALL.len() as i32 + 1).is_err());
+    }
 
     #[test]
     fn a_time_survives_the_wire_on_both_sides_of_1970() {

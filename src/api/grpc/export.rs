@@ -17,7 +17,7 @@ use crate::service::{CopyPiece, Export};
 pub fn format_from_wire(format: i32) -> Result<Format, Rejection> {
     Ok(match convert::known("format", format)? {
         v1::ExportFormat::Unspecified | v1::ExportFormat::Csv => Format::Csv,
-        v1::ExportFormat::JsonLines => Format::JsonLines,
+        v1::ExportFormat::Jsonl => Format::JsonLines,
     })
 }
 

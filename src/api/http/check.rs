@@ -34,8 +34,11 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
         Some("json") => Format::Json,
         _ => Format::accepted(headers),
     };
+    // A line has the sentence, and so has the full object.
+    let compact = format == Format::Json && query.get("detail") == Some("compact");
+    let detail = if compact { Detail::Compact } else { Detail::Full };
     let answered = match query.params(&PARAMETERS) {
-        Ok(params) => ask(services, uri, &params, came).await,
+        Ok(params) => ask(services, uri, &params, (detail, came)).await,
         Err(problem) => Err(problem),
     };
     let answered = match answered {
@@ -48,7 +51,6 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
             let seen = services.see(Interface::Http, came);
             let answer = match named {
                 Some(who) => {
-                    let detail = Detail::Full;
                     view.check(Ok(CheckRequest { emergency: true, detail, ..CheckRequest::about(who) }), seen.as_ref())
                 }
                 None => {
@@ -61,7 +63,7 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
         answered => answered,
     };
     match answered {
-        Ok(answered) => respond(&answered, format, query.get("detail") == Some("compact")),
+        Ok(answered) => respond(&answered, format, detail),
         Err(problem) => {
             if let Some(seen) = services.see(Interface::Http, came).filter(|_| !query.is_about_the_past()) {
                 seen.failed(problem.reason());
@@ -71,14 +73,18 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
     }
 }
 
-async fn ask(services: &Services, uri: &Uri, params: &Params<'_>, came: Instant) -> Result<Answered, Problem> {
+async fn ask(
+    services: &Services,
+    uri: &Uri,
+    params: &Params<'_>,
+    (detail, came): (Detail, Instant),
+) -> Result<Answered, Problem> {
     params.parsed("format", |format| match format {
         "json" | "text" => Ok(()),
         _ => Err("it is json or text".to_owned()),
     })?;
-    let compact = params.parsed("detail", |detail| match detail {
-        "compact" => Ok(true),
-        "full" => Ok(false),
+    params.parsed("detail", |detail| match detail {
+        "compact" | "full" => Ok(()),
         _ => Err("it is compact or full".to_owned()),
     })?;
     let emergency = params.flag("emergency")?;
@@ -93,7 +99,7 @@ async fn ask(services: &Services, uri: &Uri, params: &Params<'_>, came: Instant)
         us_caller_id,
         caller_id: &caller_id,
         emergency,
-        detail: if compact == Some(true) { Detail::Compact } else { Detail::Full },
+        detail,
     };
     if let Some(time) = at {
         let (answer, snapshot) = services.check_as_of(&request, time).await?;
@@ -127,12 +133,14 @@ fn ends_with(text: &str, end: &str) -> bool {
     start.and_then(|start| text.get(start..)).is_some_and(|this| this.eq_ignore_ascii_case(end))
 }
 
-fn respond(answered: &Answered, format: Format, compact: bool) -> Reply {
+fn respond(answered: &Answered, format: Format, detail: Detail) -> Reply {
     let Answered { answer, snapshot, at } = answered;
     let (decision, snapshot) = (&answer.decision, snapshot.as_ref());
     let (verdict, reason) = (decision.verdict.as_str(), decision.reason.as_str());
     let mut response = match format {
-        Format::Json if compact => answer::json(StatusCode::OK, &CompactCheck::new(answer, snapshot, *at)),
+        Format::Json if detail == Detail::Compact => {
+            answer::json(StatusCode::OK, &CompactCheck::new(answer, snapshot, *at))
+        }
         Format::Json => answer::json(StatusCode::OK, &Check::new(answer, snapshot, *at)),
         Format::Text => {
             let then = at.map(|at| format!(" (as of {at})")).unwrap_or_default();

@@ -90,7 +90,7 @@ pub struct Status {
     /// The snapshot that is served.
     pub snapshot: Option<ServedSnapshot>,
     /// How many filings are removed now.
-    pub removals_total: u64,
+    pub removed_filings: u64,
     /// The last cycle.
     pub last_sync: Option<Sync>,
     /// When a cycle last succeeded.
@@ -172,7 +172,7 @@ pub struct PeersAffected {
 /// Something that somebody should look at.
 #[derive(Debug, Clone, Serialize)]
 pub struct Alarm {
-    /// `fresh` (a note), `warning` or `critical`.
+    /// `note`, `warning` or `critical`.
     pub severity: String,
     /// A stable code.
     pub code: String,

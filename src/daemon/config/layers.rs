@@ -121,7 +121,7 @@ pub fn load(
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         // Read alone first: the reader of TOML names line and column of what is wrong, the layers do not.
         let of_file = |detail: String| ConfigError::File { path: path.to_owned(), detail };
-        toml::from_str::<Config>(&text).map_err(|error| of_file(error.to_string()))?;
+        toml::from_str::<Config>(&text).map_err(|error| of_file(with_new_name(error.to_string())))?;
         let layer = File::from_str(&text, FileFormat::Toml);
         note(&mut origins, "", layer.collect().map_err(|error| of_file(error.to_string()))?, Origin::File);
         builder = builder.add_source(layer);
@@ -139,7 +139,7 @@ pub fn load(
         .with_list_parse_key("admin.users")
         .with_list_parse_key("admin.groups")
         .source(Some(variables));
-    let layers = |error: config::ConfigError| ConfigError::Layers(in_layers(&error, flags));
+    let layers = |error: config::ConfigError| ConfigError::Layers(with_new_name(in_layers(&error, flags)));
     note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);
     builder = builder.add_source(variables);
     for (name, value) in flags {
@@ -154,6 +154,19 @@ pub fn load(
     let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
     config.validate()?;
     Ok(Loaded { config, file: path.map(Path::to_owned), origins })
+}
+
+/// Settings that had another name once, and what they are called now.
+const RENAMED: [(&str, &str); 1] = [("questions_per_second", "limits.rate_limit")];
+
+/// What is wrong, and what a setting is called now that goes by its old name.
+fn with_new_name(mut problem: String) -> String {
+    for (old, new) in RENAMED {
+        if problem.contains(&format!("unknown field `{old}`")) {
+            problem = format!("{}\nlimits.{old} is called {new} now", problem.trim_end());
+        }
+    }
+    problem
 }
 
 /// What is wrong with a variable or a flag, under the name by which it was given.

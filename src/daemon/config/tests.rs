@@ -42,6 +42,16 @@ fn an_unknown_key_in_the_file_is_an_error_that_names_it_and_its_line() {
 }
 
 #[test]
+fn a_setting_by_its_old_name_is_an_error_that_has_the_new_one() {
+    let file = file("[limits]\nquestions_per_second = 5\n");
+    let error = load(Some(file.path()), [], &Overrides::new()).expect_err("refused").to_string();
+    assert!(error.contains("limits.rate_limit"), "{error}");
+    let variables = environment(&[("RMDD_LIMITS__QUESTIONS_PER_SECOND", "5")]);
+    let error = load(None, variables, &Overrides::new()).expect_err("refused").to_string();
+    assert!(error.contains("limits.rate_limit"), "{error}");
+}
+
+#[test]
 fn an_unknown_variable_is_an_error_that_names_it() {
     let variables = environment(&[("RMDD_FETCH__TIMEOUT", "3s")]);
     let error = load(None, variables, &Overrides::new()).expect_err("refused").to_string();

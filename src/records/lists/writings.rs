@@ -178,7 +178,7 @@ fn looks_like(number: &str) -> Option<&'static str> {
     let groups: Vec<usize> =
         number.split(|c: char| !c.is_ascii_digit()).map(str::len).filter(|digits| *digits > 0).collect();
     let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-    let subscriber = digits.len() == 10 && [0, 3].iter().all(|place| matches!(digits.as_bytes()[*place], b'2'..=b'9'));
+    let subscriber = is_subscriber(digits.as_bytes());
     let of_thousands = matches!(groups.split_first(), Some((1..=3, rest)) if rest.iter().all(|group| *group == 3));
     match groups.as_slice() {
         _ if subscriber => Some("telephone number"),
@@ -188,6 +188,17 @@ fn looks_like(number: &str) -> Option<&'static str> {
         // 20 237 343, but not 20-237-343.
         _ if digits.len() == 10 || (of_thousands && number.contains(' ') && !number.contains('-')) => None,
         _ => Some("number of another kind"),
+    }
+}
+
+/// Whether these are ten digits as a subscriber of the North American Numbering Plan has them: NXX-NXX-XXXX, where no area
+/// code has a 9 in its middle and none is N11.
+fn is_subscriber(digits: &[u8]) -> bool {
+    match digits {
+        [b'2'..=b'9', b'0'..=b'8', c, b'2'..=b'9', e, f, ..] if digits.len() == 10 => {
+            (digits[1], *c) != (b'1', b'1') && (*e, *f) != (b'1', b'1')
+        }
+        _ => false,
     }
 }
 
@@ -337,7 +348,9 @@ mod tests {
         ] {
             assert_eq!(frn(writing).map(|frn| frn.to_string()), Ok("0020237343".to_owned()), "{writing:?}");
         }
-        assert_eq!(frn("2130020619").map(|frn| frn.to_string()), Ok("2130020619".to_owned()), "no telephone has it");
+        for plain in ["2130020619", "9999999999"] {
+            assert_eq!(frn(plain).map(|frn| frn.to_string()), Ok(plain.to_owned()), "no telephone has it");
+        }
         assert_eq!(frn("20 237 343"), frn("20237343"));
         assert_eq!(frn("0012-3456-78"), frn("FRN0012345678"));
         assert_eq!(frn("10827").map(|frn| frn.to_string()), Ok("0000010827".to_owned()), "the lowest there is");
