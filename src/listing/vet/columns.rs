@@ -81,6 +81,10 @@ const DATED_FILLED_PERCENT: f64 = 4.0;
 const NEIGHBOURS_ALARM: usize = 5;
 const NEIGHBOURS_HOLD: usize = 15;
 
+/// More cells of one column than these are an alarm. Those of filings that come at the same time cannot be counted, so it is
+/// a little less than may be wrong unnoticed.
+const CELLS_ALARM: usize = 8;
+
 /// An FRN has never changed in a filing. One or two may be a correction.
 const FRN_HOLDS: usize = 2;
 /// Where false filings that came lately are taken back, true ones may bear so many of their numbers.
@@ -178,7 +182,10 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
         return Some(doubt(most, lately as usize, Settles::Person));
     }
     let many_lately = now > 0 && memory.undated(limits.column) + now as f64 > UNDATED_LATELY_ALARMS;
-    (tally.undated_count() > UNUSUAL_FLOOR || many_lately).then(|| doubt(most, UNUSUAL_FLOOR, Settles::Alarm))
+    // A fault strikes filings that were amended just now, too.
+    let together = tally.undated_count() + tally.dated_count() - tally.dated(CellChange::Filled).count;
+    let many = tally.undated_count() > 0 && together > CELLS_ALARM;
+    (many || many_lately).then(|| doubt(most, CELLS_ALARM, Settles::Alarm))
 }
 
 /// Cells of one column that changed in filings that say that they were updated: a fault may write dates, too. What tells
@@ -213,8 +220,8 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
         .or_else(|| doubt(bare.count, bare_holds, bare, Settles::Person))
         .or_else(|| doubt(changed, of_amended, most, Settles::Person))
         .or_else(|| doubt(filled.count, share(DATED_FILLED_PERCENT), filled, Settles::Person))
-        .or_else(|| doubt(changed, UNUSUAL_FLOOR, most, Settles::Alarm))
-        .or_else(|| doubt(filled.count, UNUSUAL_FLOOR, filled, Settles::Alarm))
+        .or_else(|| doubt(changed, CELLS_ALARM, most, Settles::Alarm))
+        .or_else(|| doubt(filled.count, CELLS_ALARM, filled, Settles::Alarm))
 }
 
 /// Neighbours in which a cell of one column changed: filers do not amend side by side, and a page or a block does.

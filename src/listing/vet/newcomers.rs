@@ -152,8 +152,9 @@ fn one_day(compared: &Compared) -> Option<Doubt> {
         return None;
     }
     let mut days: HashMap<Date, usize> = HashMap::new();
-    let (mut row, mut longest) = (0, (0, None::<Date>));
-    let mut before = None::<(u32, Date)>;
+    let mut row = 0;
+    let mut longest: (usize, Option<Date>) = (0, None);
+    let mut before: Option<(u32, Date)> = None;
     for filing in came() {
         let Some(day) = dates::last_updated(filing) else { continue };
         *days.entry(day).or_default() += 1;
