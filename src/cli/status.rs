@@ -114,7 +114,7 @@ fn print(status: &GetStatusResponse) {
                 text::time_and_distance(held.first_fetched_at.as_ref())
             ),
         );
-        text::fact("", format!("{} (waits for a {})", digest, held.awaits.replace('_', " ")));
+        text::fact("", format!("{} (waits for a {})", digest, json::Held::from(held).awaits.replace('_', " ")));
         for doubt in &held.doubts {
             text::fact("", text::one_line(doubt));
         }
