@@ -185,7 +185,7 @@ fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
         assert_eq!(rows(5, says), Some(Settles::Alarm), "{says:?}");
         assert_eq!(rows(16, says), Some(Settles::Person), "{says:?}");
     }
-    assert_eq!(rows(10, Says::More), None, "as one filer amended all its filings");
+    assert_eq!(rows(8, Says::More), None, "as one filer amended all its filings");
 }
 
 #[test]
