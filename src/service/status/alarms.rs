@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Age, Awaits, SyncOutcome, SyncTrigger, age, listed};
+use crate::domain::{Age, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
 use crate::store::SyncState;
@@ -137,7 +137,21 @@ fn last_sync(sync: &SyncState) -> Option<Alarm> {
         0 | 1 => String::new(),
         count => format!(" ({count} times in a row)"),
     };
-    Some(Alarm { code, message: format!("the last sync {what}{times}: {error}"), severity: State::Warning })
+    let held = match last.outcome {
+        SyncOutcome::Held { sha256, .. } => sync.held.iter().find(|held| held.sha256 == sha256),
+        _ => None,
+    };
+    let reach = held.and_then(|held| held.peers.as_ref()).map(reach).unwrap_or_default();
+    Some(Alarm { code, message: format!("the last sync {what}{times}: {error}{reach}"), severity: State::Warning })
+}
+
+/// How far letting a held listing through would reach, in a sentence behind others.
+fn reach(peers: &PeersAffected) -> String {
+    let PeersAffected { peers, newly_refused, in_some_role, providers, .. } = peers;
+    format!(
+        " To let it through would change the answer in some role about {providers} providers and {in_some_role} of your own \
+         {peers} peers; {newly_refused} of those would be refused in the role in which they are bound."
+    )
 }
 
 /// A held listing may hold a real order, and waits for somebody. It stays an alarm while later cycles fail.
@@ -150,10 +164,11 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
             code: "LISTING_HELD",
             message: format!(
                 "a listing that was last fetched at {} is held and waits for somebody: {}. If it is right all the same, let \
-                 it through with `rmdd sync --approve {}`",
+                 it through with `rmdd sync --approve {}`.{}",
                 moment(newest.last_fetched_at),
                 listed(&newest.doubts),
-                newest.sha256
+                newest.sha256,
+                newest.peers.as_ref().map(reach).unwrap_or_default()
             ),
             severity: State::Warning,
         });

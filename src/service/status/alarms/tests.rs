@@ -134,6 +134,15 @@ fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_syn
     let sync = SyncState { held: vec![held(Awaits::Person, 1)], ..SyncState::default() };
     let told = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
     assert!(told[0].message.contains("the end is missing") && told[0].message.contains("--approve 0707"), "{told:?}");
+    let peers = Some(PeersAffected { peers: 9, in_some_role: 4, providers: 235, ..PeersAffected::default() });
+    for outcome in [holds, failed] {
+        let listing = HeldListing { peers: peers.clone(), ..held(Awaits::Person, 1) };
+        let sync =
+            SyncState { last: last(SyncTrigger::Schedule, outcome), held: vec![listing], ..SyncState::default() };
+        let told = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+        let said = told.iter().any(|alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers"));
+        assert!(said, "{told:?}");
+    }
 }
 
 #[test]
