@@ -147,7 +147,7 @@ impl Index {
         }
     }
 
-    /// Digest of the snapshot's [`export`].
+    /// Digest of the snapshot's [canonical export](canonical::write).
     pub fn listing_sha256(&self) -> Sha256Digest {
         self.listing_sha256
     }

@@ -1,7 +1,7 @@
 //! The use cases, on domain types: what may be asked of the daemon, whoever asks and however.
 //!
 //! An interface reads a request into the types of this room, asks [`Services`], and writes the outcome in a form of its own.
-//! Why there is no answer is always a [`Rejection`](crate::domain::Rejection). Commands that work on the store directly use
+//! Why there is no answer is always a [`Rejection`]. Commands that work on the store directly use
 //! the same services, so that both say the same.
 
 mod as_of;

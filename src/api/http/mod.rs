@@ -1,6 +1,6 @@
 //! Queries over HTTP, for switches that speak no gRPC, and what monitoring asks.
 //!
-//! The query of every call goes straight to its answer ([`check`]), everything else through one [`router`]. As JSON the
+//! The query of every call goes straight to its answer (`check`), everything else through one [`router`]. As JSON the
 //! answers are those of the commands; `openapi.json` describes them, and is served itself.
 
 mod answer;
