@@ -39,13 +39,8 @@ const NOT_THERE: Duration = Duration::from_secs(10);
 pub const SILENT: &str = "timed out";
 
 /// An endpoint that is waited for, but not for ever.
-/// How the commands introduce themselves, so that what people ask is told from what calls ask.
-pub const USER_AGENT: &str = concat!("rmdd-cli/", env!("CARGO_PKG_VERSION"));
-
 fn patient(endpoint: Endpoint) -> Endpoint {
-    // It is a header's value, as a test shows; were it none, nobody would be told apart.
-    let named = endpoint.clone().user_agent(USER_AGENT).unwrap_or(endpoint);
-    named.connect_timeout(CONNECT_TIMEOUT).http2_keep_alive_interval(STILL_THERE).keep_alive_timeout(NOT_THERE)
+    endpoint.connect_timeout(CONNECT_TIMEOUT).http2_keep_alive_interval(STILL_THERE).keep_alive_timeout(NOT_THERE)
 }
 
 /// Where TLS is spoken if the address names no port.

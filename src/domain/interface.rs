@@ -11,13 +11,11 @@ pub enum Interface {
     GrpcStream,
     /// HTTP.
     Http,
-    /// One of the commands, over gRPC.
-    Cli,
 }
 
 impl Interface {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::GrpcUnary, Self::GrpcBatch, Self::GrpcStream, Self::Http, Self::Cli];
+    pub const ALL: [Self; 4] = [Self::GrpcUnary, Self::GrpcBatch, Self::GrpcStream, Self::Http];
 
     /// The word in metrics and in the decision log.
     pub fn as_str(self) -> &'static str {
@@ -26,7 +24,6 @@ impl Interface {
             Self::GrpcBatch => "grpc_batch",
             Self::GrpcStream => "grpc_stream",
             Self::Http => "http",
-            Self::Cli => "cli",
         }
     }
 }

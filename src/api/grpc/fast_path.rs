@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, USER_AGENT};
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -67,11 +67,10 @@ impl FastPath {
         }
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
-            let interface = interface(request.headers(), batch);
             let answer = if batch {
-                Box::pin(self.check_batch(interface, request.into_body(), caller)).await
+                Box::pin(self.check_batch(request.into_body(), caller)).await
             } else {
-                self.check(interface, request.into_body(), caller).await
+                self.check(request.into_body(), caller).await
             };
             return match answer {
                 Ok(answer) => {
@@ -107,23 +106,23 @@ impl FastPath {
     }
 
     /// The question of every call.
-    async fn check(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         if !question.emergency {
-            self.may_ask(1, interface, came, caller)?;
+            self.may_ask(1, Interface::GrpcUnary, came, caller)?;
         }
         if question.at.is_some() {
             return Ok(framed(&check_as_of(&self.grpc.0, &question).await?));
         }
-        let seen = self.grpc.0.see(interface, came);
+        let seen = self.grpc.0.see(Interface::GrpcUnary, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES)?))
     }
 
     /// A batch.
-    async fn check_batch(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check_batch(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let mut batch = v1::CheckProvidersRequest::default();
@@ -133,9 +132,9 @@ impl FastPath {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(batch.questions.len(), interface, came, caller)?;
+            self.may_ask(batch.questions.len(), Interface::GrpcBatch, came, caller)?;
         }
-        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES).await?))
+        Ok(prefixed(self.grpc.write_batch(&batch, came, PREFIX_BYTES).await?))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
@@ -223,16 +222,6 @@ impl Respond for FastPath {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         self.answer(request, caller).await
-    }
-}
-
-/// Over which interface a query came in: the commands tell that they are.
-fn interface(headers: &HeaderMap, batch: bool) -> Interface {
-    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
-    match batch {
-        _ if agent.is_some_and(|agent| agent.starts_with(b"rmdd-cli/")) => Interface::Cli,
-        true => Interface::GrpcBatch,
-        false => Interface::GrpcUnary,
     }
 }
 
