@@ -54,10 +54,59 @@ impl ErrorReason {
         self.into()
     }
 
+    /// Of which kind it is.
+    pub fn kind(self) -> ErrorKind {
+        match self {
+            Self::InvalidFrn
+            | Self::InvalidRmdNumber
+            | Self::InvalidOcn
+            | Self::InvalidPeer
+            | Self::IdentityMissing
+            | Self::IdentityAmbiguous
+            | Self::InvalidPageToken
+            | Self::InvalidRecord
+            | Self::InvalidApproval
+            | Self::InvalidSupposition
+            | Self::BatchTooLarge
+            | Self::InvalidTime
+            | Self::UnknownValue => ErrorKind::InvalidArgument,
+            Self::PeerUnknown | Self::RecordUnknown => ErrorKind::NotFound,
+            Self::RecordChanged => ErrorKind::Aborted,
+            Self::HistoryNotReaching | Self::CursorExpired | Self::HistoryReplaced => ErrorKind::OutOfRange,
+            Self::HistoryBusy
+            | Self::MessageTooLong
+            | Self::TooManyQuestions
+            | Self::Overloaded
+            | Self::TooManyWatchers
+            | Self::WatcherTooSlow => ErrorKind::ResourceExhausted,
+            Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::StoreFailed | Self::Internal => ErrorKind::Internal,
+            Self::TokenMissing | Self::TokenUnknown => ErrorKind::Unauthenticated,
+            Self::RightMissing => ErrorKind::PermissionDenied,
+            Self::ConfigInvalid | Self::ListingNotHeld | Self::NoDaemon => ErrorKind::FailedPrecondition,
+        }
+    }
+
     /// A rejection for this reason. The message says what happened, to what, and what to do.
     pub fn reject(self, message: impl Into<String>) -> super::Rejection {
         super::Rejection { reason: self, message: message.into(), violations: Vec::new() }
     }
+}
+
+/// The kinds of reasons, as `google.rpc.Code` has them. Each interface has a status for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "documented in google/rpc/code.proto")]
+pub enum ErrorKind {
+    InvalidArgument,
+    NotFound,
+    Aborted,
+    OutOfRange,
+    ResourceExhausted,
+    Unavailable,
+    Internal,
+    Unauthenticated,
+    PermissionDenied,
+    FailedPrecondition,
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
-pub use error_reason::ErrorReason;
+pub use error_reason::{ErrorKind, ErrorReason};
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use first_sights::FirstSights;
 pub use held::{Awaits, HeldListing, PeersAffected, listed};

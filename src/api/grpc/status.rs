@@ -6,42 +6,24 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::v1;
-use crate::domain::{ErrorReason, Rejection};
+use crate::domain::{ErrorKind, ErrorReason, Rejection};
 
 /// `ErrorInfo.domain`.
 pub const DOMAIN: &str = "rmdd";
 
 /// The status code that goes with a reason.
 pub fn code(reason: ErrorReason) -> Code {
-    use ErrorReason as R;
-    match reason {
-        R::InvalidFrn
-        | R::InvalidRmdNumber
-        | R::InvalidOcn
-        | R::InvalidPeer
-        | R::IdentityMissing
-        | R::IdentityAmbiguous
-        | R::InvalidPageToken
-        | R::InvalidRecord
-        | R::InvalidApproval
-        | R::InvalidSupposition
-        | R::BatchTooLarge
-        | R::InvalidTime
-        | R::UnknownValue => Code::InvalidArgument,
-        R::PeerUnknown | R::RecordUnknown => Code::NotFound,
-        R::RecordChanged => Code::Aborted,
-        R::HistoryNotReaching | R::CursorExpired | R::HistoryReplaced => Code::OutOfRange,
-        R::HistoryBusy
-        | R::MessageTooLong
-        | R::TooManyQuestions
-        | R::Overloaded
-        | R::TooManyWatchers
-        | R::WatcherTooSlow => Code::ResourceExhausted,
-        R::SnapshotNotLoaded | R::ListingTooOld | R::ShuttingDown => Code::Unavailable,
-        R::StoreFailed | R::Internal => Code::Internal,
-        R::TokenMissing | R::TokenUnknown => Code::Unauthenticated,
-        R::RightMissing => Code::PermissionDenied,
-        R::ConfigInvalid | R::ListingNotHeld | R::NoDaemon => Code::FailedPrecondition,
+    match reason.kind() {
+        ErrorKind::InvalidArgument => Code::InvalidArgument,
+        ErrorKind::NotFound => Code::NotFound,
+        ErrorKind::Aborted => Code::Aborted,
+        ErrorKind::OutOfRange => Code::OutOfRange,
+        ErrorKind::ResourceExhausted => Code::ResourceExhausted,
+        ErrorKind::Unavailable => Code::Unavailable,
+        ErrorKind::Internal => Code::Internal,
+        ErrorKind::Unauthenticated => Code::Unauthenticated,
+        ErrorKind::PermissionDenied => Code::PermissionDenied,
+        ErrorKind::FailedPrecondition => Code::FailedPrecondition,
     }
 }
 

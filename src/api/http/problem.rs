@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::answer::{self, Format, Reply};
 use crate::domain::visible::one_line;
-use crate::domain::{ErrorReason, Rejection};
+use crate::domain::{ErrorKind, ErrorReason, Rejection};
 use crate::transport::auth::Denied;
 
 /// The header that has the word.
@@ -91,39 +91,15 @@ impl Problem {
 
 /// The status that goes with a reason, as Google's APIs map their codes.
 fn status(reason: ErrorReason) -> StatusCode {
-    use ErrorReason as R;
-    match reason {
-        R::InvalidFrn
-        | R::InvalidRmdNumber
-        | R::InvalidOcn
-        | R::InvalidPeer
-        | R::IdentityMissing
-        | R::IdentityAmbiguous
-        | R::InvalidPageToken
-        | R::InvalidRecord
-        | R::InvalidApproval
-        | R::InvalidSupposition
-        | R::BatchTooLarge
-        | R::InvalidTime
-        | R::UnknownValue
-        | R::HistoryNotReaching
-        | R::CursorExpired
-        | R::HistoryReplaced
-        | R::ConfigInvalid
-        | R::ListingNotHeld
-        | R::NoDaemon => StatusCode::BAD_REQUEST,
-        R::PeerUnknown | R::RecordUnknown => StatusCode::NOT_FOUND,
-        R::RecordChanged => StatusCode::CONFLICT,
-        R::HistoryBusy
-        | R::MessageTooLong
-        | R::TooManyQuestions
-        | R::Overloaded
-        | R::TooManyWatchers
-        | R::WatcherTooSlow => StatusCode::TOO_MANY_REQUESTS,
-        R::SnapshotNotLoaded | R::ListingTooOld | R::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        R::TokenMissing | R::TokenUnknown => StatusCode::UNAUTHORIZED,
-        R::RightMissing => StatusCode::FORBIDDEN,
-        R::StoreFailed | R::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    match reason.kind() {
+        ErrorKind::InvalidArgument | ErrorKind::OutOfRange | ErrorKind::FailedPrecondition => StatusCode::BAD_REQUEST,
+        ErrorKind::NotFound => StatusCode::NOT_FOUND,
+        ErrorKind::Aborted => StatusCode::CONFLICT,
+        ErrorKind::ResourceExhausted => StatusCode::TOO_MANY_REQUESTS,
+        ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        ErrorKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        ErrorKind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
     }
 }
 
