@@ -8,8 +8,7 @@ use thiserror::Error;
 
 use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
 use crate::domain::{
-    Decision, Filing, Identity, Peer, PeerKind, ProviderRole, Record, RecordBody, RecordKind, Sha256Digest, Snapshot,
-    Verdict,
+    Decision, Filing, Identity, Peer, PeerKind, ProviderRole, Record, RecordKind, Sha256Digest, Snapshot, Verdict,
 };
 use crate::listing::diff::step;
 use crate::listing::index::Index;
@@ -74,7 +73,7 @@ pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact>
     let peers = now.records.all(RecordKind::Peer).filter(|peer| peer.in_force(at));
     peers
         .filter_map(|record| {
-            let RecordBody::Peer(Peer { role, kind, .. }) = &record.body else { return None };
+            let Peer { role, kind, .. } = record.peer()?;
             let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
             let query = Query { named_by, role: *role, ..Query::about(record.provider) };
             let ask = |basis: Basis<'_>| {

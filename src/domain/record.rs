@@ -142,6 +142,14 @@ pub enum RecordBody {
 }
 
 impl Record {
+    /// The peer that it binds, if it is such a record.
+    pub fn peer(&self) -> Option<&Peer> {
+        match &self.body {
+            RecordBody::Peer(peer) => Some(peer),
+            _ => None,
+        }
+    }
+
     /// Its kind.
     pub fn kind(&self) -> RecordKind {
         match self.body {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use arc_swap::Guard;
 use jiff::Timestamp;
 
+use super::listing::resolve;
 use super::{Services, SnapshotRef};
 use crate::decide::caller_id::{self, CallerId};
 use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
 use crate::domain::{
-    Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, RecordBody, Rejection, Ternary,
-    Verdict, Who, rule,
+    Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, Rejection, Ternary, Verdict, Who, rule,
 };
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -90,10 +90,7 @@ pub struct Answer {
 impl Answer {
     /// The peer's name as operators wrote it.
     pub fn peer_name(&self) -> Option<&str> {
-        match &self.peer.as_deref()?.body {
-            RecordBody::Peer(peer) => Some(&peer.name),
-            _ => None,
-        }
+        Some(&self.peer.as_deref()?.peer()?.name)
     }
 
     /// An answer with its sentence and evidence.
@@ -172,20 +169,21 @@ impl View<'_> {
         request: Result<CheckRequest<'_>, Box<Unreadable>>,
         seen: Option<&Seen<'_>>,
     ) -> Result<Answer, Rejection> {
-        let (emergency, named) = match &request {
-            Ok(request) => (request.emergency, None),
-            Err(unreadable) => (unreadable.emergency, unreadable.who.clone()),
+        let emergency = match &request {
+            Ok(request) => request.emergency,
+            Err(unreadable) => unreadable.emergency,
         };
-        let rejection = match (self.index, request) {
-            (None, Ok(_)) => (Rejection::snapshot_not_loaded(), named),
-            (None, Err(_)) => (Rejection::snapshot_not_loaded(), named),
-            (Some(_), Err(unreadable)) => (unreadable.rejection, named),
+        let (rejection, who) = match (self.index, request) {
             (Some(index), Ok(request)) => match self.answer(index, &request, seen) {
                 Ok(answer) => return Ok(answer),
-                Err(rejection) => (rejection, emergency.then_some(request.who)),
+                Err(rejection) => (rejection, Some(request.who)),
             },
+            (Some(_), Err(unreadable)) => (unreadable.rejection, unreadable.who),
+            (None, request) => {
+                let who = request.map_or_else(|unreadable| unreadable.who, |request| Some(request.who));
+                (Rejection::snapshot_not_loaded(), who)
+            }
         };
-        let (rejection, who) = rejection;
         // Whatever else holds: an unknown upstream, a daemon without a listing.
         if emergency {
             if let Some(seen) = seen {
@@ -229,9 +227,7 @@ impl View<'_> {
         let stated = request.us_caller_id;
         let caller_id = if stated == Ternary::Unknown { caller_id::read(request.caller_id) } else { CallerId::Absent };
         let us_caller_id = if stated == Ternary::Unknown { caller_id.pertains_to_us() } else { stated };
-        let resolved = records
-            .resolve(&request.who, now)
-            .map_err(|unresolved| ErrorReason::PeerUnknown.reject(unresolved.to_string()))?;
+        let resolved = resolve(&request.who, records, now)?;
         let query = Query {
             identity: resolved.identity,
             named_by: match &request.who {

@@ -45,15 +45,12 @@ pub struct ImpactReport {
     /// How many providers would be, peers or not.
     pub providers: u64,
     /// Those that would be refused, or of which the verdict or the reason would change.
-    pub peers: Vec<PeerOutcome>,
+    pub peers: Vec<PeerImpact>,
     /// The listing of now, for what is said of `peers`.
     pub index: Arc<Index>,
     /// The supposed listing, if one was.
     pub then: Option<Index>,
 }
-
-/// What would become of one peer.
-pub type PeerOutcome = PeerImpact;
 
 impl Services {
     /// The held listing of this digest.

@@ -43,7 +43,7 @@ pub use as_of::{AsOf, AsOfError, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
 pub use history::{ChangesPage, ChangesRequest, FirstKnown};
-pub use impact::{ImpactReport, ImpactRequest, PeerOutcome};
+pub use impact::{ImpactReport, ImpactRequest};
 pub use listing::{CurrentFiling, ListedMatch, ProviderReport, RemovalsPage, RemovalsRequest, SearchReport};
 pub use maintenance::CopyPiece;
 pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};

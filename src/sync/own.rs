@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::decide::Policy;
 use crate::decide::impact::{Basis, PeerImpact, assess, reach, suppose_snapshot};
-use crate::domain::{Peer, PeersAffected, RecordBody, RecordKind};
+use crate::domain::{PeersAffected, RecordKind};
 use crate::listing::index::Index;
 use crate::listing::vet::{OwnPeer, Vetted};
 use crate::store::PublishedRecords;
@@ -30,12 +30,7 @@ impl Own {
         let records = self.records.load();
         let peers = records.all(RecordKind::Peer).filter(|record| record.in_force(now));
         peers
-            .filter_map(|record| match &record.body {
-                RecordBody::Peer(Peer { name, .. }) => {
-                    Some(OwnPeer { name: name.to_string(), provider: record.provider })
-                }
-                _ => None,
-            })
+            .filter_map(|record| Some(OwnPeer { name: record.peer()?.name.clone(), provider: record.provider }))
             .collect()
     }
 
@@ -57,10 +52,7 @@ impl Own {
                 .iter()
                 .filter(|peer| peer.is_newly_refused())
                 .take(NAMED)
-                .filter_map(|peer| match &peer.peer.body {
-                    RecordBody::Peer(Peer { name, .. }) => Some(name.to_string()),
-                    _ => None,
-                })
+                .filter_map(|peer| Some(peer.peer.peer()?.name.clone()))
                 .collect(),
         }
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::common::{Daemon, Site};
 use crate::common::{ask, by_frn, by_number, eventually, exists, json};
 use crate::page::get;
-use crate::{LISTED, NEVER, PERSONAL, REMOVED, bind_peer, emergency, with_a_removal};
+use crate::{LISTED, NEVER, PERSONAL, REMOVED, bind_peer, configured, emergency, with_a_removal};
 use rmdd::api::grpc::v1::check_provider_request::Identity;
 use rmdd::api::grpc::v1::{CheckProviderRequest, ProviderRole, Verdict};
 
@@ -130,6 +130,17 @@ async fn a_call_to_911_over_http_is_logged_with_whom_it_named_whatever_else_is_w
     let expected = asked.map(|(_, who)| (who.to_owned(), "EMERGENCY_CALL".to_owned()));
     assert_eq!(told(&logged), expected);
     assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["interface"] == "http"), "{logged:?}");
+}
+
+#[tokio::test]
+async fn a_call_to_911_before_any_listing_is_logged_with_whom_it_named() {
+    let site = Site::new();
+    let daemon = configured(&site, "[decision_log]\nlog = \"all\"\n");
+    let mut client = daemon.acceptance().await;
+    assert_eq!(ask(&mut client, emergency(NEVER)).await.verdict(), Verdict::Accept);
+    daemon.terminate().await;
+    let logged = lines(&site.state_dir().join("decisions.jsonl"));
+    assert_eq!(told(&logged), [(NEVER.to_owned(), "EMERGENCY_CALL".to_owned())]);
 }
 
 #[tokio::test]

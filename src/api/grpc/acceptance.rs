@@ -21,8 +21,8 @@ impl AcceptanceService for Grpc {
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
         let request = request.get_ref();
-        if request.at.is_some() {
-            return Ok(Response::new(check_as_of(&self.0, request).await?));
+        if let Some(at) = &request.at {
+            return Ok(Response::new(check_as_of(&self.0, request, at).await?));
         }
         let published = self.0.published();
         let view = published.view();
@@ -74,8 +74,9 @@ impl Grpc {
 pub(super) async fn check_as_of(
     services: &Services,
     request: &v1::CheckProviderRequest,
+    at: &prost_types::Timestamp,
 ) -> Result<v1::CheckProviderResponse, Rejection> {
-    let at = convert::optional_time_from_wire(request.at.as_ref())?.unwrap_or_default();
+    let at = convert::request_time_from_wire(at)?;
     let read = from_wire(request).map_err(|unreadable| unreadable.rejection)?;
     let (answer, snapshot) = services.check_as_of(&read, at).await?;
     Ok(v1::CheckProviderResponse {

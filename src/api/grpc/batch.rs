@@ -94,9 +94,9 @@ impl Grpc {
         came: Instant,
         head: usize,
     ) -> Result<Vec<u8>, Rejection> {
-        let mut out = Vec::new();
+        let queries = request.questions.len().min(self.0.limits.batch);
+        let mut out = Vec::with_capacity(head + ANSWER_BYTES * (queries + 1));
         let mut written = Vec::new();
-        out.reserve(head + ANSWER_BYTES * (request.questions.len().min(self.0.limits.batch) + 1));
         out.resize(head, 0);
         let snapshot = self
             .answer_batch(request, came, |answer| {

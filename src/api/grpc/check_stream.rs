@@ -100,7 +100,12 @@ impl<Q> CheckStream<Q> {
     }
 
     /// Begins to answer a question about the past; gives the answer at once where there is no room for it.
-    fn begin_past(&mut self, id: u64, query: v1::CheckProviderRequest) -> Option<v1::CheckStreamResponse> {
+    fn begin_past(
+        &mut self,
+        id: u64,
+        query: v1::CheckProviderRequest,
+        at: prost_types::Timestamp,
+    ) -> Option<v1::CheckStreamResponse> {
         if self.past.len() >= PAST_AT_A_TIME {
             let busy = format!(
                 "{PAST_AT_A_TIME} questions about the past are under way on this stream: ask again when one of them is answered"
@@ -108,7 +113,7 @@ impl<Q> CheckStream<Q> {
             return Some(response(id, Err(ErrorReason::HistoryBusy.reject(busy))));
         }
         let services = Arc::clone(&self.services);
-        self.past.spawn(async move { (id, check_as_of(&services, &query).await) });
+        self.past.spawn(async move { (id, check_as_of(&services, &query, &at).await) });
         None
     }
 
@@ -182,7 +187,7 @@ impl<Q: Stream<Item = Result<v1::CheckStreamRequest, Status>> + Unpin> Stream fo
                     let question = question.unwrap_or_default();
                     let response = match question.at {
                         None => Some(this.answer_now(id, &question)),
-                        Some(_) => this.begin_past(id, question),
+                        Some(at) => this.begin_past(id, question, at),
                     };
                     if let Some(response) = response {
                         return Poll::Ready(Some(Ok(response)));

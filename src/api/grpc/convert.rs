@@ -216,10 +216,14 @@ pub fn ternary_from_wire(field: &str, ternary: i32) -> Result<Ternary, Rejection
     })
 }
 
+/// A time in a request.
+pub fn request_time_from_wire(at: &prost_types::Timestamp) -> Result<Timestamp, Rejection> {
+    time_from_wire(at).ok_or_else(|| ErrorReason::InvalidTime.reject("the time is out of range"))
+}
+
 /// A time in a request, if it has one.
 pub fn optional_time_from_wire(at: Option<&prost_types::Timestamp>) -> Result<Option<Timestamp>, Rejection> {
-    let read = |at| time_from_wire(at).ok_or_else(|| ErrorReason::InvalidTime.reject("the time is out of range"));
-    at.map(read).transpose()
+    at.map(request_time_from_wire).transpose()
 }
 
 pub fn matched_by_to_wire(matched_by: Option<MatchedBy>) -> v1::MatchedBy {

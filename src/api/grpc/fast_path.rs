@@ -94,7 +94,6 @@ impl FastPath {
             return Status::from(rejection).into_http();
         }
         caller.visitor.note(request.uri().path(), request.headers());
-        request.extensions_mut().insert(caller.peer.clone());
         request.extensions_mut().insert(Arc::clone(caller));
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
@@ -114,8 +113,8 @@ impl FastPath {
         if !question.emergency {
             self.may_ask(1, Interface::GrpcUnary, came, caller)?;
         }
-        if question.at.is_some() {
-            return Ok(framed(&check_as_of(&self.grpc.0, &question).await?));
+        if let Some(at) = &question.at {
+            return Ok(framed(&check_as_of(&self.grpc.0, &question, at).await?));
         }
         let seen = self.grpc.0.see(Interface::GrpcUnary, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES)?))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::convert::{self, time_from_wire, time_to_wire};
 use super::v1;
-use crate::decide::impact::Answer as Outcome;
+use crate::decide::impact::{Answer as Outcome, PeerImpact};
 use crate::domain::{
     BadField, ErrorReason, Identity, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKind, Record,
     RecordAction, RecordBody, RecordEvent, RecordKind, Rejection, TracedCall,
@@ -14,12 +14,12 @@ use crate::domain::{
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::{BadEntry, PlanError};
-use crate::service::{Answer, ImpactReport, ListedRecord, PeerOutcome};
+use crate::service::{Answer, ImpactReport, ListedRecord};
 
 /// What would become of the peers, for the wire.
 pub(super) fn impact_to_wire(report: &ImpactReport) -> v1::AssessImpactResponse {
     let then = report.then.as_ref().unwrap_or(&report.index);
-    let outcome = |outcome: &PeerOutcome| v1::PeerImpact {
+    let outcome = |outcome: &PeerImpact| v1::PeerImpact {
         peer: Some(record_to_wire(&outcome.peer)),
         now: Some(outcome_to_wire(&report.index, &outcome.now, &outcome.peer)),
         then: Some(outcome_to_wire(then, &outcome.then, &outcome.peer)),
@@ -45,17 +45,9 @@ fn outcome_to_wire(index: &Index, outcome: &Outcome, peer: &Arc<Record>) -> v1::
         }
         Err(undecided) => v1::CheckProviderResponse {
             message: undecided.to_string(),
-            peer: peer_name(peer),
+            peer: peer.peer().map(|peer| peer.name.clone()).unwrap_or_default(),
             ..v1::CheckProviderResponse::default()
         },
-    }
-}
-
-/// The peer's name as operators wrote it.
-fn peer_name(record: &Record) -> String {
-    match &record.body {
-        RecordBody::Peer(peer) => peer.name.clone(),
-        _ => String::new(),
     }
 }
 

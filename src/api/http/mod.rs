@@ -111,7 +111,7 @@ impl HttpService {
 impl Respond for HttpService {
     type Body = ReplyBody;
 
-    async fn respond(&self, mut request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
+    async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
         let path = request.uri().path();
         if let Err(denied) = caller.visitor.check_http(path, request.headers()) {
             return problem::denied(&denied, request.headers());
@@ -127,7 +127,6 @@ impl Respond for HttpService {
         {
             return Problem::from(rejection).reply(Format::accepted(request.headers()));
         }
-        request.extensions_mut().insert(Arc::clone(caller));
         match self.router.clone().oneshot(request).await {
             Ok(response) => response.map(ReplyBody::Routed),
             Err(never) => match never {},

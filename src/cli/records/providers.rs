@@ -6,7 +6,7 @@ use super::super::target::Target;
 use super::super::text::{self, say};
 use super::all;
 use crate::api::grpc::record_from_wire;
-use crate::domain::{Identity, RecordBody, RecordKind, Who};
+use crate::domain::{Identity, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::Records;
 
@@ -47,10 +47,7 @@ impl<'a> Providers<'a> {
             Who::Provider(identity) => Ok(identity),
             name => match peers.resolve(&name, now) {
                 Ok(found) => {
-                    let written = found.peer.as_deref().and_then(|record| match &record.body {
-                        RecordBody::Peer(peer) => Some(peer.name.clone()),
-                        _ => None,
-                    });
+                    let written = found.peer.as_deref().and_then(|record| Some(record.peer()?.name.clone()));
                     self.by_peer.push((written.unwrap_or_else(|| text.to_owned()), found.identity));
                     Ok(found.identity)
                 }
