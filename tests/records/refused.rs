@@ -20,11 +20,14 @@ async fn what_makes_no_sense_is_refused_with_its_field_and_changes_nothing() {
             (&["overrides", "add", "allow", GONE], "--why: it is empty"),
             (&["overrides", "add", "allow", GONE, "--why", "  "], "--why: it is empty"),
             (&["overrides", "add", "allow", GONE, "--why", "x", "--expires", "2020-01-01"], "--expires: "),
-            (&["overrides", "add", "allow", GONE, "--why", "x", "--expires", "soon"], "--expires: "),
+            (
+                &["overrides", "add", "allow", GONE, "--why", "x", "--expires", "soon"],
+                "'--expires <TIME>': \"soon\" is no time",
+            ),
             (&["overrides", "add", "maybe", GONE, "--why", "x"], "ACTION: "),
             (
                 &["overrides", "add", "deny", VOICE, "Acme Telecom", "--why", "x"],
-                "WHO: peer acme telecom is bound to no",
+                "WHO: peer Acme Telecom is bound to no",
             ),
             (&["orders", "add", "removal", "DA 26-237", VOICE], "--released: it is empty"),
             (&["orders", "add", "removal", "DA 26-237", VOICE, "--released", "2026-02-30"], "--released: it is no day"),
@@ -37,7 +40,10 @@ async fn what_makes_no_sense_is_refused_with_its_field_and_changes_nothing() {
             (&["notices", "import-calls", "letter", &calls], "row 3, field called_at"),
             (&["notices", "respond", "no-such", "--informed", "--note", "x"], "no notice \"no-such\" is on record"),
             (&["peers", "remove", "tg-1", "tg-2"], "\"tg-2\" is on record"),
-            (&["notices", "add", "n", VOICE, "--issued-at", "tomorrow"], "--issued-at: "),
+            (
+                &["notices", "add", "n", VOICE, "--issued-at", "tomorrow"],
+                "'--issued-at <TIME>': \"tomorrow\" is no time",
+            ),
             (&["notices", "add", "n", VOICE], "--issued-at: it is empty"),
             (&["peers", "add", "TG-2", VOICE, "--role", "boss"], "--role: "),
             (&["peers", "add", "TG-2", VOICE, "--kind", "colour"], "--kind: "),
