@@ -49,7 +49,7 @@ pub use maintenance::CopyPiece;
 pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
-pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, State, state};
+pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 

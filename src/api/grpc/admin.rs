@@ -8,7 +8,7 @@ use super::v1::admin_service_server::AdminService;
 use super::{Grpc, records, v1};
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
-use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, State, StatusReport};
+use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, Severity, State, StatusReport};
 use crate::store::Verified;
 use crate::sync::SyncStage;
 
@@ -20,11 +20,11 @@ fn state_to_wire(state: State) -> v1::State {
     }
 }
 
-fn severity_to_wire(severity: State) -> v1::Severity {
+fn severity_to_wire(severity: Severity) -> v1::Severity {
     match severity {
-        State::Fresh => v1::Severity::Note,
-        State::Warning => v1::Severity::Warning,
-        State::Critical => v1::Severity::Critical,
+        Severity::Note => v1::Severity::Note,
+        Severity::Warning => v1::Severity::Warning,
+        Severity::Critical => v1::Severity::Critical,
     }
 }
 

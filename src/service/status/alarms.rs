@@ -75,6 +75,28 @@ pub enum State {
     Critical,
 }
 
+/// How bad an alarm is. The order is that of badness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is wrong: it says why the listing was applied.
+    Note,
+    /// Answers are good, but somebody should look.
+    Warning,
+    /// Answers rest on an old listing, or there are none.
+    Critical,
+}
+
+impl Severity {
+    /// The word in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// Something that somebody should look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
@@ -83,7 +105,7 @@ pub struct Alarm {
     /// One sentence.
     pub message: String,
     /// How bad it is.
-    pub severity: State,
+    pub severity: Severity,
 }
 
 /// What is wrong, worst first; nothing if all is well.
@@ -93,14 +115,14 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
         None => alarms.push(Alarm {
             code: "NO_SNAPSHOT",
             message: "no listing was ever loaded: questions cannot be answered".to_owned(),
-            severity: State::Critical,
+            severity: Severity::Critical,
         }),
         Some(index) => {
             alarms.extend(listing_old(age(index.confirmed_at(), now), limits));
             alarms.extend(index.snapshot().anomalies.iter().map(|anomaly| Alarm {
                 code: anomaly.code(),
                 message: anomaly.to_string(),
-                severity: if anomaly.is_note() { State::Fresh } else { State::Warning },
+                severity: if anomaly.is_note() { Severity::Note } else { Severity::Warning },
             }));
         }
     }
@@ -121,7 +143,7 @@ fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
                 .to_owned()
         }
     };
-    let severity = if unconfirmed.exceeds(limits.critical()) { State::Critical } else { State::Warning };
+    let severity = if unconfirmed.exceeds(limits.critical()) { Severity::Critical } else { Severity::Warning };
     unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: "LISTING_OLD", message, severity })
 }
 
@@ -142,7 +164,7 @@ fn last_sync(sync: &SyncState) -> Option<Alarm> {
         _ => None,
     };
     let reach = held.and_then(|held| held.peers.as_ref()).map(reach).unwrap_or_default();
-    Some(Alarm { code, message: format!("the last sync {what}{times}: {error}{reach}"), severity: State::Warning })
+    Some(Alarm { code, message: format!("the last sync {what}{times}: {error}{reach}"), severity: Severity::Warning })
 }
 
 /// How far letting a held listing through would reach, in a sentence behind others.
@@ -170,7 +192,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                 newest.sha256,
                 newest.peers.as_ref().map(reach).unwrap_or_default()
             ),
-            severity: State::Warning,
+            severity: Severity::Warning,
         });
     }
     if let Some(longest) = waiting().min_by_key(|held| held.first_fetched_at) {
@@ -187,7 +209,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                      through with `rmdd sync --approve {}` or find out what is wrong with the source",
                     longest.sha256
                 ),
-                severity: State::Critical,
+                severity: Severity::Critical,
             });
         }
     }
@@ -195,7 +217,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
 }
 
 fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
-    let down = |message| Alarm { code: "SOURCE_DOWN", message, severity: State::Warning };
+    let down = |message| Alarm { code: "SOURCE_DOWN", message, severity: Severity::Warning };
     let mut alarms: Vec<Alarm> = Vec::new();
     if let Some(last) = &sync.last {
         alarms.extend(last.passed_over.iter().map(|fault| {
@@ -218,7 +240,7 @@ fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
                 source.source,
                 until.strftime("%Y-%m-%d")
             ),
-            severity: State::Warning,
+            severity: Severity::Warning,
         }
     }));
     alarms
@@ -236,7 +258,7 @@ pub fn store_damaged(what: &str) -> Alarm {
             "the store is damaged ({what}): answers go on from memory, and a restart will find nothing to serve. Run \
              `rmdd verify`, then put a backup in its place or start with `rmdd serve --rebuild`"
         ),
-        severity: State::Critical,
+        severity: Severity::Critical,
     }
 }
 
@@ -260,7 +282,7 @@ pub fn reload_refused(refused: &RefusedReload) -> Alarm {
             refused.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
             without_excerpt(&refused.error)
         ),
-        severity: State::Warning,
+        severity: Severity::Warning,
     }
 }
 
@@ -282,7 +304,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
         alarms.push(Alarm {
             code: "DECISION_LOG_FAILING",
             message: format!("{fault}; answers go on, and it is tried again every second"),
-            severity: State::Warning,
+            severity: Severity::Warning,
         });
     }
     if let Some(last) = counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_TOLD_FOR))
@@ -295,7 +317,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
                 counts.dropped,
                 last.strftime("%Y-%m-%d %H:%M:%S UTC")
             ),
-            severity: State::Warning,
+            severity: Severity::Warning,
         });
     }
     alarms
@@ -303,7 +325,11 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
 
 /// The worst of the alarms.
 pub fn state(alarms: &[Alarm]) -> State {
-    alarms.iter().map(|alarm| alarm.severity).max().unwrap_or(State::Fresh)
+    match alarms.iter().map(|alarm| alarm.severity).max() {
+        None | Some(Severity::Note) => State::Fresh,
+        Some(Severity::Warning) => State::Warning,
+        Some(Severity::Critical) => State::Critical,
+    }
 }
 
 #[cfg(test)]

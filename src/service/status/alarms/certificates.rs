@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Alarm, State};
+use super::{Alarm, Severity};
 use crate::transport::CertificateState;
 
 /// How long before its end a certificate is an alarm.
@@ -20,7 +20,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
                 "the certificate of {name} was good until {until}: clients do not believe it any more. Put a new one in its \
                  place; no restart is needed"
             ),
-            severity: State::Critical,
+            severity: Severity::Critical,
         });
     } else if expires_at.duration_since(now) <= CERTIFICATE_ENDS_SOON {
         alarms.push(Alarm {
@@ -28,7 +28,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
             message: format!(
                 "the certificate of {name} is good until {until} only: put a new one in its place; no restart is needed"
             ),
-            severity: State::Warning,
+            severity: Severity::Warning,
         });
     }
     if *valid_from > now {
@@ -39,7 +39,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
                  right?",
                 valid_from.strftime("%Y-%m-%d %H:%M UTC")
             ),
-            severity: State::Critical,
+            severity: Severity::Critical,
         });
     }
     if let Some(why) = unusable {
@@ -48,7 +48,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
             message: format!(
                 "the files of {name} cannot be used as they are now, and those of before stay in force: {why}"
             ),
-            severity: State::Warning,
+            severity: Severity::Warning,
         });
     }
     alarms

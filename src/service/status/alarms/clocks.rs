@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Alarm, State, moment};
+use super::{Alarm, Severity, moment};
 use crate::domain::{Age, SourceState, age, later_than};
 use crate::listing::index::Index;
 use crate::store::SyncState;
@@ -29,7 +29,7 @@ fn wrong(index: Option<&Index>, now: Timestamp) -> Option<Alarm> {
             moment(now),
             least.strftime("%Y-%m-%d")
         ),
-        severity: State::Critical,
+        severity: Severity::Critical,
     })
 }
 
@@ -59,7 +59,7 @@ fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Optio
             moment(now),
             ahead.join(", ")
         ),
-        severity: State::Warning,
+        severity: Severity::Warning,
     })
 }
 
@@ -73,7 +73,7 @@ fn skew(source: &SourceState) -> Option<Alarm> {
             span(skew.abs()),
             source.source
         ),
-        severity: if source.contradicts_the_clock() { State::Critical } else { State::Warning },
+        severity: if source.contradicts_the_clock() { Severity::Critical } else { Severity::Warning },
     })
 }
 

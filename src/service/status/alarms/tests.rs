@@ -212,7 +212,7 @@ fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
     assert!(error.to_string().contains("hunter2"), "{error}");
     let error = format!("the configuration file /etc/rmdd/rmdd.toml cannot be used:\n{error}");
     let alarm = reload_refused(&RefusedReload { at: at(24), error });
-    assert_eq!((alarm.code, alarm.severity), ("RELOAD_REFUSED", State::Warning));
+    assert_eq!((alarm.code, alarm.severity), ("RELOAD_REFUSED", Severity::Warning));
     let message = alarm.message;
     assert!(message.contains("at 2026-01-02 00:00:00 UTC") && message.contains("rmdd.toml"), "{message}");
     assert!(message.contains("line 2") && !message.contains("hunter2") && !message.contains('\n'), "{message}");
@@ -231,10 +231,10 @@ fn a_certificate_is_an_alarm_from_two_weeks_before_its_end() {
         certificate(state, now).iter().map(|alarm| (alarm.code, alarm.severity)).collect::<Vec<_>>()
     };
     assert_eq!(codes(&state(None), at(85 * day)), []);
-    assert_eq!(codes(&state(None), at(86 * day)), [("CERTIFICATE_EXPIRES", State::Warning)]);
-    assert_eq!(codes(&state(None), at(100 * day)), [("CERTIFICATE_EXPIRED", State::Critical)]);
-    assert_eq!(codes(&state(None), at(9 * day)), [("CERTIFICATE_NOT_YET_VALID", State::Critical)]);
-    assert_eq!(codes(&state(Some("no PEM")), at(50 * day)), [("CERTIFICATE_UNUSABLE", State::Warning)]);
+    assert_eq!(codes(&state(None), at(86 * day)), [("CERTIFICATE_EXPIRES", Severity::Warning)]);
+    assert_eq!(codes(&state(None), at(100 * day)), [("CERTIFICATE_EXPIRED", Severity::Critical)]);
+    assert_eq!(codes(&state(None), at(9 * day)), [("CERTIFICATE_NOT_YET_VALID", Severity::Critical)]);
+    assert_eq!(codes(&state(Some("no PEM")), at(50 * day)), [("CERTIFICATE_UNUSABLE", Severity::Warning)]);
 }
 
 #[test]
