@@ -12,7 +12,7 @@ use super::recertification::overdue;
 use super::{Wording, confirmed};
 use crate::domain::{
     Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber,
-    Ternary, Verdict, day_in_washington, rule,
+    Ternary, Verdict, eastern_day, rule,
 };
 use crate::listing::index::Standing;
 use crate::records::{OnRecord, OrderOnRecord};
@@ -83,7 +83,7 @@ fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     let others = |record: &Arc<Record>| !ruling.rests_on(record);
     for (on, binds) in facts.on_record.final_determinations().filter(|(on, _)| others(&on.record)) {
         said.say(AdvisoryCode::FinalDetermination, || {
-            let (order, from) = (&on.body.order, day_in_washington(on.body.must_block_from));
+            let (order, from) = (&on.body.order, eastern_day(on.body.must_block_from));
             let (document, released) = (&order.document, order.released);
             if binds {
                 format!(

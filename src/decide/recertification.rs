@@ -4,7 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Weekday, date};
 
 use super::facts::Facts;
-use crate::domain::day_in_washington;
+use crate::domain::eastern_day;
 use crate::listing::index::{Recertified, Standing};
 
 /// The first day by which filings had to be recertified.
@@ -17,7 +17,7 @@ pub(super) fn overdue(facts: &Facts<'_>, filing: &Standing<'_>) -> Option<Date> 
     if !facts.index.has_recertifications() {
         return None;
     }
-    let today = day_in_washington(facts.now);
+    let today = eastern_day(facts.now);
     let this_year = date(today.year(), 3, 1);
     let deadline = if today > last_day_in_time(this_year) { this_year } else { date(today.year() - 1, 3, 1) };
     if deadline < FIRST_DEADLINE || filing.known_since() >= deadline {

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::domain::{
     ChangeSerial, Column, Filing, ForeignProvider, Frn, ProviderRoles, Removal, RemovalHistory, RmdNumber,
-    Sha256Digest, Snapshot, day_in_washington, listed_day, read_other_frns,
+    Sha256Digest, Snapshot, eastern_day, listed_day, read_other_frns,
 };
 use crate::listing::canonical;
 use crate::listing::search::SearchIndex;
@@ -297,13 +297,13 @@ impl Recertified {
 /// below those of the filings that were first seen later, and as no older than the oldest listing if not.
 fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
     let sights = removals.first_sights();
-    let begins = day_in_washington(sights.begins().unwrap_or(snapshot.fetched_at));
+    let begins = eastern_day(sights.begins().unwrap_or(snapshot.fetched_at));
     let first_later = sights.later().map(|(number, _)| number).next();
     let mut told: Option<Date> = None;
     let mut known: Vec<Date> = Vec::with_capacity(snapshot.filings.len());
     for filing in snapshot.filings.iter().rev() {
         if let Some(seen) = sights.of(filing.number()) {
-            known.push(day_in_washington(seen));
+            known.push(eastern_day(seen));
             continue;
         }
         let dates = [Column::LastUpdated, Column::LastRecertified].map(|column| filing.text(column).parse::<Date>());

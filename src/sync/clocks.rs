@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::domain::{SourceState, end_of_day_in_washington, is_ahead, later_than};
+use crate::domain::{SourceState, end_of_eastern_day, is_ahead, later_than};
 use crate::listing::index::Index;
 
 /// The listing is changed every working day: its newest day may lie so far back, in days.
@@ -50,7 +50,7 @@ pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceS
     };
     match listed {
         Some(day) => {
-            let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_day_in_washington);
+            let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_eastern_day);
             Some(rests.map_or(now, |rests| rests.min(now)).min(by_source))
         }
         // The listing has no calendar; a source that agrees is a witness as well.

@@ -62,7 +62,7 @@ impl FastPath {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
-        if let Err(denied) = caller.visitor.check_rpc(request.uri().path(), request.headers()) {
+        if let Err(denied) = caller.session.check_rpc(request.uri().path(), request.headers()) {
             return Status::from(Rejection::from(&denied)).into_http();
         }
         let batch = request.uri().path() == CHECK_PROVIDERS;
@@ -93,7 +93,7 @@ impl FastPath {
         if !uncounted && let Err(rejection) = caller.may_ask(1) {
             return Status::from(rejection).into_http();
         }
-        caller.visitor.note(request.uri().path(), request.headers());
+        caller.session.note(request.uri().path(), request.headers());
         request.extensions_mut().insert(Arc::clone(caller));
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));

@@ -113,7 +113,7 @@ impl Respond for HttpService {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
         let path = request.uri().path();
-        if let Err(denied) = caller.visitor.check_http(path, request.headers()) {
+        if let Err(denied) = caller.session.check_http(path, request.headers()) {
             return problem::denied(&denied, request.headers());
         }
         if path.starts_with("/v1/check") && matches!(*request.method(), Method::GET | Method::HEAD) {
