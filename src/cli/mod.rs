@@ -281,8 +281,8 @@ mod tests {
         use anyhow::Context;
 
         let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        let told = Err::<(), _>(io()).context("x cannot be written").expect_err("an error");
-        assert_eq!(with_causes(&told), "x cannot be written: permission denied");
+        let reported = Err::<(), _>(io()).context("x cannot be written").expect_err("an error");
+        assert_eq!(with_causes(&reported), "x cannot be written: permission denied");
         let says_itself = Err::<(), _>(io()).context("x: permission denied; be root").expect_err("an error");
         assert_eq!(with_causes(&says_itself), "x: permission denied; be root");
     }

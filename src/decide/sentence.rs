@@ -53,10 +53,10 @@ pub fn sentence(decision: &Decision, query: &Query) -> String {
 
 /// What the record says that a decision rests on.
 fn on_record(decision: &Decision) -> String {
-    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| told(record, decision.by_policy))
+    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| reported(record, decision.by_policy))
 }
 
-fn told(record: &Record, early: bool) -> String {
+fn reported(record: &Record, early: bool) -> String {
     match &record.body {
         RecordBody::Override(body) => {
             let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", seconds(end)));

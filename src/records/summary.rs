@@ -20,14 +20,14 @@ pub struct Provider {
     /// Whether a peer on record is bound to it: then calls come from it directly.
     pub hands_calls_to_us: bool,
     /// Where it stands in the database.
-    pub standing: Standing,
+    pub status: FilingStatus,
     /// When the copy of the database was last confirmed.
     pub as_of: Option<Timestamp>,
 }
 
 /// Where a provider stands in the database.
 #[derive(Debug, Clone)]
-pub enum Standing {
+pub enum FilingStatus {
     /// These filings of it stand.
     Filed(Vec<String>),
     /// None stands; this one did.
@@ -90,16 +90,16 @@ fn numbers(record: &Record, provider: &Provider) -> String {
 /// Who the provider is, and whether calls come from it.
 fn introduction(name: &str, provider: &Provider) -> String {
     let as_of = provider.as_of.map_or_else(String::new, |at| format!(", by our copy of {}", time(at)));
-    let stands = match &provider.standing {
-        Standing::Filed(filings) => {
+    let stands = match &provider.status {
+        FilingStatus::Filed(filings) => {
             format!("{name} stands in the Robocall Mitigation Database under {}{as_of}.", filings.join(", "))
         }
-        Standing::Removed { number, first_missing } => format!(
+        FilingStatus::Removed { number, first_missing } => format!(
             "The filing {number} of {name} is no longer in the Robocall Mitigation Database{as_of}; we first found it \
              missing on {}.",
             time(*first_missing)
         ),
-        Standing::Unknown => {
+        FilingStatus::Unknown => {
             format!("No filing of {name} is known to us in the Robocall Mitigation Database{as_of}.")
         }
     };

@@ -121,8 +121,11 @@ impl<R: Respond> Acceptor<R> {
             }
             ListenSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let told = stream.peer_cred().ok();
-                let peer = Peer::Unix { uid: told.map(|told| told.uid()), gid: told.map(|told| told.gid()) };
+                let reported = stream.peer_cred().ok();
+                let peer = Peer::Unix {
+                    uid: reported.map(|reported| reported.uid()),
+                    gid: reported.map(|reported| reported.gid()),
+                };
                 Ok((Socket::Unix(stream.into_std()?), peer))
             }
         }

@@ -180,7 +180,7 @@ impl Connection {
                 if version <= Version::HTTP_11 && stopping.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| Guarded { body, _under_way: under_way }))
+                Ok::<_, Infallible>(response.map(|body| CountedBody { body, _under_way: under_way }))
             }
         });
         match framing {
@@ -282,12 +282,12 @@ impl Connection {
 }
 
 /// A body whose request is under way until it is sent.
-struct Guarded<B> {
+struct CountedBody<B> {
     body: B,
     _under_way: UnderWay,
 }
 
-impl<B: Body + Unpin> Body for Guarded<B> {
+impl<B: Body + Unpin> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 
