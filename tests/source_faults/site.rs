@@ -60,7 +60,7 @@ impl Site {
             self.alarms.push("LISTING_HELD".to_owned());
             return Outcome::Held;
         }
-        self.alarms.extend(vetted.snapshot.anomalies.iter().map(|anomaly| anomaly.code().to_owned()));
+        self.alarms.extend(vetted.snapshot.anomalies.iter().map(|anomaly| anomaly.code().as_str().to_owned()));
         let before = self.standing.as_ref().map(|standing| (standing, standing.confirmed_at));
         self.removals = step(before, &self.removals, &vetted.snapshot).removals;
         self.standing = Some(vetted.snapshot);
