@@ -188,7 +188,7 @@ pub struct Compared {
     pub dated_back: Tally,
     /// Filings whose entry in the FCC's system is another.
     pub other_entry: Tally,
-    /// Filings that took up a text that rmdd does not know in a column of known ones.
+    /// Filings that took up a text that rmdd does not know in a column of known ones, or came with one.
     pub newly_unknown: usize,
     /// Cells on which decisions rest that hold again what they held before a step lately changed them.
     pub undone: Tally,
@@ -236,6 +236,8 @@ pub fn compare(
         }
         let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
             compared.come.push(compared.filings.len());
+            // In a first listing all are new.
+            compared.newly_unknown += usize::from(standing.is_some() && has_unknown_text(&filing));
             compared.filings.push(Arc::new(filing));
             continue;
         };
