@@ -4,7 +4,7 @@
 //! So cells are counted apart that change though their filing does not say that it was updated. `docs/vetting.md` has
 //! what real steps came to in each column.
 
-use super::compare::{CellChange, Compared, Tally};
+use super::compare::{CellChange, Compared, NEIGHBOURS, Neighbours, Tally};
 use super::config::VetConfig;
 use super::doubt::{Doubt, Settles};
 use super::memory::Memory;
@@ -77,8 +77,7 @@ const OF_AMENDED_FLOOR: usize = 50;
 const OF_AMENDED_PERCENT: f64 = 40.0;
 /// A role is never emptied, and filled for the first time in so many percent of the filings: in 2.1 % at the most.
 const DATED_FILLED_PERCENT: f64 = 4.0;
-/// So many neighbours in a row in which a cell changed without a date or alone are unusual: never more than 3.
-const NEIGHBOURS_ALARM: usize = 5;
+/// Of rows of neighbours in which a cell changed without a date or alone, so many filings may stand in all.
 const NEIGHBOURS_HOLD: usize = 15;
 
 /// More cells of one column than these are an alarm. Those of filings that come at the same time cannot be counted, so it is
@@ -226,9 +225,11 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
 
 /// Neighbours in which a cell of one column changed: filers do not amend side by side, and a page or a block does.
 fn neighbours(compared: &Compared, column: Column) -> Option<Doubt> {
-    let rows = compared.columns.get(&column)?.neighbours.longest;
-    let settles = if rows > NEIGHBOURS_HOLD { Settles::Person } else { Settles::Alarm };
-    (rows >= NEIGHBOURS_ALARM).then_some(Doubt::Neighbours { column, rows, settles })
+    let Neighbours { longest: rows, in_rows, .. } = compared.columns.get(&column)?.neighbours;
+    // Over fifteen months, the implementation changed in ten neighbours. No verdict rests on it.
+    let holds = in_rows > NEIGHBOURS_HOLD && column != Column::Implementation;
+    let settles = if holds { Settles::Person } else { Settles::Alarm };
+    (rows >= NEIGHBOURS).then_some(Doubt::Neighbours { column, rows, in_rows, settles })
 }
 
 /// Columns of which very many cells changed, whatever their dates. Where no decision rests on a column, cells that are

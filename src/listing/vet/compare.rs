@@ -68,20 +68,30 @@ impl Tally {
 }
 
 /// The longest row of neighbours of which something is so.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Neighbours {
     /// Where the last one stands.
     last: Option<usize>,
     row: usize,
     /// How many the longest has.
     pub longest: usize,
+    /// How many stand in rows of [`NEIGHBOURS`] and more.
+    pub in_rows: usize,
 }
+
+/// So many neighbours in a row are unusual: in real steps there were never more than 3.
+pub const NEIGHBOURS: usize = 5;
 
 impl Neighbours {
     fn add(&mut self, place: usize) {
         let follows = self.last.is_some_and(|last| last + 1 == place);
         self.row = if follows { self.row + 1 } else { 1 };
         self.longest = self.longest.max(self.row);
+        self.in_rows += match self.row {
+            NEIGHBOURS => NEIGHBOURS,
+            longer if longer > NEIGHBOURS => 1,
+            _ => 0,
+        };
         self.last = Some(place);
     }
 }

@@ -185,6 +185,9 @@ fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
         assert_eq!(rows(5, says), Some(Settles::Alarm), "{says:?}");
         assert_eq!(rows(16, says), Some(Settles::Person), "{says:?}");
     }
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let short = cells_in(TODAY.whole(), voice, Says::Nothing, |place| (500..530).contains(&place) && place % 8 > 1);
+    assert_eq!(judge(short, Some(&standing)).takes(), Some(Settles::Person), "several short ones");
     assert_eq!(rows(8, Says::More), None, "as one filer amended all its filings");
 }
 
