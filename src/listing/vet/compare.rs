@@ -283,7 +283,8 @@ impl Amending {
         // A list without dates cannot say when it was updated.
         let dated = self.since.is_some_and(|since| is.is_some_and(|date| dates::days(since, date) >= -DATE_SLACK_DAYS));
         if was.is_some_and(|was| is.is_none_or(|is| is < was)) {
-            if self.reverts(before, after, Column::LastUpdated) {
+            // A fault that wrote it hid the filer's own date, which may be none that was seen before.
+            if self.held_before.contains_key(&(number, Column::LastUpdated)) {
                 compared.dates_undone += 1;
             } else {
                 compared.dated_back.add(number, None);
@@ -323,7 +324,7 @@ impl Amending {
                 }
             } else if !reverts {
                 tally.undated[change as usize].add(number, shown);
-                let beside_a_date = change == CellChange::Withdrawn && was.is_some();
+                let beside_a_date = change == CellChange::Withdrawn && was.is_some() && was == is;
                 tally.withdrawn_beside_a_date += usize::from(beside_a_date);
                 if change != CellChange::Filled {
                     tally.neighbours.add(place);

@@ -192,6 +192,39 @@ fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
 }
 
 #[test]
+fn a_date_that_a_fault_wrote_and_the_next_listing_takes_back_is_no_date_that_stayed() {
+    let standing = snapshot(half_without_dates());
+    let today = day(TODAY.today).to_string();
+    let mut stamped = half_without_dates();
+    for filing in stamped.filings.iter_mut().step_by(100).take(90) {
+        *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&today));
+    }
+    let faulty = judge(stamped, Some(&standing));
+    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let healed = cells_in(half_without_dates(), voice, Says::Nothing, |place| place.is_multiple_of(100));
+    let healed = judge(healed, Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+}
+
+#[test]
+fn a_date_that_a_fault_wrote_over_an_amendments_own_is_no_date_that_went_back() {
+    let standing = snapshot(World { today: TODAY.today - 2 }.whole());
+    let title = (Column::ContactTitle, "amended by its filer");
+    let dated = |date: String| {
+        let mut listing = cells_in(TODAY.whole(), title, Says::Nothing, |place| place.is_multiple_of(600));
+        for filing in listing.filings.iter_mut().step_by(600) {
+            *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&date));
+        }
+        listing
+    };
+    let faulty = judge(dated(day(TODAY.today).to_string()), Some(&standing));
+    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let healed = judge(dated(day(TODAY.today - 1).to_string()), Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+}
+
+#[test]
 fn cells_that_went_from_no_to_yes_are_told_as_such() {
     let mut no = TODAY.whole();
     for filing in &mut no.filings {
