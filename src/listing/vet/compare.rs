@@ -1,6 +1,6 @@
 //! A listing beside the standing snapshot: what is gone, what has come, and which cells have changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -140,13 +140,14 @@ impl ColumnTally {
 }
 
 impl ColumnTally {
-    fn note_breadth(&mut self, breadth: Breadth, number: RmdNumber, shown: Option<(&str, &str)>, place: usize) {
+    /// `place` is where it stands among others, if it matters whether its neighbours changed as well.
+    fn note_breadth(&mut self, breadth: Breadth, number: RmdNumber, shown: Option<(&str, &str)>, place: Option<usize>) {
         if breadth <= Breadth::Bare {
             self.bare.add(number, shown);
         }
         if breadth == Breadth::Alone {
             self.alone.add(number, shown);
-            self.neighbours.add(place);
+            place.into_iter().for_each(|place| self.neighbours.add(place));
         }
     }
 }
@@ -228,7 +229,8 @@ pub fn compare(
 ) -> Compared {
     let mut compared = Compared { filings: Vec::with_capacity(filings.len()), ..Compared::default() };
     let at = since.fetched_at;
-    let amending = Amending { since: since.newest, held_before: memory.held_before() };
+    let amending =
+        Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
     let mut before = standing.map_or(&[][..], |standing| &standing.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
         let number = filing.number();
@@ -271,6 +273,8 @@ struct Amending {
     since: Option<Date>,
     /// What cells held that changed lately without a date: to hold it again is no new change.
     held_before: HashMap<(RmdNumber, Column), Vec<u64>>,
+    /// Filings whose date the step before changed.
+    amended_last: HashSet<RmdNumber>,
 }
 
 /// Days by which an update may bear an older date than the listing before.
@@ -298,6 +302,10 @@ impl Amending {
             compared.dated.push(cell(before, Column::LastUpdated));
         }
         compared.amended += usize::from(dated);
+        // What the step before was told of an amendment may have been a fault, which hid what the filer wrote: that comes
+        // to light now, and the date that says so is the one of then.
+        let then = !dated && was == is && self.amended_last.contains(&number);
+        let dated = dated || then;
         compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
         let (place, breadth) = (compared.common, Breadth::of(before, after));
         for column in Column::ALL {
@@ -317,7 +325,7 @@ impl Amending {
             if dated && column != Column::Frn {
                 tally.dated[change as usize].add(number, shown);
                 if change != CellChange::Filled && !reverts {
-                    tally.note_breadth(breadth, number, shown, place);
+                    tally.note_breadth(breadth, number, shown, (!then).then_some(place));
                 }
                 if column.is_essential() {
                     compared.dated.push(cell(before, column));
