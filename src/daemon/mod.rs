@@ -5,14 +5,14 @@
 
 mod check;
 pub mod config;
-mod inherited;
 mod listen;
 mod readiness;
 mod rebuild;
 mod reload;
-mod secured;
 mod serve;
+mod socket_activation;
 mod systemd;
+mod tls;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,10 +46,10 @@ use crate::sync::schedule::Schedule;
 use crate::sync::{Own, SyncSettings, Syncer, retry};
 use crate::transport::Threads;
 
-pub use inherited::Inherited;
 use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
-use secured::Secured;
+pub use socket_activation::ActivatedSockets;
+use tls::ListenersTls;
 
 /// How a reload finds its configuration again.
 #[derive(Debug, Clone, Default)]
@@ -121,8 +121,8 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
 ///
 /// Names the first that cannot.
 pub fn check_files(config: &Config) -> Result<(), DaemonError> {
-    Secured::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
-    secured::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    ListenersTls::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    tls::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     listen::check_owners(config)
 }
 
@@ -192,7 +192,7 @@ pub async fn run(
     loaded: Loaded,
     reload_from: ReloadFrom,
     rebuild: bool,
-    inherited: Inherited,
+    socket_activation: ActivatedSockets,
 ) -> Result<(), DaemonError> {
     let Loaded { config, file, .. } = loaded;
     let started_at = clock::now();
@@ -226,12 +226,12 @@ pub async fn run(
         .map_err(|error| DaemonError::Setting(error.to_string()))?;
     log_start(&config, file.as_deref(), &store, &index);
 
-    let secured = Secured::load(&config).map_err(|error| DaemonError::Setting(error.to_string()))?;
-    let access = Access::new(secured::rules(&config).map_err(|error| DaemonError::Setting(error.to_string()))?);
+    let tls = ListenersTls::load(&config).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    let access = Access::new(tls::rules(&config).map_err(|error| DaemonError::Setting(error.to_string()))?);
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let listeners = Listeners::bind(&config, &secured, &access, &state_dir, inherited).await?;
+    let listeners = Listeners::bind(&config, &tls, &access, &state_dir, socket_activation).await?;
     let due = matches!(settings.source, Source::File(_))
         || schedule.is_due(sync_state.last_success_at, started_at)
         || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
@@ -257,7 +257,7 @@ pub async fn run(
             started_at,
             schedule: schedule_seen.clone(),
             retry: retry_seen.clone(),
-            tls: secured.all(),
+            tls: tls.all(),
             access: Arc::clone(&access),
             refused_reload: refused_reload_seen,
             reload: reload_sender,
@@ -293,7 +293,7 @@ pub async fn run(
     let serving =
         serve::Serving { services: Arc::new(services), threads: &threads, limits, shutdown: shutdown.clone() };
     serving.spawn(&mut tasks, listeners, health_service);
-    secured.watch(&mut tasks, &shutdown);
+    tls.watch(&mut tasks, &shutdown);
     drop(serving);
     {
         let shutdown = shutdown.clone();
@@ -357,7 +357,7 @@ pub async fn run(
         freshness,
         policy,
         observer: Arc::clone(&observer),
-        secured,
+        tls,
         access,
         refused: refused_reload,
     };
