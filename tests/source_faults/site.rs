@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
-    ChangeSerial, Frn, Identity, ProviderRole, RemovalHistory, Sha256Digest, Snapshot, Ternary, Verdict,
+    ChangeSerial, Frn, Identity, Listing, ProviderRole, RemovalHistory, Sha256Digest, Snapshot, Ternary, Verdict,
 };
 use rmdd::listing::diff::step;
 use rmdd::listing::index::Index;
@@ -36,23 +36,31 @@ pub struct Site {
 impl Site {
     /// What a sync of this file leads to. A second copy says the same as the first.
     pub fn sync(&mut self, bytes: &[u8]) -> Outcome {
-        self.alarms.clear();
+        match parse(bytes) {
+            Ok(listing) => self.judge(listing),
+            Err(_) => self.refuse(),
+        }
+    }
+
+    fn refuse(&mut self) -> Outcome {
         self.doubts.clear();
-        let Ok(listing) = parse(bytes) else {
-            self.alarms.push("SYNC_REFUSED".to_owned());
-            return Outcome::Refused;
-        };
+        self.alarms = vec!["SYNC_REFUSED".to_owned()];
+        Outcome::Refused
+    }
+
+    /// What a listing leads to that could be read.
+    pub fn judge(&mut self, listing: Listing) -> Outcome {
+        self.alarms.clear();
         let provenance = Provenance {
             sha256: Sha256Digest([0; 32]),
             source: String::new(),
-            bytes: bytes.len() as u64,
+            bytes: 0,
             // As long after the listings' dates as they are read: within a moment of one another.
             fetched_at: "2026-11-26T12:00:00Z".parse().expect("a time"),
         };
         let against = Against { standing: self.standing.as_ref(), removals: Some(&self.removals), peers: &[] };
         let Ok(vetted) = vet_against(listing, provenance, against, &VetConfig::default()) else {
-            self.alarms.push("SYNC_REFUSED".to_owned());
-            return Outcome::Refused;
+            return self.refuse();
         };
         let takes = vetted.takes();
         self.doubts = vetted.doubts;
