@@ -6,4 +6,5 @@ mod common;
 mod check_live;
 mod hostile_text;
 mod operator;
+mod printed;
 mod scripted;

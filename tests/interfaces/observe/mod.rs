@@ -3,6 +3,7 @@
 mod decisions;
 mod examples;
 mod page;
+mod printed;
 mod scraped;
 mod table;
 
