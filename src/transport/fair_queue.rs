@@ -80,6 +80,7 @@ pub struct Keeper {
 
 /// A line, and who keeps it.
 pub fn turns() -> (Turns, Keeper) {
+    #[expect(clippy::disallowed_methods, reason = "whoever stands in it waits: connections and their streams bound it")]
     let (sender, line) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::default());
     (Turns { line: sender, shared: Arc::clone(&shared) }, Keeper { line, shared })

@@ -315,3 +315,15 @@ async fn tokens_come_from_systemd_too_and_bad_settings_are_refused() {
     let warning = told["warnings"][0].as_str().expect("a warning");
     assert!(warning.contains("grpc.listen") && warning.contains("access.require"), "{warning}");
 }
+
+#[test]
+fn tokens_that_may_not_be_looked_at_are_not_as_if_there_were_none() {
+    let secured = Secured::new();
+    secured.configure("");
+    // A file where a directory is named: no way leads into it, for root neither.
+    let mut check = super::common::rmdd();
+    check.env("CREDENTIALS_DIRECTORY", secured.config()).args(["--config", &secured.config(), "config", "check"]);
+    let output = check.output().expect("it runs");
+    assert_eq!(status_of(&output), 2, "{}", stdout(&output));
+    assert!(stderr(&output).contains("rmdd-tokens"), "{}", stderr(&output));
+}
