@@ -56,10 +56,10 @@ impl Export {
                 let cannot = || format!("{} cannot be written", path.display());
                 let mut file = File::create(&beside).with_context(cannot)?;
                 let written = copy(&target, request, |bytes| Ok(file.write_all(bytes)?)).await;
-                let kept = written.and_then(|told| {
+                let kept = written.and_then(|reported| {
                     file.sync_all()?;
                     std::fs::rename(&beside, path)?;
-                    Ok(told)
+                    Ok(reported)
                 });
                 match kept {
                     Ok((snapshot, at)) => anstream::eprintln!(

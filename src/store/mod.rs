@@ -37,6 +37,7 @@
 
 pub mod archive;
 mod codec;
+mod contained;
 mod copy;
 mod first_sights;
 mod held;
@@ -55,8 +56,8 @@ mod tables;
 mod verify;
 mod write;
 
+use self::contained::contained;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
@@ -234,8 +235,8 @@ impl Store {
 
     /// Reads, and tells damage from other failures. redb may panic on a file that something else has altered; that is a
     /// damaged store, not the end of the daemon.
-    fn watched<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let detail = match catch_unwind(AssertUnwindSafe(read)) {
+    fn contained_read<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let detail = match contained(read) {
             Ok(Err(StoreError::Codec(error))) => format!("a record cannot be read: {error}"),
             Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => error.to_string(),
             Ok(Err(StoreError::Damaged { detail, .. })) => detail,
@@ -244,7 +245,7 @@ impl Store {
                 return Err(StoreError::Redb(error));
             }
             Ok(read) => return read,
-            Err(_) => "redb gave up on it".to_owned(),
+            Err(panicked) => panicked.to_string(),
         };
         self.note_damage(&detail);
         Err(StoreError::Damaged { path: self.path.clone(), detail })
@@ -320,8 +321,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod maintenance_tests;
+#[cfg(test)]
 mod rebuild_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod upkeep_tests;

@@ -1,8 +1,8 @@
 //! Opening: what is there, may we have it, and do we know its format.
 
+use super::contained::contained;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
@@ -46,7 +46,7 @@ impl Store {
         }
         // Looked at without the right to write first: opening a file for writing marks it, and a store of another
         // format is left as it is to the last bit. Only one that a crash has left cannot be looked at that way.
-        match guarded(&path, || builder().open_read_only(&path)) {
+        match contained_open(&path, || builder().open_read_only(&path)) {
             Ok(database) => {
                 check_format(&path, &database)?;
                 // What cannot be served is not opened for writing either.
@@ -57,7 +57,7 @@ impl Store {
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),
         }
-        let database = guarded(&path, || builder().open(&path))?;
+        let database = contained_open(&path, || builder().open(&path))?;
         clear_made(&path);
         let format = check_format(&path, &database)?;
         let store = Self::new(Handle::ReadWrite(database), path);
@@ -79,7 +79,7 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
             Err(source) => return Err(StoreError::NotAccessible { path, source }),
         }
-        let database = match guarded(&path, || builder().open_read_only(&path)) {
+        let database = match contained_open(&path, || builder().open_read_only(&path)) {
             // The last writer was killed: what redb must put right needs the right to write.
             Err(StoreError::NeedsRecovery { .. }) => return Self::open(state_dir),
             opened => opened?,
@@ -175,7 +175,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(inaccessible(error)),
     }
-    let database = guarded(&making, || builder().create(&making))?;
+    let database = contained_open(&making, || builder().create(&making))?;
     lay_out(&database)?;
     drop(database);
     // Not over a store that another process has made meanwhile.
@@ -220,10 +220,8 @@ pub(super) fn lay_out(database: &Database) -> Result<(), StoreError> {
 }
 
 /// redb may panic on a file that something else has altered; that is a damaged store, not the end of the process.
-pub(super) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open))
-        .map_err(|_| damaged(path, "redb gave up on it".to_owned()))?
-        .map_err(|error| describe(path, error))
+pub(super) fn contained_open<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
+    contained(open).map_err(|panicked| damaged(path, panicked.to_string()))?.map_err(|error| describe(path, error))
 }
 
 fn damaged(path: &Path, detail: String) -> StoreError {
@@ -248,12 +246,12 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 
 /// The file's format, if this version knows it.
 pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
-    match catch_unwind(AssertUnwindSafe(|| read_format(path, database))) {
+    match contained(|| read_format(path, database)) {
         Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => {
             Err(damaged(path, error.to_string()))
         }
         Ok(read) => read,
-        Err(_) => Err(damaged(path, "redb gave up on it".to_owned())),
+        Err(panicked) => Err(damaged(path, panicked.to_string())),
     }
 }
 

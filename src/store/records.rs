@@ -13,7 +13,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
-        self.watched(|| self.read_records())
+        self.contained_read(|| self.read_records())
     }
 
     fn read_records(&self) -> Result<(Vec<Record>, u64), StoreError> {

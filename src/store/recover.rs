@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use redb::ReadableTable;
 
-use super::open::{builder, check_format, guarded};
+use super::open::{builder, check_format, contained_open};
 use super::tables::SNAPSHOTS;
 use super::{Handle, Store, StoreError};
 use crate::domain::SnapshotSerial;
@@ -50,7 +50,7 @@ impl Store {
         if !usable {
             // The lock on the file goes with the database, and one that is held cannot be had a second time.
             *open = Handle::LetGo;
-            let database = guarded(&self.path, || builder().open(&self.path))?;
+            let database = contained_open(&self.path, || builder().open(&self.path))?;
             check_format(&self.path, &database)?;
             *open = Handle::ReadWrite(database);
             let path = self.path.display();

@@ -6,17 +6,17 @@
 //! both ways to a change, removals against what stands, operators' records against their events, and the digest of every
 //! snapshot's export that history reaches back to against the one that was recorded when it was applied.
 
+use super::contained::contained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::PoisonError;
 
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
-use super::open::{builder, check_format, guarded};
+use super::open::{builder, check_format, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
@@ -124,7 +124,7 @@ fn check(path: &Path, file: File) -> Verified {
         Ok(database) => database,
         Err(error) => {
             let mut verified = Verified::default();
-            verified.fault(format!("it cannot be opened: {}", told(&error)));
+            verified.fault(format!("it cannot be opened: {}", reported(&error)));
             return verified;
         }
     };
@@ -137,13 +137,13 @@ pub(super) fn open_scratch(path: &Path, file: File) -> Result<Database, StoreErr
     if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
         return Err(StoreError::Damaged { path: path.to_owned(), detail: "it is empty".to_owned() });
     }
-    guarded(path, || builder().create_with_backend(FileBackend::new(file)?))
+    contained_open(path, || builder().create_with_backend(FileBackend::new(file)?))
 }
 
 /// Checks an open database that nobody else uses.
 pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
     let mut verified = Verified::default();
-    match catch_unwind(AssertUnwindSafe(|| database.check_integrity())) {
+    match contained(|| database.check_integrity()) {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => verified.fault("its pages do not agree with each other (redb could repair that in a copy)"),
         Ok(Err(DatabaseError::Storage(StorageError::Corrupted(detail)))) => {
@@ -160,7 +160,7 @@ pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
         }
     }
     if let Err(error) = check_format(path, &database) {
-        verified.fault(told(&error));
+        verified.fault(reported(&error));
         return verified;
     }
     let store = Store::new(Handle::ReadWrite(database), path.to_owned());
@@ -171,9 +171,9 @@ pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
         ("its snapshots", check_snapshots),
     ];
     for (name, part) in parts {
-        match catch_unwind(AssertUnwindSafe(|| part(&store, &mut verified))) {
+        match contained(|| part(&store, &mut verified)) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", told(&error))),
+            Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", reported(&error))),
             Err(_) => verified.fault(format!("{name} cannot be checked: redb gave up on them")),
         }
     }
@@ -181,7 +181,7 @@ pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
 }
 
 /// An error without the name of the copy, which says nothing to anybody.
-fn told(error: &StoreError) -> String {
+fn reported(error: &StoreError) -> String {
     match error {
         StoreError::Damaged { detail, .. } => detail.clone(),
         StoreError::UnknownFormat { found, .. } => format!("it has format {found}, which this version does not know"),
@@ -264,7 +264,7 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     let (records, last) = store.load_records()?;
     verified.records = records.len() as u64;
     let key = |record: &Record| (record.kind(), record.id());
-    let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    let mut reported: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let transaction = store.begin_read()?;
     let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
     // What was lost with a damaged store before this one is known to be.
@@ -288,10 +288,10 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
         expected = event.serial + 1;
         verified.record_events += 1;
         if let Some(before) = &event.before {
-            told.remove(&key(before));
+            reported.remove(&key(before));
         }
         if let Some(after) = event.after {
-            told.insert(key(&after), after);
+            reported.insert(key(&after), after);
         }
     }
     gap |= last + 1 != expected;
@@ -302,12 +302,12 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     for record in &records {
         let key = key(record);
         let may_be_lost = gap && record.revision <= saved;
-        if told.get(&key) != Some(record) && !may_be_lost {
+        if reported.get(&key) != Some(record) && !may_be_lost {
             verified.fault(format!("the {} {} is not what its history says", key.0, key.1));
         }
         stand.insert(key);
     }
-    for (kind, id) in told
+    for (kind, id) in reported
         .iter()
         .filter(|(key, record)| {
             let may_be_lost = gap && record.revision <= saved;

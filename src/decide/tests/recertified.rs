@@ -15,8 +15,8 @@ fn after(listings: &[(&str, &[Dated])]) -> Index {
             filing_with(*value, u64::from(*value), "ynn", &cells)
         });
         let next = Snapshot::made_up(serial, at(fetched), filings);
-        let standing = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
-        removals = crate::listing::diff::step(standing, &removals, &next).removals;
+        let previous = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
+        removals = crate::listing::diff::step(previous, &removals, &next).removals;
         current = Some(next);
     }
     Index::build(current.expect("a listing"), removals, ChangeSerial(1))
