@@ -1,4 +1,7 @@
 //! What a client may not do to a daemon: crowd it, stall it, swamp it, talk rubbish to it. Others are answered meanwhile.
+//!
+//! A binary of its own: it raises its process's limit of open files, and asserts that others are answered while both
+//! processors are kept busy, which other tests beside it would disturb and be disturbed by.
 
 mod common;
 
@@ -37,10 +40,7 @@ async fn scene(limits: &str) -> Scene {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let world = World::new(11, 100);
     let site = Site::with_listing(&world.to_csv());
-    let config = site.directory.path().join("rmdd.toml");
-    std::fs::write(&config, format!("[limits]\n{limits}\n")).expect("written");
-    let source = site.listing().display().to_string();
-    let daemon = site.start_with(&["--source", &source, "--config", &config.display().to_string()]);
+    let daemon = site.start_configured(&format!("[limits]\n{limits}\n"));
     daemon.first_sync().await;
     let frn = world.rows().map(|row| row.get("frn")).find(|frn| !frn.is_empty()).expect("an FRN").to_owned();
     Scene { _site: site, daemon, frn }
@@ -264,7 +264,7 @@ async fn headers_beyond_the_limit_are_refused() {
     };
     assert!(refused);
     let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let refused = client.get(url).header("x-filler", "x".repeat(16384)).send().await;
     assert!(refused.map_or(true, |response| response.status() == 431));
     scene.is_answered().await;

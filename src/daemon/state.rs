@@ -67,6 +67,7 @@ fn open_when_free(state_dir: &Path, admin_socket: Option<&Path>) -> Result<Store
                     tracing::warn!("the store {} is held by another process: waiting for it", path.display());
                     said = true;
                 }
+                #[expect(clippy::disallowed_methods, reason = "a lock of a file cannot be waited for with a bound")]
                 std::thread::sleep(Duration::from_millis(50));
             }
             opened => return opened,

@@ -54,6 +54,24 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// These filings, as though they had been published at a time, with nothing odd about them: what tests, benchmarks
+    /// and fuzz targets begin with.
+    #[doc(hidden)]
+    pub fn made_up(serial: u64, at: Timestamp, filings: impl IntoIterator<Item = Arc<Filing>>) -> Self {
+        Self {
+            serial: SnapshotSerial(serial),
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            fetched_at: at,
+            confirmed_at: at,
+            filings: filings.into_iter().collect(),
+            carried: BTreeMap::new(),
+            anomalies: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
     /// The standing filing of this number.
     pub fn filing(&self, number: RmdNumber) -> Option<&Arc<Filing>> {
         let place = self.filings.binary_search_by_key(&number, |filing| filing.number()).ok()?;

@@ -370,3 +370,15 @@ async fn what_operators_note_for_themselves_is_in_answers_to_operators_alone() {
     let asked = secured.site.run(&["--config", &config, "check", &secured.number]);
     assert!(stdout(&asked).contains(why), "{}", stdout(&asked));
 }
+
+#[test]
+fn tokens_that_may_not_be_looked_at_are_not_as_if_there_were_none() {
+    let secured = Secured::new();
+    secured.configure("");
+    // A file where a directory is named: no way leads into it, for root neither.
+    let mut check = super::common::rmdd();
+    check.env("CREDENTIALS_DIRECTORY", secured.config()).args(["--config", &secured.config(), "config", "check"]);
+    let output = check.output().expect("it runs");
+    assert_eq!(status_of(&output), 2, "{}", stdout(&output));
+    assert!(stderr(&output).contains("rmdd-tokens"), "{}", stderr(&output));
+}

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::{
     AlarmCode, Anomaly, ChangeSerial, Column, EARLIEST, HeldListing, RemovalHistory, Sha256Digest, Snapshot,
@@ -8,18 +6,7 @@ use crate::domain::{
 use crate::transport::CertificateState;
 
 fn index(anomalies: Vec<Anomaly>) -> Index {
-    let snapshot = Snapshot {
-        serial: SnapshotSerial::FIRST,
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: EARLIEST,
-        confirmed_at: EARLIEST,
-        filings: Vec::new(),
-        carried: BTreeMap::new(),
-        anomalies,
-        steps: Vec::new(),
-    };
+    let snapshot = Snapshot { anomalies, ..Snapshot::made_up(1, EARLIEST, []) };
     Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))
 }
 
