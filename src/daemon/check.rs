@@ -24,6 +24,18 @@ pub async fn run(store: Arc<Store>, shutdown: CancellationToken) {
         wait = EVERY;
         let checked = Arc::clone(&store);
         match tokio::task::spawn_blocking(move || checked.verify()).await {
+            Ok(Ok(verified)) if verified.faults.is_empty() && !verified.journal_faults.is_empty() => {
+                let mended = Arc::clone(&store);
+                for fault in &verified.journal_faults {
+                    tracing::error!(fault, "{fault}");
+                }
+                // What became of it is in the log, and an alarm.
+                match tokio::task::spawn_blocking(move || mended.mend_journal()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => tracing::error!(%error, "{error}"),
+                    Err(_) => tracing::error!("mending the journal came to an unexpected end"),
+                }
+            }
             Ok(Ok(verified)) if verified.faults.is_empty() => {
                 let snapshots = verified.snapshots;
                 tracing::info!(

@@ -49,6 +49,7 @@ use crate::transport::Threads;
 pub use inherited::Inherited;
 use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
+pub use rebuild::refill_if_gone;
 use secured::Secured;
 
 /// How a reload finds its configuration again.
@@ -215,6 +216,8 @@ pub async fn run(
             caller_id::prepare();
             if rebuild {
                 rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+            } else {
+                refill_if_gone(&state_dir, &vet, max_bytes)?;
             }
             publish_stored(open_when_free(&state_dir)?)
         };
