@@ -187,12 +187,17 @@ pub fn main() -> ExitCode {
         Command::Serve(_) => NO,
         _ => FAILED,
     };
+    // What a command found out and could not print is not known to whoever asked.
+    let unprinted = match &cli.command {
+        Command::Config(_) => UNKNOWN,
+        _ => failed,
+    };
     // What is known of a name that nobody bound: nothing, as of a number that was never listed.
     let shows = matches!(cli.command, Command::Show(_) | Command::History(_));
     let ended = run(cli);
     if let Err(error) = text::finish() {
         text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
-        return ExitCode::from(failed);
+        return ExitCode::from(unprinted);
     }
     match ended {
         Ok(status) => ExitCode::from(status),

@@ -49,7 +49,7 @@ use crate::transport::Threads;
 pub use inherited::Inherited;
 use listen::Listeners;
 pub use listen::{SOCKET_NAME, runtime_socket};
-pub use rebuild::refill_if_gone;
+pub use rebuild::{rebuild, refill_if_gone};
 use secured::Secured;
 
 /// How a reload finds its configuration again.
@@ -215,7 +215,7 @@ pub async fn run(
             // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
             caller_id::prepare();
             if rebuild {
-                rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+                self::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
             } else {
                 refill_if_gone(&state_dir, &vet, max_bytes)?;
             }

@@ -10,7 +10,11 @@ use crate::store::archive::{Archive, Fate};
 use crate::store::{self, Rebuilt, Store, StoreError};
 use crate::sync::{ArchivedListing, replay};
 
-/// Begins the store again if it is damaged, and says what became of what was in it.
+/// Begins the store again if it is damaged or gone, and says what became of what was in it.
+///
+/// # Errors
+///
+/// If another process has it, or the new one cannot be written.
 pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
     let refill = |store: &Store| refill(store, &Archive::new(state_dir), vet, max_bytes);

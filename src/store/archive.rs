@@ -139,7 +139,9 @@ impl Archive {
         for file in files {
             entries.extend(entry(file.map_err(failed)?.path()));
         }
-        entries.sort_by_key(|entry| (entry.fetched_at, entry.sha256.0));
+        // Of two that were fetched within a second the one that was written first came first.
+        let written = |entry: &Entry| fs::metadata(&entry.path).and_then(|file| file.modified()).ok();
+        entries.sort_by_cached_key(|entry| (entry.fetched_at, written(entry), entry.sha256.0));
         Ok(entries)
     }
 

@@ -68,6 +68,8 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
+use crate::domain::Record;
+
 pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotThen, SnapshotsAsked};
@@ -136,7 +138,7 @@ pub enum StoreError {
         found: u32,
     },
     /// The journal of operators' records cannot be read or written.
-    #[error("the journal of operators' records {} cannot be used: {source}; look after the disk and who may write there, then make the change again", .path.display())]
+    #[error("the journal of operators' records {} cannot be used: {source}; {}, then make the change again", .path.display(), recover::advice_of_journal(.source))]
     Journal {
         /// Where.
         path: PathBuf,
@@ -229,8 +231,12 @@ pub struct Store {
     damage: OnceLock<String>,
     /// Whether it may have to be opened again before it can be used.
     suspect: AtomicBool,
+    /// Why it can only be read, though it was to be written.
+    read_only: Mutex<Option<String>>,
     /// Where operators' records stand a second time; nothing where they are only read.
     journal: Option<journal::Journal>,
+    /// Where they are only read: the records as they are with what the journal has besides, and the newest event.
+    ahead: OnceLock<(Vec<Record>, u64)>,
     /// What was lost of them, or mended, that nobody has acknowledged.
     notice: Mutex<Option<RecordsNotice>>,
 }
@@ -258,7 +264,9 @@ impl Store {
             path,
             damage: OnceLock::new(),
             suspect: AtomicBool::new(false),
+            read_only: Mutex::default(),
             journal: None,
+            ahead: OnceLock::new(),
             notice: Mutex::default(),
         }
     }
@@ -295,6 +303,17 @@ impl Store {
         Err(StoreError::Damaged { path: self.path.clone(), detail })
     }
 
+    /// Why it can only be read, though it was to be written; nothing if it can be written, or was to be read alone.
+    pub fn read_only(&self) -> Option<String> {
+        self.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_read_only(&self, why: &std::io::Error) {
+        let (path, error) = (self.path.display(), why);
+        tracing::error!(%path, %error, "the store {path} can only be read ({error}): what it holds is served");
+        *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_string());
+    }
+
     fn handle(&self) -> RwLockReadGuard<'_, Handle> {
         // Nothing is left half done in it by a panic: redb has transactions for that.
         self.handle.read().unwrap_or_else(PoisonError::into_inner)
@@ -312,6 +331,9 @@ impl Store {
     }
 
     fn begin_write(&self) -> Result<Writing<'_>, StoreError> {
+        if self.read_only().is_some() {
+            self.suspect();
+        }
         self.recover()?;
         let open = self.handle();
         let database = match &*open {

@@ -37,9 +37,22 @@ impl Store {
     /// If the directory or file is not accessible, is held by another process, or is of another format. Nothing is
     /// overwritten.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
-        let (mut store, made) = Self::open_alone(state_dir)?;
+        let path = state_dir.join(FILE_NAME);
+        let (mut store, made) = match Self::open_alone(state_dir) {
+            // What was committed can be served all the same.
+            Err(StoreError::NotAccessible { source, .. })
+                if source.kind() == ErrorKind::ReadOnlyFilesystem && path.exists() =>
+            {
+                let store = Self::open_read_only(&path)?;
+                store.note_read_only(&source);
+                (store, false)
+            }
+            opened => opened?,
+        };
         store.journal = Some(Journal::beside(&store.path));
-        store.settle_at_start(made)?;
+        if store.read_only().is_none() {
+            store.settle_at_start(made)?;
+        }
         Ok(store)
     }
 
@@ -92,13 +105,21 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
             Err(source) => return Err(StoreError::NotAccessible { path, source }),
         }
-        let database = match guarded(&path, || builder().open_read_only(&path)) {
+        match Self::open_read_only(&path) {
             // The last writer was killed: what redb must put right needs the right to write.
-            Err(StoreError::NeedsRecovery { .. }) => return Self::open(state_dir),
-            opened => opened?,
-        };
-        check_format(&path, &database)?;
-        let store = Self::new(Handle::ReadOnly(database), path);
+            Err(StoreError::NeedsRecovery { .. }) => Self::open(state_dir),
+            opened => {
+                let store = opened?;
+                store.look_ahead()?;
+                Ok(store)
+            }
+        }
+    }
+
+    fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let database = guarded(path, || builder().open_read_only(path))?;
+        check_format(path, &database)?;
+        let store = Self::new(Handle::ReadOnly(database), path.to_owned());
         store.set_notice(store.watched(|| store.stored_notice())?);
         Ok(store)
     }

@@ -19,6 +19,9 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
+        if let Some(ahead) = self.ahead.get() {
+            return Ok(ahead.clone());
+        }
         self.watched(|| self.read_records())
     }
 

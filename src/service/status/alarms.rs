@@ -262,6 +262,18 @@ pub fn store_damaged(what: &str) -> Alarm {
     }
 }
 
+/// That nothing that is synced or changed can be kept.
+pub fn store_read_only(why: &str) -> Alarm {
+    Alarm {
+        code: "STORE_READ_ONLY",
+        message: format!(
+            "the store can only be read ({why}): what it holds is served, and nothing that is synced or changed can be kept. \
+             Look after the disk; the next sync tries again by itself"
+        ),
+        severity: Severity::Critical,
+    }
+}
+
 /// That records of operators are lost, or were damaged and mended. Either stays until somebody has taken note of it.
 pub fn records_notice(notice: &RecordsNotice) -> Alarm {
     let since = moment(notice.at);

@@ -22,6 +22,21 @@ pub struct Open {
     digest: Sha256Digest,
 }
 
+/// How the name of a journal ends that is being written.
+const MAKING: &str = "new-";
+
+/// Removes what a process that was killed has left of a journal that it was writing.
+pub fn sweep(path: &Path) {
+    let (Some(directory), Some(stem)) = (path.parent(), path.file_stem()) else { return };
+    let left = format!("{}.{MAKING}", stem.to_string_lossy());
+    for file in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        if file.file_name().to_string_lossy().starts_with(&left) {
+            // It only takes room.
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}
+
 fn synced_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory)?.sync_all()
@@ -62,7 +77,7 @@ impl Open {
     /// before it goes. Returns the digest of each line.
     pub fn anew(path: &Path, contents: &[Content], kept: Option<&Path>) -> io::Result<(Self, Vec<Sha256Digest>)> {
         let (bytes, digests) = lines(contents, super::line::NOTHING_BEFORE)?;
-        let beside = path.with_extension(format!("new-{:08x}", rand::random::<u32>()));
+        let beside = path.with_extension(format!("{MAKING}{:08x}", rand::random::<u32>()));
         let written = || -> io::Result<File> {
             let mut file = OpenOptions::new().read(true).append(true).create_new(true).mode(MODE).open(&beside)?;
             // Whatever the umask takes away or leaves.

@@ -119,6 +119,21 @@ impl Store {
         *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = notice;
     }
 
+    /// What a start for writing would make of the records, where this one only reads: those that the journal has besides
+    /// count as they would there. Nothing is written.
+    pub(super) fn look_ahead(&self) -> Result<(), StoreError> {
+        // A journal that cannot be read is for the daemon to tell.
+        let Ok(Some(found)) = read(&self.path.with_file_name(JOURNAL_NAME)) else { return Ok(()) };
+        let last = found.last();
+        let stored = self.stored_records()?;
+        let plan = plan(&stored, Some(found), When::Start { made: false, before: false }, now());
+        if let Some(records) = plan.records {
+            let _ = self.ahead.set((records.into_values().collect(), last.max(stored.last)));
+        }
+        self.set_notice(plan.notice);
+        Ok(())
+    }
+
     /// Compares store and journal at a start, and mends each from the other. A disk that fails at the journal keeps nobody
     /// from starting.
     pub(super) fn settle_at_start(&self, made: bool) -> Result<(), StoreError> {
@@ -126,6 +141,7 @@ impl Store {
         let state_dir = self.path.parent().unwrap_or(Path::new("."));
         let before = made && was_there(state_dir);
         let mut open = journal.open();
+        file::sweep(&journal.path);
         match self.settle(journal, &mut open, When::Start { made, before }) {
             Err(StoreError::Journal { path, source }) => {
                 let (path, error) = (path.display(), source);
