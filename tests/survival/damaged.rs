@@ -16,7 +16,7 @@ use rmdd_testkit::{Step, World};
 use super::*;
 use crate::common::{Daemon, ask, by_frn, by_number, json, rmdd, stdout};
 
-const DAMAGES: usize = 18;
+const DAMAGES: usize = 8;
 
 const PAGE: usize = 4096;
 
@@ -212,7 +212,7 @@ fn rests(store: &Store) -> Rests {
 async fn whatever_is_damaged_all_that_a_decision_rests_on_comes_back() {
     let template = template().await;
     let good = rests(&Store::open(&template.site.state_dir()).expect("opened"));
-    let damages = times("RMDD_TEST_DAMAGES", 60);
+    let damages = times("RMDD_TEST_DAMAGES", 20);
     let (mut begun_again, mut told, mut unused) = (0, 0, 0);
     for seed in 0..damages as u64 {
         let directory = tempfile::tempdir().expect("a directory");
