@@ -223,10 +223,10 @@ fn sizes(criterion: &mut Criterion) {
     for filings in [10_000, 100_000] {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Store::open(directory.path()).expect("a store");
-        let mut standing = None;
+        let mut current = None;
         let mut commit = || {
-            let next = sized(filings, standing.as_ref().map_or(1, |before: &Snapshot| before.serial.0 + 1));
-            let delta = diff(standing.as_ref(), |_| None, &next);
+            let next = sized(filings, current.as_ref().map_or(1, |before: &Snapshot| before.serial.0 + 1));
+            let delta = diff(current.as_ref(), |_| None, &next);
             let cycle = SyncRecord {
                 at: Timestamp::UNIX_EPOCH,
                 trigger: SyncTrigger::Schedule,
@@ -238,7 +238,7 @@ fn sizes(criterion: &mut Criterion) {
             let started = Instant::now();
             store.commit(&next, delta.as_ref(), &[], &cycle).expect("committed");
             let took = started.elapsed();
-            standing = Some(next);
+            current = Some(next);
             took
         };
         commit();
@@ -250,7 +250,7 @@ fn sizes(criterion: &mut Criterion) {
 }
 
 /// Whether a question about a moment costs more where more records were ever changed.
-fn moments(criterion: &mut Criterion) {
+fn as_of(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut group = criterion.benchmark_group("moment");
     for events in [100u64, 10_000] {
@@ -268,8 +268,8 @@ fn moments(criterion: &mut Criterion) {
         store.commit(&snapshot, None, &[], &cycle).expect("committed");
         let at = |second: u64| Timestamp::from_second(second as i64).expect("a time");
         // A thousand overrides at most, changed again and again.
-        let mut standing: BTreeMap<u64, Record> = BTreeMap::new();
-        let told: Vec<RecordEvent> = (1..=events)
+        let mut current: BTreeMap<u64, Record> = BTreeMap::new();
+        let reported: Vec<RecordEvent> = (1..=events)
             .map(|serial| {
                 let after = Record {
                     provider: Identity::Frn(Frn::from_value(20_000_001 + serial % 1_000).expect("an FRN")),
@@ -286,25 +286,25 @@ fn moments(criterion: &mut Criterion) {
                     by: "bench".to_owned(),
                     why: after.why.clone(),
                     action: RecordAction::Changed,
-                    before: standing.insert(serial % 1_000, after.clone()),
+                    before: current.insert(serial % 1_000, after.clone()),
                     after: Some(after),
                 }
             })
             .collect();
-        store.commit_records(&told).expect("committed");
+        store.commit_records(&reported).expect("committed");
         let (records, last) = store.load_records().expect("loaded");
         let records = Arc::new(Records::build(records, last));
         let index = Arc::new(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0)));
-        let moments = Arc::new(PastIndexes::default());
+        let past = Arc::new(PastIndexes::default());
         let mut turn = 0u64;
         let now = at(1_000_000);
         // Events are read once, when the first question needs them.
-        let first = moments.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
+        let first = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
         runtime.block_on(first).expect("a moment");
         group.bench_function(format!("a question about another one each, of {events} record events"), |bencher| {
             bencher.iter(|| {
                 turn = turn.wrapping_add(7_919);
-                let then = moments.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(turn % events), now);
+                let then = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(turn % events), now);
                 let then = runtime.block_on(then).expect("a moment");
                 let frn = Frn::from_value(20_000_001 + turn % 1_000).expect("an FRN");
                 black_box(decide(
@@ -320,5 +320,5 @@ fn moments(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sync_stages, look_ups, sizes, moments);
+criterion_group!(benches, sync_stages, look_ups, sizes, as_of);
 criterion_main!(benches);

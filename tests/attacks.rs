@@ -60,7 +60,7 @@ impl Scene {
     async fn metric(&self, line: &str) -> f64 {
         let url = format!("{}/metrics", self.daemon.http.as_deref().expect("an HTTP listener"));
         let page = reqwest::get(url).await.expect("metrics").text().await.expect("text");
-        let value = page.lines().find_map(|told| told.strip_prefix(line));
+        let value = page.lines().find_map(|reported| reported.strip_prefix(line));
         value.unwrap_or_else(|| panic!("no {line} in:\n{page}")).trim().parse().expect("a number")
     }
 
@@ -142,9 +142,9 @@ async fn a_client_that_does_not_begin_to_speak_is_cut_off() {
     for begun in ["", "PRI * HTTP/2.0\r\n"] {
         let mut socket = TcpStream::connect(scene.grpc()).await.expect("connected");
         socket.write_all(begun.as_bytes()).await.expect("written");
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         // It ends; how, the kernel may decide.
-        let _ = socket.read_to_end(&mut told).await;
+        let _ = socket.read_to_end(&mut reported).await;
     }
     let http = scene.daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an HTTP listener");
     let mut socket = TcpStream::connect(http).await.expect("connected");
@@ -318,18 +318,18 @@ async fn who_asks_more_than_it_may_is_told_so_in_every_way_of_asking_and_calls_t
 
     // The same client over HTTP.
     let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
-    let mut told = reqwest::get(&url).await.expect("an answer");
-    if told.status() == 200 {
-        told = reqwest::get(&url).await.expect("an answer");
+    let mut reported = reqwest::get(&url).await.expect("an answer");
+    if reported.status() == 200 {
+        reported = reqwest::get(&url).await.expect("an answer");
     }
-    assert_eq!((told.status().as_u16(), told.headers()["retry-after"].to_str().expect("text")), (429, "1"));
-    assert!(told.text().await.expect("text").contains("TOO_MANY_QUESTIONS"));
+    assert_eq!((reported.status().as_u16(), reported.headers()["retry-after"].to_str().expect("text")), (429, "1"));
+    assert!(reported.text().await.expect("text").contains("TOO_MANY_QUESTIONS"));
 
     let emergency = CheckProviderRequest { emergency: true, ..by_frn(&scene.frn) };
     assert_eq!(ask(&mut client, emergency).await.verdict(), Verdict::Accept);
     client.check_providers(batch(true)).await.expect("a batch with a call to 911");
-    let told = reqwest::get(format!("{url}?emergency=true")).await.expect("an answer");
-    assert_eq!(told.status(), 200);
+    let reported = reqwest::get(format!("{url}?emergency=true")).await.expect("an answer");
+    assert_eq!(reported.status(), 200);
     // Monitoring is no question.
     assert_eq!(
         reqwest::get(url.replace(&format!("/v1/check/{}", scene.frn), "/healthz")).await.expect("ok").status(),

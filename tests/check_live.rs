@@ -90,11 +90,15 @@ async fn the_fcc_is_asked_by_frn_or_number_and_agrees_in_whatever_shape_it_answe
         for (who, query) in [(&scene.frn, "frn_str%3D"), (&scene.number, "number%3D")] {
             let output = scene.check(&[who, "--json"]);
             assert_eq!(status_of(&output), 0, "{}", stderr(&output));
-            let told = json(&output);
-            assert_eq!((&told["verdict"], &told["live"]["agrees"]), (&"ACCEPT".into(), &true.into()), "{told}");
-            assert_eq!(told["live"]["compared"][0]["agreement"], "SAME");
-            assert_eq!(told["live"]["filings"][0]["frn"], scene.frn.as_str());
-            assert_eq!(told["filing"]["roles"], told["live"]["filings"][0]["roles"]);
+            let reported = json(&output);
+            assert_eq!(
+                (&reported["verdict"], &reported["live"]["agrees"]),
+                (&"ACCEPT".into(), &true.into()),
+                "{reported}"
+            );
+            assert_eq!(reported["live"]["compared"][0]["agreement"], "SAME");
+            assert_eq!(reported["live"]["filings"][0]["frn"], scene.frn.as_str());
+            assert_eq!(reported["filing"]["roles"], reported["live"]["filings"][0]["roles"]);
             let request = scene.server.seen().pop().expect("asked");
             assert_eq!(request.target, format!("/listing.csv?sysparm_query={query}{who}"));
             assert_eq!(request.header("accept"), Some("application/json"));
@@ -128,9 +132,9 @@ async fn what_the_fcc_says_otherwise_is_told_and_the_verdict_stays_that_of_the_l
     other.insert("voice_service_provider_choice".to_owned(), "No".into());
     scene.answers(&serde_json::json!({ "result": [other] }));
     let output = scene.check(&[&scene.frn, "--json"]);
-    let told = json(&output);
-    assert_eq!((status_of(&output), &told["live"]["agrees"]), (0, &false.into()), "{told}");
-    let compared = &told["live"]["compared"][0];
+    let reported = json(&output);
+    assert_eq!((status_of(&output), &reported["live"]["agrees"]), (0, &false.into()), "{reported}");
+    let compared = &reported["live"]["compared"][0];
     let columns: Vec<&str> =
         compared["fields"].as_array().expect("fields").iter().filter_map(|field| field["column"].as_str()).collect();
     assert_eq!(
@@ -190,11 +194,11 @@ async fn a_live_failure_names_its_cause_and_the_stored_verdict_is_printed_all_th
     ] {
         scene.server.answer(answer);
         let output = scene.check(&[&scene.frn, "--json"]);
-        let told = json(&output);
-        assert_eq!((status_of(&output), &told["verdict"]), (2, &"ACCEPT".into()), "{kind}: {told}");
-        assert_eq!(told["live"]["error"]["code"], kind, "{told}");
-        assert!(told["live"]["error"]["message"].as_str().expect("a sentence").contains(words), "{told}");
-        assert_eq!(told["live"]["agrees"], Value::Null);
+        let reported = json(&output);
+        assert_eq!((status_of(&output), &reported["verdict"]), (2, &"ACCEPT".into()), "{kind}: {reported}");
+        assert_eq!(reported["live"]["error"]["code"], kind, "{reported}");
+        assert!(reported["live"]["error"]["message"].as_str().expect("a sentence").contains(words), "{reported}");
+        assert_eq!(reported["live"]["agrees"], Value::Null);
     }
     let text = stdout(&scene.check(&[&scene.frn]));
     assert!(text.contains("ACCEPT  LISTED") && text.contains("LIVE FAILED  TOO_LARGE"), "{text}");

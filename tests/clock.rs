@@ -109,8 +109,8 @@ async fn a_confirmation_ahead_of_now_is_an_alarm_and_no_evidence_until_the_next_
     let status = daemon.status().await;
     assert_eq!(codes(&status)[0], "LISTING_OLD", "{status:?}");
     assert!(codes(&status).contains(&"TIMES_AHEAD") && status.state() == State::Critical);
-    let told = &status.alarms.iter().find(|alarm| alarm.code == "TIMES_AHEAD").expect("told").message;
-    assert!(told.contains("2099-01-01") && told.contains("rmdd sync"), "{told}");
+    let reported = &status.alarms.iter().find(|alarm| alarm.code == "TIMES_AHEAD").expect("told").message;
+    assert!(reported.contains("2099-01-01") && reported.contains("rmdd sync"), "{reported}");
     let answer = ask(&mut daemon.acceptance().await, by_number(&days.stands)).await;
     assert_eq!(answer.verdict(), Verdict::Accept);
     assert!(advisories(&answer).contains(&"LISTING_OLD"), "{answer:?}");
@@ -328,8 +328,8 @@ async fn a_sync_by_a_clock_that_has_leapt_ahead_drops_nothing_and_the_next_one_m
     assert_eq!(files(&archive), 2, "a clock that has leapt expires nothing");
 
     let status = json(&site.run(&["--config", &config, "status", "--json"]));
-    let told: Vec<_> = status["alarms"].as_array().expect("alarms").iter().map(|alarm| &alarm["code"]).collect();
-    assert!(told.contains(&&"LISTING_OLD".into()) && told.contains(&&"TIMES_AHEAD".into()), "{status}");
+    let reported: Vec<_> = status["alarms"].as_array().expect("alarms").iter().map(|alarm| &alarm["code"]).collect();
+    assert!(reported.contains(&&"LISTING_OLD".into()) && reported.contains(&&"TIMES_AHEAD".into()), "{status}");
     assert!(status["snapshot"]["age_seconds"].as_i64().is_some_and(|age| age < -60), "{status}");
     let output = site.run(&["--config", &config, "sync", "--source", &source]);
     assert_eq!(status_of(&output), 0, "{}", stderr(&output));

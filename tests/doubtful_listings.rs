@@ -81,9 +81,10 @@ async fn a_listing_that_waits_for_a_person_is_an_alarm_until_one_comes_whatever_
     server.answer(Answer::ok("text/html", b"<html>maintenance</html>"));
     assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Refused);
     daemon.terminate().await;
-    let told = json(&site.run(&["status", "--json"]));
-    let told: Vec<_> = told["alarms"].as_array().expect("alarms").iter().map(|alarm| alarm["code"].clone()).collect();
-    assert_eq!(told, ["SYNC_REFUSED", "LISTING_HELD"], "the command says so as well");
+    let reported = json(&site.run(&["status", "--json"]));
+    let reported: Vec<_> =
+        reported["alarms"].as_array().expect("alarms").iter().map(|alarm| alarm["code"].clone()).collect();
+    assert_eq!(reported, ["SYNC_REFUSED", "LISTING_HELD"], "the command says so as well");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,9 +136,9 @@ async fn a_source_that_is_down_is_passed_over_with_an_alarm_until_it_is_back() {
     assert!(log.contains("a source that is preferred gave no listing: the file /nonexistent/rmd.csv"), "{log}");
     let output = site.run(&["--config", &config, "status", "--json"]);
     assert_eq!(status_of(&output), 1, "{}", stderr(&output));
-    let told = json(&output);
-    assert_eq!(told["sources"][0]["fault"]["kind"], "SERVER_ERROR");
-    assert_eq!(told["last_sync"]["passed_over"][1]["kind"], "FILE_MISSING");
+    let reported = json(&output);
+    assert_eq!(reported["sources"][0]["fault"]["kind"], "SERVER_ERROR");
+    assert_eq!(reported["last_sync"]["passed_over"][1]["kind"], "FILE_MISSING");
     assert!(stdout(&site.run(&["--config", &config, "status"])).contains("SERVER_ERROR"));
 
     let daemon = start(&site, &config);

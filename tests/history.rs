@@ -113,11 +113,11 @@ async fn a_check_at_a_moment_says_what_was_so_then() {
                 answer["reason"].as_str().expect("why").to_owned(),
             )
         };
-        let told = |verdict: &str, reason: &str| (verdict.to_owned(), reason.to_owned());
-        assert_eq!(check(gone, 1), told("ACCEPT", "LISTED"));
-        assert_eq!(check(gone, 2), told("REFUSE", "REMOVED"));
-        assert_eq!(check(back, went), told("REFUSE", "REMOVED"));
-        assert_eq!(check(back, 3), told("ACCEPT", "LISTED"));
+        let reported = |verdict: &str, reason: &str| (verdict.to_owned(), reason.to_owned());
+        assert_eq!(check(gone, 1), reported("ACCEPT", "LISTED"));
+        assert_eq!(check(gone, 2), reported("REFUSE", "REMOVED"));
+        assert_eq!(check(back, went), reported("REFUSE", "REMOVED"));
+        assert_eq!(check(back, 3), reported("ACCEPT", "LISTED"));
         let removed = json(&site.run(&["check", back, "--at", &at(&weeks[went]), "--json"]));
         assert!(removed["removal"]["first_missing_at"].is_string(), "it had not come back then");
         let shown = json(&site.run(&["show", back, "--at", &at(&weeks[went]), "--json"]));
@@ -279,6 +279,9 @@ fn history_tells_changes_by_serial_and_since_when_a_filing_is_known() {
     let one = json(&site.run(&["history", number, "--json"]));
     assert_eq!(one["first_known"][0]["already_listed"], false);
     assert_eq!(one["first_known"][0]["at"], new["observed_at"]);
-    let told = stdout(&site.run(&["history", number]));
-    assert!(told.contains(&format!("{number}  first known")) && told.contains("the history begins"), "{told}");
+    let reported = stdout(&site.run(&["history", number]));
+    assert!(
+        reported.contains(&format!("{number}  first known")) && reported.contains("the history begins"),
+        "{reported}"
+    );
 }

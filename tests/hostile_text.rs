@@ -85,11 +85,15 @@ async fn records_logs_and_http_show_what_is_hidden_as_escapes() {
     let daemon = common::Daemon::spawn(command);
     daemon.first_sync().await;
     let put = ["overrides", "add", "deny", &frn, "--why", NAME, "--by", "ali\u{202e}ce"];
-    let told = site.run(&put);
-    assert_eq!(hidden_in(&(stdout(&told) + &stderr(&told))), "", "{told:?}");
-    assert_eq!(status_of(&told), 2, "a record's text has nothing hidden in it: {told:?}");
-    let told = site.run(&["overrides", "add", "deny", &frn, "--why", "a test", "--by", "alice"]);
-    assert_eq!((hidden_in(&(stdout(&told) + &stderr(&told))), status_of(&told)), (String::new(), 0), "{told:?}");
+    let reported = site.run(&put);
+    assert_eq!(hidden_in(&(stdout(&reported) + &stderr(&reported))), "", "{reported:?}");
+    assert_eq!(status_of(&reported), 2, "a record's text has nothing hidden in it: {reported:?}");
+    let reported = site.run(&["overrides", "add", "deny", &frn, "--why", "a test", "--by", "alice"]);
+    assert_eq!(
+        (hidden_in(&(stdout(&reported) + &stderr(&reported))), status_of(&reported)),
+        (String::new(), 0),
+        "{reported:?}"
+    );
     let listed = site.run(&["overrides", "list", "--json"]);
     assert_eq!(hidden_in(&stdout(&listed)), "");
     assert_eq!(common::json(&listed)["why"], "a test");

@@ -158,11 +158,11 @@ async fn every_filing_of_a_real_week_is_decided_in_every_role_as_its_cells_say()
             for (identity, of_filing) in by_number.chain(by_frn) {
                 let query = Query { role, ..Query::about(identity.parse().expect("an identity")) };
                 let now = index.confirmed_at();
-                let told = decide(&index, &Records::default(), &query, &Policy::default(), now).expect("a verdict");
-                let told = (told.verdict, told.reason, told.by_policy);
-                assert_eq!(told, key, "{identity} as {name}");
+                let reported = decide(&index, &Records::default(), &query, &Policy::default(), now).expect("a verdict");
+                let reported = (reported.verdict, reported.reason, reported.by_policy);
+                assert_eq!(reported, key, "{identity} as {name}");
                 if of_filing {
-                    *answered.entry((name, told)).or_default() += 1;
+                    *answered.entry((name, reported)).or_default() += 1;
                 }
             }
             // Over the wire a part of them, which is enough to see that nothing is lost on the way.

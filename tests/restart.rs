@@ -135,7 +135,7 @@ async fn a_client_that_still_speaks_behind_the_goodbye_is_not_cut_off() {
     let mut client = tokio::net::TcpStream::connect(address).await.expect("connected");
     client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("written");
     client.write_all(&SETTINGS).await.expect("written");
-    let mut told = false;
+    let mut reported = false;
     let mut head = [0; 9];
     while client.read_exact(&mut head).await.is_ok() {
         let mut rest = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
@@ -146,11 +146,11 @@ async fn a_client_that_still_speaks_behind_the_goodbye_is_not_cut_off() {
                 daemon.signal("-TERM");
             }
             (6, 0) => client.write_all(&[&PING_SEEN[..], &rest].concat()).await.expect("written"),
-            (7, _) => told = true,
+            (7, _) => reported = true,
             _ => {}
         }
     }
-    assert!(told, "the daemon said goodbye and closed");
+    assert!(reported, "the daemon said goodbye and closed");
     // The second is refused where the first met a socket that was closed.
     for _ in 0..3 {
         client.write_all(&WINDOW).await.expect("the daemon still reads");

@@ -304,7 +304,7 @@ async fn a_stream_answers_in_order_goes_on_after_errors_and_ends_when_the_last_i
 async fn a_stream_tells_the_listing_anew_when_another_is_applied_or_confirmed() {
     let mut scene = scene(86, "").await;
     let (ask, mut answers) = stream(&scene.daemon).await;
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for step in 0..4 {
         match step {
             2 => {
@@ -319,9 +319,9 @@ async fn a_stream_tells_the_listing_anew_when_another_is_applied_or_confirmed() 
         }
         ask.send(asked(step, &by_frn("9999999999"))).await.expect("taken");
         let answer = next(&mut answers).await;
-        told.push((answer.snapshot_serial, answer.snapshot.map(|snapshot| snapshot.serial)));
+        reported.push((answer.snapshot_serial, answer.snapshot.map(|snapshot| snapshot.serial)));
     }
-    assert_eq!(told, [(2, Some(2)), (2, None), (3, Some(3)), (3, Some(3))]);
+    assert_eq!(reported, [(2, Some(2)), (2, None), (3, Some(3)), (3, Some(3))]);
 }
 
 #[tokio::test]

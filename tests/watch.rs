@@ -193,21 +193,21 @@ async fn every_listing_ends_with_a_checkpoint_and_a_confirmed_one_gets_another()
     }
     let all = listed(&daemon).await;
     let mut watching = watch(&daemon, Start::AfterSerial(0)).await.expect("watching");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut last = 0;
-    while told.len() < 4 {
+    while reported.len() < 4 {
         match next(&mut watching).await.expect("an event") {
             Event::Change(change) => last = change.serial,
             Event::Checkpoint(checkpoint) => {
                 assert_eq!(checkpoint.last_serial, last);
                 let snapshot = checkpoint.snapshot.expect("a snapshot");
                 assert_eq!(snapshot.sha256.len(), 32);
-                told.push((snapshot.serial, last, checkpoint.caught_up));
+                reported.push((snapshot.serial, last, checkpoint.caught_up));
             }
         }
     }
     let ends = |serial: u64| all.iter().rfind(|change| change.snapshot_serial == serial).expect("changes").serial;
-    assert_eq!(told, [(1, ends(1), false), (2, ends(2), false), (3, ends(3), false), (4, ends(4), true)]);
+    assert_eq!(reported, [(1, ends(1), false), (2, ends(2), false), (3, ends(3), false), (4, ends(4), true)]);
 
     let before = daemon.status().await.snapshot.expect("a snapshot").confirmed_at;
     daemon.sync().await;

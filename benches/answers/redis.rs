@@ -58,10 +58,10 @@ pub fn compare(daemon: &Daemon, question: &[u8], rounds: usize, requests: usize)
     let frn = &daemon.frns()[daemon.frns().len() / 2];
     let hget = |connections: usize| {
         let (connections, requests) = (connections.to_string(), requests.to_string());
-        let told =
+        let reported =
             redis.ask("redis-benchmark", &["-q", "--csv", "-c", &connections, "-n", &requests, "HGET", "rmd", frn]);
-        let rate = told.lines().last().and_then(|line| line.split(',').nth(1)?.trim_matches('"').parse().ok());
-        rate.unwrap_or_else(|| panic!("redis-benchmark says no rate: {told}"))
+        let rate = reported.lines().last().and_then(|line| line.split(',').nth(1)?.trim_matches('"').parse().ok());
+        rate.unwrap_or_else(|| panic!("redis-benchmark says no rate: {reported}"))
     };
     let ask = |streams: usize| Load { streams, ..check(daemon.port, question) }.run(requests).per_second;
     paired(

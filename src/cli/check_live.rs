@@ -37,19 +37,19 @@ pub async fn ask(
         Ok(stored) => stored,
         Err(error) => return failed(url, "STORE", format!("what rmdd has could not be read: {error}")),
     };
-    let told = match ask_live(config, who).await.map_err(LiveError::from) {
+    let reported = match ask_live(config, who).await.map_err(LiveError::from) {
         Ok(answer) => live::read(&answer, &url, who),
         Err(error) => Err(error),
     };
-    let told = match told {
-        Ok(told) => told,
+    let reported = match reported {
+        Ok(reported) => reported,
         Err(error) => return failed(url, error.kind(), error.to_string()),
     };
     let compared: Vec<json::Compared> =
-        live::compare(&stored, &told).iter().map(|(number, agreement)| compared(*number, agreement)).collect();
+        live::compare(&stored, &reported).iter().map(|(number, agreement)| compared(*number, agreement)).collect();
     json::Live {
         agrees: Some(compared.iter().all(|compared| compared.agreement == "SAME")),
-        filings: told.iter().map(|told| json::Filing::from(&filing_to_wire(&told.filing))).collect(),
+        filings: reported.iter().map(|reported| json::Filing::from(&filing_to_wire(&reported.filing))).collect(),
         compared,
         ..json::Live::asked(url, now())
     }

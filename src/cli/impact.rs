@@ -15,7 +15,7 @@ use crate::api::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, P
 use crate::api::json;
 use crate::daemon::config::Overrides;
 use crate::domain::visible;
-use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, day_in_washington};
+use crate::domain::{Identity, Order, OrderKind, Record, RecordBody, RecordKind, eastern_day};
 use crate::observe::clock;
 
 #[derive(Debug, Args)]
@@ -141,7 +141,7 @@ fn removal_today(provider: Identity, now: Timestamp) -> Record {
         body: RecordBody::Order(Order {
             kind: OrderKind::Removal,
             document: "(supposed)".to_owned(),
-            released: day_in_washington(now),
+            released: eastern_day(now),
             notified: None,
         }),
         revision: 0,

@@ -85,9 +85,9 @@ pub type StoredCells = BTreeMap<String, String>;
 /// Compares filing by filing, by ascending number. Only columns that the FCC tells are compared, and as a person reads
 /// them: blanks, line ends, `N/A` and the apostrophe that guards a cell make no difference.
 pub fn compare(stored: &BTreeMap<RmdNumber, StoredCells>, live: &[JsonFiling]) -> Vec<(RmdNumber, Agreement)> {
-    let told: BTreeMap<RmdNumber, &JsonFiling> = live.iter().map(|read| (read.filing.number(), read)).collect();
-    let numbers: BTreeSet<RmdNumber> = stored.keys().chain(told.keys()).copied().collect();
-    let agreement = |number: &RmdNumber| match (stored.get(number), told.get(number)) {
+    let reported: BTreeMap<RmdNumber, &JsonFiling> = live.iter().map(|read| (read.filing.number(), read)).collect();
+    let numbers: BTreeSet<RmdNumber> = stored.keys().chain(reported.keys()).copied().collect();
+    let agreement = |number: &RmdNumber| match (stored.get(number), reported.get(number)) {
         (Some(cells), Some(live)) => {
             let differing = differing(cells, live);
             if differing.is_empty() { Agreement::Same } else { Agreement::Differs(differing) }
@@ -100,7 +100,7 @@ pub fn compare(stored: &BTreeMap<RmdNumber, StoredCells>, live: &[JsonFiling]) -
 
 fn differing(cells: &StoredCells, live: &JsonFiling) -> Vec<FieldChange> {
     let stored = |column: Column| cells.get(column.name()).map(String::as_str).unwrap_or_default();
-    live.told
+    live.reported
         .iter()
         .filter(|column| readable(stored(**column)) != readable(live.filing.cell(**column)))
         .map(|column| FieldChange {

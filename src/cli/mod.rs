@@ -17,6 +17,7 @@ mod list_file;
 mod live;
 mod man;
 
+mod maintenance;
 mod named;
 mod near;
 mod output;
@@ -31,7 +32,6 @@ mod status;
 mod sync;
 mod target;
 mod text;
-mod upkeep;
 mod watch;
 
 use std::ffi::OsString;
@@ -41,7 +41,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::daemon::Inherited;
+use crate::daemon::ActivatedSockets;
 use crate::daemon::config::{Loaded, Overrides};
 use exit::{FAILED, NO, UNKNOWN, YES};
 
@@ -129,11 +129,11 @@ enum Command {
     /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
     Acknowledge(acknowledge::Acknowledge),
     /// Write a consistent copy of the store, also while it is in use.
-    Backup(upkeep::Backup),
+    Backup(maintenance::Backup),
     /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
-    Verify(upkeep::Verify),
+    Verify(maintenance::Verify),
     /// Give back the room that is free within the store's file.
-    Compact(upkeep::Compact),
+    Compact(maintenance::Compact),
     /// Check the configuration, or show the effective one.
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
@@ -254,7 +254,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     }
     let daemon = matches!(command, Command::Serve(_));
     // Before the runtime and its threads: it changes the environment.
-    let inherited = if daemon { Inherited::take() } else { Inherited::default() };
+    let socket_activation = if daemon { ActivatedSockets::take() } else { ActivatedSockets::default() };
     let mut runtime = if daemon {
         tokio::runtime::Builder::new_multi_thread()
     } else {
@@ -263,7 +263,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     let runtime = runtime.enable_all().build()?;
     let status = runtime.block_on(async {
         match command {
-            Command::Serve(command) => command.run(&global, inherited).await,
+            Command::Serve(command) => command.run(&global, socket_activation).await,
             Command::Sync(command) => command.run(&global).await,
             Command::Check(command) => command.run(&global).await,
             Command::Show(command) => command.run(&global).await,
@@ -305,8 +305,8 @@ mod tests {
         use anyhow::Context;
 
         let io = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        let told = Err::<(), _>(io()).context("x cannot be written").expect_err("an error");
-        assert_eq!(with_causes(&told), "x cannot be written: permission denied");
+        let reported = Err::<(), _>(io()).context("x cannot be written").expect_err("an error");
+        assert_eq!(with_causes(&reported), "x cannot be written: permission denied");
         let says_itself = Err::<(), _>(io()).context("x: permission denied; be root").expect_err("an error");
         assert_eq!(with_causes(&says_itself), "x: permission denied; be root");
     }

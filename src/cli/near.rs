@@ -80,10 +80,10 @@ fn distance(asked: &str, name: &str) -> Option<usize> {
 /// Of names, each with how it is told: those that are near the one asked for, the nearest first, at most so many.
 pub fn closest(asked: &str, names: Vec<(String, String)>, most: usize) -> Vec<String> {
     let mut near: Vec<(usize, String)> =
-        names.into_iter().filter_map(|(name, told)| Some((distance(asked, &name)?, told))).collect();
+        names.into_iter().filter_map(|(name, reported)| Some((distance(asked, &name)?, reported))).collect();
     near.sort();
     near.dedup();
-    near.into_iter().take(most).map(|(_, told)| told).collect()
+    near.into_iter().take(most).map(|(_, reported)| reported).collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    fn told(answer: &'static [u8]) -> Option<Speaks> {
+    fn reported(answer: &'static [u8]) -> Option<Speaks> {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = format!("http://{}", listener.local_addr().expect("an address"));
         let server = std::thread::spawn(move || {
@@ -75,18 +75,18 @@ mod tests {
             let _ = stream.read(&mut asked);
             let _ = stream.write_all(answer);
         });
-        let told = probe(&at);
+        let reported = probe(&at);
         server.join().expect("it ended");
-        told
+        reported
     }
 
     #[test]
     fn what_speaks_there_is_told_by_its_first_bytes() {
-        assert_eq!(told(b"HTTP/1.1 404 Not Found\r\n\r\n"), Some(Speaks::Http));
-        assert_eq!(told(&[0x15, 0x03, 0x01, 0, 2, 2, 22]), Some(Speaks::Tls));
-        assert_eq!(told(b"SSH-2.0-OpenSSH"), Some(Speaks::Nothing));
-        assert_eq!(told(b""), Some(Speaks::Nothing));
-        assert_eq!(told(&[0, 0, 18, 4, 0, 0, 0]), None, "HTTP/2");
+        assert_eq!(reported(b"HTTP/1.1 404 Not Found\r\n\r\n"), Some(Speaks::Http));
+        assert_eq!(reported(&[0x15, 0x03, 0x01, 0, 2, 2, 22]), Some(Speaks::Tls));
+        assert_eq!(reported(b"SSH-2.0-OpenSSH"), Some(Speaks::Nothing));
+        assert_eq!(reported(b""), Some(Speaks::Nothing));
+        assert_eq!(reported(&[0, 0, 18, 4, 0, 0, 0]), None, "HTTP/2");
         assert_eq!(probe("https://127.0.0.1:1"), None);
     }
 }

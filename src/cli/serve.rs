@@ -37,7 +37,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub async fn run(self, global: &Global, inherited: daemon::Inherited) -> anyhow::Result<u8> {
+    pub async fn run(self, global: &Global, socket_activation: daemon::ActivatedSockets) -> anyhow::Result<u8> {
         let mut flags = source_flags(&self.source);
         for (name, value) in [
             ("grpc.listen", self.grpc_listen),
@@ -54,7 +54,7 @@ impl Serve {
         let loaded = global.load(flags.clone())?;
         logging::init(&loaded.config.log).map_err(|error| anyhow::anyhow!(error))?;
         let reload_from = daemon::ReloadFrom { file: global.config.clone(), flags };
-        match daemon::run(loaded, reload_from, self.rebuild, inherited).await {
+        match daemon::run(loaded, reload_from, self.rebuild, socket_activation).await {
             Ok(()) => Ok(YES),
             // Once, and where everything else is said: on the terminal, in the journal, or as JSON.
             Err(error) if tracing::enabled!(tracing::Level::ERROR) => {

@@ -95,12 +95,12 @@ fn print_filing(filing: &Filing) {
     if let Some(since) = &filing.carried_since {
         text::fact("unreadable since", format!("{} (stands as it was last read)", text::time(Some(since))));
     }
-    let told = [Column::Number, Column::Frn, Column::BusinessName, Column::Implementation];
+    let reported = [Column::Number, Column::Frn, Column::BusinessName, Column::Implementation];
     let choices =
         [Column::VoiceServiceProviderChoice, Column::GatewayProviderChoice, Column::IntermediateProviderChoice];
     for column in Column::ALL {
         let Some(cell) = filing.cells.get(column.name()) else { continue };
-        if !told.contains(&column) && !choices.contains(&column) {
+        if !reported.contains(&column) && !choices.contains(&column) {
             text::fact(label(column), text::one_line(cell));
         }
     }
@@ -134,7 +134,7 @@ fn label(column: Column) -> &'static str {
     }
 }
 
-fn print_removal(removal: &Removal, standing: &[Filing]) {
+fn print_removal(removal: &Removal, current: &[Filing]) {
     let Some(filing) = &removal.filing else { return };
     let back = removal.reinstated_at.is_some();
     let word = if back { text::doubtful("WAS REMOVED") } else { text::bad("REMOVED") };
@@ -144,7 +144,7 @@ fn print_removal(removal: &Removal, standing: &[Filing]) {
     if back {
         text::fact("reinstated", text::time_and_distance(removal.reinstated_at.as_ref()));
     }
-    if standing.iter().any(|stands| stands.number == filing.number) {
+    if current.iter().any(|stands| stands.number == filing.number) {
         say!();
     } else {
         print_filing(filing);

@@ -95,12 +95,12 @@ fn print(listed: &ListedSnapshot) {
         .map(|(count, sign)| format!("{sign}{}", text::count(count)))
         .collect();
     let changes = if changes.is_empty() { "none".to_owned() } else { changes.join(" ") };
-    let told = listed.snapshot.as_ref();
+    let reported = listed.snapshot.as_ref();
     say!(
         "{:>8}  {:<16}  {:<16}  {:>7}  {:<12}  {changes}",
         snapshot.serial,
-        text::minute(told.and_then(|told| told.fetched_at.as_ref())),
-        text::minute(told.and_then(|told| told.confirmed_at.as_ref())),
+        text::minute(reported.and_then(|reported| reported.fetched_at.as_ref())),
+        text::minute(reported.and_then(|reported| reported.confirmed_at.as_ref())),
         text::count(listed.filings),
         snapshot.sha256.get(..SHOWN_OF_DIGEST).unwrap_or(&snapshot.sha256)
     );

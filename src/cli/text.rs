@@ -214,9 +214,14 @@ pub fn snapshot(snapshot: Option<&v1::SnapshotRef>) -> String {
 /// Which listing an answer about a moment rests on; how old it was is told as of then.
 pub fn snapshot_at(snapshot: Option<&v1::SnapshotRef>, at: Option<&prost_types::Timestamp>) -> String {
     match (snapshot, at) {
-        (Some(told), Some(_)) => {
-            let age = told.age.as_ref().map(duration_from_wire).unwrap_or_default();
-            format!("{}, confirmed {} ({} before that)", told.serial, time(told.confirmed_at.as_ref()), span(age))
+        (Some(reported), Some(_)) => {
+            let age = reported.age.as_ref().map(duration_from_wire).unwrap_or_default();
+            format!(
+                "{}, confirmed {} ({} before that)",
+                reported.serial,
+                time(reported.confirmed_at.as_ref()),
+                span(age)
+            )
         }
         _ => self::snapshot(snapshot),
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 
 use super::DaemonError;
-use super::inherited::Inherited;
-use super::secured::Secured;
+use super::socket_activation::ActivatedSockets;
+use super::tls::ListenersTls;
 use crate::daemon::config::{Config, Listen, SocketConfig, of_systemd};
 use crate::transport::auth::{self, Access};
 use crate::transport::{ListenSocket, Tls};
@@ -44,11 +44,11 @@ impl Listener {
         flag: &str,
         tls: &Option<Arc<Tls>>,
         socket: &SocketConfig,
-        inherited: &mut Inherited,
+        socket_activation: &mut ActivatedSockets,
     ) -> Result<Option<Self>, DaemonError> {
         match listen {
             Listen::Off => Ok(None),
-            Listen::Unix(path) => Self::bind_unix(path, socket, inherited).await.map(Some),
+            Listen::Unix(path) => Self::bind_unix(path, socket, socket_activation).await.map(Some),
             Listen::Tcp(address) => {
                 let refuse = |cause: std::io::Error| {
                     let hint = match cause.kind() {
@@ -61,7 +61,7 @@ impl Listener {
                     };
                     DaemonError::Listen { address: address.to_string(), cause, hint }
                 };
-                let listener = match inherited.tcp(*address) {
+                let listener = match socket_activation.tcp(*address) {
                     Some(listener) => TcpListener::from_std(listener),
                     None => TcpListener::bind(address).await,
                 }
@@ -73,10 +73,14 @@ impl Listener {
         }
     }
 
-    async fn bind_unix(path: &Path, socket: &SocketConfig, inherited: &mut Inherited) -> Result<Self, DaemonError> {
+    async fn bind_unix(
+        path: &Path,
+        socket: &SocketConfig,
+        socket_activation: &mut ActivatedSockets,
+    ) -> Result<Self, DaemonError> {
         let address = format!("unix:{}", path.display());
         let stands = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
-        let handed = inherited.unix(path);
+        let handed = socket_activation.unix(path);
         if handed.is_some() && !stands {
             tracing::warn!(
                 "systemd handed over the socket {}, but its file is gone, as all of RuntimeDirectory= is when the service \
@@ -114,19 +118,19 @@ impl Listeners {
     /// Binds everything, or nothing is served. What systemd holds for us is taken over.
     pub async fn bind(
         config: &Config,
-        secured: &Secured,
+        tls: &ListenersTls,
         access: &Arc<Access>,
         state_dir: &Path,
-        mut inherited: Inherited,
+        mut socket_activation: ActivatedSockets,
     ) -> Result<Self, DaemonError> {
         let Config { grpc, http, admin, .. } = config;
-        let (socket, taken) = (&admin.socket, &mut inherited);
-        let grpc = Listener::bind(&grpc.listen, "--grpc-listen", &secured.grpc, &grpc.socket, taken).await?;
-        let http = Listener::bind(&http.listen, "--http-listen", &secured.http, &http.socket, taken).await?;
-        let administration = Listener::bind(&admin.listen, "--admin-listen", &secured.admin, socket, taken).await?;
+        let (socket, taken) = (&admin.socket, &mut socket_activation);
+        let grpc = Listener::bind(&grpc.listen, "--grpc-listen", &tls.grpc, &grpc.socket, taken).await?;
+        let http = Listener::bind(&http.listen, "--http-listen", &tls.http, &http.socket, taken).await?;
+        let administration = Listener::bind(&admin.listen, "--admin-listen", &tls.admin, socket, taken).await?;
         let admin_socket = runtime_socket(state_dir);
         let admin = Listener::bind_unix(&admin_socket, socket, taken).await?;
-        inherited.check_all_taken()?;
+        socket_activation.check_all_taken()?;
         Ok(Self { grpc, http, administration, admin, admin_socket, access: Arc::clone(access) })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::secured::{self, Secured};
+use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
@@ -46,7 +46,7 @@ pub struct Reloader {
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
     pub observer: Arc<Observer>,
-    pub secured: Secured,
+    pub tls: ListenersTls,
     pub access: Arc<Access>,
     /// Where it is told whether the last one was refused.
     pub refused: watch::Sender<Option<RefusedReload>>,
@@ -87,8 +87,8 @@ impl Reloader {
         let schedule =
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
-        let rules = secured::rules(&next).map_err(|error| error.to_string())?;
-        let renewal = self.secured.prepare(&next).map_err(|error| error.to_string())?;
+        let rules = tls::rules(&next).map_err(|error| error.to_string())?;
+        let renewal = self.tls.prepare(&next).map_err(|error| error.to_string())?;
 
         let (before, after) = (current.settings(), next.settings());
         let changed = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));

@@ -11,7 +11,7 @@ use super::listen::{Listener, Listeners};
 use crate::api::grpc::{self, Health, HealthServer};
 use crate::api::http::HttpService;
 use crate::service::Services;
-use crate::transport::auth::{Access, Door};
+use crate::transport::auth::{Access, ListenerKind};
 use crate::transport::{Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registry, Respond, Threads};
 
 /// What all listeners have in common.
@@ -78,11 +78,11 @@ impl Common<'_> {
         if let Some(observer) = &services.observer {
             observer.listens(name, Arc::clone(&registry));
         }
-        let door = match (&listener.socket, &place) {
-            (ListenSocket::Tcp(_), Place::Threads(_)) => Door::Queries,
-            (ListenSocket::Unix(_), Place::Threads(_)) => Door::QuerySocket,
-            (ListenSocket::Tcp(_), Place::Here(_)) => Door::Administration,
-            (ListenSocket::Unix(_), Place::Here(_)) => Door::AdminSocket,
+        let listener_kind = match (&listener.socket, &place) {
+            (ListenSocket::Tcp(_), Place::Threads(_)) => ListenerKind::Queries,
+            (ListenSocket::Unix(_), Place::Threads(_)) => ListenerKind::QuerySocket,
+            (ListenSocket::Tcp(_), Place::Here(_)) => ListenerKind::Administration,
+            (ListenSocket::Unix(_), Place::Here(_)) => ListenerKind::AdminSocket,
         };
         let acceptor = Acceptor {
             name,
@@ -90,7 +90,7 @@ impl Common<'_> {
             framing,
             service,
             tls: listener.tls,
-            door,
+            listener_kind,
             access: Arc::clone(&self.access),
             place,
             registry,

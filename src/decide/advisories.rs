@@ -12,9 +12,9 @@ use super::recertification::overdue;
 use super::{Wording, confirmed};
 use crate::domain::{
     Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber,
-    Ternary, Verdict, day_in_washington, rule,
+    Ternary, Verdict, eastern_day, rule,
 };
-use crate::listing::index::Standing;
+use crate::listing::index::IndexedFiling;
 use crate::records::{OnRecord, OrderOnRecord};
 
 /// All advisories that apply, the most urgent first.
@@ -34,7 +34,7 @@ pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wordin
             "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
         });
     }
-    if let Some(filing) = facts.standing() {
+    if let Some(filing) = facts.current_filing() {
         of_answers(facts, ruling, &filing, &mut said);
         of_the_past(facts, &filing, &mut said);
         of_dates(facts, &filing, &mut said);
@@ -83,7 +83,7 @@ fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     let others = |record: &Arc<Record>| !ruling.rests_on(record);
     for (on, binds) in facts.on_record.final_determinations().filter(|(on, _)| others(&on.record)) {
         said.say(AdvisoryCode::FinalDetermination, || {
-            let (order, from) = (&on.body.order, day_in_washington(on.body.must_block_from));
+            let (order, from) = (&on.body.order, eastern_day(on.body.must_block_from));
             let (document, released) = (&order.document, order.released);
             if binds {
                 format!(
@@ -114,12 +114,15 @@ fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
                 format!("a notice of suspected illegal traffic ({id}) is on record: {}", clocks())
             }),
             NoticeState::Unanswered => said.say(AdvisoryCode::NoticeUnanswered, || {
-                let told = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
+                let reported = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
                     "the Commission was notified"
                 } else {
                     "it may be blocked once the Commission was notified"
                 };
-                format!("a notice of suspected illegal traffic ({id}) was not answered in time: {}; {told}", clocks())
+                format!(
+                    "a notice of suspected illegal traffic ({id}) was not answered in time: {}; {reported}",
+                    clocks()
+                )
             }),
             NoticeState::AnsweredLate => said.say(AdvisoryCode::NoticeAnsweredLate, || {
                 format!("a notice of suspected illegal traffic ({id}) was answered late: {}", clocks())
@@ -129,7 +132,7 @@ fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
 }
 
 /// What the filing answers for the role, unless that is the reason already; and cells that say what no version knows.
-fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
+fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
     let number = filing.number();
     match facts.role {
         Some(RoleAnswer::Blank) if ruling.reason != Reason::RoleBlank => said.say(AdvisoryCode::RoleBlank, || {
@@ -157,9 +160,9 @@ fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &Standing<'_>, sai
 }
 
 /// What became of the filing before, and what stands beside it.
-fn of_the_past(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
+fn of_the_past(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
     let number = filing.number();
-    let mut is_told = false;
+    let mut is_reported = false;
     if filing.is_remarkable() {
         if let Some(since) = facts.index.snapshot().carried.get(&number) {
             said.say(AdvisoryCode::FilingCarried, || {
@@ -167,7 +170,7 @@ fn of_the_past(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
             });
         }
         if let Some(back) = facts.index.removals().newest(number).and_then(|removal| removal.reinstated_at) {
-            is_told = true;
+            is_reported = true;
             said.say(AdvisoryCode::ListedAgain, || {
                 format!(
                     "{number} was removed once and stands again since {}; after a removal order a provider may file again \
@@ -177,13 +180,13 @@ fn of_the_past(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
             });
         }
         if let Some(succession) = facts.index.succession(number) {
-            is_told = true;
+            is_reported = true;
             said.say(AdvisoryCode::Successor, || {
                 format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed)
             });
         }
     }
-    if let Some(on) = facts.on_record.spent(facts.index, filing).filter(|_| !is_told) {
+    if let Some(on) = facts.on_record.spent(facts.index, filing).filter(|_| !is_reported) {
         said.say(AdvisoryCode::Successor, || {
             let order = &on.body.order;
             format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
@@ -196,7 +199,7 @@ fn of_the_past(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
     }
 }
 
-fn of_dates(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
+fn of_dates(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
     let number = filing.number();
     if let Some(deadline) = overdue(facts, filing) {
         said.say(AdvisoryCode::RecertificationOverdue, || {
@@ -210,7 +213,7 @@ fn of_dates(facts: &Facts<'_>, filing: &Standing<'_>, said: &mut Said<'_>) {
 
 /// Whether a removal order is not spent: it bars a filing that stands, or none does.
 fn is_unspent(facts: &Facts<'_>, on: &OnRecord<OrderOnRecord>) -> bool {
-    facts.standing().is_none() || facts.all_standing().any(|filing| on_record::bars(facts.index, on, &filing))
+    facts.current_filing().is_none() || facts.all_current().any(|filing| on_record::bars(facts.index, on, &filing))
 }
 
 /// The first cell that the answer asked and that holds neither Yes nor No nor nothing: of the role that was named, of all
@@ -227,8 +230,8 @@ fn unrecognized<'a>(facts: &Facts<'a>) -> Option<(RmdNumber, Column, &'a str)> {
     let roles = ProviderRole::ALL.into_iter().filter(|role| asked_role && named.is_none_or(|named| named == *role));
     let columns = roles.map(ProviderRole::column).chain(asked_foreign.then_some(Column::ForeignVoiceProvider));
     columns.into_iter().find_map(|column| {
-        facts.all_standing().find_map(|standing| match Certification::read(standing.filing().cell(column)) {
-            Certification::Unrecognized(text) => Some((standing.number(), column, text)),
+        facts.all_current().find_map(|current_filing| match Certification::read(current_filing.filing().cell(column)) {
+            Certification::Unrecognized(text) => Some((current_filing.number(), column, text)),
             _ => None,
         })
     })

@@ -9,7 +9,7 @@ use super::{NamedBy, Policy, Query};
 use crate::domain::{
     Age, Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary, age,
 };
-use crate::listing::index::{Index, Places, Standing};
+use crate::listing::index::{Index, IndexedFiling, Places};
 use crate::records::{OnRecord, OrderOnRecord, Records};
 
 /// What the standing filings say of the role that was named.
@@ -87,7 +87,7 @@ pub struct Facts<'a> {
     pub on_record: OnRecordFacts<'a>,
     pub matched_by: Option<MatchedBy>,
     /// The standing filing to name: the one that fits the question best.
-    pub filing: Option<Standing<'a>>,
+    pub filing: Option<IndexedFiling<'a>>,
     /// What the provider's standing filings say of the role, taken together. Nothing if none stands.
     pub role: Option<RoleAnswer>,
     /// What its standing filings say of its being foreign, those included that do not count; where none stands, what
@@ -96,7 +96,7 @@ pub struct Facts<'a> {
     /// Whether one of them says of it what is neither Yes nor No nor nothing.
     pub foreign_unrecognized: bool,
     /// A filing that stands and does not count, and the removal order under which it does not.
-    pub barred: Option<(Standing<'a>, &'a OnRecord<OrderOnRecord>)>,
+    pub barred: Option<(IndexedFiling<'a>, &'a OnRecord<OrderOnRecord>)>,
     /// The provider's newest removal that is not undone.
     pub removal: Option<&'a Arc<Removal>>,
     /// The FRN asked for, or that of the filing asked for.
@@ -118,12 +118,12 @@ impl<'a> Facts<'a> {
             Identity::Frn(frn) => (None, None, Some(frn)),
             Identity::RmdNumber(number) => {
                 let removal = index.removals().open(number);
-                let standing = index.by_number(number);
-                let frn = match standing {
-                    Some(standing) => standing.frn(),
+                let current_filing = index.by_number(number);
+                let frn = match current_filing {
+                    Some(current_filing) => current_filing.frn(),
                     None => removal.and_then(|removal| removal.filing.frn()),
                 };
-                (standing, removal, frn)
+                (current_filing, removal, frn)
             }
         };
         let mut facts = Self {
@@ -145,7 +145,7 @@ impl<'a> Facts<'a> {
         };
         match frn {
             // The provider is all that stands under its FRN, whichever of its filings was asked for.
-            Some(_) => facts.weigh(index.standing_at(facts.under_frn), asked),
+            Some(_) => facts.weigh(index.filings_at(facts.under_frn), asked),
             None => facts.weigh(asked.into_iter(), asked),
         }
         if let (None, None, Some(frn)) = (facts.filing, facts.barred, frn) {
@@ -153,8 +153,8 @@ impl<'a> Facts<'a> {
                 index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
             });
         }
-        (facts.foreign, facts.foreign_unrecognized) = match (facts.standing(), frn) {
-            (Some(_), Some(_)) => ForeignAnswer::of(index.standing_at(facts.under_frn).map(|filing| filing.foreign())),
+        (facts.foreign, facts.foreign_unrecognized) = match (facts.current_filing(), frn) {
+            (Some(_), Some(_)) => ForeignAnswer::of(index.filings_at(facts.under_frn).map(|filing| filing.foreign())),
             (Some(filing), None) => ForeignAnswer::of([filing.foreign()].into_iter()),
             (None, Some(frn)) => ForeignAnswer::of(index.removed_by_frn(frn).map(|removal| removal.filing.foreign())),
             (None, None) => ForeignAnswer::of(removal.into_iter().map(|removal| removal.filing.foreign())),
@@ -170,25 +170,29 @@ impl<'a> Facts<'a> {
 
     /// The filing that the answer names: the standing one, else the one that does not count, else the removed one.
     pub fn named(&self) -> Option<&'a Arc<Filing>> {
-        self.standing().map(|standing| standing.filing()).or(self.removal.map(|removal| &removal.filing))
+        self.current_filing()
+            .map(|current_filing| current_filing.filing())
+            .or(self.removal.map(|removal| &removal.filing))
     }
 
     /// Its number.
     fn number(&self) -> Option<RmdNumber> {
-        self.standing().map(|standing| standing.number()).or(self.removal.map(|removal| removal.filing.number()))
+        self.current_filing()
+            .map(|current_filing| current_filing.number())
+            .or(self.removal.map(|removal| removal.filing.number()))
     }
 
     /// The filing to name that stands, whether it counts or not.
-    pub fn standing(&self) -> Option<Standing<'a>> {
-        self.filing.or(self.barred.map(|(standing, _)| standing))
+    pub fn current_filing(&self) -> Option<IndexedFiling<'a>> {
+        self.filing.or(self.barred.map(|(current_filing, _)| current_filing))
     }
 
     /// Takes the standing filings together: the union of their roles, and the one to name.
-    fn weigh(&mut self, standing: impl Iterator<Item = Standing<'a>>, asked: Option<Standing<'a>>) {
+    fn weigh(&mut self, current_filing: impl Iterator<Item = IndexedFiling<'a>>, asked: Option<IndexedFiling<'a>>) {
         let mut best = None;
         let mut barred = None;
         let (mut any_role, mut answered) = (false, Answered::Otherwise);
-        for filing in standing {
+        for filing in current_filing {
             if let Some(order) = self.on_record.barred(self.index, &filing) {
                 barred = Some((filing, order));
                 continue;
@@ -239,16 +243,16 @@ impl<'a> Facts<'a> {
     }
 
     /// All of the provider's standing filings, whether they count or not.
-    pub fn all_standing(&self) -> impl Iterator<Item = Standing<'a>> {
-        let alone = self.standing().filter(|_| self.frn.is_none());
-        self.index.standing_at(self.under_frn).chain(alone)
+    pub fn all_current(&self) -> impl Iterator<Item = IndexedFiling<'a>> {
+        let alone = self.current_filing().filter(|_| self.frn.is_none());
+        self.index.filings_at(self.under_frn).chain(alone)
     }
 
     /// The provider's standing filings besides the one that is named.
-    pub fn others(&self) -> impl Iterator<Item = Standing<'a>> {
-        let named = self.standing().map(|filing| filing.number());
+    pub fn others(&self) -> impl Iterator<Item = IndexedFiling<'a>> {
+        let named = self.current_filing().map(|filing| filing.number());
         let under_frn = if named.is_some() { self.under_frn } else { Places::default() };
-        self.index.standing_at(under_frn).filter(move |filing| Some(filing.number()) != named)
+        self.index.filings_at(under_frn).filter(move |filing| Some(filing.number()) != named)
     }
 
     /// Their numbers.

@@ -63,8 +63,8 @@ impl PeerImpact {
 
     /// Whether verdict or reason would be another.
     pub fn changes(&self) -> bool {
-        let told = |answer: &Answer| answer.as_ref().ok().map(|(decision, _)| (decision.verdict, decision.reason));
-        told(&self.now) != told(&self.then)
+        let reported = |answer: &Answer| answer.as_ref().ok().map(|(decision, _)| (decision.verdict, decision.reason));
+        reported(&self.now) != reported(&self.then)
     }
 }
 

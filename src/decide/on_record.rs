@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
-use crate::listing::index::{Index, Standing};
+use crate::listing::index::{Index, IndexedFiling};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
 
 /// How far an answer to a notice of suspected illegal traffic has come (64.1200(k)(4)).
@@ -64,12 +64,12 @@ impl<'a> OnRecordFacts<'a> {
     }
 
     /// The removal order under which a standing filing does not count, if there is one.
-    pub fn barred(&self, index: &Index, filing: &Standing<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
+    pub fn barred(&self, index: &Index, filing: &IndexedFiling<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
         self.orders(OrderKind::Removal).find(|on| bars(index, on, filing))
     }
 
     /// A removal order that names a standing filing, or its provider, and does not bar it.
-    pub fn spent(&self, index: &Index, filing: &Standing<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
+    pub fn spent(&self, index: &Index, filing: &IndexedFiling<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
         self.orders(OrderKind::Removal).find(|on| names(on, filing.number(), filing.frn()) && !bars(index, on, filing))
     }
 
@@ -102,7 +102,7 @@ pub fn names(on: &OnRecord<OrderOnRecord>, number: RmdNumber, frn: Option<Frn>) 
 }
 
 /// Whether a removal order bars a standing filing.
-pub fn bars(index: &Index, on: &OnRecord<OrderOnRecord>, filing: &Standing<'_>) -> bool {
+pub fn bars(index: &Index, on: &OnRecord<OrderOnRecord>, filing: &IndexedFiling<'_>) -> bool {
     is_met(index, on, filing.number(), filing.frn(), None)
 }
 
@@ -137,9 +137,9 @@ fn is_met(
     let found = |other: &RmdNumber| first_seen(*other).is_none_or(|seen| seen <= released);
     let gone = |other| removals.of(other).any(|removal| removal.first_missing_at <= seen && missing_since(removal));
     let Identity::Frn(frn) = on.record.provider else { return false };
-    let standing = index.by_frn(frn).map(|standing| standing.number());
+    let current_filing = index.by_frn(frn).map(|current_filing| current_filing.number());
     let removed = index.removed_by_frn(frn).map(|removal| removal.filing.number());
-    standing.chain(removed).filter(found).any(|other| !gone(other))
+    current_filing.chain(removed).filter(found).any(|other| !gone(other))
 }
 
 /// What became of the two duties of a notice by now, in words.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Query;
-use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, day_in_washington};
+use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, eastern_day};
 
 /// The decision in one sentence, for a log line or a person.
 pub fn sentence(decision: &Decision, query: &Query) -> String {
@@ -53,10 +53,10 @@ pub fn sentence(decision: &Decision, query: &Query) -> String {
 
 /// What the record says that a decision rests on.
 fn on_record(decision: &Decision) -> String {
-    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| told(record, decision.by_policy))
+    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| reported(record, decision.by_policy))
 }
 
-fn told(record: &Record, early: bool) -> String {
+fn reported(record: &Record, early: bool) -> String {
     match &record.body {
         RecordBody::Override(body) => {
             let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", seconds(end)));
@@ -67,10 +67,10 @@ fn told(record: &Record, early: bool) -> String {
             let name = format!("{} {} of {}", order.kind.label(), order.document, order.released);
             match order.kind {
                 OrderKind::FinalDetermination if early => {
-                    format!("{name} binds from {}", day_in_washington(order.must_block_from()))
+                    format!("{name} binds from {}", eastern_day(order.must_block_from()))
                 }
                 OrderKind::FinalDetermination => {
-                    format!("{name} has all its traffic blocked from {} on", day_in_washington(order.must_block_from()))
+                    format!("{name} has all its traffic blocked from {} on", eastern_day(order.must_block_from()))
                 }
                 OrderKind::Removal | OrderKind::ShowCause => name,
             }

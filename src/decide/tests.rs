@@ -434,7 +434,7 @@ fn each_advisory_is_said_when_it_applies_and_can_be_switched_off() {
             .collect()
     };
     let now = time(FIRST_MISSING + 60);
-    let standing = index();
+    let current = index();
     for (of, role, code) in [
         (1, None, AdvisoryCode::FilingCarried),
         (2, None, AdvisoryCode::FilingUnfinished),
@@ -442,11 +442,11 @@ fn each_advisory_is_said_when_it_applies_and_can_be_switched_off() {
         (6, Some(ProviderRole::Gateway), AdvisoryCode::RoleBlank),
         (6, None, AdvisoryCode::Successor),
     ] {
-        assert!(advised(of, role, &policy(), &standing, now).contains(&code), "{code:?}");
+        assert!(advised(of, role, &policy(), &current, now).contains(&code), "{code:?}");
         let cells = PolicyConfig { advisories_off: vec![code], ..PolicyConfig::default() };
-        assert!(!advised(of, role, &Policy { cells, ..policy() }, &standing, now).contains(&code), "{code:?} off");
+        assert!(!advised(of, role, &Policy { cells, ..policy() }, &current, now).contains(&code), "{code:?} off");
     }
-    assert!(!advised(1, None, &policy(), &standing, now).contains(&AdvisoryCode::Successor), "an older number");
+    assert!(!advised(1, None, &policy(), &current, now).contains(&AdvisoryCode::Successor), "an older number");
 }
 
 #[test]

@@ -81,9 +81,9 @@ impl SourceState {
     }
 
     /// The validators by which it may be asked whether the standing listing has changed.
-    pub fn validators_for(&self, standing: Option<Sha256Digest>, now: Timestamp) -> Option<&Validators> {
+    pub fn validators_for(&self, current: Option<Sha256Digest>, now: Timestamp) -> Option<&Validators> {
         let (validators, digest) = self.validators.as_ref()?;
-        (Some(*digest) == standing && !self.distrusted(now)).then_some(validators)
+        (Some(*digest) == current && !self.distrusted(now)).then_some(validators)
     }
 
     /// Whether its validators are not believed now.

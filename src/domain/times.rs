@@ -19,7 +19,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::fmt::strtime;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, ZonedDateTime};
 
-use crate::domain::{begins_in_washington, day_in_washington, end_of_day_in_washington};
+use crate::domain::{begins_in_eastern_time, eastern_day, end_of_eastern_day};
 
 /// What a time is given for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,11 +189,11 @@ fn slashed(text: &str) -> Option<String> {
 }
 
 fn of_day(day: Date, meant: Meant, now: Timestamp) -> Option<Timestamp> {
-    let end = end_of_day_in_washington(day);
+    let end = end_of_eastern_day(day);
     match meant {
-        Meant::Since => Some(begins_in_washington(day)),
+        Meant::Since => Some(begins_in_eastern_time(day)),
         // Of a day that is still to come nothing can be said: let it be refused as such.
-        Meant::Moment => end.map(|end| if day_in_washington(now) == day { end.min(now) } else { end }),
+        Meant::Moment => end.map(|end| if eastern_day(now) == day { end.min(now) } else { end }),
         Meant::End => end,
     }
 }
@@ -231,7 +231,7 @@ fn read_civil(text: &str) -> Option<DateTime> {
 
 /// A time as it is printed beside one in UTC: by the clocks of Washington.
 pub fn in_eastern(at: Timestamp) -> String {
-    crate::domain::in_washington(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+    crate::domain::in_eastern_time(at).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
 }
 
 #[cfg(test)]

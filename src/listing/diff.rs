@@ -15,13 +15,13 @@ pub fn diff<'a>(
     next: &Snapshot,
 ) -> Option<Delta> {
     let mut delta = Delta::default();
-    let mut standing = previous.map_or(&[][..], |previous| &previous.filings).iter().peekable();
+    let mut current = previous.map_or(&[][..], |previous| &previous.filings).iter().peekable();
     for filing in &next.filings {
         let number = filing.number();
-        while let Some(gone) = standing.next_if(|before| before.number() < number) {
+        while let Some(gone) = current.next_if(|before| before.number() < number) {
             delta.removed.push(Arc::clone(gone));
         }
-        match standing.next_if(|before| before.number() == number) {
+        match current.next_if(|before| before.number() == number) {
             Some(before) if Arc::ptr_eq(before, filing) => {}
             Some(before) => {
                 let fields = field_changes(before, filing);
@@ -35,7 +35,7 @@ pub fn diff<'a>(
             },
         }
     }
-    delta.removed.extend(standing.cloned());
+    delta.removed.extend(current.cloned());
     (!delta.is_empty()).then_some(delta)
 }
 

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 
 use crate::domain::{
     ChangeSerial, Column, Filing, ForeignProvider, Frn, ProviderRoles, Removal, RemovalHistory, RmdNumber,
-    Sha256Digest, Snapshot, day_in_washington, listed_day, read_other_frns,
+    Sha256Digest, Snapshot, eastern_day, listed_day, read_other_frns,
 };
 use crate::listing::canonical;
 use crate::listing::search::SearchIndex;
@@ -179,12 +179,12 @@ impl Index {
     }
 
     /// The standing filing of this number.
-    pub fn by_number(&self, number: RmdNumber) -> Option<Standing<'_>> {
+    pub fn by_number(&self, number: RmdNumber) -> Option<IndexedFiling<'_>> {
         self.at(self.rows.binary_search_by_key(&number, |row| row.number).ok()?)
     }
 
-    fn at(&self, place: usize) -> Option<Standing<'_>> {
-        Some(Standing { row: self.rows.get(place)?, filing: self.snapshot.filings.get(place)? })
+    fn at(&self, place: usize) -> Option<IndexedFiling<'_>> {
+        Some(IndexedFiling { row: self.rows.get(place)?, filing: self.snapshot.filings.get(place)? })
     }
 
     /// The newest date of an update in the listing (YYYY-MM-DD), if it holds any.
@@ -198,8 +198,8 @@ impl Index {
     }
 
     /// The standing filings under this FRN, by ascending number.
-    pub fn by_frn(&self, frn: Frn) -> impl Iterator<Item = Standing<'_>> {
-        self.standing_at(self.places_of(frn))
+    pub fn by_frn(&self, frn: Frn) -> impl Iterator<Item = IndexedFiling<'_>> {
+        self.filings_at(self.places_of(frn))
     }
 
     /// Where the standing filings under this FRN are, for who looks at them more than once.
@@ -210,7 +210,7 @@ impl Index {
     }
 
     /// The filings at these places.
-    pub fn standing_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = Standing<'a>> {
+    pub fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
         places.0.iter().filter_map(|place| self.at(*place as usize))
     }
 
@@ -297,19 +297,19 @@ impl Recertified {
 /// below those of the filings that were first seen later, and as no older than the oldest listing if not.
 fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
     let sights = removals.first_sights();
-    let begins = day_in_washington(sights.begins().unwrap_or(snapshot.fetched_at));
+    let begins = eastern_day(sights.begins().unwrap_or(snapshot.fetched_at));
     let first_later = sights.later().map(|(number, _)| number).next();
-    let mut told: Option<Date> = None;
+    let mut reported: Option<Date> = None;
     let mut known: Vec<Date> = Vec::with_capacity(snapshot.filings.len());
     for filing in snapshot.filings.iter().rev() {
         if let Some(seen) = sights.of(filing.number()) {
-            known.push(day_in_washington(seen));
+            known.push(eastern_day(seen));
             continue;
         }
         let dates = [Column::LastUpdated, Column::LastRecertified].map(|column| filing.text(column).parse::<Date>());
-        told = dates.into_iter().flatten().chain(told).min();
+        reported = dates.into_iter().flatten().chain(reported).min();
         let is_below = first_later.is_some_and(|later| filing.number() < later);
-        known.push(told.unwrap_or(if is_below { Date::MIN } else { begins }).min(begins));
+        known.push(reported.unwrap_or(if is_below { Date::MIN } else { begins }).min(begins));
     }
     known.reverse();
     known
@@ -317,12 +317,12 @@ fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
 
 /// A filing that stands.
 #[derive(Debug, Clone, Copy)]
-pub struct Standing<'a> {
+pub struct IndexedFiling<'a> {
     row: &'a Row,
     filing: &'a Arc<Filing>,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> IndexedFiling<'a> {
     /// The filing itself.
     pub fn filing(&self) -> &'a Arc<Filing> {
         self.filing

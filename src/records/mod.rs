@@ -30,7 +30,7 @@ use crate::domain::{
 
 pub use past::Past;
 pub use plan::{BadEntry, Change, PlanError, plan};
-pub use summary::{Provider, Standing, summary};
+pub use summary::{FilingStatus, Provider, summary};
 
 /// A record and the body that it was told by.
 #[derive(Debug, Clone)]

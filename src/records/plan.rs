@@ -181,13 +181,13 @@ const DIFFERENCES: usize = 3;
 fn otherwise(before: &Record, record: &Record) -> String {
     let differ = fields::differences(before, record);
     let quoted = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("{text:?}") };
-    let told: Vec<String> = differ
+    let reported: Vec<String> = differ
         .iter()
         .take(DIFFERENCES)
         .map(|(field, before, after)| format!("{field} is {}, not {}", quoted(before), quoted(after)))
         .collect();
     let more = if differ.len() > DIFFERENCES { "; ..." } else { "" };
-    if told.is_empty() { String::new() } else { format!(" ({}{more})", told.join("; ")) }
+    if reported.is_empty() { String::new() } else { format!(" ({}{more})", reported.join("; ")) }
 }
 
 /// The field by which a record of this kind is known.

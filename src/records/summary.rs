@@ -8,9 +8,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::domain::visible::one_line;
-use crate::domain::{
-    Frn, Identity, Noted, Notice, Record, day_in_washington, end_of_day_in_washington, in_washington, rule,
-};
+use crate::domain::{Frn, Identity, Noted, Notice, Record, eastern_day, end_of_eastern_day, in_eastern_time, rule};
 
 /// What the database and the operators' records say of the provider.
 #[derive(Debug, Clone)]
@@ -22,14 +20,14 @@ pub struct Provider {
     /// Whether a peer on record is bound to it: then calls come from it directly.
     pub hands_calls_to_us: bool,
     /// Where it stands in the database.
-    pub standing: Standing,
+    pub status: FilingStatus,
     /// When the copy of the database was last confirmed.
     pub as_of: Option<Timestamp>,
 }
 
 /// Where a provider stands in the database.
 #[derive(Debug, Clone)]
-pub enum Standing {
+pub enum FilingStatus {
     /// These filings of it stand.
     Filed(Vec<String>),
     /// None stands; this one did.
@@ -45,16 +43,16 @@ pub enum Standing {
 
 /// A time, Eastern.
 fn time(at: Timestamp) -> String {
-    in_washington(at).strftime("%B %-d, %Y, %H:%M %Z").to_string()
+    in_eastern_time(at).strftime("%B %-d, %Y, %H:%M %Z").to_string()
 }
 
 /// When something happened. What is on record of a day alone is its last moment, which nobody claims it was.
 fn happened(at: Timestamp) -> String {
-    if is_day_alone(at) { in_washington(at).strftime("%B %-d, %Y").to_string() } else { time(at) }
+    if is_day_alone(at) { in_eastern_time(at).strftime("%B %-d, %Y").to_string() } else { time(at) }
 }
 
 fn is_day_alone(at: Timestamp) -> bool {
-    end_of_day_in_washington(day_in_washington(at)) == Some(at)
+    end_of_eastern_day(eastern_day(at)) == Some(at)
 }
 
 /// What became of one of the two duties by now.
@@ -92,16 +90,16 @@ fn numbers(record: &Record, provider: &Provider) -> String {
 /// Who the provider is, and whether calls come from it.
 fn introduction(name: &str, provider: &Provider) -> String {
     let as_of = provider.as_of.map_or_else(String::new, |at| format!(", by our copy of {}", time(at)));
-    let stands = match &provider.standing {
-        Standing::Filed(filings) => {
+    let stands = match &provider.status {
+        FilingStatus::Filed(filings) => {
             format!("{name} stands in the Robocall Mitigation Database under {}{as_of}.", filings.join(", "))
         }
-        Standing::Removed { number, first_missing } => format!(
+        FilingStatus::Removed { number, first_missing } => format!(
             "The filing {number} of {name} is no longer in the Robocall Mitigation Database{as_of}; we first found it \
              missing on {}.",
             time(*first_missing)
         ),
-        Standing::Unknown => {
+        FilingStatus::Unknown => {
             format!("No filing of {name} is known to us in the Robocall Mitigation Database{as_of}.")
         }
     };
@@ -132,7 +130,7 @@ fn calls(notice: &Notice) -> String {
         return "No traced calls are on our record of the notice.\n".to_owned();
     }
     let time = |at: Option<Timestamp>| {
-        at.map_or_else(|| "not known".to_owned(), |at| in_washington(at).strftime("%Y-%m-%d %H:%M %Z").to_string())
+        at.map_or_else(|| "not known".to_owned(), |at| in_eastern_time(at).strftime("%Y-%m-%d %H:%M %Z").to_string())
     };
     let mut text = format!(
         "Calls traced to it by the Industry Traceback Group ({}), as the notice has them:\n\n  \

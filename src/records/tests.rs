@@ -286,7 +286,7 @@ fn noticed() -> (Record, Notice, Provider) {
         business_name: "Example LLC".to_owned(),
         frn: "20237343".parse().ok(),
         hands_calls_to_us: true,
-        standing: Standing::Filed(vec!["RMD0001410".to_owned(), "RMD0001411".to_owned()]),
+        status: FilingStatus::Filed(vec!["RMD0001410".to_owned(), "RMD0001411".to_owned()]),
         as_of: Some(at("2023-02-09T23:30:00Z")),
     };
     (record, notice, provider)
@@ -335,8 +335,8 @@ fn the_summary_asserts_nothing_that_is_not_on_record() {
     notice.mitigated = Some(crate::domain::Noted { at: at("2023-01-27T04:59:59.999Z"), note: String::new() });
     notice.calls.clear();
     provider.hands_calls_to_us = false;
-    provider.standing =
-        Standing::Removed { number: "RMD0001410".to_owned(), first_missing: at("2023-07-01T03:59:00Z") };
+    provider.status =
+        FilingStatus::Removed { number: "RMD0001410".to_owned(), first_missing: at("2023-07-01T03:59:00Z") };
     let said = flat(&summary(&record, &notice, &provider, None, at("2023-08-10T00:00:00Z")));
     assert!(!said.contains("hands calls to us") && !said.contains("that we receive from it"), "{said}");
     for words in [
@@ -349,7 +349,7 @@ fn the_summary_asserts_nothing_that_is_not_on_record() {
         assert!(said.contains(words), "{words}: {said}");
     }
     provider.business_name.clear();
-    provider.standing = Standing::Unknown;
+    provider.status = FilingStatus::Unknown;
     let said = flat(&summary(&record, &notice, &provider, None, at("2023-08-10T00:00:00Z")));
     assert!(said.contains("No filing of the provider (name not known) (FRN 0020237343) is known to us"), "{said}");
 }

@@ -2,7 +2,7 @@
 //!
 //! A moment is made from the published index by walking back, off the async threads, two at a time; the others wait their
 //! turn, and past a bound they are told to come again. The filings that did not change since are those of the published
-//! index, and a few moments are kept, so that a thousand questions about one day cost one walk and little memory.
+//! index, and a few past indexes are kept, so that a thousand questions about one day cost one walk and little memory.
 //!
 //! # What is known of confirmations
 //!
@@ -30,7 +30,7 @@ const WALKS: usize = 2;
 /// So many may wait for one.
 const WAITING: usize = 256;
 
-/// So many moments are kept: a kept one costs an index, some hundred kilobytes, and the filings that were others then.
+/// So many past indexes are kept: each costs an index, some hundred kilobytes, and the filings that were others then.
 const KEPT: usize = 6;
 
 /// What was known at a moment.
@@ -99,7 +99,7 @@ impl From<RewindError> for AsOfError {
     }
 }
 
-/// The way to moments.
+/// The indexes as of times past.
 #[derive(Debug)]
 pub struct PastIndexes {
     walks: Arc<Semaphore>,
@@ -166,15 +166,15 @@ impl PastIndexes {
             return Err(AsOfError::Busy);
         }
         let permit = Arc::clone(&self.walks).acquire_owned().await.map_err(|_| AsOfError::Interrupted)?;
-        let (moments, store) = (Arc::clone(self), Arc::clone(store));
+        let (past, store) = (Arc::clone(self), Arc::clone(store));
         let walk = move || {
             // Whoever asked may have gone; the walk goes on, and counts until it ends.
             let _held = (permit, counted);
-            moments.walk(&store, &current, &records, at)
+            past.walk(&store, &current, &records, at)
         };
         match tokio::task::spawn_blocking(walk).await.map_err(|_| AsOfError::Interrupted)? {
             Err(AsOfError::NotReaching { at, from }) if is_ahead(from, now) => Err(AsOfError::Ahead { at, from }),
-            told => told,
+            reported => reported,
         }
     }
 

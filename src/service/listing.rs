@@ -110,9 +110,9 @@ pub(super) fn resolve(who: &Who, records: &Records, now: Timestamp) -> Result<Re
 /// The filings and the removals under an identity. By one filing's number, that filing's alone.
 pub(super) fn known(index: &Index, identity: Identity) -> (Vec<Arc<Filing>>, Vec<Arc<Removal>>) {
     let filings: Vec<Arc<Filing>> = match identity {
-        Identity::Frn(frn) => index.by_frn(frn).map(|standing| Arc::clone(standing.filing())).collect(),
+        Identity::Frn(frn) => index.by_frn(frn).map(|current| Arc::clone(current.filing())).collect(),
         Identity::RmdNumber(number) => {
-            index.by_number(number).map(|standing| Arc::clone(standing.filing())).into_iter().collect()
+            index.by_number(number).map(|current| Arc::clone(current.filing())).into_iter().collect()
         }
     };
     let removals = index

@@ -25,7 +25,7 @@ use crate::domain::{Change, ChangeSerial, ErrorReason, Rejection, Sha256Digest, 
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::store::{ChangesKept, Store, StoreError};
-use crate::transport::auth::Permit;
+use crate::transport::auth::StreamAuthorization;
 
 /// The most bytes of a page, as stored, unless one change alone has more. A watcher that takes nothing costs one.
 const PAGE_BYTES: usize = 32 << 10;
@@ -239,7 +239,7 @@ struct Watch {
     published: watch::Receiver<()>,
     /// The last change that was sent.
     position: ChangeSerial,
-    permit: Option<Permit>,
+    authorization: Option<StreamAuthorization>,
     _watching: Watching,
 }
 
@@ -249,7 +249,11 @@ impl Services {
     /// # Errors
     ///
     /// If too many watch, the changes asked for are not kept any more, or no daemon runs here.
-    pub async fn watch(&self, request: WatchRequest, permit: Option<Permit>) -> Result<WatchStream, Rejection> {
+    pub async fn watch(
+        &self,
+        request: WatchRequest,
+        authorization: Option<StreamAuthorization>,
+    ) -> Result<WatchStream, Rejection> {
         let SyncAccess::Handle(sync) = &self.sync else {
             return Err(ErrorReason::NoDaemon.reject("no daemon runs here: there is nothing to watch"));
         };
@@ -281,7 +285,7 @@ impl Services {
             outlet: Arc::clone(&outlet),
             published,
             position,
-            permit,
+            authorization,
             _watching: watching,
         };
         let task = tokio::spawn(watch.run()).abort_handle();
@@ -329,10 +333,10 @@ fn expired(after: ChangeSerial, behind: ChangeSerial) -> Rejection {
 
 impl Watch {
     async fn run(mut self) {
-        let (shutdown, mut permit) = (self.services.shutdown.clone(), self.permit.take());
+        let (shutdown, mut authorization) = (self.services.shutdown.clone(), self.authorization.take());
         let withdrawn = async {
-            match &mut permit {
-                Some(permit) => permit.withdrawn().await,
+            match &mut authorization {
+                Some(authorization) => authorization.withdrawn().await,
                 None => std::future::pending().await,
             }
         };

@@ -5,7 +5,7 @@ use std::fs::File;
 use redb::backends::FileBackend;
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value, WriteTransaction};
 
-use super::open::{builder, guarded};
+use super::open::{builder, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, META_JOURNAL, RECORD_EVENTS, RECORDS,
@@ -21,11 +21,11 @@ impl Store {
     ///
     /// If the file cannot be written or the store cannot be read.
     pub fn copy_to(&self, file: File) -> Result<(), StoreError> {
-        self.watched(|| self.copy_tables(file))
+        self.contained_read(|| self.copy_tables(file))
     }
 
     fn copy_tables(&self, file: File) -> Result<(), StoreError> {
-        let database = guarded(&self.path, || builder().create_with_backend(FileBackend::new(file)?))?;
+        let database = contained_open(&self.path, || builder().create_with_backend(FileBackend::new(file)?))?;
         let transaction = database.begin_write()?;
         let from = self.begin_read()?;
         let mut left: Vec<String> = from.list_tables()?.map(|table| table.name().to_owned()).collect();

@@ -141,7 +141,7 @@ struct Told {
     oldest: Option<SnapshotSerial>,
 }
 
-fn told(store: &Store) -> Told {
+fn reported(store: &Store) -> Told {
     let loaded = store.load().expect("loaded");
     let (records, last) = store.load_records().expect("loaded");
     let events = store.record_events_since(last, jiff::Timestamp::MIN).expect("read");
@@ -167,16 +167,16 @@ fn open(bytes: &[u8]) -> Store {
 }
 
 /// Whether the next sync and the next record are numbered on from what is there.
-fn goes_on(store: &Store, told: &Told) {
-    let next = told.serial.map_or(SnapshotSerial::FIRST, SnapshotSerial::next);
+fn goes_on(store: &Store, reported: &Told) {
+    let next = reported.serial.map_or(SnapshotSerial::FIRST, SnapshotSerial::next);
     apply(store, &snapshot(next.0, &[(10, "Ten"), (77, "Seventy-seven")])).expect("the next sync");
-    let after = store.changes_after(told.last_change, 1_000_000).expect("read");
+    let after = store.changes_after(reported.last_change, 1_000_000).expect("read");
     assert!(!after.is_empty());
     for (place, change) in after.iter().enumerate() {
-        assert_eq!((change.serial.0, change.snapshot), (told.last_change.0 + 1 + place as u64, next));
+        assert_eq!((change.serial.0, change.snapshot), (reported.last_change.0 + 1 + place as u64, next));
     }
     commit(store, put(vec![allow(99, "on it goes")]));
-    assert_eq!(store.load_records().expect("loaded").1, told.events.len() as u64 + 1);
+    assert_eq!(store.load_records().expect("loaded").1, reported.events.len() as u64 + 1);
 }
 
 /// Does something to a store, cuts the power at every point of it, and expects the store before, after, or one of those
@@ -194,14 +194,14 @@ fn cut_everywhere(act: impl Fn(&Store), between: impl Fn(&Told, &Told, &Told) ->
         apply(&store, &snapshot(serial, &some(serial as usize % 7))).expect("committed");
     }
     commit(&store, put(vec![allow(1, "first"), allow(2, "second")]));
-    let before = told(&store);
+    let before = reported(&store);
     let (start, from) = {
         let disk = backend.disk();
         (disk.bytes.clone(), disk.log.len())
     };
     act(&store);
     let log: Vec<Op> = backend.disk().log[from..].to_vec();
-    let after = told(&store);
+    let after = reported(&store);
     assert!(log.iter().filter(|op| matches!(op, Op::Sync)).count() >= 1);
 
     let mut opened = 0;
@@ -212,7 +212,7 @@ fn cut_everywhere(act: impl Fn(&Store), between: impl Fn(&Told, &Told, &Told) ->
     for done in points {
         for (kind, bytes) in left_behind(&start, &log, done).iter().enumerate() {
             let store = open(bytes);
-            let found = told(&store);
+            let found = reported(&store);
             let known = found == before || found == after || between(&before, &after, &found);
             assert!(known, "a cut behind operation {done} of {}, file {kind}: between the stores", log.len());
             if done == log.len() && kind == 0 {

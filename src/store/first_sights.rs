@@ -1,7 +1,6 @@
 //! Since when filings are known: read out of the changes that are kept, and saved out of those that are dropped.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
+use super::contained::contained;
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
@@ -11,7 +10,7 @@ use super::{StoreError, codec};
 use crate::domain::{FirstSights, RmdNumber, SnapshotSerial, is_ahead};
 
 /// Whether a change that listed a filing tells when it was first seen: all but those of the very first listing.
-fn told(bytes: &[u8]) -> Result<Option<(RmdNumber, Timestamp)>, StoreError> {
+fn reported(bytes: &[u8]) -> Result<Option<(RmdNumber, Timestamp)>, StoreError> {
     let listed = codec::decode_listed(bytes)?;
     Ok(listed.filter(|(snapshot, ..)| *snapshot != SnapshotSerial::FIRST).map(|(_, number, at)| (number, at)))
 }
@@ -20,8 +19,7 @@ fn told(bytes: &[u8]) -> Result<Option<(RmdNumber, Timestamp)>, StoreError> {
 /// cannot be read counts as one that was always there, and whoever reads the change itself is told of the damage.
 pub fn read(transaction: &ReadTransaction) -> FirstSights {
     let mut sights = FirstSights::default();
-    // redb may panic on a file that something else has altered.
-    match catch_unwind(AssertUnwindSafe(|| gather(transaction, &mut sights))) {
+    match contained(|| gather(transaction, &mut sights)) {
         Ok(Ok(0)) => {}
         Ok(Ok(unreadable)) => tracing::warn!(unreadable, "{unreadable} old changes cannot be read: run `rmdd verify`"),
         Ok(Err(error)) => tracing::warn!(%error, "since when filings are known cannot be read to its end: {error}"),
@@ -53,7 +51,7 @@ fn gather(transaction: &ReadTransaction, sights: &mut FirstSights) -> Result<u64
     }
     let mut unreadable = 0;
     for entry in transaction.open_table(CHANGES)?.iter()? {
-        match told(entry?.1.value()) {
+        match reported(entry?.1.value()) {
             Ok(Some((number, at))) => sights.add(number, at),
             Ok(None) => {}
             Err(_) => unreadable += 1,
@@ -73,7 +71,7 @@ pub fn save_beginning(transaction: &WriteTransaction, oldest: Timestamp) -> Resu
 
 /// Keeps what a change tells that is about to be dropped.
 pub fn save(transaction: &WriteTransaction, change: &[u8]) -> Result<(), StoreError> {
-    if let Some((number, at)) = told(change)? {
+    if let Some((number, at)) = reported(change)? {
         let mut sights = transaction.open_table(FIRST_SIGHTS)?;
         if sights.get(number.value())?.is_none() {
             sights.insert(number.value(), at.as_millisecond())?;

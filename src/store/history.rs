@@ -58,7 +58,7 @@ impl Store {
         asked: &SnapshotsAsked,
         limit: usize,
     ) -> Result<(Vec<(SnapshotRecord, ChangeCounts)>, usize), StoreError> {
-        self.watched(|| self.read_snapshot_page(asked, limit))
+        self.contained_read(|| self.read_snapshot_page(asked, limit))
     }
 
     fn read_snapshot_page(
@@ -105,7 +105,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
-        self.watched(|| self.read_snapshot_at(at))
+        self.contained_read(|| self.read_snapshot_at(at))
     }
 
     fn read_snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
@@ -142,7 +142,7 @@ impl Store {
     /// If the store cannot be read or what was read does not fit.
     pub fn rewind(&self, way: &mut Rewind, to: SnapshotSerial) -> Result<ChangeSerial, RewindError> {
         let mut broken = None;
-        let led = self.watched(|| self.read_back(way, to, &mut broken))?;
+        let led = self.contained_read(|| self.read_back(way, to, &mut broken))?;
         match broken {
             None => Ok(led),
             Some(broken) => Err(broken.into()),
@@ -186,7 +186,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
-        self.watched(|| self.read_record_events_since(last, at))
+        self.contained_read(|| self.read_record_events_since(last, at))
     }
 
     fn read_record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
@@ -210,7 +210,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn record_events_between(&self, after: u64, below: u64, most: usize) -> Result<Vec<RecordEvent>, StoreError> {
-        self.watched(|| self.read_record_events_between(after, below, most))
+        self.contained_read(|| self.read_record_events_between(after, below, most))
     }
 
     fn read_record_events_between(&self, after: u64, below: u64, most: usize) -> Result<Vec<RecordEvent>, StoreError> {
@@ -243,7 +243,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn snapshot_record(&self, serial: SnapshotSerial) -> Result<Option<SnapshotRecord>, StoreError> {
-        self.watched(|| {
+        self.contained_read(|| {
             let transaction = self.begin_read()?;
             let table = transaction.open_table(SNAPSHOTS)?;
             let found = table.get(serial.0)?;
@@ -257,7 +257,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn changes_kept(&self) -> Result<ChangesKept, StoreError> {
-        self.watched(|| {
+        self.contained_read(|| {
             let transaction = self.begin_read()?;
             let last = transaction.open_table(META)?.get(META_LAST_CHANGE)?.map_or(0, |value| value.value());
             let first = transaction.open_table(CHANGES)?.first()?.map(|(serial, _)| serial.value());
@@ -278,7 +278,7 @@ impl Store {
         until: ChangeSerial,
         bytes: usize,
     ) -> Result<Vec<(Change, Option<SnapshotRecord>)>, StoreError> {
-        self.watched(|| self.read_change_page(after, until, bytes))
+        self.contained_read(|| self.read_change_page(after, until, bytes))
     }
 
     fn read_change_page(
@@ -315,7 +315,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {
-        self.watched(|| self.read_changes(asked, limit))
+        self.contained_read(|| self.read_changes(asked, limit))
     }
 
     fn read_changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {

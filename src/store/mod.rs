@@ -40,6 +40,7 @@
 
 pub mod archive;
 mod codec;
+mod contained;
 mod copy;
 mod first_sights;
 mod held;
@@ -59,8 +60,8 @@ mod tables;
 mod verify;
 mod write;
 
+use self::contained::contained;
 use std::ops::Deref;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
@@ -287,8 +288,8 @@ impl Store {
 
     /// Reads, and tells damage from other failures. redb may panic on a file that something else has altered; that is a
     /// damaged store, not the end of the daemon.
-    fn watched<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let detail = match catch_unwind(AssertUnwindSafe(read)) {
+    fn contained_read<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let detail = match contained(read) {
             Ok(Err(StoreError::Codec(error))) => format!("a record cannot be read: {error}"),
             Ok(Err(StoreError::Redb(error))) if is_damage(&error) => error.to_string(),
             Ok(Err(StoreError::Damaged { detail, .. })) => detail,
@@ -297,7 +298,7 @@ impl Store {
                 return Err(StoreError::Redb(error));
             }
             Ok(read) => return read,
-            Err(_) => "redb gave up on it".to_owned(),
+            Err(panicked) => panicked.to_string(),
         };
         self.note_damage(&detail);
         Err(StoreError::Damaged { path: self.path.clone(), detail })
@@ -387,8 +388,8 @@ mod crash_tests;
 #[cfg(test)]
 mod damage_tests;
 #[cfg(test)]
+mod maintenance_tests;
+#[cfg(test)]
 mod rebuild_tests;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod upkeep_tests;

@@ -3,12 +3,12 @@
 use std::fs::Permissions;
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
 
+use super::contained::contained;
 use super::history::RewindError;
 use super::journal::Journal;
 use super::tables::{
@@ -72,7 +72,7 @@ impl Store {
         }
         // Looked at without the right to write first: opening a file for writing marks it, and a store of another
         // format is left as it is to the last bit. Only one that a crash has left cannot be looked at that way.
-        match guarded(&path, || builder().open_read_only(&path)) {
+        match contained_open(&path, || builder().open_read_only(&path)) {
             Ok(database) => {
                 check_format(&path, &database)?;
                 // What cannot be served is not opened for writing either.
@@ -83,7 +83,7 @@ impl Store {
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),
         }
-        let database = guarded(&path, || builder().open(&path))?;
+        let database = contained_open(&path, || builder().open(&path))?;
         clear_made(&path);
         let format = check_format(&path, &database)?;
         let store = Self::new(Handle::ReadWrite(database), path);
@@ -117,10 +117,10 @@ impl Store {
     }
 
     fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let database = guarded(path, || builder().open_read_only(path))?;
+        let database = contained_open(path, || builder().open_read_only(path))?;
         check_format(path, &database)?;
         let store = Self::new(Handle::ReadOnly(database), path.to_owned());
-        store.set_notice(store.watched(|| store.stored_notice())?);
+        store.set_notice(store.contained_read(|| store.stored_notice())?);
         Ok(store)
     }
 
@@ -235,7 +235,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         .open(&making)
         .and_then(|file| file.set_permissions(Permissions::from_mode(FILE_MODE)).map(|()| file))
         .map_err(inaccessible)?;
-    let database = guarded(&making, || builder().create_with_backend(FileBackend::new(file)?))?;
+    let database = contained_open(&making, || builder().create_with_backend(FileBackend::new(file)?))?;
     lay_out(&database)?;
     drop(database);
     // Not over a store that another process has made meanwhile.
@@ -280,10 +280,8 @@ pub(super) fn lay_out(database: &Database) -> Result<(), StoreError> {
 }
 
 /// redb may panic on a file that something else has altered; that is a damaged store, not the end of the process.
-pub(super) fn guarded<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open))
-        .map_err(|_| damaged(path, "redb gave up on it".to_owned()))?
-        .map_err(|error| describe(path, error))
+pub(super) fn contained_open<T>(path: &Path, open: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, StoreError> {
+    contained(open).map_err(|panicked| damaged(path, panicked.to_string()))?.map_err(|error| describe(path, error))
 }
 
 fn damaged(path: &Path, detail: String) -> StoreError {
@@ -308,10 +306,10 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 
 /// The file's format, if this version knows it.
 pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
-    match catch_unwind(AssertUnwindSafe(|| read_format(path, database))) {
+    match contained(|| read_format(path, database)) {
         Ok(Err(StoreError::Redb(error))) if is_damage(&error) => Err(damaged(path, error.to_string())),
         Ok(read) => read,
-        Err(_) => Err(damaged(path, "redb gave up on it".to_owned())),
+        Err(panicked) => Err(damaged(path, panicked.to_string())),
     }
 }
 

@@ -56,7 +56,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load(&self) -> Result<Loaded, StoreError> {
-        self.watched(|| self.read_all())
+        self.contained_read(|| self.read_all())
     }
 
     fn read_all(&self) -> Result<Loaded, StoreError> {
@@ -143,7 +143,7 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn changes_of(&self, number: RmdNumber) -> Result<Vec<Change>, StoreError> {
-        self.watched(|| self.read_changes_of(number))
+        self.contained_read(|| self.read_changes_of(number))
     }
 
     fn read_changes_of(&self, number: RmdNumber) -> Result<Vec<Change>, StoreError> {

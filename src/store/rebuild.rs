@@ -8,8 +8,8 @@
 //! The new store is made whole in a directory of its own and put in the damaged one's place by one rename, when the damaged
 //! one has its other name already: a crash leaves the damaged store or the new one, and never an empty place.
 
+use super::contained::contained;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -18,7 +18,7 @@ use redb::backends::FileBackend;
 
 use super::archive::Archive;
 use super::journal::{fold, gaps, read, serials};
-use super::open::{builder, guarded};
+use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
@@ -187,7 +187,7 @@ pub fn salvage(path: &Path) -> Salvaged {
         return salvaged;
     }
     let all_lost = |detail: String| format!("no operators' record could be read: {detail}");
-    let store = match open_carefully(path) {
+    let store = match open_damaged(path) {
         Ok(store) => store,
         Err(StoreError::Damaged { detail, .. }) => {
             salvaged.lost.push(all_lost(detail));
@@ -202,46 +202,46 @@ pub fn salvage(path: &Path) -> Salvaged {
     let records = StoredRecords::read(&store, &events);
     salvaged.lost.extend(events.lost);
     // By their history; but what their own table says counts more, and where it was read whole, alone.
-    let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    let mut reported: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     for event in events.read.values() {
         if let Some(before) = &event.before {
-            told.remove(&(before.kind(), before.id()));
+            reported.remove(&(before.kind(), before.id()));
         }
         if let Some(after) = &event.after {
-            told.insert((after.kind(), after.id()), after.clone());
+            reported.insert((after.kind(), after.id()), after.clone());
         }
     }
     if records.whole {
-        told = records.read;
+        reported = records.read;
     } else {
-        let from_history = told.keys().filter(|key| !records.read.contains_key(*key)).count();
+        let from_history = reported.keys().filter(|key| !records.read.contains_key(*key)).count();
         salvaged.lost.push(format!(
             "the table of operators' records is damaged: {} were read from it and {from_history} taken from their \
              history; check them with `rmdd peers list`, `overrides list`, `orders list` and `notices list`",
             records.read.len()
         ));
-        told.extend(records.read);
+        reported.extend(records.read);
     }
     salvaged.lost.extend(records.lost);
-    salvaged.records = told.into_values().collect();
+    salvaged.records = reported.into_values().collect();
     salvaged.events = events.read.into_values().collect();
     salvaged
 }
 
 /// Reads without falling over what it reads.
-fn careful<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
+fn contained_salvage<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, String> {
+    match contained(read) {
         Ok(read) => read.map_err(|error| error.to_string()),
-        Err(_) => Err("redb gave up on it".to_owned()),
+        Err(panicked) => Err(panicked.to_string()),
     }
 }
 
 /// Opens a copy of a damaged store. To read alone needs less of it to be good than to write; only what a crash has left
 /// cannot be opened that way.
-fn open_carefully(path: &Path) -> Result<Store, StoreError> {
+fn open_damaged(path: &Path) -> Result<Store, StoreError> {
     let copy = scratch(path)?;
     let again = copy.try_clone().map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
-    let handle = match guarded(path, || builder().open_read_only_with_backend(FileBackend::new(copy)?)) {
+    let handle = match contained_open(path, || builder().open_read_only_with_backend(FileBackend::new(copy)?)) {
         Ok(database) => Handle::ReadOnly(database),
         Err(_) => Handle::ReadWrite(open_scratch(path, again)?),
     };
@@ -257,7 +257,7 @@ struct Events {
 impl Events {
     fn read(store: &Store) -> Self {
         let mut events = Self::default();
-        let newest = careful(|| {
+        let newest = contained_salvage(|| {
             let table = store.begin_read()?.open_table(RECORD_EVENTS)?;
             Ok(table.last()?.map_or(0, |(serial, _)| serial.value()))
         });
@@ -271,7 +271,7 @@ impl Events {
         };
         let (mut gap, mut misses) = (None, 0);
         for serial in 1..=newest {
-            let read = careful(|| {
+            let read = contained_salvage(|| {
                 let table = store.begin_read()?.open_table(RECORD_EVENTS)?;
                 let bytes = table.get(serial)?.map(|bytes| bytes.value().to_vec());
                 Ok(bytes.map(|bytes| codec::decode_record_event(serial, &bytes)).transpose()?)
@@ -313,7 +313,7 @@ impl StoredRecords {
         let mut records = Self { read: BTreeMap::new(), whole: true, lost: Vec::new() };
         let mut sum = 0u64;
         for backwards in [false, true] {
-            let walked = careful(|| {
+            let walked = contained_salvage(|| {
                 let table = store.begin_read()?.open_table(RECORDS)?;
                 let mut rows = table.iter()?;
                 loop {
@@ -328,7 +328,7 @@ impl StoredRecords {
             });
             records.whole &= walked.is_ok();
         }
-        let recorded = careful(|| {
+        let recorded = contained_salvage(|| {
             let meta = store.begin_read()?.open_table(META)?;
             Ok(meta.get(META_RECORDS_SUM)?.map(|sum| sum.value()))
         });
@@ -337,7 +337,7 @@ impl StoredRecords {
         if !records.whole {
             for record in events.read.values().filter_map(RecordEvent::record) {
                 let (kind, id) = (record.kind().as_str(), record.id());
-                let found = careful(|| {
+                let found = contained_salvage(|| {
                     let table = store.begin_read()?.open_table(RECORDS)?;
                     Ok(table.get((kind, id.as_str()))?.map(|bytes| bytes.value().to_vec()))
                 });

@@ -22,7 +22,7 @@ impl Store {
         if let Some(ahead) = self.ahead.get() {
             return Ok(ahead.clone());
         }
-        self.watched(|| self.read_records())
+        self.contained_read(|| self.read_records())
     }
 
     fn read_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
@@ -109,7 +109,7 @@ impl Store {
     /// All that is to be compared with the journal. An event that cannot be read is not there.
     pub(super) fn stored_records(&self) -> Result<Stored, StoreError> {
         let (records, last) = self.load_records()?;
-        self.watched(|| {
+        self.contained_read(|| {
             let transaction = self.begin_read()?;
             let mut events = BTreeMap::new();
             let table = missing_in_older(transaction.open_table(RECORD_EVENTS))?;

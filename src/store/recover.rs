@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use redb::ReadableTable;
 
-use super::open::{builder, check_format, guarded};
+use super::open::{builder, check_format, contained_open};
 use super::tables::SNAPSHOTS;
 use super::{Handle, Store, StoreError};
 use crate::domain::SnapshotSerial;
@@ -50,10 +50,10 @@ impl Store {
         if !usable {
             // The lock on the file goes with the database, and one that is held cannot be had a second time.
             *open = Handle::LetGo;
-            let opened = guarded(&self.path, || builder().open(&self.path));
+            let opened = contained_open(&self.path, || builder().open(&self.path));
             if let (Err(_), Some(_)) = (&opened, self.read_only()) {
                 self.suspect.store(false, Ordering::Release);
-                *open = Handle::ReadOnly(guarded(&self.path, || builder().open_read_only(&self.path))?);
+                *open = Handle::ReadOnly(contained_open(&self.path, || builder().open_read_only(&self.path))?);
             }
             let database = opened?;
             *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -368,9 +368,9 @@ fn a_store_of_format_2_is_read_as_it_is_and_gets_the_digests_of_its_exports_wher
         assert_eq!(removed, [1655, 1432, 1410, 1580, 1542, 1527, 1473, 1444, 1438]);
         assert_eq!(loaded.removals.open_count(), 7);
         let (records, last) = store.load_records().expect("loaded");
-        let told: Vec<_> = records.iter().map(|record| format!("{} {}", record.kind(), record.id())).collect();
+        let reported: Vec<_> = records.iter().map(|record| format!("{} {}", record.kind(), record.id())).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "notice itg-1",
                 "order DA 25-1/0018077715",
@@ -426,12 +426,12 @@ fn records_and_every_change_of_them_are_kept() {
     assert_eq!((records.len(), last), (1, 4));
     assert_eq!(records[0], Record { revision: 2, ..allow(2, "second") });
     let events = store.record_events(RecordKind::Override, Some("0000000001"), 0, 10).expect("read");
-    let told: Vec<_> = events
+    let reported: Vec<_> = events
         .iter()
         .map(|event| (event.serial, event.action.as_str(), event.by.as_str(), event.why.as_str()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [(1, "added", "alice", "first"), (3, "changed", "alice", "first, but better"), (4, "removed", "bob", "over"),]
     );
     assert_eq!(events[1].before.as_ref().expect("it was there").why, "first");

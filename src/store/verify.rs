@@ -6,10 +6,10 @@
 //! both ways to a change, removals against what stands, operators' records against their events, and the digest of every
 //! snapshot's export that history reaches back to against the one that was recorded when it was applied.
 
+use super::contained::contained;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::PoisonError;
 
@@ -18,7 +18,7 @@ use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
 use super::archive::{Archive, ArchiveError};
 use super::journal::{Found, read, serials};
-use super::open::{builder, check_format, guarded};
+use super::open::{builder, check_format, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
@@ -140,7 +140,6 @@ pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
 /// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.
 type Part = fn(&Store, &mut Verified) -> Result<(), StoreError>;
 
-/// Checks a file that nobody else uses.
 /// Holds every listing of the archive beside the store against its digest, one after the other.
 fn check_archive(path: &Path, verified: &mut Verified) {
     let archive = Archive::new(path.parent().unwrap_or(Path::new(".")));
@@ -158,12 +157,13 @@ fn check_archive(path: &Path, verified: &mut Verified) {
     }
 }
 
+/// Checks a file that nobody else uses, and what stands beside the store.
 fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Verified {
     let (mut verified, store) = match open_scratch(path, file) {
         Ok(database) => check_pages_and_rows(path, database),
         Err(error) => {
             let mut verified = Verified::default();
-            verified.fault(format!("it cannot be opened: {}", told(&error)));
+            verified.fault(format!("it cannot be opened: {}", reported(&error)));
             (verified, None)
         }
     };
@@ -174,7 +174,7 @@ fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Ve
 
 /// Holds the journal against the store, as far as either can be read.
 fn check_journal(store: Option<&Store>, journal: std::io::Result<Option<Found>>, verified: &mut Verified) {
-    let stored = store.and_then(|store| catch_unwind(AssertUnwindSafe(|| store.stored_records())).ok()?.ok());
+    let stored = store.and_then(|store| contained(|| store.stored_records()).ok()?.ok());
     let found = match journal {
         Ok(Some(found)) => found,
         // A store of before there were journals has one from its next start on, and so has a copy.
@@ -195,11 +195,12 @@ fn check_journal(store: Option<&Store>, journal: std::io::Result<Option<Found>>,
     // A crash may leave one change in the journal alone: the next start completes it.
     let batches: BTreeSet<_> = beyond.iter().filter_map(|serial| Some(found.events.get(serial)?.batch)).collect();
     let crash = batches.len() == 1 && beyond.first() == Some(&(stored.last + 1));
-    for (serials_, what) in
+    let beyond = if crash { Vec::new() } else { beyond };
+    for (which, what) in
         [(&lacking, "it lacks"), (&differing, "it has otherwise than the store"), (&beyond, "the store lacks")]
     {
-        if !serials_.is_empty() && !(crash && serials_ == &beyond) {
-            verified.journal_fault(format!("{what} {}", serials(serials_)));
+        if !which.is_empty() {
+            verified.journal_fault(format!("{what} {}", serials(which)));
         }
     }
 }
@@ -210,7 +211,7 @@ pub(super) fn open_scratch(path: &Path, file: File) -> Result<Database, StoreErr
     if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
         return Err(StoreError::Damaged { path: path.to_owned(), detail: "it is empty".to_owned() });
     }
-    guarded(path, || builder().create_with_backend(FileBackend::new(file)?))
+    contained_open(path, || builder().create_with_backend(FileBackend::new(file)?))
 }
 
 /// Checks an open database that nobody else uses.
@@ -222,7 +223,7 @@ pub(super) fn check_database(path: &Path, database: Database) -> Verified {
 /// Checks an open database that nobody else uses. Returns it if its rows can be read.
 fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Option<Store>) {
     let mut verified = Verified::default();
-    match catch_unwind(AssertUnwindSafe(|| database.check_integrity())) {
+    match contained(|| database.check_integrity()) {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => verified.fault("its pages do not agree with each other (redb could repair that in a copy)"),
         Ok(Err(DatabaseError::Storage(StorageError::Corrupted(detail)))) => {
@@ -239,7 +240,7 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
         }
     }
     if let Err(error) = check_format(path, &database) {
-        verified.fault(told(&error));
+        verified.fault(reported(&error));
         return (verified, None);
     }
     let store = Store::new(Handle::ReadWrite(database), path.to_owned());
@@ -250,9 +251,9 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
         ("its snapshots", check_snapshots),
     ];
     for (name, part) in parts {
-        match catch_unwind(AssertUnwindSafe(|| part(&store, &mut verified))) {
+        match contained(|| part(&store, &mut verified)) {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", told(&error))),
+            Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", reported(&error))),
             Err(_) => verified.fault(format!("{name} cannot be checked: redb gave up on them")),
         }
     }
@@ -260,7 +261,7 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
 }
 
 /// An error without the name of the copy, which says nothing to anybody.
-fn told(error: &StoreError) -> String {
+fn reported(error: &StoreError) -> String {
     match error {
         StoreError::Damaged { detail, .. } => detail.clone(),
         StoreError::UnknownFormat { found, .. } => format!("it has format {found}, which this version does not know"),
@@ -343,7 +344,7 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     let (records, last) = store.load_records()?;
     verified.records = records.len() as u64;
     let key = |record: &Record| (record.kind(), record.id());
-    let mut told: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    let mut reported: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
     let transaction = store.begin_read()?;
     let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
     // What was lost with a damaged store before this one is known to be.
@@ -367,10 +368,10 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
         expected = event.serial + 1;
         verified.record_events += 1;
         if let Some(before) = &event.before {
-            told.remove(&key(before));
+            reported.remove(&key(before));
         }
         if let Some(after) = event.after {
-            told.insert(key(&after), after);
+            reported.insert(key(&after), after);
         }
     }
     gap |= last + 1 != expected;
@@ -381,12 +382,12 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     for record in &records {
         let key = key(record);
         let may_be_lost = gap && record.revision <= saved;
-        if told.get(&key) != Some(record) && !may_be_lost {
+        if reported.get(&key) != Some(record) && !may_be_lost {
             verified.fault(format!("the {} {} is not what its history says", key.0, key.1));
         }
         stand.insert(key);
     }
-    for (kind, id) in told
+    for (kind, id) in reported
         .iter()
         .filter(|(key, record)| {
             let may_be_lost = gap && record.revision <= saved;

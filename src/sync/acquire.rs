@@ -72,7 +72,7 @@ impl std::error::Error for NoListing {}
 pub async fn acquire(
     settings: &SyncSettings,
     known: &[SourceState],
-    standing: Option<Sha256Digest>,
+    current: Option<Sha256Digest>,
     into: &Path,
     progress: impl Fn(u64, Option<u64>) + Send + Sync,
 ) -> Acquired {
@@ -91,7 +91,7 @@ pub async fn acquire(
     for (source, state) in settings.sources().zip(&mut sources) {
         let asked = match left_alone(state, longest, clock::now()) {
             Some(fault) => Err(fault),
-            None => ask(source, &settings.fetch, state, standing, into, &progress).await,
+            None => ask(source, &settings.fetch, state, current, into, &progress).await,
         };
         match asked {
             Ok(fetched) => {
@@ -125,13 +125,13 @@ async fn ask(
     source: &Source,
     config: &FetchConfig,
     state: &mut SourceState,
-    standing: Option<Sha256Digest>,
+    current: Option<Sha256Digest>,
     into: &Path,
     progress: &(impl Fn(u64, Option<u64>) + Send + Sync),
 ) -> Result<Fetched, SourceFault> {
     let mut failed: u64 = 0;
     let error = loop {
-        match ask_once(source, config, state, standing, into, progress).await {
+        match ask_once(source, config, state, current, into, progress).await {
             Ok(fetched) => {
                 note_success(state, &fetched, clock::now());
                 return Ok(fetched);
@@ -187,12 +187,12 @@ async fn ask_once(
     source: &Source,
     config: &FetchConfig,
     state: &mut SourceState,
-    standing: Option<Sha256Digest>,
+    current: Option<Sha256Digest>,
     into: &Path,
     progress: &(impl Fn(u64, Option<u64>) + Send + Sync),
 ) -> Result<Fetched, FetchError> {
     let now = clock::now();
-    let known = config.conditional.then(|| state.validators_for(standing, now)).flatten().cloned();
+    let known = config.conditional.then(|| state.validators_for(current, now)).flatten().cloned();
     let first = fetch(source, config, known.as_ref(), into, progress).await?;
     let (fetched, said_unchanged) = match first {
         Fetched::NotModified { .. } if recheck_due(state, config, now) => {
@@ -201,7 +201,7 @@ async fn ask_once(
         first => (first, false),
     };
     if let (Fetched::Listing(listing), Some((before, digest))) = (&fetched, &state.validators)
-        && Some(*digest) == standing
+        && Some(*digest) == current
         && listing.sha256 != *digest
         && (said_unchanged || listing.validators.claim_same_as(before))
     {

@@ -97,8 +97,8 @@ pub async fn apply(
     let Prepared { published, mut vetted } = prepared;
     vetted.snapshot.anomalies.extend(why);
     let nothing = RemovalHistory::default();
-    let standing = current.as_deref().map(|current| (current.snapshot(), current.confirmed_at()));
-    let step = step(standing, current.as_deref().map_or(&nothing, Index::removals), &vetted.snapshot);
+    let previous = current.as_deref().map(|current| (current.snapshot(), current.confirmed_at()));
+    let step = step(previous, current.as_deref().map_or(&nothing, Index::removals), &vetted.snapshot);
     let record = record(SyncOutcome::Applied {
         serial: vetted.snapshot.serial,
         filings: vetted.snapshot.filings.len() as u64,

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::apply::{Published, apply, archived, prepare};
 use super::clocks::believed;
 use super::cycle::{self, CycleError};
-use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, told};
+use super::{Approval, ApprovalError, At, SyncProgress, SyncSettings, SyncStage, reported};
 use crate::domain::visible::one_line;
 use crate::domain::{Anomaly, HeldListing, SyncOutcome, SyncRecord, SyncTrigger, listed};
 use crate::observe::clock;
@@ -50,7 +50,7 @@ pub async fn run(
         Ok(record) => record,
         Err(error) => cycle::record_failure(at, error, record).await,
     };
-    Ok(told::tell(&at.tally, record, started_at))
+    Ok(reported::tell(&at.tally, record, started_at))
 }
 
 async fn let_through(

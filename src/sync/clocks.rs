@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::domain::{SourceState, end_of_day_in_washington, is_ahead, later_than};
+use crate::domain::{SourceState, end_of_eastern_day, is_ahead, later_than};
 use crate::listing::index::Index;
 
 /// The listing is changed every working day: its newest day may lie so far back, in days.
@@ -33,8 +33,8 @@ pub fn believed(current: Option<Arc<Index>>, at: Timestamp, source: Option<&Sour
 /// When a listing that came at `at` counts from: no earlier than what stands was confirmed, so that a clock that was set
 /// back makes no filing missing before it was last seen; and no earlier than it is at least.
 pub fn dated(at: Timestamp, current: Option<&Index>, listed: Option<Date>) -> Timestamp {
-    let standing = current.map_or(at, Index::confirmed_at);
-    at.max(standing).max(later_than(at, listed).unwrap_or(at))
+    let confirmed_at = current.map_or(at, Index::confirmed_at);
+    at.max(confirmed_at).max(later_than(at, listed).unwrap_or(at))
 }
 
 /// The moment by which what is kept for a while is dropped: now, but no more than is known to have passed. Nothing if
@@ -50,7 +50,7 @@ pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceS
     };
     match listed {
         Some(day) => {
-            let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_day_in_washington);
+            let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_eastern_day);
             Some(rests.map_or(now, |rests| rests.min(now)).min(by_source))
         }
         // The listing has no calendar; a source that agrees is a witness as well.
@@ -77,7 +77,7 @@ mod tests {
         SourceState { clock_skew: Some(SignedDuration::from_hours(hours)), ..SourceState::default() }
     }
 
-    fn standing(confirmed_at: &str) -> Option<Arc<Index>> {
+    fn current(confirmed_at: &str) -> Option<Arc<Index>> {
         let snapshot = Snapshot {
             serial: SnapshotSerial::FIRST,
             sha256: Sha256Digest([0; 32]),
@@ -96,7 +96,7 @@ mod tests {
     const AHEAD: &str = "2031-01-01T00:00:00Z";
 
     fn confirmed(at: &str, source: Option<&SourceState>) -> Timestamp {
-        believed(standing(AHEAD), time(at), source).expect("it stands").confirmed_at()
+        believed(current(AHEAD), time(at), source).expect("it stands").confirmed_at()
     }
 
     #[test]
@@ -106,13 +106,13 @@ mod tests {
         assert_eq!(confirmed(now, Some(&skewed(1))), time(now));
         assert_eq!(confirmed(now, Some(&skewed(48))), time(AHEAD), "the source says that the clock is two days behind");
         assert_eq!(confirmed("1970-01-01T00:00:00Z", None), time(AHEAD));
-        let stands = believed(standing(now), time("2026-11-26T11:59:30Z"), None).expect("it stands");
+        let stands = believed(current(now), time("2026-11-26T11:59:30Z"), None).expect("it stands");
         assert_eq!(stands.confirmed_at(), time(now), "the clock is being disciplined");
     }
 
     #[test]
     fn a_listing_counts_from_no_earlier_than_what_stands_and_than_it_is_at_least() {
-        let stands = standing("2026-11-26T12:00:00Z");
+        let stands = current("2026-11-26T12:00:00Z");
         let (stood, day) = (stands.as_deref(), day("2026-11-25"));
         let epoch = Timestamp::UNIX_EPOCH;
         assert_eq!(dated(epoch, stood, day), time("2026-11-26T12:00:00Z"));

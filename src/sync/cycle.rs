@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, archived, prepare};
 use super::clocks::{believed, dated};
-use super::{At, SyncProgress, SyncSettings, SyncStage, told};
+use super::{At, SyncProgress, SyncSettings, SyncStage, reported};
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::index::Index;
 use crate::listing::vet::{Doubt, Refusal, Settles};
@@ -61,7 +61,7 @@ pub async fn run(
         Ok(record) => record,
         Err(error) => record_failure(at, error, record).await,
     };
-    told::tell(&at.tally, record, started_at)
+    reported::tell(&at.tally, record, started_at)
 }
 
 /// Records a cycle that brought nothing, on disk if it can be.
@@ -195,9 +195,9 @@ where
         };
         // Of a listing that the archive lacks the bytes are wanted, not the word that it has not changed.
         let lacking = self.at.archive_fault.load().is_some();
-        let standing = current.map(|current| current.snapshot().sha256).filter(|_| !lacking);
+        let known_digest = current.map(|current| current.snapshot().sha256).filter(|_| !lacking);
         let fetching = |bytes, expected| (self.report)(SyncStage::Fetch, bytes, expected);
-        let acquired = acquire(self.settings, &known, standing, &self.at.incoming, fetching).await;
+        let acquired = acquire(self.settings, &known, known_digest, &self.at.incoming, fetching).await;
         let Acquired { fetched, source, passed_over, sources } = acquired;
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) =
             Asked { source: source.clone(), passed_over, sources };
@@ -291,12 +291,12 @@ where
         let sha256 = prepared.published.sha256;
         // A loss that large is what another source's listing looks like too. Those that are configured give the same.
         let configured = |source: &str| self.settings.sources().any(|known| known.to_string() == source);
-        let other = current.map(Index::snapshot).filter(|standing| !configured(&standing.source));
-        let hint = other.map_or_else(String::new, |standing| {
+        let other = current.map(Index::snapshot).filter(|snapshot| !configured(&snapshot.source));
+        let hint = other.map_or_else(String::new, |snapshot| {
             format!(
                 " The standing listing came from another source, {}: if the new one is meant to replace it, use a \
                  state directory of its own.",
-                standing.source
+                snapshot.source
             )
         });
         format!(
@@ -338,8 +338,8 @@ where
             }) else {
                 continue;
             };
-            let standing = current.as_deref().map(|current| current.snapshot().sha256);
-            if standing == Some(copy.sha256) {
+            let digest = current.as_deref().map(|current| current.snapshot().sha256);
+            if digest == Some(copy.sha256) {
                 // It may just not have the newest listing yet.
                 continue;
             }

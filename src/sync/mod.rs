@@ -15,10 +15,10 @@ mod cycle;
 pub mod fetch;
 mod own;
 mod replay;
+mod reported;
 pub mod retry;
 pub mod schedule;
 mod tally;
-mod told;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

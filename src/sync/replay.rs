@@ -57,12 +57,12 @@ pub fn replay(
             passed_over: Vec::new(),
             sources: Vec::new(),
         };
-        if let Some(standing) = previous.as_mut().filter(|standing| standing.sha256 == sha256) {
-            let filings = standing.filings.len() as u64;
-            let outcome = SyncOutcome::Unchanged { serial: standing.serial, filings };
-            let confirmed_at = standing.confirmed_at.max(fetched_at);
-            store.record_cycle(&cycle(outcome), Some((&*standing, confirmed_at)), Holding::AsBefore)?;
-            standing.confirmed_at = confirmed_at;
+        if let Some(current) = previous.as_mut().filter(|current| current.sha256 == sha256) {
+            let filings = current.filings.len() as u64;
+            let outcome = SyncOutcome::Unchanged { serial: current.serial, filings };
+            let confirmed_at = current.confirmed_at.max(fetched_at);
+            store.record_cycle(&cycle(outcome), Some((&*current, confirmed_at)), Holding::AsBefore)?;
+            current.confirmed_at = confirmed_at;
             replayed.confirmed += 1;
             continue;
         }
@@ -70,7 +70,7 @@ pub fn replay(
             sha256,
             source: source.clone(),
             bytes: bytes.len() as u64,
-            fetched_at: previous.as_ref().map_or(fetched_at, |standing| fetched_at.max(standing.confirmed_at)),
+            fetched_at: previous.as_ref().map_or(fetched_at, |current| fetched_at.max(current.confirmed_at)),
         };
         let vetted = parse(&bytes).map_err(|error| error.to_string()).and_then(|listing| {
             let against = Against { standing: previous.as_ref(), removals: Some(&removals), peers: &[] };
@@ -84,8 +84,8 @@ pub fn replay(
                 continue;
             }
         };
-        let standing = previous.as_ref().map(|standing| (standing, standing.confirmed_at));
-        let step = step(standing, &removals, &snapshot);
+        let current = previous.as_ref().map(|current| (current, current.confirmed_at));
+        let step = step(current, &removals, &snapshot);
         let outcome = SyncOutcome::Applied {
             serial: snapshot.serial,
             filings: snapshot.filings.len() as u64,

@@ -17,7 +17,7 @@ use super::quota::Allowances;
 use super::registry::Registry;
 use super::tls::Tls;
 use super::workers::{Life, Place, ThreadEnded};
-use crate::transport::auth::{Access, Door};
+use crate::transport::auth::{Access, ListenerKind};
 
 /// The wait after a connection could not be had: mostly all file descriptors are in use.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
@@ -71,7 +71,7 @@ pub struct Acceptor<R> {
     /// Its TLS, where it speaks TLS.
     pub tls: Option<Arc<Tls>>,
     /// Where one comes in here, and who has which right.
-    pub door: Door,
+    pub listener_kind: ListenerKind,
     /// The rules.
     pub access: Arc<Access>,
     /// Where connections live.
@@ -121,8 +121,11 @@ impl<R: Respond> Acceptor<R> {
             }
             ListenSocket::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let told = stream.peer_cred().ok();
-                let peer = Peer::Unix { uid: told.map(|told| told.uid()), gid: told.map(|told| told.gid()) };
+                let reported = stream.peer_cred().ok();
+                let peer = Peer::Unix {
+                    uid: reported.map(|reported| reported.uid()),
+                    gid: reported.map(|reported| reported.gid()),
+                };
                 Ok((Socket::Unix(stream.into_std()?), peer))
             }
         }
@@ -136,17 +139,17 @@ impl<R: Respond> Acceptor<R> {
         let mut connection = Connection {
             allowance: self.allowances.of(&peer),
             peer,
-            door: self.door,
+            listener_kind: self.listener_kind,
             access: Arc::clone(&self.access),
             began: Instant::now(),
             admitted,
             limits: Arc::clone(&self.limits),
             shutdown: self.shutdown.clone(),
-            turns: None,
+            fair_queue: None,
         };
         let (framing, service, tls) = (self.framing, Arc::clone(&self.service), self.tls.clone());
-        self.place.begin(move |turns| -> Life {
-            connection.turns = turns.cloned();
+        self.place.begin(move |fair_queue| -> Life {
+            connection.fair_queue = fair_queue.cloned();
             Box::pin(async move {
                 // Fails only where the runtime is going down.
                 match socket {

@@ -22,14 +22,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::fair_queue::Turns;
+use super::fair_queue::FairQueue;
 use super::io::Watched;
 use super::quota::Allowance;
 use super::registry::{Activity, Admitted, UnderWay};
 use super::tls::{Certified, Tls};
 use super::{Framing, LimitsConfig, Respond};
 use crate::domain::{ErrorReason, Rejection};
-use crate::transport::auth::{Access, Door, Visitor};
+use crate::transport::auth::{Access, ListenerKind, Session};
 
 /// HTTP/2's opening: the preface and the header of the first frame.
 const OPENING_BYTES: usize = 24 + 9;
@@ -83,7 +83,7 @@ pub struct Caller {
     /// Who is at the other end.
     pub peer: Peer,
     /// What they have a right to.
-    pub visitor: Arc<Visitor>,
+    pub session: Arc<Session>,
     /// What is left to them, on all their connections.
     pub allowance: Allowance,
     /// What is known of the connection.
@@ -99,7 +99,7 @@ impl Caller {
     /// more than its share.
     pub fn may_ask(&self, questions: usize) -> Result<(), Rejection> {
         self.activity.asks(questions);
-        if self.activity.crowds() {
+        if self.activity.is_bulk() {
             return Err(ErrorReason::Overloaded.reject(
                 "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \
                  moment",
@@ -121,7 +121,7 @@ pub struct Connection {
     /// What the client may ask for.
     pub allowance: Allowance,
     /// Where it came in, and by which rules.
-    pub door: Door,
+    pub listener_kind: ListenerKind,
     /// Who has which right.
     pub access: Arc<Access>,
     /// When it was taken in.
@@ -132,8 +132,8 @@ pub struct Connection {
     pub limits: Arc<LimitsConfig>,
     /// Cancelled when the daemon stops.
     pub shutdown: CancellationToken,
-    /// The turns of its thread, where it has to take turns.
-    pub turns: Option<Turns>,
+    /// The fair queue of its thread, where it shares one.
+    pub fair_queue: Option<FairQueue>,
 }
 
 impl Connection {
@@ -166,7 +166,7 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
         R: Respond,
     {
-        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.turns.clone());
+        let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.fair_queue.clone());
         let linger = if framing == Framing::Http2 { LINGER } else { Duration::ZERO };
         let io = TokioIo::new(socket.lingering(linger));
         let Some(caller) = self.caller(certified).await else { return };
@@ -180,7 +180,7 @@ impl Connection {
                 if version <= Version::HTTP_11 && stopping.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| Guarded { body, _under_way: under_way }))
+                Ok::<_, Infallible>(response.map(|body| CountedBody { body, _under_way: under_way }))
             }
         });
         match framing {
@@ -220,16 +220,16 @@ impl Connection {
 
     /// Who asks. Nothing only where the runtime is going down.
     async fn caller(&self, certified: Option<Certified>) -> Option<Arc<Caller>> {
-        let (peer, door, access) = (self.peer.clone(), self.door, Arc::clone(&self.access));
-        let visitor = if door == Door::AdminSocket {
+        let (peer, listener_kind, access) = (self.peer.clone(), self.listener_kind, Arc::clone(&self.access));
+        let session = if listener_kind == ListenerKind::AdminSocket {
             // It may look up groups, which may ask a directory on the network.
-            tokio::task::spawn_blocking(move || Visitor::new(peer, certified, door, access)).await.ok()?
+            tokio::task::spawn_blocking(move || Session::new(peer, certified, listener_kind, access)).await.ok()?
         } else {
-            Visitor::new(peer, certified, door, access)
+            Session::new(peer, certified, listener_kind, access)
         };
         Some(Arc::new(Caller {
             peer: self.peer.clone(),
-            visitor: Arc::new(visitor),
+            session: Arc::new(session),
             allowance: self.allowance.clone(),
             activity: Arc::clone(&self.admitted.activity),
         }))
@@ -282,12 +282,12 @@ impl Connection {
 }
 
 /// A body whose request is under way until it is sent.
-struct Guarded<B> {
+struct CountedBody<B> {
     body: B,
     _under_way: UnderWay,
 }
 
-impl<B: Body + Unpin> Body for Guarded<B> {
+impl<B: Body + Unpin> Body for CountedBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

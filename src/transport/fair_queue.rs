@@ -1,11 +1,11 @@
-//! Turns: of the connections of a thread that ask for much, one is let in at a time.
+//! A fair queue for the connections of a worker thread: sparse ones first, bulk ones in turn, as fq_codel (RFC 8290) shares
+//! out a link.
 //!
-//! A thread's runtime runs what is ready in the order in which it became ready, and a question passes that line three
-//! times: its connection reads it, its task answers it, its connection writes the answer. Were all that the busy ones have
-//! sent let in at once, a client with a single question would wait three times for all of it. So each connection may
-//! read a little in each round. One that has more to say waits in line, and the next in line is let in once what the one
-//! before it brought in was answered and sockets were looked at anew: whoever asks little waits for one short turn, not for
-//! all. It is the way in which fq_codel (RFC 8290) shares out a link: sparse flows first, the others in turn.
+//! A runtime runs what is ready in the order in which it became ready, and a request passes that queue three times: its
+//! connection reads it, its task answers it, its connection writes the answer. Were all that bulk clients have sent let in at
+//! once, a client with a single request would wait three times for all of it. So each connection may read one quantum of
+//! bytes a round. One that has more to read waits in the queue, and the next is let in once the requests of the one before it
+//! were answered and the sockets were polled again: a sparse client waits for one quantum, not for all.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,205 +16,214 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
-use super::registry::{Activity, asked_by_quiet};
+use super::registry::{Activity, sparse_requests};
 
-/// A turn that took longer is halved, one that took less than a third of it doubled.
-const TURN: Duration = Duration::from_micros(100);
+/// A quantum that took longer is halved, one that took less than a third of it doubled.
+const TARGET: Duration = Duration::from_micros(100);
 
-/// The least and the most that is read in a turn, and what it begins with: some ten questions one by one, or some fifty
-/// of a batch.
-const LEAST_BYTES: usize = 512;
-const FIRST_BYTES: usize = 1 << 10;
-const MOST_BYTES: usize = 32 << 10;
+/// The bounds of a quantum in bytes, and the first one: some ten requests one by one, or some fifty queries of a batch.
+const LEAST_QUANTUM: usize = 512;
+const FIRST_QUANTUM: usize = 1 << 10;
+const MOST_QUANTUM: usize = 32 << 10;
 
-/// What is read in a turn at least while nobody is there who asks little.
-const AMONG_THEMSELVES_BYTES: usize = 8 << 10;
+/// The least quantum while there is no sparse client, in bytes.
+const QUANTUM_WITHOUT_SPARSE: usize = 8 << 10;
 
-/// Whoever sends more than this at a time, or stood in line so few rounds ago, asks for much.
-const LITTLE_BYTES: usize = 512;
+/// A connection that sends more bytes than this at a time, or waited in the queue so few rounds ago, is a bulk one.
+const SPARSE_BYTES: usize = 512;
 const LATELY: u64 = 8;
 
-/// So often the next in line waits in favour of those who ask little.
-const GIVES_WAY: usize = 4;
+/// So often the next in the queue yields to sparse connections.
+const YIELDS: usize = 4;
 
-/// Somebody who asks little is there for so long after a question.
-const STAYS: Duration = Duration::from_secs(1);
+/// For so long after its last request a sparse client is taken to be there.
+const SPARSE_FOR: Duration = Duration::from_secs(1);
 
-/// While somebody is, those in line have so long, and then rest for as short as a timer can be told.
-const STRETCH: Duration = Duration::from_micros(800);
-const REST: Duration = Duration::from_millis(1);
+/// While there is one, bulk connections are served for so long, and then pause for the shortest time that a timer knows.
+const BURST: Duration = Duration::from_micros(800);
+const PAUSE: Duration = Duration::from_millis(1);
 
-/// Whoever waits in line.
+/// A bulk connection in the queue.
 #[derive(Debug)]
-struct Waiting {
+struct Queued {
     /// Which connection ([`Activity::which`]).
     which: usize,
-    /// The round in which it came.
+    /// The round in which it was queued.
     round: u64,
-    turn: oneshot::Sender<()>,
-    /// Where it is told how long its turn took.
+    quantum: oneshot::Sender<()>,
+    /// Where the time that its quantum took is reported.
     took: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// All who came before the current round have had their turn.
+    /// All that were queued before the current round have been served.
     round: AtomicU64,
-    /// Whether somebody is there who asks little.
-    quiet: AtomicBool,
+    /// Whether there is a sparse client.
+    sparse: AtomicBool,
 }
 
-/// The line of one thread, for its connections.
+/// The queue of one worker thread, as its connections see it.
 #[derive(Debug, Clone)]
-pub struct Turns {
-    line: mpsc::UnboundedSender<Waiting>,
+pub struct FairQueue {
+    queue: mpsc::UnboundedSender<Queued>,
     shared: Arc<Shared>,
 }
 
-/// Lets them in, one after the other.
+/// Serves the queue, one connection after the other.
 #[derive(Debug)]
-pub struct Keeper {
-    line: mpsc::UnboundedReceiver<Waiting>,
+pub struct Scheduler {
+    queue: mpsc::UnboundedReceiver<Queued>,
     shared: Arc<Shared>,
 }
 
-/// A line, and who keeps it.
-pub fn turns() -> (Turns, Keeper) {
-    let (sender, line) = mpsc::unbounded_channel();
+/// A queue, and what serves it.
+pub fn fair_queue() -> (FairQueue, Scheduler) {
+    let (sender, queue) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::default());
-    (Turns { line: sender, shared: Arc::clone(&shared) }, Keeper { line, shared })
+    (FairQueue { queue: sender, shared: Arc::clone(&shared) }, Scheduler { queue, shared })
 }
 
-impl Keeper {
-    /// Keeps the line until all its connections are gone, on the thread that serves them.
-    pub async fn keep(mut self) {
-        let (mut seen, mut seen_at, mut stretch) = (0, None::<Instant>, Duration::ZERO);
-        while let Some(next) = self.line.recv().await {
+impl Scheduler {
+    /// Serves the queue until all its connections are gone, on the thread that runs them.
+    pub async fn run(mut self) {
+        let (mut seen, mut seen_at, mut burst) = (0, None::<Instant>, Duration::ZERO);
+        while let Some(next) = self.queue.recv().await {
             if next.round == self.shared.round.load(Ordering::Relaxed) {
                 self.shared.round.fetch_add(1, Ordering::Relaxed);
             }
-            // A stream begins as one little request, and may ask for much behind it: nobody is to give way to oneself.
-            if asked_by_quiet() == (seen + 1, next.which) {
+            // A stream begins as one small request, and may send much behind it: a connection does not yield to itself.
+            if sparse_requests() == (seen + 1, next.which) {
                 seen += 1;
             }
             let began = Instant::now();
-            if next.turn.send(()).is_err() {
+            if next.quantum.send(()).is_err() {
                 // It has hung up.
                 continue;
             }
-            for _ in 0..GIVES_WAY {
+            for _ in 0..YIELDS {
                 // Comes back when all that was ready has run (or very much of it), and the sockets were looked at.
                 yield_now().await;
-                let (asked, _) = asked_by_quiet();
+                let (asked, _) = sparse_requests();
                 if asked == seen {
                     break;
                 }
                 (seen, seen_at) = (asked, Some(began));
             }
-            let quiet = seen_at.is_some_and(|at| began.saturating_duration_since(at) < STAYS);
-            self.shared.quiet.store(quiet, Ordering::Relaxed);
+            let sparse = seen_at.is_some_and(|at| began.saturating_duration_since(at) < SPARSE_FOR);
+            self.shared.sparse.store(sparse, Ordering::Relaxed);
             let took = began.elapsed();
             next.took.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1), Ordering::Relaxed);
-            stretch += took;
-            if stretch > STRETCH {
-                stretch = Duration::ZERO;
-                if quiet {
-                    tokio::time::sleep(REST).await;
+            burst += took;
+            if burst > BURST {
+                burst = Duration::ZERO;
+                if sparse {
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 }
 
-/// A wait for a turn.
+/// A wait in the queue.
 #[derive(Debug)]
 struct Wait {
-    turn: oneshot::Receiver<()>,
+    quantum: oneshot::Receiver<()>,
     since: Instant,
-    /// How many questions others had put by then.
+    /// How many queries others had sent by then.
     others: u64,
 }
 
-/// A connection's place among those of its thread.
+/// A connection's slot in the queue of its thread.
 #[derive(Debug)]
-pub struct Seat {
-    turns: Turns,
-    /// Bytes that it may read in a turn, and what is left of them in this one.
-    turn: usize,
+pub struct Slot {
+    fair_queue: FairQueue,
+    /// Bytes that it may read in a round, and what is left of them in this one.
+    quantum: usize,
     left: usize,
-    /// The round in which it last was given some, and that in which it last stood in line.
+    /// The round in which it last was granted a quantum, and that in which it last waited in the queue.
     round: u64,
-    stood: Option<u64>,
-    /// Whether it has said all that it had to say since it was given some, and how much that was, or is so far.
+    queued_in: Option<u64>,
+    /// Whether its socket was read empty since the last grant, and how many bytes that was, or is so far.
     drained: bool,
-    said: usize,
+    sent: usize,
     waiting: Option<Wait>,
-    /// Microseconds that its last turn took; 0 if it was told already.
+    /// Microseconds that its last quantum took; 0 once that was taken into account.
     took: Arc<AtomicU64>,
 }
 
-impl Seat {
-    /// A new connection's.
-    pub fn new(turns: Turns) -> Self {
-        let round = turns.shared.round.load(Ordering::Relaxed);
-        let (turn, left) = (FIRST_BYTES, FIRST_BYTES);
-        Self { turns, turn, left, round, stood: None, drained: false, said: 0, waiting: None, took: Arc::default() }
+impl Slot {
+    /// The slot of a new connection.
+    pub fn new(fair_queue: FairQueue) -> Self {
+        let round = fair_queue.shared.round.load(Ordering::Relaxed);
+        let (quantum, left) = (FIRST_QUANTUM, FIRST_QUANTUM);
+        Self {
+            fair_queue,
+            quantum,
+            left,
+            round,
+            queued_in: None,
+            drained: false,
+            sent: 0,
+            waiting: None,
+            took: Arc::default(),
+        }
     }
 
-    /// How many bytes the connection may read now. While it has to wait for its turn there is nothing, and it is woken.
-    pub fn poll_turn(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<usize> {
-        let round = self.turns.shared.round.load(Ordering::Relaxed);
+    /// How many bytes the connection may read now. While it waits in the queue it is pending, and is woken.
+    pub fn poll_quantum(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<usize> {
+        let round = self.fair_queue.shared.round.load(Ordering::Relaxed);
         if let Some(wait) = &mut self.waiting {
-            // Nobody keeps the line any more only where the runtime is going down.
-            let _ = ready!(Pin::new(&mut wait.turn).poll(cx));
-            activity.waited_for_turn(wait.since.elapsed(), activity.asked_by_others().saturating_sub(wait.others));
+            // The queue is served no more only where the runtime is going down.
+            let _ = ready!(Pin::new(&mut wait.quantum).poll(cx));
+            activity.waited_in_queue(wait.since.elapsed(), activity.asked_by_others().saturating_sub(wait.others));
             self.waiting = None;
-            self.stood = Some(round);
+            self.queued_in = Some(round);
             self.adapt();
-            self.give(round);
+            self.grant(round);
         } else if self.round != round || (self.drained && activity.has_few_open()) {
-            self.give(round);
+            self.grant(round);
         } else if self.left == 0 {
-            let (sender, mut turn) = oneshot::channel();
-            let waiting = Waiting { which: activity.which(), round, turn: sender, took: Arc::clone(&self.took) };
-            if self.turns.line.send(waiting).is_ok() && Pin::new(&mut turn).poll(cx).is_pending() {
-                self.waiting = Some(Wait { turn, since: Instant::now(), others: activity.asked_by_others() });
+            let (sender, mut quantum) = oneshot::channel();
+            let waiting = Queued { which: activity.which(), round, quantum: sender, took: Arc::clone(&self.took) };
+            if self.fair_queue.queue.send(waiting).is_ok() && Pin::new(&mut quantum).poll(cx).is_pending() {
+                self.waiting = Some(Wait { quantum, since: Instant::now(), others: activity.asked_by_others() });
                 return Poll::Pending;
             }
-            self.give(round);
+            self.grant(round);
         }
         Poll::Ready(self.left)
     }
 
-    fn give(&mut self, round: u64) {
+    fn grant(&mut self, round: u64) {
         self.round = round;
-        self.left = match self.turns.shared.quiet.load(Ordering::Relaxed) {
-            true => self.turn,
-            false => self.turn.max(AMONG_THEMSELVES_BYTES),
+        self.left = match self.fair_queue.shared.sparse.load(Ordering::Relaxed) {
+            true => self.quantum,
+            false => self.quantum.max(QUANTUM_WITHOUT_SPARSE),
         };
     }
 
-    /// Notes that it has said so many bytes.
+    /// Notes that so many bytes were read.
     pub fn read(&mut self, bytes: usize, activity: &Activity) {
         self.left = self.left.saturating_sub(bytes);
-        self.said = if self.drained { bytes } else { self.said + bytes };
+        self.sent = if self.drained { bytes } else { self.sent + bytes };
         self.drained = false;
-        let lately = self.stood.is_some_and(|stood| self.round.saturating_sub(stood) < LATELY);
-        activity.sends_much(lately || self.said > LITTLE_BYTES);
+        let lately = self.queued_in.is_some_and(|queued_in| self.round.saturating_sub(queued_in) < LATELY);
+        activity.sends_much(lately || self.sent > SPARSE_BYTES);
     }
 
-    /// Notes that it has no more to say for now.
+    /// Notes that there is no more to read for now.
     pub fn drained(&mut self) {
         self.drained = true;
     }
 
-    /// Fits what it may read to how long its last turn took.
+    /// Fits the quantum to how long the last one took.
     fn adapt(&mut self) {
         let took = Duration::from_micros(self.took.swap(0, Ordering::Relaxed));
-        if took > TURN {
-            self.turn = (self.turn / 2).max(LEAST_BYTES);
-        } else if !took.is_zero() && took < TURN / 3 {
-            self.turn = (self.turn * 2).min(MOST_BYTES);
+        if took > TARGET {
+            self.quantum = (self.quantum / 2).max(LEAST_QUANTUM);
+        } else if !took.is_zero() && took < TARGET / 3 {
+            self.quantum = (self.quantum * 2).min(MOST_QUANTUM);
         }
     }
 }
@@ -231,8 +240,8 @@ mod tests {
     use super::super::registry::{Admitted, FEW_OPEN, Registry};
     use super::*;
 
-    fn now(seat: &mut Seat, admitted: &Admitted) -> Poll<usize> {
-        seat.poll_turn(&mut Context::from_waker(Waker::noop()), &admitted.activity)
+    fn now(slot: &mut Slot, admitted: &Admitted) -> Poll<usize> {
+        slot.poll_quantum(&mut Context::from_waker(Waker::noop()), &admitted.activity)
     }
 
     fn connections(count: usize) -> Vec<Admitted> {
@@ -241,31 +250,31 @@ mod tests {
     }
 
     #[test]
-    fn of_those_who_ask_for_much_one_is_let_in_at_a_time_and_all_have_their_turn() {
+    fn of_bulk_connections_one_is_served_at_a_time_and_all_in_turn() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (turns, keeper) = turns();
+        let (fair_queue, scheduler) = fair_queue();
         let (order, inside) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(0)));
         let lives = LocalSet::new();
-        lives.spawn_local(keeper.keep());
+        lives.spawn_local(scheduler.run());
         for (who, admitted) in connections(3).into_iter().enumerate() {
-            let (mut seat, order, inside) = (Seat::new(turns.clone()), Rc::clone(&order), Rc::clone(&inside));
+            let (mut slot, order, inside) = (Slot::new(fair_queue.clone()), Rc::clone(&order), Rc::clone(&inside));
             lives.spawn_local(async move {
-                // The first share is had without a turn.
-                for turn in 0..21 {
-                    let bytes = poll_fn(|cx| seat.poll_turn(cx, &admitted.activity)).await;
-                    seat.read(bytes, &admitted.activity);
-                    if turn > 0 {
+                // The first quantum is granted without a wait.
+                for quantum in 0..21 {
+                    let bytes = poll_fn(|cx| slot.poll_quantum(cx, &admitted.activity)).await;
+                    slot.read(bytes, &admitted.activity);
+                    if quantum > 0 {
                         order.borrow_mut().push(who);
                         *inside.borrow_mut() += 1;
-                        assert_eq!(*inside.borrow(), 1, "another was let in before its questions were answered");
-                        // What a question's task does: it is run when it is its turn on the thread.
+                        assert_eq!(*inside.borrow(), 1, "another was served before its requests were answered");
+                        // What a request's task does: it runs when the thread comes to it.
                         let inside = Rc::clone(&inside);
                         tokio::task::spawn_local(async move { *inside.borrow_mut() -= 1 });
                     }
                 }
             });
         }
-        drop(turns);
+        drop(fair_queue);
         runtime.block_on(lives);
         let order = order.borrow();
         assert_eq!(order.len(), 60);
@@ -277,108 +286,108 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_little_stands_in_no_line_however_long_it_is() {
-        let (turns, _keeper) = turns();
+    fn a_sparse_connection_never_waits_in_the_queue_however_long_it_is() {
+        let (fair_queue, _scheduler) = fair_queue();
         let all = connections(3);
         for admitted in &all[1..] {
-            let mut busy = Seat::new(turns.clone());
-            let Poll::Ready(bytes) = now(&mut busy, admitted) else { panic!("its first share") };
+            let mut busy = Slot::new(fair_queue.clone());
+            let Poll::Ready(bytes) = now(&mut busy, admitted) else { panic!("its first quantum") };
             busy.read(bytes, &admitted.activity);
             assert_eq!(now(&mut busy, admitted), Poll::Pending);
         }
-        let mut quiet = Seat::new(turns.clone());
-        let (before, _) = asked_by_quiet();
+        let mut sparse = Slot::new(fair_queue.clone());
+        let (before, _) = sparse_requests();
         for question in 1..1_000 {
-            assert!(now(&mut quiet, &all[0]).is_ready(), "question {question}");
-            quiet.read(50, &all[0].activity);
+            assert!(now(&mut sparse, &all[0]).is_ready(), "question {question}");
+            sparse.read(50, &all[0].activity);
             drop(all[0].activity.request());
-            quiet.drained();
+            sparse.drained();
         }
-        assert_eq!(asked_by_quiet().0 - before, 999);
+        assert_eq!(sparse_requests().0 - before, 999);
     }
 
     #[test]
-    fn who_has_many_questions_open_has_its_share_and_no_more_though_it_says_them_one_by_one() {
-        let (turns, _keeper) = turns();
+    fn a_connection_with_many_open_requests_gets_its_quantum_and_no_more_though_it_sends_them_one_by_one() {
+        let (fair_queue, _scheduler) = fair_queue();
         let all = connections(1);
-        let mut seat = Seat::new(turns.clone());
+        let mut slot = Slot::new(fair_queue.clone());
         let _open: Vec<_> = (0..FEW_OPEN).map(|_| all[0].activity.request()).collect();
-        let (mut read, before) = (0, asked_by_quiet().0);
-        while now(&mut seat, &all[0]).is_ready() {
-            seat.read(50, &all[0].activity);
-            seat.drained();
+        let (mut read, before) = (0, sparse_requests().0);
+        while now(&mut slot, &all[0]).is_ready() {
+            slot.read(50, &all[0].activity);
+            slot.drained();
             read += 50;
-            assert!(read <= 2 * AMONG_THEMSELVES_BYTES, "it never waits");
+            assert!(read <= 2 * QUANTUM_WITHOUT_SPARSE, "it never waits");
         }
         let _another = all[0].activity.request();
-        assert_eq!(asked_by_quiet().0, before, "and counts as nobody to give way to");
+        assert_eq!(sparse_requests().0, before, "and counts as nobody to give way to");
     }
 
     #[test]
-    fn who_stood_in_line_a_moment_ago_or_sends_much_at_a_time_is_nobody_to_give_way_to() {
-        let (turns, mut keeper) = turns();
+    fn a_connection_that_was_queued_lately_or_sends_much_at_a_time_is_not_sparse() {
+        let (fair_queue, mut scheduler) = fair_queue();
         let all = connections(1);
-        let mut seat = Seat::new(turns.clone());
-        let asks = |seat: &mut Seat, bytes: usize| {
-            let (before, _) = asked_by_quiet();
-            assert!(now(seat, &all[0]).is_ready());
-            seat.read(bytes, &all[0].activity);
+        let mut slot = Slot::new(fair_queue.clone());
+        let asks = |slot: &mut Slot, bytes: usize| {
+            let (before, _) = sparse_requests();
+            assert!(now(slot, &all[0]).is_ready());
+            slot.read(bytes, &all[0].activity);
             drop(all[0].activity.request());
-            asked_by_quiet().0 - before
+            sparse_requests().0 - before
         };
-        assert_eq!(asks(&mut seat, 50), 1);
-        seat.drained();
-        assert_eq!(asks(&mut seat, FIRST_BYTES), 0, "a batch");
-        seat.drained();
-        assert_eq!(asks(&mut seat, 50), 1);
-        seat.read(MOST_BYTES, &all[0].activity);
-        assert_eq!(now(&mut seat, &all[0]), Poll::Pending);
-        keeper.line.try_recv().expect("it stands in line").turn.send(()).expect("it is there");
+        assert_eq!(asks(&mut slot, 50), 1);
+        slot.drained();
+        assert_eq!(asks(&mut slot, FIRST_QUANTUM), 0, "a batch");
+        slot.drained();
+        assert_eq!(asks(&mut slot, 50), 1);
+        slot.read(MOST_QUANTUM, &all[0].activity);
+        assert_eq!(now(&mut slot, &all[0]), Poll::Pending);
+        scheduler.queue.try_recv().expect("it is queued").quantum.send(()).expect("it is there");
         for _ in 0..LATELY {
-            assert_eq!(asks(&mut seat, 50), 0);
-            seat.drained();
-            turns.shared.round.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(asks(&mut slot, 50), 0);
+            slot.drained();
+            fair_queue.shared.round.fetch_add(1, Ordering::Relaxed);
         }
-        assert_eq!(asks(&mut seat, 50), 1);
+        assert_eq!(asks(&mut slot, 50), 1);
     }
 
     #[test]
-    fn who_hung_up_while_it_stood_in_line_holds_up_nobody() {
+    fn a_queued_connection_that_hangs_up_delays_nobody() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (turns, keeper) = turns();
+        let (fair_queue, scheduler) = fair_queue();
         let all = connections(2);
-        let mut seats: Vec<_> = (0..2).map(|_| Seat::new(turns.clone())).collect();
-        for (seat, admitted) in seats.iter_mut().zip(&all) {
-            seat.read(FIRST_BYTES, &admitted.activity);
-            assert_eq!(now(seat, admitted), Poll::Pending);
+        let mut slots: Vec<_> = (0..2).map(|_| Slot::new(fair_queue.clone())).collect();
+        for (slot, admitted) in slots.iter_mut().zip(&all) {
+            slot.read(FIRST_QUANTUM, &admitted.activity);
+            assert_eq!(now(slot, admitted), Poll::Pending);
         }
-        seats.remove(0);
+        slots.remove(0);
         runtime.block_on(async {
-            tokio::spawn(keeper.keep());
-            let mut behind = seats.remove(0);
-            assert!(poll_fn(|cx| behind.poll_turn(cx, &all[1].activity)).await > 0);
+            tokio::spawn(scheduler.run());
+            let mut behind = slots.remove(0);
+            assert!(poll_fn(|cx| behind.poll_quantum(cx, &all[1].activity)).await > 0);
         });
     }
 
     #[test]
-    fn long_turns_are_shortened_and_short_ones_lengthened_within_bounds() {
-        let (turns, _keeper) = turns();
-        let mut seat = Seat::new(turns);
-        let mut turn_after = |took: Duration| {
-            seat.took.store(took.as_micros() as u64, Ordering::Relaxed);
-            seat.adapt();
-            seat.turn
+    fn a_quantum_that_takes_long_shrinks_and_one_that_takes_little_grows_within_bounds() {
+        let (fair_queue, _scheduler) = fair_queue();
+        let mut slot = Slot::new(fair_queue);
+        let mut quantum_after = |took: Duration| {
+            slot.took.store(took.as_micros() as u64, Ordering::Relaxed);
+            slot.adapt();
+            slot.quantum
         };
-        assert_eq!(turn_after(TURN / 2), FIRST_BYTES);
-        assert_eq!(turn_after(TURN * 2), FIRST_BYTES / 2);
+        assert_eq!(quantum_after(TARGET / 2), FIRST_QUANTUM);
+        assert_eq!(quantum_after(TARGET * 2), FIRST_QUANTUM / 2);
         for _ in 0..10 {
-            turn_after(TURN * 2);
+            quantum_after(TARGET * 2);
         }
-        assert_eq!(turn_after(TURN * 2), LEAST_BYTES);
+        assert_eq!(quantum_after(TARGET * 2), LEAST_QUANTUM);
         for _ in 0..10 {
-            turn_after(TURN / 10);
+            quantum_after(TARGET / 10);
         }
-        assert_eq!(turn_after(Duration::from_micros(1)), MOST_BYTES);
-        assert_eq!(turn_after(Duration::ZERO), MOST_BYTES, "it was told nothing");
+        assert_eq!(quantum_after(Duration::from_micros(1)), MOST_QUANTUM);
+        assert_eq!(quantum_after(Duration::ZERO), MOST_QUANTUM, "nothing was reported");
     }
 }

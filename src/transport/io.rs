@@ -1,4 +1,4 @@
-//! A socket that is watched: what it has said so far, and that it takes turns.
+//! A socket that is watched: how many bytes came, and that it keeps to its slot in the fair queue.
 
 use std::io;
 use std::pin::Pin;
@@ -10,15 +10,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::fair_queue::{Seat, Turns};
+use super::fair_queue::{FairQueue, Slot};
 use super::registry::Activity;
 
 /// A socket that is watched.
 pub struct Watched<S> {
     socket: S,
     activity: Arc<Activity>,
-    /// Its place among the connections of its thread, where it has to share one.
-    seat: Option<Seat>,
+    /// Its slot in the queue of its thread, where it shares one.
+    slot: Option<Slot>,
     read: Arc<AtomicUsize>,
     /// How long the client may take to close, too, once all was said.
     linger: Duration,
@@ -28,12 +28,12 @@ pub struct Watched<S> {
 
 impl<S> Watched<S> {
     /// Watches the socket of a connection; the count is of bytes read.
-    pub fn new(socket: S, activity: Arc<Activity>, turns: Option<Turns>) -> (Self, Arc<AtomicUsize>) {
+    pub fn new(socket: S, activity: Arc<Activity>, fair_queue: Option<FairQueue>) -> (Self, Arc<AtomicUsize>) {
         let read = Arc::new(AtomicUsize::new(0));
         let watched = Self {
             socket,
             activity,
-            seat: turns.map(Seat::new),
+            slot: fair_queue.map(Slot::new),
             read: Arc::clone(&read),
             linger: Duration::ZERO,
             lingering: None,
@@ -52,8 +52,8 @@ impl<S> Watched<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let watched = &mut *self;
-        let most = match &mut watched.seat {
-            Some(seat) => ready!(seat.poll_turn(cx, &watched.activity)),
+        let most = match &mut watched.slot {
+            Some(slot) => ready!(slot.poll_quantum(cx, &watched.activity)),
             None => usize::MAX,
         };
         let before = buffer.filled().len();
@@ -68,16 +68,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         };
         let read = buffer.filled().len() - before;
         match polled {
-            // It asks for less than its turn: it crowds nobody.
+            // It sends less than its quantum: it is no bulk connection.
             Poll::Pending => {
-                watched.activity.waited_for_turn(Duration::ZERO, 0);
-                if let Some(seat) = &mut watched.seat {
-                    seat.drained();
+                watched.activity.waited_in_queue(Duration::ZERO, 0);
+                if let Some(slot) = &mut watched.slot {
+                    slot.drained();
                 }
             }
             Poll::Ready(_) => {
-                if let Some(seat) = &mut watched.seat {
-                    seat.read(read, &watched.activity);
+                if let Some(slot) = &mut watched.slot {
+                    slot.read(read, &watched.activity);
                 }
                 watched.read.fetch_add(read, Ordering::Relaxed);
             }

@@ -11,7 +11,7 @@
 //!
 //! Where a listener speaks TLS, the handshake is the connection's own business, on its own thread ([`Tls`]).
 //!
-//! The connections of a thread take turns, so that whoever asks little does not wait for all that the busy ones have open
+//! The connections of a thread share a fair queue, so that a sparse client does not wait for all that the bulk ones have open
 //! (`fair_queue`).
 //!
 //! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 /// A connection that had a request so lately is not idle, whatever the need.
 const IDLE_AT_LEAST: Duration = Duration::from_secs(1);
 
-/// A thread whose connections wait so long for their turn has more to do than it can.
+/// A thread whose connections wait so long in the fair queue has more to do than it can.
 const OVERLOADED: Duration = Duration::from_millis(20);
 
-/// So many questions of others, answered while a connection waited for its turn, are more than a moment's chance.
+/// So many queries of others, answered while a connection waited in the queue, are more than chance.
 const MANY: u64 = 500;
 
 /// Whoever has fewer requests open, and sends little, asks little.
@@ -29,7 +29,7 @@ thread_local! {
 
 /// How many requests of those who ask little have come to this thread so far, and which connection's was the last
 /// ([`Activity::which`]).
-pub fn asked_by_quiet() -> (u64, usize) {
+pub fn sparse_requests() -> (u64, usize) {
     ASKED_BY_QUIET.with(Cell::get)
 }
 
@@ -44,8 +44,8 @@ pub struct Activity {
     under_way: AtomicUsize,
     /// Questions that it has put.
     questions: AtomicU64,
-    /// Whether it crowds out others: it used up its turn, and had to wait long for the next.
-    crowds: AtomicBool,
+    /// Whether it is a bulk connection: it used up its quantum, and had to wait long for the next.
+    is_bulk: AtomicBool,
     /// Whether what it sent last, or a moment ago, was much.
     sends_much: AtomicBool,
     close: Notify,
@@ -59,7 +59,7 @@ impl Activity {
             has_asked: AtomicBool::new(false),
             under_way: AtomicUsize::new(0),
             questions: AtomicU64::new(0),
-            crowds: AtomicBool::new(false),
+            is_bulk: AtomicBool::new(false),
             sends_much: AtomicBool::new(false),
             close: Notify::new(),
         }
@@ -109,15 +109,15 @@ impl Activity {
         ASKED_HERE.with(Cell::get).saturating_sub(self.questions.load(Ordering::Relaxed))
     }
 
-    /// Notes how long the connection waited for its turn after it had used one up, and how many questions of others were
+    /// Notes how long the connection waited in the queue after it had used up its quantum, and how many questions of others were
     /// answered meanwhile. A wait in which nothing was done is the machine's, and nobody's fault.
-    pub fn waited_for_turn(&self, waited: Duration, others: u64) {
-        self.crowds.store(waited >= OVERLOADED && others >= MANY, Ordering::Relaxed);
+    pub fn waited_in_queue(&self, waited: Duration, others: u64) {
+        self.is_bulk.store(waited >= OVERLOADED && others >= MANY, Ordering::Relaxed);
     }
 
     /// Whether its thread has more to do than it can, and this connection asks for more than its share of it.
-    pub fn crowds(&self) -> bool {
-        self.crowds.load(Ordering::Relaxed)
+    pub fn is_bulk(&self) -> bool {
+        self.is_bulk.load(Ordering::Relaxed)
     }
 
     /// How long no request was under way; nothing if one is.
@@ -257,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_crowds_only_where_others_were_answered_while_it_waited_long() {
+    fn a_connection_is_bulk_only_where_others_were_answered_while_it_waited_long() {
         let registry = Registry::new(2);
         let (one, other) = (registry.admit().expect("room"), registry.admit().expect("room"));
         one.activity.asks(10_000);
         assert_eq!((one.activity.asked_by_others(), other.activity.asked_by_others()), (0, 10_000));
-        for (waited, others, crowds) in [(1_000, 0, false), (1, 5_000, false), (1_000, 5_000, true), (0, 0, false)] {
-            one.activity.waited_for_turn(Duration::from_millis(waited), others);
-            assert_eq!(one.activity.crowds(), crowds, "{waited} ms, {others}");
+        for (waited, others, is_bulk) in [(1_000, 0, false), (1, 5_000, false), (1_000, 5_000, true), (0, 0, false)] {
+            one.activity.waited_in_queue(Duration::from_millis(waited), others);
+            assert_eq!(one.activity.is_bulk(), is_bulk, "{waited} ms, {others}");
         }
     }
 

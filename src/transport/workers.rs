@@ -10,21 +10,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
-use super::fair_queue::{Turns, turns};
+use super::fair_queue::{FairQueue, fair_queue};
 
 /// A connection's whole life. It is made on its thread, whose runtime its socket is registered with.
 pub type Life = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-type Begin = Box<dyn FnOnce(&Turns) -> Life + Send>;
+type Begin = Box<dyn FnOnce(&FairQueue) -> Life + Send>;
 
 /// The threads that answer.
 #[derive(Debug, Clone)]
 pub struct Threads {
-    lanes: Arc<[Lane]>,
+    workers: Arc<[Worker]>,
 }
 
 #[derive(Debug)]
-struct Lane {
+struct Worker {
     begin: mpsc::UnboundedSender<Begin>,
     busy: Arc<AtomicUsize>,
 }
@@ -51,7 +51,7 @@ impl Threads {
     ///
     /// If a thread or its runtime cannot be had.
     pub fn start(count: usize) -> io::Result<(Self, Vec<oneshot::Receiver<()>>)> {
-        let mut lanes = Vec::with_capacity(count);
+        let mut workers = Vec::with_capacity(count);
         let mut ends = Vec::with_capacity(count);
         for place in 0..count.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -61,12 +61,12 @@ impl Threads {
                 let _alive: oneshot::Sender<()> = alive;
                 runtime.block_on(async {
                     let mut lives = JoinSet::new();
-                    let (turns, keeper) = turns();
-                    tokio::spawn(keeper.keep());
+                    let (fair_queue, scheduler) = fair_queue();
+                    tokio::spawn(scheduler.run());
                     loop {
                         tokio::select! {
                             next = begun.recv() => match next {
-                                Some(begin) => { lives.spawn(begin(&turns)); }
+                                Some(begin) => { lives.spawn(begin(&fair_queue)); }
                                 None => break,
                             },
                             // A connection that panicked was its own undoing, and nobody else's.
@@ -78,29 +78,29 @@ impl Threads {
                 // A read of the store that nobody waits for any more must not hold up a stop.
                 runtime.shutdown_timeout(Duration::from_millis(100));
             })?;
-            lanes.push(Lane { begin, busy: Arc::default() });
+            workers.push(Worker { begin, busy: Arc::default() });
             ends.push(end);
         }
-        Ok((Self { lanes: lanes.into() }, ends))
+        Ok((Self { workers: workers.into() }, ends))
     }
 
-    /// Begins a connection's life on the thread that has the fewest, whose connections take turns.
+    /// Begins a connection's life on the thread that has the fewest, in that thread's fair queue.
     ///
     /// # Errors
     ///
     /// If that thread has ended.
-    pub fn begin(&self, begin: impl FnOnce(&Turns) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
-        let lane = self.lanes.iter().min_by_key(|lane| lane.busy.load(Ordering::Relaxed)).ok_or(ThreadEnded)?;
-        lane.busy.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::clone(&lane.busy));
-        let life = move |turns: &Turns| -> Life {
-            let life = begin(turns);
+    pub fn begin(&self, begin: impl FnOnce(&FairQueue) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
+        let worker = self.workers.iter().min_by_key(|worker| worker.busy.load(Ordering::Relaxed)).ok_or(ThreadEnded)?;
+        worker.busy.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&worker.busy));
+        let life = move |fair_queue: &FairQueue| -> Life {
+            let life = begin(fair_queue);
             Box::pin(async move {
                 let _counted = counted;
                 life.await;
             })
         };
-        lane.begin.send(Box::new(life)).map_err(|_| ThreadEnded)
+        worker.begin.send(Box::new(life)).map_err(|_| ThreadEnded)
     }
 
     /// Waits until every thread has taken a turn: none of them hangs.
@@ -109,14 +109,14 @@ impl Threads {
     ///
     /// If one has ended.
     pub async fn alive(&self) -> Result<(), ThreadEnded> {
-        for lane in self.lanes.iter() {
+        for worker in self.workers.iter() {
             let (sender, turn) = oneshot::channel();
             let begin: Begin = Box::new(move |_| {
                 Box::pin(async move {
                     let _ = sender.send(());
                 })
             });
-            lane.begin.send(begin).map_err(|_| ThreadEnded)?;
+            worker.begin.send(begin).map_err(|_| ThreadEnded)?;
             turn.await.map_err(|_| ThreadEnded)?;
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Threads {
 
     /// Connections on each thread.
     pub fn connections(&self) -> Vec<usize> {
-        self.lanes.iter().map(|lane| lane.busy.load(Ordering::Relaxed)).collect()
+        self.workers.iter().map(|worker| worker.busy.load(Ordering::Relaxed)).collect()
     }
 }
 
@@ -138,14 +138,14 @@ pub enum Place {
 }
 
 impl Place {
-    /// Begins a connection's life, which has to take turns on a thread that answers.
+    /// Begins a connection's life, in the fair queue of its thread where it is one that answers.
     ///
     /// # Errors
     ///
     /// If the thread has ended.
-    pub fn begin(&self, begin: impl FnOnce(Option<&Turns>) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
+    pub fn begin(&self, begin: impl FnOnce(Option<&FairQueue>) -> Life + Send + 'static) -> Result<(), ThreadEnded> {
         match self {
-            Self::Threads(threads) => threads.begin(|turns| begin(Some(turns))),
+            Self::Threads(threads) => threads.begin(|fair_queue| begin(Some(fair_queue))),
             Self::Here(lives) => {
                 lives.spawn(begin(None));
                 Ok(())

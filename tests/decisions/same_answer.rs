@@ -118,7 +118,7 @@ fn index(bytes: &[u8]) -> Index {
 
 type Answer = (String, String);
 
-fn told(answer: &CheckProviderResponse) -> Answer {
+fn reported(answer: &CheckProviderResponse) -> Answer {
     (word(answer.verdict().as_str_name()), word(answer.reason().as_str_name()))
 }
 
@@ -136,8 +136,8 @@ fn decided(index: &Index, rows: &[Row]) -> HashMap<(RmdNumber, Asked), Answer> {
             let Asked { role, foreign, us } = asked;
             let ask = |identity| {
                 let query = Query { role, foreign, us_caller_id: us, ..Query::about(identity) };
-                let told = decide(index, &records, &query, &policy, index.confirmed_at()).expect("a verdict");
-                (told.verdict.as_str().to_owned(), told.reason.as_str().to_owned())
+                let reported = decide(index, &records, &query, &policy, index.confirmed_at()).expect("a verdict");
+                (reported.verdict.as_str().to_owned(), reported.reason.as_str().to_owned())
             };
             let answer = ask(Named::RmdNumber(row.number));
             if let Some(frn) = row.frn {
@@ -219,7 +219,7 @@ async fn by_batch(daemon: &Daemon, questions: &[(By, Asked, Answer)]) {
         assert_eq!(results.len(), part.len());
         for (result, (by, asked, expected)) in results.iter().zip(part) {
             let Some(Outcome::Answer(answer)) = &result.outcome else { panic!("{by:?}: {result:?}") };
-            assert_eq!(told(answer), *expected, "{by:?} in a batch: {asked:?}");
+            assert_eq!(reported(answer), *expected, "{by:?} in a batch: {asked:?}");
         }
     }
 }
@@ -233,7 +233,7 @@ async fn by_stream(daemon: &Daemon, questions: &[(By, Asked, Answer)]) {
     for (by, asked, expected) in questions {
         let answer = answers.next().await.expect("an answer").expect("no error");
         let Some(Streamed::Answer(answer)) = &answer.outcome else { panic!("{by:?}: {answer:?}") };
-        assert_eq!(told(answer), *expected, "{by:?} on a stream: {asked:?}");
+        assert_eq!(reported(answer), *expected, "{by:?} on a stream: {asked:?}");
     }
 }
 
@@ -243,7 +243,7 @@ async fn by_call_and_http(daemon: &Daemon, questions: &[(By, Asked, Answer)]) {
     let address = daemon.http.as_deref().expect("an HTTP listener");
     for (by, asked, expected) in questions {
         let answer = client.check_provider(by.request(*asked)).await.expect("an answer").into_inner();
-        assert_eq!(told(&answer), *expected, "{by:?} by a call: {asked:?}");
+        assert_eq!(reported(&answer), *expected, "{by:?} by a call: {asked:?}");
         let role = asked.role.map_or("", ProviderRole::as_str);
         let (foreign, us) = (asked.foreign.as_str(), asked.us.as_str());
         let url = format!("{address}/v1/check/{}?role={role}&foreign={foreign}&us_caller_id={us}", by.text());

@@ -36,15 +36,15 @@ async fn an_answer_is_just_what_the_command_prints() {
         ("TG-Acme-1", &[], ""),
         ("591E", &[], ""),
     ] {
-        let told = printed(&scene.site.run(&[&["check", who, "--json"], options].concat()));
+        let reported = printed(&scene.site.run(&[&["check", who, "--json"], options].concat()));
         let answered = json(&scene.daemon, &format!("/v1/check/{who}{query}"), StatusCode::OK).await;
-        assert_eq!(timeless(answered), timeless(told), "{who}{query}");
+        assert_eq!(timeless(answered), timeless(reported), "{who}{query}");
     }
     // To the byte, where no time passes.
     let at = &scene.all_stood_at;
-    let told = stdout(&scene.site.run(&["check", GONE, "--json", "--at", at]));
+    let reported = stdout(&scene.site.run(&["check", GONE, "--json", "--at", at]));
     let answered = get(&scene.daemon, &format!("/v1/check/{GONE}?at={at}")).await.text().await.expect("a body");
-    assert_eq!(answered, told);
+    assert_eq!(answered, reported);
     assert!(answered.contains("\"LISTED\""), "it stood then: {answered}");
 }
 
@@ -63,11 +63,14 @@ async fn the_verdict_is_in_the_headers_and_in_a_line_of_text_too() {
         assert_eq!((header(&response, "rmdd-verdict"), header(&response, "rmdd-reason")), (verdict, reason), "{path}");
         assert_eq!(header(&response, "cache-control"), "no-store");
         assert_eq!(["etag", "last-modified"].map(|name| header(&response, name)), ["", ""], "no answer may be kept");
-        let told = ["rmdd-rule", "rmdd-snapshot", "rmdd-age"].map(|name| header(&response, name).to_owned());
-        let age: u64 = told[2].parse().expect("seconds");
+        let reported = ["rmdd-rule", "rmdd-snapshot", "rmdd-age"].map(|name| header(&response, name).to_owned());
+        let age: u64 = reported[2].parse().expect("seconds");
         let length = header(&response, "content-length").to_owned();
         let answer: Value = serde_json::from_str(&response.text().await.expect("a body")).expect("JSON");
-        assert_eq!((&answer["rule"], &told[1]), (&told[0].as_str().into(), &answer["snapshot"]["serial"].to_string()));
+        assert_eq!(
+            (&answer["rule"], &reported[1]),
+            (&reported[0].as_str().into(), &answer["snapshot"]["serial"].to_string())
+        );
         assert_eq!(answer["snapshot"]["age_seconds"], age);
 
         let head = ask(&scene.daemon, Method::HEAD, &path, &[]).await;
@@ -210,8 +213,8 @@ async fn a_call_to_911_is_accepted_whatever_is_wrong() {
                 let sign = if path.contains('?') { '&' } else { '?' };
                 let path = format!("/v1/check{path}{sign}{emergency}");
                 let response = get(daemon, &path).await;
-                let told = ["rmdd-verdict", "rmdd-reason"].map(|name| header(&response, name));
-                assert_eq!((response.status(), told), (StatusCode::OK, ["ACCEPT", "EMERGENCY_CALL"]), "{path}");
+                let reported = ["rmdd-verdict", "rmdd-reason"].map(|name| header(&response, name));
+                assert_eq!((response.status(), reported), (StatusCode::OK, ["ACCEPT", "EMERGENCY_CALL"]), "{path}");
             }
         }
     }

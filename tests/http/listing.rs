@@ -14,11 +14,15 @@ async fn a_provider_is_told_just_as_the_command_tells_it() {
         answer
     };
     for who in [STANDS, STANDS_NUMBER, GONE, BACK_NUMBER, NEVER, "TG-Acme-1", "591E"] {
-        let told = printed(&scene.site.run(&["show", who, "--json"]));
+        let reported = printed(&scene.site.run(&["show", who, "--json"]));
         let answered = json(&scene.daemon, &format!("/v1/providers/{who}?history=true"), StatusCode::OK).await;
-        assert_eq!(timeless(answered), timeless(told.clone()), "{who}");
+        assert_eq!(timeless(answered), timeless(reported.clone()), "{who}");
         let without = json(&scene.daemon, &format!("/v1/providers/{who}"), StatusCode::OK).await;
-        assert_eq!((&without["filings"], &without["changes"]), (&told["filings"], &Value::Array(Vec::new())), "{who}");
+        assert_eq!(
+            (&without["filings"], &without["changes"]),
+            (&reported["filings"], &Value::Array(Vec::new())),
+            "{who}"
+        );
     }
     let gone = json(&scene.daemon, &format!("/v1/providers/{GONE}"), StatusCode::OK).await;
     let at = &scene.all_stood_at;

@@ -60,11 +60,11 @@ async fn json(daemon: &Daemon, path: &str, status: StatusCode) -> Value {
 async fn error(daemon: &Daemon, path: &str, status: StatusCode) -> String {
     let response = get(daemon, path).await;
     assert_eq!(response.status(), status, "{path}");
-    let told = header(&response, "rmdd-error").to_owned();
+    let reported = header(&response, "rmdd-error").to_owned();
     let error: Value = serde_json::from_slice(&response.bytes().await.expect("a body")).expect("JSON");
-    assert_eq!(error["error"]["reason"], told.as_str(), "{path}");
+    assert_eq!(error["error"]["reason"], reported.as_str(), "{path}");
     assert!(error["error"]["message"].as_str().is_some_and(|message| message.len() > 10), "{path}: {error}");
-    told
+    reported
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {

@@ -18,7 +18,7 @@ fn lines(path: &Path) -> Vec<Value> {
 }
 
 /// Whom each line is about, and what was decided.
-fn told(lines: &[Value]) -> Vec<(String, String)> {
+fn reported(lines: &[Value]) -> Vec<(String, String)> {
     let who = |asked: &Value| {
         let named = ["frn", "rmd_number", "ocn", "peer"].iter().find_map(|kind| asked[kind].as_str());
         named.unwrap_or_default().to_owned()
@@ -67,7 +67,7 @@ async fn each_level_logs_just_what_it_says_and_a_stop_writes_it_all() {
         let path = site.state_dir().join("decisions.jsonl");
         let logged = lines(&path);
         let expected: Vec<_> = expected.iter().map(|(who, reason)| (who.to_string(), reason.to_string())).collect();
-        assert_eq!(told(&logged), expected, "{level}");
+        assert_eq!(reported(&logged), expected, "{level}");
         assert_eq!(exists(&path), level != "off");
     }
 }
@@ -128,7 +128,7 @@ async fn a_call_to_911_over_http_is_logged_with_whom_it_named_whatever_else_is_w
     daemon.terminate().await;
     let logged = lines(&site.state_dir().join("decisions.jsonl"));
     let expected = asked.map(|(_, who)| (who.to_owned(), "EMERGENCY_CALL".to_owned()));
-    assert_eq!(told(&logged), expected);
+    assert_eq!(reported(&logged), expected);
     assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["interface"] == "http"), "{logged:?}");
 }
 
@@ -140,7 +140,7 @@ async fn a_call_to_911_before_any_listing_is_logged_with_whom_it_named() {
     assert_eq!(ask(&mut client, emergency(NEVER)).await.verdict(), Verdict::Accept);
     daemon.terminate().await;
     let logged = lines(&site.state_dir().join("decisions.jsonl"));
-    assert_eq!(told(&logged), [(NEVER.to_owned(), "EMERGENCY_CALL".to_owned())]);
+    assert_eq!(reported(&logged), [(NEVER.to_owned(), "EMERGENCY_CALL".to_owned())]);
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_reload_changes_the_level_and_the_file() {
     assert_eq!(reloaded.needs_restart, ["decision_log.queue"]);
     ask(&mut client, by_frn(LISTED)).await;
     daemon.terminate().await;
-    assert_eq!(told(&lines(&other)), [(LISTED.to_owned(), "LISTED".to_owned())]);
+    assert_eq!(reported(&lines(&other)), [(LISTED.to_owned(), "LISTED".to_owned())]);
     assert!(!exists(&site.state_dir().join("decisions.jsonl")));
 }
 
@@ -202,5 +202,5 @@ async fn a_log_that_cannot_be_written_is_an_alarm_until_it_can() {
     std::fs::create_dir(&nowhere).expect("made");
     eventually("the alarm is over", || async { failing().await.is_none().then_some(()) }).await;
     daemon.terminate().await;
-    assert_eq!(told(&lines(&nowhere.join("log"))), [(NEVER.to_owned(), "NOT_LISTED".to_owned())]);
+    assert_eq!(reported(&lines(&nowhere.join("log"))), [(NEVER.to_owned(), "NOT_LISTED".to_owned())]);
 }

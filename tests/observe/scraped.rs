@@ -124,8 +124,8 @@ async fn what_was_read_of_calling_numbers_is_counted_once_a_question_whichever_w
         ask(&mut client, calls(number)).await;
     }
     // Whoever says whose number it is need not have it read; a question about the past is about no call.
-    let told = CheckProviderRequest { us_caller_id: v1::Ternary::Yes.into(), ..calls("zebra") };
-    ask(&mut client, told).await;
+    let reported = CheckProviderRequest { us_caller_id: v1::Ternary::Yes.into(), ..calls("zebra") };
+    ask(&mut client, reported).await;
     let past =
         CheckProviderRequest { at: Some(rmdd::api::grpc::time_to_wire(rmdd::observe::clock::now())), ..calls("zebra") };
     ask(&mut client, past).await;

@@ -82,11 +82,18 @@ async fn the_table_lists_every_metric_that_is_served_and_no_other() {
         let may_lack = name == "rmdd_clock_skew_seconds";
         assert!(family.series > 0 || may_lack, "{name} has no series here: let the test see one");
         let [kind, labels, unit, meaning] = served(name, family);
-        let [told_kind, told_labels, told_unit, told_meaning] = &table[name];
-        let told_labels: BTreeSet<&str> =
-            told_labels.split(", ").map(|label| label.trim_matches('`')).filter(|label| !label.is_empty()).collect();
+        let [reported_kind, reported_labels, reported_unit, reported_meaning] = &table[name];
+        let reported_labels: BTreeSet<&str> = reported_labels
+            .split(", ")
+            .map(|label| label.trim_matches('`'))
+            .filter(|label| !label.is_empty())
+            .collect();
         let labels: BTreeSet<&str> = labels.split(", ").filter(|label| !label.is_empty()).collect();
-        assert_eq!((&kind, labels, &unit, &meaning), (told_kind, told_labels, told_unit, told_meaning), "{name}");
+        assert_eq!(
+            (&kind, labels, &unit, &meaning),
+            (reported_kind, reported_labels, reported_unit, reported_meaning),
+            "{name}"
+        );
     }
     // OpenMetrics calls a counter by its name without the end.
     let bare = |name: &String| name.trim_end_matches("_total").to_owned();

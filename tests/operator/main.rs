@@ -91,9 +91,9 @@ fn a_history_of_nobody_is_not_found_as_one_shown_is_not() {
 
 #[test]
 fn every_help_gives_the_exit_statuses_that_the_manual_page_gives() {
-    let told = |arguments: &[&str]| stdout(&rmdd().args(arguments).output().expect("it runs"));
+    let reported = |arguments: &[&str]| stdout(&rmdd().args(arguments).output().expect("it runs"));
     let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
-    let (help, page) = (unwrapped(&told(&["--help"])), unwrapped(&told(&["man"])));
+    let (help, page) = (unwrapped(&reported(&["--help"])), unwrapped(&reported(&["man"])));
     for command in [
         &["check"][..],
         &["show"],
@@ -107,7 +107,7 @@ fn every_help_gives_the_exit_statuses_that_the_manual_page_gives() {
         &["config", "check"],
         &["serve"],
     ] {
-        let own = unwrapped(&told(&[command, &["--help"]].concat()));
+        let own = unwrapped(&reported(&[command, &["--help"]].concat()));
         let (_, own) = own.rsplit_once("Exit status: ").expect("its help says");
         let own = own.trim_end_matches('.');
         let named = format!("{} {own}", command.join(" "));

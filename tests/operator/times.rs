@@ -21,8 +21,11 @@ async fn every_answer_about_a_moment_names_the_moment_by_store_and_by_daemon() {
         assert_eq!(show["at"].as_str(), Some(first.as_str()), "{show}");
         let minute = format!("as of {}", &first.replace('T', " ")[..16]);
         for command in [&["check", &gone][..], &["show", &gone], &["show", "9999999999"]] {
-            let told = stdout(&site.run(&[command, &["--at", &first]].concat()));
-            assert!(told.contains(&minute) && (told.contains(" EST)") || told.contains(" EDT)")), "{told}");
+            let reported = stdout(&site.run(&[command, &["--at", &first]].concat()));
+            assert!(
+                reported.contains(&minute) && (reported.contains(" EST)") || reported.contains(" EDT)")),
+                "{reported}"
+            );
             assert!(!stdout(&site.run(command)).contains("as of"), "{command:?}");
         }
         let export = site.run(&["export", "--at", &first]);
@@ -45,8 +48,8 @@ async fn a_list_is_asked_about_a_moment_too_and_says_so_in_every_row() {
     let then = site.run(&["check", "--file", &path, "--at", &first, "--json"]);
     assert_eq!(status_of(&then), 1, "{}", stderr(&then));
     let answers = lines(&stdout(&then));
-    let told: Vec<_> = answers.iter().map(|one| (one["reason"].as_str(), one["at"].as_str())).collect();
-    assert_eq!(told, [(Some("LISTED"), Some(first.as_str())), (Some("NOT_LISTED"), Some(first.as_str()))]);
+    let reported: Vec<_> = answers.iter().map(|one| (one["reason"].as_str(), one["at"].as_str())).collect();
+    assert_eq!(reported, [(Some("LISTED"), Some(first.as_str())), (Some("NOT_LISTED"), Some(first.as_str()))]);
     assert!(stderr(&then).contains("2 upstreams as of "), "{}", stderr(&then));
     let csv = stdout(&site.run(&["check", "--file", &path, "--at", &first]));
     let mut rows = csv.lines();

@@ -30,37 +30,44 @@ async fn impact_says_which_peers_would_be_refused_and_changes_nothing() {
         let mut next = desk.world.clone();
         next.remove("RMD0900002");
         let listing = desk.write("next.csv", next.to_csv());
-        let (status, told) = impact(&desk, &["--listing", &listing]);
+        let (status, reported) = impact(&desk, &["--listing", &listing]);
         let with = |more: (String, String)| {
             let mut all = today.to_vec();
             all.push(more);
             all.sort();
             all
         };
-        assert_eq!((status, refused(&told)), (1, with(pair("gateway", "REMOVED"))), "{through:?}");
-        assert_eq!((&told["asked"], &told["refused"], &told["newly_refused"]), (&5.into(), &3.into(), &1.into()));
-        assert_eq!(told["listing_doubts"], serde_json::json!([]));
+        assert_eq!((status, refused(&reported)), (1, with(pair("gateway", "REMOVED"))), "{through:?}");
+        assert_eq!(
+            (&reported["asked"], &reported["refused"], &reported["newly_refused"]),
+            (&5.into(), &3.into(), &1.into())
+        );
+        assert_eq!(reported["listing_doubts"], serde_json::json!([]));
         let numbers: Vec<String> = next.rows().map(|row| row.get("number").to_owned()).collect();
         for number in numbers.iter().rev().take(5) {
             next.remove(number);
         }
         let half = desk.write("half.csv", next.to_csv());
-        let (_, told) = impact(&desk, &["--listing", &half]);
-        let doubt = told["listing_doubts"][0].as_str().expect("a doubt").to_owned();
+        let (_, reported) = impact(&desk, &["--listing", &half]);
+        let doubt = reported["listing_doubts"][0].as_str().expect("a doubt").to_owned();
         assert!(doubt.contains("the end is missing"), "{doubt}");
 
         let orders =
             desk.write("orders.csv", format!("kind,document,provider,released\nremoval,DA 99-1,{VOICE},2026-03-12\n"));
-        let (status, told) = impact(&desk, &["--orders", &orders]);
+        let (status, reported) = impact(&desk, &["--orders", &orders]);
         assert_eq!(status, 1);
         assert_eq!(
-            refused(&told),
+            refused(&reported),
             [pair("gone", "REMOVED"), pair("voice", "REMOVAL_ORDER"), pair("voice-2", "REMOVAL_ORDER")]
         );
-        assert_eq!((&told["newly_refused"], &told["refused"]), (&1.into(), &3.into()), "one was refused anyway");
+        assert_eq!(
+            (&reported["newly_refused"], &reported["refused"]),
+            (&1.into(), &3.into()),
+            "one was refused anyway"
+        );
 
-        let (status, told) = impact(&desk, &["--removed", GATEWAY]);
-        assert_eq!((status, refused(&told)), (1, with(pair("gateway", "REMOVAL_ORDER"))));
+        let (status, reported) = impact(&desk, &["--removed", GATEWAY]);
+        assert_eq!((status, refused(&reported)), (1, with(pair("gateway", "REMOVAL_ORDER"))));
 
         assert_eq!(
             impact(&desk, &["--removed", "gateway"]),
@@ -68,17 +75,17 @@ async fn impact_says_which_peers_would_be_refused_and_changes_nothing() {
             "by a peer's name"
         );
 
-        let (status, told) = impact(&desk, &["--policy", "role_blank=refuse"]);
-        assert_eq!((status, refused(&told)), (1, with(pair("blank", "ROLE_BLANK"))));
-        assert_eq!(told["peers"].as_array().and_then(|all| all[0]["then"]["by_policy"].as_bool()), Some(true));
+        let (status, reported) = impact(&desk, &["--policy", "role_blank=refuse"]);
+        assert_eq!((status, refused(&reported)), (1, with(pair("blank", "ROLE_BLANK"))));
+        assert_eq!(reported["peers"].as_array().and_then(|all| all[0]["then"]["by_policy"].as_bool()), Some(true));
 
-        let (status, told) = impact(&desk, &["--policy", "policy.role_not_certified=accept"]);
-        assert_eq!((status, refused(&told)), (0, vec![pair("gone", "REMOVED")]));
-        assert_eq!(told["newly_accepted"], 1);
+        let (status, reported) = impact(&desk, &["--policy", "policy.role_not_certified=accept"]);
+        assert_eq!((status, refused(&reported)), (0, vec![pair("gone", "REMOVED")]));
+        assert_eq!(reported["newly_accepted"], 1);
 
         let all = ["--listing", &listing, "--orders", &orders, "--policy", "role_blank=refuse"];
-        let (_, told) = impact(&desk, &all);
-        assert_eq!((&told["refused"], &told["newly_refused"]), (&5.into(), &3.into()));
+        let (_, reported) = impact(&desk, &all);
+        assert_eq!((&reported["refused"], &reported["newly_refused"]), (&5.into(), &3.into()));
         let printed = stdout(&desk.run(&[&["impact"], &all[..]].concat()));
         assert!(printed.contains("REFUSE, ACCEPT now") && printed.contains("3 of them newly"), "{printed}");
 

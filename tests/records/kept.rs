@@ -63,13 +63,13 @@ async fn each_kind_is_added_listed_taken_off_and_taken_in_again_as_csv_and_json(
             }
 
             let history = desk.lines(&[kind, "history", id, "--json"]);
-            let told: Vec<_> =
+            let reported: Vec<_> =
                 history.iter().map(|event| (text(&event["action"]), text(&event["by"]), text(&event["why"]))).collect();
             let why = text(before[0].get("why").unwrap_or(&"".into()));
             let event = |action: &str, by: &str, why: &str| (action.to_owned(), by.to_owned(), why.to_owned());
             let came_again = [event("removed", "bob", "a mistake"), event("added", "carol", &why)];
             let expected = [vec![event("added", "alice", &why)], [came_again.clone(), came_again].concat()].concat();
-            assert_eq!(told, expected, "{through:?}: {kind}");
+            assert_eq!(reported, expected, "{through:?}: {kind}");
             assert!(history.iter().all(|event| text(&event["at"]).starts_with("20")), "{history:?}");
             assert!(history[1]["after"].is_null() && history[1]["before"]["by"] == "alice", "{}", history[1]);
             let printed = desk.ok(&[kind, "history"]);

@@ -65,8 +65,8 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
         assert!(list.contains("48 hours: not mitigated, was due 2023-01-27 04:59:59 UTC"), "{list}");
         assert!(list.contains("14 days: not informed the FCC, was due 2023-02-08 04:59:59 UTC"), "{list}");
 
-        let told = ["notices", "notified", "twilio", "--at", "2023-02-10", "--note", "ECFS 10"];
-        desk.ok(&[&told[..], &["--by", "alice"]].concat());
+        let reported = ["notices", "notified", "twilio", "--at", "2023-02-10", "--note", "ECFS 10"];
+        desk.ok(&[&reported[..], &["--by", "alice"]].concat());
         let refused = desk.check(&[VOICE]);
         assert_eq!((&refused["reason"], &refused["by_policy"]), (&"NOTICE_UNANSWERED".into(), &true.into()));
         assert_eq!((&refused["rule"], &refused["record"]), (&"47 CFR 64.1200(k)(4)".into(), &"notice twilio".into()));
@@ -113,8 +113,12 @@ async fn a_final_determination_order_is_followed_early_once_the_commission_was_t
     assert_eq!(early["verdict"], "ACCEPT", "the Commission was not told");
     assert_eq!(early["advisories"][0]["code"], "FINAL_DETERMINATION", "{early}");
     desk.ok(&["orders", "notified", "DA 99-1", VOICE, "--note", "ECFS 11", "--by", "alice"]);
-    let told = desk.check(&[VOICE]);
-    assert_eq!((&told["reason"], &told["by_policy"]), (&"FINAL_DETERMINATION".into(), &true.into()), "{told}");
+    let reported = desk.check(&[VOICE]);
+    assert_eq!(
+        (&reported["reason"], &reported["by_policy"]),
+        (&"FINAL_DETERMINATION".into(), &true.into()),
+        "{reported}"
+    );
 }
 
 #[tokio::test]

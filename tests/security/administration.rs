@@ -18,7 +18,7 @@ use super::pki::{self, Pki};
 use super::tokens::{ADMIN, OPERATOR, QUERY, refusal};
 
 /// What a client is told, of operators' RPCs and then of admins'.
-async fn told(link: Link) -> (Vec<Option<(Code, String)>>, Vec<Option<(Code, String)>>) {
+async fn reported(link: Link) -> (Vec<Option<(Code, String)>>, Vec<Option<(Code, String)>>) {
     let mut admin = AdminServiceClient::new(link);
     let operators = [
         admin.get_status(GetStatusRequest {}).await.err(),
@@ -37,7 +37,8 @@ async fn told(link: Link) -> (Vec<Option<(Code, String)>>, Vec<Option<(Code, Str
             .err()
             .filter(|error| !matches!(error.code(), Code::InvalidArgument)),
     ];
-    let codes = |told: &[Option<tonic::Status>]| told.iter().map(|told| told.as_ref().map(refusal)).collect();
+    let codes =
+        |reported: &[Option<tonic::Status>]| reported.iter().map(|reported| reported.as_ref().map(refusal)).collect();
     (codes(&operators), codes(&admins))
 }
 
@@ -86,13 +87,13 @@ async fn on_a_listener_of_its_own_each_right_reaches_as_far_as_it_does() {
     let url = daemon.administration.clone().expect("the administration");
     let missing = Some((Code::PermissionDenied, "RIGHT_MISSING".to_owned()));
     let none = Some((Code::Unauthenticated, "TOKEN_MISSING".to_owned()));
-    let (operators, admins) = told(secured.link(&url, None).await).await;
+    let (operators, admins) = reported(secured.link(&url, None).await).await;
     assert_eq!((operators, admins), (vec![none.clone(); 4], vec![none; 4]));
-    let (operators, admins) = told(secured.link(&url, Some(QUERY)).await).await;
+    let (operators, admins) = reported(secured.link(&url, Some(QUERY)).await).await;
     assert_eq!((operators, admins), (vec![missing.clone(); 4], vec![missing.clone(); 4]));
-    let (operators, admins) = told(secured.link(&url, Some(OPERATOR)).await).await;
+    let (operators, admins) = reported(secured.link(&url, Some(OPERATOR)).await).await;
     assert_eq!((operators, admins), (vec![None; 4], vec![missing; 4]));
-    let (operators, admins) = told(secured.link(&url, Some(ADMIN)).await).await;
+    let (operators, admins) = reported(secured.link(&url, Some(ADMIN)).await).await;
     assert_eq!((operators, admins), (vec![None; 4], vec![None; 4]));
 
     // A command says who lacks what.
@@ -130,12 +131,12 @@ async fn certificates_have_the_rights_that_their_names_are_given() {
         async move { Link::new(connect_tls(&url, &files).await.expect("a connection"), Default::default()) }
     };
     let missing = Some((Code::PermissionDenied, "RIGHT_MISSING".to_owned()));
-    let (operators, admins) = told(link(pki.showing(&pki.clients, &["switch.example"], pki::GOOD)).await).await;
+    let (operators, admins) = reported(link(pki.showing(&pki.clients, &["switch.example"], pki::GOOD)).await).await;
     assert_eq!((operators, admins), (vec![missing.clone(); 4], vec![missing.clone(); 4]));
-    let (operators, admins) = told(link(pki.showing(&pki.clients, &["noc.example"], pki::GOOD)).await).await;
+    let (operators, admins) = reported(link(pki.showing(&pki.clients, &["noc.example"], pki::GOOD)).await).await;
     assert_eq!((operators, admins), (vec![None; 4], vec![missing; 4]));
     let (operators, admins) =
-        told(link(pki.showing(&pki.clients, &["x.example", "Chief.example"], pki::GOOD)).await).await;
+        reported(link(pki.showing(&pki.clients, &["x.example", "Chief.example"], pki::GOOD)).await).await;
     assert_eq!((operators, admins), (vec![None; 4], vec![None; 4]));
 
     // As a person does it.
@@ -161,8 +162,8 @@ fn a_listener_that_would_be_open_to_whoever_comes_is_refused() {
     let secured = &pki.secured;
     let refused = |listen: &str, settings: &str, said: &str| {
         secured.configure(&format!("{settings}\n[admin]\nlisten = \"{listen}\"\n"));
-        let told = secured.refused(&["config", "check"]);
-        assert!(told.contains("admin.listen") && told.contains(said), "{told}");
+        let reported = secured.refused(&["config", "check"]);
+        assert!(reported.contains("admin.listen") && reported.contains(said), "{reported}");
     };
     refused("127.0.0.1:0", "", "access.tokens_file");
     // Tokens that give no right to it.

@@ -103,8 +103,8 @@ async fn files_that_changed_are_noticed_and_a_broken_pair_keeps_the_old_one_with
         .await;
     let ends = rcgen::date_time_ymd(end.0, end.1, end.2).unix_timestamp();
     let page = metrics(&daemon, None).await;
-    let told = format!("rmdd_certificate_expiry_timestamp_seconds{{listener=\"gRPC\"}} {ends}\n");
-    assert!(page.contains(&told), "{told}{page}");
+    let reported = format!("rmdd_certificate_expiry_timestamp_seconds{{listener=\"gRPC\"}} {ends}\n");
+    assert!(page.contains(&reported), "{reported}{page}");
 }
 
 #[tokio::test]

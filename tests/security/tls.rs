@@ -44,13 +44,13 @@ fn hello(minor: u8) -> Vec<u8> {
 }
 
 /// What comes back until the other side closes.
-async fn told(url: &str, said: &[u8]) -> Vec<u8> {
+async fn reported(url: &str, said: &[u8]) -> Vec<u8> {
     let mut socket = TcpStream::connect(pki::address(url)).await.expect("a connection");
     socket.write_all(said).await.expect("said");
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     // It may be reset, too.
-    let _ = tokio::time::timeout(common::PATIENCE, socket.read_to_end(&mut told)).await.expect("it is closed");
-    told
+    let _ = tokio::time::timeout(common::PATIENCE, socket.read_to_end(&mut reported)).await.expect("it is closed");
+    reported
 }
 
 #[tokio::test]
@@ -78,10 +78,10 @@ async fn tls_1_2_and_1_3_are_spoken_on_both_listeners_and_nothing_older() {
 
     for url in [&grpc, &over_http] {
         for older in [0, 1, 2] {
-            let told = told(url, &hello(older)).await;
+            let reported = reported(url, &hello(older)).await;
             // A fatal alert: protocol_version.
-            assert_eq!(told.first(), Some(&21), "{told:?}");
-            assert_eq!(told[5..], [2, 70], "{told:?}");
+            assert_eq!(reported.first(), Some(&21), "{reported:?}");
+            assert_eq!(reported[5..], [2, 70], "{reported:?}");
         }
         // The same with TLS 1.2 is answered: it was for its version that it was refused.
         let mut socket = TcpStream::connect(pki::address(url)).await.expect("a connection");
@@ -102,8 +102,8 @@ async fn plain_text_on_a_tls_port_and_tls_on_a_plain_port_come_to_nothing_and_ha
     for garbage in
         [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".as_slice(), b"GET / HTTP/1.1\r\n\r\n", &[22; 600]]
     {
-        let told = told(&url, garbage).await;
-        assert!(told.is_empty() || told[0] == 21, "{told:?}");
+        let reported = reported(&url, garbage).await;
+        assert!(reported.is_empty() || reported[0] == 21, "{reported:?}");
     }
     let plain = url.replace("https://", "http://");
     match connect_tcp(&plain).await {
@@ -254,11 +254,11 @@ async fn a_handshake_that_comes_to_no_end_is_cut_off() {
     let whole = hello(3);
     for said in [&[][..], &whole[..20]] {
         // Nothing is told: the time is over.
-        assert!(told(&url, said).await.is_empty());
+        assert!(reported(&url, said).await.is_empty());
     }
     // Shaken, and then nothing said: the same time bounds both.
     let mut stream = pki.shake(&url, &[&TLS13], &[b"h2"]).await.expect("a handshake");
-    let mut told = Vec::new();
-    let _ = tokio::time::timeout(common::PATIENCE, stream.read_to_end(&mut told)).await.expect("it is closed");
+    let mut reported = Vec::new();
+    let _ = tokio::time::timeout(common::PATIENCE, stream.read_to_end(&mut reported)).await.expect("it is closed");
     assert!(ask(&daemon, &pki.secured.number, &pki.trusting()).await.is_ok());
 }

@@ -311,7 +311,7 @@ async fn tokens_come_from_systemd_too_and_bad_settings_are_refused() {
     secured.configure("[grpc]\nlisten = \"0.0.0.0:0\"\n");
     let checked = secured.site.run(&["--config", &secured.config(), "config", "check"]);
     assert!(status_of(&checked) == 0 && stdout(&checked).contains("WARNING"), "{}", stdout(&checked));
-    let told = json(&secured.site.run(&["--config", &secured.config(), "config", "check", "--json"]));
-    let warning = told["warnings"][0].as_str().expect("a warning");
+    let reported = json(&secured.site.run(&["--config", &secured.config(), "config", "check", "--json"]));
+    let warning = reported["warnings"][0].as_str().expect("a warning");
     assert!(warning.contains("grpc.listen") && warning.contains("access.require"), "{warning}");
 }

@@ -19,11 +19,11 @@ use tonic::{Request, Status};
 use super::acceptance::{check_as_of, from_wire};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
-use super::{convert, permit, v1};
+use super::{authorization, convert, v1};
 use crate::domain::{ErrorReason, Interface, Rejection, SnapshotSerial};
 use crate::service::Services;
 use crate::transport::Caller;
-use crate::transport::auth::Permit;
+use crate::transport::auth::StreamAuthorization;
 
 /// Its path.
 pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
@@ -42,7 +42,7 @@ pub struct CheckStream<Q> {
     questions: Q,
     /// Who asks, where a daemon answers.
     caller: Option<Arc<Caller>>,
-    permit: Option<Permit>,
+    authorization: Option<StreamAuthorization>,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -56,14 +56,14 @@ pub struct CheckStream<Q> {
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
-        let permit = permit(&request, PATH);
+        let authorization = authorization(&request, PATH);
         let (_, extensions, questions) = request.into_parts();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
             services,
             questions,
             caller: extensions.get::<Arc<Caller>>().cloned(),
-            permit,
+            authorization,
             open: true,
             past: JoinSet::new(),
             reported: None,
@@ -161,7 +161,7 @@ impl<Q: Stream<Item = Result<v1::CheckStreamRequest, Status>> + Unpin> Stream fo
         if this.ended {
             return Poll::Ready(None);
         }
-        if let Some(Err(denied)) = this.permit.as_mut().map(Permit::check) {
+        if let Some(Err(denied)) = this.authorization.as_mut().map(StreamAuthorization::check) {
             this.ended = true;
             return Poll::Ready(Some(Err(Rejection::from(&denied).into())));
         }

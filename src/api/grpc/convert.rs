@@ -80,8 +80,8 @@ fn filing(filing: &Filing, cells: Cells, carried_since: Option<Timestamp>) -> v1
 }
 
 /// A filing for the wire, without its cells.
-pub fn filing_to_wire(told: &Filing) -> v1::Filing {
-    filing(told, Cells::Left, None)
+pub fn filing_to_wire(reported: &Filing) -> v1::Filing {
+    filing(reported, Cells::Left, None)
 }
 
 /// A filing that is listed.

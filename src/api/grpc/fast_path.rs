@@ -62,7 +62,7 @@ impl FastPath {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
-        if let Err(denied) = caller.visitor.check_rpc(request.uri().path(), request.headers()) {
+        if let Err(denied) = caller.session.check_rpc(request.uri().path(), request.headers()) {
             return Status::from(Rejection::from(&denied)).into_http();
         }
         let batch = request.uri().path() == CHECK_PROVIDERS;
@@ -93,7 +93,7 @@ impl FastPath {
         if !uncounted && let Err(rejection) = caller.may_ask(1) {
             return Status::from(rejection).into_http();
         }
-        caller.visitor.note(request.uri().path(), request.headers());
+        caller.session.note(request.uri().path(), request.headers());
         request.extensions_mut().insert(Arc::clone(caller));
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
@@ -166,8 +166,8 @@ impl FastPath {
         let length = self.check_length(&whole)?.ok_or_else(cut_short)?;
         whole.advance(PREFIX_BYTES);
         match whole.len() {
-            told if told < length => Err(cut_short()),
-            told if told > length => Err(Status::invalid_argument("the call takes one message, and more came")),
+            reported if reported < length => Err(cut_short()),
+            reported if reported > length => Err(Status::invalid_argument("the call takes one message, and more came")),
             _ => Ok(whole),
         }
     }
@@ -235,9 +235,9 @@ fn too_slow() -> Status {
 /// Whether a request is gRPC as nearly all clients speak it. What is not goes through tonic, which knows what to say.
 fn is_plain_grpc(request: &Request<Incoming>) -> bool {
     request.method() == Method::POST
-        && request.headers().get(CONTENT_TYPE).is_some_and(|told| {
-            let told = told.as_bytes();
-            told == b"application/grpc" || told == b"application/grpc+proto"
+        && request.headers().get(CONTENT_TYPE).is_some_and(|reported| {
+            let reported = reported.as_bytes();
+            reported == b"application/grpc" || reported == b"application/grpc+proto"
         })
 }
 

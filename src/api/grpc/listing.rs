@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{self, Cells, optional_time_from_wire, time_to_wire};
 use super::v1::listing_service_server::ListingService;
-use super::{Grpc, export, permit, v1, watch};
+use super::{Grpc, authorization, export, v1, watch};
 use crate::domain::ChangeSerial;
 use crate::service::{
     ChangesPage, ChangesRequest, ListedMatch, ListedSnapshot, ProviderReport, RemovalsPage, RemovalsRequest,
@@ -62,8 +62,8 @@ impl ListingService for Grpc {
         &self,
         request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
-        let permit = permit(&request, WATCH_CHANGES);
-        let stream = self.0.watch(watch::from_wire(request.get_ref()), permit).await?;
+        let authorization = authorization(&request, WATCH_CHANGES);
+        let stream = self.0.watch(watch::from_wire(request.get_ref()), authorization).await?;
         Ok(Response::new(watch::WatchChanges(stream)))
     }
 

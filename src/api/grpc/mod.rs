@@ -30,7 +30,7 @@ use std::sync::Arc;
 
 use crate::service::Services;
 use crate::transport::Caller;
-use crate::transport::auth::Permit;
+use crate::transport::auth::StreamAuthorization;
 
 pub use admin::verified_to_wire;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
@@ -45,7 +45,7 @@ pub use tonic_health::pb::health_server::{Health, HealthServer};
 pub struct Grpc(pub Arc<Services>);
 
 /// The authorization of a call that lasts, where a daemon answers it.
-fn permit<T>(request: &tonic::Request<T>, path: &'static str) -> Option<Permit> {
+fn authorization<T>(request: &tonic::Request<T>, path: &'static str) -> Option<StreamAuthorization> {
     let caller = request.extensions().get::<Arc<Caller>>()?;
-    Some(Permit::begin(&caller.visitor, path, request.metadata().as_ref()))
+    Some(StreamAuthorization::begin(&caller.session, path, request.metadata().as_ref()))
 }

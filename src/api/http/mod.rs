@@ -63,7 +63,7 @@ pub fn router(services: Shared) -> Router {
         // A script that knows no name for an upstream asks like this, and a call to 911 is not to fail on it.
         .route("/v1/check", get(routed_check))
         .route("/v1/check/", get(routed_check));
-    guarded(router).with_state(services)
+    with_fallbacks(router).with_state(services)
 }
 
 async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
@@ -71,7 +71,7 @@ async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderM
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
-fn guarded<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
@@ -113,7 +113,7 @@ impl Respond for HttpService {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
         let path = request.uri().path();
-        if let Err(denied) = caller.visitor.check_http(path, request.headers()) {
+        if let Err(denied) = caller.session.check_http(path, request.headers()) {
             return problem::denied(&denied, request.headers());
         }
         if path.starts_with("/v1/check") && matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -102,7 +102,7 @@ async fn a_fault_in_one_answer_is_told_in_the_usual_form_and_ends_nothing() {
     async fn faulty() -> axum::response::Response {
         panic!("made to fail")
     }
-    let router: Router = guarded(Router::new().route("/faulty", get(faulty)));
+    let router: Router = with_fallbacks(Router::new().route("/faulty", get(faulty)));
     for _ in 0..2 {
         let request = axum::http::Request::get("/faulty").body(axum::body::Body::empty()).expect("a request");
         let response = router.clone().oneshot(request).await.expect("an answer");

@@ -148,11 +148,11 @@ fn whole<T>(row: Row, columns: &[Option<T>], header: &[String]) -> Result<Row, B
     let missing = (row.cells.len()..columns.len()).find(|place| columns.get(*place).is_some_and(Option::is_some));
     match missing {
         None => Ok(row),
-        Some(place) => Err(told(row.too_short(header, place))),
+        Some(place) => Err(reported(row.too_short(header, place))),
     }
 }
 
-fn told(bad: table::BadRow) -> Bad {
+fn reported(bad: table::BadRow) -> Bad {
     Bad { place: format!("row {}", bad.row), bad: BadField::new(&bad.field, bad.problem) }
 }
 
@@ -164,7 +164,7 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     let Table { header, rows, notes, .. } = table;
     let mut read = Entries { notes, ..Entries::default() };
     for row in rows {
-        match row.map_err(told).and_then(|row| whole(row, &columns, &header)) {
+        match row.map_err(reported).and_then(|row| whole(row, &columns, &header)) {
             Ok(row) => {
                 if let Err(bad) = entry(&row, &columns, &mut read) {
                     read.bad.push(Bad { place: format!("row {}", row.row), bad });
@@ -256,7 +256,7 @@ pub fn read_calls(bytes: &[u8]) -> anyhow::Result<(Vec<TracedCall>, Vec<Bad>, Ve
     let Table { header, rows, notes, .. } = table;
     let (mut calls, mut bad) = (Vec::new(), Vec::new());
     for row in rows {
-        match row.map_err(told).and_then(|row| whole(row, &columns, &header)) {
+        match row.map_err(reported).and_then(|row| whole(row, &columns, &header)) {
             Ok(row) => match call(&row, &columns) {
                 Ok(call) => calls.push(call),
                 Err(problem) => bad.push(Bad { place: format!("row {}", row.row), bad: problem }),

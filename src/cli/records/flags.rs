@@ -30,7 +30,7 @@ pub fn in_words(kind: RecordKind, bad: &BadField) -> String {
 /// A refusal by whom was asked, by the flags that said what it is about. Of several providers it names the one.
 pub fn explain(kind: RecordKind, error: anyhow::Error, providers: &[String]) -> anyhow::Error {
     let Some(refused) = Refused::of(&error).filter(|refused| !refused.violations.is_empty()) else { return error };
-    let told: Vec<String> = refused
+    let reported: Vec<String> = refused
         .violations
         .iter()
         .map(|(field, problem)| {
@@ -43,5 +43,5 @@ pub fn explain(kind: RecordKind, error: anyhow::Error, providers: &[String]) -> 
             }
         })
         .collect();
-    anyhow!("nothing was changed: {}", told.join("; "))
+    anyhow!("nothing was changed: {}", reported.join("; "))
 }

@@ -83,8 +83,8 @@ impl List {
             .collect();
         let answers = ask(target, &self.file, &questions, None).await?;
         let mut bad = Vec::new();
-        for (asked, told) in questions.chunks(2).zip(answers.chunks(2)) {
-            let ([frn, number], [of_frn, of_number]) = (asked, told) else { continue };
+        for (asked, reported) in questions.chunks(2).zip(answers.chunks(2)) {
+            let ([frn, number], [of_frn, of_number]) = (asked, reported) else { continue };
             if let Some(problem) = contradiction((&frn.who, of_frn), (&number.who, of_number)) {
                 bad.push(Bad { place: frn.place.clone(), bad: BadField::new("provider", problem) });
             }

@@ -13,7 +13,7 @@ use crate::api::grpc::v1::{self, Filing, GetProviderRequest, GetProviderResponse
 use crate::api::grpc::{record_to_wire, time_from_wire};
 use crate::domain::{Identity, Record, RecordKind, Who, rule};
 use crate::observe::clock;
-use crate::records::{Provider, Standing, summary};
+use crate::records::{FilingStatus, Provider, summary};
 
 #[derive(Debug, Args)]
 pub struct Report {
@@ -106,15 +106,15 @@ async fn known(target: &Target, identity: Identity) -> anyhow::Result<GetProvide
 /// What the database and the records say of the provider. All that stands under its FRN counts, though a notice may be on
 /// record under the number of one filing.
 async fn provider(target: &Target, identity: Identity) -> anyhow::Result<Provider> {
-    let mut told = known(target, identity).await?;
-    let mut filings = all_of(&told);
+    let mut reported = known(target, identity).await?;
+    let mut filings = all_of(&reported);
     let frn = match identity {
         Identity::Frn(frn) => Some(frn),
         Identity::RmdNumber(_) => filings.iter().find_map(|filing| filing.frn.parse().ok()),
     };
     if let (Identity::RmdNumber(_), Some(frn)) = (identity, frn) {
-        told = known(target, Identity::Frn(frn)).await?;
-        filings = all_of(&told);
+        reported = known(target, Identity::Frn(frn)).await?;
+        filings = all_of(&reported);
     }
     let is_of_it = |number: &Number| match number {
         Number::Frn(number) => frn.is_some_and(|frn| *number == frn.to_string()),
@@ -130,27 +130,27 @@ async fn provider(target: &Target, identity: Identity) -> anyhow::Result<Provide
         business_name: names.clone().find(|name| !name.is_empty()).unwrap_or_default(),
         frn,
         hands_calls_to_us: bound.any(is_of_it),
-        standing: standing(&told),
-        as_of: told.snapshot.as_ref().and_then(|snapshot| time_from_wire(snapshot.confirmed_at.as_ref()?)),
+        status: status(&reported),
+        as_of: reported.snapshot.as_ref().and_then(|snapshot| time_from_wire(snapshot.confirmed_at.as_ref()?)),
     })
 }
 
 /// The filings that stand, then those that are removed.
-fn all_of(told: &GetProviderResponse) -> Vec<Filing> {
-    let removed = told.removals.iter().filter_map(|removal| removal.filing.as_ref());
-    told.filings.iter().chain(removed).cloned().collect()
+fn all_of(reported: &GetProviderResponse) -> Vec<Filing> {
+    let removed = reported.removals.iter().filter_map(|removal| removal.filing.as_ref());
+    reported.filings.iter().chain(removed).cloned().collect()
 }
 
-fn standing(told: &GetProviderResponse) -> Standing {
-    let stands: Vec<String> = told.filings.iter().map(|filing| filing.number.clone()).collect();
+fn status(reported: &GetProviderResponse) -> FilingStatus {
+    let stands: Vec<String> = reported.filings.iter().map(|filing| filing.number.clone()).collect();
     if !stands.is_empty() {
-        return Standing::Filed(stands);
+        return FilingStatus::Filed(stands);
     }
-    let removed = told.removals.iter().find(|removal| removal.reinstated_at.is_none());
+    let removed = reported.removals.iter().find(|removal| removal.reinstated_at.is_none());
     let first_missing =
         |removal: &v1::Removal| -> Option<Timestamp> { time_from_wire(removal.first_missing_at.as_ref()?) };
     match removed.and_then(|removal| Some((removal.filing.as_ref()?.number.clone(), first_missing(removal)?))) {
-        Some((number, first_missing)) => Standing::Removed { number, first_missing },
-        None => Standing::Unknown,
+        Some((number, first_missing)) => FilingStatus::Removed { number, first_missing },
+        None => FilingStatus::Unknown,
     }
 }

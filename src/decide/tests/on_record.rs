@@ -191,13 +191,13 @@ fn every_row_of_the_matrix_that_records_decide_holds() {
 #[test]
 fn a_removal_order_is_spent_once_the_filing_went_and_came_back() {
     let gone_and_back = |gone: i64| {
-        let standing = index();
+        let current = index();
         let snapshot = |serial, at| Snapshot {
             serial: SnapshotSerial(serial),
             fetched_at: time(at),
-            ..standing.snapshot().clone()
+            ..current.snapshot().clone()
         };
-        let ten = Arc::clone(standing.by_number(number(10)).expect("it stands").filing());
+        let ten = Arc::clone(current.by_number(number(10)).expect("it stands").filing());
         let removed = Delta { removed: vec![ten], ..Delta::default() };
         let (history, _) = RemovalHistory::default().after(&removed, time(gone - 60), &snapshot(2, gone));
         let back = Delta { reinstated: vec![(number(10), Vec::new())], ..Delta::default() };
@@ -223,7 +223,7 @@ fn a_removal_order_is_spent_once_the_filing_went_and_came_back() {
 #[test]
 fn a_final_determination_order_is_followed_early_only_by_policy_and_once_the_commission_was_told() {
     let query = Query::about(Identity::Frn(frn(1)));
-    let told = notified("fdo", "1", "1970-02-01", "1970-02-05T12:00:00Z");
+    let reported = notified("fdo", "1", "1970-02-01", "1970-02-05T12:00:00Z");
     let ask = |record: &Record, policy: &Policy, now: &str| {
         let records = Records::build([record.clone()], 0);
         let decision = decide(&index(), &records, &query, policy, at(now)).expect("a verdict");
@@ -231,11 +231,11 @@ fn a_final_determination_order_is_followed_early_only_by_policy_and_once_the_com
     };
     let accepted = (Reason::Listed, Verdict::Accept, false);
     let refused = |by_policy| (Reason::FinalDetermination, Verdict::Refuse, by_policy);
-    assert_eq!(ask(&told, &policy(), "1970-02-06T00:00:00Z"), accepted);
-    assert_eq!(ask(&told, &strict(), "1970-02-05T11:59:59Z"), accepted, "not told yet");
-    assert_eq!(ask(&told, &strict(), "1970-02-05T12:00:00Z"), refused(true));
+    assert_eq!(ask(&reported, &policy(), "1970-02-06T00:00:00Z"), accepted);
+    assert_eq!(ask(&reported, &strict(), "1970-02-05T11:59:59Z"), accepted, "not told yet");
+    assert_eq!(ask(&reported, &strict(), "1970-02-05T12:00:00Z"), refused(true));
     assert_eq!(ask(&order("fdo", "1", "1970-02-01"), &strict(), "1970-02-20T00:00:00Z"), accepted, "never told");
-    assert_eq!(ask(&told, &strict(), "1970-03-03T05:00:00Z"), refused(false), "day 30: by the rule");
+    assert_eq!(ask(&reported, &strict(), "1970-03-03T05:00:00Z"), refused(false), "day 30: by the rule");
 }
 
 /// The letter to Twilio of January 24, 2023: 48 hours end January 26, 14 days end February 7.
@@ -260,9 +260,10 @@ fn the_letter_to_twilio_is_answered_by_the_matrix_before_between_and_after_its_d
     let mitigated = letter(&[("mitigated_at", "2023-01-25T12:00:00Z")]);
     let answered = letter(&[("mitigated_at", "2023-01-25T12:00:00Z"), ("informed_at", "2023-02-03T12:00:00Z")]);
     let late = letter(&[("mitigated_at", "2023-01-28T12:00:00Z"), ("informed_at", "2023-02-03T12:00:00Z")]);
-    let told = letter(&[("notified_at", "2023-02-10T12:00:00Z")]);
-    let told_mitigated = letter(&[("mitigated_at", "2023-01-25T12:00:00Z"), ("notified_at", "2023-02-10T12:00:00Z")]);
-    let told_answered = letter(&[
+    let reported = letter(&[("notified_at", "2023-02-10T12:00:00Z")]);
+    let reported_mitigated =
+        letter(&[("mitigated_at", "2023-01-25T12:00:00Z"), ("notified_at", "2023-02-10T12:00:00Z")]);
+    let reported_answered = letter(&[
         ("mitigated_at", "2023-01-25T12:00:00Z"),
         ("informed_at", "2023-02-12T12:00:00Z"),
         ("notified_at", "2023-02-10T12:00:00Z"),
@@ -288,12 +289,12 @@ fn the_letter_to_twilio_is_answered_by_the_matrix_before_between_and_after_its_d
         ("after, half answered", &mitigated, strict(), "2023-02-08T05:00:00Z", accept, Some(NoticeUnanswered)),
         ("after, answered", &answered, strict(), "2023-02-20T00:00:00Z", accept, None),
         ("after, answered late", &late, strict(), "2023-02-20T00:00:00Z", accept, Some(NoticeAnsweredLate)),
-        ("after, told, accepting", &told, policy(), "2023-02-20T00:00:00Z", accept, Some(NoticeUnanswered)),
-        ("after, before it was told", &told, strict(), "2023-02-10T11:00:00Z", accept, Some(NoticeUnanswered)),
-        ("after, told, refusing", &told, strict(), "2023-02-10T12:00:00Z", refuse, None),
-        ("after, told, half answered", &told_mitigated, strict(), "2023-02-20T00:00:00Z", refuse, None),
-        ("told, not answered yet", &told_answered, strict(), "2023-02-11T00:00:00Z", refuse, None),
-        ("told, then answered", &told_answered, strict(), "2023-02-13T00:00:00Z", accept, Some(NoticeAnsweredLate)),
+        ("after, told, accepting", &reported, policy(), "2023-02-20T00:00:00Z", accept, Some(NoticeUnanswered)),
+        ("after, before it was told", &reported, strict(), "2023-02-10T11:00:00Z", accept, Some(NoticeUnanswered)),
+        ("after, told, refusing", &reported, strict(), "2023-02-10T12:00:00Z", refuse, None),
+        ("after, told, half answered", &reported_mitigated, strict(), "2023-02-20T00:00:00Z", refuse, None),
+        ("told, not answered yet", &reported_answered, strict(), "2023-02-11T00:00:00Z", refuse, None),
+        ("told, then answered", &reported_answered, strict(), "2023-02-13T00:00:00Z", accept, Some(NoticeAnsweredLate)),
     ] {
         let query = Query::about(Identity::Frn(frn(twilio)));
         let decision = decide(&index, records, &query, &policy, at(now)).expect("a verdict");

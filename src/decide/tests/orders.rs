@@ -22,15 +22,15 @@ fn after(listings: &[(&str, &[Listed])]) -> Index {
             anomalies: Vec::new(),
             steps: Vec::new(),
         };
-        let standing = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
-        removals = crate::listing::diff::step(standing, &removals, &next).removals;
+        let previous = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
+        removals = crate::listing::diff::step(previous, &removals, &next).removals;
         current = Some(next);
     }
     Index::build(current.expect("a listing"), removals, ChangeSerial(1))
 }
 
 /// The reason and the advisories for a question by FRN 1 under removal orders, each for a provider and of a day.
-fn told(index: &Index, orders: &[(&str, &str)], who: Identity) -> (Reason, Vec<AdvisoryCode>) {
+fn reported(index: &Index, orders: &[(&str, &str)], who: Identity) -> (Reason, Vec<AdvisoryCode>) {
     let records = orders.iter().zip(1..).map(|((provider, released), place)| {
         let document = format!("DA 70-{place}");
         let cells = [("provider", *provider), ("kind", "removal"), ("document", &document), ("released", *released)];
@@ -190,7 +190,7 @@ fn an_order_bars_the_filings_that_it_found_until_they_were_missing_and_none_that
             if who == Identity::RmdNumber(number(10)) && index.by_number(number(10)).is_none() {
                 continue;
             }
-            let (reason, advisories) = told(&index, &order, who);
+            let (reason, advisories) = reported(&index, &order, who);
             assert_eq!((reason, &advisories[..]), expected, "{what}: {who}");
         }
     }
@@ -201,23 +201,23 @@ fn an_order_by_number_bars_that_filing_alone() {
     let order = [("RMD0000010", "1970-03-10")];
     const FIRST: &str = "1970-03-01T12:00:00Z";
     let who = Identity::Frn(frn(1));
-    assert_eq!(told(&after(&[(FIRST, &[(10, 1)])]), &order, who).0, Reason::RemovalOrder);
+    assert_eq!(reported(&after(&[(FIRST, &[(10, 1)])]), &order, who).0, Reason::RemovalOrder);
     let beside = after(&[(FIRST, &[(10, 1), (20, 1)])]);
-    assert_eq!(told(&beside, &order, who), (Reason::Listed, vec![AdvisoryCode::RemovalOrder]));
+    assert_eq!(reported(&beside, &order, who), (Reason::Listed, vec![AdvisoryCode::RemovalOrder]));
     let later = after(&[(FIRST, &[(10, 1)]), ("1970-03-12T12:00:00Z", &[(10, 1), (20, 1)])]);
-    assert_eq!(told(&later, &order, who).0, Reason::Listed, "the order names another filing");
+    assert_eq!(reported(&later, &order, who).0, Reason::Listed, "the order names another filing");
     let back =
         after(&[(FIRST, &[(10, 1)]), ("1970-03-12T12:00:00Z", &[(90, 9)]), ("1970-03-20T12:00:00Z", &[(10, 1)])]);
-    assert_eq!(told(&back, &order, who), (Reason::Listed, vec![AdvisoryCode::ListedAgain]));
+    assert_eq!(reported(&back, &order, who), (Reason::Listed, vec![AdvisoryCode::ListedAgain]));
     let unknown = after(&[(FIRST, &[(90, 9)]), ("1970-03-20T12:00:00Z", &[(10, 1), (90, 9)])]);
-    assert_eq!(told(&unknown, &order, who), (Reason::Listed, vec![AdvisoryCode::Successor]));
+    assert_eq!(reported(&unknown, &order, who), (Reason::Listed, vec![AdvisoryCode::Successor]));
 }
 
 #[test]
 fn every_order_that_is_not_spent_is_told_of_and_only_the_one_that_explains_a_removal_explains_it() {
     const FIRST: &str = "1970-03-01T12:00:00Z";
     let gone = after(&[(FIRST, &[(10, 1)]), ("1970-03-12T12:00:00Z", &[(90, 9)])]);
-    let asked = |orders: &[(&str, &str)]| told(&gone, orders, Identity::Frn(frn(1)));
+    let asked = |orders: &[(&str, &str)]| reported(&gone, orders, Identity::Frn(frn(1)));
     let explained = asked(&[("1", "1970-03-10")]);
     assert_eq!(explained, (Reason::Removed, vec![]));
     let released_later = asked(&[("1", "1970-03-20")]);
@@ -225,7 +225,7 @@ fn every_order_that_is_not_spent_is_told_of_and_only_the_one_that_explains_a_rem
     let both = asked(&[("1", "1970-03-10"), ("RMD0000010", "1970-03-20")]);
     assert_eq!(both, (Reason::Removed, vec![AdvisoryCode::RemovalOrder]));
     let stands = after(&[(FIRST, &[(10, 1)])]);
-    let two = told(&stands, &[("1", "1970-03-10"), ("RMD0000010", "1970-03-11")], Identity::Frn(frn(1)));
+    let two = reported(&stands, &[("1", "1970-03-10"), ("RMD0000010", "1970-03-11")], Identity::Frn(frn(1)));
     assert_eq!(two, (Reason::RemovalOrder, vec![AdvisoryCode::RemovalOrder]), "one decides, the other is told");
     let again = after(&[
         (FIRST, &[(10, 1)]),
@@ -233,7 +233,7 @@ fn every_order_that_is_not_spent_is_told_of_and_only_the_one_that_explains_a_rem
         ("1970-03-20T12:00:00Z", &[(10, 1)]),
         ("1970-03-28T12:00:00Z", &[(90, 9)]),
     ]);
-    let withdrawn = told(&again, &[("1", "1970-03-10")], Identity::Frn(frn(1)));
+    let withdrawn = reported(&again, &[("1", "1970-03-10")], Identity::Frn(frn(1)));
     assert_eq!(withdrawn, (Reason::Removed, vec![AdvisoryCode::RemovalOrder]), "the order was spent by then");
 }
 

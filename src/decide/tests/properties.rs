@@ -8,15 +8,15 @@ use super::*;
 fn any_record(choice: u8, of: u64, day: i64) -> Record {
     let provider = if choice.is_multiple_of(2) { format!("{:010}", of + 1) } else { format!("RMD{:07}", of * 10) };
     let released = time(day * 86_400).strftime("%Y-%m-%d").to_string();
-    let told = time((day + 1) * 86_400).to_string();
+    let reported = time((day + 1) * 86_400).to_string();
     match choice / 2 {
         0 => says("deny", &provider, ""),
-        1 => says("allow", &provider, &told),
+        1 => says("allow", &provider, &reported),
         2 => order("removal", &provider, &released),
-        3 => notified("fdo", &provider, &released, &told),
+        3 => notified("fdo", &provider, &released, &reported),
         4 => order("show_cause", &provider, &released),
         _ => {
-            let cells = [("id", "n"), ("provider", &*provider), ("issued_at", &*released), ("notified_at", &*told)];
+            let cells = [("id", "n"), ("provider", &*provider), ("issued_at", &*released), ("notified_at", &*reported)];
             record(RecordKind::Notice, &cells)
         }
     }
@@ -60,15 +60,15 @@ proptest! {
             Records::build(on_record.iter().map(|(choice, of, day)| any_record(*choice, *of, *day)), 7)
         };
         let (index, again) = (index(), index());
-        let told = |index: &Index, records: &Records, query: &Query| {
+        let reported = |index: &Index, records: &Records, query: &Query| {
             decide(index, records, query, &policy, now).map(|decision| {
                 let advisories: Vec<String> = decision.advisories.iter().map(|said| said.message.clone()).collect();
                 (decision.verdict, decision.reason, sentence(&decision, query), advisories)
             })
         };
-        prop_assert_eq!(told(&index, &records(), &query), told(&again, &records(), &query));
+        prop_assert_eq!(reported(&index, &records(), &query), reported(&again, &records(), &query));
         let call = Query { emergency: true, ..query };
-        prop_assert_eq!(told(&index, &records(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
-        prop_assert_eq!(told(&index, &Records::default(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
+        prop_assert_eq!(reported(&index, &records(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
+        prop_assert_eq!(reported(&index, &Records::default(), &call).map(|answer| answer.0), Ok(Verdict::Accept));
     }
 }

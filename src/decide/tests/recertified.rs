@@ -22,8 +22,8 @@ fn after(listings: &[(&str, &[Dated])]) -> Index {
             carried: BTreeMap::new(),
             ..index().snapshot().clone()
         };
-        let standing = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
-        removals = crate::listing::diff::step(standing, &removals, &next).removals;
+        let previous = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
+        removals = crate::listing::diff::step(previous, &removals, &next).removals;
         current = Some(next);
     }
     Index::build(current.expect("a listing"), removals, ChangeSerial(1))

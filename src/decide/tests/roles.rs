@@ -22,15 +22,15 @@ fn of(filings: &[(&str, &str)]) -> Index {
 fn one_answer(index: &Index, query: Query, policy: &Policy) -> Decision {
     let now = time(FIRST_MISSING + 60);
     let ask = |identity| decide(index, &Records::default(), &Query { identity, ..query }, policy, now).expect("told");
-    let told = ask(Identity::Frn(frn(1)));
+    let reported = ask(Identity::Frn(frn(1)));
     let codes = |decision: &Decision| decision.advisories.iter().map(|said| said.code).collect::<Vec<_>>();
-    for standing in index.by_frn(frn(1)) {
-        let by_number = ask(Identity::RmdNumber(standing.number()));
+    for current in index.by_frn(frn(1)) {
+        let by_number = ask(Identity::RmdNumber(current.number()));
         let answer = |decision: &Decision| (decision.verdict, decision.reason, decision.rule, decision.by_policy);
-        assert_eq!(answer(&by_number), answer(&told), "{query:?} by {}", standing.number());
-        assert_eq!(codes(&by_number), codes(&told), "{query:?} by {}", standing.number());
+        assert_eq!(answer(&by_number), answer(&reported), "{query:?} by {}", current.number());
+        assert_eq!(codes(&by_number), codes(&reported), "{query:?} by {}", current.number());
     }
-    told
+    reported
 }
 
 /// Asked as gateway: the cells for voice, gateway and intermediate, and the row of the matrix that applies.
@@ -119,9 +119,9 @@ fn where_no_role_is_named_any_that_is_certified_will_do() {
 
 #[test]
 fn what_is_neither_yes_nor_no_nor_blank_is_said_of_the_cells_that_were_asked() {
-    let said = |roles: &str, foreign: &str, role: Option<ProviderRole>, told: Ternary| {
+    let said = |roles: &str, foreign: &str, role: Option<ProviderRole>, reported: Ternary| {
         let us_caller_id = Ternary::No;
-        let query = Query { role, foreign: told, us_caller_id, ..Query::about(Identity::Frn(frn(1))) };
+        let query = Query { role, foreign: reported, us_caller_id, ..Query::about(Identity::Frn(frn(1))) };
         let decision = one_answer(&of(&[(roles, foreign)]), query, &policy());
         let found = decision.advisories.into_iter().find(|said| said.code == AdvisoryCode::CellUnrecognized);
         found.map(|said| said.message)
@@ -165,9 +165,13 @@ fn a_provider_is_foreign_if_all_its_standing_filings_say_so_and_else_an_advisory
         assert_eq!(decision.reason, expected, "{filings:?}");
         let said = |decision: &Decision| decision.advisories.iter().any(|a| a.code == AdvisoryCode::ForeignDiffers);
         assert_eq!(said(&decision), differs, "{filings:?}");
-        for (told, reason) in [(Ternary::Yes, Reason::CallNotCovered), (Ternary::No, Reason::RoleNotCertified)] {
-            let decision = one_answer(&index, Query { foreign: told, ..query }, &policy());
-            assert_eq!((decision.reason, said(&decision)), (reason, false), "{filings:?}, the question says {told:?}");
+        for (reported, reason) in [(Ternary::Yes, Reason::CallNotCovered), (Ternary::No, Reason::RoleNotCertified)] {
+            let decision = one_answer(&index, Query { foreign: reported, ..query }, &policy());
+            assert_eq!(
+                (decision.reason, said(&decision)),
+                (reason, false),
+                "{filings:?}, the question says {reported:?}"
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use thiserror::Error;
 
-use super::super::{PeerName, day_in_washington};
+use super::super::{PeerName, eastern_day};
 use super::{Noted, OrderKind, Record, RecordBody, TracedCall};
 
 /// What is wrong with a record, by field.
@@ -94,7 +94,7 @@ impl Record {
             RecordBody::Override(_) => Ok(()),
             RecordBody::Order(order) => {
                 name("document", &order.document)?;
-                if order.released > day_in_washington(now) {
+                if order.released > eastern_day(now) {
                     return bad("released", format!("{} has not come yet", order.released));
                 }
                 if order.kind != OrderKind::FinalDetermination && order.notified.is_some() {

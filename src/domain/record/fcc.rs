@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::super::washington::{WASHINGTON, begins};
+use super::super::eastern::{WASHINGTON, begins};
 use super::words;
 
 /// What an order of the FCC does.

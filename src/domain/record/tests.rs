@@ -1,4 +1,4 @@
-use super::super::{day_in_washington, end_of_day_in_washington};
+use super::super::{eastern_day, end_of_eastern_day};
 use super::*;
 
 fn at(text: &str) -> Timestamp {
@@ -23,9 +23,9 @@ fn the_clocks_of_the_letter_to_twilio_end_on_its_own_days() {
     let letter = notice("2023-01-24T20:15:00Z");
     assert_eq!(letter.mitigate_by(), at("2023-01-26T20:15:00Z"));
     assert_eq!(letter.inform_by(), at("2023-02-07T20:15:00Z"));
-    let day_alone = end_of_day_in_washington("2023-01-24".parse().expect("a day")).expect("in range");
+    let day_alone = end_of_eastern_day("2023-01-24".parse().expect("a day")).expect("in range");
     assert_eq!(day_alone, at("2023-01-25T04:59:59.999Z"));
-    assert_eq!(day_in_washington(notice(&day_alone.to_string()).mitigate_by()).to_string(), "2023-01-26");
+    assert_eq!(eastern_day(notice(&day_alone.to_string()).mitigate_by()).to_string(), "2023-01-26");
 }
 
 #[test]

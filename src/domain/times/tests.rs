@@ -28,7 +28,7 @@ fn read_all(text: &str) -> [Result<Timestamp, String>; 3] {
 
 #[test]
 fn a_time_with_its_zone_means_the_same_whatever_it_is_for() {
-    for (texts, told) in [
+    for (texts, reported) in [
         (
             &[
                 "2025-08-06T12:00:00Z",
@@ -67,7 +67,7 @@ fn a_time_with_its_zone_means_the_same_whatever_it_is_for() {
     ] {
         for text in texts {
             for read in read_all(text) {
-                assert_eq!(read, Ok(at(told)), "{text:?}");
+                assert_eq!(read, Ok(at(reported)), "{text:?}");
             }
         }
     }

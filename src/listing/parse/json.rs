@@ -57,7 +57,7 @@ pub struct JsonFiling {
     /// The filing. Columns that are not told are empty.
     pub filing: Filing,
     /// The columns that are told.
-    pub told: Vec<Column>,
+    pub reported: Vec<Column>,
 }
 
 /// Reads filings from JSON.
@@ -172,7 +172,7 @@ fn filing(object: &Map<String, Value>) -> Result<JsonFiling, String> {
     };
     let length = object.values().filter_map(Value::as_str).map(str::len).sum();
     let mut builder = FilingBuilder::new(number, frn, length);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for column in Column::ALL {
         let value = match (column, frn) {
             // A JSON number has lost its zeros.
@@ -181,13 +181,13 @@ fn filing(object: &Map<String, Value>) -> Result<JsonFiling, String> {
         };
         builder.push(value.as_deref().unwrap_or_default());
         if value.is_some() {
-            told.push(column);
+            reported.push(column);
         }
     }
     for (name, value) in object.iter().filter(|(name, _)| Column::by_name(name).is_none()) {
         builder.push_unknown(name, &cell(value));
     }
-    Ok(JsonFiling { filing: builder.finish(), told })
+    Ok(JsonFiling { filing: builder.finish(), reported })
 }
 
 /// A value as a cell: what the listing would show.
@@ -261,8 +261,8 @@ mod tests {
         assert_eq!(filing.frn().expect("an FRN").to_string(), "0012897441");
         assert_eq!((filing.business_name(), filing.cell(Column::GatewayProviderChoice)), ("Example LLC", "Yes"));
         assert_eq!(filing.unknown_cells().collect::<Vec<_>>(), [("colour", "green"), ("shade", "7")]);
-        assert!(read.told.contains(&Column::VoiceServiceProviderChoice), "null is told");
-        assert!(!read.told.contains(&Column::Country));
+        assert!(read.reported.contains(&Column::VoiceServiceProviderChoice), "null is told");
+        assert!(!read.reported.contains(&Column::Country));
     }
 
     #[test]
@@ -273,7 +273,7 @@ mod tests {
         ] {
             let read = &filings(&json!([shape])).expect("a filing")[0];
             assert_eq!(read.filing.cell(Column::Frn), "0012897441", "{shape}");
-            assert!(read.told.contains(&Column::Frn));
+            assert!(read.reported.contains(&Column::Frn));
         }
     }
 

@@ -105,7 +105,7 @@ impl SearchIndex {
     }
 
     /// The filings of names like the text, the likest first.
-    fn ask(&self, text: &str, standing: usize) -> Vec<Found> {
+    fn ask(&self, text: &str, current: usize) -> Vec<Found> {
         let mut parts = fold::names(text);
         parts.truncate(MOST_NAMES);
         // Of two names in one text the first is the company's own.
@@ -125,9 +125,9 @@ impl SearchIndex {
                 if found.score < LEAST_SCORE {
                     continue;
                 }
-                let standing = best.entry(owner).or_insert(Found { score: 0.0, ..found });
-                if (found.score, standing.kind) > (standing.score, found.kind) {
-                    *standing = found;
+                let current = best.entry(owner).or_insert(Found { score: 0.0, ..found });
+                if (found.score, current.kind) > (current.score, found.kind) {
+                    *current = found;
                 }
             }
         }
@@ -135,7 +135,7 @@ impl SearchIndex {
         // Of equals the company's own name first, then the standing filing, then by number, so that the order is one.
         found.sort_unstable_by(|left, right| {
             let order = right.score.total_cmp(&left.score).then(left.kind.cmp(&right.kind));
-            let removed = |found: &Found| found.owner as usize >= standing;
+            let removed = |found: &Found| found.owner as usize >= current;
             order.then(removed(left).cmp(&removed(right))).then(left.owner.cmp(&right.owner))
         });
         found
@@ -200,27 +200,27 @@ fn by_commas(text: &str) -> Vec<&str> {
 /// The filings whose names are like the text, the likest first, at most `limit`.
 pub fn search(index: &Index, text: &str, limit: usize) -> Vec<NameMatch> {
     let searched = index.names();
-    let standing = index.snapshot().filings.len();
-    let found = searched.ask(text, standing);
+    let current = index.snapshot().filings.len();
+    let found = searched.ask(text, current);
     let same = found.iter().take_while(|found| found.score == 1.0).count();
-    let mut told: Vec<NameMatch> =
-        found.iter().take(same.max(limit)).filter_map(|found| told(index, searched, found)).collect();
+    let mut reported: Vec<NameMatch> =
+        found.iter().take(same.max(limit)).filter_map(|found| reported(index, searched, found)).collect();
     // Of the same names those first that are written the same.
-    let same = same.min(told.len());
-    if let Some(same) = told.get_mut(..same) {
+    let same = same.min(reported.len());
+    if let Some(same) = reported.get_mut(..same) {
         same.sort_by_key(|found| (found.column as usize, found.removal.is_some(), found.name != text.trim()));
     }
-    told.truncate(limit);
-    told
+    reported.truncate(limit);
+    reported
 }
 
-fn told(index: &Index, searched: &SearchIndex, found: &Found) -> Option<NameMatch> {
-    let standing = &index.snapshot().filings;
+fn reported(index: &Index, searched: &SearchIndex, found: &Found) -> Option<NameMatch> {
+    let current = &index.snapshot().filings;
     let owner = found.owner as usize;
-    let removal = owner.checked_sub(standing.len()).and_then(|at| searched.removed.get(at)).cloned();
+    let removal = owner.checked_sub(current.len()).and_then(|at| searched.removed.get(at)).cloned();
     let filing = match &removal {
         Some(removal) => Arc::clone(&removal.filing),
-        None => Arc::clone(standing.get(owner)?),
+        None => Arc::clone(current.get(owner)?),
     };
     let column = *COLUMNS.get(usize::from(found.kind))?;
     let words: Vec<&str> = searched.names.words_of(found.place).iter().map(|id| searched.names.text_of(*id)).collect();

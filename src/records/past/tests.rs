@@ -79,7 +79,7 @@ fn records(state: &ById, last_event: u64) -> Arc<Records> {
 }
 
 /// Everything that records can be asked.
-fn told(records: &Records) -> String {
+fn reported(records: &Records) -> String {
     let all: Vec<_> = RecordKind::ALL.into_iter().flat_map(|kind| records.all(kind)).collect();
     let about: Vec<_> = (0..5)
         .map(|provider| records.about(record(0, provider, 0).provider).filter(|about| !about.is_empty()))
@@ -129,7 +129,7 @@ proptest! {
             let expected = events[..have].iter().rposition(|event| event.at <= at).map_or(0, |place| place + 1);
             prop_assert_eq!(serial, Ok(expected as u64));
             let then = Records::then(Arc::clone(&past), expected as u64);
-            prop_assert_eq!(told(&then), told(&records(&states[expected], expected as u64)));
+            prop_assert_eq!(reported(&then), reported(&records(&states[expected], expected as u64)));
             prop_assert_eq!(past.is_newest(expected as u64), expected == have);
         }
         prop_assert!(handed_out <= events.len(), "each event is read once");

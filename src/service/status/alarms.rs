@@ -355,7 +355,7 @@ fn without_excerpt(error: &str) -> String {
 }
 
 /// So long a loss of the decision log stays an alarm.
-const LOSS_TOLD_FOR: SignedDuration = SignedDuration::from_hours(24);
+const LOSS_REPORTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is wrong with the decision log: it cannot be written, or it has lost decisions within the last day.
 pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
@@ -367,7 +367,8 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
             severity: Severity::Warning,
         });
     }
-    if let Some(last) = counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_TOLD_FOR))
+    if let Some(last) =
+        counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_REPORTED_FOR))
     {
         let cause = match &counts.last_drop_fault {
             Some(fault) => format!("{fault}, and no more of them could wait"),

@@ -2,21 +2,21 @@
 //!
 //! There are three rights, each with all of those before it: query, operator, admin. What each RPC needs stands in one
 //! table here. Who has which right is told by where somebody comes in, by the certificate that they show, by the token
-//! that they send, or by who they are on this machine ([`Rules`]); a [`Visitor`] is one connection of somebody. A call is
-//! judged when it begins; one that lasts has a [`Permit`], which ends with the right to it.
+//! that they send, or by who they are on this machine ([`Rules`]); a [`Session`] is one connection of somebody. A call is
+//! judged when it begins; one that lasts has a [`StreamAuthorization`], which ends with the right to it.
 
-mod permit;
 mod rules;
 mod session;
+mod stream_authorization;
 mod tokens;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use permit::Permit;
-pub use rules::{Access, AccessConfig, AccessError, CertificateRight, Door, Rules, group, user};
-pub use session::{Denied, Visitor};
+pub use rules::{Access, AccessConfig, AccessError, CertificateRight, ListenerKind, Rules, group, user};
+pub use session::{Denied, Session};
+pub use stream_authorization::StreamAuthorization;
 pub use tokens::CREDENTIAL;
 
 /// What somebody may do. The order is that of power.

@@ -185,7 +185,7 @@ impl Rules {
 
 /// Where somebody comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum ListenerKind {
     /// A listener for questions, on TCP.
     Queries,
     /// A Unix socket for questions: who may open it may ask.
@@ -237,12 +237,12 @@ impl Access {
     }
 
     /// Whether everybody who comes in here may do all that can be done here.
-    pub(super) fn is_open(&self, door: Door) -> bool {
-        match door {
-            Door::Queries => self.queries_open.load(Ordering::Relaxed),
-            Door::QuerySocket => true,
-            Door::AdminSocket => self.socket_open.load(Ordering::Relaxed),
-            Door::Administration => false,
+    pub(super) fn is_open(&self, listener_kind: ListenerKind) -> bool {
+        match listener_kind {
+            ListenerKind::Queries => self.queries_open.load(Ordering::Relaxed),
+            ListenerKind::QuerySocket => true,
+            ListenerKind::AdminSocket => self.socket_open.load(Ordering::Relaxed),
+            ListenerKind::Administration => false,
         }
     }
 

@@ -9,7 +9,7 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
 
-use super::rules::{Access, Door, Rules};
+use super::rules::{Access, ListenerKind, Rules};
 use super::{Right, needed, needed_over_http, tokens};
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::{Certified, Peer};
@@ -53,13 +53,13 @@ impl From<&Denied> for Rejection {
 
 /// One connection of somebody.
 #[derive(Debug)]
-pub struct Visitor {
+pub struct Session {
     /// Who is at the other end.
     pub peer: Peer,
     certified: Option<Certified>,
     /// The groups of a user of this machine, where they matter.
     gids: Vec<u32>,
-    door: Door,
+    listener_kind: ListenerKind,
     access: Arc<Access>,
     memory: Mutex<Memory>,
 }
@@ -86,16 +86,18 @@ impl std::fmt::Debug for KnownToken {
     }
 }
 
-impl Visitor {
+impl Session {
     /// Somebody who came in here. May ask the machine for a user's groups, which may take a while.
-    pub fn new(peer: Peer, certified: Option<Certified>, door: Door, access: Arc<Access>) -> Self {
+    pub fn new(peer: Peer, certified: Option<Certified>, listener_kind: ListenerKind, access: Arc<Access>) -> Self {
         let gids = match peer {
-            Peer::Unix { uid, gid } if door == Door::AdminSocket && access.rules.load().asks_for_groups() => {
+            Peer::Unix { uid, gid }
+                if listener_kind == ListenerKind::AdminSocket && access.rules.load().asks_for_groups() =>
+            {
                 groups(uid, gid)
             }
             _ => Vec::new(),
         };
-        Self { peer, certified, gids, door, access, memory: Mutex::default() }
+        Self { peer, certified, gids, listener_kind, access, memory: Mutex::default() }
     }
 
     /// Whether an RPC may be called.
@@ -104,7 +106,7 @@ impl Visitor {
     ///
     /// If not.
     pub fn check_rpc(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
-        if self.access.is_open(self.door) { Ok(()) } else { self.judge(needed(path), path, headers) }
+        if self.access.is_open(self.listener_kind) { Ok(()) } else { self.judge(needed(path), path, headers) }
     }
 
     /// Whether a path may be asked for over HTTP.
@@ -114,7 +116,7 @@ impl Visitor {
     /// If not.
     pub fn check_http(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
         match needed_over_http(path) {
-            Some(needed) if !self.access.is_open(self.door) => self.judge(needed, path, headers),
+            Some(needed) if !self.access.is_open(self.listener_kind) => self.judge(needed, path, headers),
             _ => Ok(()),
         }
     }
@@ -164,12 +166,12 @@ impl Visitor {
     /// What they may do by itself.
     fn base(&self, rules: &Rules) -> Option<Right> {
         let by_certificate = self.certified.as_ref().map(|certified| rules.of_certificate(&certified.names));
-        match (self.door, &self.peer) {
-            (Door::Queries, _) => by_certificate.or(rules.of_anybody()),
-            (Door::QuerySocket, _) => Some(Right::Query),
-            (Door::Administration, _) => by_certificate,
-            (Door::AdminSocket, Peer::Unix { uid, .. }) => Some(rules.of_user(*uid, &self.gids)),
-            (Door::AdminSocket, Peer::Tcp(_)) => None,
+        match (self.listener_kind, &self.peer) {
+            (ListenerKind::Queries, _) => by_certificate.or(rules.of_anybody()),
+            (ListenerKind::QuerySocket, _) => Some(Right::Query),
+            (ListenerKind::Administration, _) => by_certificate,
+            (ListenerKind::AdminSocket, Peer::Unix { uid, .. }) => Some(rules.of_user(*uid, &self.gids)),
+            (ListenerKind::AdminSocket, Peer::Tcp(_)) => None,
         }
     }
 
@@ -186,7 +188,9 @@ impl Visitor {
 
     /// Notes in the log who had something changed, where things can be changed.
     pub fn note(&self, path: &str, headers: &HeaderMap) {
-        if matches!(self.door, Door::AdminSocket | Door::Administration) && needed(path) == Right::Admin {
+        if matches!(self.listener_kind, ListenerKind::AdminSocket | ListenerKind::Administration)
+            && needed(path) == Right::Admin
+        {
             let who = self.called(&self.memory.lock().unwrap_or_else(PoisonError::into_inner), headers);
             let method = path.rsplit('/').next().unwrap_or(path);
             tracing::info!(method, who, "{method} was asked for by {who}");

@@ -42,19 +42,19 @@ impl World {
         self.today += 7;
         let today = crate::date::written(self.today);
         let mut changes = Changes::default();
-        let mut standing: Vec<String> = self.rows.keys().cloned().collect();
-        standing.shuffle(&mut self.rng);
-        let mut standing = standing.into_iter();
+        let mut current: Vec<String> = self.rows.keys().cloned().collect();
+        current.shuffle(&mut self.rng);
+        let mut current = current.into_iter();
         let mut away: Vec<String> = self.removed.keys().cloned().collect();
         away.shuffle(&mut self.rng);
 
-        for number in standing.by_ref().take(step.remove) {
+        for number in current.by_ref().take(step.remove) {
             if let Some(row) = self.rows.remove(&number) {
                 self.removed.insert(number.clone(), row);
                 changes.removed.push(number);
             }
         }
-        for number in standing.take(step.amend) {
+        for number in current.take(step.amend) {
             if let Some(row) = self.rows.get_mut(&number) {
                 let before = row.clone();
                 amend(&mut self.rng, row, &today);

@@ -13,7 +13,7 @@ use super::process::Process;
 
 use crate::decide::caller_id::CallerId;
 use crate::domain::{
-    Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_day_in_washington,
+    Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_eastern_day,
 };
 use crate::listing::index::Index;
 use crate::observe::Observer;
@@ -264,7 +264,7 @@ fn listing(
     let content = index.and_then(Index::content_as_of).and_then(|day| day.parse().ok());
     page.gauge(
         seconds("rmdd_content_age", "Time since the end of the newest day of an update in the listing, in Washington."),
-        content.and_then(end_of_day_in_washington).map(since),
+        content.and_then(end_of_eastern_day).map(since),
     )?;
     let limits = services.freshness.load();
     page.gauges(

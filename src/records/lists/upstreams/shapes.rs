@@ -196,8 +196,8 @@ fn what_a_workbook_does_not_say_is_told() {
         sheet.write(1, 0, 1.2345e9 + 0.5).expect("written");
         sheet.write(2, 0, true).expect("written");
     });
-    let told = outcome(&hidden_value).expect("a list");
-    assert!(told[0].contains("row 2, field FRN") && told[1].contains("row 3, field FRN"), "{told:?}");
+    let reported = outcome(&hidden_value).expect("a list");
+    assert!(reported[0].contains("row 2, field FRN") && reported[1].contains("row 3, field FRN"), "{reported:?}");
     let two = workbook(|workbook| {
         for _ in 0..2 {
             workbook.add_worksheet().write(0, 0, "FRN").expect("written").write(1, 0, 41_000_002).expect("written");
@@ -232,9 +232,13 @@ fn what_cannot_be_read_is_told_with_its_row_and_keeps_no_other_from_being_asked(
         ("0", "all zeros"),
     ] {
         let text = format!("frn,site\n0041000002,a\n\"{cell}\",b\n0041000002,c\n");
-        let told = outcome(text.as_bytes()).unwrap_or_else(|error| panic!("{cell:?}: {error}"));
-        assert_eq!((told.len(), told[0].as_str(), told[2].as_str()), (3, B, B), "{cell:?}");
-        assert!(told[1].starts_with("row 3, field frn: ") && told[1].contains(word), "{cell:?}: {}", told[1]);
+        let reported = outcome(text.as_bytes()).unwrap_or_else(|error| panic!("{cell:?}: {error}"));
+        assert_eq!((reported.len(), reported[0].as_str(), reported[2].as_str()), (3, B, B), "{cell:?}");
+        assert!(
+            reported[1].starts_with("row 3, field frn: ") && reported[1].contains(word),
+            "{cell:?}: {}",
+            reported[1]
+        );
     }
 }
 

@@ -133,12 +133,12 @@ fn json_is_a_list_like_any_other() {
         "[{\"frn\": \"0020237343\", \"role\": \"VSP\"}, {\"frn\": 3734811}, {\"frn\": [1]}, 7, {\"frn\": \"1\", \"frn\": \"2\"}]",
         "{\"frn\": \"0020237343\", \"role\": \"VSP\"}\n{\"frn\": 3734811, \"role\": null}\n{\"frn\": [1]}\n7\n{\"frn\": \"1\", \"frn\": \"2\"}\n",
     ] {
-        let told = named(text);
-        assert_eq!(told[..2], ["FRN 0020237343", "FRN 0003734811"], "{text}");
-        for (told, words) in
-            told[2..].iter().zip(["row 3, field frn", "row 4, field entry", "row 5, field frn: it stands twice"])
+        let reported = named(text);
+        assert_eq!(reported[..2], ["FRN 0020237343", "FRN 0003734811"], "{text}");
+        for (reported, words) in
+            reported[2..].iter().zip(["row 3, field frn", "row 4, field entry", "row 5, field frn: it stands twice"])
         {
-            assert!(told.contains(words), "{told}");
+            assert!(reported.contains(words), "{reported}");
         }
         assert_eq!(roles(text), [Some(ProviderRole::VoiceService), None]);
     }
@@ -147,11 +147,11 @@ fn json_is_a_list_like_any_other() {
 #[test]
 fn a_second_number_of_a_row_is_never_dropped_whatever_its_column_is_called() {
     for header in ["FRN 2", "FRN2", "Registration", "Affiliate FRN", "Parent FRN", "FCC Reg. No."] {
-        let told =
+        let reported =
             named(&format!("FRN,{header}\n20237343,0020237343\n20237343,0003734811\n20237343,\n20237343,1.2345E+09\n"));
-        assert_eq!((told[0].as_str(), told[2].as_str()), ("FRN 0020237343", "FRN 0020237343"), "{header}");
-        assert!(told[1].contains("give each a row of its own"), "{header}: {}", told[1]);
-        assert!(told[3].contains("lost digits"), "{header}: {}", told[3]);
+        assert_eq!((reported[0].as_str(), reported[2].as_str()), ("FRN 0020237343", "FRN 0020237343"), "{header}");
+        assert!(reported[1].contains("give each a row of its own"), "{header}: {}", reported[1]);
+        assert!(reported[3].contains("lost digits"), "{header}: {}", reported[3]);
     }
     for (header, cell, words) in [
         ("Other FRNs", "0003734811", "names affiliates"),
@@ -184,13 +184,13 @@ fn a_column_for_each_role_is_asked_where_it_is_marked() {
         let text = format!(
             "FRN,{header}\n1000001,Yes,No,No\n1000001,,X,\n1000001,no,Y,y\n1000001,,,\n1000001,No,No,\n1000001,No,No,No\n1000001,Yes,maybe,\n1000001,TRUE,#N/A,\n1000001,yes\n"
         );
-        let told = asked(&text);
+        let reported = asked(&text);
         assert_eq!(
-            told[..5],
+            reported[..5],
             [voice.to_owned(), gateway.to_owned(), format!("{gateway} {other}"), String::new(), String::new()]
         );
-        assert!(told[5..].iter().all(|told| told.starts_with("! ")), "{header}: {told:?}");
-        assert_eq!(told.len(), 9);
+        assert!(reported[5..].iter().all(|reported| reported.starts_with("! ")), "{header}: {reported:?}");
+        assert_eq!(reported.len(), 9);
         let list = list(&text);
         assert!(list.notes.is_empty() && list.unasked.is_empty(), "{:?}", list.notes);
     }

@@ -132,16 +132,19 @@ fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_syn
     assert_eq!(codes(&refused, Awaits::Person), ["SYNC_REFUSED", "LISTING_HELD"]);
     assert_eq!(codes(&failed, Awaits::SecondCopy), ["SYNC_FAILED"], "the next sync settles it");
     let sync = SyncState { held: vec![held(Awaits::Person, 1)], ..SyncState::default() };
-    let told = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
-    assert!(told[0].message.contains("the end is missing") && told[0].message.contains("--approve 0707"), "{told:?}");
+    let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+    assert!(
+        reported[0].message.contains("the end is missing") && reported[0].message.contains("--approve 0707"),
+        "{reported:?}"
+    );
     let peers = Some(PeersAffected { peers: 9, in_some_role: 4, providers: 235, ..PeersAffected::default() });
     for outcome in [holds, failed] {
         let listing = HeldListing { peers: peers.clone(), ..held(Awaits::Person, 1) };
         let sync =
             SyncState { last: last(SyncTrigger::Schedule, outcome), held: vec![listing], ..SyncState::default() };
-        let told = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
-        let said = told.iter().any(|alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers"));
-        assert!(said, "{told:?}");
+        let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+        let said = reported.iter().any(|alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers"));
+        assert!(said, "{reported:?}");
     }
 }
 
@@ -177,11 +180,11 @@ fn a_confirmation_ahead_of_now_confirms_nothing() {
     let ahead = index(vec![]).confirmed(at(40_000));
     let (state, codes) = codes(Some(&ahead), &SyncState::default(), at(2));
     assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "TIMES_AHEAD"]));
-    let told = alarms(Some(&ahead), &SyncState::default(), &FreshnessConfig::default(), at(2));
+    let reported = alarms(Some(&ahead), &SyncState::default(), &FreshnessConfig::default(), at(2));
     assert!(
-        told[1].message.contains("the last confirmation of the listing by 1666 days (2030-"),
+        reported[1].message.contains("the last confirmation of the listing by 1666 days (2030-"),
         "{}",
-        told[1].message
+        reported[1].message
     );
 }
 
@@ -189,8 +192,8 @@ fn a_confirmation_ahead_of_now_confirms_nothing() {
 fn a_clock_at_1970_is_told_and_answers_go_on() {
     let (state, codes) = codes(Some(&index(vec![])), &SyncState::default(), Timestamp::UNIX_EPOCH);
     assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "CLOCK_WRONG"]));
-    let told = alarms(None, &SyncState::default(), &FreshnessConfig::default(), Timestamp::UNIX_EPOCH);
-    assert!(told.iter().any(|alarm| alarm.message.contains("says 1970-01-01 00:00:00 UTC, and it is 2026-01-01")));
+    let reported = alarms(None, &SyncState::default(), &FreshnessConfig::default(), Timestamp::UNIX_EPOCH);
+    assert!(reported.iter().any(|alarm| alarm.message.contains("says 1970-01-01 00:00:00 UTC, and it is 2026-01-01")));
 }
 
 #[test]

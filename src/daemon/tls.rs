@@ -16,13 +16,13 @@ const ALPN_HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// The TLS of each listener that has it.
 #[derive(Clone)]
-pub struct Secured {
+pub struct ListenersTls {
     pub grpc: Option<Arc<Tls>>,
     pub http: Option<Arc<Tls>>,
     pub admin: Option<Arc<Tls>>,
 }
 
-impl Secured {
+impl ListenersTls {
     /// Reads and checks all files, before anything is bound.
     pub fn load(config: &Config) -> Result<Self, TlsError> {
         let of = |name, alpn, listen: &Listen, tls: &TlsConfig| match listen {

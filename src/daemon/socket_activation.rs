@@ -13,36 +13,36 @@ use super::DaemonError;
 
 /// Sockets that were handed over and not yet taken.
 #[derive(Debug, Default)]
-pub struct Inherited {
+pub struct ActivatedSockets {
     tcp: Vec<(SocketAddr, TcpListener)>,
     unix: Vec<(PathBuf, UnixListener)>,
     /// What is no listening socket.
     strange: usize,
 }
 
-impl Inherited {
+impl ActivatedSockets {
     /// Takes over what was handed to this process; nothing where nothing was. To be called before there is another thread:
     /// what was handed over is told by the environment, and taken out of it so that no child believes it is meant.
     pub fn take() -> Self {
         let mut handed = ListenFd::from_env();
-        let mut inherited = Self::default();
+        let mut socket_activation = Self::default();
         for place in 0..handed.len() {
             if let Ok(Some(listener)) = handed.take_tcp_listener(place)
                 && let Ok(address) = listener.local_addr()
                 && listener.set_nonblocking(true).is_ok()
             {
-                inherited.tcp.push((address, listener));
+                socket_activation.tcp.push((address, listener));
             } else if let Ok(Some(listener)) = handed.take_unix_listener(place)
                 && let Ok(address) = listener.local_addr()
                 && let Some(path) = address.as_pathname().map(Path::to_owned)
                 && listener.set_nonblocking(true).is_ok()
             {
-                inherited.unix.push((path, listener));
+                socket_activation.unix.push((path, listener));
             } else {
-                inherited.strange += 1;
+                socket_activation.strange += 1;
             }
         }
-        inherited
+        socket_activation
     }
 
     /// The socket that listens here, if one was handed over.

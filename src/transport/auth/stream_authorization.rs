@@ -6,12 +6,12 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use tokio::sync::watch;
 
-use super::session::{Denied, Visitor};
+use super::session::{Denied, Session};
 
 /// What somebody was let begin and goes on with, for as long as they would be let begin it anew.
 #[derive(Debug)]
-pub struct Permit {
-    visitor: Arc<Visitor>,
+pub struct StreamAuthorization {
+    session: Arc<Session>,
     path: &'static str,
     /// The token that came with the call, alone.
     headers: HeaderMap,
@@ -19,14 +19,14 @@ pub struct Permit {
     rules: watch::Receiver<()>,
 }
 
-impl Permit {
+impl StreamAuthorization {
     /// Leave to go on with an RPC that was let begin with these headers.
-    pub fn begin(visitor: &Arc<Visitor>, path: &'static str, headers: &HeaderMap) -> Self {
-        let mut rules = visitor.rule_changes();
+    pub fn begin(session: &Arc<Session>, path: &'static str, headers: &HeaderMap) -> Self {
+        let mut rules = session.rule_changes();
         let token = headers.get(AUTHORIZATION).map(|token| (AUTHORIZATION, token.clone()));
         // Other rules may have come since the call was let begin.
         rules.mark_changed();
-        Self { visitor: Arc::clone(visitor), path, headers: token.into_iter().collect(), rules }
+        Self { session: Arc::clone(session), path, headers: token.into_iter().collect(), rules }
     }
 
     /// Whether it still holds. Costs a look at one number while the rules stay as they are.
@@ -39,7 +39,7 @@ impl Permit {
             return Ok(());
         }
         self.rules.mark_unchanged();
-        self.visitor.check_rpc(self.path, &self.headers)
+        self.session.check_rpc(self.path, &self.headers)
     }
 
     /// Waits until it does not hold any more, and says why.
@@ -49,7 +49,7 @@ impl Permit {
                 // The rules in force are gone, and the daemon with them.
                 std::future::pending::<()>().await;
             }
-            if let Err(denied) = self.visitor.check_rpc(self.path, &self.headers) {
+            if let Err(denied) = self.session.check_rpc(self.path, &self.headers) {
                 return denied;
             }
         }

@@ -13,17 +13,17 @@ pub fn begins(day: Date) -> Timestamp {
 }
 
 /// A time as the clocks of Washington show it.
-pub fn in_washington(at: Timestamp) -> ZonedDateTime {
+pub fn in_eastern_time(at: Timestamp) -> ZonedDateTime {
     at.to_zoned_datetime(WASHINGTON.clone())
 }
 
 /// The day in Washington.
-pub fn day_in_washington(at: Timestamp) -> Date {
+pub fn eastern_day(at: Timestamp) -> Date {
     WASHINGTON.to_datetime(at).date()
 }
 
 /// The last millisecond of a day in Washington: what a time stamp of which only the day is known is taken for, so that
 /// no deadline comes too early.
-pub fn end_of_day_in_washington(day: Date) -> Option<Timestamp> {
+pub fn end_of_eastern_day(day: Date) -> Option<Timestamp> {
     begins(day.tomorrow().ok()?).checked_sub(1.millisecond()).ok()
 }
