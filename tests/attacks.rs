@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use common::{Daemon, Site, ask, by_frn, eventually};
 use http::{HeaderMap, Request};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prost::Message;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
 use rmdd::api::grpc::v1::{
@@ -19,7 +20,6 @@ use rmdd::api::grpc::v1::{
     acceptance_service_client::AcceptanceServiceClient,
 };
 use rmdd_testkit::World;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -116,9 +116,9 @@ async fn outcome(response: h2::client::ResponseFuture) -> (Code, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("raised");
-    let room = limit.maximum.map_or(10_000, |most| most.saturating_sub(200).min(10_000));
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("raised");
+    let room = most.saturating_sub(200).min(10_000);
     let scene = scene("connections = 500").await;
     // One that asks now and then, as a switch at night.
     let mut early = scene.daemon.acceptance().await;

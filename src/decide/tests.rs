@@ -169,7 +169,7 @@ fn a_filing_removed_while_its_provider_stands_under_another_number_is_no_removal
     let decision = ask(Identity::RmdNumber(number(41)), false);
     assert_eq!((decision.verdict, decision.reason), (Verdict::Accept, Reason::Listed));
     assert_eq!(decision.filing.as_ref().expect("a filing").number(), number(40));
-    let said = sentence(&decision, &Query::about(Identity::RmdNumber(number(41))));
+    let said = sentence(&decision, &Query::about(Identity::RmdNumber(number(41))), true);
     assert!(said.contains("RMD0000040") && said.contains("the provider of RMD0000041"), "{said}");
 }
 
@@ -386,7 +386,7 @@ fn policy_turns_each_cell_that_the_rules_leave_open_and_says_so() {
         let listed = if reason == Reason::OtherFrnOnly { reason } else { Reason::Listed };
         assert_eq!(accepted.reason, listed, "accepted, with an advisory");
         assert!(by_default.by_policy && by_choice.by_policy);
-        assert!(sentence(&by_choice, &query).contains("policy"));
+        assert!(sentence(&by_choice, &query, true).contains("policy"));
         if turned == Verdict::Accept {
             assert!(by_choice.advisories.iter().any(|said| Some(said.code) == advisory), "{reason:?}");
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Column, Filing, RmdNumber, Sha256Digest, StepFacts};
+use super::{AlarmCode, Column, Filing, RmdNumber, Sha256Digest, StepFacts};
 
 /// Counts the snapshots of one store, from 1. It never repeats and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,15 +122,15 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// The alarm's code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> AlarmCode {
         match self {
-            Self::MissingColumn(_) => "COLUMN_MISSING",
-            Self::UnknownColumn(_) => "COLUMN_UNKNOWN",
-            Self::UnreadableRows { .. } => "ROWS_UNREADABLE",
-            Self::Unusual { .. } => "LISTING_UNUSUAL",
-            Self::PeersGone { .. } => "PEERS_GONE",
-            Self::Corroborated { .. } => "LISTING_CORROBORATED",
-            Self::LetThrough { .. } => "LISTING_LET_THROUGH",
+            Self::MissingColumn(_) => AlarmCode::ColumnMissing,
+            Self::UnknownColumn(_) => AlarmCode::ColumnUnknown,
+            Self::UnreadableRows { .. } => AlarmCode::RowsUnreadable,
+            Self::Unusual { .. } => AlarmCode::ListingUnusual,
+            Self::PeersGone { .. } => AlarmCode::PeersGone,
+            Self::Corroborated { .. } => AlarmCode::ListingCorroborated,
+            Self::LetThrough { .. } => AlarmCode::ListingLetThrough,
         }
     }
 

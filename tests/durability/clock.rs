@@ -198,9 +198,15 @@ async fn the_policy_for_an_old_listing_holds_for_one_of_which_the_age_is_not_kno
     let days = days(304);
     let site = Site::new();
     fill(&site, &[(time(AHEAD), &days.today)]);
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     for (policy, refused) in [("refuse", true), ("error", false)] {
         let config = site.configure(&format!("[policy]\nlisting_old = {policy:?}\n"));
         let daemon = start(&site, &["--config", &config]);
+        // A load balancer is not to send queries that have no answer.
+        let url = format!("{}/readyz", daemon.http.as_deref().expect("HTTP"));
+        let ready = client.get(url).send().await.expect("an answer");
+        assert_eq!(ready.status().as_u16(), if refused { 200 } else { 503 }, "{policy}");
         let answered = daemon.acceptance().await.check_provider(by_number(&days.stands)).await;
         match answered {
             Ok(answer) => {

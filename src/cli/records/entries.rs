@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
 use crate::records::fields::{self, Fields};
 use crate::records::headers::{Header, call_header, header};
+use crate::records::lists::marks::Marks;
 use crate::records::lists::table::{self, Row, Table, TableError, comparable};
 use crate::records::lists::{columns, objects, writings};
 
@@ -180,6 +181,7 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
 fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<(), BadField> {
     let mut entry = Fields::default();
     let (mut names, mut frn, mut rmd_number) = (Vec::new(), None, None);
+    let mut marks = Marks::default();
     for (place, column) in columns.iter().enumerate() {
         let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
         let no_number = |problem: String| BadField::new("provider", problem);
@@ -188,11 +190,15 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
                 Header::Field(field) => field,
                 Header::Name(_) => "name",
                 Header::Frn | Header::RmdNumber => "provider",
+                Header::Marked(_) => "role",
             };
             return Err(BadField::new(field, problem));
         }
         match column {
             Header::Name(kind) => names.push((*kind, cell)),
+            Header::Marked(role) => {
+                marks.add(*role, &cell).map_err(|problem| BadField::new(role.as_str(), problem))?;
+            }
             Header::Frn | Header::RmdNumber | Header::Field("provider") if writings::says_nothing(&cell) => {}
             Header::Frn if writings::is_rmd_number(&cell) => {
                 once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
@@ -213,6 +219,7 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
             }
         }
     }
+    mark_role(&mut entry, &marks)?;
     let place = format!("row {}", row.row);
     match (frn, rmd_number) {
         (Some(frn), other) => {
@@ -231,6 +238,25 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
         named.set("name", name);
         named.set("kind", kind.as_str());
         read.entries.push((place.clone(), named));
+    }
+    Ok(())
+}
+
+/// Sets the role that is marked, where each has a column of its own. A peer has one role or none.
+fn mark_role(entry: &mut Fields, marks: &Marks) -> Result<(), BadField> {
+    let bad = |problem: String| BadField::new("role", problem);
+    let said = entry.get("role").map_or(Ok(None), writings::role).map_err(bad)?;
+    match marks.roles(said).map_err(bad)?.as_slice() {
+        [] => {}
+        [role] => entry.set("role", role.as_str()),
+        several => {
+            let several: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
+            return Err(bad(format!(
+                "{} are marked, and a peer is bound in one role: mark the one in which it hands calls over, or none and \
+                 name the role in each question; if each role has a trunk of its own, give each a row",
+                several.join(" and ")
+            )));
+        }
     }
     Ok(())
 }

@@ -176,7 +176,7 @@ fn every_row_of_the_matrix_that_records_decide_holds() {
         let records = Records::build(records, 0);
         let decision = decide(&index(), &records, &query, &policy(), at(now)).expect("a verdict");
         assert_eq!((decision.verdict, decision.reason), (verdict, reason), "{row}: {query:?} at {now}");
-        let said = sentence(&decision, &query);
+        let said = sentence(&decision, &query, true);
         match reason {
             Override => assert!(said.contains("alice") && said.contains("because"), "{row}: {said}"),
             FinalDetermination | RemovalOrder => assert!(said.contains("DA 70-1"), "{row}: {said}"),

@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use rmdd_testkit::World;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{GONE, GONE_NUMBER, NEVER, STANDS, STANDS_NUMBER, Scene, ask, error, get, header, json};
 use crate::common::{Site, exists, json as printed, status_of, stderr, stdout};
@@ -218,6 +219,18 @@ async fn a_call_to_911_is_accepted_whatever_is_wrong() {
             }
         }
     }
+    for (method, path) in [
+        (Method::POST, "/v1/check/x?emergency=true"),
+        (Method::DELETE, "/v1/check/x?emergency=true"),
+        (Method::GET, "//v1/check/x?emergency=true"),
+        (Method::GET, "/v1/chek/x?emergency=true"),
+        (Method::GET, "/?emergency=true"),
+        (Method::GET, "/v1/check/x?emergency=true&at=bad&role=bad"),
+    ] {
+        let response = ask(&scene.daemon, method.clone(), path, &[]).await;
+        let reported = ["rmdd-verdict", "rmdd-reason"].map(|name| header(&response, name));
+        assert_eq!((response.status(), reported), (StatusCode::OK, ["ACCEPT", "EMERGENCY_CALL"]), "{method} {path}");
+    }
     let response = get(&empty, &format!("/v1/check/{STANDS}?emergency=1")).await;
     assert_eq!(header(&response, "rmdd-snapshot"), "", "there is none");
     let answer: Value = serde_json::from_str(&response.text().await.expect("a body")).expect("JSON");
@@ -237,4 +250,35 @@ async fn before_the_first_listing_there_is_no_verdict() {
     site.publish(&World::new(5, 30).to_csv());
     daemon.sync().await;
     assert_eq!(json(&daemon, "/v1/check/0041000001", StatusCode::OK).await["reason"], "NOT_LISTED");
+}
+
+#[tokio::test]
+async fn a_call_to_911_is_accepted_though_its_request_line_is_not_well_formed() {
+    let scene = Scene::new().await;
+    let address = scene.daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an address");
+    let lines: [&[u8]; 5] = [
+        b"GET /v1/check/Acme Telecom?emergency=true HTTP/1.1",
+        b"GET /v1/check/x?caller_id=\"Fern\" <sip:+12125550100@gw>&emergency=true HTTP/1.1",
+        b"GET /v1/check/x?emergency=true&caller_id=\xff\xfe HTTP/1.1",
+        b"POST v1/check/x?emergency HTTP/1.1",
+        b"GET /v1/check/x?emergency=true HTTP/1.1",
+    ];
+    let mut kept = tokio::net::TcpStream::connect(address).await.expect("connected");
+    for line in lines {
+        let request = [line, b"\r\nHost: rmdd\r\nAccept: text/plain\r\n\r\n"].concat();
+        kept.write_all(&request).await.expect("sent");
+        let mut reply = Vec::new();
+        while !reply.windows(2).any(|pair| pair == b".\n" || pair == b")\n") && !reply.ends_with(b"provider\n") {
+            let read = kept.read_buf(&mut reply).await.expect("an answer");
+            assert!(read > 0, "{}: {}", String::from_utf8_lossy(line), String::from_utf8_lossy(&reply));
+        }
+        let reply = String::from_utf8_lossy(&reply).into_owned();
+        assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("ACCEPT EMERGENCY_CALL"), "{reply}");
+    }
+    // Anything else is no guess of the daemon's.
+    let mut other = tokio::net::TcpStream::connect(address).await.expect("connected");
+    other.write_all(b"GET /v1/check/Acme Telecom HTTP/1.1\r\nHost: rmdd\r\n\r\n").await.expect("sent");
+    let mut reply = String::new();
+    other.read_to_string(&mut reply).await.expect("an answer");
+    assert!(reply.starts_with("HTTP/1.1 400 "), "{reply}");
 }

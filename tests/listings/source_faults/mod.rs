@@ -2,7 +2,8 @@
 //! verdict for it, whether anybody is told, and whether the next good listing heals it.
 //!
 //! `RMDD_ALL_FAULTS=1` tries every fault on the real weeks, where a folder of them is at hand, and prints the table of
-//! `docs/vetting.md`; best with `--release`. Without it a part of them is tried on a made-up listing.
+//! `docs/vetting.md`; best with `--release`. `RMDD_FAULT_WEEKS` names some of the weeks, `RMDD_FAULT` a part of a
+//! fault's name. Without it a part of them is tried on a made-up listing.
 
 mod site;
 
@@ -10,6 +11,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 
+use rmdd::domain::Listing;
+use rmdd::listing::parse::parse;
 use rmdd_testkit::faults::{CellFault, Fault, Rows, Sheet, faults, losing};
 use rmdd_testkit::{Step, World};
 use site::{Answers, Outcome, Site};
@@ -41,16 +44,35 @@ struct Weeks<'a> {
     next: &'a [u8],
 }
 
-fn try_fault(fault: &Fault, weeks: &Weeks<'_>, at: &Site, right: &(Answers, Answers), seed: u64) -> Trial {
+/// What is right, whatever the fault.
+struct Right {
+    /// The answers of the site as it stands, and as it would with the good file.
+    before: Answers,
+    after: Answers,
+    /// The file after it, read once.
+    next: Listing,
+    /// What comes of that one where the faulty file has changed nothing.
+    skipped: (Outcome, String),
+}
+
+fn said(site: &Site) -> String {
+    site.doubts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn try_fault(fault: &Fault, weeks: &Weeks<'_>, at: &Site, right: &Right, seed: u64) -> Trial {
     let mut site = at.clone();
     let outcome = site.sync(&fault.apply(weeks.good, weeks.earlier, seed));
     let alarmed = !site.alarms.is_empty();
-    let why = site.doubts.iter().map(|doubt| doubt.to_string()).collect::<Vec<_>>().join("; ");
-    let wrong = match outcome {
-        Outcome::Applied | Outcome::Corroborated => site.answers().wrong(&right.0, &right.1),
-        Outcome::Held | Outcome::Refused => 0,
+    let why = said(&site);
+    let (wrong, (healed, then)) = match outcome {
+        Outcome::Applied | Outcome::Corroborated => {
+            let wrong = site.answers().wrong(&right.before, &right.after);
+            let healed = site.judge(right.next.clone());
+            (wrong, (healed, said(&site)))
+        }
+        Outcome::Held | Outcome::Refused => (0, right.skipped.clone()),
     };
-    let healed = site.sync(weeks.next);
+    let why = format!("{why}; then {then}");
     let (kind, share) = kind_and_share(fault);
     Trial { name: fault.to_string(), kind, share, outcome, wrong, alarmed, healed, why }
 }
@@ -81,13 +103,20 @@ fn kind_and_share(fault: &Fault) -> (String, String) {
 fn try_all(all: &[Fault], weeks: &Weeks<'_>, at: &Site) -> Vec<Trial> {
     let mut good = at.clone();
     good.sync(&weeks.good.to_csv());
-    let right = (at.answers(), good.answers());
+    let next = parse(weeks.next).expect("a good file");
+    let mut skipping = at.clone();
+    let skipped = skipping.judge(next.clone());
+    let right = Right { before: at.answers(), after: good.answers(), next, skipped: (skipped, said(&skipping)) };
+    let only = std::env::var("RMDD_FAULT").ok();
+    let asked = |fault: &Fault| only.as_ref().is_none_or(|only| fault.to_string().contains(only));
+    let to_try = Mutex::new(all.iter().zip(0u64..).filter(|(fault, _)| asked(fault)));
     let trials = Mutex::new(Vec::with_capacity(all.len()));
     thread::scope(|scope| {
-        for part in all.chunks(all.len().div_ceil(2).max(1)) {
+        for _ in 0..2 {
             scope.spawn(|| {
-                for (seed, fault) in part.iter().enumerate() {
-                    let trial = try_fault(fault, weeks, at, &right, seed as u64);
+                loop {
+                    let Some((fault, seed)) = to_try.lock().expect("no panic").next() else { return };
+                    let trial = try_fault(fault, weeks, at, &right, seed);
                     trials.lock().expect("no panic").push(trial);
                 }
             });
@@ -139,21 +168,21 @@ fn lose_slowly(good: &Sheet, percent: f64, at: &Site) -> (Option<usize>, usize) 
     let mut site = at.clone();
     site.sync(&good.to_csv());
     let right = site.answers();
+    let wrong = |site: &Site| site.answers().wrong(&right, &right);
     let mut alarmed = None;
-    let mut wrong = 0;
     for sync in 1..=60 {
+        let before = site.clone();
         let outcome = site.sync(&losing(good, percent, sync, 7).to_csv());
         if matches!(outcome, Outcome::Held | Outcome::Refused) {
             // That is an alarm, too.
-            alarmed = alarmed.or(Some(wrong));
-            break;
+            let lost = wrong(&before);
+            return (alarmed.or(Some(lost)), lost);
         }
-        wrong = site.answers().wrong(&right, &right);
         if alarmed.is_none() && !site.alarms.is_empty() {
-            alarmed = Some(wrong);
+            alarmed = Some(wrong(&site));
         }
     }
-    (alarmed, wrong)
+    (alarmed, wrong(&site))
 }
 
 #[test]

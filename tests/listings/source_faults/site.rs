@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
-use rmdd::domain::{ChangeSerial, Frn, Identity, ProviderRole, RemovalHistory, Snapshot, Ternary, Verdict};
+use rmdd::domain::{ChangeSerial, Frn, Identity, Listing, ProviderRole, RemovalHistory, Snapshot, Ternary, Verdict};
 use rmdd::listing::diff::step;
 use rmdd::listing::index::Index;
 use rmdd::listing::parse::parse;
@@ -34,18 +34,26 @@ pub struct Site {
 impl Site {
     /// What a sync of this file leads to. A second copy says the same as the first.
     pub fn sync(&mut self, bytes: &[u8]) -> Outcome {
-        self.alarms.clear();
+        match parse(bytes) {
+            Ok(listing) => self.judge(listing),
+            Err(_) => self.refuse(),
+        }
+    }
+
+    fn refuse(&mut self) -> Outcome {
         self.doubts.clear();
-        let Ok(listing) = parse(bytes) else {
-            self.alarms.push("SYNC_REFUSED".to_owned());
-            return Outcome::Refused;
-        };
+        self.alarms = vec!["SYNC_REFUSED".to_owned()];
+        Outcome::Refused
+    }
+
+    /// What a listing leads to that could be read.
+    pub fn judge(&mut self, listing: Listing) -> Outcome {
+        self.alarms.clear();
         // As long after the listings' dates as they are read: within a moment of one another.
         let provenance = Provenance::made_up("2026-11-26T12:00:00Z".parse().expect("a time"));
         let against = Against { standing: self.standing.as_ref(), removals: Some(&self.removals), peers: &[] };
         let Ok(vetted) = vet_against(listing, provenance, against, &VetConfig::default()) else {
-            self.alarms.push("SYNC_REFUSED".to_owned());
-            return Outcome::Refused;
+            return self.refuse();
         };
         let takes = vetted.takes();
         self.doubts = vetted.doubts;
@@ -53,7 +61,7 @@ impl Site {
             self.alarms.push("LISTING_HELD".to_owned());
             return Outcome::Held;
         }
-        self.alarms.extend(vetted.snapshot.anomalies.iter().map(|anomaly| anomaly.code().to_owned()));
+        self.alarms.extend(vetted.snapshot.anomalies.iter().map(|anomaly| anomaly.code().as_str().to_owned()));
         let before = self.standing.as_ref().map(|standing| (standing, standing.confirmed_at));
         self.removals = step(before, &self.removals, &vetted.snapshot).removals;
         self.standing = Some(vetted.snapshot);
