@@ -100,5 +100,5 @@ pub(super) async fn open(
         Ok::<_, DaemonError>(publish_stored(open_when_free(&state_dir, admin_socket.as_deref())?)?)
     };
     let opened = tokio::task::spawn_blocking(open).await;
-    Ok(opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??)
+    opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })?
 }
