@@ -70,7 +70,7 @@ impl Impact {
         let mut found = Providers::of(&target);
         for who in &self.removed {
             let provider = found.find(who).await.map_err(|error| anyhow!("--removed {who:?}: {error}"))?;
-            records.push(removal_today(provider, now));
+            records.push(removal_today(provider.identity, now));
         }
         let request = AssessImpactRequest {
             listing,

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use crate::domain::times::{Meant, read_absolute};
+use super::lists::writings;
+use crate::domain::times::{self, Meant, read_absolute};
 use crate::domain::{
     BadField, Identity, Noted, Notice, Order, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RecordKind,
     TracedCall,
@@ -260,8 +261,9 @@ pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Resu
             })?,
             role: fields
                 .get("role")
-                .map(|text| text.parse().map_err(|problem: String| BadField::new("role", problem)))
-                .transpose()?,
+                .map(|text| writings::role(text).map_err(|problem| BadField::new("role", problem)))
+                .transpose()?
+                .flatten(),
         }),
         RecordKind::Override => {
             let action: OverrideAction = required("action", "allow or deny")?

@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use clap::Args;
 
+use super::super::text;
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
 use crate::api::times::moment_written_out;
@@ -22,7 +23,7 @@ pub struct AddPeer {
     #[arg(long, value_name = "KIND", default_value = "trunk_group")]
     kind: String,
     /// The role in which it hands calls over where a question names none: voice_service, gateway or
-    /// non_gateway_intermediate.
+    /// non_gateway_intermediate, or any for none [default: that of the peer that WHO names, if WHO is one].
     #[arg(long, value_name = "R")]
     role: Option<String>,
     #[command(flatten)]
@@ -106,9 +107,17 @@ async fn add(
     let target = to_change(global).await?;
     let mut found = Providers::of(&target);
     let mut records: Vec<Record> = Vec::new();
+    let mut taken_over = None;
     for text in providers {
         let provider = found.find(text).await.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
-        let mut record = Record { provider, ..record.clone() };
+        let mut record = Record { provider: provider.identity, ..record.clone() };
+        if says.iter().all(|(field, text)| *field != "role" || text.is_none())
+            && let RecordBody::Peer(peer) = &mut record.body
+        {
+            // Whoever is bound as another peer is hands calls over as that one does.
+            peer.role = provider.role;
+            taken_over = provider.role.map(|role| (text.trim().to_owned(), role));
+        }
         if about.replace
             && let Some(before) = on_record(&target, kind, &record.id()).await?
         {
@@ -119,6 +128,9 @@ async fn add(
     }
     put(&target, &records, about.replace, &by).await.map_err(|error| flags::explain(kind, error, providers))?;
     found.say().await;
+    if let Some((peer, role)) = taken_over {
+        say!("Its role, {role}, is that of {}: --role says another, or any for none", text::one_line(&peer));
+    }
     Ok(YES)
 }
 

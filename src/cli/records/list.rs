@@ -243,7 +243,7 @@ impl Remove {
             if found.is_empty() && kind == RecordKind::Override {
                 // By what a peer of the provider is called.
                 let provider = Providers::of(&target).find(asked).await;
-                let id = provider.map(Identity::number_text).unwrap_or_default();
+                let id = provider.map(|found| found.identity.number_text()).unwrap_or_default();
                 found = find(kind, &id, &known);
             }
             if found.is_empty() {
