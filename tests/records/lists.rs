@@ -349,3 +349,14 @@ async fn a_name_that_is_a_formula_is_a_text_in_the_answer_and_the_lists_own_cell
         "{line}"
     );
 }
+
+#[tokio::test]
+async fn of_two_tables_in_one_file_neither_is_asked_or_taken_in() {
+    let desk = Desk::open(Through::Store).await;
+    let file = desk.write("two.csv", format!("FRN,Name\n{NEVER},A\nName,FRN,Role\nC,{GATEWAY},gateway\n"));
+    let said = desk.refused(&["check", "--file", &file]);
+    assert!(said.contains("nothing was asked: row 3 is another header, besides row 1"), "{said}");
+    let file = desk.write("two.csv", format!("Trunk,FRN\nnorth,{VOICE}\n\nFRN,Trunk,Role\n{GATEWAY},TG-1,gateway\n"));
+    let said = desk.refused(&["peers", "import", &file]);
+    assert!(said.contains("nothing was changed: row 4 is another header, besides row 1"), "{said}");
+}

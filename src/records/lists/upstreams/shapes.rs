@@ -258,6 +258,19 @@ fn where_rows_or_columns_cannot_be_told_the_list_is_refused_with_what_to_do() {
         ("%PDF-1.7", "PDF"),
         ("\u{1f}\u{8b}", "gzip"),
         ("frn,role\n0041000001,gateway\nrole,frn\ngateway,0041000002\n", "row 3 is another header"),
+        (
+            "FRN,Name\n0099999999,A\nName,FRN,Role\nC,0021441233,gateway\n",
+            "row 3 is another header, besides row 1: hand in one table",
+        ),
+        (
+            "FRN,Name\n0099999999,A\n0099999998,B\n0099999997,C\n\nRole,FRN\ngateway,0021441233\n",
+            "row 6 is another header, besides row 1",
+        ),
+        ("Trunk Group,Name\nP000,A\nFRN,Role\n0021441233,gateway\n", "row 3 is another header, besides row 1"),
+        ("Trunk Group,Name\nnorth,A\n\nFRN,Role\n0021441233,gateway\n", "row 4 is another header, besides row 1"),
+        ("FRN\n0099999999\nName,FRN,Role\nC,0021441233,gateway\n", "row 3 is another header, besides row 1"),
+        ("Upstreams\n\nPeer\nP000\n\nPeer,Role\nP001,gateway\n", "row 6 is another header, besides row 3"),
+        ("Name,FRN,Role\nC,0021441233,gateway\nFRN,Name\n0099999999,A\n", "row 3 is another header, besides row 1"),
     ] {
         let bytes: Vec<u8> = if text.starts_with('\u{1f}') { vec![0x1f, 0x8b, 8] } else { text.as_bytes().to_vec() };
         let error = outcome(&bytes).expect_err(text);
