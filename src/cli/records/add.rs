@@ -4,10 +4,11 @@ use anyhow::anyhow;
 use clap::Args;
 
 use super::super::text;
+use super::kept::keep_what_came_later;
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
 use crate::api::times::moment_written_out;
-use crate::domain::{BadField, Identity, Notice, Record, RecordBody, RecordKind, Who};
+use crate::domain::{BadField, Identity, Record, RecordBody, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::fields::{Fields, read};
 
@@ -121,6 +122,7 @@ async fn add(
         if about.replace
             && let Some(before) = on_record(&target, kind, &record.id()).await?
         {
+            record.revision = before.revision;
             keep_what_came_later(&mut record, before);
             record.check(now).map_err(bad)?;
         }
@@ -132,20 +134,6 @@ async fn add(
         say!("Its role, {role}, is that of {}: --role says another, or any for none", text::one_line(&peer));
     }
     Ok(YES)
-}
-
-/// What was recorded of an order or a notice after it was put on record is not said by whoever replaces it, and stays.
-fn keep_what_came_later(record: &mut Record, before: Record) {
-    record.revision = before.revision;
-    match (&mut record.body, before.body) {
-        (RecordBody::Order(order), RecordBody::Order(before)) => order.notified = before.notified,
-        (RecordBody::Notice(notice), RecordBody::Notice(before)) => {
-            let Notice { mitigated, informed, notified, calls, basis, .. } = before;
-            let basis = if notice.basis.is_empty() { basis } else { notice.basis.clone() };
-            *notice = Notice { mitigated, informed, notified, calls, basis, ..notice.clone() };
-        }
-        _ => {}
-    }
 }
 
 impl AddPeer {

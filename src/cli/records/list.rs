@@ -53,7 +53,7 @@ enum Format {
 
 #[derive(Debug, Args)]
 pub struct Export {
-    /// csv, or json (one object a line). A notice's traced calls are in JSON only.
+    /// csv, or json (one object a line). A notice's traced calls are in JSON only; importing the CSV leaves those on record.
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: Format,
 }
