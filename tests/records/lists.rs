@@ -351,6 +351,29 @@ async fn a_name_that_is_a_formula_is_a_text_in_the_answer_and_the_lists_own_cell
 }
 
 #[tokio::test]
+async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
+    let desk = Desk::open(Through::Store).await;
+    for (cell, expected) in [
+        ("Gateway", pair("REFUSE", "ROLE_NOT_CERTIFIED")),
+        ("Gateway/Intermediate", pair("-", "BAD_ROW")),
+        ("Gateway & VSP", pair("-", "BAD_ROW")),
+        ("International gateway", pair("ACCEPT", "LISTED")),
+        ("GW/INT", pair("ACCEPT", "LISTED")),
+    ] {
+        let file = desk.write("type.csv", format!("FRN,Name,Type\n{VOICE},A,{cell}\n"));
+        let output = desk.run(&["check", "--file", &file, "--json"]);
+        assert_eq!(reasons(&output), [expected.clone()], "{cell}");
+        let (status, said) = (status_of(&output), stderr(&output));
+        assert_eq!(status, if expected.0 == "REFUSE" { 1 } else { 2 }, "{cell}: {said}");
+        if expected.0 == "ACCEPT" {
+            assert!(said.contains("1 upstreams: the roles in column Type not asked"), "{cell}: {said}");
+            let named = desk.run(&["check", "--file", &file, "--role", "voice_service"]);
+            assert_eq!(status_of(&named), 0, "{cell}: {}", stderr(&named));
+        }
+    }
+}
+
+#[tokio::test]
 async fn of_two_tables_in_one_file_neither_is_asked_or_taken_in() {
     let desk = Desk::open(Through::Store).await;
     let file = desk.write("two.csv", format!("FRN,Name\n{NEVER},A\nName,FRN,Role\nC,{GATEWAY},gateway\n"));

@@ -2,6 +2,7 @@
 
 pub mod columns;
 pub mod objects;
+pub mod role_words;
 pub mod table;
 pub mod upstreams;
 pub mod writings;

@@ -3,9 +3,12 @@
 //! The header is recognised whatever its order and writing. A row that says nothing that can be used is kept as such, with
 //! what to do about it, and keeps no other from being asked.
 
+mod role_cells;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use role_cells::RoleCells;
 use thiserror::Error;
 
 use super::columns::{self, Names, Roles};
@@ -202,24 +205,20 @@ impl Columns {
     /// What a column that does not say who has to do with roles.
     fn find_role(&mut self, place: usize, name: &str, rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) {
         let column = self.header.get(place).cloned().unwrap_or_default();
-        let (mut filled_ones, mut read, mut marks) = (0, 0, 0);
-        for cell in filled(rows, place) {
-            marks += usize::from(matches!(writings::mark(&cell), Some(Mark::Yes | Mark::No)));
-            if writings::role(&cell) != Ok(None) {
-                filled_ones += 1;
-                read += usize::from(writings::role(&cell).is_ok());
-            }
-        }
+        let cells = RoleCells::of(rows, place, columns::roles(name).is_some());
+        let RoleCells { filled: filled_ones, read, several, qualified, marks } = cells;
+        let mentioned = read + several + qualified;
         let unused = match (columns::roles(name), columns::one_role(name)) {
             (Some(Roles::Surely), _) => {
                 self.roles.push(place);
                 return;
             }
-            (Some(Roles::Perhaps), _) if read > 0 && read == filled_ones => {
+            // A cell with several roles is a bad row.
+            (Some(Roles::Perhaps), _) if read + several > 0 && read + several == filled_ones => {
                 self.roles.push(place);
                 return;
             }
-            (Some(Roles::Perhaps), _) => read > 0 || name.contains("role"),
+            (Some(Roles::Perhaps), _) => mentioned > 0 || name.contains("role"),
             // A column for each role, with a cross or a Yes in it.
             (None, Some(role)) if marks > 0 => {
                 self.marked.push((place, role));
@@ -227,7 +226,7 @@ impl Columns {
             }
             (None, Some(_)) => filled_ones > 0,
             (None, None) if columns::cannot_be_asked(name) => false,
-            (None, None) => (read > 0 && read * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
+            (None, None) => (mentioned > 0 && mentioned * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
         };
         if unused {
             notes.push(not_roles(&column));

@@ -102,6 +102,14 @@ fn roles_are_read_by_the_columns_name_or_its_cells_and_a_column_that_is_not_used
         "frn,Type\n20237343,Gateway\n20237343,Wholesale\n",
         "frn,acts as\n20237343,Gateway Provider\n20237343,Intermediate\n",
         "frn,role as of the contract\n20237343,G\n",
+        "frn,Type\n20237343,International gateway\n",
+        "frn,Service\n20237343,gateway only\n",
+        "frn,Category\n20237343,GW/INT\n20237343,SIP\n",
+        "frn,Type\n20237343,GP\n",
+        "frn,Type\n20237343,Non Gateway\n20237343,VSP\n",
+        "frn,Type\n20237343,Gateway/Intermediate\n20237343,Wholesale\n",
+        "frn,acts as\n20237343,Intl. Gateway Provider\n",
+        "frn,acts as\n20237343,Gateway & VSP\n",
     ] {
         let list = list(text);
         assert!(
@@ -110,7 +118,20 @@ fn roles_are_read_by_the_columns_name_or_its_cells_and_a_column_that_is_not_used
             list.notes
         );
         assert!(list.rows.iter().flatten().all(|upstream| upstream.role.is_none()));
+        assert_eq!(list.unasked.len(), 1, "{text:?}");
     }
+    for header in ["Type", "Service", "Category", "Role"] {
+        let text = format!("frn,{header}\n20237343,Gateway/Intermediate\n20237343,VSP\n20237343,Gateway & VSP\n");
+        let reported = named(&text);
+        assert!(
+            reported[0].contains(&format!("row 2, field {header}: ")) && reported[0].contains("one alone"),
+            "{text}"
+        );
+        assert!(reported[2].starts_with("bad: row 4"), "{text}");
+        assert_eq!(roles(&text), [Some(ProviderRole::VoiceService)], "{text}");
+    }
+    let none = list("frn,Service,Notes\n20237343,Wholesale voice,has a gateway in Dallas\n20237343,SMS,fine\n");
+    assert!(none.unasked.is_empty(), "{:?}", none.unasked);
     assert!(list("frn,foreign\n20237343,yes\n").notes[0].contains("\"foreign\" is not used"));
     assert!(list("frn,site\n20237343,north\n").notes.is_empty());
     assert!(named("frn,role,provider type\n20237343,gateway,VSP\n")[0].contains("another column says gateway"));
