@@ -94,7 +94,7 @@ async fn check(
 ) -> anyhow::Result<Vec<Line>> {
     let mut questions = Vec::new();
     for upstream in rows.iter().flatten() {
-        for named in std::iter::once(&upstream.who).chain(&upstream.also) {
+        for named in std::iter::once(&upstream.who).chain(&upstream.also).chain(&upstream.beside) {
             questions.extend(in_roles(upstream, options).map(|role| Question {
                 place: format!("row {}", upstream.row),
                 who: named.who.clone(),
@@ -108,7 +108,7 @@ async fn check(
         let line = match row {
             Ok(upstream) => {
                 let roles: Vec<Option<ProviderRole>> = in_roles(&upstream, options).collect();
-                let of_it = (0..=upstream.also.len())
+                let of_it = (0..=upstream.also.len() + upstream.beside.len())
                     .map(|_| in_all(answers.by_ref().take(roles.len()), &roles))
                     .collect::<Vec<Answer>>();
                 judge(upstream, of_it, roles.into_iter().flatten().collect())
@@ -151,11 +151,13 @@ fn in_all(answers: impl Iterator<Item = Answer>, roles: &[Option<ProviderRole>])
 }
 
 fn judge(upstream: Upstream, answers: Vec<Answer>, roles: Vec<ProviderRole>) -> Line {
-    let Upstream { row, who, also, unsaid, cells, .. } = upstream;
-    let all: Vec<(Named, Answer)> = std::iter::once(who).chain(also).zip(answers).collect();
+    let Upstream { row, who, also, beside, unsaid, cells, .. } = upstream;
+    let mut answers = answers.into_iter();
+    let all: Vec<(Named, Answer)> = std::iter::once(who).chain(also).zip(answers.by_ref()).collect();
+    let beside: Vec<(Named, Answer)> = beside.into_iter().zip(answers).collect();
     // A peer that nobody bound says nothing about those beside it.
     let surest = all.iter().position(|(_, answer)| answer.is_ok()).unwrap_or_default();
-    let bad = all.iter().find_map(|(named, other)| {
+    let bad = all.iter().chain(&beside).find_map(|(named, other)| {
         let (first, answer) = all.get(surest)?;
         let problem = contradiction((&first.who, answer), (&named.who, other))?;
         Some(BadRow { row, field: named.field.clone(), problem, cells: Vec::new() })

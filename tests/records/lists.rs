@@ -351,6 +351,32 @@ async fn a_name_that_is_a_formula_is_a_text_in_the_answer_and_the_lists_own_cell
 }
 
 #[tokio::test]
+async fn a_number_of_somebody_else_answers_for_no_upstream_and_binds_no_peer() {
+    let desk = Desk::open(Through::Daemon).await;
+    desk.ok(&["peers", "add", "TG-1", VOICE, "--by", "alice"]);
+    let list = [
+        "Trunk,FRN,Parent FRN".to_owned(),
+        format!(",N/A,{VOICE}"),
+        format!("TG-of-nobody,,{VOICE}"),
+        format!("TG-1,,{VOICE}"),
+        format!("TG-1,,{GATEWAY}"),
+        format!("TG-1,{VOICE},"),
+    ];
+    let file = desk.write("parents.csv", list.join("\n"));
+    let output = desk.run(&["check", "--file", &file, "--json"]);
+    let (listed, bad) = (pair("ACCEPT", "LISTED"), pair("-", "BAD_ROW"));
+    let expected = [bad.clone(), bad.clone(), listed.clone(), bad, listed];
+    assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("row 2, field FRN: it says \"N/A\": give an FRN"), "{}", stderr(&output));
+
+    let before = desk.everything();
+    let file = desk.write("bind.csv", format!("Trunk,FRN,Customer FRN\nTG-8,,{VOICE}\nTG-9,{VOICE},\n"));
+    let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+    assert!(refused.contains("row 2, field provider: it is empty: give the provider's own"), "{refused}");
+    assert_eq!(desk.everything(), before);
+}
+
+#[tokio::test]
 async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
     let desk = Desk::open(Through::Store).await;
     for (cell, expected) in [

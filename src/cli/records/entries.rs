@@ -163,11 +163,13 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     let mut table = table::read(bytes, &fit).map_err(|error| explain(error, kind.plural(), known))?;
     let columns = columns_of(&mut table, kind.plural(), known, |name| header(kind, name))?;
     let Table { header, rows, notes, .. } = table;
+    let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+    let of_others: Vec<bool> = (0..names.len()).map(|place| columns::is_of_another(&names, place)).collect();
     let mut read = Entries { notes, ..Entries::default() };
     for row in rows {
         match row.map_err(reported).and_then(|row| whole(row, &columns, &header)) {
             Ok(row) => {
-                if let Err(bad) = entry(&row, &columns, &mut read) {
+                if let Err(bad) = entry(&row, &columns, &of_others, &mut read) {
                     read.bad.push(Bad { place: format!("row {}", row.row), bad });
                 }
             }
@@ -178,9 +180,10 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
 }
 
 /// Reads one row: an entry, or several if it names several peers.
-fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<(), BadField> {
+fn entry(row: &Row, columns: &[Option<Header>], of_others: &[bool], read: &mut Entries) -> Result<(), BadField> {
     let mut entry = Fields::default();
     let (mut names, mut frn, mut rmd_number) = (Vec::new(), None, None);
+    let mut is_its_own = false;
     for (place, column) in columns.iter().enumerate() {
         let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
         let no_number = |problem: String| BadField::new("provider", problem);
@@ -192,9 +195,13 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
             };
             return Err(BadField::new(field, problem));
         }
+        let says_who = matches!(column, Header::Frn | Header::RmdNumber | Header::Field("provider"));
+        if says_who && writings::says_nothing(&cell) {
+            continue;
+        }
+        is_its_own |= says_who && of_others.get(place) == Some(&false);
         match column {
             Header::Name(kind) => names.push((*kind, cell)),
-            Header::Frn | Header::RmdNumber | Header::Field("provider") if writings::says_nothing(&cell) => {}
             Header::Frn if writings::is_rmd_number(&cell) => {
                 once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
             }
@@ -213,6 +220,11 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
                 entry.set(field, cell);
             }
         }
+    }
+    if !is_its_own && (frn.is_some() || rmd_number.is_some()) {
+        let problem =
+            "it is empty: give the provider's own FRN or RMD number; the one beside it is another's".to_owned();
+        return Err(BadField::new("provider", problem));
     }
     let place = format!("row {}", row.row);
     match (frn, rmd_number) {

@@ -161,6 +161,46 @@ pub fn holds_another(name: &str) -> bool {
     who(name).is_none() && !is_other_frns(name) && words(name).iter().any(is_number)
 }
 
+/// Whether a column of numbers is of somebody else than the upstream, by the names of all columns: `Parent FRN`; `Customer
+/// FRN` where another column is the upstream's; and of `FRN` and `Carrier FRN` the one that says whose it is.
+pub fn is_of_another(names: &[String], place: usize) -> bool {
+    let Some(name) = names.get(place) else { return false };
+    let Some(holds) = who(name) else { return holds_another(name) };
+    let (Some(of), Names::Frn | Names::RmdNumber | Names::Ocn) = (party(name), holds) else { return false };
+    let is_customer = |party: &str| matches!(party, "customer" | "customers" | "client" | "clients");
+    let mut others = names.iter().enumerate().filter(|(other, _)| *other != place);
+    others.any(|(other, name)| match (who(name), party(name)) {
+        // Whoever is a customer may hand calls over; beside another's number it does not.
+        (Some(Names::Frn | Names::RmdNumber), party) if is_customer(&of) => {
+            !party.is_some_and(|other| is_customer(&other))
+        }
+        (kind, None) => kind == Some(holds),
+        (kind, Some(party)) => kind == Some(holds) && party != of && other < place && !is_customer(&party),
+    })
+}
+
+/// Whose number a column holds, if its name says.
+fn party(name: &str) -> Option<String> {
+    const PARTIES: [&str; 15] = [
+        "provider",
+        "carrier",
+        "upstream",
+        "vendor",
+        "supplier",
+        "partner",
+        "company",
+        "peer",
+        "customer",
+        "client",
+        "operator",
+        "entity",
+        "filer",
+        "customers",
+        "clients",
+    ];
+    words(name).into_iter().find(|word| PARTIES.contains(&word.as_str()))
+}
+
 /// Whether it is the column of other FRNs of the FCC's own listing.
 pub fn is_other_frns(name: &str) -> bool {
     matches!(name, "other_frns" | "other_frn" | "other_frn_s")
@@ -326,6 +366,30 @@ mod tests {
         }
         for name in ["FRN", "FRN 2", "Other FRNs", "other_frns", "Site", "Registration"] {
             assert!(!holds_another(&comparable(name)), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_columns_of_numbers_those_that_are_somebody_elses_are_known() {
+        for (header, of_others) in [
+            (&["FRN", "Parent FRN"][..], &["Parent FRN"][..]),
+            (&["Affiliate FRN", "FRN"], &["Affiliate FRN"]),
+            (&["Carrier", "FRN", "Customer FRN"], &["Customer FRN"]),
+            (&["FRN", "Client RMD", "Customer OCN"], &["Client RMD", "Customer OCN"]),
+            (&["Trunk", "Customer FRN"], &[]),
+            (&["Carrier FRN", "FRN"], &["Carrier FRN"]),
+            (&["Carrier FRN", "Vendor FRN"], &["Vendor FRN"]),
+            (&["Customer FRN", "Customer RMD"], &[]),
+            (&["Customer FRN"], &[]),
+            (&["Carrier FRN", "RMD No.", "OCN"], &[]),
+            (&["Provider FRN", "Provider RMD", "Trunk"], &[]),
+            (&["FRN", "FRN 2", "Secondary FRN", "FCC Registration Number", "RMD"], &[]),
+            (&["FRN", "Provider", "Company"], &[]),
+        ] {
+            let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+            let found: Vec<&str> =
+                (0..names.len()).filter(|at| is_of_another(&names, *at)).map(|at| header[at]).collect();
+            assert_eq!(found, of_others, "{header:?}");
         }
     }
 

@@ -26,6 +26,9 @@ pub struct Upstream {
     pub who: Named,
     /// By what else it names them. All must mean one provider.
     pub also: Vec<Named>,
+    /// Numbers in columns of somebody else's, such as `Parent FRN`. They must mean that provider too, and never stand in
+    /// for its own.
+    pub beside: Vec<Named>,
     /// A surer column than that of `who` that says nothing here, and what is wrong with it: what to tell if nobody bound
     /// the peer to a provider.
     pub unsaid: Option<(String, String)>,
@@ -121,6 +124,8 @@ struct Columns {
     header: Vec<String>,
     /// Those that say who, the surest first.
     who: Vec<(usize, Names)>,
+    /// Those of them that hold somebody else's numbers.
+    of_others: Vec<usize>,
     roles: Vec<usize>,
     /// Those that are called by one role, and marked.
     marked: Vec<(usize, ProviderRole)>,
@@ -137,9 +142,19 @@ fn filled(rows: &[Result<Row, BadRow>], place: usize) -> impl Iterator<Item = St
 impl Columns {
     fn find(header: &[String], rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) -> Self {
         let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
-        let who = Self::find_who(header, &names, rows, notes);
-        let mut columns =
-            Self { header: header.to_vec(), who, roles: Vec::new(), marked: Vec::new(), unasked: Vec::new() };
+        let (of_others, mut who): (Vec<_>, Vec<_>) = Self::find_who(header, &names, rows, notes)
+            .into_iter()
+            .partition(|(place, _)| columns::is_of_another(&names, *place));
+        // The surest of its own columns is the first.
+        who.extend(&of_others);
+        let mut columns = Self {
+            header: header.to_vec(),
+            who,
+            of_others: of_others.into_iter().map(|(place, _)| place).collect(),
+            roles: Vec::new(),
+            marked: Vec::new(),
+            unasked: Vec::new(),
+        };
         let is_free = |place: usize| !columns.who.iter().any(|(who, _)| *who == place);
         let free: Vec<usize> = (0..names.len()).filter(|place| is_free(*place)).collect();
         for place in free {
@@ -251,7 +266,7 @@ impl Columns {
         if let Some(place) = read.filter(|place| *place >= row.cells.len()).min() {
             return Err(row.too_short(&self.header, place));
         }
-        let mut named = self.named(&row)?;
+        let (mut named, beside) = self.named(&row)?;
         let mut roles = self.asked(&row)?.into_iter();
         let (role, also_as) = (roles.next(), roles.collect());
         let who = named.remove(0);
@@ -260,12 +275,12 @@ impl Columns {
             let BadRow { field, problem, .. } = self.says_nothing(&row);
             (field, problem)
         });
-        Ok(Upstream { row: row.row, who, also: named, unsaid, role, also_as, cells: row.cells })
+        Ok(Upstream { row: row.row, who, also: named, beside, unsaid, role, also_as, cells: row.cells })
     }
 
-    /// Whom a row names, at least once.
-    fn named(&self, row: &Row) -> Result<Vec<Named>, BadRow> {
-        let mut named: Vec<Named> = Vec::new();
+    /// Whom a row names, at least once; and the numbers beside it that are somebody else's.
+    fn named(&self, row: &Row) -> Result<(Vec<Named>, Vec<Named>), BadRow> {
+        let (mut named, mut beside): (Vec<Named>, Vec<Named>) = (Vec::new(), Vec::new());
         let mut unread: Option<BadRow> = None;
         for (place, holds) in &self.who {
             let cell = row.cell(*place).unwrap_or_default();
@@ -284,13 +299,16 @@ impl Columns {
                 Names::Peer => Who::peer(&cell).map_err(|error| error.to_string()),
             };
             match who {
-                Ok(who) => named.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who }),
+                Ok(who) => {
+                    let list = if self.of_others.contains(place) { &mut beside } else { &mut named };
+                    list.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who });
+                }
                 // Two numbers of which one cannot be read may be two providers.
                 Err(problem) if *holds < Names::Provider => return Err(self.bad(row, *place, problem)),
                 Err(problem) => unread = unread.or_else(|| Some(self.bad(row, *place, problem))),
             }
         }
-        if let Some(problem) = two_of_a_kind(&named) {
+        if let Some(problem) = two_of_a_kind(&named.iter().chain(&beside).collect::<Vec<_>>()) {
             let place = self.who.first().map_or(0, |(place, _)| *place);
             return Err(self.bad(row, place, problem));
         }
@@ -300,10 +318,15 @@ impl Columns {
             Who::Ocn(_) => 2,
             Who::Peer(_) => 3,
         });
-        match (named.is_empty(), unread) {
-            (false, _) => Ok(named),
-            (true, Some(unread)) => Err(unread),
-            (true, None) => Err(self.says_nothing(row)),
+        match (named.is_empty(), unread, beside.first()) {
+            (false, ..) => Ok((named, beside)),
+            (true, Some(unread), _) => Err(unread),
+            (true, None, None) => Err(self.says_nothing(row)),
+            (true, None, Some(other)) => {
+                let bad = self.says_nothing(row);
+                let problem = format!("{}; {} in column {} is not its own", bad.problem, other.who, other.field);
+                Err(BadRow { problem, ..bad })
+            }
         }
     }
 
@@ -390,7 +413,7 @@ impl Columns {
                 .iter()
                 .any(|(place, holds)| *holds == Names::Frn && self.header.get(*place).is_some_and(|f| f == field))
         };
-        let mut named = std::iter::once(&upstream.who).chain(&upstream.also);
+        let mut named = std::iter::once(&upstream.who).chain(&upstream.also).chain(&upstream.beside);
         named.any(|named| matches!(named.who, Who::Provider(Identity::RmdNumber(_))) && of_frn(&named.field))
     }
 }
@@ -412,7 +435,7 @@ fn not_roles(column: &str) -> String {
 }
 
 /// Two numbers of one kind that differ cannot both be a provider's in one row.
-fn two_of_a_kind(named: &[Named]) -> Option<String> {
+fn two_of_a_kind(named: &[&Named]) -> Option<String> {
     for (place, one) in named.iter().enumerate() {
         for other in named.get(place + 1..).unwrap_or_default() {
             let contradict = match (&one.who, &other.who) {

@@ -187,6 +187,31 @@ fn a_second_number_of_a_row_is_never_dropped_whatever_its_column_is_called() {
     assert!(list("FRN,FRN status\n20237343,active\n").rows[0].is_ok());
 }
 
+#[test]
+fn an_upstream_without_a_number_of_its_own_is_bad_whatever_number_of_somebody_else_stands_beside_it() {
+    for text in [
+        "FRN,Parent FRN\nN/A,0018570812\n",
+        "FRN,Affiliate FRN\n,0018570812\n",
+        "Affiliate FRN,FRN\n0018570812,pending\n",
+        "Carrier,FRN,Customer FRN\nX,,0018570812\n",
+        "FRN,RMD No.,Parent RMD\n,,RMD0001410\n",
+        "FRN,Carrier FRN\n,0018570812\n",
+    ] {
+        let reported = named(text);
+        assert!(reported[0].starts_with("bad: row 2, field "), "{text:?}: {reported:?}");
+        assert!(reported[0].contains(": give an ") && reported[0].contains(" is not its own"), "{reported:?}");
+    }
+    let by_trunk = list("Trunk,FRN,Parent FRN\nTG-1,,0018570812\n");
+    let upstream = by_trunk.rows[0].as_ref().expect("read");
+    assert_eq!((upstream.who.who.to_string().as_str(), upstream.also.len()), ("peer tg-1", 0));
+    assert_eq!(upstream.beside[0].who.to_string(), "FRN 0018570812", "it is compared, and is no answer");
+    assert!(upstream.unsaid.is_some());
+    for own in ["FRN,FRN 2\n,0018570812\n", "Trunk,Customer FRN\n,0018570812\n", "Carrier FRN,RMD No.\n0018570812,\n"] {
+        assert_eq!(named(own), ["FRN 0018570812"], "{own:?}");
+    }
+    assert_eq!(named("Carrier FRN,RMD No.\n,RMD0001410\n"), ["RMD0001410"]);
+}
+
 /// The roles in which each row is asked, or its field if it is bad.
 fn asked(text: &str) -> Vec<String> {
     let words = |upstream: &Upstream| {
