@@ -7,6 +7,7 @@
 mod cells;
 mod decode;
 mod dialect;
+mod hidden;
 mod sheet;
 mod write;
 
@@ -298,13 +299,19 @@ fn row(mut record: Record, header: &Record, width: usize) -> Result<Result<Row, 
         return Err(TableError::Quote { row: record.row, line: record.line, cell: place + 1, problem });
     }
     if surplus {
-        let problem = format!(
-            "the row has {} where the header has {width}: put a cell that holds the separator in quotes",
-            cells_in_words(found)
-        );
-        return Ok(Err(bad(record, header, width - 1, problem)));
+        let problem = match record.cells.iter().skip(header.cells.len()).any(|cell| !trim(cell).is_empty()) {
+            true => format!(
+                "the row has {} where the header has {width}: put a cell that holds the separator in quotes",
+                cells_in_words(found)
+            ),
+            false => format!(
+                "a cell stands right of it, where the header has only {}: give its column a name, or clear it",
+                cells_in_words(width)
+            ),
+        };
+        return Ok(Err(bad(record, header, width.saturating_sub(1), problem)));
     }
-    record.cells.truncate(width);
+    record.cells.truncate(header.cells.len());
     Ok(Ok(Row { row: record.row, cells: record.cells }))
 }
 

@@ -189,6 +189,63 @@ fn a_merged_area_says_what_it_says_in_each_of_its_rows() {
 }
 
 #[test]
+fn a_number_that_is_formatted_as_a_day_is_that_number_if_no_day_is_so_late() {
+    let days = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        let day = Format::new().set_num_format("yyyy-mm-dd");
+        sheet.write(0, 0, "FRN").expect("written");
+        sheet.write_with_format(1, 0, 41_000_002, &day).expect("written");
+        sheet.write_with_format(2, 0, 46_000, &day).expect("written");
+    });
+    let reported = outcome(&days).expect("a list");
+    assert_eq!(reported[0], B);
+    assert!(reported[1].contains("looks like a date"), "{reported:?}");
+    assert_eq!(read(&days).expect("a list").rows[0].as_ref().expect("read").cells, ["41000002"]);
+}
+
+#[test]
+fn what_is_hidden_in_a_sheet_counts_and_is_told() {
+    let filtered = workbook(|workbook| {
+        workbook.add_worksheet().set_name("Old & new").expect("named").write(0, 0, "Cover").expect("written");
+        let sheet = workbook.add_worksheet().set_name("Up & running").expect("named");
+        for (column, name) in ["FRN", "Site", "Role"].iter().enumerate() {
+            sheet.write(0, column as u16, *name).expect("written");
+        }
+        for row in 1..4 {
+            sheet.write(row, 0, 41_000_002).expect("written");
+        }
+        for row in [2, 3, 7] {
+            sheet.set_row_hidden(row).expect("hidden");
+        }
+        sheet.set_column_hidden(2).expect("hidden");
+    });
+    let list = read(&filtered).expect("a list");
+    assert_eq!(list.rows.len(), 3);
+    let said = list.notes.join("; ");
+    assert!(said.contains("rows 3, 4 hidden in the sheet"), "{said}");
+    assert!(said.contains("column \"Role\" hidden in the sheet"), "{said}");
+    let plain = workbook(|workbook| {
+        workbook.add_worksheet().write(0, 0, "FRN").expect("written").write(1, 0, 41_000_002).expect("written");
+    });
+    assert!(read(&plain).expect("a list").notes.is_empty());
+}
+
+#[test]
+fn a_cell_that_stands_under_no_name_makes_its_row_bad_in_a_sheet_too() {
+    let wide = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        sheet.write(0, 0, "FRN").expect("written");
+        sheet.write(1, 0, 41_000_002).expect("written").write(1, 2, "x").expect("written");
+        sheet.write(2, 0, 41_000_002).expect("written").write(2, 2, " ").expect("written");
+    });
+    for list in [&wide[..], b"FRN,,\n41000002,,x\n41000002,,\n"] {
+        let reported = outcome(list).expect("a list");
+        assert_eq!((reported.len(), reported[1].as_str()), (2, B));
+        assert!(reported[0].starts_with("row 2, field FRN: a cell stands right of it"), "{reported:?}");
+    }
+}
+
+#[test]
 fn what_a_workbook_does_not_say_is_told() {
     let hidden_value = workbook(|workbook| {
         let sheet = workbook.add_worksheet();
