@@ -233,7 +233,8 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
     }
     let outcome = if amiss.is_empty() { text::good("all accepted") } else { text::bad(&amiss.join(", ")) };
     let then = text::as_of(at.map(time_to_wire).as_ref()).map(|then| format!(" {then}")).unwrap_or_default();
-    anstream::eprintln!("{} upstreams{then}: {outcome} ({})", text::count(lines.len() as u64), counts.join(", "));
+    let upstreams = text::count_of(lines.len() as u64, "upstream");
+    anstream::eprintln!("{upstreams}{then}: {outcome} ({})", counts.join(", "));
     match (not_asked + unasked.len() as u64, refused, unanswered) {
         (0, 0, 0) => YES,
         (0, 1.., _) => NO,

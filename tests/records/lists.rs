@@ -56,7 +56,7 @@ async fn roles_count_whatever_their_column_is_called_and_one_that_is_not_used_is
     let output = desk.run(&["check", "--file", &file]);
     let said = stderr(&output);
     assert!(said.contains("column \"acts as\" may hold roles and is not used"), "{said}");
-    assert!(said.contains("1 upstreams: the roles in column acts as not asked"), "{said}");
+    assert!(said.contains("1 upstream: the roles in column acts as not asked"), "{said}");
     assert_eq!(status_of(&output), 2, "a role was not asked");
     let named = desk.run(&["check", "--file", &file, "--role", "Voice Service Provider"]);
     assert_eq!(status_of(&named), 0, "the command says the role: {}", stderr(&named));
@@ -392,7 +392,7 @@ async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
         let (status, said) = (status_of(&output), stderr(&output));
         assert_eq!(status, if expected.0 == "REFUSE" { 1 } else { 2 }, "{cell}: {said}");
         if expected.0 == "ACCEPT" {
-            assert!(said.contains("1 upstreams: the roles in column Type not asked"), "{cell}: {said}");
+            assert!(said.contains("1 upstream: the roles in column Type not asked"), "{cell}: {said}");
             let named = desk.run(&["check", "--file", &file, "--role", "voice_service"]);
             assert_eq!(status_of(&named), 0, "{cell}: {}", stderr(&named));
         }

@@ -224,8 +224,8 @@ impl Report {
             say!("No peers are on record: bind them with `rmdd peers add` or `rmdd peers import`.");
         } else if !self.json {
             let gap = if amiss.is_empty() { "" } else { "\n" };
-            let (amiss, all) = (text::count(amiss.len() as u64), text::count(records.len() as u64));
-            say!("{gap}{amiss} of {all} peers have ended, match no standing filing, or match several");
+            let (amiss, all) = (text::count(amiss.len() as u64), text::count_of(records.len() as u64, "peer"));
+            say!("{gap}{amiss} of {all} have ended, match no standing filing, or match several");
         }
         Ok(if amiss.is_empty() { YES } else { NO })
     }

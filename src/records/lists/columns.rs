@@ -72,7 +72,7 @@ const OF_A_NUMBER: [&str; 48] = [
 ];
 
 const OF_FRN: [&str; 4] = ["frn", "federal", "communications", "commission"];
-const OF_RMD: [&str; 4] = ["rmd", "robocall", "mitigation", "entry"];
+const OF_RMD: [&str; 5] = ["rmd", "rmdb", "robocall", "mitigation", "entry"];
 const OF_OCN: [&str; 3] = ["ocn", "operating", "code"];
 
 /// What the column of this name holds, if it says who.
@@ -116,16 +116,33 @@ pub fn who(name: &str) -> Option<Names> {
     if (has("frn") || has("frns") || (registered && (has("fcc") || has("cores")))) && all_of(&OF_FRN) {
         return Some(Names::Frn);
     }
+    if either_number(name) {
+        return Some(Names::Provider);
+    }
     if registered && all_of(&[]) && !has("provider") && !has("database") {
         return Some(Names::Provider);
     }
-    if (has("rmd") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
+    if (has("rmd") || has("rmdb") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
         return Some(Names::RmdNumber);
     }
     if (has("ocn") || name.contains("operating_company_number")) && all_of(&OF_OCN) {
         return Some(Names::Ocn);
     }
     None
+}
+
+/// Whether a column holds numbers of the database of both kinds, as each cell tells: `FRN/RMD`, `FRN or RMD #`, `FCC ID`.
+pub fn either_number(name: &str) -> bool {
+    let words = words(name);
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let only = |word: &String| {
+        OF_A_NUMBER.contains(&word.as_str())
+            || OF_FRN.contains(&word.as_str())
+            || OF_RMD.contains(&word.as_str())
+            || ["or", "and", "either"].contains(&word.as_str())
+    };
+    matches!(name, "fcc_id" | "fcc_number" | "fcc_no")
+        || (has("frn") && (has("rmd") || has("rmdb")) && words.iter().all(only))
 }
 
 /// Whether a word only tells one column from another, as the 2 of `FRN 2` does. More digits are a number themselves.
@@ -335,7 +352,8 @@ mod tests {
                 ],
                 Some(Names::RmdNumber),
             ),
-            (&["Robocall Mitigation Database (RMD) Filing Number"], Some(Names::RmdNumber)),
+            (&["Robocall Mitigation Database (RMD) Filing Number", "RMDB #", "RMDB No."], Some(Names::RmdNumber)),
+            (&["FRN/RMD", "FRN or RMD No.", "RMD# / FRN", "FCC ID", "FCC Number"], Some(Names::Provider)),
             (&["number", "Filing", "Provider", "Registration", "Reg. No."], Some(Names::Provider)),
             (&["OCN", "Operating Company Number", "OCN #"], Some(Names::Ocn)),
             (&["Trunk", "Trunk Group", "TG", "IP Address", "Peer"], Some(Names::Peer)),

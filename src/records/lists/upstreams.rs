@@ -101,7 +101,8 @@ pub fn read(bytes: &[u8]) -> Result<Upstreams, UpstreamsError> {
     let by_the_other = rows.iter().flatten().filter(|upstream| columns.is_rmd_number_in_frn(upstream)).count();
     if by_the_other > 0 {
         notes.push(format!(
-            "an RMD number stands where an FRN is expected in {by_the_other} rows, and was read as such"
+            "an RMD number stands where an FRN is expected in {by_the_other} row{}, and was read as such",
+            if by_the_other == 1 { "" } else { "s" }
         ));
     }
     Ok(Upstreams { header: columns.header, rows, notes, unasked: columns.unasked })

@@ -73,7 +73,7 @@ fn the_column_says_whether_digits_are_an_rmd_number_or_an_frn() {
     assert!(named("rmd\n0020237343\n")[0].starts_with("bad: row 2, field rmd"), "a number of ten digits is none");
     let in_frn = list("frn\nRMD0001410\n20237343\n");
     assert_eq!(in_frn.rows[0].as_ref().expect("read").who.who.to_string(), "RMD0001410");
-    assert!(in_frn.notes[0].contains("an RMD number stands where an FRN is expected in 1 rows"), "{:?}", in_frn.notes);
+    assert!(in_frn.notes[0].contains("an RMD number stands where an FRN is expected in 1 row,"), "{:?}", in_frn.notes);
     // A column of numbers that counts the rows is none of the database's.
     let counted = "number,frn\n1,20237343\n2,0003734811\n";
     assert_eq!(named(counted), ["FRN 0020237343", "FRN 0003734811"]);
@@ -144,6 +144,8 @@ fn a_list_without_providers_is_refused_with_what_to_do() {
     assert_eq!(read(b"frn\n"), Err(UpstreamsError::Table(TableError::Empty)));
     assert_eq!(read(b" \n"), Err(UpstreamsError::Table(TableError::Empty)));
     assert!(refused("[{\"name\": \"Example\"}]").contains("call one frn"));
+    let twice = refused("[{\"frn\": \"0020237343\", \"frn\": \"0003734811\"}]");
+    assert!(twice.contains("entry 1, field frn: it stands twice"), "{twice}");
     assert!(refused("[{\"frn\": ").contains("cannot be read as JSON"));
     assert!(refused("0020237343\n0003734811\n").contains("call one frn"));
 }
