@@ -1,7 +1,7 @@
 //! The columns of operators' own lists, as they call them: `FCC FRN`, `Trunk Group`, `release date`.
 
 use super::fields::columns;
-use crate::domain::{PeerKind, RecordKind};
+use crate::domain::{PeerKind, ProviderRole, RecordKind};
 use crate::records::lists::columns::{self as names, Names, Roles};
 
 /// What a column of a list holds.
@@ -15,6 +15,8 @@ pub enum Header {
     RmdNumber,
     /// A peer's name, of this kind. A row may have several: each is bound.
     Name(PeerKind),
+    /// Whether a peer hands calls over in this role, to be marked.
+    Marked(ProviderRole),
 }
 
 /// What the column of this name holds; nothing if lists of this kind have no such column. The name is compared as
@@ -29,6 +31,9 @@ pub fn header(kind: RecordKind, name: &str) -> Option<Header> {
         Some(Names::Ocn) if kind == RecordKind::Peer => return Some(Header::Name(PeerKind::Ocn)),
         Some(Names::Provider) if names::either_number(name) => return Some(Header::Field("provider")),
         _ => {}
+    }
+    if let (RecordKind::Peer, Some(role)) = (kind, names::one_role(name)) {
+        return Some(Header::Marked(role));
     }
     let field = match name {
         "reason" | "comment" | "note" => "why",
@@ -94,6 +99,7 @@ mod tests {
             (RecordKind::Peer, "fcc_frn", Header::Frn),
             (RecordKind::Order, "rmd_no", Header::RmdNumber),
             (RecordKind::Peer, "provider_type", Header::Field("role")),
+            (RecordKind::Peer, "gateway_provider", Header::Marked(ProviderRole::Gateway)),
             (RecordKind::Override, "reason", Header::Field("why")),
             (RecordKind::Order, "release_date", Header::Field("released")),
             (RecordKind::Order, "order_type", Header::Field("kind")),
@@ -107,6 +113,7 @@ mod tests {
         }
         assert_eq!(header(RecordKind::Override, "trunk_group"), None);
         assert_eq!(header(RecordKind::Override, "expire_at"), None);
+        assert_eq!(header(RecordKind::Override, "gateway"), None);
         assert_eq!(call_header("time_of_call"), Some("called_at"));
     }
 }

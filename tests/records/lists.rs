@@ -91,6 +91,41 @@ async fn a_column_for_each_role_is_asked_in_every_role_that_is_marked() {
 }
 
 #[tokio::test]
+async fn a_peer_is_bound_in_the_one_role_that_is_marked_and_several_are_refused_with_what_to_do() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let rows = [
+            "Trunk,FRN,Voice (Y/N),Gateway Provider?,Intermediate".to_owned(),
+            format!("TG-1,{VOICE},No,X,No"),
+            format!("TG-2,{VOICE},Yes,,"),
+            format!("TG-3,{VOICE},,,"),
+        ];
+        let file = desk.write("marked.csv", rows.join("\n"));
+        let taken = desk.ok(&["peers", "import", &file, "--by", "alice"]);
+        for bound in ["TG-1 is 0041000001 as gateway", "TG-2 is 0041000001 as voice_service"] {
+            assert!(taken.contains(bound), "{bound}: {taken}");
+        }
+        assert_eq!(desk.verdict(&["TG-1"]), pair("REFUSE", "ROLE_NOT_CERTIFIED"));
+        assert_eq!(desk.verdict(&["TG-3"]), pair("ACCEPT", "LISTED"), "no role is marked, and none is asked");
+
+        let before = desk.everything();
+        for (marks, words) in [
+            ("Yes,Yes,No", "row 2, field role: voice_service and gateway are marked, and a peer is bound in one role"),
+            ("No,No,No", "row 2, field role: it says No in every role"),
+            ("maybe,,", "row 2, field voice_service: \"maybe\" is neither Yes nor No"),
+        ] {
+            let file = desk.write("marked.csv", format!("{}\nTG-4,{VOICE},{marks}\n", rows[0]));
+            let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+            assert!(refused.contains(words), "{marks}: {refused}");
+        }
+        let file = desk.write("both.csv", format!("Trunk,FRN,Role,Gateway\nTG-4,{VOICE},voice,Yes\n"));
+        let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+        assert!(refused.contains("it is marked otherwise than the column of roles has it"), "{refused}");
+        assert_eq!(desk.everything(), before);
+    }
+}
+
+#[tokio::test]
 async fn json_is_asked_as_a_table_is_and_is_taken_in_as_calls() {
     let desk = Desk::open(Through::Daemon).await;
     let file = desk.write(

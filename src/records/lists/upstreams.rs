@@ -6,15 +6,15 @@
 mod role_cells;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use role_cells::RoleCells;
 use thiserror::Error;
 
 use super::columns::{self, Names, Roles};
+use super::marks::Marks;
 use super::objects;
 use super::table::{self, BadRow, Row, Table, TableError, comparable};
-use super::writings::{self, Mark};
+use super::writings;
 use crate::domain::{Identity, ProviderRole, Who};
 
 /// One upstream of the list.
@@ -368,44 +368,13 @@ impl Columns {
     /// The roles in which a row hands calls over: that of its column of roles, or those that are marked.
     fn asked(&self, row: &Row) -> Result<Vec<ProviderRole>, BadRow> {
         let said = self.role(row)?;
-        let mut answers: BTreeMap<ProviderRole, (Mark, usize)> = BTreeMap::new();
+        let mut marks = Marks::default();
         for (place, role) in &self.marked {
             let cell = row.cell(*place).unwrap_or_default();
-            let Some(mark) = writings::mark(&cell) else {
-                let problem = writings::spreadsheet_error(&cell).unwrap_or_else(|| {
-                    format!("{:?} is neither Yes nor No: write one of them, or leave it blank", &*cell)
-                });
-                return Err(self.bad(row, *place, problem));
-            };
-            match answers.get(role) {
-                Some((Mark::Yes | Mark::No, _)) if mark == Mark::Blank => {}
-                Some((before @ (Mark::Yes | Mark::No), _)) if *before != mark => {
-                    let problem = format!("it says {:?}, and another column of the same role says otherwise", &*cell);
-                    return Err(self.bad(row, *place, problem));
-                }
-                _ => _ = answers.insert(*role, (mark, *place)),
-            }
+            marks.add(*role, &cell).map_err(|problem| self.bad(row, *place, problem))?;
         }
-        let marked: Vec<ProviderRole> =
-            answers.iter().filter(|(_, (mark, _))| *mark == Mark::Yes).map(|(role, _)| *role).collect();
         let place = self.marked.first().map_or(0, |(place, _)| *place);
-        if answers.len() == ProviderRole::ALL.len() && answers.values().all(|(mark, _)| *mark == Mark::No) {
-            let problem =
-                "it says No in every role: say in which the calls are handed over, or leave all blank".to_owned();
-            return Err(self.bad(row, place, problem));
-        }
-        match said {
-            None => Ok(marked),
-            Some(role)
-                if answers.get(&role).is_some_and(|(mark, _)| *mark == Mark::No)
-                    || !(marked.is_empty() || marked == [role]) =>
-            {
-                let problem =
-                    format!("it is marked otherwise than the column of roles has it, {role}: say which it is");
-                Err(self.bad(row, place, problem))
-            }
-            Some(role) => Ok(vec![role]),
-        }
+        marks.roles(said).map_err(|problem| self.bad(row, place, problem))
     }
 
     fn is_rmd_number_in_frn(&self, upstream: &Upstream) -> bool {
