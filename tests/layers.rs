@@ -27,6 +27,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("csv", &["listing/parse", "listing/canonical", "records/lists"]),
     ("calamine", &["records/lists"]),
     ("zip", &["records/lists"]),
+    ("quick_xml", &["records/lists"]),
     ("encoding_rs", &["records/lists"]),
     ("redb", &["store"]),
     ("postcard", &["store"]),

@@ -197,6 +197,11 @@ pub fn count(value: u64) -> String {
     grouped
 }
 
+/// So many of something, whose name takes an s where it is not one.
+pub fn count_of(value: u64, what: &str) -> String {
+    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
 /// A size in the unit that fits it.
 pub fn bytes(value: u64) -> String {
     indicatif::HumanBytes(value).to_string()

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod marks;
 pub mod objects;
+pub mod role_words;
 pub mod table;
 pub mod upstreams;
 pub mod writings;

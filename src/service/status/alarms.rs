@@ -170,9 +170,11 @@ fn last_sync(sync: &SyncState) -> Option<Alarm> {
 /// How far letting a held listing through would reach, in a sentence behind others.
 fn reach(peers: &PeersAffected) -> String {
     let PeersAffected { peers, newly_refused, in_some_role, providers, .. } = peers;
+    let several = |count: u64| if count == 1 { "" } else { "s" };
+    let (a, b) = (several(*providers), several(*peers));
     format!(
-        " To let it through would change the answer in some role about {providers} providers and {in_some_role} of your own \
-         {peers} peers; {newly_refused} of those would be refused in the role in which they are bound."
+        " To let it through would change the answer in some role about {providers} provider{a} and {in_some_role} of your own \
+         {peers} peer{b}; {newly_refused} of those would be refused in the role in which they are bound."
     )
 }
 
