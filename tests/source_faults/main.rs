@@ -106,8 +106,7 @@ fn try_all(all: &[Fault], weeks: &Weeks<'_>, at: &Site) -> Vec<Trial> {
     let next = parse(weeks.next).expect("a good file");
     let mut skipping = at.clone();
     let skipped = skipping.judge(next.clone());
-    let right =
-        Right { before: at.answers(), after: good.answers(), next, skipped: (skipped, said(&skipping)) };
+    let right = Right { before: at.answers(), after: good.answers(), next, skipped: (skipped, said(&skipping)) };
     let only = std::env::var("RMDD_FAULT").ok();
     let asked = |fault: &Fault| only.as_ref().is_none_or(|only| fault.to_string().contains(only));
     let to_try = Mutex::new(all.iter().zip(0u64..).filter(|(fault, _)| asked(fault)));

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
 use crate::records::fields::{self, Fields};
 use crate::records::headers::{Header, call_header, header};
-use crate::records::lists::table::{self, Row, Table, TableError, comparable};
 use crate::records::lists::marks::Marks;
+use crate::records::lists::table::{self, Row, Table, TableError, comparable};
 use crate::records::lists::{columns, objects, writings};
 
 /// An entry that cannot be taken, and where it stands.

@@ -17,9 +17,8 @@ impl Marks {
     /// If it says neither Yes nor No, or otherwise than another column of the same role. Says what to do.
     pub fn add(&mut self, role: ProviderRole, cell: &str) -> Result<(), String> {
         let Some(mark) = writings::mark(cell) else {
-            return Err(writings::spreadsheet_error(cell).unwrap_or_else(|| {
-                format!("{cell:?} is neither Yes nor No: write one of them, or leave it blank")
-            }));
+            return Err(writings::spreadsheet_error(cell)
+                .unwrap_or_else(|| format!("{cell:?} is neither Yes nor No: write one of them, or leave it blank")));
         };
         match self.0.get(&role) {
             Some(Mark::Yes | Mark::No) if mark == Mark::Blank => {}
@@ -39,7 +38,9 @@ impl Marks {
     pub fn roles(&self, said: Option<ProviderRole>) -> Result<Vec<ProviderRole>, String> {
         let all = |is: Mark| self.0.iter().filter(move |(_, mark)| **mark == is).map(|(role, _)| *role);
         if all(Mark::No).count() == ProviderRole::ALL.len() {
-            return Err("it says No in every role: say in which the calls are handed over, or leave all blank".to_owned());
+            return Err(
+                "it says No in every role: say in which the calls are handed over, or leave all blank".to_owned()
+            );
         }
         let marked: Vec<ProviderRole> = all(Mark::Yes).collect();
         match said {
