@@ -77,8 +77,9 @@ pub fn rebuild(
     let salvaged = salvage(&path);
     let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
     let making = state_dir.join("rebuild");
-    if making.exists() {
-        std::fs::remove_dir_all(&making).map_err(inaccessible)?;
+    match std::fs::remove_dir_all(&making) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(inaccessible(error)),
+        _ => {}
     }
     {
         let store = Store::open(&making)?;

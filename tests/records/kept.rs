@@ -155,7 +155,7 @@ async fn what_a_killed_daemon_had_on_record_is_there_after_it_whole() {
     rows.extend((0..2_000).map(|n| format!("wave-{n},{VOICE}\n")));
     let file = desk.write("wave.csv", rows);
     for round in 0..4 {
-        let mut command = common::rmdd();
+        let mut command = crate::common::rmdd();
         command.arg("--state-dir").arg(desk.site.state_dir()).args(["peers", "import", &file, "--by", "alice"]);
         let mut import =
             command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it starts");

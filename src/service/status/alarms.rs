@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Age, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
+use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
 use crate::store::SyncState;
@@ -101,7 +101,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// A stable code.
-    pub code: &'static str,
+    pub code: AlarmCode,
     /// One sentence.
     pub message: String,
     /// How bad it is.
@@ -113,7 +113,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
     let mut alarms = Vec::new();
     match index {
         None => alarms.push(Alarm {
-            code: "NO_SNAPSHOT",
+            code: AlarmCode::NoSnapshot,
             message: "no listing was ever loaded: questions cannot be answered".to_owned(),
             severity: Severity::Critical,
         }),
@@ -144,16 +144,16 @@ fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
         }
     };
     let severity = if unconfirmed.exceeds(limits.critical()) { Severity::Critical } else { Severity::Warning };
-    unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: "LISTING_OLD", message, severity })
+    unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: AlarmCode::ListingOld, message, severity })
 }
 
 fn last_sync(sync: &SyncState) -> Option<Alarm> {
     let last = sync.last.as_ref()?;
     let error = last.outcome.error()?;
     let (code, what) = match last.outcome {
-        SyncOutcome::Refused { .. } => ("SYNC_REFUSED", "was refused"),
-        SyncOutcome::Held { .. } => ("LISTING_HELD", "brought a listing that is held"),
-        _ => ("SYNC_FAILED", "failed"),
+        SyncOutcome::Refused { .. } => (AlarmCode::SyncRefused, "was refused"),
+        SyncOutcome::Held { .. } => (AlarmCode::ListingHeld, "brought a listing that is held"),
+        _ => (AlarmCode::SyncFailed, "failed"),
     };
     let times = match sync.failures_since {
         0 | 1 => String::new(),
@@ -183,7 +183,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
     let said = sync.last.as_ref().is_some_and(|last| matches!(last.outcome, SyncOutcome::Held { .. }));
     if let Some(newest) = waiting().max_by_key(|held| held.last_fetched_at).filter(|_| !said) {
         alarms.push(Alarm {
-            code: "LISTING_HELD",
+            code: AlarmCode::ListingHeld,
             message: format!(
                 "a listing that was last fetched at {} is held and waits for somebody: {}. If it is right all the same, let \
                  it through with `rmdd sync --approve {}`.{}",
@@ -203,7 +203,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                 Age::Ahead(_) => "for a time that is not known, since the clock was ahead when it came,".to_owned(),
             };
             alarms.push(Alarm {
-                code: "LISTING_HELD_LONG",
+                code: AlarmCode::ListingHeldLong,
                 message: format!(
                     "a listing has been held {how_long} and waits for somebody: look at what is odd about it, then let it \
                      through with `rmdd sync --approve {}` or find out what is wrong with the source",
@@ -217,7 +217,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
 }
 
 fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
-    let down = |message| Alarm { code: "SOURCE_DOWN", message, severity: Severity::Warning };
+    let down = |message| Alarm { code: AlarmCode::SourceDown, message, severity: Severity::Warning };
     let mut alarms: Vec<Alarm> = Vec::new();
     if let Some(last) = &sync.last {
         alarms.extend(last.passed_over.iter().map(|fault| {
@@ -233,7 +233,7 @@ fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
     alarms.extend(sync.sources.iter().filter(|source| source.distrusted(now)).map(|source| {
         let until = source.validators_distrusted_until.unwrap_or(now);
         Alarm {
-            code: "VALIDATORS_LIE",
+            code: AlarmCode::ValidatorsLie,
             message: format!(
                 "{} said that its listing had not changed, and it had: until {} it is asked for the whole listing each \
                  time (fetch.conditional = false does so for good)",
@@ -253,7 +253,7 @@ fn moment(at: Timestamp) -> String {
 /// That something is wrong with the store: answers are good until the daemon stops, and then there are none.
 pub fn store_damaged(what: &str) -> Alarm {
     Alarm {
-        code: "STORE_DAMAGED",
+        code: AlarmCode::StoreDamaged,
         message: format!(
             "the store is damaged ({what}): answers go on from memory, and a restart will find nothing to serve. Run \
              `rmdd verify`, then put a backup in its place or start with `rmdd serve --rebuild`"
@@ -275,7 +275,7 @@ pub struct RefusedReload {
 /// away there is still good.
 pub fn reload_refused(refused: &RefusedReload) -> Alarm {
     Alarm {
-        code: "RELOAD_REFUSED",
+        code: AlarmCode::ReloadRefused,
         message: format!(
             "the configuration was not reloaded at {}, and all that was in force before still is, tokens and rights too: \
              {}. Put it right and reload again; a restart would be refused as well",
@@ -302,7 +302,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if let Some(fault) = &counts.fault {
         alarms.push(Alarm {
-            code: "DECISION_LOG_FAILING",
+            code: AlarmCode::DecisionLogFailing,
             message: format!("{fault}; answers go on, and it is tried again every second"),
             severity: Severity::Warning,
         });
@@ -311,7 +311,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
         counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_REPORTED_FOR))
     {
         alarms.push(Alarm {
-            code: "DECISIONS_DROPPED",
+            code: AlarmCode::DecisionsDropped,
             message: format!(
                 "the decision log lacks {} decisions since the start, the last of {}: they came faster than they could be \
                  written. See whether the disk is slow or full, or raise decision_log.queue",

@@ -1,0 +1,367 @@
+//! The daemon from its start to its stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::config::{Config, Loaded};
+use super::listen::{Listeners, runtime_socket};
+use super::reload::Reloader;
+use super::state::{self, Opened};
+use super::tls::{self, ListenersTls};
+use super::{
+    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, serve, sync_settings, systemd,
+};
+use crate::api::grpc::{self, Readiness};
+use crate::domain::SyncTrigger;
+use crate::listing::index::PublishedIndex;
+use crate::observe::decision_log::DecisionLog;
+use crate::observe::{Observer, clock};
+use crate::service::{Basis, ReloadResult, Running, Services, SyncAccess};
+use crate::store::Store;
+use crate::store::archive::Archive;
+use crate::sync::fetch::{self, Source};
+use crate::sync::schedule::{self, Schedule};
+use crate::sync::{Own, SyncSettings, Syncer, retry};
+use crate::transport::Threads;
+use crate::transport::auth::Access;
+
+/// So long a stop waits for the decision log, even if the grace is over.
+const LOG_GRACE: Duration = Duration::from_secs(1);
+
+/// Runs the daemon until a signal stops it, on sockets that were handed over and those that it makes itself.
+///
+/// # Errors
+///
+/// If it cannot start, or one of its tasks ends unexpectedly.
+pub async fn run(
+    loaded: Loaded,
+    reload_from: ReloadFrom,
+    rebuild: bool,
+    activated: ActivatedSockets,
+) -> Result<(), DaemonError> {
+    // Signals are caught from here on: one that comes while the store loads is not lost.
+    let mut signals = Signals::catch()?;
+    let start = Start::prepare(&loaded, rebuild, activated).await?;
+    let mut config = loaded.config;
+    let mut daemon = start.begin(&config, reload_from).await?;
+    let ended = daemon.run(&mut signals, &mut config).await;
+    daemon.stop(&mut signals, config.shutdown_grace).await;
+    match ended {
+        None => Ok(()),
+        Some(Ok((task, Ok(())))) => Err(DaemonError::TaskEnded { task, detail: None }),
+        Some(Ok((task, Err(detail)))) => Err(DaemonError::TaskEnded { task, detail: Some(detail) }),
+        Some(Err(error)) => Err(DaemonError::TaskEnded { task: "unnamed", detail: Some(error.to_string()) }),
+    }
+}
+
+/// The signals that the daemon acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, DaemonError> {
+        let catch = |kind| signal(kind).map_err(DaemonError::Signals);
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the next one.
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.hangup.recv() => Asked::Reload,
+            stop = stop(&mut self.terminate, &mut self.interrupt) => stop,
+        }
+    }
+}
+
+/// What a signal asks for.
+enum Asked {
+    Reload,
+    /// Names the signal.
+    Stop(&'static str),
+}
+
+async fn stop(terminate: &mut Signal, interrupt: &mut Signal) -> Asked {
+    tokio::select! {
+        _ = terminate.recv() => Asked::Stop("SIGTERM"),
+        _ = interrupt.recv() => Asked::Stop("SIGINT"),
+    }
+}
+
+fn setting(error: impl ToString) -> DaemonError {
+    DaemonError::Setting(error.to_string())
+}
+
+/// All that can go wrong with a start is done: the configuration is checked, the store is open, the sockets are bound.
+struct Start {
+    started_at: Timestamp,
+    state_dir: PathBuf,
+    settings: SyncSettings,
+    opened: Opened,
+    schedule: Schedule,
+    tls: ListenersTls,
+    access: Arc<Access>,
+    listeners: Listeners,
+}
+
+impl Start {
+    async fn prepare(loaded: &Loaded, rebuild: bool, activated: ActivatedSockets) -> Result<Self, DaemonError> {
+        let config = &loaded.config;
+        let started_at = clock::now();
+        descriptors::raise_limit();
+        let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
+        let settings = sync_settings(config).map_err(DaemonError::Setting)?;
+        let lacking = fetch::check_client(&config.fetch).map_err(setting)?;
+        if let Some(lacking) = lacking.filter(|_| settings.sources().any(|source| matches!(source, Source::Url(_)))) {
+            tracing::warn!("{lacking}");
+        }
+        let another = activated.is_empty().then(|| runtime_socket(&state_dir));
+        let opened = state::open(config, state_dir.clone(), rebuild, another).await?;
+        let schedule = Schedule::from_config(&config.schedule, opened.schedule_minute).map_err(setting)?;
+        log_start(config, loaded.file.as_deref(), &opened.store, &opened.index);
+
+        let tls = ListenersTls::load(config).map_err(setting)?;
+        let access = Access::new(tls::rules(config).map_err(setting)?);
+        for warning in config.warnings() {
+            tracing::warn!("{warning}");
+        }
+        let listeners = Listeners::bind(config, &tls, &access, &state_dir, activated).await?;
+        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners })
+    }
+
+    /// Whether a cycle is due at once.
+    fn is_due(&self) -> bool {
+        let (settings, sync_state) = (&self.settings, &self.opened.sync_state);
+        matches!(settings.source, Source::File(_))
+            || self.schedule.is_due(sync_state.last_success_at, self.started_at)
+            || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
+            || self.opened.index.load().is_none()
+    }
+
+    /// Serves, and starts all tasks.
+    async fn begin(self, config: &Config, reload_from: ReloadFrom) -> Result<Daemon, DaemonError> {
+        let due = self.is_due();
+        let Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners } = self;
+        let Opened { store, index, records, sync_state, schedule_minute } = opened;
+        let shutdown = CancellationToken::new();
+        let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
+        let archive = Archive::new(&state_dir);
+        let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings, archive);
+        let syncer = syncer.with_own(Own { records: Arc::clone(&records), policy: Arc::clone(&policy) });
+        let (schedule_sender, schedule) = watch::channel(Arc::new(schedule));
+        let (retry_sender, retry) = watch::channel(None);
+        let (reload_sender, reloads) = mpsc::channel(8);
+        let (refused, refused_reload) = watch::channel(None);
+        let observer = DecisionLog::start(config.decision_log.clone(), &state_dir)
+            .map(|log| Arc::new(Observer::new(log)))
+            .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
+        let services = Services {
+            shutdown: shutdown.clone(),
+            observer: Some(Arc::clone(&observer)),
+            running: Some(Running {
+                started_at,
+                schedule: schedule.clone(),
+                retry: retry.clone(),
+                tls: tls.all(),
+                access: Arc::clone(&access),
+                refused_reload,
+                reload: reload_sender,
+            }),
+            ..Services::new(Basis {
+                index: Arc::clone(&index),
+                records,
+                store: Arc::clone(&store),
+                state_dir,
+                sync: SyncAccess::Handle(sync.clone()),
+                freshness: config.freshness.clone(),
+                policy: Arc::clone(&policy),
+                limits: config.limits.clone(),
+            })
+        };
+        let reloader = Reloader {
+            from: reload_from,
+            schedule_minute,
+            sync: sync.clone(),
+            schedule: schedule_sender,
+            freshness: Arc::clone(&services.freshness),
+            policy,
+            observer: Arc::clone(&observer),
+            tls: tls.clone(),
+            access,
+            refused,
+        };
+        let stopping = Arc::clone(&services.stopping);
+
+        let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
+        let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
+        let services = Arc::new(services);
+        let (threads, health) = tasks.serve(&services, listeners, config).await?;
+        tls.watch(&mut tasks.set, &shutdown);
+        tasks.spawn("sync", |shutdown| syncer.run(shutdown));
+        let (scheduled, to) = (schedule.clone(), sync.clone());
+        tasks.spawn_fallible("schedule", |shutdown| schedule::run(scheduled, to, shutdown));
+        let to = sync.clone();
+        tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
+        tasks.spawn("store check", |shutdown| check::run(store, shutdown));
+        tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
+        let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
+        tasks.spawn("readiness", |shutdown| watch.run(shutdown));
+        systemd::ready();
+        if due {
+            sync.start(SyncTrigger::Startup);
+        }
+        Ok(Daemon { tasks: tasks.set, shutdown, reloader, reloads, health, stopping, observer, made })
+    }
+}
+
+/// The tasks of the daemon. If one ends before the shutdown, the daemon stops rather than limp.
+struct Tasks {
+    set: JoinSet<TaskEnd>,
+    shutdown: CancellationToken,
+}
+
+impl Tasks {
+    fn spawn<F>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let task = task(self.shutdown.clone());
+        self.set.spawn(async move {
+            task.await;
+            (name, Ok(()))
+        });
+    }
+
+    fn spawn_fallible<F, E>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
+    where
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: ToString,
+    {
+        let task = task(self.shutdown.clone());
+        self.set.spawn(async move { (name, task.await.map_err(|error| error.to_string())) });
+    }
+
+    /// Starts the threads that answer, and serves all listeners.
+    async fn serve(
+        &mut self,
+        services: &Arc<Services>,
+        listeners: Listeners,
+        config: &Config,
+    ) -> Result<(Threads, Readiness), DaemonError> {
+        let (health, health_service) = grpc::health().await;
+        health.set(services.ready().is_ok()).await;
+        listeners.announce();
+        let (threads, ended) = Threads::start(config.limits.threads()).map_err(DaemonError::Threads)?;
+        for ended in ended {
+            self.spawn("answering", |_| async {
+                // It says nothing: it is dropped with the thread.
+                let _ = ended.await;
+            });
+        }
+        let limits = Arc::clone(&services.limits);
+        let (services, shutdown) = (Arc::clone(services), self.shutdown.clone());
+        let serving = serve::Serving { services, threads: &threads, limits, shutdown };
+        serving.spawn(&mut self.set, listeners, health_service);
+        drop(serving);
+        Ok((threads, health))
+    }
+}
+
+/// How a task ended.
+type Ended = Result<TaskEnd, JoinError>;
+
+/// A daemon that runs.
+struct Daemon {
+    tasks: JoinSet<TaskEnd>,
+    shutdown: CancellationToken,
+    reloader: Reloader,
+    reloads: mpsc::Receiver<oneshot::Sender<ReloadResult>>,
+    health: Readiness,
+    stopping: Arc<AtomicBool>,
+    observer: Arc<Observer>,
+    /// The sockets in the file system that it made.
+    made: Vec<PathBuf>,
+}
+
+impl Daemon {
+    /// Runs until a signal stops it, or a task ends that should not. Reloads where it is asked to.
+    async fn run(&mut self, signals: &mut Signals, config: &mut Config) -> Option<Ended> {
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    // The outcome is in the log.
+                    Asked::Reload => drop(self.reloader.reload(config)),
+                    Asked::Stop(signal) => {
+                        tracing::info!("stopping: {signal} came");
+                        return None;
+                    }
+                },
+                Some(reply) = self.reloads.recv() => {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(self.reloader.reload(config));
+                }
+                Some(ended) = self.tasks.join_next() => return Some(ended),
+            }
+        }
+    }
+
+    /// Lets what is under way come to its end within the grace, and writes the decision log to its end.
+    async fn stop(mut self, signals: &mut Signals, grace: Duration) {
+        systemd::stopping();
+        self.stopping.store(true, Ordering::Relaxed);
+        self.health.stopping().await;
+        self.shutdown.cancel();
+        let deadline = Instant::now() + grace;
+        let drain = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::select! {
+            () = drain => tracing::info!("stopped"),
+            () = tokio::time::sleep(grace) => {
+                tracing::warn!("the grace is over: connections that were still open were dropped");
+            }
+            _ = stop(&mut signals.terminate, &mut signals.interrupt) => tracing::warn!("stopped at once by a second signal"),
+        }
+        // All answers are given by now. What is left of the grace is for their log, and a moment in any case.
+        let left = deadline.saturating_duration_since(Instant::now()).max(LOG_GRACE);
+        if let Err(lost) = self.observer.log.close(left).await {
+            tracing::error!(lost, "the decision log was not written to its end: it lacks {lost} decisions or more");
+        }
+        // Left behind they would only puzzle the next to look.
+        for socket in &self.made {
+            let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+fn log_start(config: &Config, file: Option<&Path>, store: &Store, index: &PublishedIndex) {
+    let source = Source::read(&config.source).map_or_else(|_| String::new(), |source| source.to_string());
+    let file = file.map_or_else(|| "no configuration file".to_owned(), |file| file.display().to_string());
+    let store = store.path().display();
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, %store, source, file, "rmdd {version} starts: store {store}, source {source}, {file}");
+    match index.load().as_deref() {
+        Some(index) => {
+            let (snapshot, filings) = (index.snapshot().serial, index.snapshot().filings.len());
+            let confirmed = index.confirmed_at();
+            tracing::info!(
+                snapshot = snapshot.0, filings, %confirmed,
+                "serving snapshot {snapshot} with {filings} filings, confirmed {confirmed}"
+            );
+        }
+        None => tracing::info!("no listing is stored yet: questions are answered after the first sync"),
+    }
+}
