@@ -84,5 +84,5 @@ pub(super) async fn open(config: &Config, state_dir: PathBuf, rebuild: bool) -> 
         Ok::<_, DaemonError>(publish_stored(open_when_free(&state_dir)?)?)
     };
     let opened = tokio::task::spawn_blocking(open).await;
-    Ok(opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??)
+    opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })?
 }
