@@ -293,7 +293,8 @@ fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
     if let Ok(directory) = default_state_dir() {
         sockets.push(directory.join(SOCKET_NAME));
     }
-    sockets.retain(|socket| socket.exists());
+    // Where this user may not look, nothing is there for it.
+    sockets.retain(|socket| socket.try_exists().unwrap_or(false));
     sockets
 }
 
@@ -313,7 +314,8 @@ pub fn closed(loaded: &Loaded) -> Option<anyhow::Error> {
 fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> anyhow::Error {
     let system = Path::new(SYSTEM_STATE);
     let missing = matches!(error.downcast_ref(), Some(StoreError::Missing { .. }));
-    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).exists() {
+    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).try_exists().unwrap_or(false)
+    {
         return anyhow!("no daemon runs, and {error}; systemd's daemon keeps its own: --state-dir {SYSTEM_STATE}");
     }
     if missing { anyhow!("no daemon runs, and {error}") } else { error }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::domain::times::in_eastern;
 use crate::domain::visible::for_terminal;
+use crate::observe::clock::now;
 
 /// Prints a line. A reader that has seen enough, as `head` has, is no failure.
 macro_rules! say {
@@ -146,7 +147,7 @@ pub fn minute(at: Option<&prost_types::Timestamp>) -> String {
 /// A time to the second, and how long ago or ahead it is.
 pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
     let Some(at) = at.and_then(time_from_wire) else { return "unknown".to_owned() };
-    let distance = Timestamp::now().duration_since(at);
+    let distance = now().duration_since(at);
     let said = if distance >= SignedDuration::ZERO {
         format!("{} ago", span(distance))
     } else {
@@ -157,7 +158,7 @@ pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
 
 /// Says so where a time since when something is asked for is still to come: there can be nothing then.
 pub fn warn_if_ahead(since: Option<Timestamp>) {
-    if let Some(at) = since.filter(|at| *at > Timestamp::now()) {
+    if let Some(at) = since.filter(|at| *at > now()) {
         aside(format_args!(
             "{} --since {} is still to come: nothing can have happened since.",
             doubtful("NOTE:"),
@@ -194,6 +195,11 @@ pub fn count(value: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// So many of something, whose name takes an s where it is not one.
+pub fn count_of(value: u64, what: &str) -> String {
+    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
 /// A size in the unit that fits it.

@@ -38,6 +38,11 @@ pub fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
+/// The start takes so much longer, for a good reason.
+pub fn extend_start(by: Duration) {
+    notify(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
+}
+
 /// What `systemctl status` shows.
 pub fn status(line: &str) {
     notify(&[NotifyState::Status(line)]);

@@ -101,7 +101,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another process has it open.
-    #[error("the store {} is held by another process: a daemon that is running, most likely (see `rmdd status`)", .path.display())]
+    #[error("the store {} is held by another process: a daemon that starts or runs, or a command such as a sync that waits for its second copy. Try again in a moment (see `rmdd status`)", .path.display())]
     Held {
         /// Where.
         path: PathBuf,

@@ -88,8 +88,9 @@ pub fn rebuild(
     let salvaged = with_journal(&path.with_file_name(JOURNAL_NAME), salvage(&path))?;
     let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
     let making = state_dir.join("rebuild");
-    if making.exists() {
-        std::fs::remove_dir_all(&making).map_err(inaccessible)?;
+    match std::fs::remove_dir_all(&making) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(inaccessible(error)),
+        _ => {}
     }
     {
         // Its journal is the one that is there already.

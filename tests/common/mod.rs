@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod http;
+pub mod indexed;
 pub mod real;
 
 use std::io::{BufRead, BufReader, Read};
@@ -78,6 +79,23 @@ impl Site {
         let beside = self.directory.path().join("listing.new");
         std::fs::write(&beside, bytes).expect("written");
         std::fs::rename(beside, self.listing()).expect("renamed");
+    }
+
+    /// Where this site's configuration is.
+    pub fn config(&self) -> String {
+        self.directory.path().join("rmdd.toml").display().to_string()
+    }
+
+    /// Puts these settings in the configuration; returns where it is.
+    pub fn configure(&self, settings: &str) -> String {
+        std::fs::write(self.config(), settings).expect("written");
+        self.config()
+    }
+
+    /// Starts a daemon by these settings whose source is this site's listing.
+    pub fn start_configured(&self, settings: &str) -> Daemon {
+        let (config, source) = (self.configure(settings), self.listing().display().to_string());
+        self.start_with(&["--config", &config, "--source", &source])
     }
 
     /// Runs a command on this site's state directory to its end.
@@ -300,6 +318,12 @@ pub fn status_of(output: &Output) -> i32 {
 /// Standard output as one JSON object.
 pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The time now.
+#[expect(clippy::disallowed_methods, reason = "tests are told the time by nobody else")]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Whether a path exists, for assertions on what a run left behind.

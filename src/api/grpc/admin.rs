@@ -29,9 +29,9 @@ fn severity_to_wire(severity: Severity) -> v1::Severity {
 }
 
 fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
-    let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code));
+    let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code.as_str()));
     v1::Alarm {
-        code: alarm.code.to_owned(),
+        code: alarm.code.as_str().to_owned(),
         message: alarm.message,
         severity: severity_to_wire(alarm.severity).into(),
         kind: kind.unwrap_or_default().into(),
@@ -215,5 +215,24 @@ impl AdminService for Grpc {
         let policy = policy.into_iter().collect();
         let report = self.0.impact(ImpactRequest { listing, held, records, policy }).await?;
         Ok(Response::new(records::impact_to_wire(&report)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray;
+
+    use super::*;
+    use crate::domain::AlarmCode;
+
+    #[test]
+    fn every_alarm_has_its_number_in_the_protocol() {
+        for code in AlarmCode::VARIANTS {
+            let alarm = Alarm { code: *code, message: String::new(), severity: Severity::Note };
+            let wire = alarm_to_wire(alarm);
+            assert!(wire.kind() != v1::AlarmCode::Unspecified && wire.code == code.as_str(), "{code:?}");
+        }
+        let last = i32::try_from(AlarmCode::VARIANTS.len()).expect("few");
+        assert!(v1::AlarmCode::try_from(last + 1).is_err(), "the protocol has a code that no alarm has");
     }
 }
