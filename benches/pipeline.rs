@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
     ChangeSerial, Column, FilingBuilder, Frn, Identity, Listing, Notice, Override, OverrideAction, Peer, PeerKind,
-    Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
-    SyncOutcome, SyncRecord, SyncTrigger,
+    Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Snapshot, SyncOutcome, SyncRecord,
+    SyncTrigger,
 };
 use rmdd::listing::diff::diff;
 use rmdd::listing::index::{Index, PublishedIndex};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
-use rmdd::domain::{ChangeSerial, RemovalHistory, Sha256Digest, Snapshot};
+use rmdd::domain::{ChangeSerial, RemovalHistory, Snapshot};
 use rmdd::listing::index::Index;
 use rmdd::listing::parse::parse;
 use rmdd::listing::search::search;

@@ -116,6 +116,7 @@ impl Target {
     ask!(put_records, AdminServiceClient, v1::PutRecordsRequest, v1::PutRecordsResponse);
     ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
     ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
+    ask!(acknowledge_records, AdminServiceClient, v1::AcknowledgeRecordsRequest, v1::AcknowledgeRecordsResponse);
     ask!(verify, AdminServiceClient, v1::VerifyRequest, v1::VerifyResponse);
     ask!(compact, AdminServiceClient, v1::CompactRequest, v1::CompactResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
@@ -323,7 +324,11 @@ fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> 
 /// The services over the store itself.
 async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow::Result<Services> {
     let directory = state_dir.to_owned();
+    let (vet, max_bytes) = (loaded.config.vet.clone(), loaded.config.fetch.max_bytes);
     let opened = tokio::task::spawn_blocking(move || {
+        if matches!(access, Access::Write | Access::Sync) {
+            daemon::refill_if_gone(&directory, &vet, max_bytes)?;
+        }
         let store = match access {
             Access::Read => Store::open_existing(&directory),
             // A name that is mistyped must not make a store that is empty and well kept.

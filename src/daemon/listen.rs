@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 use super::DaemonError;
 use super::socket_activation::ActivatedSockets;
 use super::tls::ListenersTls;
-use crate::daemon::config::{Config, Listen, SocketConfig};
+use crate::daemon::config::{Config, Listen, SocketConfig, of_systemd};
 use crate::transport::auth::{self, Access};
 use crate::transport::{ListenSocket, Tls};
 
@@ -23,10 +23,7 @@ const BACKLOG: u32 = 1024;
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
 /// directory.
 pub fn runtime_socket(state_dir: &Path) -> PathBuf {
-    match std::env::var_os("RUNTIME_DIRECTORY") {
-        Some(directory) if !directory.is_empty() => Path::new(&directory).join(SOCKET_NAME),
-        _ => state_dir.join(SOCKET_NAME),
-    }
+    of_systemd("RUNTIME_DIRECTORY").as_deref().unwrap_or(state_dir).join(SOCKET_NAME)
 }
 
 /// A listener.

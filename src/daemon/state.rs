@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::{DaemonError, rebuild, systemd};
+use super::{DaemonError, rebuild, refill_if_gone, systemd};
 use crate::decide::caller_id;
 use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::clock;
@@ -94,9 +94,11 @@ pub(super) async fn open(
         caller_id::prepare();
         if rebuild {
             rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+        } else {
+            refill_if_gone(&state_dir, &vet, max_bytes)?;
         }
         Ok::<_, DaemonError>(publish_stored(open_when_free(&state_dir, admin_socket.as_deref())?)?)
     };
     let opened = tokio::task::spawn_blocking(open).await;
-    Ok(opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??)
+    opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })?
 }

@@ -32,6 +32,11 @@ pub enum AlarmCode {
     ListingCorroborated,
     PeersGone,
     ListingLetThrough,
+    RecordsLost,
+    RecordsMended,
+    RecordsJournalFailing,
+    ArchiveFailing,
+    StoreReadOnly,
 }
 
 impl AlarmCode {

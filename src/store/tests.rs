@@ -300,9 +300,13 @@ pub(super) fn allow(value: u64, why: &str) -> Record {
     }
 }
 
-pub(super) fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
+pub(super) fn plan_on(store: &Store, change: Change) -> Vec<RecordEvent> {
     let (records, last) = store.load_records().expect("loaded");
-    let events = plan(&Records::build(records, last), change, time(2000)).expect("planned");
+    plan(&Records::build(records, last), change, time(2000)).expect("planned")
+}
+
+pub(super) fn commit(store: &Store, change: Change) -> Vec<RecordEvent> {
+    let events = plan_on(store, change);
     store.commit_records(&events).expect("committed");
     events
 }

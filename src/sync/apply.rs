@@ -14,7 +14,7 @@ use crate::listing::index::Index;
 use crate::listing::parse::parse;
 use crate::listing::vet::{Against, Doubt, OwnPeer, Provenance, Refusal, Settles, VetConfig, Vetted, vet_against};
 use crate::store::StoreError;
-use crate::store::archive::{ArchiveError, Fate};
+use crate::store::archive::ArchiveError;
 
 /// Published bytes, and where and when they came.
 #[derive(Debug, Clone)]
@@ -106,13 +106,12 @@ pub async fn apply(
     });
     let committed = {
         let (store, archive, record) = (Arc::clone(&at.store), at.archive.clone(), record.clone());
+        let fault = Arc::clone(&at.archive_fault);
         spawn_blocking(move || {
             let (sha256, fetched_at) = (published.sha256, published.fetched_at);
             // The order stands in the listing, not in the archive: a full disk must not keep a removal from taking
             // effect as long as the store itself can be written.
-            if let Err(error) = archive.keep(&published.bytes, sha256, fetched_at, Fate::Applied) {
-                tracing::error!(%error, "the raw listing could not be archived: {error}");
-            }
+            At::keep(&archive, &fault, &published.bytes, sha256, fetched_at);
             drop(published);
             let snapshot = vetted.snapshot;
             let (last_change, state) = store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;

@@ -132,7 +132,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts the command and waits until it says where it listens.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::try_spawn(command).unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
+    }
+
+    /// Starts the command and waits until it says where it listens. If it ends before, what it logged is the error.
+    pub fn try_spawn(mut command: Command) -> Result<Self, String> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let mut stderr = child.stderr.take().expect("its log");
         let log = std::thread::spawn(move || {
@@ -145,7 +150,7 @@ impl Daemon {
         let socket = loop {
             let Some(Ok(line)) = lines.next() else {
                 let status = child.wait().expect("it ended");
-                panic!("the daemon ended with {status}:\n{}", log.join().expect("its log"));
+                return Err(format!("it ended with {status}:\n{}", log.join().expect("its log")));
             };
             let address = line.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next());
             match address {
@@ -164,7 +169,7 @@ impl Daemon {
                 None => panic!("unexpected output: {line}"),
             }
         };
-        Self { child, tcp, http, administration, socket, log: Some(log) }
+        Ok(Self { child, tcp, http, administration, socket, log: Some(log) })
     }
 
     pub fn pid(&self) -> u32 {

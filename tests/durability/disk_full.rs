@@ -55,6 +55,12 @@ impl Disk {
         }
     }
 
+    /// Lets it be written, or only read.
+    fn remount(&self, how: &str) {
+        let options = format!("remount,{how}");
+        assert!(Command::new("mount").args(["-o", &options]).arg(&self.0).status().expect("mount runs").success());
+    }
+
     /// Makes room again.
     fn free(&self) {
         std::fs::remove_file(self.filler()).expect("removed");
@@ -223,4 +229,36 @@ async fn a_full_archive_keeps_no_removal_from_taking_effect() {
     assert_eq!(archived(), 2);
     let (_, log) = daemon.terminate().await;
     assert!(log.contains("the raw listing could not be archived") && log.contains("No space left"), "{log}");
+}
+
+#[tokio::test]
+async fn on_a_disk_that_can_only_be_read_what_is_stored_is_served_and_the_rest_is_made_up_for() {
+    let world = World::new(96, 80);
+    let site = Site::with_listing(&world.to_csv());
+    let Some(disk) = Disk::mount(site.state_dir(), 24) else { return };
+    let daemon = site.start();
+    daemon.first_sync().await;
+    daemon.terminate().await;
+    disk.remount("ro");
+    let runtime = tempfile::tempdir().expect("a directory");
+    let mut command = super::common::rmdd();
+    command.env("RUNTIME_DIRECTORY", runtime.path()).arg("serve").arg("--state-dir").arg(site.state_dir());
+    command.args(["--grpc-listen", "127.0.0.1:0", "--source"]).arg(site.listing());
+    let daemon = Daemon::spawn(command);
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    assert_eq!(ask(&mut daemon.acceptance().await, by_number(&number)).await.reason(), Reason::Listed);
+    let read_only = || async { daemon.status().await.alarms.into_iter().find(|alarm| alarm.code == "STORE_READ_ONLY") };
+    assert!(read_only().await.is_some_and(|alarm| alarm.message.contains("Read-only file system")));
+    assert_eq!(daemon.sync().await.outcome(), SyncOutcome::Failed);
+    let socket = format!("unix:{}", daemon.socket.display());
+    let add = ["--connect", &socket, "overrides", "add", "deny", "0009999999", "--by", "alice", "--why", "a test"];
+    let refused = site.run(&add);
+    assert!(status_of(&refused) == 2 && stderr(&refused).contains("nothing was changed"), "{}", stderr(&refused));
+    disk.remount("rw");
+    let sync = daemon.sync().await;
+    assert_eq!(sync.outcome(), SyncOutcome::Unchanged, "{}", sync.error);
+    assert!(read_only().await.is_none());
+    let added = site.run(&add);
+    assert_eq!(status_of(&added), 0, "{}", stderr(&added));
+    daemon.terminate().await;
 }

@@ -12,7 +12,7 @@ use crate::common::{Site, status_of, stderr};
 use rmdd::domain::{ChangeSerial, Record, RecordKind, SnapshotSerial, SyncOutcome};
 use rmdd::listing::canonical;
 use rmdd::store::archive::Archive;
-use rmdd::store::{FILE_NAME, Store, StoreError, verify_closed};
+use rmdd::store::{FILE_NAME, JOURNAL_NAME, Store, StoreError, verify_closed};
 use rmdd_testkit::{Changes, Step, World};
 
 /// How many processes are killed over an existing store, and over none.
@@ -178,7 +178,7 @@ fn litter(state_dir: &Path) -> Vec<PathBuf> {
     let mut files = names(state_dir.to_owned());
     files.retain(|path| {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        ![FILE_NAME, "archive", "incoming", "rmdd.sock"].contains(&name.as_str())
+        ![FILE_NAME, JOURNAL_NAME, "archive", "incoming", "rmdd.sock"].contains(&name.as_str())
     });
     files.extend(names(state_dir.join("incoming")));
     files.extend(

@@ -9,7 +9,7 @@ use super::{Grpc, records, v1};
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, Severity, State, StatusReport};
-use crate::store::Verified;
+use crate::store::{RecordsNotice, Verified};
 use crate::sync::SyncStage;
 
 fn state_to_wire(state: State) -> v1::State {
@@ -83,12 +83,14 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
 /// What a check of the store found.
 pub fn verified_to_wire(verified: Verified) -> v1::VerifyResponse {
     v1::VerifyResponse {
-        faults: verified.faults,
+        faults: [verified.faults, verified.journal_faults, verified.archive_faults].concat(),
         snapshots: verified.snapshots,
         changes: verified.changes,
         removals: verified.removals,
         records: verified.records,
         record_events: verified.record_events,
+        journal_events: verified.journal_events,
+        archived_listings: verified.archived,
     }
 }
 
@@ -162,6 +164,19 @@ impl AdminService for Grpc {
         let kind = records::kind_from_wire(kind)?;
         let events = self.0.change_records(Change::Remove { kind, ids, by, why }).await?;
         Ok(Response::new(v1::RemoveRecordsResponse { events: records::events_to_wire(&events) }))
+    }
+
+    async fn acknowledge_records(
+        &self,
+        request: Request<v1::AcknowledgeRecordsRequest>,
+    ) -> Result<Response<v1::AcknowledgeRecordsResponse>, Status> {
+        let notice = self.0.acknowledge_records(request.into_inner().by).await?;
+        let to_wire = |notice: RecordsNotice| v1::AcknowledgeRecordsResponse {
+            noted_at: Some(time_to_wire(notice.at)),
+            lost: notice.lost,
+            mended: notice.mended,
+        };
+        Ok(Response::new(notice.map(to_wire).unwrap_or_default()))
     }
 
     async fn list_records(

@@ -134,6 +134,20 @@ async fn a_full_disk_keeps_what_waits_and_nothing_is_lost_once_there_is_room() {
 }
 
 #[tokio::test]
+async fn what_is_dropped_while_the_disk_is_full_is_dropped_for_that() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = DecisionLog::start(config(Path::new("/dev/full"), Logged::All, 1), directory.path()).expect("started");
+    log.note(entry(1));
+    eventually("the failure is known", || log.counts().fault.is_some());
+    for frn in 2..=9 {
+        log.note(entry(frn));
+    }
+    let counts = log.counts();
+    assert!(counts.dropped >= 7, "{counts:?}");
+    assert!(counts.last_drop_fault.is_some_and(|fault| fault.contains("/dev/full")));
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_before_the_end_counts_as_dropped() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = DecisionLog::start(config(Path::new("/dev/full"), Logged::All, 100), directory.path()).expect("started");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
-use crate::store::SyncState;
+use crate::store::{RecordsNotice, SyncState};
 
 pub use certificates::certificate;
 
@@ -264,6 +264,66 @@ pub fn store_damaged(what: &str) -> Alarm {
     }
 }
 
+/// That nothing that is synced or changed can be kept.
+pub fn store_read_only(why: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::StoreReadOnly,
+        message: format!(
+            "the store can only be read ({why}): what it holds is served, and nothing that is synced or changed can be kept. \
+             Look after the disk; the next sync tries again by itself"
+        ),
+        severity: Severity::Critical,
+    }
+}
+
+/// That records of operators are lost, or were damaged and mended. Either stays until somebody has taken note of it.
+pub fn records_notice(notice: &RecordsNotice) -> Alarm {
+    let since = moment(notice.at);
+    let acknowledge = "`rmdd acknowledge` ends this alarm";
+    let all = || notice.lost.iter().chain(&notice.mended).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if notice.lost.is_empty() {
+        return Alarm {
+            code: AlarmCode::RecordsMended,
+            message: format!(
+                "operators' records were damaged and mended, none is lost ({since}): {}. {acknowledge}",
+                all()
+            ),
+            severity: Severity::Warning,
+        };
+    }
+    Alarm {
+        code: AlarmCode::RecordsLost,
+        message: format!(
+            "operators' records are lost ({since}): {}. Answers may lack an override, an order or a notice: compare with \
+             `rmdd overrides list`, `orders list`, `notices list` and `peers list`, enter what is missing, or put a backup \
+             in place; then {acknowledge}",
+            all()
+        ),
+        severity: Severity::Critical,
+    }
+}
+
+/// That the journal of operators' records cannot be written, and records therefore not be changed.
+pub fn journal_failing(fault: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::RecordsJournalFailing,
+        message: format!("{fault}: until then records cannot be changed; answers go on with those that stand"),
+        severity: Severity::Warning,
+    }
+}
+
+/// That the raw bytes of the listing that is served are not in the archive.
+pub fn archive_failing(fault: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::ArchiveFailing,
+        message: format!(
+            "the raw bytes of the listing are not in the archive ({fault}): decisions cannot be traced to them, and a store \
+             that is lost could not be begun again from them. Each sync tries again for as long as the source publishes them"
+        ),
+        severity: Severity::Warning,
+    }
+}
+
 /// A reload that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedReload {
@@ -312,11 +372,16 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     if let Some(last) =
         counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_REPORTED_FOR))
     {
+        let cause = match &counts.last_drop_fault {
+            Some(fault) => format!("{fault}, and no more of them could wait"),
+            None => "they came faster than they could be written. See whether the disk is slow, or raise \
+                     decision_log.queue"
+                .to_owned(),
+        };
         alarms.push(Alarm {
             code: AlarmCode::DecisionsDropped,
             message: format!(
-                "the decision log lacks {} decisions since the start, the last of {}: they came faster than they could be \
-                 written. See whether the disk is slow or full, or raise decision_log.queue",
+                "the decision log lacks {} decisions since the start, the last of {}: {cause}",
                 counts.dropped,
                 last.strftime("%Y-%m-%d %H:%M:%S UTC")
             ),
