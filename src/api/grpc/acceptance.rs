@@ -35,7 +35,7 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
-        Ok(Response::new(self.check_batch(request.get_ref(), Instant::now()).await?))
+        Ok(Response::new(self.check_batch(request.get_ref(), (Interface::GrpcBatch, Instant::now())).await?))
     }
 
     type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;

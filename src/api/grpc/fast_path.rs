@@ -29,6 +29,10 @@ use crate::transport::{Caller, Incoming, Respond};
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
+/// The metadata by which rmdd's own commands say what they are (`rmdd-interface: cli`).
+pub const INTERFACE: &str = "rmdd-interface";
+const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
+
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 
@@ -67,10 +71,11 @@ impl FastPath {
         }
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
+            let interface = interface(request.headers(), batch);
             let answer = if batch {
-                Box::pin(self.check_batch(request.into_body(), caller)).await
+                Box::pin(self.check_batch(interface, request.into_body(), caller)).await
             } else {
-                self.check(request.into_body(), caller).await
+                self.check(interface, request.into_body(), caller).await
             };
             return match answer {
                 Ok(answer) => {
@@ -105,23 +110,23 @@ impl FastPath {
     }
 
     /// The question of every call.
-    async fn check(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         if !question.emergency {
-            self.may_ask(1, Interface::GrpcUnary, came, caller)?;
+            self.may_ask(1, interface, came, caller)?;
         }
         if let Some(at) = &question.at {
             return Ok(framed(&check_as_of(&self.grpc.0, &question, at).await?));
         }
-        let seen = self.grpc.0.see(Interface::GrpcUnary, came);
+        let seen = self.grpc.0.see(interface, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES)?))
     }
 
     /// A batch.
-    async fn check_batch(&self, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check_batch(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let mut batch = v1::CheckProvidersRequest::default();
@@ -131,9 +136,9 @@ impl FastPath {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(batch.questions.len(), Interface::GrpcBatch, came, caller)?;
+            self.may_ask(batch.questions.len(), interface, came, caller)?;
         }
-        Ok(prefixed(self.grpc.write_batch(&batch, came, PREFIX_BYTES).await?))
+        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES).await?))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
@@ -221,6 +226,15 @@ impl Respond for FastPath {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         self.answer(request, caller).await
+    }
+}
+
+/// Over which interface a query came in: the commands say that they are.
+fn interface(headers: &HeaderMap, batch: bool) -> Interface {
+    match headers.get(INTERFACE_HEADER) {
+        Some(said) if said == Interface::Cli.as_str() => Interface::Cli,
+        _ if batch => Interface::GrpcBatch,
+        _ => Interface::GrpcUnary,
     }
 }
 
