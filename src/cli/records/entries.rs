@@ -101,7 +101,7 @@ fn from_json(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     }
     if listed > 0 && kind == RecordKind::Notice {
         read.notes.push(format!(
-            "{listed} notices come from `list`, which leaves out traced calls: `export --format json` has them"
+            "{listed} notices come from `list`, which leaves out traced calls: `export --format jsonl` has them"
         ));
     }
     Ok(read)
