@@ -167,7 +167,7 @@ async fn what_an_export_holds_is_taken_in_again_records_that_have_ended_among_it
             "{}",
             stderr(&output)
         );
-        let written = desk.ok(&[kind, "export", "--format", "json"]);
+        let written = desk.ok(&[kind, "export", "--format", "jsonl"]);
         for (name, content) in [
             ("export.csv", desk.ok(&[kind, "export"])),
             ("export.json", written.clone()),
@@ -176,7 +176,7 @@ async fn what_an_export_holds_is_taken_in_again_records_that_have_ended_among_it
             let other = Desk::open(Through::Store).await;
             let file = other.write(name, content);
             other.ok(&[kind, "import", &file, "--by", "carol"]);
-            assert_eq!(other.ok(&[kind, "export", "--format", "json"]), written, "{kind}, {name}");
+            assert_eq!(other.ok(&[kind, "export", "--format", "jsonl"]), written, "{kind}, {name}");
         }
     }
 }
