@@ -423,7 +423,7 @@ async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
     ] {
         let file = desk.write("type.csv", format!("FRN,Name,Type\n{VOICE},A,{cell}\n"));
         let output = desk.run(&["check", "--file", &file, "--json"]);
-        assert_eq!(reasons(&output), [expected.clone()], "{cell}");
+        assert_eq!(reasons(&output), std::slice::from_ref(&expected), "{cell}");
         let (status, said) = (status_of(&output), stderr(&output));
         assert_eq!(status, if expected.0 == "REFUSE" { 1 } else { 2 }, "{cell}: {said}");
         if expected.0 == "ACCEPT" {
