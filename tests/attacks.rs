@@ -458,3 +458,58 @@ async fn a_single_question_does_not_wait_for_hundreds_that_others_have_open() {
     before.sort_unstable();
     assert!(before[4] < 400, "so many of 800 questions of others were answered before one: {before:?}");
 }
+
+/// Reads what has come over HTTP/1.1, and counts the answers in it; all of them, if it is said how many there will be.
+async fn http_answers(socket: &mut TcpStream, read: &mut Vec<u8>, all: Option<usize>) -> usize {
+    let answered = |read: &[u8]| read.windows(15).filter(|window| window == b"HTTP/1.1 200 OK").count();
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        let length = match all {
+            Some(all) if answered(read) < all => socket.read(&mut piece).await.expect("answers"),
+            Some(_) => return answered(read),
+            None => match socket.try_read(&mut piece) {
+                Ok(length) if length > 0 => length,
+                _ => return answered(read),
+            },
+        };
+        assert!(length > 0, "it hung up after {} answers", answered(read));
+        read.extend_from_slice(&piece[..length]);
+    }
+}
+
+#[tokio::test]
+async fn a_single_question_over_http_does_not_wait_for_hundreds_that_others_have_sent() {
+    const SENT: usize = 200;
+    let scene = scene("threads = 1").await;
+    let address = scene.daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an HTTP listener");
+    let question = format!("GET /v1/check/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", scene.frn);
+    let mut single = TcpStream::connect(address).await.expect("a connection");
+    let mut ask_one = async || {
+        single.write_all(question.as_bytes()).await.expect("written");
+        http_answers(&mut single, &mut Vec::new(), Some(1)).await
+    };
+    let mut before = Vec::new();
+    for _ in 0..9 {
+        let mut flood = Vec::new();
+        for _ in 0..4 {
+            flood.push((TcpStream::connect(address).await.expect("a connection"), Vec::new()));
+        }
+        assert_eq!(ask_one().await, 1);
+        for (socket, _) in &mut flood {
+            socket.write_all(question.repeat(SENT).as_bytes()).await.expect("written");
+        }
+        assert_eq!(ask_one().await, 1);
+        // Has the runtime look at the sockets.
+        tokio::task::yield_now().await;
+        let mut answered = 0;
+        for (socket, read) in &mut flood {
+            answered += http_answers(socket, read, None).await;
+        }
+        before.push(answered);
+        for (socket, read) in &mut flood {
+            assert_eq!(http_answers(socket, read, Some(SENT)).await, SENT);
+        }
+    }
+    before.sort_unstable();
+    assert!(before[4] < 400, "so many of 800 questions of others were answered before one: {before:?}");
+}

@@ -53,8 +53,12 @@ pub struct Daemon {
     directory: TempDir,
     runtime: Runtime,
     pub port: u16,
+    pub http_port: u16,
     frns: Vec<String>,
 }
+
+/// This tree's program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_rmdd");
 
 /// The token of a client of a daemon that asks for one.
 pub const TOKEN: &str = "a-token-of-the-benchmark-0123456789";
@@ -74,23 +78,31 @@ fn secured(directory: &Path) -> PathBuf {
         write("tokens.toml", &format!("[[token]]\nname = \"bench\"\nright = \"query\"\ntoken = \"{TOKEN}\"\n"));
     write(
         "rmdd.toml",
-        &format!("[grpc.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n[access]\ntokens_file = {tokens:?}\n"),
+        &format!(
+            "[grpc.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n[http.tls]\ncertificate = {certificate:?}\nkey = {key:?}\n\n\
+             [access]\ntokens_file = {tokens:?}\n"
+        ),
     )
 }
 
 impl Daemon {
     pub fn start() -> Self {
-        Self::start_in(tempfile::tempdir().expect("a directory"), None)
+        Self::start_in(tempfile::tempdir().expect("a directory"), None, Path::new(PROGRAM))
+    }
+
+    /// Another build of the program.
+    pub fn start_other(program: &Path) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a directory"), None, program)
     }
 
     /// One that speaks TLS, and knows a token.
     pub fn start_secured() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let config = secured(directory.path());
-        Self::start_in(directory, Some(&config))
+        Self::start_in(directory, Some(&config), Path::new(PROGRAM))
     }
 
-    fn start_in(directory: TempDir, config: Option<&Path>) -> Self {
+    fn start_in(directory: TempDir, config: Option<&Path>, program: &Path) -> Self {
         let (listing, wave) = listings();
         let source = directory.path().join("listing.csv");
         std::fs::write(&source, &listing).expect("written");
@@ -103,7 +115,7 @@ impl Daemon {
         let (before, behind) = (stands(&listing), stands(&wave));
         let behind: std::collections::HashSet<_> = behind.into_iter().collect();
         let frns: Vec<String> = before.into_iter().filter(|frn| behind.contains(frn)).collect();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_rmdd"));
+        let mut command = Command::new(program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RMDD_")) {
             command.env_remove(name);
         }
@@ -121,21 +133,28 @@ impl Daemon {
             .stdout(Stdio::piped())
             .spawn()
             .expect("the daemon starts");
-        let mut port = None;
+        let (mut port, mut http_port) = (None, None);
         for line in BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok) {
-            if line.contains("(gRPC") && line.contains(": queries)") {
-                port = line.split([' ', ':']).find_map(|word| word.parse::<u16>().ok());
+            if line.contains(": queries)") {
+                let place = if line.contains("(HTTP") { &mut http_port } else { &mut port };
+                *place = line.split([' ', ':']).find_map(|word| word.parse::<u16>().ok());
             }
             if line.contains("administration") {
                 break;
             }
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let daemon = Self { child, directory, runtime, port: port.expect("a port"), frns };
+        let (port, http_port) = (port.expect("a port"), http_port.expect("a port"));
+        let daemon = Self { child, directory, runtime, port, http_port, frns };
         while daemon.filings() == 0 {
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
         daemon
+    }
+
+    /// Where its files are; the certificate of one that speaks TLS among them.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     fn admin<T>(&self, ask: impl AsyncFnOnce(AdminServiceClient<tonic::transport::Channel>) -> T) -> T {

@@ -4,8 +4,11 @@
 //!
 //! ```text
 //! cargo bench --bench answers                 # everything; needs h2load (nghttp2), and redis-server for that part
-//! cargo bench --bench answers -- unary wave   # some of it: unary latency batch stream wave flood secured redis memory
+//! cargo bench --bench answers -- unary wave   # some of it: unary latency batch stream http before wave flood
+//!                                             # secured redis memory
 //! ```
+//!
+//! `http` needs nginx and wrk. `before` compares with another build, which `RMDD_BENCH_BEFORE` names.
 //!
 //! `RMDD_BENCH_LISTING` names a real listing; without it one of 10,000 filings is made up. `RMDD_BENCH_ROUNDS` says how
 //! often each pair is run.
@@ -13,10 +16,12 @@
 #![expect(clippy::disallowed_methods, reason = "what is measured is waited for")]
 
 mod daemon;
+mod http;
 mod load;
 mod plain;
 mod redis;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use daemon::{Daemon, TOKEN, listings};
@@ -126,6 +131,12 @@ fn main() -> ExitCode {
         let unary = || daemon.unary_rate(questions / 4);
         paired("the same, both from one client of tonic's", "answers/s", rounds, stream, unary);
     }
+    if wants("http") {
+        http::compare(rounds, trying);
+    }
+    if wants("before") {
+        before(&daemon, rounds, requests);
+    }
     if wants("wave") {
         wave(&daemon, &question, rounds, trying);
     }
@@ -152,6 +163,33 @@ fn main() -> ExitCode {
         daemon.say_memory("after all of this");
     }
     ExitCode::SUCCESS
+}
+
+/// This build against another.
+fn before(daemon: &Daemon, rounds: usize, requests: usize) {
+    let Some(program) = std::env::var_os("RMDD_BENCH_BEFORE") else {
+        println!("left out: RMDD_BENCH_BEFORE names no other build\n");
+        return;
+    };
+    let other = Daemon::start_other(Path::new(&program));
+    let question = daemon.question();
+    let unary = |daemon: &Daemon| check(daemon.port, &question).run(requests).per_second;
+    paired("CheckProvider against the other build", "answers/s", rounds, || unary(daemon), || unary(&other));
+    let batch = daemon.batch(BATCH);
+    let batches = |daemon: &Daemon| {
+        let path = "/rmdd.v1.AcceptanceService/CheckProviders";
+        let load = Load { path, streams: 4, ..check(daemon.port, &batch) };
+        load.run((requests / 100).max(64)).per_second * BATCH as f64
+    };
+    paired(
+        "CheckProviders of 1,000 against the other build",
+        "decisions/s",
+        rounds,
+        || batches(daemon),
+        || batches(&other),
+    );
+    let stream = |daemon: &Daemon| daemon.stream_rate(requests / 2);
+    paired("CheckStream against the other build", "answers/s", rounds, || stream(daemon), || stream(&other));
 }
 
 /// The question of every call, as busy switches ask it.

@@ -1,5 +1,6 @@
 //! How the use cases are reached: thin adapters on [`service`](crate::service), side by side, none on another.
 
+pub mod answer;
 pub mod client;
 pub mod grpc;
 pub mod http;

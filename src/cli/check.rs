@@ -131,10 +131,8 @@ fn ternary(text: &str) -> Result<Ternary, String> {
 
 fn print(answer: &CheckProviderResponse) {
     let check = json::Check::from(answer);
-    let verdict = match answer.verdict() {
-        Verdict::Accept => text::good(&check.verdict),
-        _ => text::bad(&check.verdict),
-    };
+    let verdict = check.verdict.as_deref().unwrap_or_default();
+    let verdict = if answer.verdict() == Verdict::Accept { text::good(verdict) } else { text::bad(verdict) };
     match text::as_of(answer.at.as_ref()) {
         None => say!("{verdict}  {}", check.reason),
         Some(then) => say!("{verdict}  {}  {then}", check.reason),
@@ -172,6 +170,6 @@ fn print(answer: &CheckProviderResponse) {
     if !answer.record.is_empty() {
         text::fact("on record", text::one_line(&answer.record));
     }
-    text::fact("rule", &check.rule);
+    text::fact("rule", check.rule.as_deref().unwrap_or_default());
     text::fact("snapshot", text::snapshot_at(answer.snapshot.as_ref(), answer.at.as_ref()));
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::ask_list::{Answer, PEER_UNKNOWN, Question, ask, contradiction};
 use super::list_file;
@@ -69,7 +68,7 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let lines = check(target, file, rows, options).await?;
     if options.json {
         for line in &lines {
-            say!("{}", visible::to_json(&object(&header, line, options.at)?)?);
+            say!("{}", object(&header, line, options.at)?);
         }
     } else {
         let then = options.at.map(|at| at.to_string());
@@ -201,8 +200,9 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
     for line in lines {
         let counted = match &line.outcome {
             Outcome::Answered(check) => {
-                refused += u64::from(check.verdict != ACCEPT);
-                (&*check.verdict, &*check.reason)
+                let verdict = check.verdict.as_deref().unwrap_or_default();
+                refused += u64::from(verdict != ACCEPT);
+                (verdict, &*check.reason)
             }
             Outcome::Unanswered(_) => {
                 unanswered += 1;
@@ -243,30 +243,38 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
     }
 }
 
-fn object(header: &[String], line: &Line, at: Option<Timestamp>) -> anyhow::Result<Value> {
-    let mut asked = Map::new();
+/// One line of JSON: the members of `rmdd check --json` in the same order, and then the row's own.
+fn object(header: &[String], line: &Line, at: Option<Timestamp>) -> serde_json::Result<String> {
+    let mut upstream: Vec<(String, &str)> = Vec::with_capacity(header.len());
     for (name, cell) in header.iter().zip(line.cells.iter().map(String::as_str).chain(std::iter::repeat(""))) {
         // Columns of one name are told apart, so that none is lost.
         let mut key = name.clone();
         for number in 2.. {
-            if !asked.contains_key(&key) {
+            if upstream.iter().all(|(known, _)| *known != key) {
                 break;
             }
             key = format!("{name} ({number})");
         }
-        asked.insert(key, cell.into());
+        upstream.push((key, cell));
     }
-    let then = at.map(|at| at.to_string());
-    let without_verdict = |reason: &str, message: &str| serde_json::json!({ "verdict": null, "reason": reason, "message": message, "at": then });
-    let mut object = match &line.outcome {
-        Outcome::Answered(check) => serde_json::to_value(check)?,
-        Outcome::Unanswered(message) => without_verdict(PEER_UNKNOWN, message),
-        Outcome::NotAsked(bad) => without_verdict(BAD_ROW, &bad.to_string()),
+    let none;
+    let check = match &line.outcome {
+        Outcome::Answered(check) => check.as_ref(),
+        Outcome::Unanswered(message) => {
+            none = json::Check::unanswered(PEER_UNKNOWN, message.clone(), at);
+            &none
+        }
+        Outcome::NotAsked(bad) => {
+            none = json::Check::unanswered(BAD_ROW, bad.to_string(), at);
+            &none
+        }
     };
-    object["row"] = line.row.into();
-    object["asked_roles"] = line.roles.iter().map(|role| role.as_str()).collect();
-    object["upstream"] = asked.into();
-    Ok(object)
+    visible::to_json(&json::CheckedRow {
+        check,
+        row: line.row,
+        asked_roles: line.roles.iter().map(|role| role.as_str()).collect(),
+        upstream: json::Cells(upstream),
+    })
 }
 
 /// The row's own cells as they stand in the list, and the answer's: those hold texts of third parties.
@@ -280,7 +288,7 @@ fn cells(width: usize, line: &Line) -> Vec<String> {
             let filing = check.filing.as_ref();
             let codes: Vec<&str> = check.advisories.iter().map(|advisory| &*advisory.code).collect();
             cells.extend([
-                check.verdict.clone().into_owned(),
+                check.verdict.as_deref().unwrap_or_default().to_owned(),
                 check.reason.clone().into_owned(),
                 filing.map(|filing| filing.number.clone()).unwrap_or_default(),
                 filing.and_then(|filing| filing.business_name.as_deref()).map(foreign).unwrap_or_default(),

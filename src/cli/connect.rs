@@ -4,13 +4,32 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use tonic::Status;
-use tonic::transport::Uri;
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Uri};
+use tonic::{Request, Status};
 
 use super::Global;
 use super::probe::{Speaks, probe};
 use super::target::{SYSTEM_SOCKET, Target};
-use crate::api::client::{self, Link};
+use crate::api::client::{self, Bearer};
+use crate::api::grpc::INTERFACE;
+use crate::domain::Interface;
+
+/// A command's connection to a daemon.
+pub type Link = InterceptedService<Channel, AsCommand>;
+
+/// Says with every request that a command asks, beside the token that it has: what people ask is counted apart from calls.
+#[derive(Debug, Clone)]
+pub struct AsCommand(pub Bearer);
+
+impl Interceptor for AsCommand {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        request.metadata_mut().insert(INTERFACE, MetadataValue::from_static(Interface::Cli.as_str()));
+        self.0.call(request)
+    }
+}
 
 /// Whether a status was made of an answer that is none of gRPC's.
 pub fn speaks_no_grpc(status: &Status) -> bool {
@@ -71,7 +90,7 @@ pub async fn connect(url: &str, global: &Global) -> anyhow::Result<Target> {
         error => anyhow!("{url} cannot be connected to: {error}"),
     })?;
     let at = url.strip_prefix("unix://").map_or_else(|| url.to_owned(), |path| format!("unix:{path}"));
-    Ok(Target::Daemon { channel: Link::new(channel, bearer), at })
+    Ok(Target::Daemon { channel: Link::new(channel, AsCommand(bearer)), at })
 }
 
 /// The path of a socket that may be one.

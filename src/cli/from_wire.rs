@@ -44,7 +44,7 @@ impl From<&v1::SnapshotRef> for Snapshot {
         Self {
             serial: snapshot.serial,
             sha256: hex(&snapshot.sha256),
-            listing_sha256: hex(&snapshot.listing_sha256),
+            listing_sha256: filled(&hex(&snapshot.listing_sha256)),
             fetched_at: time(snapshot.fetched_at.as_ref()),
             confirmed_at: time(snapshot.confirmed_at.as_ref()),
             age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
@@ -76,10 +76,10 @@ impl From<&v1::CheckProviderResponse> for Check<'static> {
             matched => Some(word(matched.as_str_name(), "MATCHED_BY_").to_owned().into()),
         };
         Self {
-            verdict: word(answer.verdict().as_str_name(), "VERDICT_").to_owned().into(),
+            verdict: Some(word(answer.verdict().as_str_name(), "VERDICT_").to_owned().into()),
             reason: word(answer.reason().as_str_name(), "REASON_").to_owned().into(),
             message: answer.message.clone().into(),
-            rule: answer.rule.clone().into(),
+            rule: owned(&answer.rule),
             by_policy: answer.by_policy,
             other_filings: answer.other_filings.clone(),
             candidates: answer.candidates.clone(),

@@ -13,8 +13,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
+use super::connect::{AsCommand, Link};
 use super::{Global, connect};
-use crate::api::client::{self, Bearer, Link, TlsFiles};
+use crate::api::client::{self, Bearer, TlsFiles};
 use crate::api::grpc::Grpc;
 use crate::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use crate::api::grpc::v1::acceptance_service_server::AcceptanceService;
@@ -189,7 +190,7 @@ impl Target {
         for socket in sockets(loaded) {
             let Ok(channel) = client::connect_unix(&socket).await else { continue };
             let at = format!("unix:{}", socket.display());
-            let daemon = Self::Daemon { channel: Link::new(channel, global.bearer()?), at };
+            let daemon = Self::Daemon { channel: Link::new(channel, AsCommand(global.bearer()?)), at };
             match installation {
                 Some(asked) if !daemon.keeps(asked, &socket).await => {}
                 _ => return Ok(Some(daemon)),

@@ -8,12 +8,11 @@ use clap::Args;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
 
-use super::connect::speaks_no_grpc;
+use super::connect::{Link, speaks_no_grpc};
 use super::probe::probe;
 use super::show::change_line;
 use super::target::{self, MAX_ANSWER_BYTES, Target};
 use super::{Global, YES, text};
-use crate::api::client::Link;
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::watch_changes_request::Start;
 use crate::api::grpc::v1::watch_changes_response::Event;

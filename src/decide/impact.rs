@@ -10,10 +10,9 @@ use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sen
 use crate::domain::{
     Decision, Filing, Identity, Peer, PeerKind, ProviderRole, Record, RecordKind, Sha256Digest, Snapshot, Verdict,
 };
-use crate::listing::diff::step;
 use crate::listing::index::Index;
-use crate::listing::parse::parse;
-use crate::listing::vet::{Against, Doubt, Provenance, Refusal, VetConfig, Vetted, vet_against};
+use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
+use crate::listing::vet::{Doubt, Refusal, VetConfig, Vetted};
 use crate::records::Records;
 
 /// What answers rest on.
@@ -128,23 +127,21 @@ pub fn suppose_listing(
     config: &VetConfig,
     now: Timestamp,
 ) -> Result<(Index, Vec<Doubt>), Refusal> {
-    let at = now.max(current.confirmed_at());
-    let provenance = Provenance {
+    let fetched = FetchedListing {
+        bytes: listing,
         // Nobody is told of it.
         sha256: Sha256Digest([0; 32]),
         source: "a supposition".to_owned(),
-        bytes: listing.len() as u64,
-        fetched_at: at,
+        fetched_at: FetchedAt::Recorded(now),
     };
     // What a sync would have doubts about is asked about all the same: that is what a supposition is for.
-    let against = Against { removals: Some(current.removals()), standing: Some(current.snapshot()), peers: &[] };
-    let Vetted { snapshot, doubts, .. } = vet_against(parse(listing)?, provenance, against, config)?;
+    let Vetted { snapshot, doubts, .. } = Current::of(Some(current)).vet(fetched, Vetting { config, peers: &[] })?;
     Ok((suppose_snapshot(current, snapshot), doubts))
 }
 
 /// The index as it would be if this snapshot were applied now.
 pub fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
-    let step = step(Some((current.snapshot(), current.confirmed_at())), current.removals(), &snapshot);
+    let step = Current::of(Some(current)).step(&snapshot);
     Index::build(snapshot, step.removals, current.last_change())
 }
 

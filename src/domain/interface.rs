@@ -11,11 +11,14 @@ pub enum Interface {
     GrpcStream,
     /// HTTP.
     Http,
+    /// One of rmdd's own commands, over gRPC: what people ask, and no call. It is the client that says so, which labels
+    /// what it asks and gives it no right.
+    Cli,
 }
 
 impl Interface {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::GrpcUnary, Self::GrpcBatch, Self::GrpcStream, Self::Http];
+    pub const ALL: [Self; 5] = [Self::GrpcUnary, Self::GrpcBatch, Self::GrpcStream, Self::Http, Self::Cli];
 
     /// The word in metrics and in the decision log.
     pub fn as_str(self) -> &'static str {
@@ -24,6 +27,7 @@ impl Interface {
             Self::GrpcBatch => "grpc_batch",
             Self::GrpcStream => "grpc_stream",
             Self::Http => "http",
+            Self::Cli => "cli",
         }
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde::Serializer;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{Column, Filing, Sha256Digest, Snapshot};
@@ -30,7 +30,7 @@ const FIXED: usize = 25;
 pub enum Format {
     /// The form whose digest is recorded.
     Csv,
-    /// One JSON object a line, by ascending number, with the cells that are not empty.
+    /// One JSON object a line, by ascending number: the columns of the CSV form in their order, null where a cell is empty.
     JsonLines,
 }
 
@@ -43,14 +43,12 @@ pub fn write(snapshot: &Snapshot, format: Format, out: &mut impl Write) -> io::R
     match format {
         Format::Csv => write_csv(&snapshot.filings, out),
         Format::JsonLines => {
+            let further = further(&snapshot.filings);
             for filing in &snapshot.filings {
-                let cells = Column::ALL.into_iter().map(|column| (column.name(), filing.cell(column)));
-                let cells: Map<String, Value> = cells
-                    .chain(filing.unknown_cells())
-                    .filter(|(_, cell)| !cell.is_empty())
-                    .map(|(name, cell)| (name.to_owned(), cell.into()))
-                    .collect();
-                serde_json::to_writer(&mut *out, &cells)?;
+                let fixed = Column::ALL.into_iter().take(FIXED).map(|column| (column.name(), filing.cell(column)));
+                let others = further.iter().map(|name| (*name, other(filing, name)));
+                let cells = fixed.chain(others).map(|(name, cell)| (name, Some(cell).filter(|cell| !cell.is_empty())));
+                serde_json::Serializer::new(&mut *out).collect_map(cells)?;
                 out.write_all(b"\n")?;
             }
             Ok(())
@@ -96,8 +94,18 @@ fn others(filing: &Filing) -> impl Iterator<Item = (&str, &str)> {
     later.chain(filing.unknown_cells()).filter(|(_, cell)| !cell.is_empty())
 }
 
+/// The cell of such a column; empty if there is none.
+fn other<'a>(filing: &'a Filing, name: &str) -> &'a str {
+    others(filing).find(|(other, _)| *other == name).map_or("", |(_, cell)| cell)
+}
+
+/// The columns beside the fixed ones of which some filing has a cell, by name.
+fn further(filings: &[Arc<Filing>]) -> BTreeSet<&str> {
+    filings.iter().flat_map(|filing| others(filing)).map(|(name, _)| name).collect()
+}
+
 fn write_csv(filings: &[Arc<Filing>], out: &mut impl Write) -> io::Result<()> {
-    let further: BTreeSet<&str> = filings.iter().flat_map(|filing| others(filing)).map(|(name, _)| name).collect();
+    let further = further(filings);
     for (place, column) in Column::ALL.into_iter().take(FIXED).enumerate() {
         write_cell(out, place, column.name())?;
     }
@@ -110,8 +118,7 @@ fn write_csv(filings: &[Arc<Filing>], out: &mut impl Write) -> io::Result<()> {
             write_cell(out, place, filing.cell(column))?;
         }
         for name in &further {
-            let cell = others(filing).find(|(other, _)| other == name).map_or("", |(_, cell)| cell);
-            write_cell(out, FIXED, cell)?;
+            write_cell(out, FIXED, other(filing, name))?;
         }
         out.write_all(b"\n")?;
     }

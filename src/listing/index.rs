@@ -59,6 +59,18 @@ fn content_as_of(snapshot: &Snapshot) -> Option<Box<str>> {
 impl Index {
     /// Indexes a snapshot and the removals up to it.
     pub fn build(snapshot: Snapshot, removals: RemovalHistory, last_change: ChangeSerial) -> Self {
+        let listing_sha256 = canonical::digest(&snapshot.filings);
+        Self::build_known(snapshot, listing_sha256, removals, last_change)
+    }
+
+    /// The same, where the digest of the snapshot's [canonical export](canonical::write) is known already: it takes as long
+    /// as all the rest.
+    pub fn build_known(
+        snapshot: Snapshot,
+        listing_sha256: Sha256Digest,
+        removals: RemovalHistory,
+        last_change: ChangeSerial,
+    ) -> Self {
         let mut under_frns: Vec<(Frn, u32)> = snapshot
             .filings
             .iter()
@@ -109,7 +121,7 @@ impl Index {
             content_as_of: content_as_of(&snapshot),
             listed_day: listed_day(snapshot.filings.iter().map(Arc::as_ref)),
             confirmed_at: snapshot.confirmed_at,
-            listing_sha256: canonical::digest(&snapshot.filings),
+            listing_sha256,
             snapshot: Arc::new(snapshot),
             removals: Arc::new(removals),
             last_change,

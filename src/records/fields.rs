@@ -113,7 +113,7 @@ impl Fields {
         self.texts.get(name).map(|text| text.trim()).filter(|text| !text.is_empty())
     }
 
-    /// As one JSON object.
+    /// As one JSON object, as the store keeps it: what says nothing is left out.
     pub fn to_json(&self) -> Value {
         let object = |texts: &BTreeMap<String, String>| {
             texts.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect::<Map<_, _>>()
@@ -121,6 +121,26 @@ impl Fields {
         let mut all = object(&self.texts);
         if !self.calls.is_empty() {
             all.insert("calls".to_owned(), self.calls.iter().map(|call| Value::Object(object(call))).collect());
+        }
+        Value::Object(all)
+    }
+
+    /// As one JSON object that others read: every column of its kind, null where it says nothing, and the revision as a
+    /// number. `calls` is null where there are none, or where they were not asked for.
+    pub fn to_whole_json(&self, kind: RecordKind) -> Value {
+        let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
+        let mut all: Map<_, _> = columns(kind).iter().map(|name| ((*name).to_owned(), text(self.get(name)))).collect();
+        let revision = self.get(REVISION).and_then(|revision| revision.parse::<u64>().ok());
+        all.insert(REVISION.to_owned(), revision.map_or(Value::Null, Value::from));
+        if kind == RecordKind::Notice {
+            let call = |call: &BTreeMap<String, String>| -> Value {
+                CALL_COLUMNS
+                    .iter()
+                    .map(|name| ((*name).to_owned(), text(call.get(*name).map(String::as_str))))
+                    .collect()
+            };
+            let calls = (!self.calls.is_empty()).then(|| self.calls.iter().map(call).collect());
+            all.insert("calls".to_owned(), calls.unwrap_or(Value::Null));
         }
         Value::Object(all)
     }

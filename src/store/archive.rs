@@ -305,8 +305,11 @@ impl Archive {
 
     /// Makes its directory, where there is none, with a mode of its own.
     fn make_directory(&self) -> io::Result<()> {
-        if self.directory.is_dir() {
-            return Ok(());
+        match fs::metadata(&self.directory) {
+            // What is no directory fails where something is put into it.
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
         fs::create_dir_all(&self.directory)?;
         fs::set_permissions(&self.directory, Permissions::from_mode(DIRECTORY_MODE))

@@ -80,6 +80,7 @@ pub use read::{Loaded, SyncState};
 pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage, was_there};
 pub use retire::{Compacted, Retired};
 pub use verify::{Verified, nameless_file, verify_closed};
+pub use write::Committed;
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 3;

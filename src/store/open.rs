@@ -41,7 +41,7 @@ impl Store {
         let (mut store, made) = match Self::open_alone(state_dir) {
             // What was committed can be served all the same.
             Err(StoreError::NotAccessible { source, .. })
-                if source.kind() == ErrorKind::ReadOnlyFilesystem && path.exists() =>
+                if source.kind() == ErrorKind::ReadOnlyFilesystem && std::fs::metadata(&path).is_ok() =>
             {
                 let store = Self::open_read_only(&path)?;
                 store.note_read_only(&source);
@@ -196,8 +196,11 @@ const DIRECTORY_MODE: u32 = 0o750;
 
 /// Makes a state directory where there is none.
 fn make_directory(path: &Path) -> std::io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
+    match std::fs::metadata(path) {
+        // What is no directory fails where the store is made in it.
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
     }
     std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
     std::fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))

@@ -11,13 +11,26 @@ use super::tables::{
     SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
 };
 use super::{Holding, Store, StoreError, SyncState, codec, held, sources, sums};
-use crate::domain::{Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Snapshot, SyncRecord};
+use crate::domain::{
+    Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Sha256Digest, Snapshot, SyncRecord,
+};
 use crate::listing::canonical;
+
+/// What a commit leaves behind for whoever publishes the snapshot.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The serial of the newest change.
+    pub last_change: ChangeSerial,
+    /// The digest of the snapshot's canonical export, as recorded.
+    pub listing_sha256: Sha256Digest,
+    /// The sync state as stored.
+    pub state: SyncState,
+}
 
 impl Store {
     /// Commits a snapshot: its filings, its changes, the removals it opened or closed, and the cycle that brought it.
-    /// Returns the serial of the newest change and the sync state as stored. Stored times that lie after those of the snapshot
-    /// by more than a clock is disciplined by are set to when it was fetched.
+    /// Stored times that lie after those of the snapshot by more than a clock is disciplined by are set to when it was
+    /// fetched.
     ///
     /// # Errors
     ///
@@ -28,7 +41,7 @@ impl Store {
         delta: Option<&Delta>,
         removals: &[Arc<Removal>],
         cycle: &SyncRecord,
-    ) -> Result<(ChangeSerial, SyncState), StoreError> {
+    ) -> Result<Committed, StoreError> {
         self.written(|| self.write_snapshot(snapshot, delta, removals, cycle))
     }
 
@@ -38,9 +51,9 @@ impl Store {
         delta: Option<&Delta>,
         removals: &[Arc<Removal>],
         cycle: &SyncRecord,
-    ) -> Result<(ChangeSerial, SyncState), StoreError> {
+    ) -> Result<Committed, StoreError> {
         // Before the transaction: this alone takes as long as the listing is, and the store need not wait for it.
-        let listing = canonical::digest(&snapshot.filings);
+        let listing_sha256 = canonical::digest(&snapshot.filings);
         let transaction = self.begin_write()?;
         let nothing = Delta::default();
         let delta = delta.unwrap_or(&nothing);
@@ -66,7 +79,7 @@ impl Store {
                     snapshots.insert(serial, codec::reconfirm_snapshot(&bytes, at)?.as_slice())?;
                 }
             }
-            let record = codec::encode_snapshot(snapshot, delta.counts(), listing, applied_at)?;
+            let record = codec::encode_snapshot(snapshot, delta.counts(), listing_sha256, applied_at)?;
             snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
             self.write_filings(&transaction, snapshot, delta)?;
@@ -92,7 +105,7 @@ impl Store {
         if let Some(mended) = mended {
             mended.tell(snapshot.fetched_at);
         }
-        Ok((last_change, state))
+        Ok(Committed { last_change, listing_sha256, state })
     }
 
     /// Records a cycle that brought no snapshot. `confirmed` is the current snapshot and the time at which its source

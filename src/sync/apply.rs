@@ -6,15 +6,13 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::At;
-use super::clocks::dated;
 use super::cycle::CycleError;
-use crate::domain::{Anomaly, HeldListing, RemovalHistory, Sha256Digest, SyncOutcome, SyncRecord, listed, listed_day};
-use crate::listing::diff::step;
+use crate::domain::{Anomaly, HeldListing, Sha256Digest, SyncOutcome, SyncRecord, listed};
 use crate::listing::index::Index;
-use crate::listing::parse::parse;
-use crate::listing::vet::{Against, Doubt, OwnPeer, Provenance, Refusal, Settles, VetConfig, Vetted, vet_against};
-use crate::store::StoreError;
+use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
+use crate::listing::vet::{Doubt, OwnPeer, Refusal, Settles, VetConfig, Vetted};
 use crate::store::archive::ArchiveError;
+use crate::store::{Committed, StoreError};
 
 /// Published bytes, and where and when they came.
 #[derive(Debug, Clone)]
@@ -73,15 +71,13 @@ fn judge(
     config: &VetConfig,
     peers: &[OwnPeer],
 ) -> Result<Prepared, Refusal> {
-    let listing = parse(&published.bytes)?;
-    let provenance = Provenance {
+    let fetched = FetchedListing {
+        bytes: &published.bytes,
         sha256: published.sha256,
         source: published.source.clone(),
-        bytes: published.bytes.len() as u64,
-        fetched_at: dated(published.fetched_at, current, listed_day(listing.filings.iter())),
+        fetched_at: FetchedAt::Clock(published.fetched_at),
     };
-    let against = Against { standing: current.map(Index::snapshot), removals: current.map(Index::removals), peers };
-    let vetted = vet_against(listing, provenance, against, config)?;
+    let vetted = Current::of(current).vet(fetched, Vetting { config, peers })?;
     Ok(Prepared { published, vetted })
 }
 
@@ -96,9 +92,7 @@ pub async fn apply(
 ) -> Result<SyncRecord, CycleError> {
     let Prepared { published, mut vetted } = prepared;
     vetted.snapshot.anomalies.extend(why);
-    let nothing = RemovalHistory::default();
-    let previous = current.as_deref().map(|current| (current.snapshot(), current.confirmed_at()));
-    let step = step(previous, current.as_deref().map_or(&nothing, Index::removals), &vetted.snapshot);
+    let step = Current::of(current.as_deref()).step(&vetted.snapshot);
     let record = record(SyncOutcome::Applied {
         serial: vetted.snapshot.serial,
         filings: vetted.snapshot.filings.len() as u64,
@@ -114,8 +108,10 @@ pub async fn apply(
             At::keep(&archive, &fault, &published.bytes, sha256, fetched_at);
             drop(published);
             let snapshot = vetted.snapshot;
-            let (last_change, state) = store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;
-            Ok::<_, StoreError>((Index::build(snapshot, step.removals, last_change), state))
+            let Committed { last_change, listing_sha256, state } =
+                store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;
+            let index = Index::build_known(snapshot, listing_sha256, step.removals, last_change);
+            Ok::<_, StoreError>((index, state))
         })
         .await
     };

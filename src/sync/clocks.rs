@@ -30,13 +30,6 @@ pub fn believed(current: Option<Arc<Index>>, at: Timestamp, source: Option<&Sour
     })
 }
 
-/// When a listing that came at `at` counts from: no earlier than what stands was confirmed, so that a clock that was set
-/// back makes no filing missing before it was last seen; and no earlier than it is at least.
-pub fn dated(at: Timestamp, current: Option<&Index>, listed: Option<Date>) -> Timestamp {
-    let confirmed_at = current.map_or(at, Index::confirmed_at);
-    at.max(confirmed_at).max(later_than(at, listed).unwrap_or(at))
-}
-
 /// The moment by which what is kept for a while is dropped: now, but no more than is known to have passed. Nothing if
 /// that is not known.
 pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceState>) -> Option<Timestamp> {
@@ -96,17 +89,6 @@ mod tests {
         assert_eq!(confirmed("1970-01-01T00:00:00Z", None), time(AHEAD));
         let stands = believed(current(now), time("2026-11-26T11:59:30Z"), None).expect("it stands");
         assert_eq!(stands.confirmed_at(), time(now), "the clock is being disciplined");
-    }
-
-    #[test]
-    fn a_listing_counts_from_no_earlier_than_what_stands_and_than_it_is_at_least() {
-        let stands = current("2026-11-26T12:00:00Z");
-        let (stood, day) = (stands.as_deref(), day("2026-11-25"));
-        let epoch = Timestamp::UNIX_EPOCH;
-        assert_eq!(dated(epoch, stood, day), time("2026-11-26T12:00:00Z"));
-        assert_eq!(dated(epoch, None, day), time("2026-11-24T00:00:00Z"));
-        assert_eq!(dated(epoch, None, None), crate::domain::EARLIEST);
-        assert_eq!(dated(time("2026-11-27T00:00:00Z"), stood, day), time("2026-11-27T00:00:00Z"));
     }
 
     #[test]

@@ -10,10 +10,11 @@ use tokio::task::spawn_blocking;
 
 use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, archived, prepare};
-use super::clocks::{believed, dated};
+use super::clocks::believed;
 use super::{At, SyncProgress, SyncSettings, SyncStage, reported};
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::index::Index;
+use crate::listing::next::dated;
 use crate::listing::vet::{Doubt, Refusal, Settles};
 use crate::observe::clock;
 use crate::store::archive::{ArchiveError, Fate};
@@ -231,7 +232,7 @@ where
 
     /// The source publishes the very bytes of the standing snapshot: one small record is written.
     async fn confirm(&self, current: &Arc<Index>, fetched_at: Timestamp) -> Result<SyncRecord, CycleError> {
-        let fetched_at = dated(fetched_at, Some(current), current.listed_day());
+        let fetched_at = dated(fetched_at, Some(current.confirmed_at()), current.listed_day());
         let record = (self.record)(SyncOutcome::Unchanged {
             serial: current.snapshot().serial,
             filings: current.snapshot().filings.len() as u64,

@@ -4,9 +4,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
-use crate::listing::diff::step;
-use crate::listing::parse::parse;
-use crate::listing::vet::{Against, Provenance, VetConfig, vet_against};
+use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
+use crate::listing::vet::VetConfig;
 use crate::store::{Holding, Store, StoreError};
 
 /// A listing as it once was fetched.
@@ -66,26 +65,25 @@ pub fn replay(
             replayed.confirmed += 1;
             continue;
         }
-        let provenance = Provenance {
+        let current = Current {
+            snapshot: previous.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at)),
+            removals: Some(&removals),
+        };
+        let fetched = FetchedListing {
+            bytes: &bytes,
             sha256,
             source: source.clone(),
-            bytes: bytes.len() as u64,
-            fetched_at: previous.as_ref().map_or(fetched_at, |current| fetched_at.max(current.confirmed_at)),
+            fetched_at: FetchedAt::Recorded(fetched_at),
         };
-        let vetted = parse(&bytes).map_err(|error| error.to_string()).and_then(|listing| {
-            let against = Against { standing: previous.as_ref(), removals: Some(&removals), peers: &[] };
-            vet_against(listing, provenance, against, config).map_err(|error| error.to_string())
-        });
-        let snapshot = match vetted {
+        let snapshot = match current.vet(fetched, Vetting { config, peers: &[] }) {
             // What there is to doubt about it was settled when it was applied.
             Ok(vetted) => vetted.snapshot,
             Err(refusal) => {
-                replayed.refused.push((fetched_at, refusal));
+                replayed.refused.push((fetched_at, refusal.to_string()));
                 continue;
             }
         };
-        let current = previous.as_ref().map(|current| (current, current.confirmed_at));
-        let step = step(current, &removals, &snapshot);
+        let step = current.step(&snapshot);
         let outcome = SyncOutcome::Applied {
             serial: snapshot.serial,
             filings: snapshot.filings.len() as u64,
@@ -105,6 +103,7 @@ mod tests {
 
     use super::*;
     use crate::listing::canonical;
+    use crate::listing::parse::parse;
 
     fn time(days: i64) -> Timestamp {
         Timestamp::from_second(1_750_000_000 + days * 86_400).expect("a time")

@@ -1,5 +1,7 @@
 //! The past as it was known: checks, filings and whole listings at a moment, and changes by serial.
 
+use std::collections::BTreeSet;
+
 use crate::common::canonical::{export_of, sha256};
 use crate::common::{Site, by_number, json, status_of, stderr, stdout};
 use jiff::Timestamp;
@@ -93,8 +95,13 @@ fn an_export_can_be_written_to_a_file_or_as_json_lines() {
     let lines = site.run(&["export", "--at", &at(&weeks[1]), "--format", "jsonl"]);
     let mut reader = csv::Reader::from_reader(weeks[1].published.as_slice());
     let header = reader.headers().expect("a header").clone();
+    let written_header = stdout(&site.run(&["export", "--at", &at(&weeks[1])])).lines().next().map(str::to_owned);
+    let columns: BTreeSet<String> = written_header.expect("a header").split(',').map(str::to_owned).collect();
     for (line, row) in stdout(&lines).lines().zip(reader.records()) {
         let cells: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let members: BTreeSet<String> = cells.as_object().expect("an object").keys().cloned().collect();
+        assert_eq!(members, columns, "null where a cell is empty, and no member is missing");
+        assert!(cells.as_object().expect("an object").values().all(|cell| *cell != ""), "{line}");
         for (name, cell) in header.iter().zip(&row.expect("a row")) {
             assert_eq!(cells[name].as_str().unwrap_or_default(), cell, "{name}");
         }

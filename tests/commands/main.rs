@@ -6,5 +6,6 @@ mod common;
 mod check_live;
 mod hostile_text;
 mod operator;
+mod outputs;
 mod printed;
 mod scripted;

@@ -133,6 +133,42 @@ fn check_file_gives_a_whole_list_its_verdicts_and_a_bad_row_keeps_no_other_from_
     assert_eq!(status_of(&site.run(&["check"])), 2);
 }
 
+/// The members of an object on one line, in the order in which they are written.
+fn members(line: &str) -> Vec<String> {
+    let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+    let object = value.as_object().expect("an object");
+    let place = |key: &String| line.find(&format!("\"{key}\":")).expect("it is there");
+    let mut keys: Vec<String> = object.keys().cloned().collect();
+    keys.sort_by_key(place);
+    keys
+}
+
+#[test]
+fn a_row_of_a_list_has_the_members_of_one_answer_in_their_order_whether_it_has_an_answer_or_none() {
+    let (site, world, _) = synced();
+    let good = first_frn(&world);
+    let one = members(stdout(&site.run(&["check", &good, "--json"])).trim_end());
+    let list = site.directory.path().join("upstreams.csv");
+    let mut lines: Vec<String> = Vec::new();
+    for text in [format!("zone,frn\na,{good}\nb,12AB\n"), "zone,peer\nc,TG-Nobody\n".to_owned()] {
+        std::fs::write(&list, text).expect("written");
+        let rows = site.run(&["check", "--file", &list.display().to_string(), "--json"]);
+        lines.extend(stdout(&rows).lines().map(str::to_owned));
+    }
+    let expected: Vec<String> = one.into_iter().chain(["row", "asked_roles", "upstream"].map(str::to_owned)).collect();
+    for line in &lines {
+        assert_eq!(members(line), expected);
+        assert!(line.contains("\"upstream\":{\"zone\":"), "as the columns stand in the list: {line}");
+    }
+    let objects: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let reasons: Vec<_> = objects.iter().map(|object| object["reason"].as_str().expect("a reason")).collect();
+    assert_eq!(reasons, ["LISTED", "BAD_ROW", "PEER_UNKNOWN"]);
+    for none in &objects[1..] {
+        assert!(none["verdict"].is_null() && none["rule"].is_null() && none["snapshot"].is_null(), "{none}");
+        assert_eq!((&none["advisories"], &none["at"]), (&serde_json::json!([]), &serde_json::Value::Null));
+    }
+}
+
 #[tokio::test]
 async fn check_file_asks_in_pieces_as_small_as_the_daemon_takes_and_says_so_if_one_question_is_too_long() {
     let (site, world, gone) = synced();

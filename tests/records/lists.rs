@@ -167,7 +167,7 @@ async fn what_an_export_holds_is_taken_in_again_records_that_have_ended_among_it
             "{}",
             stderr(&output)
         );
-        let written = desk.ok(&[kind, "export", "--format", "json"]);
+        let written = desk.ok(&[kind, "export", "--format", "jsonl"]);
         for (name, content) in [
             ("export.csv", desk.ok(&[kind, "export"])),
             ("export.json", written.clone()),
@@ -176,7 +176,7 @@ async fn what_an_export_holds_is_taken_in_again_records_that_have_ended_among_it
             let other = Desk::open(Through::Store).await;
             let file = other.write(name, content);
             other.ok(&[kind, "import", &file, "--by", "carol"]);
-            assert_eq!(other.ok(&[kind, "export", "--format", "json"]), written, "{kind}, {name}");
+            assert_eq!(other.ok(&[kind, "export", "--format", "jsonl"]), written, "{kind}, {name}");
         }
     }
 }
@@ -423,7 +423,7 @@ async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
     ] {
         let file = desk.write("type.csv", format!("FRN,Name,Type\n{VOICE},A,{cell}\n"));
         let output = desk.run(&["check", "--file", &file, "--json"]);
-        assert_eq!(reasons(&output), [expected.clone()], "{cell}");
+        assert_eq!(reasons(&output), std::slice::from_ref(&expected), "{cell}");
         let (status, said) = (status_of(&output), stderr(&output));
         assert_eq!(status, if expected.0 == "REFUSE" { 1 } else { 2 }, "{cell}: {said}");
         if expected.0 == "ACCEPT" {

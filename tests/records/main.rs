@@ -174,7 +174,7 @@ impl Desk {
     /// All that is on record, and all that ever was.
     fn everything(&self) -> Vec<Vec<Value>> {
         let of =
-            |kind: &str| [self.lines(&[kind, "export", "--format", "json"]), self.lines(&[kind, "history", "--json"])];
+            |kind: &str| [self.lines(&[kind, "export", "--format", "jsonl"]), self.lines(&[kind, "history", "--json"])];
         ["peers", "overrides", "orders", "notices"].into_iter().flat_map(of).collect()
     }
 }

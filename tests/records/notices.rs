@@ -88,12 +88,12 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
         assert!(!stdout(&closed).contains("a mail"), "notes are for the house: {}", stdout(&closed));
         desk.refused(&["notices", "respond", "twilio", "--note", "what it was is not said"]);
 
-        let written = desk.ok(&["notices", "export", "--format", "json"]);
+        let written = desk.ok(&["notices", "export", "--format", "jsonl"]);
         let file = desk.write("notices.json", &written);
         desk.ok(&["notices", "remove", "twilio", "--by", "bob", "--why", "closed"]);
         assert_eq!(desk.verdict(&[VOICE]), pair("ACCEPT", "LISTED"));
         desk.ok(&["notices", "import", &file, "--by", "bob"]);
-        assert_eq!(desk.ok(&["notices", "export", "--format", "json"]), written, "with its calls and its responses");
+        assert_eq!(desk.ok(&["notices", "export", "--format", "jsonl"]), written, "with its calls and its responses");
         let history = desk.lines(&["notices", "history", "twilio", "--json"]);
         let actions: Vec<String> = history.iter().map(|event| text(&event["action"])).collect();
         assert_eq!(actions, ["added", "changed", "changed", "changed", "removed", "added"]);
@@ -161,7 +161,7 @@ async fn what_is_on_record_of_a_notice_is_changed_only_by_replacing_it_and_the_h
         desk.ok(&["notices", "add", "other", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--by", "alice"]);
         desk.ok(&["notices", "respond", "other", "--informed", "--note", "ECFS 5", "--by", "alice"]);
         desk.refused(&["notices", "respond", "other", "--mitigated", "--informed", "--note", "both", "--by", "alice"]);
-        assert!(desk.lines(&["notices", "list", "--json"])[1].get("mitigated_at").is_none());
+        assert!(desk.lines(&["notices", "list", "--json"])[1]["mitigated_at"].is_null());
     }
 }
 
@@ -175,7 +175,7 @@ async fn whoever_replaces_a_notice_or_an_order_keeps_what_was_recorded_of_it_sin
     desk.ok(&["notices", "respond", "letter", "--mitigated", "--note", "a mail", "--by", "alice"]);
     let changed = desk.ok(&[&add[..], &["2023-01-24T21:15:00Z", "--replace"]].concat());
     assert!(changed.contains("issued_at: 2023-01-24 20:15:00 UTC -> 2023-01-24 21:15:00 UTC"), "{changed}");
-    let kept: Value = serde_json::from_str(&desk.ok(&["notices", "export", "--format", "json"])).expect("JSON");
+    let kept: Value = serde_json::from_str(&desk.ok(&["notices", "export", "--format", "jsonl"])).expect("JSON");
     assert_eq!(
         (kept["calls"].as_array().map(Vec::len), &kept["mitigated_note"]),
         (Some(2), &"a mail".into()),

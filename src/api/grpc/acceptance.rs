@@ -39,7 +39,8 @@ impl AcceptanceService for Grpc {
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
         let notes = may_see_notes(&request);
-        Ok(Response::new(self.check_batch(request.get_ref(), Instant::now(), notes).await?))
+        let came = (Interface::GrpcBatch, Instant::now());
+        Ok(Response::new(self.check_batch(request.get_ref(), came, notes).await?))
     }
 
     type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;

@@ -50,7 +50,7 @@ impl Grpc {
     async fn answer_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: Instant,
+        (interface, came): (Interface, Instant),
         notes: bool,
         mut answered: impl FnMut(Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
@@ -73,7 +73,7 @@ impl Grpc {
         // All from one listing, however long it takes.
         let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
         let view = View { index: index.as_deref(), records: &records, policy: &policy, now: clock::now() };
-        let seen = self.0.see(Interface::GrpcBatch, came);
+        let seen = self.0.see(interface, came);
         for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {
                 yield_now().await;
@@ -92,7 +92,7 @@ impl Grpc {
     pub(super) async fn write_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: Instant,
+        came: (Interface, Instant),
         head: usize,
         notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
@@ -133,7 +133,7 @@ impl Grpc {
     pub(super) async fn check_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: Instant,
+        came: (Interface, Instant),
         notes: bool,
     ) -> Result<v1::CheckProvidersResponse, Rejection> {
         let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));

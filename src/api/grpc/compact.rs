@@ -7,10 +7,8 @@ use prost::Message;
 use prost::encoding::{WireType, encoded_len_varint};
 
 use super::{convert, v1};
+use crate::api::answer::wire;
 use crate::service::{Answer, Detail};
-
-/// `CheckProviderResponse.snapshot`.
-const SNAPSHOT_FIELD: u32 = 10;
 
 /// Appends an answer, without its snapshot.
 pub fn put(answer: &Answer, out: &mut Vec<u8>) {
@@ -26,48 +24,50 @@ pub fn put(answer: &Answer, out: &mut Vec<u8>) {
 
 /// Appends the snapshot of an answer.
 pub fn put_snapshot(snapshot: &v1::SnapshotRef, out: &mut Vec<u8>) {
-    put_message(SNAPSHOT_FIELD, snapshot, out);
+    put_message(wire::SNAPSHOT.number, snapshot, out);
 }
 
 fn put_compact(answer: &Answer, out: &mut Vec<u8>) {
     let decision = &answer.decision;
     // What most answers have; more grows it.
     out.reserve(128);
-    put_number(1, convert::verdict_to_wire(decision.verdict) as u64, out);
-    put_number(2, convert::reason_to_wire(decision.reason) as u64, out);
-    put_text(3, answer.message.as_deref().unwrap_or_default(), out);
-    put_text(4, decision.rule, out);
+    put_number(wire::VERDICT.number, convert::verdict_to_wire(decision.verdict) as u64, out);
+    put_number(wire::REASON.number, convert::reason_to_wire(decision.reason) as u64, out);
+    put_text(wire::MESSAGE.number, answer.message.as_deref().unwrap_or_default(), out);
+    put_text(wire::RULE.number, decision.rule, out);
     for advisory in &decision.advisories {
         let (code, message) = (advisory.code.as_str(), advisory.message.as_str());
         let kind = convert::advisory_to_wire(advisory.code) as u64;
-        put_length(5, text_len(code) + text_len(message) + number_len(kind), out);
+        put_length(wire::ADVISORIES.number, text_len(code) + text_len(message) + number_len(kind), out);
         put_text(1, code, out);
         put_text(2, message, out);
         put_number(3, kind, out);
     }
     if let Some(matched) = decision.matched_by {
-        put_number(6, convert::matched_by_to_wire(Some(matched)) as u64, out);
+        put_number(wire::MATCHED_BY.number, convert::matched_by_to_wire(Some(matched)) as u64, out);
     }
     if let Some(filing) = &decision.filing {
         let number = filing.number().digits();
         let frn = filing.frn().map(|frn| frn.digits());
-        put_length(7, 2 + number.len() + frn.map_or(0, |frn| 2 + frn.len()), out);
+        put_length(wire::FILING.number, 2 + number.len() + frn.map_or(0, |frn| 2 + frn.len()), out);
         put_bytes(1, &number, out);
         if let Some(frn) = frn {
             put_bytes(2, &frn, out);
         }
     }
     if let Some(removal) = &decision.removal {
-        for (field, at) in [(8, removal.last_seen_at), (9, removal.first_missing_at)] {
-            put_message(field, &convert::time_to_wire(at), out);
+        for (field, at) in
+            [(wire::LAST_SEEN_AT, removal.last_seen_at), (wire::FIRST_MISSING_AT, removal.first_missing_at)]
+        {
+            put_message(field.number, &convert::time_to_wire(at), out);
         }
     }
     if decision.by_policy {
-        put_number(11, 1, out);
+        put_number(wire::BY_POLICY.number, 1, out);
     }
-    put_text(14, answer.peer_name().unwrap_or_default(), out);
+    put_text(wire::PEER.number, answer.peer_name().unwrap_or_default(), out);
     if let Some(record) = &decision.record {
-        put_text(15, &convert::record_named(record), out);
+        put_text(wire::RECORD.number, &convert::record_named(record), out);
     }
 }
 

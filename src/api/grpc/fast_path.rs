@@ -30,6 +30,10 @@ use crate::transport::{Caller, Incoming, Respond};
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
+/// The metadata by which rmdd's own commands say what they are (`rmdd-interface: cli`).
+pub const INTERFACE: &str = "rmdd-interface";
+const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
+
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 
@@ -66,12 +70,13 @@ impl FastPath {
         let checked = caller.session.check_rpc(request.uri().path(), request.headers());
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
+            let interface = interface(request.headers(), batch);
             let answer = match (batch, checked) {
-                (true, Ok(right)) => Box::pin(self.check_batch(request.into_body(), caller, right)).await,
+                (true, Ok(right)) => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
                 (false, Err(denied)) if caller.session.is_answered_without_token() => {
-                    Box::pin(self.check_emergency(request.into_body(), &denied)).await
+                    Box::pin(self.check_emergency(interface, request.into_body(), &denied)).await
                 }
-                (false, Ok(right)) => self.check(request.into_body(), caller, right).await,
+                (false, Ok(right)) => self.check(interface, request.into_body(), caller, right).await,
                 (_, Err(denied)) => Err(Rejection::from(&denied).into()),
             };
             return match answer {
@@ -111,35 +116,47 @@ impl FastPath {
     }
 
     /// The question of every call.
-    async fn check(&self, body: Incoming, caller: &Caller, right: Right) -> Result<Bytes, Status> {
+    async fn check(
+        &self,
+        interface: Interface,
+        body: Incoming,
+        caller: &Caller,
+        right: Right,
+    ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let question = decode(message)?;
         let notes = right >= Right::Operator;
         if !question.emergency {
-            self.may_ask(1, Interface::GrpcUnary, came, caller)?;
+            self.may_ask(1, interface, came, caller)?;
         }
         if let Some(at) = &question.at {
             return Ok(framed(&check_as_of(&self.grpc.0, &question, at, notes).await?));
         }
-        let seen = self.grpc.0.see(Interface::GrpcUnary, came);
+        let seen = self.grpc.0.see(interface, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
     }
 
     /// The question of a call whose token is not known, where none is needed: answered if it is a call to 911.
-    async fn check_emergency(&self, body: Incoming, denied: &Denied) -> Result<Bytes, Status> {
+    async fn check_emergency(&self, interface: Interface, body: Incoming, denied: &Denied) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let question = decode(message)?;
         if !question.emergency || question.at.is_some() {
             return Err(Rejection::from(denied).into());
         }
-        let seen = self.grpc.0.see(Interface::GrpcUnary, came);
+        let seen = self.grpc.0.see(interface, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, false)?))
     }
 
     /// A batch.
-    async fn check_batch(&self, body: Incoming, caller: &Caller, right: Right) -> Result<Bytes, Status> {
+    async fn check_batch(
+        &self,
+        interface: Interface,
+        body: Incoming,
+        caller: &Caller,
+        right: Right,
+    ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let mut batch = v1::CheckProvidersRequest::default();
@@ -149,9 +166,10 @@ impl FastPath {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(batch.questions.len(), Interface::GrpcBatch, came, caller)?;
+            self.may_ask(batch.questions.len(), interface, came, caller)?;
         }
-        Ok(prefixed(self.grpc.write_batch(&batch, came, PREFIX_BYTES, right >= Right::Operator).await?))
+        let notes = right >= Right::Operator;
+        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES, notes).await?))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
@@ -245,6 +263,15 @@ impl Respond for FastPath {
 fn decode(message: Bytes) -> Result<v1::CheckProviderRequest, Status> {
     v1::CheckProviderRequest::decode(message)
         .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))
+}
+
+/// Over which interface a query came in: the commands say that they are.
+fn interface(headers: &HeaderMap, batch: bool) -> Interface {
+    match headers.get(INTERFACE_HEADER) {
+        Some(said) if said == Interface::Cli.as_str() => Interface::Cli,
+        _ if batch => Interface::GrpcBatch,
+        _ => Interface::GrpcUnary,
+    }
 }
 
 fn cut_short() -> Status {

@@ -34,7 +34,7 @@ use crate::transport::auth::StreamAuthorization;
 
 pub use admin::verified_to_wire;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
-pub use fast_path::{FastPath, Reply};
+pub use fast_path::{FastPath, INTERFACE, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
 pub use routes::{ADMIN_SERVICE, Readiness, everything, health, queries};
 pub use status::reason_of;
@@ -43,6 +43,15 @@ pub use tonic_health::pb::health_server::{Health, HealthServer};
 /// The gRPC services over the use cases.
 #[derive(Debug, Clone)]
 pub struct Grpc(pub Arc<Services>);
+
+/// An answer and its snapshot as they go over the wire.
+#[cfg(test)]
+pub(crate) fn answer_on_the_wire(answer: &crate::service::Answer, snapshot: &crate::service::SnapshotRef) -> Vec<u8> {
+    let mut out = Vec::new();
+    compact::put(answer, &mut out);
+    compact::put_snapshot(&convert::snapshot_to_wire(snapshot), &mut out);
+    out
+}
 
 /// The authorization of a call that lasts, where a daemon answers it.
 fn authorization<T>(request: &tonic::Request<T>, path: &'static str) -> Option<StreamAuthorization> {

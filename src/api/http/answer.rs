@@ -14,6 +14,9 @@ use serde::Serialize;
 use super::OPENAPI;
 use crate::domain::visible::to_json;
 
+/// So many headers an answer has, those that hyper adds among them.
+const HEADERS: usize = 9;
+
 /// In which form an answer goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -84,6 +87,7 @@ fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes
     let mut response = Reply::new(ReplyBody::Whole(Full::new(body.into())));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.reserve(HEADERS);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 
 use super::answer::{self, Format, Reply};
@@ -15,6 +15,14 @@ use crate::domain::{Interface, ProviderRole};
 use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};
 
 const PARAMETERS: [&str; 8] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format", "detail"];
+
+/// The answer once more, for switches that read headers only. Made once, since a name given as text is read, and put on
+/// the heap, for each answer.
+const VERDICT: HeaderName = HeaderName::from_static("rmdd-verdict");
+const REASON: HeaderName = HeaderName::from_static("rmdd-reason");
+const RULE: HeaderName = HeaderName::from_static("rmdd-rule");
+const SNAPSHOT: HeaderName = HeaderName::from_static("rmdd-snapshot");
+const AGE: HeaderName = HeaderName::from_static("rmdd-age");
 
 /// What stands before the name.
 pub const PREFIX: &str = "/v1/check/";
@@ -159,12 +167,12 @@ fn respond(answered: &Answered, format: Format, detail: Detail) -> Reply {
         }
     };
     let headers = response.headers_mut();
-    headers.insert("rmdd-verdict", HeaderValue::from_static(verdict));
-    headers.insert("rmdd-reason", HeaderValue::from_static(reason));
-    headers.insert("rmdd-rule", HeaderValue::from_static(decision.rule));
+    headers.insert(VERDICT, HeaderValue::from_static(verdict));
+    headers.insert(REASON, HeaderValue::from_static(reason));
+    headers.insert(RULE, HeaderValue::from_static(decision.rule));
     if let Some(snapshot) = snapshot {
-        headers.insert("rmdd-snapshot", HeaderValue::from(snapshot.serial.0));
-        headers.insert("rmdd-age", HeaderValue::from(snapshot.age.as_secs()));
+        headers.insert(SNAPSHOT, HeaderValue::from(snapshot.serial.0));
+        headers.insert(AGE, HeaderValue::from(snapshot.age.as_secs()));
     }
     response
 }

@@ -31,8 +31,8 @@ pub struct Snapshot {
     pub serial: u64,
     /// Digest of the published bytes, in hexadecimal.
     pub sha256: String,
-    /// Digest of the listing as `rmdd export` writes it in CSV, in hexadecimal.
-    pub listing_sha256: String,
+    /// Digest of the listing as `rmdd export` writes it in CSV, in hexadecimal; null where none was recorded.
+    pub listing_sha256: Option<String>,
     /// When these bytes were first fetched.
     pub fetched_at: Option<Timestamp>,
     /// When the source last published these very bytes.
@@ -46,7 +46,7 @@ impl From<&service::SnapshotRef> for Snapshot {
         Self {
             serial: snapshot.serial.0,
             sha256: snapshot.sha256.to_string(),
-            listing_sha256: snapshot.listing_sha256.map(|digest| digest.to_string()).unwrap_or_default(),
+            listing_sha256: snapshot.listing_sha256.map(|digest| digest.to_string()),
             fetched_at: Some(snapshot.fetched_at),
             confirmed_at: Some(snapshot.confirmed_at),
             age_seconds: snapshot.age.as_secs(),
@@ -146,14 +146,14 @@ pub struct Note<'a> {
 /// The answer to one query.
 #[derive(Debug, Clone, Serialize)]
 pub struct Check<'a> {
-    /// `ACCEPT` or `REFUSE`.
-    pub verdict: Cow<'a, str>,
+    /// `ACCEPT` or `REFUSE`; null where there is no answer.
+    pub verdict: Option<Cow<'a, str>>,
     /// Why.
     pub reason: Cow<'a, str>,
     /// One sentence.
     pub message: Cow<'a, str>,
-    /// The rule's paragraph.
-    pub rule: Cow<'a, str>,
+    /// The rule's paragraph; null where there is no answer.
+    pub rule: Option<Cow<'a, str>>,
     /// Whether the verdict rests on the operator's policy.
     pub by_policy: bool,
     /// What else to know.
@@ -187,10 +187,10 @@ impl<'a> Check<'a> {
             message: advisory.message.as_str().into(),
         };
         Self {
-            verdict: decision.verdict.as_str().into(),
+            verdict: Some(decision.verdict.as_str().into()),
             reason: decision.reason.as_str().into(),
             message: answer.message.as_deref().unwrap_or_default().into(),
-            rule: decision.rule.into(),
+            rule: Some(decision.rule.into()),
             by_policy: decision.by_policy,
             advisories: decision.advisories.iter().map(note).collect(),
             matched_by: decision.matched_by.map(|matched| matched.as_str().into()),
@@ -202,6 +202,29 @@ impl<'a> Check<'a> {
             record: decision.record.as_deref().map(|record| format!("{} {}", record.kind(), record.id())),
             at,
             snapshot: snapshot.map(Snapshot::from),
+        }
+    }
+}
+
+impl Check<'static> {
+    /// A query without an answer: why there is none, and of which time it was asked.
+    pub fn unanswered(reason: &'static str, message: String, at: Option<Timestamp>) -> Self {
+        Self {
+            verdict: None,
+            reason: reason.into(),
+            message: message.into(),
+            rule: None,
+            by_policy: false,
+            advisories: Vec::new(),
+            matched_by: None,
+            filing: None,
+            other_filings: Vec::new(),
+            candidates: Vec::new(),
+            removal: None,
+            peer: None,
+            record: None,
+            at,
+            snapshot: None,
         }
     }
 }
@@ -260,6 +283,30 @@ pub struct CheckWithLive<'a> {
     pub check: Check<'a>,
     /// What the FCC says now.
     pub live: &'a Live<'a>,
+}
+
+/// The answer about one row of a list of upstreams.
+#[derive(Debug, Clone, Serialize)]
+pub struct CheckedRow<'a> {
+    /// The answer, or why there is none.
+    #[serde(flatten)]
+    pub check: &'a Check<'a>,
+    /// The row's number, counted as the list's own program does.
+    pub row: u64,
+    /// The roles in which it was asked; none where any would do, or the peer's own.
+    pub asked_roles: Vec<&'static str>,
+    /// The row as it stands in the list.
+    pub upstream: Cells<'a>,
+}
+
+/// Cells by the name of their column, in the columns' order.
+#[derive(Debug, Clone)]
+pub struct Cells<'a>(pub Vec<(String, &'a str)>);
+
+impl Serialize for Cells<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, cell)| (name, cell)))
+    }
 }
 
 /// What would become of one peer.

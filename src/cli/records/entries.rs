@@ -102,7 +102,7 @@ fn from_json(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     }
     if listed > 0 && kind == RecordKind::Notice {
         read.notes.push(format!(
-            "{} come from `list`, which leaves out traced calls: those on record stay, and `export --format json` has them",
+            "{} come from `list`, which leaves out traced calls: those on record stay, and `export --format jsonl` has them",
             kind.count(listed)
         ));
     }

@@ -12,6 +12,7 @@ use super::{By, Global, all, one, to_change, to_read};
 use crate::api::grpc::v1::record::{Body, Provider};
 use crate::api::grpc::v1::{self, RecordAction};
 use crate::api::grpc::{kind_to_wire, record_from_wire};
+use crate::api::json::filled;
 use crate::cli::from_wire;
 use crate::domain::visible;
 use crate::domain::{Identity, Noted, Notice, Ocn, Record, RecordBody, RecordKind, Who};
@@ -48,12 +49,13 @@ pub struct Remove {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
     Csv,
-    Json,
+    Jsonl,
 }
 
 #[derive(Debug, Args)]
 pub struct Export {
-    /// csv, or json (one object a line). A notice's traced calls are in JSON only; importing the CSV leaves those on record.
+    /// csv, or jsonl: one JSON object a line. A notice's traced calls are in JSON only; importing the CSV leaves those on
+    /// record.
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: Format,
 }
@@ -153,9 +155,13 @@ fn domain(record: v1::Record) -> anyhow::Result<Record> {
     Ok(record_from_wire(record, "", clock::now())?)
 }
 
+fn whole(record: &Record) -> Value {
+    write(record).to_whole_json(record.kind())
+}
+
 fn to_json(entry: &v1::ListedRecord) -> anyhow::Result<Value> {
     let Some(record) = &entry.record else { bail!("the daemon's list holds an entry without a record") };
-    let mut object = write(&domain(record.clone())?).to_json();
+    let mut object = whole(&domain(record.clone())?);
     object["id"] = record.id.as_str().into();
     object["in_force"] = entry.in_force.into();
     object["standing"] = json!(entry.standing);
@@ -297,15 +303,15 @@ impl Export {
             let Some(record) = entry.record else { continue };
             // Traced calls come only with a notice that is asked for by its ID.
             records.push(match (kind, self.format) {
-                (RecordKind::Notice, Format::Json) => one(&target, kind, &record.id).await?,
+                (RecordKind::Notice, Format::Jsonl) => one(&target, kind, &record.id).await?,
                 _ => domain(record)?,
             });
         }
         // Where they are imported again the revision is another.
         let records = records.into_iter().map(|record| Record { revision: 0, ..record });
-        if self.format == Format::Json {
+        if self.format == Format::Jsonl {
             for record in records {
-                say!("{}", visible::to_json(&write(&record).to_json())?);
+                say!("{}", visible::to_json(&whole(&record))?);
             }
             return Ok(YES);
         }
@@ -353,13 +359,13 @@ impl History {
 
 fn event_to_json(event: &v1::RecordEvent) -> anyhow::Result<Value> {
     let record = |record: &Option<v1::Record>| {
-        record.clone().map(|record| domain(record).map(|record| write(&record).to_json())).transpose()
+        record.clone().map(|record| domain(record).map(|record| whole(&record))).transpose()
     };
     Ok(json!({
         "serial": event.serial,
         "at": from_wire::time(event.at.as_ref()),
         "by": event.by,
-        "why": event.why,
+        "why": filled(&event.why),
         "action": word(event.action().as_str_name(), "RECORD_ACTION_"),
         "before": record(&event.before)?,
         "after": record(&event.after)?,

@@ -133,19 +133,15 @@ struct Line {
     snapshot: Option<SnapshotLine>,
 }
 
-/// The question. Of the caller's number only whether it was given: whose it is concerns nobody here.
+/// The question. Of the first four one is given, or none where nothing of it could be read. Of the caller's number only
+/// whether it was given: whose it is concerns nobody here.
 #[derive(Debug, Default, Serialize)]
 struct AskedLine {
-    #[serde(skip_serializing_if = "Option::is_none")]
     frn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     rmd_number: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     ocn: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     peer: Option<String>,
     /// The provider that an OCN or a peer is bound to.
-    #[serde(skip_serializing_if = "Option::is_none")]
     bound_to: Option<String>,
     role: Option<&'static str>,
     emergency: bool,

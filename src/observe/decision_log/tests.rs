@@ -70,7 +70,7 @@ async fn a_line_says_what_was_asked_what_was_answered_and_on_what_it_rests() {
         "at": "2026-09-21T14:14:50Z", "verdict": "REFUSE", "reason": "NOT_LISTED",
         "message": "FRN 0000000021 is not in the database",
         "asked": {
-            "frn": "0000000021", "role": null, "emergency": false, "foreign": "unknown", "us_caller_id": "unknown",
+            "frn": "0000000021", "rmd_number": null, "ocn": null, "peer": null, "bound_to": null, "role": null, "emergency": false, "foreign": "unknown", "us_caller_id": "unknown",
             "caller_id_given": true,
         },
         "interface": "http", "rule": "47 CFR 64.6305(g)", "by_policy": false,

@@ -224,6 +224,29 @@ async fn the_state_of_the_daemon_is_told_as_status_tells_it() {
 }
 
 #[tokio::test]
+async fn what_commands_ask_is_counted_and_logged_as_cli_and_what_others_ask_over_grpc_is_not() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "[decision_log]\nlog = \"all\"\n").await;
+    let mut client = daemon.acceptance().await;
+    ask(&mut client, by_frn(LISTED)).await;
+    assert!(site.run(&["check", LISTED]).status.success());
+    assert!(site.run(&["--connect", daemon.tcp.as_deref().expect("a TCP listener"), "check", LISTED]).status.success());
+    let list = site.directory.path().join("list.csv");
+    std::fs::write(&list, format!("frn\n{LISTED}\n{LISTED}\n")).expect("written");
+    assert!(site.run(&["check", "--file", &list.display().to_string()]).status.success());
+    let page = Page::of(&daemon, "").await;
+    let expected = counts([
+        (r#"{interface="cli",reason="LISTED",role="any",verdict="ACCEPT"}"#, 4.0),
+        (r#"{interface="grpc_unary",reason="LISTED",role="any",verdict="ACCEPT"}"#, 1.0),
+    ]);
+    assert_eq!(page.of_name("rmdd_decisions_total"), expected);
+    daemon.terminate().await;
+    let log = std::fs::read_to_string(site.state_dir().join("decisions.jsonl")).expect("readable");
+    let logged = |interface: &str| log.matches(&format!("\"interface\":\"{interface}\"")).count();
+    assert_eq!((logged("cli"), logged("grpc_unary")), (4, 1));
+}
+
+#[tokio::test]
 async fn questions_that_are_turned_away_are_counted_each() {
     let site = Site::new();
     let daemon = with_a_removal(&site, "[limits]\nrate_limit = 1\nbatch = 7\n").await;

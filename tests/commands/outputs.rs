@@ -1,16 +1,14 @@
 //! What commands write: a disk that is full is an error with a status, a reader that has seen enough is none, and files
 //! that a user names stay what they are.
 
-mod common;
-
 use std::fs::{File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::canonical::export_of;
-use common::{Site, rmdd, status_of, stderr};
+use crate::common::canonical::export_of;
+use crate::common::{Site, rmdd, status_of, stderr};
 use rmdd_testkit::World;
 
 fn site(world: &World) -> Site {
