@@ -224,7 +224,7 @@ async fn an_export_that_nobody_touched_changes_nothing_and_what_it_cannot_hold_s
         for kind in ["notices", "orders"] {
             for (name, list) in [
                 ("export.csv", desk.ok(&[kind, "export"])),
-                ("export.json", desk.ok(&[kind, "export", "--format", "json"])),
+                ("export.json", desk.ok(&[kind, "export", "--format", "jsonl"])),
                 ("list.json", desk.ok(&[kind, "list", "--json"])),
             ] {
                 let file = desk.write(name, list);
@@ -249,7 +249,7 @@ async fn an_export_that_nobody_touched_changes_nothing_and_what_it_cannot_hold_s
         assert!(said.contains("document: a letter -> a second letter"), "{said}");
         assert!(!said.contains("calls:") && !said.contains("mitigated_at:"), "{said}");
         assert!(stderr(&output).contains("of 1 notice and the list leaves blank stays: calls, mitigated_at"));
-        let kept = desk.lines(&["notices", "export", "--format", "json"]);
+        let kept = desk.lines(&["notices", "export", "--format", "jsonl"]);
         assert_eq!(
             (kept[0]["calls"].as_array().map(Vec::len), &kept[0]["document"]),
             (Some(2), &"a second letter".into())
