@@ -34,11 +34,28 @@ lint:
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-# Run the tests: all of them, or `just test --test serve`.
+# Check that the oldest Rust that Cargo.toml names is enough. Needs rustup to bring it.
+msrv:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+    if ! rustc "+$oldest" --version >/dev/null 2>&1 &&
+      ! rustup toolchain install "$oldest" --profile minimal --no-self-update >/dev/null 2>&1; then
+      echo "left out: Rust $oldest is not here, and rustup does not bring it"
+      exit 0
+    fi
+    # A folder of its own: the versions would build over one another.
+    CARGO_TARGET_DIR=target/msrv cargo "+$oldest" check --locked
+
+# Build what packages hold, with link-time optimization and the lines of a panic: target/dist/rmdd.
+dist:
+    cargo build --locked --profile dist
+
+# Run the tests: all of them, or `just test --test answers`, or `just test --test commands printed`.
 test *ARGS:
     cargo test --locked --workspace {{ ARGS }}
 
-# Run benchmarks: `just bench pipeline`, `search` or `answers` (whole processes; needs h2load).
+# Run benchmarks, built as packages are: `just bench pipeline`, `search` or `answers` (whole processes; needs h2load).
 bench NAME="pipeline" *ARGS:
     cargo bench --locked --bench {{ NAME }} -- {{ ARGS }}
 
@@ -57,16 +74,19 @@ fuzz SECONDS="20" *TARGETS="listing identity diff lists":
     # No sanitizer: it needs a nightly compiler, and there is no unsafe code here for it to watch.
     # Unoptimized: the build is the longest part of it by far.
     cargo fuzz build --dev --sanitizer none
-    for target in {{ TARGETS }}; do
+    hunt() {
+      local target=$1 log="fuzz/corpus/$1.log"
       mkdir -p "fuzz/corpus/$target"
-      log="fuzz/corpus/$target.log"
       if ! cargo fuzz run --dev --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 60 "$log"
-        exit 1
+        return 1
       fi
       echo "$target: $(grep -F 'stat::number_of_executed_units' "$log")"
-    done
+    }
+    export -f hunt
+    # Each takes one processor.
+    printf '%s\n' {{ TARGETS }} | xargs -P "$(nproc)" -I '{}' bash -c 'hunt {}'
 
 # Lint the protos, and check that clients built from those of `.ci/proto-base` go on working. Needs npm.
 proto:

@@ -13,8 +13,8 @@ use jiff::Timestamp;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
     ChangeSerial, Column, FilingBuilder, Frn, Identity, Listing, Notice, Override, OverrideAction, Peer, PeerKind,
-    Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
-    SyncOutcome, SyncRecord, SyncTrigger,
+    Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Snapshot, SyncOutcome, SyncRecord,
+    SyncTrigger,
 };
 use rmdd::listing::diff::diff;
 use rmdd::listing::index::{Index, PublishedIndex};
@@ -45,13 +45,7 @@ fn vetted(bytes: &[u8], previous: Option<&Snapshot>) -> Snapshot {
 }
 
 fn judged(listing: Listing, previous: Option<&Snapshot>) -> Snapshot {
-    let provenance = Provenance {
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: Timestamp::UNIX_EPOCH,
-    };
-    vet(listing, provenance, previous, &VetConfig::default()).expect("read").snapshot
+    vet(listing, Provenance::made_up(Timestamp::UNIX_EPOCH), previous, &VetConfig::default()).expect("read").snapshot
 }
 
 fn sync_stages(criterion: &mut Criterion) {
@@ -190,18 +184,7 @@ fn sized(filings: u32, serial: u64) -> Snapshot {
         }
         Arc::new(builder.finish())
     };
-    Snapshot {
-        serial: SnapshotSerial(serial),
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: Timestamp::UNIX_EPOCH,
-        confirmed_at: Timestamp::UNIX_EPOCH,
-        filings: (1..=filings).map(filing).collect(),
-        carried: BTreeMap::new(),
-        anomalies: Vec::new(),
-        steps: Vec::new(),
-    }
+    Snapshot::made_up(serial, Timestamp::UNIX_EPOCH, (1..=filings).map(filing))
 }
 
 /// Whether a look-up and a week's commit cost more where the listing is larger.

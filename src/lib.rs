@@ -52,6 +52,10 @@
 //! 7. An unreadable row is never a removal: an unknown enumeration text is kept as it stands, and a broken row carries
 //!    the provider's last good filing forward, marked.
 
+// Outside tests: these panic as `unwrap` does, and what is printed goes through `cli::text`, where nothing from a listing
+// can command a terminal.
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::panic, clippy::unreachable, clippy::print_stdout))]
+
 pub mod domain;
 
 pub mod listing;

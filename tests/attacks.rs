@@ -1,4 +1,7 @@
 //! What a client may not do to a daemon: crowd it, stall it, swamp it, talk rubbish to it. Others are answered meanwhile.
+//!
+//! A binary of its own: it raises its process's limit of open files, and asserts that others are answered while both
+//! processors are kept busy, which other tests beside it would disturb and be disturbed by.
 
 mod common;
 
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bytes::Bytes;
 use common::{Daemon, Site, ask, by_frn, eventually};
 use http::{HeaderMap, Request};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prost::Message;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
 use rmdd::api::grpc::v1::{
@@ -16,7 +20,6 @@ use rmdd::api::grpc::v1::{
     acceptance_service_client::AcceptanceServiceClient,
 };
 use rmdd_testkit::World;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
@@ -37,10 +40,7 @@ async fn scene(limits: &str) -> Scene {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let world = World::new(11, 100);
     let site = Site::with_listing(&world.to_csv());
-    let config = site.directory.path().join("rmdd.toml");
-    std::fs::write(&config, format!("[limits]\n{limits}\n")).expect("written");
-    let source = site.listing().display().to_string();
-    let daemon = site.start_with(&["--source", &source, "--config", &config.display().to_string()]);
+    let daemon = site.start_configured(&format!("[limits]\n{limits}\n"));
     daemon.first_sync().await;
     let frn = world.rows().map(|row| row.get("frn")).find(|frn| !frn.is_empty()).expect("an FRN").to_owned();
     Scene { _site: site, daemon, frn }
@@ -116,9 +116,9 @@ async fn outcome(response: h2::client::ResponseFuture) -> (Code, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).expect("raised");
-    let room = limit.maximum.map_or(10_000, |most| most.saturating_sub(200).min(10_000));
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("raised");
+    let room = most.saturating_sub(200).min(10_000);
     let scene = scene("connections = 500").await;
     // One that asks now and then, as a switch at night.
     let mut early = scene.daemon.acceptance().await;
@@ -264,7 +264,7 @@ async fn headers_beyond_the_limit_are_refused() {
     };
     assert!(refused);
     let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let refused = client.get(url).header("x-filler", "x".repeat(16384)).send().await;
     assert!(refused.map_or(true, |response| response.status() == 431));
     scene.is_answered().await;

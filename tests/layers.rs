@@ -27,6 +27,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("csv", &["listing/parse", "listing/canonical", "records/lists"]),
     ("calamine", &["records/lists"]),
     ("zip", &["records/lists"]),
+    ("quick_xml", &["records/lists"]),
     ("encoding_rs", &["records/lists"]),
     ("redb", &["store"]),
     ("postcard", &["store"]),
@@ -111,8 +112,9 @@ fn paths<'a>(line: &'a str, root: &str) -> Vec<&'a str> {
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
+        let entry = entry.expect("an entry");
+        let path = entry.path();
+        if entry.file_type().expect("its kind").is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);

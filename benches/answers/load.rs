@@ -36,6 +36,7 @@ pub fn h2load_is_here() -> bool {
 }
 
 fn now_micros() -> u64 {
+    // h2load logs by this clock.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }
 

@@ -13,6 +13,8 @@
 //! `RMDD_BENCH_LISTING` names a real listing; without it one of 10,000 filings is made up. `RMDD_BENCH_ROUNDS` says how
 //! often each pair is run.
 
+#![expect(clippy::disallowed_methods, reason = "what is measured is waited for")]
+
 mod daemon;
 mod http;
 mod load;

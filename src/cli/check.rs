@@ -37,7 +37,7 @@ pub struct Check {
     #[arg(long, conflicts_with_all = ["file", "at"])]
     live: bool,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate, or as people write
-    /// them (VSP, "Gateway Provider") [default: any].
+    /// them (VSP, "Gateway Provider") [default: that of the peer that is named, else any].
     #[arg(long, value_name = "R")]
     role: Option<ProviderRole>,
     /// Whether it is a foreign provider [default: it is if all its filings say so].

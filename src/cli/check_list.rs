@@ -13,10 +13,10 @@ use super::text::{self, say};
 use super::{FAILED, NO, YES};
 use crate::api::grpc::{time_to_wire, v1};
 use crate::api::json;
-use crate::domain::ProviderRole;
 use crate::domain::visible;
+use crate::domain::{ProviderRole, Who};
 use crate::records::lists::table::{self, BadRow};
-use crate::records::lists::upstreams::{self, Upstream, Upstreams};
+use crate::records::lists::upstreams::{self, Named, Upstream, Upstreams};
 
 /// The columns that the answer adds to the list.
 const ADDED: [&str; 6] = ["verdict", "reason", "filing", "business_name", "advisories", "message"];
@@ -77,7 +77,8 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
         rows.extend(lines.iter().map(|line| cells(header.len(), line).into_iter().chain(then.clone()).collect()));
         let mut csv = Vec::new();
         table::write(&mut csv, rows).context("the answer could not be written")?;
-        text::write(&csv)?;
+        // Whoever reads it may have seen enough: the verdicts are the same.
+        let _ = text::write(&csv);
     }
     // Whoever names the role has said in which all are to be asked.
     let unasked = if options.role.is_some() { Vec::new() } else { unasked };
@@ -93,7 +94,7 @@ async fn check(
 ) -> anyhow::Result<Vec<Line>> {
     let mut questions = Vec::new();
     for upstream in rows.iter().flatten() {
-        for named in std::iter::once(&upstream.who).chain(&upstream.also) {
+        for named in std::iter::once(&upstream.who).chain(&upstream.also).chain(&upstream.beside) {
             questions.extend(in_roles(upstream, options).map(|role| Question {
                 place: format!("row {}", upstream.row),
                 who: named.who.clone(),
@@ -107,7 +108,7 @@ async fn check(
         let line = match row {
             Ok(upstream) => {
                 let roles: Vec<Option<ProviderRole>> = in_roles(&upstream, options).collect();
-                let of_it = (0..=upstream.also.len())
+                let of_it = (0..=upstream.also.len() + upstream.beside.len())
                     .map(|_| in_all(answers.by_ref().take(roles.len()), &roles))
                     .collect::<Vec<Answer>>();
                 judge(upstream, of_it, roles.into_iter().flatten().collect())
@@ -150,13 +151,18 @@ fn in_all(answers: impl Iterator<Item = Answer>, roles: &[Option<ProviderRole>])
 }
 
 fn judge(upstream: Upstream, answers: Vec<Answer>, roles: Vec<ProviderRole>) -> Line {
-    let Upstream { row, who, also, unsaid, cells, .. } = upstream;
+    let Upstream { row, who, also, beside, unsaid, cells, .. } = upstream;
     let mut answers = answers.into_iter();
-    let answer = answers.next().unwrap_or_else(|| Err("no answer came".to_owned()));
-    let bad = also.iter().zip(answers).find_map(|(named, other)| {
-        let problem = contradiction((&who.who, &answer), (&named.who, &other))?;
+    let all: Vec<(Named, Answer)> = std::iter::once(who).chain(also).zip(answers.by_ref()).collect();
+    let beside: Vec<(Named, Answer)> = beside.into_iter().zip(answers).collect();
+    // A peer that nobody bound says nothing about those beside it.
+    let surest = all.iter().position(|(_, answer)| answer.is_ok()).unwrap_or_default();
+    let bad = all.iter().chain(&beside).find_map(|(named, other)| {
+        let (first, answer) = all.get(surest)?;
+        let problem = contradiction((&first.who, answer), (&named.who, other))?;
         Some(BadRow { row, field: named.field.clone(), problem, cells: Vec::new() })
     });
+    let answer = of_all_names(all, surest, roles.is_empty());
     let outcome = match (bad, answer, unsaid) {
         (Some(bad), ..) => Outcome::NotAsked(bad),
         (None, Ok(answer), _) => Outcome::Answered(Box::new(json::Check::from(&answer))),
@@ -167,6 +173,23 @@ fn judge(upstream: Upstream, answers: Vec<Answer>, roles: Vec<ProviderRole>) -> 
         (None, Err(message), None) => Outcome::Unanswered(message),
     };
     Line { row, cells, roles, outcome }
+}
+
+/// The answer of a row whose names all mean one provider: that of the surest, unless neither the row nor the command names
+/// a role. Then the row is asked as a switch asks, by what it calls the upstream, so that the default roles of its peers
+/// count: it is refused if one of them is.
+fn of_all_names(mut answers: Vec<(Named, Answer)>, surest: usize, without_role: bool) -> Answer {
+    let accepts = |answer: &Answer| answer.as_ref().is_ok_and(|answer| answer.verdict() == v1::Verdict::Accept);
+    let is_bound =
+        |(named, answer): &(Named, Answer)| matches!(named.who, Who::Ocn(_) | Who::Peer(_)) && answer.is_ok();
+    if without_role && answers.get(surest).is_some_and(|(_, answer)| accepts(answer)) {
+        let (bound, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(is_bound);
+        if !bound.is_empty() {
+            return in_all(bound.into_iter().map(|(_, answer)| answer), &[]);
+        }
+        answers = others;
+    }
+    if answers.is_empty() { Err("no answer came".to_owned()) } else { answers.swap_remove(surest).1 }
 }
 
 /// Says on standard error what came of the list, and which rows were not asked. The exit status.
@@ -211,7 +234,8 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
     }
     let outcome = if amiss.is_empty() { text::good("all accepted") } else { text::bad(&amiss.join(", ")) };
     let then = text::as_of(at.map(time_to_wire).as_ref()).map(|then| format!(" {then}")).unwrap_or_default();
-    anstream::eprintln!("{} upstreams{then}: {outcome} ({})", text::count(lines.len() as u64), counts.join(", "));
+    let upstreams = text::count_of(lines.len() as u64, "upstream");
+    anstream::eprintln!("{upstreams}{then}: {outcome} ({})", counts.join(", "));
     match (not_asked + unasked.len() as u64, refused, unanswered) {
         (0, 0, 0) => YES,
         (0, 1.., _) => NO,

@@ -1,14 +1,14 @@
 //! `rmdd export`
 
-use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::output::{New, Output};
 use super::target::{Access, Target};
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
@@ -25,7 +25,7 @@ pub struct Export {
     /// csv, which is the same to the byte whenever it is written, or jsonl: one JSON object a line.
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: Format,
-    /// Write it there, whole or not at all [default: standard output].
+    /// Write it there, whole or not at all; to a device or a pipe as it comes [default: standard output].
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -48,42 +48,29 @@ impl Export {
             None => {
                 let (snapshot, at) = copy(&target, request, |bytes| Ok(text::write(bytes)?)).await?;
                 if let Some(then) = text::as_of(at.as_ref()) {
-                    anstream::eprintln!("Written {then}: snapshot {}", text::snapshot_at(Some(&snapshot), at.as_ref()));
+                    text::aside(format_args!(
+                        "Written {then}: snapshot {}",
+                        text::snapshot_at(Some(&snapshot), at.as_ref())
+                    ));
                 }
             }
             Some(path) => {
-                let beside = beside(path);
                 let cannot = || format!("{} cannot be written", path.display());
-                let mut file = File::create(&beside).with_context(cannot)?;
+                // The listing is public.
+                let mut file = Output::open(path, New { mode: 0o644, over: true }).with_context(cannot)?;
                 let written = copy(&target, request, |bytes| Ok(file.write_all(bytes)?)).await;
-                let kept = written.and_then(|reported| {
-                    file.sync_all()?;
-                    std::fs::rename(&beside, path)?;
-                    Ok(reported)
-                });
-                match kept {
-                    Ok((snapshot, at)) => anstream::eprintln!(
-                        "Written to {}{}: snapshot {}",
-                        path.display(),
-                        text::as_of(at.as_ref()).map(|then| format!(" {then}")).unwrap_or_default(),
-                        text::snapshot_at(Some(&snapshot), at.as_ref())
-                    ),
-                    Err(error) => {
-                        let _ = std::fs::remove_file(&beside);
-                        return Err(error.context(cannot()));
-                    }
-                }
+                let (snapshot, at) = written.with_context(cannot)?;
+                file.finish().with_context(cannot)?;
+                text::aside(format_args!(
+                    "Written to {}{}: snapshot {}",
+                    path.display(),
+                    text::as_of(at.as_ref()).map(|then| format!(" {then}")).unwrap_or_default(),
+                    text::snapshot_at(Some(&snapshot), at.as_ref())
+                ));
             }
         }
         Ok(YES)
     }
-}
-
-/// A name beside a file, to be renamed once it is whole.
-pub fn beside(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    path.with_file_name(name)
 }
 
 /// Copies an export to its place, and checks that it is what the snapshot says. With the snapshot comes the moment of

@@ -70,7 +70,7 @@ impl Impact {
         let mut found = Providers::of(&target);
         for who in &self.removed {
             let provider = found.find(who).await.map_err(|error| anyhow!("--removed {who:?}: {error}"))?;
-            records.push(removal_today(provider, now));
+            records.push(removal_today(provider.identity, now));
         }
         let request = AssessImpactRequest {
             listing,
@@ -92,16 +92,16 @@ impl Impact {
                 print(peer);
             }
             say!(
-                "{} providers would be answered otherwise in some role, {} of your peers among them.",
-                text::count(impact.providers),
+                "{} would be answered otherwise in some role, {} of your peers among them.",
+                text::count_of(impact.providers, "provider"),
                 text::count(impact.in_some_role)
             );
             if impact.asked == 0 {
                 say!("No peers are on record, so there is none to assess: bind them with `rmdd peers import`.");
             } else {
                 say!(
-                    "{} peers: {} would be refused, {} of them newly; {} newly accepted. Nothing was changed.",
-                    text::count(impact.asked),
+                    "{}: {} would be refused, {} of them newly; {} newly accepted. Nothing was changed.",
+                    text::count_of(impact.asked, "peer"),
                     text::count(impact.refused),
                     text::count(impact.newly_refused),
                     text::count(impact.newly_accepted)

@@ -1,15 +1,14 @@
 //! `rmdd backup`, `rmdd verify` and `rmdd compact`
 
-use std::fs::File;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::export::beside;
+use super::output::{New, Output};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -38,36 +37,20 @@ impl Backup {
             return Err(exists());
         }
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
-        let beside = beside(path);
-        let cannot = || format!("{} cannot be written", path.display());
-        let mut file = File::create(&beside).with_context(cannot)?;
-        let kept = receive(&target, &mut file).await.and_then(|size| {
-            file.sync_all().with_context(cannot)?;
-            put(&beside, path, self.force).map_err(|error| match error.kind() {
-                ErrorKind::AlreadyExists => exists(),
-                _ => anyhow::Error::new(error).context(cannot()),
-            })?;
-            Ok(size)
-        });
-        let _ = std::fs::remove_file(&beside);
-        let size = kept?;
+        let failed = |error: std::io::Error| match error.kind() {
+            ErrorKind::AlreadyExists => exists(),
+            _ => anyhow::Error::new(error).context(format!("{} cannot be written", path.display())),
+        };
+        // Operators' records are in it.
+        let mut file = Output::open(path, New { mode: 0o600, over: self.force }).map_err(failed)?;
+        let size = receive(&target, &mut file).await?;
+        file.finish().map_err(failed)?;
         say!("{}  {} in {}", text::good("BACKED UP"), text::bytes(size), path.display());
         Ok(YES)
     }
 }
 
-/// Gives a whole file its name, and makes sure that both are on the disk.
-fn put(beside: &Path, path: &Path, over: bool) -> std::io::Result<()> {
-    if over {
-        std::fs::rename(beside, path)?;
-    } else {
-        std::fs::hard_link(beside, path)?;
-    }
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
-}
-
-async fn receive(target: &Target, file: &mut File) -> anyhow::Result<u64> {
+async fn receive(target: &Target, file: &mut Output) -> anyhow::Result<u64> {
     let mut pieces = target.backup().await?;
     let (mut expected, mut size) = (None, 0);
     let mut hasher = Sha256::new();
@@ -103,6 +86,8 @@ struct Report<'a> {
     removals: u64,
     records: u64,
     record_events: u64,
+    journal_events: u64,
+    archived_listings: u64,
 }
 
 impl Verify {
@@ -133,7 +118,16 @@ impl Verify {
         };
         let ok = verified.faults.is_empty();
         if self.json {
-            let VerifyResponse { faults, snapshots, changes, removals, records, record_events } = &verified;
+            let VerifyResponse {
+                faults,
+                snapshots,
+                changes,
+                removals,
+                records,
+                record_events,
+                journal_events,
+                archived_listings,
+            } = &verified;
             let report = Report {
                 ok,
                 faults,
@@ -142,6 +136,8 @@ impl Verify {
                 removals: *removals,
                 records: *records,
                 record_events: *record_events,
+                journal_events: *journal_events,
+                archived_listings: *archived_listings,
             };
             say!("{}", visible::to_json(&report)?);
         } else {
@@ -163,14 +159,24 @@ fn print(verified: &VerifyResponse) {
         for fault in &verified.faults {
             say!("  {} {}", text::bad("!"), text::one_line(fault));
         }
-        say!("  What to do: stop the daemon, keep the file aside, and copy the last backup to its place; or start the");
-        say!("  daemon with `rmdd serve --rebuild`, which does that itself as far as the file can be read.");
+        say!(
+            "  What to do: stop the daemon and start it with `rmdd serve --rebuild`: it keeps a damaged store aside and"
+        );
+        say!(
+            "  begins again from the archive and the journal of records; or copy the last backup to its place. A journal"
+        );
+        say!(
+            "  is mended from the store at the next start, and a listing of the archive that is still in use is put there"
+        );
+        say!("  again by the next sync.");
         say!();
     }
     text::fact("snapshots", format!("{} reached, with their digests", text::count(verified.snapshots)));
     text::fact("changes", text::count(verified.changes));
     text::fact("removals", text::count(verified.removals));
-    text::fact("records", format!("{}, {} events", text::count(verified.records), text::count(verified.record_events)));
+    let (events, journaled) = (text::count(verified.record_events), text::count(verified.journal_events));
+    text::fact("records", format!("{}, {events} events, {journaled} in the journal", text::count(verified.records)));
+    text::fact("archive", format!("{} listings", text::count(verified.archived_listings)));
 }
 
 #[derive(Debug, Args)]

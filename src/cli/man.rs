@@ -75,7 +75,8 @@ fn sections() -> Roff {
         &[
             (crate::daemon::config::DEFAULT_FILE, "the configuration, if no other file is named"),
             ("rmdd.redb", "the store, in the state directory"),
-            ("rmdd.redb.damaged-*", "damaged stores that serve --rebuild has kept"),
+            ("records.jsonl", "the journal of your own records, in the state directory"),
+            ("rmdd.redb.damaged-*, records.jsonl.damaged-*", "damaged ones that were kept"),
             ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
         ],
     );

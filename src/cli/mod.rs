@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod acknowledge;
 mod ask_list;
 mod check;
 mod check_list;
@@ -19,6 +20,7 @@ mod man;
 mod maintenance;
 mod named;
 mod near;
+mod output;
 mod probe;
 mod records;
 mod removals;
@@ -33,6 +35,7 @@ mod text;
 mod watch;
 
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -123,9 +126,11 @@ enum Command {
     Notices(records::Notices),
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing.
     Impact(impact::Impact),
+    /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
+    Acknowledge(acknowledge::Acknowledge),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
-    /// Check the store: its pages, its records, every snapshot against its digest.
+    /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
     Verify(maintenance::Verify),
     /// Give back the room that is free within the store's file.
     Compact(maintenance::Compact),
@@ -182,10 +187,22 @@ pub fn main() -> ExitCode {
         Command::Serve(_) => NO,
         _ => FAILED,
     };
+    // What a command found out and could not print is not known to whoever asked.
+    let unprinted = match &cli.command {
+        Command::Config(_) => UNKNOWN,
+        _ => failed,
+    };
     // What is known of a name that nobody bound: nothing, as of a number that was never listed.
     let shows = matches!(cli.command, Command::Show(_) | Command::History(_));
-    match run(cli) {
+    let ended = run(cli);
+    if let Err(error) = text::finish() {
+        text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
+        return ExitCode::from(unprinted);
+    }
+    match ended {
         Ok(status) => ExitCode::from(status),
+        // Whoever asked has seen enough.
+        Err(error) if error.is::<text::NoReader>() => ExitCode::from(YES),
         Err(error) => {
             text::aside(format_args!("{}: {}", text::bad("rmdd"), with_causes(&error)));
             ExitCode::from(if shows && named::is_of_nobody(&error) { NO } else { failed })
@@ -196,10 +213,16 @@ pub fn main() -> ExitCode {
 /// What is wrong with the arguments, or the help that they ask for. A mistyped flag must not look like an answer: of a
 /// monitoring plugin, 2 says that all is lost.
 fn not_a_command(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    // Whoever reads it may have gone.
-    let _ = error.print();
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
     if !error.use_stderr() {
-        return ExitCode::from(YES);
+        return match printed {
+            // Whoever reads it may have gone.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
+                ExitCode::from(FAILED)
+            }
+            _ => ExitCode::from(YES),
+        };
     }
     let command = command_line();
     let named = arguments.iter().skip(1).find_map(|argument| {
@@ -251,6 +274,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Snapshots(command) => command.run(&global).await,
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
+            Command::Acknowledge(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Verify(command) => command.run(&global).await,
             Command::Compact(command) => command.run(&global).await,

@@ -27,8 +27,8 @@ pub struct Serve {
     /// When to ask the source, as a cron expression in UTC [default: hourly, at this installation's own minute].
     #[arg(long, value_name = "CRON")]
     schedule: Option<String>,
-    /// If the store is damaged, keep it aside (rmdd.redb.damaged-TIME), save the operators' records out of it, and begin
-    /// again. A good store is left alone.
+    /// If the store is damaged, keep it aside (rmdd.redb.damaged-TIME), and begin again from the archive and, for operators'
+    /// records, the journal and what can be read of the store. A good store is left alone.
     #[arg(long)]
     rebuild: bool,
     /// The least severity that is logged: error, warn, info, debug or trace [default: info].

@@ -51,9 +51,9 @@ fn print(status: &GetStatusResponse) {
     let summary = match &status.snapshot {
         None => "no listing was ever loaded".to_owned(),
         Some(snapshot) => format!(
-            "snapshot {} with {} filings, confirmed {}",
+            "snapshot {} with {}, confirmed {}",
             snapshot.serial,
-            text::count(status.filings),
+            text::count_of(status.filings, "filing"),
             text::time_and_distance(snapshot.confirmed_at.as_ref())
         ),
     };
@@ -77,7 +77,7 @@ fn print(status: &GetStatusResponse) {
         }
         text::fact("sha256", json::Snapshot::from(snapshot).sha256);
     }
-    text::fact("removed", format!("{} filings", text::count(status.removed_filings)));
+    text::fact("removed", text::count_of(status.removed_filings, "filing"));
     text::fact("last change", status.last_change_serial);
     match &status.last_sync {
         None => text::fact("last sync", "none yet"),
@@ -107,8 +107,8 @@ fn print(status: &GetStatusResponse) {
         text::fact(
             "held",
             format!(
-                "{} filings, without {} of those standing; fetched {}, first {}",
-                text::count(held.filings),
+                "{}, without {} of those standing; fetched {}, first {}",
+                text::count_of(held.filings, "filing"),
                 text::count(held.gone),
                 if held.times == 1 { "once".to_owned() } else { format!("{} times", held.times) },
                 text::time_and_distance(held.first_fetched_at.as_ref())
@@ -151,10 +151,10 @@ fn print(status: &GetStatusResponse) {
 
 /// What approving a held listing would do to the operator's own peers.
 fn peers_affected(affected: &PeersAffected) -> String {
-    let providers = text::count(affected.providers);
+    let providers = text::count_of(affected.providers, "provider");
     if affected.peers == 0 {
         return format!(
-            "approving it would change the answer about {providers} providers in some role; no peers are on record, so \
+            "approving it would change the answer about {providers} in some role; no peers are on record, so \
              nobody can tell what it would do to yours"
         );
     }
@@ -164,11 +164,11 @@ fn peers_affected(affected: &PeersAffected) -> String {
         named => format!(" ({named})"),
     };
     format!(
-        "approving it would refuse {}{named} and accept {} of your {} peers that are not now, and change the answer in \
-         some role about {} of them and {providers} providers in all: rmdd impact --held",
+        "approving it would refuse {}{named} and accept {} of your {} that are not now, and change the answer in \
+         some role about {} of them and {providers} in all: rmdd impact --held",
         text::count(affected.newly_refused),
         text::count(affected.newly_accepted),
-        text::count(affected.peers),
+        text::count_of(affected.peers, "peer"),
         text::count(affected.in_some_role)
     )
 }

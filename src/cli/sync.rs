@@ -114,17 +114,18 @@ fn show(bar: &ProgressBar, progress: &v1::SyncProgress) {
 fn print(sync: &v1::SyncReport) {
     match sync.outcome() {
         SyncOutcome::Applied => {
-            say!("{}  snapshot {}: {} filings", text::good("APPLIED"), sync.snapshot_serial, text::count(sync.filings));
+            let filings = text::count_of(sync.filings, "filing");
+            say!("{}  snapshot {}: {filings}", text::good("APPLIED"), sync.snapshot_serial);
             text::fact("listed", text::count(sync.listed));
             text::fact("amended", text::count(sync.amended));
             text::fact("removed", text::count(sync.removed));
             text::fact("reinstated", text::count(sync.reinstated));
         }
         SyncOutcome::Unchanged => say!(
-            "{}  the source confirmed snapshot {}: {} filings",
+            "{}  the source confirmed snapshot {}: {}",
             text::good("UNCHANGED"),
             sync.snapshot_serial,
-            text::count(sync.filings)
+            text::count_of(sync.filings, "filing")
         ),
         SyncOutcome::Held => {
             say!("{}  {}", text::bad("HELD"), text::one_line(&sync.error));

@@ -117,6 +117,7 @@ impl Target {
     ask!(put_records, AdminServiceClient, v1::PutRecordsRequest, v1::PutRecordsResponse);
     ask!(remove_records, AdminServiceClient, v1::RemoveRecordsRequest, v1::RemoveRecordsResponse);
     ask!(list_records, AdminServiceClient, v1::ListRecordsRequest, v1::ListRecordsResponse);
+    ask!(acknowledge_records, AdminServiceClient, v1::AcknowledgeRecordsRequest, v1::AcknowledgeRecordsResponse);
     ask!(verify, AdminServiceClient, v1::VerifyRequest, v1::VerifyResponse);
     ask!(compact, AdminServiceClient, v1::CompactRequest, v1::CompactResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
@@ -293,7 +294,8 @@ fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
     if let Ok(directory) = default_state_dir() {
         sockets.push(directory.join(SOCKET_NAME));
     }
-    sockets.retain(|socket| socket.exists());
+    // Where this user may not look, nothing is there for it.
+    sockets.retain(|socket| socket.try_exists().unwrap_or(false));
     sockets
 }
 
@@ -313,7 +315,8 @@ pub fn closed(loaded: &Loaded) -> Option<anyhow::Error> {
 fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> anyhow::Error {
     let system = Path::new(SYSTEM_STATE);
     let missing = matches!(error.downcast_ref(), Some(StoreError::Missing { .. }));
-    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).exists() {
+    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).try_exists().unwrap_or(false)
+    {
         return anyhow!("no daemon runs, and {error}; systemd's daemon keeps its own: --state-dir {SYSTEM_STATE}");
     }
     if missing { anyhow!("no daemon runs, and {error}") } else { error }
@@ -322,7 +325,11 @@ fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> 
 /// The services over the store itself.
 async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow::Result<Services> {
     let directory = state_dir.to_owned();
+    let (vet, max_bytes) = (loaded.config.vet.clone(), loaded.config.fetch.max_bytes);
     let opened = tokio::task::spawn_blocking(move || {
+        if matches!(access, Access::Write | Access::Sync) {
+            daemon::refill_if_gone(&directory, &vet, max_bytes)?;
+        }
         let store = match access {
             Access::Read => Store::open_existing(&directory),
             // A name that is mistyped must not make a store that is empty and well kept.

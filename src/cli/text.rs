@@ -2,12 +2,15 @@
 
 use std::io::{ErrorKind, Write};
 
+use std::sync::OnceLock;
+
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::domain::times::in_eastern;
 use crate::domain::visible::for_terminal;
+use crate::observe::clock::now;
 
 /// Prints a line. A reader that has seen enough, as `head` has, is no failure.
 macro_rules! say {
@@ -17,19 +20,60 @@ macro_rules! say {
 pub(super) use say;
 
 pub fn line(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(anstream::stdout().lock(), "{}", for_terminal(&line.to_string()));
+    if FATE.get().is_none() {
+        note(writeln!(anstream::stdout().lock(), "{}", for_terminal(&line.to_string())));
+    }
 }
+
+/// Why nothing more is written to standard output, once that is so.
+static FATE: OnceLock<std::io::Error> = OnceLock::new();
+
+fn note(written: std::io::Result<()>) {
+    if let Err(error) = written {
+        // The first says what happened.
+        let _ = FATE.set(error);
+    }
+}
+
+/// Whether all that was printed is where it should go, now that nothing more comes. A reader that has seen enough is no
+/// failure; a disk that is full is one, and whatever the command found out did not reach anybody.
+///
+/// # Errors
+///
+/// Says why not.
+pub fn finish() -> Result<(), &'static std::io::Error> {
+    if FATE.get().is_none() {
+        note(std::io::stdout().flush());
+    }
+    match FATE.get() {
+        Some(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Nobody reads what is printed any more: the command may end.
+#[derive(Debug, thiserror::Error)]
+#[error("nobody reads what is printed any more")]
+pub struct NoReader;
 
 /// Says something beside what was asked for, or what went wrong, on standard error.
 pub fn aside(line: std::fmt::Arguments<'_>) {
     let _ = writeln!(anstream::stderr().lock(), "{}", for_terminal(&line.to_string()));
 }
 
-/// Writes to standard output. A reader that has seen enough, as `head` has, is no failure.
-pub fn write(bytes: &[u8]) -> std::io::Result<()> {
-    match std::io::stdout().write_all(bytes) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+/// Writes to standard output.
+///
+/// # Errors
+///
+/// If nobody reads it any more ([`NoReader`]), as `head` does once it has seen enough. What else fails is told by
+/// [`finish`], and the rest is not written.
+pub fn write(bytes: &[u8]) -> Result<(), NoReader> {
+    if FATE.get().is_none() {
+        note(std::io::stdout().write_all(bytes));
+    }
+    match FATE.get() {
+        None => Ok(()),
+        Some(_) => Err(NoReader),
     }
 }
 
@@ -103,7 +147,7 @@ pub fn minute(at: Option<&prost_types::Timestamp>) -> String {
 /// A time to the second, and how long ago or ahead it is.
 pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
     let Some(at) = at.and_then(time_from_wire) else { return "unknown".to_owned() };
-    let distance = Timestamp::now().duration_since(at);
+    let distance = now().duration_since(at);
     let said = if distance >= SignedDuration::ZERO {
         format!("{} ago", span(distance))
     } else {
@@ -114,7 +158,7 @@ pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
 
 /// Says so where a time since when something is asked for is still to come: there can be nothing then.
 pub fn warn_if_ahead(since: Option<Timestamp>) {
-    if let Some(at) = since.filter(|at| *at > Timestamp::now()) {
+    if let Some(at) = since.filter(|at| *at > now()) {
         aside(format_args!(
             "{} --since {} is still to come: nothing can have happened since.",
             doubtful("NOTE:"),
@@ -151,6 +195,11 @@ pub fn count(value: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// So many of something, whose name takes an s where it is not one.
+pub fn count_of(value: u64, what: &str) -> String {
+    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
 /// A size in the unit that fits it.

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 use super::DaemonError;
 use super::socket_activation::ActivatedSockets;
 use super::tls::ListenersTls;
-use crate::daemon::config::{Config, Listen, SocketConfig};
+use crate::daemon::config::{Config, Listen, SocketConfig, of_systemd};
 use crate::transport::auth::{self, Access};
 use crate::transport::{ListenSocket, Tls};
 
@@ -23,10 +23,7 @@ const BACKLOG: u32 = 1024;
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
 /// directory.
 pub fn runtime_socket(state_dir: &Path) -> PathBuf {
-    match std::env::var_os("RUNTIME_DIRECTORY") {
-        Some(directory) if !directory.is_empty() => Path::new(&directory).join(SOCKET_NAME),
-        _ => state_dir.join(SOCKET_NAME),
-    }
+    of_systemd("RUNTIME_DIRECTORY").as_deref().unwrap_or(state_dir).join(SOCKET_NAME)
 }
 
 /// A listener.
@@ -47,11 +44,11 @@ impl Listener {
         flag: &str,
         tls: &Option<Arc<Tls>>,
         socket: &SocketConfig,
-        socket_activation: &mut ActivatedSockets,
+        activated: &mut ActivatedSockets,
     ) -> Result<Option<Self>, DaemonError> {
         match listen {
             Listen::Off => Ok(None),
-            Listen::Unix(path) => Self::bind_unix(path, socket, socket_activation).await.map(Some),
+            Listen::Unix(path) => Self::bind_unix(path, socket, activated).await.map(Some),
             Listen::Tcp(address) => {
                 let refuse = |cause: std::io::Error| {
                     let hint = match cause.kind() {
@@ -64,7 +61,7 @@ impl Listener {
                     };
                     DaemonError::Listen { address: address.to_string(), cause, hint }
                 };
-                let listener = match socket_activation.tcp(*address) {
+                let listener = match activated.tcp(*address) {
                     Some(listener) => TcpListener::from_std(listener),
                     None => TcpListener::bind(address).await,
                 }
@@ -79,11 +76,11 @@ impl Listener {
     async fn bind_unix(
         path: &Path,
         socket: &SocketConfig,
-        socket_activation: &mut ActivatedSockets,
+        activated: &mut ActivatedSockets,
     ) -> Result<Self, DaemonError> {
         let address = format!("unix:{}", path.display());
         let stands = std::fs::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
-        let handed = socket_activation.unix(path);
+        let handed = activated.unix(path);
         if handed.is_some() && !stands {
             tracing::warn!(
                 "systemd handed over the socket {}, but its file is gone, as all of RuntimeDirectory= is when the service \
@@ -124,16 +121,16 @@ impl Listeners {
         tls: &ListenersTls,
         access: &Arc<Access>,
         state_dir: &Path,
-        mut socket_activation: ActivatedSockets,
+        mut activated: ActivatedSockets,
     ) -> Result<Self, DaemonError> {
         let Config { grpc, http, admin, .. } = config;
-        let (socket, taken) = (&admin.socket, &mut socket_activation);
+        let (socket, taken) = (&admin.socket, &mut activated);
         let grpc = Listener::bind(&grpc.listen, "--grpc-listen", &tls.grpc, &grpc.socket, taken).await?;
         let http = Listener::bind(&http.listen, "--http-listen", &tls.http, &http.socket, taken).await?;
         let administration = Listener::bind(&admin.listen, "--admin-listen", &tls.admin, socket, taken).await?;
         let admin_socket = runtime_socket(state_dir);
         let admin = Listener::bind_unix(&admin_socket, socket, taken).await?;
-        socket_activation.check_all_taken()?;
+        activated.check_all_taken()?;
         Ok(Self { grpc, http, administration, admin, admin_socket, access: Arc::clone(access) })
     }
 

@@ -26,6 +26,7 @@ use crate::store::StoreError;
 use crate::sync::SyncSettings;
 
 pub use listen::{SOCKET_NAME, runtime_socket};
+pub use rebuild::{rebuild, refill_if_gone};
 pub use run::run;
 pub use socket_activation::ActivatedSockets;
 pub use state::{Opened, publish_stored};

@@ -1,6 +1,7 @@
 //! What is told about readiness: to the standard health service, and to systemd.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -10,6 +11,7 @@ use super::systemd;
 use crate::api::grpc::Readiness;
 use crate::listing::index::PublishedIndex;
 use crate::observe::clock;
+use crate::service::Services;
 use crate::sync::SyncHandle;
 use crate::sync::retry::earlier;
 use crate::sync::schedule::Schedule;
@@ -21,17 +23,23 @@ pub struct Watch {
     pub schedule: watch::Receiver<Arc<Schedule>>,
     pub retry: watch::Receiver<Option<Timestamp>>,
     pub health: Readiness,
+    /// Says whether queries are answered.
+    pub services: Arc<Services>,
 }
+
+/// So often it is looked at whether the listing became too old to answer from (`policy.listing_old`).
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 impl Watch {
     /// Runs until the shutdown.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut completed = self.sync.completed();
         loop {
-            self.health.set(self.index.load().is_some()).await;
+            self.health.set(self.services.ready().is_ok()).await;
             systemd::status(&self.status_line(clock::now()));
             tokio::select! {
                 () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
                 changed = completed.changed() => if changed.is_err() { break },
                 changed = self.schedule.changed() => if changed.is_err() { break },
                 changed = self.retry.changed() => if changed.is_err() { break },

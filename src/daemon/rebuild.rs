@@ -5,11 +5,16 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use crate::listing::vet::VetConfig;
+use crate::observe::clock;
 use crate::store::archive::{Archive, Fate};
 use crate::store::{self, Rebuilt, Store, StoreError};
 use crate::sync::{ArchivedListing, replay};
 
-/// Begins the store again if it is damaged, and says what became of what was in it.
+/// Begins the store again if it is damaged or gone, and says what became of what was in it.
+///
+/// # Errors
+///
+/// If another process has it, or the new one cannot be written.
 pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
     let refill = |store: &Store| refill(store, &Archive::new(state_dir), vet, max_bytes);
@@ -17,7 +22,10 @@ pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp
         tracing::info!("the store is good: --rebuild had nothing to do");
         return Ok(());
     };
-    let kept = kept.display();
+    let kept = kept.map_or_else(
+        || "there was none to keep".to_owned(),
+        |kept| format!("the damaged one is kept as {}", kept.display()),
+    );
     for fault in &faults {
         tracing::error!(fault, "the store was damaged: {fault}");
     }
@@ -26,12 +34,29 @@ pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp
     }
     let (records, events) = (salvaged.records.len(), salvaged.events.len());
     tracing::warn!(
-        %kept, records, events, lost = salvaged.lost.len(),
-        "the store was begun again: the damaged one is kept as {kept}; {records} operators' records and {events} events of \
-         their history were saved; the history of the listing is what the \
-         archive holds of it"
+        kept,
+        records,
+        events,
+        journaled = salvaged.journaled,
+        lost = salvaged.lost.len(),
+        "the store was begun again: {kept}; {records} operators' records and {events} events of their history were saved, {} \
+         of them from the journal; the history of the listing is what the archive holds of it",
+        salvaged.journaled
     );
     Ok(())
+}
+
+/// Begins a store again that is gone, from the archive and the journal: there is nothing that it could overwrite.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Result<(), StoreError> {
+    if state_dir.join(store::FILE_NAME).symlink_metadata().is_ok() || !store::was_there(state_dir) {
+        return Ok(());
+    }
+    tracing::error!("the store is missing, though the archive shows that there was one: it is begun again");
+    rebuild(state_dir, vet, max_bytes, clock::now())
 }
 
 /// Applies what the archive holds of the listings that once were applied, in their order.

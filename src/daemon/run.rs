@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, Loaded};
-use super::listen::Listeners;
+use super::listen::{Listeners, runtime_socket};
 use super::reload::Reloader;
 use super::state::{self, Opened};
 use super::tls::{self, ListenersTls};
@@ -130,7 +130,8 @@ impl Start {
         if let Some(lacking) = lacking.filter(|_| settings.sources().any(|source| matches!(source, Source::Url(_)))) {
             tracing::warn!("{lacking}");
         }
-        let opened = state::open(config, state_dir.clone(), rebuild).await?;
+        let another = activated.is_empty().then(|| runtime_socket(&state_dir));
+        let opened = state::open(config, state_dir.clone(), rebuild, another).await?;
         let schedule = Schedule::from_config(&config.schedule, opened.schedule_minute).map_err(setting)?;
         log_start(config, loaded.file.as_deref(), &opened.store, &opened.index);
 
@@ -208,7 +209,8 @@ impl Start {
 
         let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
-        let (threads, health) = tasks.serve(services, listeners, config, index.load().is_some()).await?;
+        let services = Arc::new(services);
+        let (threads, health) = tasks.serve(&services, listeners, config).await?;
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
         let (scheduled, to) = (schedule.clone(), sync.clone());
@@ -217,7 +219,7 @@ impl Start {
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
-        let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone() };
+        let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
         systemd::ready();
         if due {
@@ -257,13 +259,12 @@ impl Tasks {
     /// Starts the threads that answer, and serves all listeners.
     async fn serve(
         &mut self,
-        services: Services,
+        services: &Arc<Services>,
         listeners: Listeners,
         config: &Config,
-        has_listing: bool,
     ) -> Result<(Threads, Readiness), DaemonError> {
         let (health, health_service) = grpc::health().await;
-        health.set(has_listing).await;
+        health.set(services.ready().is_ok()).await;
         listeners.announce();
         let (threads, ended) = Threads::start(config.limits.threads()).map_err(DaemonError::Threads)?;
         for ended in ended {
@@ -273,7 +274,7 @@ impl Tasks {
             });
         }
         let limits = Arc::clone(&services.limits);
-        let (services, shutdown) = (Arc::new(services), self.shutdown.clone());
+        let (services, shutdown) = (Arc::clone(services), self.shutdown.clone());
         let serving = serve::Serving { services, threads: &threads, limits, shutdown };
         serving.spawn(&mut self.set, listeners, health_service);
         drop(serving);

@@ -25,24 +25,29 @@ impl ActivatedSockets {
     /// what was handed over is told by the environment, and taken out of it so that no child believes it is meant.
     pub fn take() -> Self {
         let mut handed = ListenFd::from_env();
-        let mut socket_activation = Self::default();
+        let mut sockets = Self::default();
         for place in 0..handed.len() {
             if let Ok(Some(listener)) = handed.take_tcp_listener(place)
                 && let Ok(address) = listener.local_addr()
                 && listener.set_nonblocking(true).is_ok()
             {
-                socket_activation.tcp.push((address, listener));
+                sockets.tcp.push((address, listener));
             } else if let Ok(Some(listener)) = handed.take_unix_listener(place)
                 && let Ok(address) = listener.local_addr()
                 && let Some(path) = address.as_pathname().map(Path::to_owned)
                 && listener.set_nonblocking(true).is_ok()
             {
-                socket_activation.unix.push((path, listener));
+                sockets.unix.push((path, listener));
             } else {
-                socket_activation.strange += 1;
+                sockets.strange += 1;
             }
         }
-        socket_activation
+        sockets
+    }
+
+    /// Whether no socket was handed over.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tcp.is_empty() && self.unix.is_empty()
     }
 
     /// The socket that listens here, if one was handed over.

@@ -1,11 +1,12 @@
 //! The store of the daemon, opened and published.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::config::Config;
-use super::{DaemonError, rebuild};
+use super::{DaemonError, rebuild, refill_if_gone, systemd};
 use crate::decide::caller_id;
 use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::clock;
@@ -44,21 +45,29 @@ pub fn publish_stored(store: Store) -> Result<Opened, StoreError> {
     })
 }
 
-/// So long a start waits for a store that another process holds.
-const HELD_FOR: Duration = Duration::from_secs(5);
+/// So long a start waits for a store that a command holds: a sync waits a minute for its second copy.
+const HELD_BY_A_COMMAND: Duration = Duration::from_secs(180);
 
-/// Opens the store, and waits for it if it is held: a command that looks into it for a moment, as monitoring does, must
-/// not keep a daemon from starting. Another daemon holds it for longer.
-fn open_when_free(state_dir: &Path) -> Result<Store, StoreError> {
-    let deadline = Instant::now() + HELD_FOR;
+/// So long it waits where another daemon answers.
+const HELD_BY_A_DAEMON: Duration = Duration::from_secs(5);
+
+/// Opens the store, and waits for it if it is held: a command that works on it must not keep a daemon from starting. Another
+/// daemon, which answers on the administration socket, holds it for longer than is worth a wait.
+fn open_when_free(state_dir: &Path, admin_socket: Option<&Path>) -> Result<Store, StoreError> {
+    let began = Instant::now();
+    let is_answered = || admin_socket.is_some_and(|path| UnixStream::connect(path).is_ok());
     let mut said = false;
     loop {
         match Store::open(state_dir) {
-            Err(StoreError::Held { path }) if Instant::now() < deadline => {
+            Err(StoreError::Held { path })
+                if began.elapsed() < HELD_BY_A_DAEMON || (began.elapsed() < HELD_BY_A_COMMAND && !is_answered()) =>
+            {
+                systemd::extend_start(Duration::from_secs(30));
                 if !said {
                     tracing::warn!("the store {} is held by another process: waiting for it", path.display());
                     said = true;
                 }
+                #[expect(clippy::disallowed_methods, reason = "a lock of a file cannot be waited for with a bound")]
                 std::thread::sleep(Duration::from_millis(50));
             }
             opened => return opened,
@@ -71,16 +80,25 @@ fn open_when_free(state_dir: &Path) -> Result<Store, StoreError> {
 /// # Errors
 ///
 /// If it cannot be used.
-pub(super) async fn open(config: &Config, state_dir: PathBuf, rebuild: bool) -> Result<Opened, DaemonError> {
+///
+/// `admin_socket` is where another daemon would answer; none where systemd holds the socket, which runs only one.
+pub(super) async fn open(
+    config: &Config,
+    state_dir: PathBuf,
+    rebuild: bool,
+    admin_socket: Option<PathBuf>,
+) -> Result<Opened, DaemonError> {
     let (vet, max_bytes) = (config.vet.clone(), config.fetch.max_bytes);
     let open = move || {
         // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
         caller_id::prepare();
         if rebuild {
             rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+        } else {
+            refill_if_gone(&state_dir, &vet, max_bytes)?;
         }
-        Ok::<_, DaemonError>(publish_stored(open_when_free(&state_dir)?)?)
+        Ok::<_, DaemonError>(publish_stored(open_when_free(&state_dir, admin_socket.as_deref())?)?)
     };
     let opened = tokio::task::spawn_blocking(open).await;
-    Ok(opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })??)
+    opened.map_err(|_| DaemonError::TaskEnded { task: "store", detail: None })?
 }

@@ -1,5 +1,9 @@
 //! What systemd is told, and only what is so. Without systemd nothing is told and nothing fails.
 
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,14 +15,32 @@ use crate::api::grpc::ADMIN_SERVICE;
 use crate::transport::Threads;
 
 fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
+    let told = match socket.as_bytes().strip_prefix(b"@") {
+        Some(name) => notify_abstract(name, states),
+        None => sd_notify::notify(states),
+    };
+    if let Err(error) = told {
         tracing::warn!(%error, "systemd could not be notified: {error}");
     }
+}
+
+/// A socket whose name begins with @ has no place among files.
+fn notify_abstract(name: &[u8], states: &[NotifyState<'_>]) -> io::Result<()> {
+    let message: String = states.iter().map(|state| format!("{state}\n")).collect();
+    let socket = UnixDatagram::unbound()?;
+    socket.connect_addr(&SocketAddr::from_abstract_name(name)?)?;
+    socket.send(message.as_bytes()).map(|_| ())
 }
 
 /// The sockets are bound and the last snapshot is served.
 pub fn ready() {
     notify(&[NotifyState::Ready]);
+}
+
+/// The start takes so much longer, for a good reason.
+pub fn extend_start(by: Duration) {
+    notify(&[NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))]);
 }
 
 /// What `systemctl status` shows.
@@ -65,4 +87,20 @@ pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationTok
 async fn alive(socket: &Path, threads: &Threads) -> Result<(), String> {
     threads.alive().await.map_err(|error| error.to_string())?;
     client::check_health(socket, ADMIN_SERVICE).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_without_a_place_among_files_is_told_the_same() {
+        let name = format!("rmdd-test-{:016x}", rand::random::<u64>());
+        let address = SocketAddr::from_abstract_name(&name).expect("a name");
+        let systemd = UnixDatagram::bind_addr(&address).expect("bound");
+        notify_abstract(name.as_bytes(), &[NotifyState::Stopping, NotifyState::Status("Stopping")]).expect("told");
+        let mut message = [0; 64];
+        let length = systemd.recv(&mut message).expect("heard");
+        assert_eq!(&message[..length], b"STOPPING=1\nSTATUS=Stopping\n");
+    }
 }

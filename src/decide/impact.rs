@@ -77,7 +77,7 @@ pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact>
             let query = Query { named_by, role: *role, ..Query::about(record.provider) };
             let ask = |basis: Basis<'_>| {
                 decide(basis.index, basis.records, &query, basis.policy, at).map(|decision| {
-                    let sentence = sentence(&decision, &query);
+                    let sentence = sentence(&decision, &query, true);
                     (decision, sentence)
                 })
             };

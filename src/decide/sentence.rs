@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::Query;
 use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, eastern_day};
 
-/// The decision in one sentence, for a log line or a person.
-pub fn sentence(decision: &Decision, query: &Query) -> String {
+/// The decision in one sentence, for a log line or a person. What operators note for themselves, such as the reason for an
+/// override, is in it only with `notes`: a switch may pass the sentence on to the upstream that it refuses.
+pub fn sentence(decision: &Decision, query: &Query, notes: bool) -> String {
     let who = match &decision.filing {
         Some(filing) if filing.business_name().is_empty() => filing.number().to_string(),
         Some(filing) => format!("{} ({})", filing.business_name(), filing.number()),
@@ -41,27 +42,31 @@ pub fn sentence(decision: &Decision, query: &Query) -> String {
         }
         Reason::ListingOld => format!("the listing is too old to decide by; as far as it goes, {stands}"),
         Reason::Listed if query.role.is_some() && !decision.by_policy => format!("{stands} as a {role}"),
-        Reason::Override => format!("{}; {stands}", on_record(decision)),
-        Reason::RemovalOrder => format!("{stands}, but the {} de-lists it", on_record(decision)),
-        Reason::FinalDetermination => format!("the {}; {stands}", on_record(decision)),
-        Reason::NoticeUnanswered => format!("{}; {stands}", on_record(decision)),
-        Reason::Removed if decision.record.is_some() => format!("{stands}, under the {}", on_record(decision)),
+        Reason::Override => format!("{}; {stands}", on_record(decision, notes)),
+        Reason::RemovalOrder => format!("{stands}, but the {} de-lists it", on_record(decision, notes)),
+        Reason::FinalDetermination => format!("the {}; {stands}", on_record(decision, notes)),
+        Reason::NoticeUnanswered => format!("{}; {stands}", on_record(decision, notes)),
+        Reason::Removed if decision.record.is_some() => format!("{stands}, under the {}", on_record(decision, notes)),
         Reason::Listed | Reason::NotListed | Reason::Removed => stands,
     };
     if decision.by_policy { format!("{because} (by the operator's policy)") } else { because }
 }
 
 /// What the record says that a decision rests on.
-fn on_record(decision: &Decision) -> String {
-    decision.record.as_deref().map_or_else(|| "a record".to_owned(), |record| reported(record, decision.by_policy))
+fn on_record(decision: &Decision, notes: bool) -> String {
+    let reported = |record| reported(record, decision.by_policy, notes);
+    decision.record.as_deref().map_or_else(|| "a record".to_owned(), reported)
 }
 
-fn reported(record: &Record, early: bool) -> String {
+fn reported(record: &Record, early: bool, notes: bool) -> String {
     match &record.body {
         RecordBody::Override(body) => {
             let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", seconds(end)));
             let action = body.action.as_str();
-            format!("the override of {} ({action}{until}) decides: {}", record.by, record.why.trim())
+            match notes {
+                true => format!("the override of {} ({action}{until}) decides: {}", record.by, record.why.trim()),
+                false => format!("an override ({action}{until}) decides"),
+            }
         }
         RecordBody::Order(order) => {
             let name = format!("{} {} of {}", order.kind.label(), order.document, order.released);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::domain::{
     AdvisoryCode, ChangeSerial, Column, Delta, Filing, FilingBuilder, Frn, MatchedBy, ProviderRole, Reason, Record,
-    RecordKind, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, Verdict, rule,
+    RecordKind, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, Verdict, rule,
 };
 use crate::records::fields::{self, Fields};
 
@@ -60,16 +60,8 @@ const FIRST_MISSING: i64 = 1_003_600;
 /// 81 (FRN 8, gateway). Removed: 30 (FRN 3, foreign), 41 (FRN 4).
 fn index() -> Index {
     let snapshot = |filings: Vec<Arc<Filing>>, serial, at| Snapshot {
-        serial: SnapshotSerial(serial),
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: time(at),
-        confirmed_at: time(at),
-        filings,
         carried: BTreeMap::from([(number(10), time(LAST_SEEN))]),
-        anomalies: Vec::new(),
-        steps: Vec::new(),
+        ..Snapshot::made_up(serial, time(at), filings)
     };
     let foreign = (Column::ForeignVoiceProvider, "Yes");
     let removed = vec![filing_with(30, 3, "ynn", &[foreign]), filing(41, 4, "ynn")];
@@ -177,7 +169,7 @@ fn a_filing_removed_while_its_provider_stands_under_another_number_is_no_removal
     let decision = ask(Identity::RmdNumber(number(41)), false);
     assert_eq!((decision.verdict, decision.reason), (Verdict::Accept, Reason::Listed));
     assert_eq!(decision.filing.as_ref().expect("a filing").number(), number(40));
-    let said = sentence(&decision, &Query::about(Identity::RmdNumber(number(41))));
+    let said = sentence(&decision, &Query::about(Identity::RmdNumber(number(41))), true);
     assert!(said.contains("RMD0000040") && said.contains("the provider of RMD0000041"), "{said}");
 }
 
@@ -394,7 +386,7 @@ fn policy_turns_each_cell_that_the_rules_leave_open_and_says_so() {
         let listed = if reason == Reason::OtherFrnOnly { reason } else { Reason::Listed };
         assert_eq!(accepted.reason, listed, "accepted, with an advisory");
         assert!(by_default.by_policy && by_choice.by_policy);
-        assert!(sentence(&by_choice, &query).contains("policy"));
+        assert!(sentence(&by_choice, &query, true).contains("policy"));
         if turned == Verdict::Accept {
             assert!(by_choice.advisories.iter().any(|said| Some(said.code) == advisory), "{reason:?}");
         }
@@ -455,13 +447,8 @@ fn what_is_amiss_with_a_filing_is_all_said_and_each_switch_turns_off_one_advisor
     let now: Timestamp = "2026-11-01T00:00:00Z".parse().expect("a time");
     let before = |hours: i64| now - jiff::SignedDuration::from_hours(hours);
     let amiss = filing_with(10, 1, "ynn", &[(Column::LastUpdated, "2025-10-31")]);
-    let snapshot = |at| Snapshot {
-        fetched_at: at,
-        confirmed_at: at,
-        filings: vec![amiss.clone(), filing_with(20, 2, "ynn", &[(Column::LastRecertified, "2026-02-10")])],
-        carried: BTreeMap::new(),
-        ..index().snapshot().clone()
-    };
+    let recertified = filing_with(20, 2, "ynn", &[(Column::LastRecertified, "2026-02-10")]);
+    let snapshot = |at| Snapshot::made_up(2, at, [amiss.clone(), recertified.clone()]);
     let gone = Delta { removed: vec![amiss.clone()], ..Delta::default() };
     let back = Delta { reinstated: vec![(number(10), Vec::new())], ..Delta::default() };
     let (removals, _) = RemovalHistory::default().after(&gone, before(400), &snapshot(before(300)));

@@ -2,6 +2,7 @@
 
 mod address;
 mod age;
+mod alarm_code;
 mod change;
 mod column;
 mod decision;
@@ -31,6 +32,7 @@ mod who;
 
 pub use address::{AddressError, read_network};
 pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};
+pub use alarm_code::AlarmCode;
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};

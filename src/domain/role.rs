@@ -1,5 +1,6 @@
 //! What a filing certifies: the roles, the state of STIR/SHAKEN, and whether the provider is foreign.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -106,6 +107,20 @@ impl fmt::Display for ProviderRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// A text as it is typed on a plain keyboard: without signs that nobody sees, with letters and digits of common width, and
+/// common blanks.
+pub(super) fn plain(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return text.into();
+    }
+    let typed = text.chars().filter(|c| !is_unseen(*c)).map(|c| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        c if c.is_whitespace() => ' ',
+        c => c,
+    });
+    Cow::Owned(typed.collect())
 }
 
 /// Signs that take no room, and directions of writing.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Column, Filing, RmdNumber, Sha256Digest, StepFacts};
+use super::{AlarmCode, Column, Filing, RmdNumber, Sha256Digest, StepFacts};
 
 /// Counts the snapshots of one store, from 1. It never repeats and never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +54,24 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// These filings, as though they had been published at a time, with nothing odd about them: what tests, benchmarks
+    /// and fuzz targets begin with.
+    #[doc(hidden)]
+    pub fn made_up(serial: u64, at: Timestamp, filings: impl IntoIterator<Item = Arc<Filing>>) -> Self {
+        Self {
+            serial: SnapshotSerial(serial),
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            fetched_at: at,
+            confirmed_at: at,
+            filings: filings.into_iter().collect(),
+            carried: BTreeMap::new(),
+            anomalies: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
     /// The standing filing of this number.
     pub fn filing(&self, number: RmdNumber) -> Option<&Arc<Filing>> {
         let place = self.filings.binary_search_by_key(&number, |filing| filing.number()).ok()?;
@@ -104,15 +122,15 @@ pub enum Anomaly {
 
 impl Anomaly {
     /// The alarm's code.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> AlarmCode {
         match self {
-            Self::MissingColumn(_) => "COLUMN_MISSING",
-            Self::UnknownColumn(_) => "COLUMN_UNKNOWN",
-            Self::UnreadableRows { .. } => "ROWS_UNREADABLE",
-            Self::Unusual { .. } => "LISTING_UNUSUAL",
-            Self::PeersGone { .. } => "PEERS_GONE",
-            Self::Corroborated { .. } => "LISTING_CORROBORATED",
-            Self::LetThrough { .. } => "LISTING_LET_THROUGH",
+            Self::MissingColumn(_) => AlarmCode::ColumnMissing,
+            Self::UnknownColumn(_) => AlarmCode::ColumnUnknown,
+            Self::UnreadableRows { .. } => AlarmCode::RowsUnreadable,
+            Self::Unusual { .. } => AlarmCode::ListingUnusual,
+            Self::PeersGone { .. } => AlarmCode::PeersGone,
+            Self::Corroborated { .. } => AlarmCode::ListingCorroborated,
+            Self::LetThrough { .. } => AlarmCode::ListingLetThrough,
         }
     }
 

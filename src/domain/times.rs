@@ -63,6 +63,20 @@ pub fn read(text: &str, meant: Meant, now: Timestamp) -> Result<Timestamp, Strin
     }
 }
 
+/// Reads a day, in any of the writings of one.
+///
+/// # Errors
+///
+/// If it is none, or may be two; says what to give.
+pub fn day(text: &str) -> Result<Date, String> {
+    let text = text.trim();
+    match (slashed(text), read_day(text)) {
+        (Some(problem), _) => Err(problem),
+        (None, Some(day)) => Ok(day),
+        (None, None) => Err("it is no day: write YYYY-MM-DD".to_owned()),
+    }
+}
+
 /// Reads a time or a day: what still means the same when it is read again tomorrow, as the fields of a file must.
 ///
 /// # Errors

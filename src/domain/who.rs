@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::identity::quotable;
+use super::role::plain;
 use super::{Identity, IdentityError, Ocn, PeerName, slip};
 
 /// Whom a question is about: a provider by its own number, or an upstream by what operators bound to one.
@@ -57,13 +58,16 @@ fn strip<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
 
 impl Who {
     /// What a text may mean: a number of the database, an OCN, or a peer's name. `frn:`, `rmd:`, `ocn:` and `peer:` in
-    /// front say which is meant.
+    /// front say which is meant. A number may have full-width digits and signs in it that nobody sees, as it was copied; a
+    /// name is what was typed.
     ///
     /// # Errors
     ///
     /// If it can mean nothing.
     pub fn readings(text: &str) -> Result<Readings, IdentityError> {
-        let text = text.trim();
+        let given = text.trim();
+        let typed = plain(given);
+        let text = typed.trim();
         let one = |who: Self| Readings::of(text, None, vec![who]);
         if let Some(frn) = strip(text, "frn:") {
             return Ok(Readings::of(text, Some((Identity::Frn(frn.parse()?), Written::Plainly)), Vec::new()));
@@ -74,7 +78,7 @@ impl Who {
         if strip(text, "ocn:").is_some() {
             return Ok(one(Self::Ocn(text.parse()?)));
         }
-        if let Some(name) = strip(text, "peer:") {
+        if let Some(name) = strip(given, "peer:") {
             // An OCN that is bound is a peer, too.
             let ocn = name.parse().ok().map(Self::Ocn);
             let names = [Self::Peer(name.parse()?)].into_iter().chain(ocn).collect();
@@ -88,7 +92,7 @@ impl Who {
             Err(problem) => (None, Some(problem)),
         };
         let names: Vec<Self> =
-            text.parse().map(Self::Ocn).ok().into_iter().chain(text.parse().map(Self::Peer).ok()).collect();
+            text.parse().map(Self::Ocn).ok().into_iter().chain(given.parse().map(Self::Peer).ok()).collect();
         match problem {
             Some(problem) if names.is_empty() => Err(problem),
             problem => {
@@ -224,6 +228,11 @@ mod tests {
             ("192.0.2.7", "peer 192.0.2.7"),
             ("591e", "OCN 591E"),
             ("7321", "FRN 0000007321"),
+            ("\u{ff10}\u{ff10}\u{ff12}\u{ff10}\u{ff12}\u{ff13}\u{ff17}\u{ff13}\u{ff14}\u{ff13}", "FRN 0020237343"),
+            ("\u{200b}0020\u{a0}2373\u{a0}43\u{202c}", "FRN 0020237343"),
+            ("\u{ff32}\u{ff2d}\u{ff24}0001410", "RMD0001410"),
+            ("frn\u{ff1a}\u{ff17}321", "FRN 0000007321"),
+            ("T\u{200b}G", "peer t\u{200b}g"),
         ] {
             assert_eq!(means(text, &[], false), nothing_bound, "{text}");
         }

@@ -107,7 +107,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{FilingBuilder, Sha256Digest, SnapshotSerial};
+    use crate::domain::FilingBuilder;
 
     fn filing(value: u32, name: &str, colour: &str) -> Arc<Filing> {
         let mut builder = FilingBuilder::new(RmdNumber::from_value(value).expect("a number"), None, 0);
@@ -119,18 +119,7 @@ mod tests {
     }
 
     fn snapshot(filings: impl IntoIterator<Item = Arc<Filing>>) -> Snapshot {
-        Snapshot {
-            serial: SnapshotSerial::FIRST,
-            sha256: Sha256Digest([0; 32]),
-            source: String::new(),
-            bytes: 0,
-            fetched_at: Timestamp::UNIX_EPOCH,
-            confirmed_at: Timestamp::UNIX_EPOCH,
-            filings: filings.into_iter().collect(),
-            carried: BTreeMap::new(),
-            anomalies: Vec::new(),
-            steps: Vec::new(),
-        }
+        Snapshot::made_up(1, Timestamp::UNIX_EPOCH, filings)
     }
 
     #[test]

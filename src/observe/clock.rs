@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 /// The time now, in whole milliseconds, which is what the store and the wire keep.
+#[expect(clippy::disallowed_methods, reason = "the one place")]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value};
 
-use crate::domain::times::{Meant, read_absolute};
+use super::lists::writings;
+use crate::domain::times::{self, Meant, read_absolute};
 use crate::domain::{
     BadField, Identity, Noted, Notice, Order, Override, OverrideAction, Peer, PeerKind, Record, RecordBody, RecordKind,
     TracedCall,
@@ -280,8 +281,9 @@ pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Resu
             })?,
             role: fields
                 .get("role")
-                .map(|text| text.parse().map_err(|problem: String| BadField::new("role", problem)))
-                .transpose()?,
+                .map(|text| writings::role(text).map_err(|problem| BadField::new("role", problem)))
+                .transpose()?
+                .flatten(),
         }),
         RecordKind::Override => {
             let action: OverrideAction = required("action", "allow or deny")?
@@ -294,9 +296,8 @@ pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Resu
             kind: required("kind", "removal, final_determination or show_cause")?
                 .parse()
                 .map_err(|problem: String| BadField::new("kind", problem))?,
-            released: required("released", "the day of the order's release (YYYY-MM-DD)")?
-                .parse::<Date>()
-                .map_err(|_| BadField::new("released", "it is no day: write YYYY-MM-DD"))?,
+            released: read_day(required("released", "the day of the order's release (YYYY-MM-DD)")?)
+                .map_err(|problem| BadField::new("released", problem))?,
             notified: noted("notified")?,
         }),
         RecordKind::Notice => RecordBody::Notice(Notice {
@@ -351,6 +352,12 @@ pub fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadFiel
         violation: text("violation"),
     };
     call.check().map(|()| call)
+}
+
+/// Reads a day, as any other time's day is written.
+fn read_day(text: &str) -> Result<Date, String> {
+    // As it is stored and exported.
+    text.parse::<Date>().or_else(|_| times::day(text))
 }
 
 /// Reads the time of something that has happened. Of a day alone it is taken to have happened at the day's end in

@@ -1,7 +1,7 @@
 //! The columns of operators' own lists, as they call them: `FCC FRN`, `Trunk Group`, `release date`.
 
 use super::fields::columns;
-use crate::domain::{PeerKind, RecordKind};
+use crate::domain::{PeerKind, ProviderRole, RecordKind};
 use crate::records::lists::columns::{self as names, Names, Roles};
 
 /// What a column of a list holds.
@@ -15,6 +15,8 @@ pub enum Header {
     RmdNumber,
     /// A peer's name, of this kind. A row may have several: each is bound.
     Name(PeerKind),
+    /// Whether a peer hands calls over in this role, to be marked.
+    Marked(ProviderRole),
 }
 
 /// What the column of this name holds; nothing if lists of this kind have no such column. The name is compared as
@@ -27,7 +29,11 @@ pub fn header(kind: RecordKind, name: &str) -> Option<Header> {
         Some(Names::Frn) => return Some(Header::Frn),
         Some(Names::RmdNumber) => return Some(Header::RmdNumber),
         Some(Names::Ocn) if kind == RecordKind::Peer => return Some(Header::Name(PeerKind::Ocn)),
+        Some(Names::Provider) if names::either_number(name) => return Some(Header::Field("provider")),
         _ => {}
+    }
+    if let (RecordKind::Peer, Some(role)) = (kind, names::one_role(name)) {
+        return Some(Header::Marked(role));
     }
     let field = match name {
         "reason" | "comment" | "note" => "why",
@@ -49,9 +55,16 @@ pub fn header(kind: RecordKind, name: &str) -> Option<Header> {
             (RecordKind::Peer, "peer" | "peer_name" | "peer_id") => "name",
             (RecordKind::Peer, name) if names::roles(name) == Some(Roles::Surely) => "role",
             (RecordKind::Override, "verdict" | "override") => "action",
-            (RecordKind::Order, "order" | "document_number" | "da_number") => "document",
-            (RecordKind::Order, "release_date" | "released_at" | "date") => "released",
-            (RecordKind::Order, "order_kind" | "type") => "kind",
+            (
+                RecordKind::Order,
+                "order" | "order_number" | "order_no" | "document_number" | "document_no" | "da_number" | "da_no"
+                | "da",
+            ) => "document",
+            (
+                RecordKind::Order,
+                "release_date" | "released_at" | "released_on" | "date_released" | "date_of_release" | "date",
+            ) => "released",
+            (RecordKind::Order, "order_kind" | "kind_of_order" | "order_type" | "type_of_order" | "type") => "kind",
             (RecordKind::Notice, "notice" | "notice_id") => "id",
             (RecordKind::Notice, "issued" | "time_stamp" | "timestamp") => "issued_at",
             _ => return None,
@@ -86,14 +99,21 @@ mod tests {
             (RecordKind::Peer, "fcc_frn", Header::Frn),
             (RecordKind::Order, "rmd_no", Header::RmdNumber),
             (RecordKind::Peer, "provider_type", Header::Field("role")),
+            (RecordKind::Peer, "gateway_provider", Header::Marked(ProviderRole::Gateway)),
             (RecordKind::Override, "reason", Header::Field("why")),
             (RecordKind::Order, "release_date", Header::Field("released")),
+            (RecordKind::Order, "order_type", Header::Field("kind")),
+            (RecordKind::Order, "order_no", Header::Field("document")),
+            (RecordKind::Override, "rmdb", Header::RmdNumber),
+            (RecordKind::Override, "frn_rmd", Header::Field("provider")),
+            (RecordKind::Peer, "fcc_id", Header::Field("provider")),
             (RecordKind::Notice, "issued_at", Header::Field("issued_at")),
         ] {
             assert_eq!(header(kind, name), Some(holds), "{name}");
         }
         assert_eq!(header(RecordKind::Override, "trunk_group"), None);
         assert_eq!(header(RecordKind::Override, "expire_at"), None);
+        assert_eq!(header(RecordKind::Override, "gateway"), None);
         assert_eq!(call_header("time_of_call"), Some("called_at"));
     }
 }

@@ -89,6 +89,15 @@ fn each_kind_of_record_survives_its_fields_and_json() {
 }
 
 #[test]
+fn the_day_of_an_order_is_written_as_any_other_day() {
+    for day in ["2026-03-13", "20260313", "03/13/2026", "March 13, 2026", "Mar 13, 2026"] {
+        let order = [("document", "DA 26-1"), ("kind", "removal"), ("provider", "1"), ("released", day)];
+        let written = fields::write(&read(RecordKind::Order, &order));
+        assert_eq!(written.get("released"), Some("2026-03-13"), "{day}");
+    }
+}
+
+#[test]
 fn a_day_alone_ends_where_no_clock_runs_out_too_early() {
     let notice =
         |issued: &str| match read(RecordKind::Notice, &[("id", "n"), ("provider", "1"), ("issued_at", issued)]).body {
@@ -134,7 +143,9 @@ fn what_makes_no_sense_is_refused_with_the_field_that_is_wrong() {
         ((RecordKind::Override, vec![("provider", "Acme"), ("action", "deny"), ("why", "x")]), "provider"),
         ((RecordKind::Override, vec![("action", "deny"), ("why", "x")]), "provider"),
         (order(&[("kind", "removal")]), "released"),
-        (order(&[("kind", "removal"), ("released", "March 12, 2026")]), "released"),
+        (order(&[("kind", "removal"), ("released", "March 32, 2026")]), "released"),
+        (order(&[("kind", "removal"), ("released", "03/12/2026")]), "released"),
+        (order(&[("kind", "removal"), ("released", "12/31/26")]), "released"),
         (order(&[("kind", "removal"), ("released", "2026-11-25")]), "released"),
         (order(&[("released", "2026-03-12")]), "kind"),
         (order(&[("kind", "removal"), ("released", "2026-03-12"), ("notified_at", "2026-03-13")]), "notified_at"),

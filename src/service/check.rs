@@ -44,6 +44,8 @@ pub struct CheckRequest<'a> {
     pub emergency: bool,
     /// How much of the answer is wanted.
     pub detail: Detail,
+    /// Whether whoever asks may read what operators note for themselves.
+    pub notes: bool,
 }
 
 impl CheckRequest<'_> {
@@ -57,6 +59,7 @@ impl CheckRequest<'_> {
             caller_id: "",
             emergency: false,
             detail: Detail::Compact,
+            notes: false,
         }
     }
 }
@@ -262,7 +265,7 @@ impl View<'_> {
         Ok(match request.detail {
             Detail::Compact => Answer { decision, peer, message: None, detail: Detail::Compact, carried_since: None },
             Detail::Full => {
-                let sentence = sentence(&decision, &query);
+                let sentence = sentence(&decision, &query, request.notes);
                 Answer::full(index, decision, sentence, peer)
             }
         })

@@ -29,10 +29,10 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch as watched};
 use tokio_util::sync::CancellationToken;
 
-use crate::decide::Policy;
-use crate::domain::{Interface, Rejection};
+use crate::decide::{OldListing, Policy, Undecided};
+use crate::domain::{ErrorReason, Interface, Rejection, age};
 use crate::listing::index::{Index, PublishedIndex};
-use crate::observe::{Observer, Seen};
+use crate::observe::{Observer, Seen, clock};
 use crate::store::{PublishedRecords, Store, SyncState};
 use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
@@ -211,10 +211,14 @@ impl Services {
     /// Says which.
     pub fn ready(&self) -> Result<(), Rejection> {
         if self.stopping.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(crate::domain::ErrorReason::ShuttingDown.reject("the daemon is stopping: ask another"));
+            return Err(ErrorReason::ShuttingDown.reject("the daemon is stopping: ask another"));
         }
-        if self.index.load().is_none() {
-            return Err(Rejection::snapshot_not_loaded());
+        let index = self.index.load();
+        let index = index.as_deref().ok_or_else(Rejection::snapshot_not_loaded)?;
+        let policy = self.policy.load();
+        let unconfirmed = age(index.confirmed_at(), clock::now());
+        if policy.cells.listing_old == OldListing::Error && unconfirmed.exceeds(policy.listing_old_after) {
+            return Err(ErrorReason::ListingTooOld.reject(Undecided::ListingOld { unconfirmed }.to_string()));
         }
         Ok(())
     }
@@ -230,11 +234,11 @@ fn page_size(asked: u32, default: usize, largest: usize) -> usize {
 
 /// A task that read the store broke off.
 fn interrupted() -> Rejection {
-    crate::domain::ErrorReason::StoreFailed.reject("reading the store was interrupted")
+    ErrorReason::StoreFailed.reject("reading the store was interrupted")
 }
 
 /// The store could not be read. What exactly is wrong is for the log, not for whoever asks.
 fn store_failed(error: &crate::store::StoreError) -> Rejection {
     tracing::error!(%error, "the store could not be read for an answer: {error}");
-    crate::domain::ErrorReason::StoreFailed.reject("the store could not be read; the daemon's log says why")
+    ErrorReason::StoreFailed.reject("the store could not be read; the daemon's log says why")
 }

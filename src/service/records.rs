@@ -5,13 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{Services, interrupted, page_size, store_failed};
+use crate::domain::visible::one_line;
 use crate::domain::{
     ErrorReason, Identity, Record, RecordBody, RecordEvent, RecordKind, Rejection, RmdNumber, Violation,
 };
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::{BadEntry, Change, PlanError};
-use crate::store::{ChangeError, StoreError};
+use crate::store::{ChangeError, RecordsNotice, StoreError};
 
 const DEFAULT_PAGE: usize = 500;
 const LARGEST_PAGE: usize = 2000;
@@ -93,7 +94,7 @@ impl From<ChangeError> for Rejection {
             ChangeError::Store(error) => {
                 tracing::error!(%error, "operators' records could not be written: {error}");
                 ErrorReason::StoreFailed.reject(match &error {
-                    StoreError::Disk { .. } => {
+                    StoreError::Disk { .. } | StoreError::Journal { .. } => {
                         format!("the records could not be written, and nothing was changed: {error}")
                     }
                     _ => "the records could not be written, and nothing was changed; the daemon's log says why"
@@ -132,6 +133,28 @@ impl Services {
     /// If it makes no sense or does not fit what is on record. Nothing has changed then.
     pub async fn change_records(&self, change: Change) -> Result<Vec<RecordEvent>, Rejection> {
         self.records.change(&self.store, change, clock::now()).await.map_err(Rejection::from)
+    }
+
+    /// Takes note that somebody knows what was lost of records, or mended. Returns what that was, if there was anything.
+    ///
+    /// # Errors
+    ///
+    /// If nobody says to know it, or it cannot be written down.
+    pub async fn acknowledge_records(&self, by: String) -> Result<Option<RecordsNotice>, Rejection> {
+        let by = by.trim().to_owned();
+        if by.is_empty() {
+            return Err(ErrorReason::InvalidRecord.reject("say who takes note of it (by)"));
+        }
+        let store = Arc::clone(&self.store);
+        let written = tokio::task::spawn_blocking(move || {
+            let notice = store.acknowledge_records(&by, clock::now())?;
+            if notice.is_some() {
+                let by = one_line(&by);
+                tracing::info!(%by, "{by} has taken note of what was lost of operators' records, or mended");
+            }
+            Ok::<_, StoreError>(notice)
+        });
+        written.await.map_err(|_| interrupted())?.map_err(|error| Rejection::from(ChangeError::Store(error)))
     }
 
     /// A page of the records of a kind.

@@ -99,7 +99,7 @@ fn listed(record: &SnapshotRecord, changes: ChangeCounts, current: Option<&Index
         source: record.source.clone(),
         bytes: record.bytes,
         changes,
-        notes: record.anomalies.iter().map(|anomaly| (anomaly.code(), note(anomaly))).collect(),
+        notes: record.anomalies.iter().map(|anomaly| (anomaly.code().as_str(), note(anomaly))).collect(),
     }
 }
 

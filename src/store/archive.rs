@@ -5,8 +5,9 @@
 //! (`20260824T120003Z-<sha256>.applied.csv.zst`); `zstdcat` reads them. A file is written beside its place, synced and
 //! moved there, so there is never half of one.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,9 @@ use crate::domain::{Sha256Digest, is_ahead};
 pub const DIRECTORY: &str = "archive";
 const ENDING: &str = ".csv.zst";
 const TIME: &str = "%Y%m%dT%H%M%SZ";
+/// Listings are public, and other programs of the machine need not be asked to read them; its owner and group may.
+const MODE: u32 = 0o640;
+const DIRECTORY_MODE: u32 = 0o750;
 /// zstd's own default. A listing of 5 MB comes to about 1 MB.
 const LEVEL: i32 = 3;
 
@@ -135,7 +139,9 @@ impl Archive {
         for file in files {
             entries.extend(entry(file.map_err(failed)?.path()));
         }
-        entries.sort_by_key(|entry| (entry.fetched_at, entry.sha256.0));
+        // Of two that were fetched within a second the one that was written first came first.
+        let written = |entry: &Entry| fs::metadata(&entry.path).and_then(|file| file.modified()).ok();
+        entries.sort_by_cached_key(|entry| (entry.fetched_at, written(entry), entry.sha256.0));
         Ok(entries)
     }
 
@@ -166,7 +172,14 @@ impl Archive {
             let path = path.to_owned();
             move |source| ArchiveError::Io { path, source }
         };
-        if let Some(there) = self.entries()?.into_iter().find(|entry| entry.sha256 == sha256) {
+        let there = self.entries()?.into_iter().find(|entry| entry.sha256 == sha256);
+        // One that is damaged is put there anew: its bytes are at hand.
+        let damaged = there.as_ref().filter(|entry| matches!(self.check(entry), Err(ArchiveError::Damaged { .. })));
+        if let Some(damaged) = damaged {
+            let path = damaged.path.display();
+            tracing::warn!(%path, "the archived listing {path} was damaged: it is written anew");
+            fs::remove_file(&damaged.path).map_err(failed(&damaged.path))?;
+        } else if let Some(there) = there {
             // A listing that was applied once stays one that was.
             if fate == Fate::Applied && there.fate == Fate::Held {
                 let place = self.place(sha256, there.fetched_at, fate);
@@ -174,13 +187,14 @@ impl Archive {
             }
             return Ok(());
         }
-        fs::create_dir_all(&self.directory).map_err(failed(&self.directory))?;
+        self.make_directory().map_err(failed(&self.directory))?;
         let mut beside = tempfile::Builder::new()
             .prefix("incoming-")
             .tempfile_in(&self.directory)
             .map_err(failed(&self.directory))?;
         zstd::stream::copy_encode(bytes, &mut beside, LEVEL)
             .and_then(|()| beside.flush())
+            .and_then(|()| beside.as_file().set_permissions(Permissions::from_mode(MODE)))
             .and_then(|()| beside.as_file().sync_all())
             .map_err(failed(beside.path()))?;
         let place = self.place(sha256, fetched_at, fate);
@@ -205,23 +219,38 @@ impl Archive {
     /// As [`Archive::read`].
     pub fn read_entry(&self, entry: &Entry, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let path = &entry.path;
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => ArchiveError::Missing { sha256: entry.sha256 },
-            // What zstd says of bytes that are no frame of its own.
-            io::ErrorKind::Other | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
-                ArchiveError::Damaged { path: path.clone() }
-            }
-            _ => ArchiveError::Io { path: path.clone(), source },
-        };
         let mut bytes = Vec::new();
         File::open(path)
             .and_then(|file| zstd::stream::read::Decoder::with_buffer(BufReader::new(file)))
             .and_then(|decoder| decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes))
-            .map_err(failed)?;
+            .map_err(|source| failure(entry, source))?;
         if Sha256Digest(Sha256::digest(&bytes).into()) != entry.sha256 {
             return Err(ArchiveError::Damaged { path: path.clone() });
         }
         Ok(bytes)
+    }
+
+    /// Whether an entry's bytes are those of its digest. They are not kept in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Archive::read`].
+    pub fn check(&self, entry: &Entry) -> Result<(), ArchiveError> {
+        let path = &entry.path;
+        let mut hasher = Hashing(Sha256::new());
+        File::open(path)
+            .and_then(|file| zstd::stream::copy_decode(BufReader::new(file), &mut hasher))
+            .map_err(|source| failure(entry, source))?;
+        if Sha256Digest(hasher.0.finalize().into()) == entry.sha256 {
+            return Ok(());
+        }
+        Err(ArchiveError::Damaged { path: path.clone() })
+    }
+
+    /// Whether the listing of this digest is there whole.
+    pub fn holds(&self, sha256: Sha256Digest) -> bool {
+        let entries = self.entries().unwrap_or_default();
+        entries.iter().any(|entry| entry.sha256 == sha256 && self.check(entry).is_ok())
     }
 
     /// Drops what is older than the configured time, except what is `needed` still, and what a killed process left
@@ -274,9 +303,44 @@ impl Archive {
         }
     }
 
+    /// Makes its directory, where there is none, with a mode of its own.
+    fn make_directory(&self) -> io::Result<()> {
+        if self.directory.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(&self.directory)?;
+        fs::set_permissions(&self.directory, Permissions::from_mode(DIRECTORY_MODE))
+    }
+
     fn place(&self, sha256: Sha256Digest, fetched_at: Timestamp, fate: Fate) -> PathBuf {
         let time = fetched_at.strftime(TIME);
         self.directory.join(format!("{time}-{sha256}.{}{ENDING}", fate.as_str()))
+    }
+}
+
+/// What a failure to read an entry says of it.
+fn failure(entry: &Entry, source: io::Error) -> ArchiveError {
+    let path = entry.path.clone();
+    match source.kind() {
+        io::ErrorKind::NotFound => ArchiveError::Missing { sha256: entry.sha256 },
+        // What zstd says of bytes that are no frame of its own.
+        io::ErrorKind::Other | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            ArchiveError::Damaged { path }
+        }
+        _ => ArchiveError::Io { path, source },
+    }
+}
+
+struct Hashing(Sha256);
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::listing::rewind::SnapshotRecord;
 use crate::records::fields::{self, Fields};
-use crate::store::SyncState;
+use crate::store::{RecordsNotice, SyncState};
 
 /// Why a record cannot be read.
 #[derive(Debug, Error)]
@@ -602,9 +602,17 @@ struct StoredRecordEvent {
 }
 
 pub fn encode_record_event(event: &RecordEvent) -> Result<Vec<u8>, CodecError> {
+    serde_json::to_vec(&stored_record_event(event)?).map_err(|error| invalid("event of an operator's record", error))
+}
+
+pub fn record_event_to_json(event: &RecordEvent) -> Result<Value, CodecError> {
+    serde_json::to_value(stored_record_event(event)?).map_err(|error| invalid("event of an operator's record", error))
+}
+
+fn stored_record_event(event: &RecordEvent) -> Result<StoredRecordEvent, CodecError> {
     const RECORD: &str = "event of an operator's record";
     let kind = event.record().map(Record::kind).ok_or_else(|| invalid(RECORD, "it concerns no record"))?;
-    let stored = StoredRecordEvent {
+    Ok(StoredRecordEvent {
         at: event.at,
         by: event.by.clone(),
         why: event.why.clone(),
@@ -612,13 +620,21 @@ pub fn encode_record_event(event: &RecordEvent) -> Result<Vec<u8>, CodecError> {
         kind: kind.as_str().to_owned(),
         before: event.before.as_ref().map(record_to_json),
         after: event.after.as_ref().map(record_to_json),
-    };
-    serde_json::to_vec(&stored).map_err(|error| invalid(RECORD, error))
+    })
 }
 
 pub fn decode_record_event(serial: u64, bytes: &[u8]) -> Result<RecordEvent, CodecError> {
+    let stored = serde_json::from_slice(bytes).map_err(|error| invalid("event of an operator's record", error))?;
+    record_event_of(serial, stored)
+}
+
+pub fn record_event_from_json(serial: u64, value: Value) -> Result<RecordEvent, CodecError> {
+    let stored = serde_json::from_value(value).map_err(|error| invalid("event of an operator's record", error))?;
+    record_event_of(serial, stored)
+}
+
+fn record_event_of(serial: u64, stored: StoredRecordEvent) -> Result<RecordEvent, CodecError> {
     const RECORD: &str = "event of an operator's record";
-    let stored: StoredRecordEvent = serde_json::from_slice(bytes).map_err(|error| invalid(RECORD, error))?;
     let kind = record_kind(&stored.kind)?;
     let record = |value: Option<Value>| value.map(|value| record_from_json(kind, value)).transpose();
     Ok(RecordEvent {
@@ -630,6 +646,14 @@ pub fn decode_record_event(serial: u64, bytes: &[u8]) -> Result<RecordEvent, Cod
         before: record(stored.before)?,
         after: record(stored.after)?,
     })
+}
+
+pub fn encode_records_notice(notice: &RecordsNotice) -> Result<Vec<u8>, CodecError> {
+    serde_json::to_vec(notice).map_err(|error| invalid("notice about operators' records", error))
+}
+
+pub fn decode_records_notice(bytes: &[u8]) -> Result<RecordsNotice, CodecError> {
+    serde_json::from_slice(bytes).map_err(|error| invalid("notice about operators' records", error))
 }
 
 #[derive(Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `began_at`: when the first was fetched, once its record was dropped; `removals_sum`, `records_sum`: see `sums` |
+//! | `meta` | name | `format`: the version of this layout; `journal`: which line of the journal is that of the newest event of operators' records; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `began_at`: when the first was fetched, once its record was dropped; `removals_sum`, `records_sum`: see `sums` |
 //! | `filings` | filing number | the standing filing |
 //! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
@@ -17,12 +17,15 @@
 //! | `sync_state` | 1 | the sources that the last cycle passed over, and why |
 //! | `sources` | source, without its secrets | its validators and their digest, its last contacts and failures, until when to leave it alone |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
+//! | `sync_state` | 3 | what was lost of operators' records, or mended, until somebody acknowledges it |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
 //! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals are
 //! never deleted, and changes, snapshots' records and confirmations only where an operator has set how long they are kept.
 //! Times that lie ahead, because the clock did once, are set right by the next listing that is applied or confirmed (`mend`).
+//!
+//! Operators' records, which cannot be fetched again, stand a second time in a journal beside the file (`journal`).
 //!
 //! # Formats
 //!
@@ -42,6 +45,7 @@ mod copy;
 mod first_sights;
 mod held;
 mod history;
+mod journal;
 mod mend;
 mod open;
 mod published_records;
@@ -60,17 +64,20 @@ use self::contained::contained;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
+use crate::domain::Record;
+
 pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotThen, SnapshotsAsked};
+pub use journal::{JOURNAL_NAME, RecordsNotice};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
-pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage};
+pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage, was_there};
 pub use retire::{Compacted, Retired};
 pub use verify::{Verified, nameless_file, verify_closed};
 pub use write::Committed;
@@ -95,7 +102,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Another process has it open.
-    #[error("the store {} is held by another process: a daemon that is running, most likely (see `rmdd status`)", .path.display())]
+    #[error("the store {} is held by another process: a daemon that starts or runs, or a command such as a sync that waits for its second copy. Try again in a moment (see `rmdd status`)", .path.display())]
     Held {
         /// Where.
         path: PathBuf,
@@ -123,6 +130,22 @@ pub enum StoreError {
         path: PathBuf,
         /// The format in the file, or what stands there instead.
         found: String,
+    },
+    /// The journal of operators' records is of a layout that this version does not know.
+    #[error("the journal of operators' records {} has format {found}, which this version of rmdd does not know. It was left as it is: use the version of rmdd that wrote it", .path.display())]
+    UnknownJournal {
+        /// Where.
+        path: PathBuf,
+        /// The format in it.
+        found: u32,
+    },
+    /// The journal of operators' records cannot be read or written.
+    #[error("the journal of operators' records {} cannot be used: {source}; {}, then make the change again", .path.display(), recover::advice_of_journal(.source))]
+    Journal {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// A crash has left it to be put right, which needs the right to write.
     #[error("the store {} was left by a crash and must be put right: run the command as the user that runs rmdd", .path.display())]
@@ -181,6 +204,19 @@ from_redb!(
     redb::CompactionError
 );
 
+/// Whether redb says that a file is not what it wrote: nothing else changes the type of a table.
+fn is_damage(error: &redb::Error) -> bool {
+    use redb::Error::{Corrupted, TableIsMultimap, TableIsNotMultimap, TableTypeMismatch, TypeDefinitionChanged};
+    matches!(
+        error,
+        Corrupted(_)
+            | TableTypeMismatch { .. }
+            | TableIsMultimap(_)
+            | TableIsNotMultimap(_)
+            | TypeDefinitionChanged { .. }
+    )
+}
+
 enum Handle {
     ReadWrite(Database),
     ReadOnly(ReadOnlyDatabase),
@@ -197,6 +233,14 @@ pub struct Store {
     damage: OnceLock<String>,
     /// Whether it may have to be opened again before it can be used.
     suspect: AtomicBool,
+    /// Why it can only be read, though it was to be written.
+    read_only: Mutex<Option<String>>,
+    /// Where operators' records stand a second time; nothing where they are only read.
+    journal: Option<journal::Journal>,
+    /// Where they are only read: the records as they are with what the journal has besides, and the newest event.
+    ahead: OnceLock<(Vec<Record>, u64)>,
+    /// What was lost of them, or mended, that nobody has acknowledged.
+    notice: Mutex<Option<RecordsNotice>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -217,7 +261,16 @@ impl Store {
     }
 
     fn new(handle: Handle, path: PathBuf) -> Self {
-        Self { handle: RwLock::new(handle), path, damage: OnceLock::new(), suspect: AtomicBool::new(false) }
+        Self {
+            handle: RwLock::new(handle),
+            path,
+            damage: OnceLock::new(),
+            suspect: AtomicBool::new(false),
+            read_only: Mutex::default(),
+            journal: None,
+            ahead: OnceLock::new(),
+            notice: Mutex::default(),
+        }
     }
 
     /// What was found wrong with the store since it was opened. What is in memory is good all the same; a restart would
@@ -239,7 +292,7 @@ impl Store {
     fn contained_read<T>(&self, read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
         let detail = match contained(read) {
             Ok(Err(StoreError::Codec(error))) => format!("a record cannot be read: {error}"),
-            Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => error.to_string(),
+            Ok(Err(StoreError::Redb(error))) if is_damage(&error) => error.to_string(),
             Ok(Err(StoreError::Damaged { detail, .. })) => detail,
             Ok(Err(StoreError::Redb(error))) => {
                 self.suspect();
@@ -250,6 +303,17 @@ impl Store {
         };
         self.note_damage(&detail);
         Err(StoreError::Damaged { path: self.path.clone(), detail })
+    }
+
+    /// Why it can only be read, though it was to be written; nothing if it can be written, or was to be read alone.
+    pub fn read_only(&self) -> Option<String> {
+        self.read_only.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_read_only(&self, why: &std::io::Error) {
+        let (path, error) = (self.path.display(), why);
+        tracing::error!(%path, %error, "the store {path} can only be read ({error}): what it holds is served");
+        *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_string());
     }
 
     fn handle(&self) -> RwLockReadGuard<'_, Handle> {
@@ -269,6 +333,9 @@ impl Store {
     }
 
     fn begin_write(&self) -> Result<Writing<'_>, StoreError> {
+        if self.read_only().is_some() {
+            self.suspect();
+        }
         self.recover()?;
         let open = self.handle();
         let database = match &*open {

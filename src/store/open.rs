@@ -1,18 +1,21 @@
 //! Opening: what is there, may we have it, and do we know its format.
 
-use super::contained::contained;
+use std::fs::Permissions;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
 
+use super::contained::contained;
 use super::history::RewindError;
+use super::journal::Journal;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM,
     META_REMOVALS_SUM, META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, sums};
+use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, is_damage, sums};
 use crate::domain::{Sha256Digest, SnapshotSerial};
 use crate::listing::canonical;
 use crate::listing::rewind::Rewind;
@@ -35,12 +38,35 @@ impl Store {
     /// overwritten.
     pub fn open(state_dir: &Path) -> Result<Self, StoreError> {
         let path = state_dir.join(FILE_NAME);
+        let (mut store, made) = match Self::open_alone(state_dir) {
+            // What was committed can be served all the same.
+            Err(StoreError::NotAccessible { source, .. })
+                if source.kind() == ErrorKind::ReadOnlyFilesystem && path.exists() =>
+            {
+                let store = Self::open_read_only(&path)?;
+                store.note_read_only(&source);
+                (store, false)
+            }
+            opened => opened?,
+        };
+        store.journal = Some(Journal::beside(&store.path));
+        if store.read_only().is_none() {
+            store.settle_at_start(made)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens it without the journal of operators' records. Says whether it was made.
+    pub(super) fn open_alone(state_dir: &Path) -> Result<(Self, bool), StoreError> {
+        let path = state_dir.join(FILE_NAME);
         let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
+        let mut made = false;
         match std::fs::metadata(&path) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                std::fs::create_dir_all(state_dir).map_err(inaccessible)?;
+                make_directory(state_dir).map_err(inaccessible)?;
                 create(&path)?;
+                made = true;
             }
             Err(error) => return Err(inaccessible(error)),
         }
@@ -52,7 +78,7 @@ impl Store {
                 // What cannot be served is not opened for writing either.
                 let looked_at = Self::new(Handle::ReadOnly(database), path.clone());
                 looked_at.load()?;
-                looked_at.load_records()?;
+                looked_at.stored_records()?;
             }
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),
@@ -64,7 +90,7 @@ impl Store {
         if format < FORMAT {
             store.migrate(format)?;
         }
-        Ok(store)
+        Ok((store, made))
     }
 
     /// Opens an existing store for reading, and changes nothing in it unless a crash has left it to be recovered.
@@ -79,13 +105,23 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
             Err(source) => return Err(StoreError::NotAccessible { path, source }),
         }
-        let database = match contained_open(&path, || builder().open_read_only(&path)) {
+        match Self::open_read_only(&path) {
             // The last writer was killed: what redb must put right needs the right to write.
-            Err(StoreError::NeedsRecovery { .. }) => return Self::open(state_dir),
-            opened => opened?,
-        };
-        check_format(&path, &database)?;
-        Ok(Self::new(Handle::ReadOnly(database), path))
+            Err(StoreError::NeedsRecovery { .. }) => Self::open(state_dir),
+            opened => {
+                let store = opened?;
+                store.look_ahead()?;
+                Ok(store)
+            }
+        }
+    }
+
+    fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let database = contained_open(path, || builder().open_read_only(path))?;
+        check_format(path, &database)?;
+        let store = Self::new(Handle::ReadOnly(database), path.to_owned());
+        store.set_notice(store.contained_read(|| store.stored_notice())?);
+        Ok(store)
     }
 
     /// Brings an older layout to this one, in one transaction.
@@ -152,6 +188,21 @@ impl Store {
     }
 }
 
+/// Who may read and write what the store is kept in: its owner. Operators' records are nobody else's business.
+const FILE_MODE: u32 = 0o600;
+
+/// Who may enter a state directory that rmdd makes: its owner and group, which may use the socket in it.
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// Makes a state directory where there is none.
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+}
+
 /// Where a new store is made.
 fn making(path: &Path) -> PathBuf {
     path.with_extension("redb.new")
@@ -175,7 +226,16 @@ fn create(path: &Path) -> Result<(), StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(inaccessible(error)),
     }
-    let database = contained_open(&making, || builder().create(&making))?;
+    // A mode of its own, whatever the umask takes away or leaves.
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(&making)
+        .and_then(|file| file.set_permissions(Permissions::from_mode(FILE_MODE)).map(|()| file))
+        .map_err(inaccessible)?;
+    let database = contained_open(&making, || builder().create_with_backend(FileBackend::new(file)?))?;
     lay_out(&database)?;
     drop(database);
     // Not over a store that another process has made meanwhile.
@@ -247,9 +307,7 @@ fn describe(path: &Path, error: DatabaseError) -> StoreError {
 /// The file's format, if this version knows it.
 pub(super) fn check_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, StoreError> {
     match contained(|| read_format(path, database)) {
-        Ok(Err(StoreError::Redb(error))) if matches!(*error, redb::Error::Corrupted(_)) => {
-            Err(damaged(path, error.to_string()))
-        }
+        Ok(Err(StoreError::Redb(error))) if is_damage(&error) => Err(damaged(path, error.to_string())),
         Ok(read) => read,
         Err(panicked) => Err(damaged(path, panicked.to_string())),
     }

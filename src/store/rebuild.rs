@@ -1,8 +1,9 @@
-//! Beginning again beside a damaged store: it is kept, and what operators put on record is saved out of it.
+//! Beginning again beside a damaged store, or where it is gone: it is kept, and what operators put on record is taken from
+//! the journal and saved out of it.
 //!
-//! Listings can be had again; operators' records cannot. So each is looked for on every way that leads to it: from the
-//! front and the back of its table, by the keys that its history names, and in the history itself; and what could not be
-//! read is said, one sentence for each loss.
+//! Listings can be had again; operators' records cannot. So each event is taken from the journal, and what the journal lacks
+//! is looked for on every way that leads to it: from the front and the back of its table, by the keys that its history
+//! names, and in the history itself; and what could be read nowhere is said, one sentence for each loss.
 //!
 //! The new store is made whole in a directory of its own and put in the damaged one's place by one rename, when the damaged
 //! one has its other name already: a crash leaves the damaged store or the new one, and never an empty place.
@@ -15,14 +16,20 @@ use jiff::Timestamp;
 use redb::ReadableTable;
 use redb::backends::FileBackend;
 
+use super::archive::Archive;
+use super::journal::{fold, gaps, read, serials};
 use super::open::{builder, contained_open};
+use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, Handle, Store, StoreError, codec, sums};
+use super::{FILE_NAME, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 /// A history longer than this is not probed event by event.
 const MOST_PROBED: u64 = 1_000_000;
+
+/// So many losses are kept until they are acknowledged; all of them are in the log.
+const MOST_LOST: usize = 20;
 
 /// What was saved out of a damaged store.
 #[derive(Debug, Default)]
@@ -33,20 +40,23 @@ pub struct Salvaged {
     pub events: Vec<RecordEvent>,
     /// What could not be read, one sentence for each loss; nothing if all of it was.
     pub lost: Vec<String>,
+    /// How many of the events stood in the journal.
+    pub journaled: usize,
 }
 
 /// A store that was begun again.
 #[derive(Debug)]
 pub struct Rebuilt {
-    /// Where the damaged one is kept.
-    pub kept: PathBuf,
+    /// Where the damaged one is kept; nothing where there was none.
+    pub kept: Option<PathBuf>,
     /// What was wrong with it.
     pub faults: Vec<String>,
     /// What was saved out of it.
     pub salvaged: Salvaged,
 }
 
-/// Begins a store again if it is damaged; a good one is left alone. `refill` puts listings into the new one.
+/// Begins a store again if it is damaged, or if it is gone and the archive shows that there was one; a good one is left
+/// alone. `refill` puts listings into the new one.
 ///
 /// # Errors
 ///
@@ -66,6 +76,7 @@ pub fn rebuild(
     let faults = match opened {
         Ok(verified) if verified.faults.is_empty() => return Ok(None),
         Ok(verified) => verified.faults,
+        Err(StoreError::Missing { .. }) if was_there(state_dir) => vec!["it is missing".to_owned()],
         Err(StoreError::Missing { .. }) => return Ok(None),
         Err(StoreError::Damaged { detail, .. }) => vec![detail],
         // A file without any format is no store of another version.
@@ -74,20 +85,26 @@ pub fn rebuild(
         }
         Err(error) => return Err(error),
     };
-    let salvaged = salvage(&path);
+    let salvaged = with_journal(&path.with_file_name(JOURNAL_NAME), salvage(&path))?;
     let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
     let making = state_dir.join("rebuild");
-    if making.exists() {
-        std::fs::remove_dir_all(&making).map_err(inaccessible)?;
+    match std::fs::remove_dir_all(&making) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(inaccessible(error)),
+        _ => {}
     }
     {
-        let store = Store::open(&making)?;
-        store.restore_records(&salvaged)?;
+        // Its journal is the one that is there already.
+        let (store, _) = Store::open_alone(&making)?;
+        store.restore_records(&salvaged, &notice(&faults, &salvaged, now))?;
         refill(&store)?;
     }
-    let kept = state_dir.join(format!("{FILE_NAME}.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
-    if std::fs::hard_link(&path, &kept).is_err() {
-        std::fs::rename(&path, &kept).map_err(inaccessible)?;
+    let mut kept = None;
+    if path.symlink_metadata().is_ok() {
+        let aside = state_dir.join(format!("{FILE_NAME}.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+        if std::fs::hard_link(&path, &aside).is_err() {
+            std::fs::rename(&path, &aside).map_err(inaccessible)?;
+        }
+        kept = Some(aside);
     }
     std::fs::rename(making.join(FILE_NAME), &path).map_err(inaccessible)?;
     std::fs::File::open(state_dir).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
@@ -95,9 +112,81 @@ pub fn rebuild(
     Ok(Some(Rebuilt { kept, faults, salvaged }))
 }
 
+/// Whether there was a store once.
+pub fn was_there(state_dir: &Path) -> bool {
+    Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty())
+}
+
+/// What is told of a store that was begun again, until somebody acknowledges it.
+fn notice(faults: &[String], salvaged: &Salvaged, now: Timestamp) -> RecordsNotice {
+    let from = match salvaged.journaled {
+        0 => "were saved out of it".to_owned(),
+        journaled if journaled == salvaged.events.len() => "were taken from the journal".to_owned(),
+        journaled => format!("were taken from the journal ({journaled} events) and saved out of it"),
+    };
+    let fault = faults.first().map_or("it was damaged", String::as_str);
+    let (records, events) = (salvaged.records.len(), salvaged.events.len());
+    let mended = format!(
+        "the store was begun again ({fault}): {records} operators' records and {events} events of their history {from}"
+    );
+    RecordsNotice { at: now, lost: salvaged.lost.iter().take(MOST_LOST).cloned().collect(), mended: vec![mended] }
+}
+
+/// What the journal holds, and besides that what was saved out of the store.
+fn with_journal(path: &Path, salvaged: Salvaged) -> Result<Salvaged, StoreError> {
+    let found = read(path).map_err(|source| StoreError::Journal { path: path.to_owned(), source })?;
+    let Some(found) = found else { return Ok(salvaged) };
+    if let Some(found) = found.unknown_format {
+        return Err(StoreError::UnknownJournal { path: path.to_owned(), found });
+    }
+    let Salvaged { records, events, lost, .. } = salvaged;
+    let was_whole = lost.is_empty();
+    let mut merged: BTreeMap<u64, RecordEvent> = events.into_iter().map(|event| (event.serial, event)).collect();
+    let journaled = found.events.len();
+    merged.extend(found.events.into_iter().map(|(serial, journaled)| (serial, journaled.event)));
+    let missing = gaps(&merged, 0);
+    let newest = merged.keys().next_back().copied().unwrap_or_default();
+    let unheard = records.iter().any(|record| record.revision > newest);
+    let mut told = fold(merged.values());
+    let mut said = Vec::new();
+    if !missing.is_empty() || unheard {
+        // What the store itself says of a record counts where its history has a hole.
+        for record in records {
+            let key = (record.kind(), record.id());
+            let newer = told.get(&key).map_or_else(
+                || missing.contains(&record.revision) || record.revision > newest,
+                |known| known.revision < record.revision,
+            );
+            if newer {
+                told.insert(key, record);
+            }
+        }
+        said = lost;
+        if !missing.is_empty() {
+            said.push(format!(
+                "{} of operators' records stood neither in the store nor in the journal",
+                serials(&missing)
+            ));
+        }
+    } else if let (false, Some(fault)) = (was_whole, found.faults.first()) {
+        said.push(format!(
+            "neither the store nor the journal of operators' records can be read in full (the journal: {fault}): what came \
+             behind event {newest}, if anything, is lost"
+        ));
+    }
+    let events = merged.into_values().collect();
+    Ok(Salvaged { records: told.into_values().collect(), events, lost: said, journaled })
+}
+
 /// Reads what can be read of operators' records in a damaged store. The file itself is not touched.
 pub fn salvage(path: &Path) -> Salvaged {
     let mut salvaged = Salvaged::default();
+    if path.symlink_metadata().is_err() {
+        salvaged
+            .lost
+            .push("what operators had on record, if anything, is lost with the store, which is missing".to_owned());
+        return salvaged;
+    }
     let all_lost = |detail: String| format!("no operators' record could be read: {detail}");
     let store = match open_damaged(path) {
         Ok(store) => store,
@@ -277,17 +366,11 @@ impl StoredRecords {
 
 impl Store {
     /// Puts saved records and their events into a new store, under their own numbers.
-    fn restore_records(&self, salvaged: &Salvaged) -> Result<(), StoreError> {
+    fn restore_records(&self, salvaged: &Salvaged, notice: &RecordsNotice) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
         {
-            let mut records = transaction.open_table(RECORDS)?;
-            let mut sum = 0u64;
-            for record in &salvaged.records {
-                let (id, bytes) = (record.id(), codec::encode_record(record)?);
-                let key = (record.kind().as_str(), id.as_str());
-                records.insert(key, bytes.as_slice())?;
-                sum = sum.wrapping_add(sums::record(key, &bytes));
-            }
+            let sum = replace_records(&transaction, salvaged.records.iter())?;
+            write_notice(&transaction, Some(notice))?;
             let mut events = transaction.open_table(RECORD_EVENTS)?;
             for event in &salvaged.events {
                 events.insert(event.serial, codec::encode_record_event(event)?.as_slice())?;

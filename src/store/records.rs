@@ -1,9 +1,15 @@
 //! Operators' records and the history of their changes.
 
+use std::collections::BTreeMap;
+
 use redb::{ReadableTable, TableError};
 
-use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
-use super::{Store, StoreError, codec, sums};
+use super::journal::{Plan, Stored, gaps};
+use super::tables::{
+    META, META_EVENTS_SALVAGED, META_FORMAT, META_JOURNAL, META_RECORDS_SUM, RECORD_EVENTS, RECORDS, SYNC_STATE,
+    SYNC_STATE_RECORDS_NOTICE,
+};
+use super::{RecordsNotice, Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 impl Store {
@@ -13,6 +19,9 @@ impl Store {
     ///
     /// If the store cannot be read.
     pub fn load_records(&self) -> Result<(Vec<Record>, u64), StoreError> {
+        if let Some(ahead) = self.ahead.get() {
+            return Ok(ahead.clone());
+        }
         self.contained_read(|| self.read_records())
     }
 
@@ -46,10 +55,14 @@ impl Store {
     ///
     /// If the disk fails, or the events do not follow the last one stored; then nothing has changed.
     pub fn commit_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
-        self.written(|| self.write_records(events))
+        match &self.journal {
+            Some(journal) => self.commit_journaled(journal, events),
+            None => self.written(|| self.write_records(events, None)),
+        }
     }
 
-    fn write_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
+    /// `mark` is what is remembered of the journal's line of the last event.
+    pub(super) fn write_records(&self, events: &[RecordEvent], mark: Option<u64>) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
@@ -78,7 +91,87 @@ impl Store {
                 }
             }
             meta.insert(META_RECORDS_SUM, sum)?;
+            if let Some(mark) = mark {
+                meta.insert(META_JOURNAL, mark)?;
+            }
         }
+        transaction.commit()
+    }
+
+    /// The serial of the newest event.
+    pub(super) fn last_event(&self) -> Result<u64, StoreError> {
+        let transaction = self.begin_read()?;
+        let last = transaction.open_table(RECORD_EVENTS)?.last()?.map_or(0, |(serial, _)| serial.value());
+        let saved = transaction.open_table(META)?.get(META_EVENTS_SALVAGED)?.map_or(0, |serial| serial.value());
+        Ok(last.max(saved))
+    }
+
+    /// All that is to be compared with the journal. An event that cannot be read is not there.
+    pub(super) fn stored_records(&self) -> Result<Stored, StoreError> {
+        let (records, last) = self.load_records()?;
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let mut events = BTreeMap::new();
+            let table = missing_in_older(transaction.open_table(RECORD_EVENTS))?;
+            for entry in table.iter().map(|table| table.iter()).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
+                let (serial, bytes) = entry?;
+                if let Ok(event) = codec::decode_record_event(serial.value(), bytes.value()) {
+                    events.insert(serial.value(), event);
+                }
+            }
+            let meta = transaction.open_table(META)?;
+            let number = |name| Ok::<_, StoreError>(meta.get(name)?.map(|value| value.value()));
+            Ok(Stored {
+                events,
+                records: records.iter().map(|record| ((record.kind(), record.id()), record.clone())).collect(),
+                last,
+                known_gaps: number(META_EVENTS_SALVAGED)?.unwrap_or_default(),
+                mark: number(META_JOURNAL)?,
+                notice: self.stored_notice()?,
+            })
+        })
+    }
+
+    /// Takes over what the journal holds besides, in one transaction. Where there is nothing to write, nothing is written.
+    pub(super) fn take_over(&self, stored: &Stored, plan: &Plan, mark: u64) -> Result<(), StoreError> {
+        let lost = !gaps(&plan.events, stored.known_gaps).is_empty();
+        let news = plan.notice != stored.notice || stored.mark != Some(mark);
+        if !(news || lost || !plan.add.is_empty() || plan.records.is_some()) {
+            return Ok(());
+        }
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            {
+                let mut events = transaction.open_table(RECORD_EVENTS)?;
+                for event in &plan.add {
+                    events.insert(event.serial, codec::encode_record_event(event)?.as_slice())?;
+                }
+                let mut meta = transaction.open_table(META)?;
+                if let Some(records) = &plan.records {
+                    meta.insert(META_RECORDS_SUM, replace_records(&transaction, records.values())?)?;
+                }
+                if lost {
+                    let last = plan.events.keys().next_back().copied().unwrap_or_default();
+                    meta.insert(META_EVENTS_SALVAGED, last.max(stored.known_gaps))?;
+                }
+                meta.insert(META_JOURNAL, mark)?;
+                write_notice(&transaction, plan.notice.as_ref())?;
+            }
+            transaction.commit()
+        })
+    }
+
+    /// What was lost of operators' records, or mended, as it is kept in the file.
+    pub(super) fn stored_notice(&self) -> Result<Option<RecordsNotice>, StoreError> {
+        let transaction = self.begin_read()?;
+        let Some(table) = missing_in_older(transaction.open_table(SYNC_STATE))? else { return Ok(None) };
+        let stored = table.get(SYNC_STATE_RECORDS_NOTICE)?;
+        Ok(stored.map(|bytes| codec::decode_records_notice(bytes.value())).transpose()?)
+    }
+
+    pub(super) fn forget_notice(&self) -> Result<(), StoreError> {
+        let transaction = self.begin_write()?;
+        write_notice(&transaction, None)?;
         transaction.commit()
     }
 
@@ -114,6 +207,38 @@ impl Store {
         }
         Ok(found)
     }
+}
+
+/// Puts these records into the place of those that are there. Returns the sum of their rows.
+pub(super) fn replace_records<'a>(
+    transaction: &redb::WriteTransaction,
+    records: impl Iterator<Item = &'a Record>,
+) -> Result<u64, StoreError> {
+    let mut table = transaction.open_table(RECORDS)?;
+    table.retain(|_, _| false)?;
+    let mut sum = 0u64;
+    for record in records {
+        let (id, bytes) = (record.id(), codec::encode_record(record)?);
+        let key = (record.kind().as_str(), id.as_str());
+        table.insert(key, bytes.as_slice())?;
+        sum = sum.wrapping_add(sums::record(key, &bytes));
+    }
+    Ok(sum)
+}
+
+/// Keeps what was lost of operators' records, or mended, until it is acknowledged.
+pub(super) fn write_notice(
+    transaction: &redb::WriteTransaction,
+    notice: Option<&RecordsNotice>,
+) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(SYNC_STATE)?;
+    match notice {
+        Some(notice) => {
+            table.insert(SYNC_STATE_RECORDS_NOTICE, codec::encode_records_notice(notice)?.as_slice())?;
+        }
+        None => _ = table.remove(SYNC_STATE_RECORDS_NOTICE)?,
+    }
+    Ok(())
 }
 
 /// A store of an older format that is read only has no such table.

@@ -44,13 +44,19 @@ impl Store {
         // Another may have been quicker, and not every failure is the disk's.
         let usable = match &*open {
             Handle::ReadWrite(database) => database.try_begin_write().is_ok(),
-            Handle::ReadOnly(_) => true,
+            Handle::ReadOnly(_) => self.read_only().is_none(),
             Handle::LetGo => false,
         };
         if !usable {
             // The lock on the file goes with the database, and one that is held cannot be had a second time.
             *open = Handle::LetGo;
-            let database = contained_open(&self.path, || builder().open(&self.path))?;
+            let opened = contained_open(&self.path, || builder().open(&self.path));
+            if let (Err(_), Some(_)) = (&opened, self.read_only()) {
+                self.suspect.store(false, Ordering::Release);
+                *open = Handle::ReadOnly(contained_open(&self.path, || builder().open_read_only(&self.path))?);
+            }
+            let database = opened?;
+            *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = None;
             check_format(&self.path, &database)?;
             *open = Handle::ReadWrite(database);
             let path = self.path.display();
@@ -69,6 +75,14 @@ impl Store {
         let transaction = self.begin_read()?;
         let newest = transaction.open_table(SNAPSHOTS)?.last()?.map(|(serial, _)| SnapshotSerial(serial.value()));
         Ok(newest)
+    }
+}
+
+/// What to do about a journal that cannot be used.
+pub(super) fn advice_of_journal(error: &Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => "make room there",
+        _ => "look after the disk and who may write there",
     }
 }
 

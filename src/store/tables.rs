@@ -24,6 +24,8 @@ pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
 pub const META_LAST_CHANGE: &str = "last_change";
 /// The newest event of operators' records that was saved out of a damaged store: up to it, some may be missing.
 pub const META_EVENTS_SALVAGED: &str = "events_salvaged";
+/// The beginning of the digest of the journal's line of the newest event of operators' records.
+pub const META_JOURNAL: &str = "journal";
 pub const META_REMOVALS_SUM: &str = "removals_sum";
 pub const META_RECORDS_SUM: &str = "records_sum";
 /// When the oldest listing of all was fetched, in milliseconds, where its record was dropped.
@@ -35,3 +37,5 @@ pub const SYNC_STATE_NOW: u8 = 0;
 pub const SYNC_STATE_PASSED_OVER: u8 = 1;
 /// What vetting remembers of the steps before.
 pub const SYNC_STATE_STEPS: u8 = 2;
+/// What was lost of operators' records, or mended, until somebody acknowledges it.
+pub const SYNC_STATE_RECORDS_NOTICE: u8 = 3;

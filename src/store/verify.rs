@@ -16,13 +16,15 @@ use std::sync::PoisonError;
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
+use super::archive::{Archive, ArchiveError};
+use super::journal::{Found, read, serials};
 use super::open::{builder, check_format, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
 };
-use super::{FILE_NAME, Handle, RewindError, Store, StoreError, codec};
-use crate::domain::{Record, RecordKind, SnapshotSerial};
+use super::{FILE_NAME, Handle, JOURNAL_NAME, RewindError, Store, StoreError, codec};
+use crate::domain::{Record, RecordEvent, RecordKind, SnapshotSerial};
 use crate::listing::rewind::Rewind;
 
 /// So many faults are told; more would tell nothing new.
@@ -43,6 +45,14 @@ pub struct Verified {
     pub records: u64,
     /// How many events of such records were read.
     pub record_events: u64,
+    /// What is wrong with the journal of operators' records; nothing if all is well.
+    pub journal_faults: Vec<String>,
+    /// How many events were read in it.
+    pub journal_events: u64,
+    /// What is wrong with the archive's listings; nothing if all is well.
+    pub archive_faults: Vec<String>,
+    /// How many listings of the archive were read whole.
+    pub archived: u64,
     /// The newest snapshot in the file.
     pub newest: Option<SnapshotSerial>,
 }
@@ -51,6 +61,18 @@ impl Verified {
     fn fault(&mut self, fault: impl Into<String>) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push(fault.into());
+        }
+    }
+
+    fn archive_fault(&mut self, fault: String) {
+        if self.archive_faults.len() < MOST_FAULTS {
+            self.archive_faults.push(fault);
+        }
+    }
+
+    fn journal_fault(&mut self, fault: impl Into<String>) {
+        if self.journal_faults.len() < MOST_FAULTS {
+            self.journal_faults.push(format!("the journal {JOURNAL_NAME}: {}", fault.into()));
         }
     }
 }
@@ -62,11 +84,12 @@ impl Store {
     ///
     /// If the file cannot be copied. What is wrong with it is no error but what was asked for.
     pub fn verify(&self) -> Result<Verified, StoreError> {
-        let scratch = {
+        let (scratch, journal) = {
+            let _unchanged = self.journal_lock();
             let _alone = self.handle.write().unwrap_or_else(PoisonError::into_inner);
-            scratch(&self.path)?
+            (scratch(&self.path)?, read(&self.path.with_file_name(JOURNAL_NAME)))
         };
-        let verified = check(&self.path, scratch);
+        let verified = check(&self.path, scratch, journal);
         if let Some(fault) = verified.faults.first() {
             self.note_damage(fault);
         }
@@ -90,7 +113,7 @@ pub fn verify_closed(state_dir: &Path) -> Result<Verified, StoreError> {
         Err(source) => return Err(StoreError::NotAccessible { path, source }),
     }
     let scratch = scratch(&path)?;
-    Ok(check(&path, scratch))
+    Ok(check(&path, scratch, read(&path.with_file_name(JOURNAL_NAME))))
 }
 
 /// A file in this directory that has no name any more: nothing is left of it, however the process ends.
@@ -117,18 +140,69 @@ pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
 /// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.
 type Part = fn(&Store, &mut Verified) -> Result<(), StoreError>;
 
-/// Checks a file that nobody else uses.
-fn check(path: &Path, file: File) -> Verified {
-    let opened = open_scratch(path, file);
-    let database = match opened {
-        Ok(database) => database,
+/// Holds every listing of the archive beside the store against its digest, one after the other.
+fn check_archive(path: &Path, verified: &mut Verified) {
+    let archive = Archive::new(path.parent().unwrap_or(Path::new(".")));
+    let entries = match archive.entries() {
+        Ok(entries) => entries,
+        Err(error) => return verified.archive_fault(error.to_string()),
+    };
+    for entry in entries {
+        match archive.check(&entry) {
+            Ok(()) => verified.archived += 1,
+            // It expired meanwhile.
+            Err(ArchiveError::Missing { .. }) => {}
+            Err(error) => verified.archive_fault(error.to_string()),
+        }
+    }
+}
+
+/// Checks a file that nobody else uses, and what stands beside the store.
+fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Verified {
+    let (mut verified, store) = match open_scratch(path, file) {
+        Ok(database) => check_pages_and_rows(path, database),
         Err(error) => {
             let mut verified = Verified::default();
             verified.fault(format!("it cannot be opened: {}", reported(&error)));
-            return verified;
+            (verified, None)
         }
     };
-    check_database(path, database)
+    check_journal(store.as_ref(), journal, &mut verified);
+    check_archive(path, &mut verified);
+    verified
+}
+
+/// Holds the journal against the store, as far as either can be read.
+fn check_journal(store: Option<&Store>, journal: std::io::Result<Option<Found>>, verified: &mut Verified) {
+    let stored = store.and_then(|store| contained(|| store.stored_records()).ok()?.ok());
+    let found = match journal {
+        Ok(Some(found)) => found,
+        // A store of before there were journals has one from its next start on, and so has a copy.
+        Ok(None) if stored.is_none_or(|stored| stored.mark.is_none()) => return,
+        Ok(None) => return verified.journal_fault("it is missing"),
+        Err(error) => return verified.journal_fault(format!("it cannot be read: {error}")),
+    };
+    verified.journal_events = found.events.len() as u64;
+    found.faults.iter().for_each(|fault| verified.journal_fault(fault.clone()));
+    let Some(stored) = stored else { return };
+    let of_store = |lacks: &dyn Fn(u64, &RecordEvent) -> bool| -> Vec<u64> {
+        stored.events.iter().filter(|(serial, event)| lacks(**serial, event)).map(|(serial, _)| *serial).collect()
+    };
+    let lacking = of_store(&|serial, _| !found.events.contains_key(&serial));
+    let differing =
+        of_store(&|serial, event| found.events.get(&serial).is_some_and(|journaled| journaled.event != *event));
+    let beyond: Vec<u64> = found.events.keys().copied().filter(|serial| !stored.events.contains_key(serial)).collect();
+    // A crash may leave one change in the journal alone: the next start completes it.
+    let batches: BTreeSet<_> = beyond.iter().filter_map(|serial| Some(found.events.get(serial)?.batch)).collect();
+    let crash = batches.len() == 1 && beyond.first() == Some(&(stored.last + 1));
+    let beyond = if crash { Vec::new() } else { beyond };
+    for (which, what) in
+        [(&lacking, "it lacks"), (&differing, "it has otherwise than the store"), (&beyond, "the store lacks")]
+    {
+        if !which.is_empty() {
+            verified.journal_fault(format!("{what} {}", serials(which)));
+        }
+    }
 }
 
 /// Opens a copy of a store's file. `path` is that of the store.
@@ -141,27 +215,33 @@ pub(super) fn open_scratch(path: &Path, file: File) -> Result<Database, StoreErr
 }
 
 /// Checks an open database that nobody else uses.
-pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
+#[cfg(test)]
+pub(super) fn check_database(path: &Path, database: Database) -> Verified {
+    check_pages_and_rows(path, database).0
+}
+
+/// Checks an open database that nobody else uses. Returns it if its rows can be read.
+fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Option<Store>) {
     let mut verified = Verified::default();
     match contained(|| database.check_integrity()) {
         Ok(Ok(true)) => {}
         Ok(Ok(false)) => verified.fault("its pages do not agree with each other (redb could repair that in a copy)"),
         Ok(Err(DatabaseError::Storage(StorageError::Corrupted(detail)))) => {
             verified.fault(format!("its pages are damaged: {detail}"));
-            return verified;
+            return (verified, None);
         }
         Ok(Err(error)) => {
             verified.fault(format!("its pages cannot be checked: {error}"));
-            return verified;
+            return (verified, None);
         }
         Err(_) => {
             verified.fault("its pages are damaged: redb gave up on them");
-            return verified;
+            return (verified, None);
         }
     }
     if let Err(error) = check_format(path, &database) {
         verified.fault(reported(&error));
-        return verified;
+        return (verified, None);
     }
     let store = Store::new(Handle::ReadWrite(database), path.to_owned());
     let parts: [(&str, Part); 4] = [
@@ -177,7 +257,7 @@ pub(super) fn check_database(path: &Path, mut database: Database) -> Verified {
             Err(_) => verified.fault(format!("{name} cannot be checked: redb gave up on them")),
         }
     }
-    verified
+    (verified, Some(store))
 }
 
 /// An error without the name of the copy, which says nothing to anybody.

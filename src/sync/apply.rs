@@ -11,7 +11,7 @@ use crate::domain::{Anomaly, HeldListing, Sha256Digest, SyncOutcome, SyncRecord,
 use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::{Doubt, OwnPeer, Refusal, Settles, VetConfig, Vetted};
-use crate::store::archive::{ArchiveError, Fate};
+use crate::store::archive::ArchiveError;
 use crate::store::{Committed, StoreError};
 
 /// Published bytes, and where and when they came.
@@ -100,13 +100,12 @@ pub async fn apply(
     });
     let committed = {
         let (store, archive, record) = (Arc::clone(&at.store), at.archive.clone(), record.clone());
+        let fault = Arc::clone(&at.archive_fault);
         spawn_blocking(move || {
             let (sha256, fetched_at) = (published.sha256, published.fetched_at);
             // The order stands in the listing, not in the archive: a full disk must not keep a removal from taking
             // effect as long as the store itself can be written.
-            if let Err(error) = archive.keep(&published.bytes, sha256, fetched_at, Fate::Applied) {
-                tracing::error!(%error, "the raw listing could not be archived: {error}");
-            }
+            At::keep(&archive, &fault, &published.bytes, sha256, fetched_at);
             drop(published);
             let snapshot = vetted.snapshot;
             let Committed { last_change, listing_sha256, state } =

@@ -53,10 +53,8 @@ pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceS
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::domain::{ChangeSerial, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial};
+    use crate::domain::{ChangeSerial, RemovalHistory, Snapshot};
 
     fn time(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -71,18 +69,8 @@ mod tests {
     }
 
     fn current(confirmed_at: &str) -> Option<Arc<Index>> {
-        let snapshot = Snapshot {
-            serial: SnapshotSerial::FIRST,
-            sha256: Sha256Digest([0; 32]),
-            source: String::new(),
-            bytes: 0,
-            fetched_at: time("2026-11-20T00:00:00Z"),
-            confirmed_at: time(confirmed_at),
-            filings: Vec::new(),
-            carried: BTreeMap::new(),
-            anomalies: Vec::new(),
-            steps: Vec::new(),
-        };
+        let fetched = Snapshot::made_up(1, time("2026-11-20T00:00:00Z"), []);
+        let snapshot = Snapshot { confirmed_at: time(confirmed_at), ..fetched };
         Some(Arc::new(Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))))
     }
 

@@ -142,7 +142,10 @@ where
                 Fetched::Listing(listing) => listing,
             };
             if let Some(current) = current.as_ref().filter(|now| now.snapshot().sha256 == listing.sha256) {
-                return self.confirm(current, listing.fetched_at).await;
+                let current = Arc::clone(current);
+                let fetched_at = listing.fetched_at;
+                self.make_up_archive(listing).await;
+                return self.confirm(&current, fetched_at).await;
             }
             let length = listing.length;
             (self.report)(SyncStage::Vet, length, Some(length));
@@ -191,7 +194,9 @@ where
             none if none.is_empty() => self.at.state.load().sources.clone(),
             known => known,
         };
-        let known_digest = current.map(|current| current.snapshot().sha256);
+        // Of a listing that the archive lacks the bytes are wanted, not the word that it has not changed.
+        let lacking = self.at.archive_fault.load().is_some();
+        let known_digest = current.map(|current| current.snapshot().sha256).filter(|_| !lacking);
         let fetching = |bytes, expected| (self.report)(SyncStage::Fetch, bytes, expected);
         let acquired = acquire(self.settings, &known, known_digest, &self.at.incoming, fetching).await;
         let Acquired { fetched, source, passed_over, sources } = acquired;
@@ -204,6 +209,25 @@ where
     fn asked_of(&self, source: &str) -> Option<SourceState> {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.sources.iter().find(|state| state.source == source).cloned()
+    }
+
+    /// Puts the bytes of the listing that is served into the archive, if they are not there.
+    async fn make_up_archive(&self, listing: FetchedListing) {
+        if self.at.archive_fault.load().is_none() {
+            return;
+        }
+        let (archive, fault) = (self.at.archive.clone(), Arc::clone(&self.at.archive_fault));
+        let first_fetched = self.at.index.load().as_deref().map(|index| index.snapshot().fetched_at);
+        let kept = spawn_blocking(move || match listing.read() {
+            Ok(bytes) => {
+                let fetched_at = first_fetched.unwrap_or(listing.fetched_at);
+                At::keep(&archive, &fault, &bytes, listing.sha256, fetched_at);
+            }
+            Err(error) => tracing::error!(%error, "the raw listing could not be archived: {error}"),
+        });
+        if kept.await.is_err() {
+            tracing::error!("archiving the raw listing came to an unexpected end");
+        }
     }
 
     /// The source publishes the very bytes of the standing snapshot: one small record is written.

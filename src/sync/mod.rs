@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ use crate::listing::index::{Index, PublishedIndex};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
 use crate::observe::clock;
-use crate::store::archive::{Archive, ArchiveConfig, ArchiveError};
+use crate::store::archive::{Archive, ArchiveConfig, ArchiveError, Fate};
 use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 
@@ -156,6 +156,7 @@ pub struct SyncHandle {
     completed: watch::Receiver<u64>,
     tally: Arc<SyncTally>,
     published: watch::Receiver<()>,
+    archive_fault: Arc<ArcSwapOption<String>>,
 }
 
 /// The daemon is stopping: no cycle will come.
@@ -220,6 +221,11 @@ impl SyncHandle {
         &self.tally
     }
 
+    /// Why the raw bytes of the listing that is served are not in the archive, if they are not.
+    pub fn archive_fault(&self) -> Option<String> {
+        self.archive_fault.load().as_deref().cloned()
+    }
+
     /// Counts the cycles that ended; changes with each.
     pub fn completed(&self) -> watch::Receiver<u64> {
         self.completed.clone()
@@ -243,9 +249,48 @@ struct At {
     published: watch::Sender<()>,
     /// Nothing where nobody's peers are known.
     own: Option<Own>,
+    /// Why the raw bytes of the listing that is served are not in the archive, if they are not.
+    archive_fault: Arc<ArcSwapOption<String>>,
 }
 
 impl At {
+    /// Puts the raw bytes of the listing that is served, or is about to be, into the archive. Where that fails it is said
+    /// once, and tried again with the next cycle.
+    fn keep(
+        archive: &Archive,
+        fault: &ArcSwapOption<String>,
+        bytes: &[u8],
+        sha256: Sha256Digest,
+        fetched_at: Timestamp,
+    ) {
+        match archive.keep(bytes, sha256, fetched_at, Fate::Applied) {
+            Ok(()) => {
+                if fault.swap(None).is_some() {
+                    tracing::info!(%sha256, "the raw listing is in the archive now");
+                }
+            }
+            Err(error) => {
+                let said = error.to_string();
+                if fault.swap(Some(Arc::new(said.clone()))).is_none_or(|before| *before != said) {
+                    tracing::error!(%error, "the raw listing could not be archived: {error}");
+                }
+            }
+        }
+    }
+
+    /// Looks whether the archive holds the listing that is served. Reads it whole: what cannot be read is not held.
+    async fn look_into_archive(&self) {
+        let Some(sha256) = self.index.load().as_deref().map(|index| index.snapshot().sha256) else { return };
+        let archive = self.archive.clone();
+        let held = tokio::task::spawn_blocking(move || archive.holds(sha256)).await;
+        let lacking = matches!(held, Ok(false)).then(|| {
+            let said = format!("{} does not hold the listing {sha256} whole", self.archive.directory().display());
+            tracing::warn!(%sha256, "{said}: the next sync puts it there if the source still publishes it");
+            Arc::new(said)
+        });
+        self.archive_fault.store(lacking);
+    }
+
     /// The operator's own peers.
     fn peers(&self) -> Vec<OwnPeer> {
         self.own.as_ref().map(|own| own.peers(clock::now())).unwrap_or_default()
@@ -311,6 +356,7 @@ impl Syncer {
         let state = Arc::new(ArcSwap::from_pointee(state));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let tally = Arc::new(SyncTally::default());
+        let archive_fault = Arc::new(ArcSwapOption::empty());
         let handle = SyncHandle {
             requests: sender,
             progress: progress_seen,
@@ -319,10 +365,11 @@ impl Syncer {
             completed: completed_seen,
             tally: Arc::clone(&tally),
             published: published_seen,
+            archive_fault: Arc::clone(&archive_fault),
         };
         // Beside the store: whoever has that has this.
         let incoming = store.path().with_file_name(INCOMING);
-        let at = At { store, archive, incoming, index, state, tally, published, own: None };
+        let at = At { store, archive, incoming, index, state, tally, published, own: None, archive_fault };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
@@ -390,6 +437,7 @@ impl Syncer {
         // Approvals that came while a cycle ran.
         let mut later = VecDeque::new();
         clear(self.at.incoming.clone(), self.at.archive.clone()).await;
+        self.at.look_into_archive().await;
         loop {
             let request = match later.pop_front() {
                 Some(request) => request,

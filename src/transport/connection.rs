@@ -168,7 +168,7 @@ impl Connection {
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.fair_queue.clone());
         let linger = if framing == Framing::Http2 { LINGER } else { Duration::ZERO };
-        let io = TokioIo::new(socket.lingering(linger));
+        let io = TokioIo::new(socket.lingering(linger).with_http1(framing == Framing::Either));
         let Some(caller) = self.caller(certified).await else { return };
         let stopping = self.shutdown.clone();
         let service = service_fn(move |request: Request<Incoming>| {

@@ -79,6 +79,7 @@ pub struct Scheduler {
 
 /// A queue, and what serves it.
 pub fn fair_queue() -> (FairQueue, Scheduler) {
+    #[expect(clippy::disallowed_methods, reason = "whoever is in it waits: connections and their streams bound it")]
     let (sender, queue) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::default());
     (FairQueue { queue: sender, shared: Arc::clone(&shared) }, Scheduler { queue, shared })

@@ -12,6 +12,10 @@ use tokio::time::Sleep;
 
 use super::fair_queue::{FairQueue, Slot};
 use super::registry::Activity;
+use super::request_line::mended;
+
+/// Room for a request line and what comes with it, where whoever reads has less.
+const LINE_BYTES: usize = 2 << 10;
 
 /// A socket that is watched.
 pub struct Watched<S> {
@@ -20,6 +24,10 @@ pub struct Watched<S> {
     /// Its slot in the queue of its thread, where it shares one.
     slot: Option<Slot>,
     read: Arc<AtomicUsize>,
+    /// Whether requests of HTTP/1 may come.
+    http1: bool,
+    /// What was read and had no room.
+    left: Vec<u8>,
     /// How long the client may take to close, too, once all was said.
     linger: Duration,
     /// Since that is so.
@@ -35,10 +43,17 @@ impl<S> Watched<S> {
             activity,
             slot: fair_queue.map(Slot::new),
             read: Arc::clone(&read),
+            http1: false,
+            left: Vec::new(),
             linger: Duration::ZERO,
             lingering: None,
         };
         (watched, read)
+    }
+
+    /// Requests of HTTP/1 may come, and are read as calls to 911 are to be ([`mended`]).
+    pub fn with_http1(self, http1: bool) -> Self {
+        Self { http1, ..self }
     }
 
     /// Once all was said, what the client says still is read and not looked at, until it closes or for so long. A socket
@@ -52,12 +67,37 @@ impl<S> Watched<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let watched = &mut *self;
+        if !watched.left.is_empty() {
+            let rest = watched.left.split_off(watched.left.len().min(buffer.remaining()));
+            buffer.put_slice(&std::mem::replace(&mut watched.left, rest));
+            return Poll::Ready(Ok(()));
+        }
         let most = match &mut watched.slot {
             Some(slot) => ready!(slot.poll_quantum(cx, &watched.activity)),
             None => usize::MAX,
         };
         let before = buffer.filled().len();
-        let polled = if most < buffer.remaining() {
+        let begins = watched.http1 && !watched.activity.is_under_way();
+        let polled = if begins && buffer.remaining() < LINE_BYTES {
+            // Whoever only looks which version it is has no room for a line.
+            let mut line = [0; LINE_BYTES];
+            let mut line = ReadBuf::new(line.get_mut(..most.min(LINE_BYTES)).unwrap_or_default());
+            let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut line);
+            let line = line.filled();
+            let (first, rest) = line.split_at(line.len().min(buffer.remaining()));
+            match mended(line) {
+                Some(line) => {
+                    let (first, rest) = line.split_at(line.len().min(buffer.remaining()));
+                    buffer.put_slice(first);
+                    watched.left.extend_from_slice(rest);
+                }
+                None => {
+                    buffer.put_slice(first);
+                    watched.left.extend_from_slice(rest);
+                }
+            }
+            polled
+        } else if most < buffer.remaining() {
             let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
             let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut part);
             let read = part.filled().len();
@@ -66,7 +106,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         } else {
             Pin::new(&mut watched.socket).poll_read(cx, buffer)
         };
-        let read = buffer.filled().len() - before;
+        let read = buffer.filled().len() - before + watched.left.len();
+        // The first bytes that come while nothing is under way begin a request.
+        if begins
+            && watched.left.is_empty()
+            && let Some(mut mended) = buffer.filled().get(before..).and_then(mended)
+        {
+            buffer.set_filled(before);
+            watched.left = mended.split_off(mended.len().min(buffer.remaining()));
+            buffer.put_slice(&mended);
+        }
         match polled {
             // It sends less than its quantum: it is no bulk connection.
             Poll::Pending => {

@@ -24,6 +24,7 @@ mod io;
 mod limits;
 mod quota;
 mod registry;
+mod request_line;
 pub mod secret_file;
 mod tls;
 mod workers;

@@ -82,6 +82,11 @@ impl Activity {
         std::ptr::from_ref(self).addr()
     }
 
+    /// Whether a request is under way.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether few requests are under way.
     pub fn has_few_open(&self) -> bool {
         self.under_way.load(Ordering::Relaxed) < FEW_OPEN

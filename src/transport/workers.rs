@@ -55,6 +55,7 @@ impl Threads {
         let mut ends = Vec::with_capacity(count);
         for place in 0..count.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            #[expect(clippy::disallowed_methods, reason = "`limits.connections` bounds what is begun")]
             let (begin, mut begun) = mpsc::unbounded_channel::<Begin>();
             let (alive, end) = oneshot::channel();
             std::thread::Builder::new().name(format!("answers-{place}")).spawn(move || {

@@ -4,6 +4,7 @@
 
 pub mod canonical;
 pub mod http;
+pub mod indexed;
 pub mod real;
 
 use std::io::{BufRead, BufReader, Read};
@@ -80,6 +81,23 @@ impl Site {
         std::fs::rename(beside, self.listing()).expect("renamed");
     }
 
+    /// Where this site's configuration is.
+    pub fn config(&self) -> String {
+        self.directory.path().join("rmdd.toml").display().to_string()
+    }
+
+    /// Puts these settings in the configuration; returns where it is.
+    pub fn configure(&self, settings: &str) -> String {
+        std::fs::write(self.config(), settings).expect("written");
+        self.config()
+    }
+
+    /// Starts a daemon by these settings whose source is this site's listing.
+    pub fn start_configured(&self, settings: &str) -> Daemon {
+        let (config, source) = (self.configure(settings), self.listing().display().to_string());
+        self.start_with(&["--config", &config, "--source", &source])
+    }
+
     /// Runs a command on this site's state directory to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         rmdd().arg("--state-dir").arg(self.state_dir()).args(arguments).output().expect("the command runs")
@@ -114,7 +132,12 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts the command and waits until it says where it listens.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::try_spawn(command).unwrap_or_else(|log| panic!("the daemon did not start:\n{log}"))
+    }
+
+    /// Starts the command and waits until it says where it listens. If it ends before, what it logged is the error.
+    pub fn try_spawn(mut command: Command) -> Result<Self, String> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the daemon starts");
         let mut stderr = child.stderr.take().expect("its log");
         let log = std::thread::spawn(move || {
@@ -127,7 +150,7 @@ impl Daemon {
         let socket = loop {
             let Some(Ok(line)) = lines.next() else {
                 let status = child.wait().expect("it ended");
-                panic!("the daemon ended with {status}:\n{}", log.join().expect("its log"));
+                return Err(format!("it ended with {status}:\n{}", log.join().expect("its log")));
             };
             let address = line.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next());
             match address {
@@ -146,7 +169,7 @@ impl Daemon {
                 None => panic!("unexpected output: {line}"),
             }
         };
-        Self { child, tcp, http, administration, socket, log: Some(log) }
+        Ok(Self { child, tcp, http, administration, socket, log: Some(log) })
     }
 
     pub fn pid(&self) -> u32 {
@@ -295,6 +318,12 @@ pub fn status_of(output: &Output) -> i32 {
 /// Standard output as one JSON object.
 pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The time now.
+#[expect(clippy::disallowed_methods, reason = "tests are told the time by nobody else")]
+pub fn now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
 }
 
 /// Whether a path exists, for assertions on what a run left behind.

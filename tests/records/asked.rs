@@ -196,3 +196,83 @@ async fn overrides_orders_and_notices_take_what_a_peer_is_called() {
         assert!(peer.contains("trunk_group TG-Acme-2 is 0041000005"), "{peer}");
     }
 }
+
+#[tokio::test]
+async fn a_row_that_names_a_peer_is_asked_in_that_peers_role_whatever_else_names_the_provider() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        desk.ok(&["peers", "add", "TG-Acme-1", VOICE, "--role", "gateway", "--by", "alice"]);
+        desk.ok(&["peers", "add", "TG-Acme-2", VOICE, "--by", "alice"]);
+        desk.ok(&["peers", "add", "591E", VOICE, "--kind", "ocn", "--role", "gateway", "--by", "alice"]);
+        desk.ok(&["peers", "add", "192.0.2.0/24", VOICE, "--kind", "ip", "--by", "alice"]);
+        let (refused, listed) = ("REFUSE,ROLE_NOT_CERTIFIED", "ACCEPT,LISTED");
+        for (list, verdict) in [
+            ("Trunk Group\nTG-Acme-1\n".to_owned(), refused),
+            (format!("Trunk Group,FRN\nTG-Acme-1,{VOICE}\n"), refused),
+            (format!("FRN,Trunk Group\n{VOICE},TG-Acme-1\n"), refused),
+            (format!("RMD No.,Trunk Group,FRN\n{VOICE_NUMBER},TG-Acme-1,{VOICE}\n"), refused),
+            (format!("FRN,OCN\n{VOICE},591E\n"), refused),
+            ("IP,Trunk Group\n192.0.2.9,TG-Acme-1\n".to_owned(), refused),
+            ("Trunk Group,IP\nTG-Acme-1,192.0.2.9\n".to_owned(), refused),
+            ("IP,Trunk Group\n198.51.100.7,TG-Acme-1\n".to_owned(), refused),
+            (format!("Trunk Group,FRN,Role\nTG-Acme-1,{VOICE},VSP\n"), listed),
+            (format!("Trunk Group,FRN,Voice\nTG-Acme-1,{VOICE},Yes\n"), listed),
+            (format!("Trunk Group,FRN,Role\nTG-Acme-1,{VOICE},\n"), refused),
+            (format!("Trunk Group,FRN\nTG-Acme-2,{VOICE}\n"), listed),
+            (format!("Trunk Group,FRN\nTG-of-nobody,{VOICE}\n"), listed),
+            (format!("Trunk Group,FRN\nTG-of-nobody,{NEVER}\n"), "REFUSE,NOT_LISTED"),
+        ] {
+            let file = desk.write("list.csv", &list);
+            let output = desk.run(&["check", "--file", &file]);
+            assert!(stdout(&output).contains(verdict), "{through:?}: {list}: {}{}", stdout(&output), stderr(&output));
+            let expected = i32::from(verdict.starts_with("REFUSE"));
+            assert_eq!(status_of(&output), expected, "{through:?}: {list}: {}", stderr(&output));
+        }
+        desk.ok(&["peers", "add", "198.51.100.0/24", GATEWAY, "--kind", "ip", "--by", "alice"]);
+        let file = desk.write("list.csv", "OCN,IP,Trunk Group\n7321,198.51.100.7,TG-Acme-2\n");
+        let output = desk.run(&["check", "--file", &file]);
+        assert!(stdout(&output).contains(",BAD_ROW,"), "two providers behind an OCN of nobody: {}", stdout(&output));
+        let file = desk.write("list.csv", format!("Trunk Group,FRN\nTG-Acme-1,{VOICE}\n"));
+        let named = desk.run(&["check", "--file", &file, "--role", "voice_service"]);
+        assert_eq!(status_of(&named), 0, "the command says the role: {}", stdout(&named));
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_is_bound_by_the_name_of_another_has_its_role_unless_the_command_says_otherwise() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        desk.ok(&["peers", "add", "TG-Acme-1", VOICE, "--role", "gateway", "--by", "alice"]);
+        desk.ok(&["peers", "add", "591E", "TG-Acme-1", "--kind", "ocn", "--by", "alice"]);
+        let bind = |name: &str, more: &[&str]| {
+            desk.ok(&[&["peers", "add", name, "TG-Acme-1", "--kind", "ip", "--by", "alice"], more].concat())
+        };
+        let added = bind("192.0.2.0/24", &[]);
+        assert!(added.contains("ip 192.0.2.0/24 is 0041000001 as gateway"), "{added}");
+        assert!(added.contains("Its role, gateway, is that of TG-Acme-1: --role says another"), "{added}");
+        assert!(bind("198.51.100.0/24", &["--role", "any"]).contains("198.51.100.0/24 is 0041000001\n"));
+        assert!(bind("203.0.113.0/24", &["--role", "VSP"]).contains("203.0.113.0/24 is 0041000001 as voice_service\n"));
+        let again = bind("198.51.100.0/24", &["--replace"]);
+        assert!(again.contains("role: (nothing) -> gateway"), "{again}");
+        let (refused, listed) = (pair("REFUSE", "ROLE_NOT_CERTIFIED"), pair("ACCEPT", "LISTED"));
+        for (who, expected) in [
+            ("TG-Acme-1", &refused),
+            ("ocn:591E", &refused),
+            ("192.0.2.9", &refused),
+            ("198.51.100.9", &refused),
+            ("203.0.113.9", &listed),
+        ] {
+            assert_eq!(&desk.verdict(&[who]), expected, "{through:?}: {who}");
+        }
+        let roles: Vec<Value> =
+            desk.lines(&["peers", "list", "--json"]).iter().map(|peer| peer["role"].clone()).collect();
+        let (gateway, voice) = (Value::from("gateway"), Value::from("voice_service"));
+        assert_eq!(roles, [gateway.clone(), gateway.clone(), voice, gateway.clone(), gateway], "{through:?}");
+        // A list names providers by their numbers: what it says of roles is all there is to them.
+        let list = desk.write("list.csv", "name,provider\nTG-Acme-9,TG-Acme-1\n");
+        let said = desk.refused(&["peers", "import", &list, "--by", "alice"]);
+        assert!(said.contains("row 2, field provider: \"TG-Acme-1\" names no provider: give an FRN"), "{said}");
+        let list = desk.write("list.json", "[{\"name\": \"TG-Acme-9\", \"provider\": \"TG-Acme-1\"}]");
+        assert!(desk.refused(&["peers", "import", &list]).contains("entry 1, field provider: "));
+    }
+}

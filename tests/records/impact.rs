@@ -4,7 +4,7 @@ use super::*;
 
 fn impact(desk: &Desk, arguments: &[&str]) -> (i32, Value) {
     let output = desk.run(&[&["impact", "--json"], arguments].concat());
-    (status_of(&output), common::json(&output))
+    (status_of(&output), crate::common::json(&output))
 }
 
 /// The peers that would be refused, with the reason.

@@ -185,7 +185,7 @@ async fn what_a_killed_daemon_had_on_record_is_there_after_it_whole() {
     rows.extend((0..2_000).map(|n| format!("wave-{n},{VOICE}\n")));
     let file = desk.write("wave.csv", rows);
     for round in 0..4 {
-        let mut command = common::rmdd();
+        let mut command = crate::common::rmdd();
         command.arg("--state-dir").arg(desk.site.state_dir()).args(["peers", "import", &file, "--by", "alice"]);
         let mut import =
             command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("it starts");
@@ -200,5 +200,64 @@ async fn what_a_killed_daemon_had_on_record_is_there_after_it_whole() {
         assert!(waves == 0 || waves == 2_000, "round {round}: {waves}");
         assert!(round == 0 || waves == 2_000, "what was answered for is on record");
         assert_eq!(events.len(), kept.len(), "round {round}: an event for each, and no more");
+    }
+}
+
+#[tokio::test]
+async fn an_export_that_nobody_touched_changes_nothing_and_what_it_cannot_hold_stays() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let put = |arguments: &[&str]| desk.ok(&[arguments, &["--by", "alice"]].concat());
+        put(&["notices", "add", "Letter 1", VOICE, "--issued-at", "2023-01-24T20:15:00Z", "--document", "a letter"]);
+        let calls = desk.write(
+            "calls.csv",
+            "called_at,caller\n2023-01-10 10:00 UTC,+12025550143\n2023-01-11 10:00 UTC,+12025550144\n",
+        );
+        put(&["notices", "import-calls", "letter 1", &calls]);
+        let responded = ["--note", "their mail", "--at", "2023-01-26T10:00:00Z"];
+        put(&[&["notices", "respond", "letter 1", "--mitigated"], &responded[..]].concat());
+        put(&["notices", "add", "Letter 2", GATEWAY, "--issued-at", "2023-01-24"]);
+        put(&["orders", "add", "fdo", "DA 26-1", VOICE, "--released", "2023-01-25"]);
+        put(&["orders", "notified", "DA 26-1", VOICE, "--note", "ECFS 1", "--at", "2023-01-26T10:00:00Z"]);
+        let before = desk.everything();
+
+        for kind in ["notices", "orders"] {
+            for (name, list) in [
+                ("export.csv", desk.ok(&[kind, "export"])),
+                ("export.json", desk.ok(&[kind, "export", "--format", "jsonl"])),
+                ("list.json", desk.ok(&[kind, "list", "--json"])),
+            ] {
+                let file = desk.write(name, list);
+                for more in [&[][..], &["--replace"]] {
+                    let output = desk.run(&[&[kind, "import", &file, "--by", "bob"], more].concat());
+                    let said = format!("{}{}", stdout(&output), stderr(&output));
+                    assert!(said.contains("0 added, 0 changed"), "{through:?}: {name}, {more:?}: {said}");
+                    let holds_calls = kind == "orders" || name == "export.json";
+                    assert_eq!(said.contains("the list leaves blank stays: calls"), !holds_calls, "{name}: {said}");
+                }
+            }
+        }
+        assert_eq!(desk.everything(), before, "{through:?}");
+
+        // What a list does say is replaced, and nothing else.
+        let list = format!("id,provider,issued_at,document\nletter  1,{VOICE},2023-01-24T20:15:00Z,a second letter\n");
+        let file = desk.write("notices.csv", list);
+        let refused = desk.refused(&["notices", "import", &file, "--by", "bob"]);
+        assert!(refused.contains("(document is \"a letter\", not \"a second letter\")"), "{refused}");
+        let output = desk.run(&["notices", "import", &file, "--by", "bob", "--replace"]);
+        let said = stdout(&output);
+        assert!(said.contains("document: a letter -> a second letter"), "{said}");
+        assert!(!said.contains("calls:") && !said.contains("mitigated_at:"), "{said}");
+        assert!(stderr(&output).contains("of 1 notice and the list leaves blank stays: calls, mitigated_at"));
+        let kept = desk.lines(&["notices", "export", "--format", "jsonl"]);
+        assert_eq!(
+            (kept[0]["calls"].as_array().map(Vec::len), &kept[0]["document"]),
+            (Some(2), &"a second letter".into())
+        );
+        assert_eq!(kept[0]["mitigated_note"], "their mail");
+        let late = format!("id,provider,issued_at\nletter 1,{VOICE},2023-01-27T20:15:00Z\n");
+        let file = desk.write("late.csv", late);
+        let refused = desk.refused(&["notices", "import", &file, "--by", "bob", "--replace"]);
+        assert!(refused.contains("row 2, field mitigated_at"), "it would come before the notice: {refused}");
     }
 }

@@ -56,7 +56,7 @@ async fn roles_count_whatever_their_column_is_called_and_one_that_is_not_used_is
     let output = desk.run(&["check", "--file", &file]);
     let said = stderr(&output);
     assert!(said.contains("column \"acts as\" may hold roles and is not used"), "{said}");
-    assert!(said.contains("1 upstreams: the roles in column acts as not asked"), "{said}");
+    assert!(said.contains("1 upstream: the roles in column acts as not asked"), "{said}");
     assert_eq!(status_of(&output), 2, "a role was not asked");
     let named = desk.run(&["check", "--file", &file, "--role", "Voice Service Provider"]);
     assert_eq!(status_of(&named), 0, "the command says the role: {}", stderr(&named));
@@ -87,6 +87,41 @@ async fn a_column_for_each_role_is_asked_in_every_role_that_is_marked() {
         let codes: Vec<&Value> = rows[3]["advisories"].as_array().expect("a list").iter().map(|a| &a["code"]).collect();
         assert!(codes.contains(&&"ROLE_BLANK".into()), "that of the second role stays: {}", rows[3]);
         assert!(stderr(&output).contains("\"maybe\" is neither Yes nor No"), "{}", stderr(&output));
+    }
+}
+
+#[tokio::test]
+async fn a_peer_is_bound_in_the_one_role_that_is_marked_and_several_are_refused_with_what_to_do() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let rows = [
+            "Trunk,FRN,Voice (Y/N),Gateway Provider?,Intermediate".to_owned(),
+            format!("TG-1,{VOICE},No,X,No"),
+            format!("TG-2,{VOICE},Yes,,"),
+            format!("TG-3,{VOICE},,,"),
+        ];
+        let file = desk.write("marked.csv", rows.join("\n"));
+        let taken = desk.ok(&["peers", "import", &file, "--by", "alice"]);
+        for bound in ["TG-1 is 0041000001 as gateway", "TG-2 is 0041000001 as voice_service"] {
+            assert!(taken.contains(bound), "{bound}: {taken}");
+        }
+        assert_eq!(desk.verdict(&["TG-1"]), pair("REFUSE", "ROLE_NOT_CERTIFIED"));
+        assert_eq!(desk.verdict(&["TG-3"]), pair("ACCEPT", "LISTED"), "no role is marked, and none is asked");
+
+        let before = desk.everything();
+        for (marks, words) in [
+            ("Yes,Yes,No", "row 2, field role: voice_service and gateway are marked, and a peer is bound in one role"),
+            ("No,No,No", "row 2, field role: it says No in every role"),
+            ("maybe,,", "row 2, field voice_service: \"maybe\" is neither Yes nor No"),
+        ] {
+            let file = desk.write("marked.csv", format!("{}\nTG-4,{VOICE},{marks}\n", rows[0]));
+            let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+            assert!(refused.contains(words), "{marks}: {refused}");
+        }
+        let file = desk.write("both.csv", format!("Trunk,FRN,Role,Gateway\nTG-4,{VOICE},voice,Yes\n"));
+        let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+        assert!(refused.contains("it is marked otherwise than the column of roles has it"), "{refused}");
+        assert_eq!(desk.everything(), before);
     }
 }
 
@@ -348,4 +383,64 @@ async fn a_name_that_is_a_formula_is_a_text_in_the_answer_and_the_lists_own_cell
         line.starts_with(&format!("=1+1,\"=\"\"{VOICE}\"\"\",ACCEPT,LISTED,{VOICE_NUMBER},\"'=HYPERLINK(")),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn a_number_of_somebody_else_answers_for_no_upstream_and_binds_no_peer() {
+    let desk = Desk::open(Through::Daemon).await;
+    desk.ok(&["peers", "add", "TG-1", VOICE, "--by", "alice"]);
+    let list = [
+        "Trunk,FRN,Parent FRN".to_owned(),
+        format!(",N/A,{VOICE}"),
+        format!("TG-of-nobody,,{VOICE}"),
+        format!("TG-1,,{VOICE}"),
+        format!("TG-1,,{GATEWAY}"),
+        format!("TG-1,{VOICE},"),
+    ];
+    let file = desk.write("parents.csv", list.join("\n"));
+    let output = desk.run(&["check", "--file", &file, "--json"]);
+    let (listed, bad) = (pair("ACCEPT", "LISTED"), pair("-", "BAD_ROW"));
+    let expected = [bad.clone(), bad.clone(), listed.clone(), bad, listed];
+    assert_eq!((reasons(&output).as_slice(), status_of(&output)), (&expected[..], 2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("row 2, field FRN: it says \"N/A\": give an FRN"), "{}", stderr(&output));
+
+    let before = desk.everything();
+    let file = desk.write("bind.csv", format!("Trunk,FRN,Customer FRN\nTG-8,,{VOICE}\nTG-9,{VOICE},\n"));
+    let refused = desk.refused(&["peers", "import", &file, "--by", "alice"]);
+    assert!(refused.contains("row 2, field provider: it is empty: give the provider's own"), "{refused}");
+    assert_eq!(desk.everything(), before);
+}
+
+#[tokio::test]
+async fn a_role_that_a_column_only_hints_at_is_said_in_the_summary_too() {
+    let desk = Desk::open(Through::Store).await;
+    for (cell, expected) in [
+        ("Gateway", pair("REFUSE", "ROLE_NOT_CERTIFIED")),
+        ("Gateway/Intermediate", pair("-", "BAD_ROW")),
+        ("Gateway & VSP", pair("-", "BAD_ROW")),
+        ("International gateway", pair("ACCEPT", "LISTED")),
+        ("GW/INT", pair("ACCEPT", "LISTED")),
+    ] {
+        let file = desk.write("type.csv", format!("FRN,Name,Type\n{VOICE},A,{cell}\n"));
+        let output = desk.run(&["check", "--file", &file, "--json"]);
+        assert_eq!(reasons(&output), [expected.clone()], "{cell}");
+        let (status, said) = (status_of(&output), stderr(&output));
+        assert_eq!(status, if expected.0 == "REFUSE" { 1 } else { 2 }, "{cell}: {said}");
+        if expected.0 == "ACCEPT" {
+            assert!(said.contains("1 upstream: the roles in column Type not asked"), "{cell}: {said}");
+            let named = desk.run(&["check", "--file", &file, "--role", "voice_service"]);
+            assert_eq!(status_of(&named), 0, "{cell}: {}", stderr(&named));
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_tables_in_one_file_neither_is_asked_or_taken_in() {
+    let desk = Desk::open(Through::Store).await;
+    let file = desk.write("two.csv", format!("FRN,Name\n{NEVER},A\nName,FRN,Role\nC,{GATEWAY},gateway\n"));
+    let said = desk.refused(&["check", "--file", &file]);
+    assert!(said.contains("nothing was asked: row 3 is another header, besides row 1"), "{said}");
+    let file = desk.write("two.csv", format!("Trunk,FRN\nnorth,{VOICE}\n\nFRN,Trunk,Role\n{GATEWAY},TG-1,gateway\n"));
+    let said = desk.refused(&["peers", "import", &file]);
+    assert!(said.contains("nothing was changed: row 4 is another header, besides row 1"), "{said}");
 }

@@ -94,8 +94,7 @@ impl Desk {
     async fn open_with(through: Through, more: &str) -> Self {
         let mut world = world();
         let site = Site::with_listing(&world.to_csv());
-        let settings = format!("source = {:?}\n[schedule]\ncron = \"0 0 1 1 *\"\n{more}", site.listing());
-        std::fs::write(site.directory.path().join("rmdd.toml"), settings).expect("written");
+        site.configure(&format!("source = {:?}\n[schedule]\ncron = \"0 0 1 1 *\"\n{more}", site.listing()));
         let mut desk = Self { site, daemon: None, world: world.clone() };
         desk.ok(&["sync"]);
         world.remove(GONE_NUMBER);
@@ -116,7 +115,7 @@ impl Desk {
     }
 
     fn config(&self) -> String {
-        self.site.directory.path().join("rmdd.toml").display().to_string()
+        self.site.config()
     }
 
     fn daemon(&self) -> &Daemon {

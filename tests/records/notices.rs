@@ -105,7 +105,7 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
 async fn a_final_determination_order_is_followed_early_once_the_commission_was_told_and_policy_says_so() {
     let desk = Desk::open_with(Through::Daemon, "[policy]\nfinal_determination_early = \"refuse\"\n").await;
     // Released yesterday, or at the latest today in Washington: no day 30 yet, whenever this runs.
-    let released = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let released = crate::common::now().strftime("%Y-%m-%d").to_string();
     let yesterday = released.parse::<jiff::civil::Date>().expect("a day").yesterday().expect("in range").to_string();
     let add = ["orders", "add", "final_determination", "DA 99-1", VOICE, "--released", &yesterday, "--by", "alice"];
     desk.ok(&add);

@@ -5,8 +5,9 @@ use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::listing_service_client::ListingServiceClient;
 use rmdd::api::grpc::v1::watch_changes_request::Start;
 use rmdd::api::grpc::v1::{
-    CheckProvidersRequest, CheckStreamRequest, CheckStreamResponse, ExportListingRequest, GetProviderRequest,
-    GetStatusResponse, ReloadConfigRequest, Verdict, WatchChangesRequest, WatchChangesResponse, get_provider_request,
+    AnswerDetail, CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, CheckStreamResponse,
+    ExportListingRequest, GetProviderRequest, GetStatusResponse, ReloadConfigRequest, Verdict, WatchChangesRequest,
+    WatchChangesResponse, get_provider_request,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
@@ -314,4 +315,70 @@ async fn tokens_come_from_systemd_too_and_bad_settings_are_refused() {
     let reported = json(&secured.site.run(&["--config", &secured.config(), "config", "check", "--json"]));
     let warning = reported["warnings"][0].as_str().expect("a warning");
     assert!(warning.contains("grpc.listen") && warning.contains("access.require"), "{warning}");
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_known_keeps_no_call_to_911_from_its_answer_where_none_is_required() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let unknown = Some("rotated-out-long-ago-0123456789");
+    let path = format!("/v1/check/{}", secured.number);
+    assert_eq!(over_http(&daemon, &path, unknown).await.0, 401);
+    assert_eq!(
+        over_http(&daemon, &format!("{path}?emergency=true"), unknown).await,
+        (200, String::new(), String::new())
+    );
+
+    let link = secured.link(daemon.tcp.as_deref().expect("gRPC"), unknown).await;
+    let mut acceptance = AcceptanceServiceClient::new(link);
+    let query = by_number(&secured.number);
+    assert_eq!(refusal(&acceptance.check_provider(query.clone()).await.expect_err("refused")).1, "TOKEN_UNKNOWN");
+    let emergency = CheckProviderRequest { emergency: true, ..query };
+    let answer = acceptance.check_provider(emergency).await.expect("answered").into_inner();
+    assert_eq!(answer.verdict(), Verdict::Accept);
+}
+
+#[tokio::test]
+async fn what_operators_note_for_themselves_is_in_answers_to_operators_alone() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\n{}", secured.tokens()));
+    let why = "fraud, ticket 4711";
+    let override_it = ["overrides", "add", "deny", &secured.number, "--why", why, "--by", "mallory"];
+    let config = secured.config();
+    let daemon = secured.start().await;
+    let added = secured.site.run(&[&["--config", config.as_str()][..], &override_it].concat());
+    assert_eq!(status_of(&added), 0, "{}", stderr(&added));
+
+    let path = format!("/v1/check/{}", secured.number);
+    let mut acceptance =
+        AcceptanceServiceClient::new(secured.link(daemon.tcp.as_deref().expect("gRPC"), Some(QUERY)).await);
+    let full = CheckProviderRequest { detail: AnswerDetail::Full as i32, ..by_number(&secured.number) };
+    let over_grpc = format!("{:?}", acceptance.check_provider(full).await.expect("answered"));
+    for (token, shown) in [(None, false), (Some(QUERY), false), (Some(OPERATOR), true), (Some(ADMIN), true)] {
+        for path in [path.clone(), format!("{path}?format=text")] {
+            let answer = get(&daemon, &path, token).await.text().await.expect("a text");
+            assert!(answer.contains("REFUSE") && answer.contains("OVERRIDE"), "{answer}");
+            assert_eq!((answer.contains(why), answer.contains("mallory")), (shown, shown), "{token:?}: {answer}");
+        }
+    }
+    assert!(
+        over_grpc.contains("Override") && !over_grpc.contains(why) && !over_grpc.contains("mallory"),
+        "{over_grpc}"
+    );
+    // Whoever is root here reads it.
+    let asked = secured.site.run(&["--config", &config, "check", &secured.number]);
+    assert!(stdout(&asked).contains(why), "{}", stdout(&asked));
+}
+
+#[test]
+fn tokens_that_may_not_be_looked_at_are_not_as_if_there_were_none() {
+    let secured = Secured::new();
+    secured.configure("");
+    // A file where a directory is named: no way leads into it, for root neither.
+    let mut check = super::common::rmdd();
+    check.env("CREDENTIALS_DIRECTORY", secured.config()).args(["--config", &secured.config(), "config", "check"]);
+    let output = check.output().expect("it runs");
+    assert_eq!(status_of(&output), 2, "{}", stdout(&output));
+    assert!(stderr(&output).contains("rmdd-tokens"), "{}", stderr(&output));
 }

@@ -10,6 +10,7 @@ use super::{Grpc, compact, convert, v1};
 use crate::domain::{Interface, Rejection, Ternary, Who};
 use crate::observe::Seen;
 use crate::service::{CheckRequest, Detail, Services, SnapshotRef, Unreadable};
+use crate::transport::auth::Right;
 
 /// Room for a compact answer.
 const COMPACT_BYTES: usize = 160;
@@ -20,13 +21,15 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
+        let notes = may_see_notes(&request);
         let request = request.get_ref();
         if let Some(at) = &request.at {
-            return Ok(Response::new(check_as_of(&self.0, request, at).await?));
+            return Ok(Response::new(check_as_of(&self.0, request, at, notes).await?));
         }
         let published = self.0.published();
         let view = published.view();
-        let answer = view.check(from_wire(request), self.0.see(Interface::GrpcUnary, Instant::now()).as_ref())?;
+        let answer =
+            view.check(from_wire(request, notes), self.0.see(Interface::GrpcUnary, Instant::now()).as_ref())?;
         let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
         Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
     }
@@ -35,7 +38,9 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
-        Ok(Response::new(self.check_batch(request.get_ref(), (Interface::GrpcBatch, Instant::now())).await?))
+        let notes = may_see_notes(&request);
+        let came = (Interface::GrpcBatch, Instant::now());
+        Ok(Response::new(self.check_batch(request.get_ref(), came, notes).await?))
     }
 
     type CheckStreamStream = CheckStream<Streaming<v1::CheckStreamRequest>>;
@@ -56,10 +61,11 @@ impl Grpc {
         request: &v1::CheckProviderRequest,
         seen: Option<&Seen<'_>>,
         head: usize,
+        notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
         let published = self.0.published();
         let view = published.view();
-        let answer = view.check(from_wire(request), seen)?;
+        let answer = view.check(from_wire(request, notes), seen)?;
         let mut out = Vec::with_capacity(head + COMPACT_BYTES);
         out.resize(head, 0);
         compact::put(&answer, &mut out);
@@ -75,9 +81,10 @@ pub(super) async fn check_as_of(
     services: &Services,
     request: &v1::CheckProviderRequest,
     at: &prost_types::Timestamp,
+    notes: bool,
 ) -> Result<v1::CheckProviderResponse, Rejection> {
     let at = convert::request_time_from_wire(at)?;
-    let read = from_wire(request).map_err(|unreadable| unreadable.rejection)?;
+    let read = from_wire(request, notes).map_err(|unreadable| unreadable.rejection)?;
     let (answer, snapshot) = services.check_as_of(&read, at).await?;
     Ok(v1::CheckProviderResponse {
         snapshot: Some(snapshot_to_wire(request, &snapshot)),
@@ -93,15 +100,20 @@ fn snapshot_to_wire(request: &v1::CheckProviderRequest, snapshot: &SnapshotRef) 
     }
 }
 
-/// A query from the wire.
-pub(super) fn from_wire(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Box<Unreadable>> {
-    read(request).map_err(|rejection| {
+/// Whether whoever asks may read what operators note for themselves. The command line that reads a store itself may.
+pub(super) fn may_see_notes<T>(request: &Request<T>) -> bool {
+    request.extensions().get::<Right>().is_none_or(|right| *right >= Right::Operator)
+}
+
+/// A query from the wire. `notes` says whether whoever asks may read what operators note for themselves.
+pub(super) fn from_wire(request: &v1::CheckProviderRequest, notes: bool) -> Result<CheckRequest<'_>, Box<Unreadable>> {
+    read(request, notes).map_err(|rejection| {
         let who = request.identity.as_ref().and_then(|who| who.try_into().ok());
         Box::new(Unreadable { rejection, emergency: request.emergency, who })
     })
 }
 
-fn read(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Rejection> {
+fn read(request: &v1::CheckProviderRequest, notes: bool) -> Result<CheckRequest<'_>, Rejection> {
     let us_caller_id = convert::ternary_from_wire("us_caller_id", request.us_caller_id)?;
     let role = convert::role_from_wire("role", request.role)?;
     let foreign: Ternary = convert::ternary_from_wire("foreign", request.foreign)?;
@@ -111,5 +123,5 @@ fn read(request: &v1::CheckProviderRequest) -> Result<CheckRequest<'_>, Rejectio
     };
     let who: Who = convert::who_from_wire(request.identity.as_ref())?;
     let caller_id = request.caller_id.as_str();
-    Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency: request.emergency, detail })
+    Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency: request.emergency, detail, notes })
 }

@@ -9,7 +9,7 @@ use super::{Grpc, records, v1};
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, Severity, State, StatusReport};
-use crate::store::Verified;
+use crate::store::{RecordsNotice, Verified};
 use crate::sync::SyncStage;
 
 fn state_to_wire(state: State) -> v1::State {
@@ -29,9 +29,9 @@ fn severity_to_wire(severity: Severity) -> v1::Severity {
 }
 
 fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
-    let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code));
+    let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code.as_str()));
     v1::Alarm {
-        code: alarm.code.to_owned(),
+        code: alarm.code.as_str().to_owned(),
         message: alarm.message,
         severity: severity_to_wire(alarm.severity).into(),
         kind: kind.unwrap_or_default().into(),
@@ -83,12 +83,14 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
 /// What a check of the store found.
 pub fn verified_to_wire(verified: Verified) -> v1::VerifyResponse {
     v1::VerifyResponse {
-        faults: verified.faults,
+        faults: [verified.faults, verified.journal_faults, verified.archive_faults].concat(),
         snapshots: verified.snapshots,
         changes: verified.changes,
         removals: verified.removals,
         records: verified.records,
         record_events: verified.record_events,
+        journal_events: verified.journal_events,
+        archived_listings: verified.archived,
     }
 }
 
@@ -164,6 +166,19 @@ impl AdminService for Grpc {
         Ok(Response::new(v1::RemoveRecordsResponse { events: records::events_to_wire(&events) }))
     }
 
+    async fn acknowledge_records(
+        &self,
+        request: Request<v1::AcknowledgeRecordsRequest>,
+    ) -> Result<Response<v1::AcknowledgeRecordsResponse>, Status> {
+        let notice = self.0.acknowledge_records(request.into_inner().by).await?;
+        let to_wire = |notice: RecordsNotice| v1::AcknowledgeRecordsResponse {
+            noted_at: Some(time_to_wire(notice.at)),
+            lost: notice.lost,
+            mended: notice.mended,
+        };
+        Ok(Response::new(notice.map(to_wire).unwrap_or_default()))
+    }
+
     async fn list_records(
         &self,
         request: Request<v1::ListRecordsRequest>,
@@ -200,5 +215,24 @@ impl AdminService for Grpc {
         let policy = policy.into_iter().collect();
         let report = self.0.impact(ImpactRequest { listing, held, records, policy }).await?;
         Ok(Response::new(records::impact_to_wire(&report)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strum::VariantArray;
+
+    use super::*;
+    use crate::domain::AlarmCode;
+
+    #[test]
+    fn every_alarm_has_its_number_in_the_protocol() {
+        for code in AlarmCode::VARIANTS {
+            let alarm = Alarm { code: *code, message: String::new(), severity: Severity::Note };
+            let wire = alarm_to_wire(alarm);
+            assert!(wire.kind() != v1::AlarmCode::Unspecified && wire.code == code.as_str(), "{code:?}");
+        }
+        let last = i32::try_from(AlarmCode::VARIANTS.len()).expect("few");
+        assert!(v1::AlarmCode::try_from(last + 1).is_err(), "the protocol has a code that no alarm has");
     }
 }

@@ -51,6 +51,7 @@ impl Grpc {
         &self,
         request: &v1::CheckProvidersRequest,
         (interface, came): (Interface, Instant),
+        notes: bool,
         mut answered: impl FnMut(Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
         self.check_batch_size(request)?;
@@ -62,7 +63,7 @@ impl Grpc {
                 answered(match query.at {
                     Some(_) => Err(time_of_its_own()),
                     None => {
-                        let read = from_wire(query).map_err(|unreadable| unreadable.rejection);
+                        let read = from_wire(query, notes).map_err(|unreadable| unreadable.rejection);
                         read.and_then(|query| view.check_as_of(&query))
                     }
                 });
@@ -79,7 +80,7 @@ impl Grpc {
             }
             for query in queries {
                 answered(match &query.at {
-                    None => view.check(from_wire(query), seen.as_ref()),
+                    None => view.check(from_wire(query, notes), seen.as_ref()),
                     Some(_) => Err(time_of_its_own()),
                 });
             }
@@ -93,13 +94,14 @@ impl Grpc {
         request: &v1::CheckProvidersRequest,
         came: (Interface, Instant),
         head: usize,
+        notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
         let queries = request.questions.len().min(self.0.limits.batch);
         let mut out = Vec::with_capacity(head + ANSWER_BYTES * (queries + 1));
         let mut written = Vec::new();
         out.resize(head, 0);
         let snapshot = self
-            .answer_batch(request, came, |answer| {
+            .answer_batch(request, came, notes, |answer| {
                 written.clear();
                 let field = match answer {
                     Ok(answer) => {
@@ -132,10 +134,11 @@ impl Grpc {
         &self,
         request: &v1::CheckProvidersRequest,
         came: (Interface, Instant),
+        notes: bool,
     ) -> Result<v1::CheckProvidersResponse, Rejection> {
         let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));
         let snapshot = self
-            .answer_batch(request, came, |answer| {
+            .answer_batch(request, came, notes, |answer| {
                 let outcome = match answer {
                     Ok(answer) => Outcome::Answer(convert::answer_to_wire(&answer)),
                     Err(rejection) => Outcome::Error(of_query(rejection)),

@@ -16,6 +16,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status};
 
+use super::acceptance::may_see_notes;
 use super::acceptance::{check_as_of, from_wire};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
@@ -43,6 +44,8 @@ pub struct CheckStream<Q> {
     /// Who asks, where a daemon answers.
     caller: Option<Arc<Caller>>,
     authorization: Option<StreamAuthorization>,
+    /// Whether whoever asks may read what operators note for themselves.
+    notes: bool,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -56,7 +59,7 @@ pub struct CheckStream<Q> {
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
-        let authorization = authorization(&request, PATH);
+        let (authorization, notes) = (authorization(&request, PATH), may_see_notes(&request));
         let (_, extensions, questions) = request.into_parts();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
@@ -64,6 +67,7 @@ impl<Q> CheckStream<Q> {
             questions,
             caller: extensions.get::<Arc<Caller>>().cloned(),
             authorization,
+            notes,
             open: true,
             past: JoinSet::new(),
             reported: None,
@@ -85,7 +89,7 @@ impl<Q> CheckStream<Q> {
         }
         let published = services.published();
         let view = published.view();
-        let answered = view.check(from_wire(query), seen.as_ref());
+        let answered = view.check(from_wire(query, self.notes), seen.as_ref());
         let mut response = response(id, answered.map(|answer| convert::answer_to_wire(&answer)));
         if let Some(snapshot) = view.snapshot() {
             response.snapshot_serial = snapshot.serial.0;
@@ -112,8 +116,8 @@ impl<Q> CheckStream<Q> {
             );
             return Some(response(id, Err(ErrorReason::HistoryBusy.reject(busy))));
         }
-        let services = Arc::clone(&self.services);
-        self.past.spawn(async move { (id, check_as_of(&services, &query, &at).await) });
+        let (services, notes) = (Arc::clone(&self.services), self.notes);
+        self.past.spawn(async move { (id, check_as_of(&services, &query, &at, notes).await) });
         None
     }
 

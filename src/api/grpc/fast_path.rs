@@ -24,6 +24,7 @@ use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::service::Services;
+use crate::transport::auth::{Denied, Right};
 use crate::transport::{Caller, Incoming, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
@@ -66,16 +67,17 @@ impl FastPath {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
-        if let Err(denied) = caller.session.check_rpc(request.uri().path(), request.headers()) {
-            return Status::from(Rejection::from(&denied)).into_http();
-        }
+        let checked = caller.session.check_rpc(request.uri().path(), request.headers());
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let interface = interface(request.headers(), batch);
-            let answer = if batch {
-                Box::pin(self.check_batch(interface, request.into_body(), caller)).await
-            } else {
-                self.check(interface, request.into_body(), caller).await
+            let answer = match (batch, checked) {
+                (true, Ok(right)) => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
+                (false, Err(denied)) if caller.session.is_answered_without_token() => {
+                    Box::pin(self.check_emergency(interface, request.into_body(), &denied)).await
+                }
+                (false, Ok(right)) => self.check(interface, request.into_body(), caller, right).await,
+                (_, Err(denied)) => Err(Rejection::from(&denied).into()),
             };
             return match answer {
                 Ok(answer) => {
@@ -86,11 +88,14 @@ impl FastPath {
                 Err(status) => status.into_http(),
             };
         }
-        // Apart, since a future is moved with all that it may ever hold, and this one holds much.
-        Box::pin(self.route(request, caller)).await
+        match checked {
+            // Apart, since a future is moved with all that it may ever hold, and this one holds much.
+            Ok(right) => Box::pin(self.route(request, caller, right)).await,
+            Err(denied) => Status::from(Rejection::from(&denied)).into_http(),
+        }
     }
 
-    async fn route(&self, mut request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
+    async fn route(&self, mut request: Request<Incoming>, caller: &Arc<Caller>, right: Right) -> Response<Reply> {
         // Whoever only asks whether the daemon lives is told, so is whoever runs it, and the questions of a stream are
         // counted one by one.
         let uncounted =
@@ -100,6 +105,7 @@ impl FastPath {
         }
         caller.session.note(request.uri().path(), request.headers());
         request.extensions_mut().insert(Arc::clone(caller));
+        request.extensions_mut().insert(right);
         let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
         let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
         // The routes are always ready, and answer every path.
@@ -110,23 +116,47 @@ impl FastPath {
     }
 
     /// The question of every call.
-    async fn check(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check(
+        &self,
+        interface: Interface,
+        body: Incoming,
+        caller: &Caller,
+        right: Right,
+    ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
-        let question = v1::CheckProviderRequest::decode(message)
-            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
+        let question = decode(message)?;
+        let notes = right >= Right::Operator;
         if !question.emergency {
             self.may_ask(1, interface, came, caller)?;
         }
         if let Some(at) = &question.at {
-            return Ok(framed(&check_as_of(&self.grpc.0, &question, at).await?));
+            return Ok(framed(&check_as_of(&self.grpc.0, &question, at, notes).await?));
         }
         let seen = self.grpc.0.see(interface, came);
-        Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES)?))
+        Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
+    }
+
+    /// The question of a call whose token is not known, where none is needed: answered if it is a call to 911.
+    async fn check_emergency(&self, interface: Interface, body: Incoming, denied: &Denied) -> Result<Bytes, Status> {
+        let message = self.message(body).await?;
+        let came = Instant::now();
+        let question = decode(message)?;
+        if !question.emergency || question.at.is_some() {
+            return Err(Rejection::from(denied).into());
+        }
+        let seen = self.grpc.0.see(interface, came);
+        Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, false)?))
     }
 
     /// A batch.
-    async fn check_batch(&self, interface: Interface, body: Incoming, caller: &Caller) -> Result<Bytes, Status> {
+    async fn check_batch(
+        &self,
+        interface: Interface,
+        body: Incoming,
+        caller: &Caller,
+        right: Right,
+    ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
         let mut batch = v1::CheckProvidersRequest::default();
@@ -138,7 +168,7 @@ impl FastPath {
         if !batch.questions.iter().any(|question| question.emergency) {
             self.may_ask(batch.questions.len(), interface, came, caller)?;
         }
-        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES).await?))
+        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES, right >= Right::Operator).await?))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
@@ -236,6 +266,11 @@ fn interface(headers: &HeaderMap, batch: bool) -> Interface {
         _ if batch => Interface::GrpcBatch,
         _ => Interface::GrpcUnary,
     }
+}
+
+fn decode(message: Bytes) -> Result<v1::CheckProviderRequest, Status> {
+    v1::CheckProviderRequest::decode(message)
+        .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))
 }
 
 fn cut_short() -> Status {

@@ -17,7 +17,7 @@ mod status;
 mod watch;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
-#[allow(missing_docs, clippy::pedantic, reason = "generated; the comments stand in proto/")]
+#[allow(missing_docs, clippy::allow_attributes_without_reason, reason = "generated; the comments stand in proto/")]
 #[allow(clippy::large_enum_variant, reason = "nearly every outcome is an answer")]
 pub mod v1 {
     tonic::include_proto!("rmdd.v1");

@@ -34,8 +34,8 @@ struct Answered {
     at: Option<Timestamp>,
 }
 
-/// Whether calls may be accepted.
-pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &QueryString<'_>) -> Reply {
+/// Whether calls may be accepted. `notes` says whether whoever asks may read what operators note for themselves.
+pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &QueryString<'_>, notes: bool) -> Reply {
     let came = Instant::now();
     let format = match query.get("format") {
         Some("text") => Format::Text,
@@ -45,13 +45,15 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
     // A line has the sentence, and so has the full object.
     let compact = format == Format::Json && query.get("detail") == Some("compact");
     let detail = if compact { Detail::Compact } else { Detail::Full };
+    // A time that cannot be read is none.
+    let is_about_the_past = query.is_about_the_past() && query.time("at", moment).is_ok();
     let answered = match query.params(&PARAMETERS) {
-        Ok(params) => ask(services, uri, &params, (detail, came)).await,
+        Ok(params) => ask(services, uri, &params, Wanted { detail, notes, came }).await,
         Err(problem) => Err(problem),
     };
     let answered = match answered {
         // Whatever else holds, and whatever else is wrong with the query. Nobody waits for one about the past.
-        Err(problem) if query.is_emergency() && !query.is_about_the_past() => {
+        Err(problem) if query.is_emergency() && !is_about_the_past => {
             // Whoever was asked about is named in the log, if the name can be read at all.
             let named = who(uri, PREFIX).ok().and_then(|readings| readings.likeliest());
             let published = services.published();
@@ -73,7 +75,7 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
     match answered {
         Ok(answered) => respond(&answered, format, detail),
         Err(problem) => {
-            if let Some(seen) = services.see(Interface::Http, came).filter(|_| !query.is_about_the_past()) {
+            if let Some(seen) = services.see(Interface::Http, came).filter(|_| !is_about_the_past) {
                 seen.failed(problem.reason());
             }
             problem.reply(format)
@@ -81,11 +83,18 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
     }
 }
 
+/// What of an answer is wanted, and may be.
+struct Wanted {
+    detail: Detail,
+    notes: bool,
+    came: Instant,
+}
+
 async fn ask(
     services: &Services,
     uri: &Uri,
     params: &Params<'_>,
-    (detail, came): (Detail, Instant),
+    Wanted { detail, notes, came }: Wanted,
 ) -> Result<Answered, Problem> {
     params.parsed("format", |format| match format {
         "json" | "text" => Ok(()),
@@ -108,6 +117,7 @@ async fn ask(
         caller_id: &caller_id,
         emergency,
         detail,
+        notes,
     };
     if let Some(time) = at {
         let (answer, snapshot) = services.check_as_of(&request, time).await?;

@@ -14,10 +14,10 @@ mod problem;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
+use axum::{Extension, Router};
 use futures_util::FutureExt;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -28,6 +28,7 @@ use problem::Problem;
 
 use crate::domain::Interface;
 use crate::service::Services;
+use crate::transport::auth::Right;
 use crate::transport::{Caller, Incoming, Respond};
 
 pub use answer::ReplyBody;
@@ -66,8 +67,14 @@ pub fn router(services: Shared) -> Router {
     with_fallbacks(router).with_state(services)
 }
 
-async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
-    check::check(&services, &uri, &headers, &QueryString::read(&uri)).await.map(axum::body::Body::new)
+async fn routed_check(
+    State(services): State<Shared>,
+    right: Option<Extension<Right>>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> axum::response::Response {
+    let notes = right.is_some_and(|Extension(right)| right >= Right::Operator);
+    check::check(&services, &uri, &headers, &QueryString::read(&uri), notes).await.map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -76,6 +83,13 @@ fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router
         .fallback(problem::no_such_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// Whether something else than checks is served under a path. Whoever asks for that asks for no call.
+fn serves_something_else(path: &str) -> bool {
+    ["/v1/providers/", "/v1/removals", "/v1/snapshots", "/healthz", "/readyz", "/metrics", "/openapi.json"]
+        .iter()
+        .any(|other| path.starts_with(other))
 }
 
 /// The answers of one listener.
@@ -92,8 +106,13 @@ impl HttpService {
     }
 
     /// The query of every call, without what a router costs.
-    async fn check(&self, request: &Request<Incoming>, caller: &Caller) -> Reply {
-        let query = QueryString::read(request.uri());
+    async fn check(
+        &self,
+        request: &Request<Incoming>,
+        query: &QueryString<'_>,
+        caller: &Caller,
+        right: Right,
+    ) -> Reply {
         // A call to 911 is answered whatever was asked before it.
         if !query.is_emergency()
             && let Err(rejection) = caller.may_ask(1)
@@ -103,7 +122,8 @@ impl HttpService {
             }
             return Problem::from(rejection).reply(Format::accepted(request.headers()));
         }
-        let checked = check::check(&self.services, request.uri(), request.headers(), &query);
+        let notes = right >= Right::Operator;
+        let checked = check::check(&self.services, request.uri(), request.headers(), query, notes);
         AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
     }
 }
@@ -113,14 +133,19 @@ impl Respond for HttpService {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
         let path = request.uri().path();
-        if let Err(denied) = caller.session.check_http(path, request.headers()) {
-            return problem::denied(&denied, request.headers());
+        let query = QueryString::read(request.uri());
+        // Whatever the method, the path and the token are: a call to 911 waits for the answer.
+        let is_emergency = query.is_emergency() && !serves_something_else(path);
+        if is_emergency && caller.session.is_answered_without_token() {
+            return self.check(&request, &query, caller, Right::Query).await;
         }
-        if path.starts_with("/v1/check") && matches!(*request.method(), Method::GET | Method::HEAD) {
-            let rest = path.get("/v1/check".len()..).unwrap_or_default();
-            if rest.is_empty() || rest.starts_with('/') {
-                return self.check(&request, caller).await;
-            }
+        let right = match caller.session.check_http(path, request.headers()) {
+            Ok(right) => right,
+            Err(denied) => return problem::denied(&denied, request.headers()),
+        };
+        let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
+            return self.check(&request, &query, caller, right).await;
         }
         if path.starts_with("/v1/")
             && let Err(rejection) = caller.may_ask(1)

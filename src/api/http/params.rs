@@ -60,6 +60,25 @@ impl<'a> QueryString<'a> {
             .filter(|value| !value.trim().is_empty())
     }
 
+    /// A parameter that is a time.
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub fn time(
+        &self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<Timestamp, String>,
+    ) -> Result<Option<Timestamp>, Problem> {
+        self.get(name)
+            .map(|value| {
+                read(&plus_before_offset(value))
+                    .map_err(|problem| ErrorReason::InvalidTime.reject(format!("{name}: {problem}")))
+            })
+            .transpose()
+            .map_err(Problem::from)
+    }
+
     /// The parameters.
     ///
     /// # Errors
@@ -120,13 +139,7 @@ impl Params<'_> {
         name: &str,
         read: impl FnOnce(&str) -> Result<Timestamp, String>,
     ) -> Result<Option<Timestamp>, Problem> {
-        self.get(name)
-            .map(|value| {
-                read(&plus_before_offset(value))
-                    .map_err(|problem| ErrorReason::InvalidTime.reject(format!("{name}: {problem}")))
-            })
-            .transpose()
-            .map_err(Problem::from)
+        self.query.time(name, read)
     }
 }
 

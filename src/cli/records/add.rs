@@ -3,10 +3,12 @@
 use anyhow::anyhow;
 use clap::Args;
 
+use super::super::text;
+use super::kept::keep_what_came_later;
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
 use crate::api::times::moment_written_out;
-use crate::domain::{BadField, Identity, Notice, Record, RecordBody, RecordKind, Who};
+use crate::domain::{BadField, Identity, Record, RecordBody, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::fields::{Fields, read};
 
@@ -22,7 +24,7 @@ pub struct AddPeer {
     #[arg(long, value_name = "KIND", default_value = "trunk_group")]
     kind: String,
     /// The role in which it hands calls over where a question names none: voice_service, gateway or
-    /// non_gateway_intermediate.
+    /// non_gateway_intermediate, or any for none [default: that of the peer that WHO names, if WHO is one].
     #[arg(long, value_name = "R")]
     role: Option<String>,
     #[command(flatten)]
@@ -106,12 +108,21 @@ async fn add(
     let target = to_change(global).await?;
     let mut found = Providers::of(&target);
     let mut records: Vec<Record> = Vec::new();
+    let mut taken_over = None;
     for text in providers {
         let provider = found.find(text).await.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
-        let mut record = Record { provider, ..record.clone() };
+        let mut record = Record { provider: provider.identity, ..record.clone() };
+        if says.iter().all(|(field, text)| *field != "role" || text.is_none())
+            && let RecordBody::Peer(peer) = &mut record.body
+        {
+            // Whoever is bound as another peer is hands calls over as that one does.
+            peer.role = provider.role;
+            taken_over = provider.role.map(|role| (text.trim().to_owned(), role));
+        }
         if about.replace
             && let Some(before) = on_record(&target, kind, &record.id()).await?
         {
+            record.revision = before.revision;
             keep_what_came_later(&mut record, before);
             record.check(now).map_err(bad)?;
         }
@@ -119,21 +130,10 @@ async fn add(
     }
     put(&target, &records, about.replace, &by).await.map_err(|error| flags::explain(kind, error, providers))?;
     found.say().await;
-    Ok(YES)
-}
-
-/// What was recorded of an order or a notice after it was put on record is not said by whoever replaces it, and stays.
-fn keep_what_came_later(record: &mut Record, before: Record) {
-    record.revision = before.revision;
-    match (&mut record.body, before.body) {
-        (RecordBody::Order(order), RecordBody::Order(before)) => order.notified = before.notified,
-        (RecordBody::Notice(notice), RecordBody::Notice(before)) => {
-            let Notice { mitigated, informed, notified, calls, basis, .. } = before;
-            let basis = if notice.basis.is_empty() { basis } else { notice.basis.clone() };
-            *notice = Notice { mitigated, informed, notified, calls, basis, ..notice.clone() };
-        }
-        _ => {}
+    if let Some((peer, role)) = taken_over {
+        say!("Its role, {role}, is that of {}: --role says another, or any for none", text::one_line(&peer));
     }
+    Ok(YES)
 }
 
 impl AddPeer {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::{BadField, Frn, Identity, RecordKind, RmdNumber, TracedCall};
 use crate::records::fields::{self, Fields};
 use crate::records::headers::{Header, call_header, header};
+use crate::records::lists::marks::Marks;
 use crate::records::lists::table::{self, Row, Table, TableError, comparable};
 use crate::records::lists::{columns, objects, writings};
 
@@ -101,7 +102,8 @@ fn from_json(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     }
     if listed > 0 && kind == RecordKind::Notice {
         read.notes.push(format!(
-            "{listed} notices come from `list`, which leaves out traced calls: `export --format jsonl` has them"
+            "{} come from `list`, which leaves out traced calls: those on record stay, and `export --format jsonl` has them",
+            kind.count(listed)
         ));
     }
     Ok(read)
@@ -162,11 +164,13 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     let mut table = table::read(bytes, &fit).map_err(|error| explain(error, kind.plural(), known))?;
     let columns = columns_of(&mut table, kind.plural(), known, |name| header(kind, name))?;
     let Table { header, rows, notes, .. } = table;
+    let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+    let of_others: Vec<bool> = (0..names.len()).map(|place| columns::is_of_another(&names, place)).collect();
     let mut read = Entries { notes, ..Entries::default() };
     for row in rows {
         match row.map_err(reported).and_then(|row| whole(row, &columns, &header)) {
             Ok(row) => {
-                if let Err(bad) = entry(&row, &columns, &mut read) {
+                if let Err(bad) = entry(&row, &columns, &of_others, &mut read) {
                     read.bad.push(Bad { place: format!("row {}", row.row), bad });
                 }
             }
@@ -176,35 +180,71 @@ fn from_table(bytes: &[u8], kind: RecordKind) -> anyhow::Result<Entries> {
     Ok(read)
 }
 
+/// The numbers by which a row names its provider.
+#[derive(Default)]
+struct Numbers {
+    frn: Option<Frn>,
+    rmd_number: Option<RmdNumber>,
+    /// Whether one stands in a column of its own numbers, and not of somebody else's.
+    is_its_own: bool,
+}
+
+impl Numbers {
+    /// Takes in a cell of a column that says who.
+    fn add(&mut self, column: Header, cell: &str, is_its_own: bool) -> Result<(), BadField> {
+        if writings::says_nothing(cell) {
+            return Ok(());
+        }
+        let number = match column {
+            Header::Frn if !writings::is_rmd_number(cell) => writings::frn(cell).map(Identity::Frn),
+            Header::Frn | Header::RmdNumber => writings::rmd_number(cell).map(Identity::RmdNumber),
+            _ => writings::provider(cell),
+        };
+        match number.map_err(|problem| BadField::new("provider", problem))? {
+            Identity::Frn(number) => once("provider", &mut self.frn, number)?,
+            Identity::RmdNumber(number) => once("provider", &mut self.rmd_number, number)?,
+        }
+        self.is_its_own |= is_its_own;
+        Ok(())
+    }
+
+    /// Names the provider. Returns both numbers where there are both.
+    fn name(self, entry: &mut Fields) -> Result<Option<(Frn, RmdNumber)>, BadField> {
+        let Some(first) = self.frn.map(Identity::Frn).or_else(|| self.rmd_number.map(Identity::RmdNumber)) else {
+            return Ok(None);
+        };
+        if !self.is_its_own {
+            let problem = "it is empty: give the provider's own FRN or RMD number; the one beside it is another's";
+            return Err(BadField::new("provider", problem));
+        }
+        entry.set("provider", first.number_text());
+        Ok(self.frn.zip(self.rmd_number))
+    }
+}
+
 /// Reads one row: an entry, or several if it names several peers.
-fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<(), BadField> {
+fn entry(row: &Row, columns: &[Option<Header>], of_others: &[bool], read: &mut Entries) -> Result<(), BadField> {
     let mut entry = Fields::default();
-    let (mut names, mut frn, mut rmd_number) = (Vec::new(), None, None);
+    let (mut names, mut numbers, mut marks) = (Vec::new(), Numbers::default(), Marks::default());
     for (place, column) in columns.iter().enumerate() {
         let (Some(column), Some(cell)) = (column, row.cell(place).filter(|cell| !cell.is_empty())) else { continue };
-        let no_number = |problem: String| BadField::new("provider", problem);
         if let Some(problem) = writings::spreadsheet_error(&cell) {
             let field = match column {
                 Header::Field(field) => field,
                 Header::Name(_) => "name",
                 Header::Frn | Header::RmdNumber => "provider",
+                Header::Marked(_) => "role",
             };
             return Err(BadField::new(field, problem));
         }
         match column {
             Header::Name(kind) => names.push((*kind, cell)),
-            Header::Frn | Header::RmdNumber | Header::Field("provider") if writings::says_nothing(&cell) => {}
-            Header::Frn if writings::is_rmd_number(&cell) => {
-                once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
+            Header::Marked(role) => {
+                marks.add(*role, &cell).map_err(|problem| BadField::new(role.as_str(), problem))?;
             }
-            Header::Frn => once("provider", &mut frn, writings::frn(&cell).map_err(no_number)?)?,
-            Header::RmdNumber => {
-                once("provider", &mut rmd_number, writings::rmd_number(&cell).map_err(no_number)?)?;
+            Header::Frn | Header::RmdNumber | Header::Field("provider") => {
+                numbers.add(*column, &cell, of_others.get(place) == Some(&false))?;
             }
-            Header::Field("provider") => match writings::provider(&cell).map_err(no_number)? {
-                Identity::Frn(number) => once("provider", &mut frn, number)?,
-                Identity::RmdNumber(number) => once("provider", &mut rmd_number, number)?,
-            },
             Header::Field(field) => {
                 if entry.get(field).is_some_and(|before| before != cell) {
                     return Err(BadField::new(field, "two columns say it, and each something else"));
@@ -213,15 +253,10 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
             }
         }
     }
+    mark_role(&mut entry, &marks)?;
     let place = format!("row {}", row.row);
-    match (frn, rmd_number) {
-        (Some(frn), other) => {
-            entry.set("provider", frn.to_string());
-            read.both.extend(other.map(|rmd_number| Both { place: place.clone(), frn, rmd_number }));
-        }
-        (None, Some(rmd_number)) => entry.set("provider", rmd_number.to_string()),
-        (None, None) => {}
-    }
+    let both = numbers.name(&mut entry)?;
+    read.both.extend(both.map(|(frn, rmd_number)| Both { place: place.clone(), frn, rmd_number }));
     if names.is_empty() {
         read.entries.push((place, entry));
         return Ok(());
@@ -231,6 +266,25 @@ fn entry(row: &Row, columns: &[Option<Header>], read: &mut Entries) -> Result<()
         named.set("name", name);
         named.set("kind", kind.as_str());
         read.entries.push((place.clone(), named));
+    }
+    Ok(())
+}
+
+/// Sets the role that is marked, where each has a column of its own. A peer has one role or none.
+fn mark_role(entry: &mut Fields, marks: &Marks) -> Result<(), BadField> {
+    let bad = |problem: String| BadField::new("role", problem);
+    let said = entry.get("role").map_or(Ok(None), writings::role).map_err(bad)?;
+    match marks.roles(said).map_err(bad)?.as_slice() {
+        [] => {}
+        [role] => entry.set("role", role.as_str()),
+        several => {
+            let several: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
+            return Err(bad(format!(
+                "{} are marked, and a peer is bound in one role: mark the one in which it hands calls over, or none and \
+                 name the role in each question; if each role has a trunk of its own, give each a row",
+                several.join(" and ")
+            )));
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A list of records, as CSV, .xlsx or JSON: read whole, and taken whole or not at all.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -11,6 +12,7 @@ use super::super::list_file;
 use super::super::target::{Refused, Target};
 use super::super::text;
 use super::entries::{self, Bad, Both, Entries};
+use super::kept::{self, OnRecord};
 use super::{By, Global, YES, put_named, to_change};
 use crate::domain::{BadField, Identity, Record, RecordKind, TracedCall};
 use crate::observe::clock;
@@ -26,7 +28,8 @@ pub struct Import {
     /// What a field says where the list leaves it empty or has no such column, such as kind=removal. May be repeated.
     #[arg(long, value_name = "FIELD=TEXT", value_parser = setting)]
     default: Vec<(String, String)>,
-    /// Replace records that say something else.
+    /// Replace records that say something else. What was recorded of them later, such as responses and traced calls, stays
+    /// where the list leaves it blank.
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
@@ -41,10 +44,12 @@ fn setting(text: &str) -> Result<(String, String), String> {
 impl Import {
     pub async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
         let by = self.by.name()?;
-        let list = read(&self.file, kind, &self.default, &by, clock::now())?;
+        let mut list = read(&self.file, kind, &self.default, &by, clock::now())?;
         let target = to_change(global).await?;
         list.verify(&target).await?;
+        let kept = list.keep_what_came_later(&target, kind, self.replace).await?;
         list.put(&target, self.replace, &by).await?;
+        list_file::say_notes(&self.file, &kept);
         Ok(YES)
     }
 }
@@ -90,6 +95,44 @@ impl List {
             }
         }
         if bad.is_empty() { Ok(()) } else { Err(refuse(&self.file, &bad)) }
+    }
+
+    /// Leaves what was recorded later of the orders and notices that are on record already, where the list does not say it.
+    /// Returns what to say about it.
+    ///
+    /// # Errors
+    ///
+    /// Names the entries that do not go with what stays.
+    async fn keep_what_came_later(
+        &mut self,
+        target: &Target,
+        kind: RecordKind,
+        replace: bool,
+    ) -> anyhow::Result<Vec<String>> {
+        let on_record = OnRecord::of(target, kind).await?;
+        let (mut bad, mut count, mut fields) = (Vec::new(), 0, BTreeSet::new());
+        for (record, place) in self.records.iter_mut().zip(&self.places) {
+            let Some(before) = on_record.get(target, &record.id()).await? else { continue };
+            if replace {
+                // What is recorded of it meanwhile is not lost either.
+                record.revision = before.revision;
+            }
+            let kept = kept::keep_what_came_later(record, before);
+            count += usize::from(!kept.is_empty());
+            fields.extend(kept);
+            if let Err(problem) = record.check(clock::now()) {
+                bad.push(Bad { place: place.clone(), bad: problem });
+            }
+        }
+        match (bad.is_empty(), count) {
+            (false, _) => Err(refuse(&self.file, &bad)),
+            (true, 0) => Ok(Vec::new()),
+            (true, _) => Ok(vec![format!(
+                "what is on record of {} and the list leaves blank stays: {}",
+                kind.count(count),
+                fields.into_iter().collect::<Vec<_>>().join(", ")
+            )]),
+        }
     }
 
     /// Which records have ended already: they are history, and whoever meant them to hold is to know.

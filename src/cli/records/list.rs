@@ -54,7 +54,8 @@ enum Format {
 
 #[derive(Debug, Args)]
 pub struct Export {
-    /// csv, or jsonl: one JSON object a line. A notice's traced calls are in JSON only.
+    /// csv, or jsonl: one JSON object a line. A notice's traced calls are in JSON only; importing the CSV leaves those on
+    /// record.
     #[arg(long, value_name = "FORMAT", default_value = "csv")]
     format: Format,
 }
@@ -229,8 +230,8 @@ impl Report {
             say!("No peers are on record: bind them with `rmdd peers add` or `rmdd peers import`.");
         } else if !self.json {
             let gap = if amiss.is_empty() { "" } else { "\n" };
-            let (amiss, all) = (text::count(amiss.len() as u64), text::count(records.len() as u64));
-            say!("{gap}{amiss} of {all} peers have ended, match no standing filing, or match several");
+            let (amiss, all) = (text::count(amiss.len() as u64), text::count_of(records.len() as u64, "peer"));
+            say!("{gap}{amiss} of {all} have ended, match no standing filing, or match several");
         }
         Ok(if amiss.is_empty() { YES } else { NO })
     }
@@ -248,7 +249,7 @@ impl Remove {
             if found.is_empty() && kind == RecordKind::Override {
                 // By what a peer of the provider is called.
                 let provider = Providers::of(&target).find(asked).await;
-                let id = provider.map(Identity::number_text).unwrap_or_default();
+                let id = provider.map(|found| found.identity.number_text()).unwrap_or_default();
                 found = find(kind, &id, &known);
             }
             if found.is_empty() {

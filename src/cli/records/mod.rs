@@ -4,6 +4,7 @@ mod add;
 mod entries;
 mod flags;
 mod import;
+mod kept;
 mod list;
 mod notices;
 mod providers;

@@ -171,7 +171,7 @@ impl OrderNotified {
         let mut found = Providers::of(&target);
         let provider = found.find(&self.provider).await;
         let provider = provider.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
-        let id = format!("{}/{}", self.document.trim(), provider.number_text());
+        let id = format!("{}/{}", self.document.trim(), provider.identity.number_text());
         let status = change(&target, RecordKind::Order, &id, &by, |record| match &mut record.body {
             RecordBody::Order(order) if order.kind != OrderKind::FinalDetermination => bail!(
                 "nothing was changed: {} is a {}, which asks for no notice to the Commission",

@@ -6,7 +6,7 @@ use super::super::target::Target;
 use super::super::text::{self, say};
 use super::all;
 use crate::api::grpc::record_from_wire;
-use crate::domain::{Identity, RecordKind, Who};
+use crate::domain::{Identity, ProviderRole, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::Records;
 
@@ -15,6 +15,21 @@ pub struct Providers<'a> {
     target: &'a Target,
     peers: Option<Records>,
     by_peer: Vec<(String, Identity)>,
+}
+
+/// A provider that was named.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// The provider.
+    pub identity: Identity,
+    /// The default role of the peer that it was named by, if it was and the peer has one.
+    pub role: Option<ProviderRole>,
+}
+
+impl From<Identity> for Found {
+    fn from(identity: Identity) -> Self {
+        Self { identity, role: None }
+    }
 }
 
 impl<'a> Providers<'a> {
@@ -27,10 +42,10 @@ impl<'a> Providers<'a> {
     /// # Errors
     ///
     /// If it names none, or may name several.
-    pub async fn find(&mut self, text: &str) -> anyhow::Result<Identity> {
+    pub async fn find(&mut self, text: &str) -> anyhow::Result<Found> {
         let (readings, now) = (Who::readings(text)?, clock::now());
         if let Some(Who::Provider(identity)) = readings.only() {
-            return Ok(identity);
+            return Ok(identity.into());
         }
         let peers = match self.peers.take() {
             Some(peers) => peers,
@@ -44,12 +59,12 @@ impl<'a> Providers<'a> {
             None => false,
         };
         match readings.settle(&bound, number_is_known)? {
-            Who::Provider(identity) => Ok(identity),
+            Who::Provider(identity) => Ok(identity.into()),
             name => match peers.resolve(&name, now) {
                 Ok(found) => {
                     let written = found.peer.as_deref().and_then(|record| Some(record.peer()?.name.clone()));
                     self.by_peer.push((written.unwrap_or_else(|| text.to_owned()), found.identity));
-                    Ok(found.identity)
+                    Ok(Found { identity: found.identity, role: found.role })
                 }
                 Err(unresolved) => Err(self.target.propose(text, anyhow!(unresolved)).await),
             },

@@ -113,7 +113,8 @@ pub fn load(
     flags: &Overrides,
 ) -> Result<Loaded, ConfigError> {
     let default_file = Path::new(DEFAULT_FILE);
-    let path = file.or_else(|| default_file.exists().then_some(default_file));
+    // One that may not be looked at is no reason to run by the defaults: reading it says why.
+    let path = file.or_else(|| default_file.try_exists().unwrap_or(true).then_some(default_file));
     let mut origins = BTreeMap::new();
     let mut builder = config::Config::builder();
     if let Some(path) = path {

@@ -7,6 +7,7 @@ mod layers;
 mod listeners;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -193,7 +194,7 @@ fn flatten(settings: &mut BTreeMap<String, String>, prefix: &str, table: toml::T
 /// If the environment names no home.
 pub fn default_state_dir() -> Result<PathBuf, String> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(directory) = set("STATE_DIRECTORY") {
+    if let Some(directory) = of_systemd("STATE_DIRECTORY") {
         return Ok(directory);
     }
     if let Some(base) = set("XDG_STATE_HOME").filter(|base| base.is_absolute()) {
@@ -202,6 +203,15 @@ pub fn default_state_dir() -> Result<PathBuf, String> {
     set("HOME")
         .map(|home| home.join(".local/state/rmdd"))
         .ok_or_else(|| "neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set: name a --state-dir".to_owned())
+}
+
+/// A directory that systemd has made, by the variable that names it: the first, where the unit has several.
+pub fn of_systemd(variable: &str) -> Option<PathBuf> {
+    first_of(&std::env::var_os(variable)?)
+}
+
+fn first_of(directories: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(directories).find(|directory| !directory.as_os_str().is_empty())
 }
 
 #[cfg(test)]

@@ -154,3 +154,10 @@ fn the_example_shows_every_setting_with_its_default() {
     flatten(&mut names, "", shown);
     assert_eq!(names, Config::default().settings());
 }
+
+#[test]
+fn of_several_directories_of_systemd_the_first_is_taken() {
+    for (variable, expected) in [("/a:/b", Some("/a")), ("/a", Some("/a")), (":/b", Some("/b")), ("", None)] {
+        assert_eq!(first_of(OsStr::new(variable)), expected.map(PathBuf::from), "{variable:?}");
+    }
+}

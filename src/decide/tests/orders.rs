@@ -10,18 +10,8 @@ fn after(listings: &[(&str, &[Listed])]) -> Index {
     let mut current: Option<Snapshot> = None;
     let mut removals = RemovalHistory::default();
     for ((fetched, listed), serial) in listings.iter().zip(1..) {
-        let next = Snapshot {
-            serial: SnapshotSerial(serial),
-            sha256: Sha256Digest([0; 32]),
-            source: String::new(),
-            bytes: 0,
-            fetched_at: at(fetched),
-            confirmed_at: at(fetched),
-            filings: listed.iter().map(|(value, of)| filing(*value, *of, "ynn")).collect(),
-            carried: BTreeMap::new(),
-            anomalies: Vec::new(),
-            steps: Vec::new(),
-        };
+        let filings = listed.iter().map(|(value, of)| filing(*value, *of, "ynn"));
+        let next = Snapshot::made_up(serial, at(fetched), filings);
         let previous = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
         removals = crate::listing::diff::step(previous, &removals, &next).removals;
         current = Some(next);

@@ -63,7 +63,7 @@ proptest! {
         let reported = |index: &Index, records: &Records, query: &Query| {
             decide(index, records, query, &policy, now).map(|decision| {
                 let advisories: Vec<String> = decision.advisories.iter().map(|said| said.message.clone()).collect();
-                (decision.verdict, decision.reason, sentence(&decision, query), advisories)
+                (decision.verdict, decision.reason, sentence(&decision, query, true), advisories)
             })
         };
         prop_assert_eq!(reported(&index, &records(), &query), reported(&again, &records(), &query));

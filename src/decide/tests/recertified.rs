@@ -14,14 +14,7 @@ fn after(listings: &[(&str, &[Dated])]) -> Index {
             let cells = [(Column::LastUpdated, *updated), (Column::LastRecertified, *recertified)];
             filing_with(*value, u64::from(*value), "ynn", &cells)
         });
-        let next = Snapshot {
-            serial: SnapshotSerial(serial),
-            fetched_at: at(fetched),
-            confirmed_at: at(fetched),
-            filings: filings.collect(),
-            carried: BTreeMap::new(),
-            ..index().snapshot().clone()
-        };
+        let next = Snapshot::made_up(serial, at(fetched), filings);
         let previous = current.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at));
         removals = crate::listing::diff::step(previous, &removals, &next).removals;
         current = Some(next);

@@ -46,10 +46,11 @@ const LEAST_SCORE: f32 = 0.45;
 /// From this on a name is so like what was asked for that it may be meant.
 pub const CLOSE: f64 = 0.7;
 
-/// So many names that have threes of letters in common with a text are looked at closely.
+/// So many names that have threes of letters in common with a text are looked at closely. Of several names in one text each
+/// has a share.
 const MOST_ALIKE: usize = 200;
 
-/// So many names that have a word of it are, those with its rarest words.
+/// So many names that have a word of it are, those with its rarest words. They are shared alike.
 const MOST_WITH_WORDS: usize = 400;
 
 /// A text no longer than this may have a typo in each of its threes: names of about its letters are looked at, too.
@@ -117,9 +118,10 @@ impl SearchIndex {
             questions.push((fold::whole(text), 1.0));
         }
         let mut best: HashMap<u32, Found> = HashMap::new();
+        let share = questions.len().max(1);
         for (words, factor) in questions {
             let mut question = Question::new(&self.names, &words);
-            for place in self.candidates(&question, &words) {
+            for place in self.candidates(&question, &words, share) {
                 let Some((owner, kind)) = self.names.owner(place) else { continue };
                 let found = Found { score: question.score(place) * factor, kind, owner, place };
                 if found.score < LEAST_SCORE {
@@ -141,13 +143,13 @@ impl SearchIndex {
         found
     }
 
-    /// The names that are worth a close look.
-    fn candidates(&self, question: &Question<'_>, words: &[String]) -> Vec<u32> {
-        let mut places = self.names.like(question.key(), MOST_ALIKE);
+    /// The names that are worth a close look: as many as there is time for if so many questions share it.
+    fn candidates(&self, question: &Question<'_>, words: &[String], share: usize) -> Vec<u32> {
+        let mut places = self.names.like(question.key(), MOST_ALIKE / share);
         let known = words.iter().filter_map(|word| self.names.find(word));
         let mut with_words: Vec<&[u32]> = known.map(|id| self.names.with_word(id)).collect();
         with_words.sort_by_key(|places| places.len());
-        let mut room = MOST_WITH_WORDS;
+        let mut room = MOST_WITH_WORDS / share;
         for with_word in with_words.into_iter().take_while(|places| {
             let fits = places.len() <= room;
             room = room.saturating_sub(places.len());

@@ -1,13 +1,9 @@
 //! What is found by which text.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::{
-    ChangeSerial, Delta, FilingBuilder, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
-};
+use crate::domain::{ChangeSerial, Delta, FilingBuilder, RemovalHistory, RmdNumber, Snapshot};
 
 fn filing(value: u32, name: &str, dba: &str, former: &str) -> Arc<Filing> {
     let mut builder = FilingBuilder::new(RmdNumber::from_value(value).expect("a number"), None, 0);
@@ -23,34 +19,24 @@ fn filing(value: u32, name: &str, dba: &str, former: &str) -> Arc<Filing> {
 }
 
 fn index() -> Index {
-    let snapshot = Snapshot {
-        serial: SnapshotSerial(2),
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: Timestamp::UNIX_EPOCH,
-        confirmed_at: Timestamp::UNIX_EPOCH,
-        filings: vec![
-            filing(1, "Copper Canyon Telecom, LLC", "", ""),
-            filing(2, "Copper Canyon Telecom Inc.", "", ""),
-            filing(3, "Birch Hill Networks", "Thistle Voice; Blue Fern Tel", "Old Mill Telephone Co."),
-            filing(4, "'@Link Example, L.L.C.", "", ""),
-            filing(5, "", "none", ""),
-            filing(6, "Unrelated Broadband Cooperative", "", ""),
-            filing(7, "Harrow & Associates, P.C.", "", ""),
-            filing(8, "B&C Interexchange Corp.", "", ""),
-            filing(10, "Compagnie d'\u{c9}nergie Soci\u{fffd}t\u{fffd} Fabrique", "", ""),
-            filing(11, "Stra\u{df}enfunk \u{fb01}ber GmbH", "", ""),
-            filing(12, "VoicePlover LLC", "", ""),
-            filing(13, "Alder Wholesale Inc. d/b/a Quokka Fone", "", "Alder One, Inc. (f/k/a Larch Two)"),
-            filing(14, "LP Dial", "", ""),
-            filing(15, "Larch Wireless, LLC", "", ""),
-            filing(16, "Larch Wireless LLC", "", ""),
-        ],
-        carried: BTreeMap::new(),
-        anomalies: Vec::new(),
-        steps: Vec::new(),
-    };
+    let filings = [
+        filing(1, "Copper Canyon Telecom, LLC", "", ""),
+        filing(2, "Copper Canyon Telecom Inc.", "", ""),
+        filing(3, "Birch Hill Networks", "Thistle Voice; Blue Fern Tel", "Old Mill Telephone Co."),
+        filing(4, "'@Link Example, L.L.C.", "", ""),
+        filing(5, "", "none", ""),
+        filing(6, "Unrelated Broadband Cooperative", "", ""),
+        filing(7, "Harrow & Associates, P.C.", "", ""),
+        filing(8, "B&C Interexchange Corp.", "", ""),
+        filing(10, "Compagnie d'\u{c9}nergie Soci\u{fffd}t\u{fffd} Fabrique", "", ""),
+        filing(11, "Stra\u{df}enfunk \u{fb01}ber GmbH", "", ""),
+        filing(12, "VoicePlover LLC", "", ""),
+        filing(13, "Alder Wholesale Inc. d/b/a Quokka Fone", "", "Alder One, Inc. (f/k/a Larch Two)"),
+        filing(14, "LP Dial", "", ""),
+        filing(15, "Larch Wireless, LLC", "", ""),
+        filing(16, "Larch Wireless LLC", "", ""),
+    ];
+    let snapshot = Snapshot::made_up(2, Timestamp::UNIX_EPOCH, filings);
     let delta = Delta { removed: vec![filing(9, "Copper Canyon Telecom LLC", "", "")], ..Delta::default() };
     let (removals, _) = RemovalHistory::default().after(&delta, Timestamp::UNIX_EPOCH, &snapshot);
     Index::build(snapshot, removals, ChangeSerial(0))

@@ -1,6 +1,6 @@
 //! A listing beside the standing snapshot: what is gone, what has come, and which cells have changed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -68,20 +68,30 @@ impl Tally {
 }
 
 /// The longest row of neighbours of which something is so.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Neighbours {
     /// Where the last one stands.
     last: Option<usize>,
     row: usize,
     /// How many the longest has.
     pub longest: usize,
+    /// How many stand in rows of [`NEIGHBOURS`] and more.
+    pub in_rows: usize,
 }
+
+/// So many neighbours in a row are unusual: in real steps there were never more than 3.
+pub const NEIGHBOURS: usize = 5;
 
 impl Neighbours {
     fn add(&mut self, place: usize) {
         let follows = self.last.is_some_and(|last| last + 1 == place);
         self.row = if follows { self.row + 1 } else { 1 };
         self.longest = self.longest.max(self.row);
+        self.in_rows += match self.row {
+            NEIGHBOURS => NEIGHBOURS,
+            longer if longer > NEIGHBOURS => 1,
+            _ => 0,
+        };
         self.last = Some(place);
     }
 }
@@ -130,13 +140,14 @@ impl ColumnTally {
 }
 
 impl ColumnTally {
-    fn note_breadth(&mut self, breadth: Breadth, number: RmdNumber, shown: Option<(&str, &str)>, place: usize) {
+    /// `place` is where it stands among others, if it matters whether its neighbours changed as well.
+    fn note_breadth(&mut self, breadth: Breadth, number: RmdNumber, shown: Option<(&str, &str)>, place: Option<usize>) {
         if breadth <= Breadth::Bare {
             self.bare.add(number, shown);
         }
         if breadth == Breadth::Alone {
             self.alone.add(number, shown);
-            self.neighbours.add(place);
+            place.into_iter().for_each(|place| self.neighbours.add(place));
         }
     }
 }
@@ -188,7 +199,7 @@ pub struct Compared {
     pub dated_back: Tally,
     /// Filings whose entry in the FCC's system is another.
     pub other_entry: Tally,
-    /// Filings that took up a text that rmdd does not know in a column of known ones.
+    /// Filings that took up a text that rmdd does not know in a column of known ones, or came with one.
     pub newly_unknown: usize,
     /// Cells on which decisions rest that hold again what they held before a step lately changed them.
     pub undone: Tally,
@@ -218,7 +229,8 @@ pub fn compare(
 ) -> Compared {
     let mut compared = Compared { filings: Vec::with_capacity(filings.len()), ..Compared::default() };
     let at = since.fetched_at;
-    let amending = Amending { since: since.newest, held_before: memory.held_before() };
+    let amending =
+        Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
     let mut before = standing.map_or(&[][..], |standing| &standing.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
         let number = filing.number();
@@ -236,6 +248,8 @@ pub fn compare(
         }
         let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
             compared.come.push(compared.filings.len());
+            // In a first listing all are new.
+            compared.newly_unknown += usize::from(standing.is_some() && has_unknown_text(&filing));
             compared.filings.push(Arc::new(filing));
             continue;
         };
@@ -259,6 +273,8 @@ struct Amending {
     since: Option<Date>,
     /// What cells held that changed lately without a date: to hold it again is no new change.
     held_before: HashMap<(RmdNumber, Column), Vec<u64>>,
+    /// Filings whose date the step before changed.
+    amended_last: HashSet<RmdNumber>,
 }
 
 /// Days by which an update may bear an older date than the listing before.
@@ -271,7 +287,8 @@ impl Amending {
         // A list without dates cannot say when it was updated.
         let dated = self.since.is_some_and(|since| is.is_some_and(|date| dates::days(since, date) >= -DATE_SLACK_DAYS));
         if was.is_some_and(|was| is.is_none_or(|is| is < was)) {
-            if self.reverts(before, after, Column::LastUpdated) {
+            // A fault that wrote it hid the filer's own date, which may be none that was seen before.
+            if self.held_before.contains_key(&(number, Column::LastUpdated)) {
                 compared.dates_undone += 1;
             } else {
                 compared.dated_back.add(number, None);
@@ -285,6 +302,10 @@ impl Amending {
             compared.dated.push(cell(before, Column::LastUpdated));
         }
         compared.amended += usize::from(dated);
+        // What the step before was told of an amendment may have been a fault, which hid what the filer wrote: that comes
+        // to light now, and the date that says so is the one of then.
+        let then = !dated && was == is && self.amended_last.contains(&number);
+        let dated = dated || then;
         compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
         let (place, breadth) = (compared.common, Breadth::of(before, after));
         for column in Column::ALL {
@@ -304,14 +325,14 @@ impl Amending {
             if dated && column != Column::Frn {
                 tally.dated[change as usize].add(number, shown);
                 if change != CellChange::Filled && !reverts {
-                    tally.note_breadth(breadth, number, shown, place);
+                    tally.note_breadth(breadth, number, shown, (!then).then_some(place));
                 }
                 if column.is_essential() {
                     compared.dated.push(cell(before, column));
                 }
             } else if !reverts {
                 tally.undated[change as usize].add(number, shown);
-                let beside_a_date = change == CellChange::Withdrawn && was.is_some();
+                let beside_a_date = change == CellChange::Withdrawn && was.is_some() && was == is;
                 tally.withdrawn_beside_a_date += usize::from(beside_a_date);
                 if change != CellChange::Filled {
                     tally.neighbours.add(place);

@@ -139,6 +139,8 @@ pub enum Doubt {
         column: Column,
         /// How many filings the longest row has.
         rows: usize,
+        /// How many all rows have.
+        in_rows: usize,
         /// What it takes.
         settles: Settles,
     },
@@ -367,9 +369,10 @@ impl fmt::Display for Doubt {
                  wrong, or this one is{}",
                 with_cells(examples)
             ),
-            Self::Neighbours { column, rows, .. } => write!(
+            Self::Neighbours { column, rows, in_rows, .. } => write!(
                 f,
-                "`{}` changes in {rows} neighbours in a row: filers do not amend side by side, a fault does",
+                "`{}` changes in {in_rows} filings that stand in rows of neighbours, the longest of {rows}: filers do not \
+                 amend side by side, a fault does",
                 column.name()
             ),
             Self::OneDay { count, day, others, .. } => write!(

@@ -120,6 +120,12 @@ impl<'a> Memory<'a> {
         held
     }
 
+    /// The filings whose date the step before changed.
+    pub fn amended_last(&self) -> HashSet<RmdNumber> {
+        let dates = self.steps.last().into_iter().flat_map(|step| &step.dated);
+        dates.filter(|cell| cell.column == Column::LastUpdated).map(|cell| cell.number).collect()
+    }
+
     /// How many new filings may come now, where so many come at once and a day more. What was not used lasts for no longer
     /// than one step.
     pub fn may_come(&self, at_once: f64, a_day: f64, days: f64) -> f64 {

@@ -68,6 +68,14 @@ pub struct Provenance {
     pub fetched_at: Timestamp,
 }
 
+impl Provenance {
+    /// Of bytes that nobody published: what tests, benchmarks and fuzz targets begin with.
+    #[doc(hidden)]
+    pub fn made_up(at: Timestamp) -> Self {
+        Self { sha256: Sha256Digest([0; 32]), source: String::new(), bytes: 0, fetched_at: at }
+    }
+}
+
 /// Why a listing is not believed.
 #[derive(Debug, Error, Clone, PartialEq)]
 #[non_exhaustive]

@@ -124,7 +124,7 @@ fn oddities_become_anomalies() {
         .snapshot
         .anomalies
         .iter()
-        .map(Anomaly::code)
+        .map(|anomaly| anomaly.code().as_str())
         .collect();
     assert_eq!(codes, ["COLUMN_MISSING", "COLUMN_UNKNOWN", "ROWS_UNREADABLE"]);
 }

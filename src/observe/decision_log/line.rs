@@ -235,7 +235,7 @@ fn line(entry: &Entry) -> Line {
         at: entry.at,
         verdict: decision.verdict.as_str(),
         reason: decision.reason.as_str(),
-        message: sentence(decision, query),
+        message: sentence(decision, query, true),
         asked,
         interface: entry.interface.as_str(),
         rule: decision.rule,

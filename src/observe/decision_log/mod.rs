@@ -112,6 +112,8 @@ pub struct Counts {
     pub dropped: u64,
     /// When the last was dropped.
     pub last_drop_at: Option<Timestamp>,
+    /// Why the file could not be written when the last was dropped; nothing if it could.
+    pub last_drop_fault: Option<String>,
     /// Attempts to open or write the file that failed.
     pub failures: u64,
     /// Why it cannot be written now.
@@ -138,10 +140,13 @@ struct Shared {
     last_drop: AtomicI64,
     failures: AtomicU64,
     fault: ArcSwapOption<String>,
+    /// What was wrong with the file when the last was dropped.
+    last_drop_fault: ArcSwapOption<String>,
 }
 
 impl Shared {
     fn drop_some(&self, count: u64) {
+        self.last_drop_fault.store(self.fault.load_full());
         self.dropped.fetch_add(count, Ordering::Relaxed);
         self.unsaid.fetch_add(count, Ordering::Relaxed);
         self.last_drop.store(clock::now().as_millisecond(), Ordering::Relaxed);
@@ -182,6 +187,7 @@ impl DecisionLog {
             last_drop: AtomicI64::new(0),
             failures: AtomicU64::new(0),
             fault: ArcSwapOption::empty(),
+            last_drop_fault: ArcSwapOption::empty(),
         });
         let writer = writer::Writer::new(entries, Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("decision-log".to_owned()).spawn(move || {
@@ -212,6 +218,7 @@ impl DecisionLog {
             written: self.shared.written.load(Ordering::Relaxed),
             dropped: self.shared.dropped.load(Ordering::Relaxed),
             last_drop_at: Timestamp::from_millisecond(last_drop).ok().filter(|_| last_drop != 0),
+            last_drop_fault: self.shared.last_drop_fault.load().as_deref().cloned(),
             failures: self.shared.failures.load(Ordering::Relaxed),
             fault: self.shared.fault.load().as_deref().cloned(),
             queued: limit.saturating_sub(room) as u64,

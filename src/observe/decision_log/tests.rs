@@ -49,6 +49,7 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < deadline, "not within a minute: {what}");
+        #[expect(clippy::disallowed_methods, reason = "between one look and the next")]
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -133,6 +134,20 @@ async fn a_full_disk_keeps_what_waits_and_nothing_is_lost_once_there_is_room() {
 }
 
 #[tokio::test]
+async fn what_is_dropped_while_the_disk_is_full_is_dropped_for_that() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = DecisionLog::start(config(Path::new("/dev/full"), Logged::All, 1), directory.path()).expect("started");
+    log.note(entry(1));
+    eventually("the failure is known", || log.counts().fault.is_some());
+    for frn in 2..=9 {
+        log.note(entry(frn));
+    }
+    let counts = log.counts();
+    assert!(counts.dropped >= 7, "{counts:?}");
+    assert!(counts.last_drop_fault.is_some_and(|fault| fault.contains("/dev/full")));
+}
+
+#[tokio::test]
 async fn what_cannot_be_written_before_the_end_counts_as_dropped() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = DecisionLog::start(config(Path::new("/dev/full"), Logged::All, 100), directory.path()).expect("started");
@@ -161,7 +176,7 @@ async fn a_file_that_is_full_is_put_aside_between_two_lines_and_only_so_many_are
     let kept: Vec<_> = kept.iter().flat_map(|file| lines(file)).map(|line| line["asked"]["frn"].to_string()).collect();
     let first = 21 - kept.len();
     assert_eq!(kept, (first..=20).map(|frn| format!("\"{frn:010}\"")).collect::<Vec<_>>(), "the newest, in order");
-    assert!(kept.len() >= 4 && first > 1 && !directory.path().join("log.4").exists());
+    assert!(kept.len() >= 4 && first > 1 && !directory.path().join("log.4").try_exists().expect("looked"));
     assert_eq!(log.counts().written, 20);
 }
 
@@ -200,7 +215,7 @@ async fn a_reload_changes_what_is_logged_and_opens_a_file_that_was_moved_away() 
     eventually("the first is written", || log.counts().written == 1);
     fs::rename(&path, path.with_extension("moved")).expect("moved away");
     log.reload(config(&path, Logged::All, 10));
-    eventually("it is opened anew", || path.exists());
+    eventually("it is opened anew", || path.try_exists().expect("looked"));
     log.note(entry(2));
     closed(&log).await;
     assert_eq!((lines(&path).len(), lines(&path.with_extension("moved")).len()), (1, 1));

@@ -72,7 +72,7 @@ const OF_A_NUMBER: [&str; 48] = [
 ];
 
 const OF_FRN: [&str; 4] = ["frn", "federal", "communications", "commission"];
-const OF_RMD: [&str; 4] = ["rmd", "robocall", "mitigation", "entry"];
+const OF_RMD: [&str; 5] = ["rmd", "rmdb", "robocall", "mitigation", "entry"];
 const OF_OCN: [&str; 3] = ["ocn", "operating", "code"];
 
 /// What the column of this name holds, if it says who.
@@ -116,16 +116,33 @@ pub fn who(name: &str) -> Option<Names> {
     if (has("frn") || has("frns") || (registered && (has("fcc") || has("cores")))) && all_of(&OF_FRN) {
         return Some(Names::Frn);
     }
+    if either_number(name) {
+        return Some(Names::Provider);
+    }
     if registered && all_of(&[]) && !has("provider") && !has("database") {
         return Some(Names::Provider);
     }
-    if (has("rmd") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
+    if (has("rmd") || has("rmdb") || name.contains("robocall_mitigation")) && all_of(&OF_RMD) {
         return Some(Names::RmdNumber);
     }
     if (has("ocn") || name.contains("operating_company_number")) && all_of(&OF_OCN) {
         return Some(Names::Ocn);
     }
     None
+}
+
+/// Whether a column holds numbers of the database of both kinds, as each cell tells: `FRN/RMD`, `FRN or RMD #`, `FCC ID`.
+pub fn either_number(name: &str) -> bool {
+    let words = words(name);
+    let has = |word: &str| words.iter().any(|other| other == word);
+    let only = |word: &String| {
+        OF_A_NUMBER.contains(&word.as_str())
+            || OF_FRN.contains(&word.as_str())
+            || OF_RMD.contains(&word.as_str())
+            || ["or", "and", "either"].contains(&word.as_str())
+    };
+    matches!(name, "fcc_id" | "fcc_number" | "fcc_no")
+        || (has("frn") && (has("rmd") || has("rmdb")) && words.iter().all(only))
 }
 
 /// Whether a word only tells one column from another, as the 2 of `FRN 2` does. More digits are a number themselves.
@@ -159,6 +176,46 @@ fn words(name: &str) -> Vec<String> {
 pub fn holds_another(name: &str) -> bool {
     let is_number = |word: &String| matches!(word.as_str(), "frn" | "frns" | "rmd");
     who(name).is_none() && !is_other_frns(name) && words(name).iter().any(is_number)
+}
+
+/// Whether a column of numbers is of somebody else than the upstream, by the names of all columns: `Parent FRN`; `Customer
+/// FRN` where another column is the upstream's; and of `FRN` and `Carrier FRN` the one that says whose it is.
+pub fn is_of_another(names: &[String], place: usize) -> bool {
+    let Some(name) = names.get(place) else { return false };
+    let Some(holds) = who(name) else { return holds_another(name) };
+    let (Some(of), Names::Frn | Names::RmdNumber | Names::Ocn) = (party(name), holds) else { return false };
+    let is_customer = |party: &str| matches!(party, "customer" | "customers" | "client" | "clients");
+    let mut others = names.iter().enumerate().filter(|(other, _)| *other != place);
+    others.any(|(other, name)| match (who(name), party(name)) {
+        // Whoever is a customer may hand calls over; beside another's number it does not.
+        (Some(Names::Frn | Names::RmdNumber), party) if is_customer(&of) => {
+            !party.is_some_and(|other| is_customer(&other))
+        }
+        (kind, None) => kind == Some(holds),
+        (kind, Some(party)) => kind == Some(holds) && party != of && other < place && !is_customer(&party),
+    })
+}
+
+/// Whose number a column holds, if its name says.
+fn party(name: &str) -> Option<String> {
+    const PARTIES: [&str; 15] = [
+        "provider",
+        "carrier",
+        "upstream",
+        "vendor",
+        "supplier",
+        "partner",
+        "company",
+        "peer",
+        "customer",
+        "client",
+        "operator",
+        "entity",
+        "filer",
+        "customers",
+        "clients",
+    ];
+    words(name).into_iter().find(|word| PARTIES.contains(&word.as_str()))
 }
 
 /// Whether it is the column of other FRNs of the FCC's own listing.
@@ -295,7 +352,8 @@ mod tests {
                 ],
                 Some(Names::RmdNumber),
             ),
-            (&["Robocall Mitigation Database (RMD) Filing Number"], Some(Names::RmdNumber)),
+            (&["Robocall Mitigation Database (RMD) Filing Number", "RMDB #", "RMDB No."], Some(Names::RmdNumber)),
+            (&["FRN/RMD", "FRN or RMD No.", "RMD# / FRN", "FCC ID", "FCC Number"], Some(Names::Provider)),
             (&["number", "Filing", "Provider", "Registration", "Reg. No."], Some(Names::Provider)),
             (&["OCN", "Operating Company Number", "OCN #"], Some(Names::Ocn)),
             (&["Trunk", "Trunk Group", "TG", "IP Address", "Peer"], Some(Names::Peer)),
@@ -326,6 +384,30 @@ mod tests {
         }
         for name in ["FRN", "FRN 2", "Other FRNs", "other_frns", "Site", "Registration"] {
             assert!(!holds_another(&comparable(name)), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_columns_of_numbers_those_that_are_somebody_elses_are_known() {
+        for (header, of_others) in [
+            (&["FRN", "Parent FRN"][..], &["Parent FRN"][..]),
+            (&["Affiliate FRN", "FRN"], &["Affiliate FRN"]),
+            (&["Carrier", "FRN", "Customer FRN"], &["Customer FRN"]),
+            (&["FRN", "Client RMD", "Customer OCN"], &["Client RMD", "Customer OCN"]),
+            (&["Trunk", "Customer FRN"], &[]),
+            (&["Carrier FRN", "FRN"], &["Carrier FRN"]),
+            (&["Carrier FRN", "Vendor FRN"], &["Vendor FRN"]),
+            (&["Customer FRN", "Customer RMD"], &[]),
+            (&["Customer FRN"], &[]),
+            (&["Carrier FRN", "RMD No.", "OCN"], &[]),
+            (&["Provider FRN", "Provider RMD", "Trunk"], &[]),
+            (&["FRN", "FRN 2", "Secondary FRN", "FCC Registration Number", "RMD"], &[]),
+            (&["FRN", "Provider", "Company"], &[]),
+        ] {
+            let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
+            let found: Vec<&str> =
+                (0..names.len()).filter(|at| is_of_another(&names, *at)).map(|at| header[at]).collect();
+            assert_eq!(found, of_others, "{header:?}");
         }
     }
 

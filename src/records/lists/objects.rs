@@ -83,6 +83,11 @@ pub fn table(bytes: &[u8], fit: Fit<'_>) -> Result<Table, TableError> {
     }
     let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
     if fit(&names) == 0 {
+        // An entry that says a key twice says nothing at all, that key among it.
+        let twice = entries.iter().zip(1..).find_map(|(entry, number)| Some((number, entry.as_ref().err()?)));
+        if let Some((entry, key)) = twice {
+            return Err(TableError::NotText(format!("entry {entry}, field {key}: it stands twice: say it once")));
+        }
         return Err(TableError::NoHeader { found: super::table::shown(&header) });
     }
     let rows = entries.into_iter().zip(1..).map(|(entry, row)| cells(entry, row, &header)).collect();

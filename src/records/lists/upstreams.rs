@@ -3,15 +3,18 @@
 //! The header is recognised whatever its order and writing. A row that says nothing that can be used is kept as such, with
 //! what to do about it, and keeps no other from being asked.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+mod role_cells;
 
+use std::borrow::Cow;
+
+use role_cells::RoleCells;
 use thiserror::Error;
 
 use super::columns::{self, Names, Roles};
+use super::marks::Marks;
 use super::objects;
 use super::table::{self, BadRow, Row, Table, TableError, comparable};
-use super::writings::{self, Mark};
+use super::writings;
 use crate::domain::{Identity, ProviderRole, Who};
 
 /// One upstream of the list.
@@ -23,6 +26,9 @@ pub struct Upstream {
     pub who: Named,
     /// By what else it names them. All must mean one provider.
     pub also: Vec<Named>,
+    /// Numbers in columns of somebody else's, such as `Parent FRN`. They must mean that provider too, and never stand in
+    /// for its own.
+    pub beside: Vec<Named>,
     /// A surer column than that of `who` that says nothing here, and what is wrong with it: what to tell if nobody bound
     /// the peer to a provider.
     pub unsaid: Option<(String, String)>,
@@ -95,7 +101,8 @@ pub fn read(bytes: &[u8]) -> Result<Upstreams, UpstreamsError> {
     let by_the_other = rows.iter().flatten().filter(|upstream| columns.is_rmd_number_in_frn(upstream)).count();
     if by_the_other > 0 {
         notes.push(format!(
-            "an RMD number stands where an FRN is expected in {by_the_other} rows, and was read as such"
+            "an RMD number stands where an FRN is expected in {by_the_other} row{}, and was read as such",
+            if by_the_other == 1 { "" } else { "s" }
         ));
     }
     Ok(Upstreams { header: columns.header, rows, notes, unasked: columns.unasked })
@@ -118,6 +125,8 @@ struct Columns {
     header: Vec<String>,
     /// Those that say who, the surest first.
     who: Vec<(usize, Names)>,
+    /// Those of them that hold somebody else's numbers.
+    of_others: Vec<usize>,
     roles: Vec<usize>,
     /// Those that are called by one role, and marked.
     marked: Vec<(usize, ProviderRole)>,
@@ -134,9 +143,19 @@ fn filled(rows: &[Result<Row, BadRow>], place: usize) -> impl Iterator<Item = St
 impl Columns {
     fn find(header: &[String], rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) -> Self {
         let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
-        let who = Self::find_who(header, &names, rows, notes);
-        let mut columns =
-            Self { header: header.to_vec(), who, roles: Vec::new(), marked: Vec::new(), unasked: Vec::new() };
+        let (of_others, mut who): (Vec<_>, Vec<_>) = Self::find_who(header, &names, rows, notes)
+            .into_iter()
+            .partition(|(place, _)| columns::is_of_another(&names, *place));
+        // The surest of its own columns is the first.
+        who.extend(&of_others);
+        let mut columns = Self {
+            header: header.to_vec(),
+            who,
+            of_others: of_others.into_iter().map(|(place, _)| place).collect(),
+            roles: Vec::new(),
+            marked: Vec::new(),
+            unasked: Vec::new(),
+        };
         let is_free = |place: usize| !columns.who.iter().any(|(who, _)| *who == place);
         let free: Vec<usize> = (0..names.len()).filter(|place| is_free(*place)).collect();
         for place in free {
@@ -202,24 +221,20 @@ impl Columns {
     /// What a column that does not say who has to do with roles.
     fn find_role(&mut self, place: usize, name: &str, rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) {
         let column = self.header.get(place).cloned().unwrap_or_default();
-        let (mut filled_ones, mut read, mut marks) = (0, 0, 0);
-        for cell in filled(rows, place) {
-            marks += usize::from(matches!(writings::mark(&cell), Some(Mark::Yes | Mark::No)));
-            if writings::role(&cell) != Ok(None) {
-                filled_ones += 1;
-                read += usize::from(writings::role(&cell).is_ok());
-            }
-        }
+        let cells = RoleCells::of(rows, place, columns::roles(name).is_some());
+        let RoleCells { filled: filled_ones, read, several, qualified, marks } = cells;
+        let mentioned = read + several + qualified;
         let unused = match (columns::roles(name), columns::one_role(name)) {
             (Some(Roles::Surely), _) => {
                 self.roles.push(place);
                 return;
             }
-            (Some(Roles::Perhaps), _) if read > 0 && read == filled_ones => {
+            // A cell with several roles is a bad row.
+            (Some(Roles::Perhaps), _) if read + several > 0 && read + several == filled_ones => {
                 self.roles.push(place);
                 return;
             }
-            (Some(Roles::Perhaps), _) => read > 0 || name.contains("role"),
+            (Some(Roles::Perhaps), _) => mentioned > 0 || name.contains("role"),
             // A column for each role, with a cross or a Yes in it.
             (None, Some(role)) if marks > 0 => {
                 self.marked.push((place, role));
@@ -227,7 +242,7 @@ impl Columns {
             }
             (None, Some(_)) => filled_ones > 0,
             (None, None) if columns::cannot_be_asked(name) => false,
-            (None, None) => (read > 0 && read * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
+            (None, None) => (mentioned > 0 && mentioned * 2 >= filled_ones) || (names_a_role(name) && marks > 0),
         };
         if unused {
             notes.push(not_roles(&column));
@@ -252,7 +267,7 @@ impl Columns {
         if let Some(place) = read.filter(|place| *place >= row.cells.len()).min() {
             return Err(row.too_short(&self.header, place));
         }
-        let mut named = self.named(&row)?;
+        let (mut named, beside) = self.named(&row)?;
         let mut roles = self.asked(&row)?.into_iter();
         let (role, also_as) = (roles.next(), roles.collect());
         let who = named.remove(0);
@@ -261,12 +276,12 @@ impl Columns {
             let BadRow { field, problem, .. } = self.says_nothing(&row);
             (field, problem)
         });
-        Ok(Upstream { row: row.row, who, also: named, unsaid, role, also_as, cells: row.cells })
+        Ok(Upstream { row: row.row, who, also: named, beside, unsaid, role, also_as, cells: row.cells })
     }
 
-    /// Whom a row names, at least once.
-    fn named(&self, row: &Row) -> Result<Vec<Named>, BadRow> {
-        let mut named: Vec<Named> = Vec::new();
+    /// Whom a row names, at least once; and the numbers beside it that are somebody else's.
+    fn named(&self, row: &Row) -> Result<(Vec<Named>, Vec<Named>), BadRow> {
+        let (mut named, mut beside): (Vec<Named>, Vec<Named>) = (Vec::new(), Vec::new());
         let mut unread: Option<BadRow> = None;
         for (place, holds) in &self.who {
             let cell = row.cell(*place).unwrap_or_default();
@@ -285,13 +300,16 @@ impl Columns {
                 Names::Peer => Who::peer(&cell).map_err(|error| error.to_string()),
             };
             match who {
-                Ok(who) => named.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who }),
+                Ok(who) => {
+                    let list = if self.of_others.contains(place) { &mut beside } else { &mut named };
+                    list.push(Named { field: self.header.get(*place).cloned().unwrap_or_default(), who });
+                }
                 // Two numbers of which one cannot be read may be two providers.
                 Err(problem) if *holds < Names::Provider => return Err(self.bad(row, *place, problem)),
                 Err(problem) => unread = unread.or_else(|| Some(self.bad(row, *place, problem))),
             }
         }
-        if let Some(problem) = two_of_a_kind(&named) {
+        if let Some(problem) = two_of_a_kind(&named.iter().chain(&beside).collect::<Vec<_>>()) {
             let place = self.who.first().map_or(0, |(place, _)| *place);
             return Err(self.bad(row, place, problem));
         }
@@ -301,10 +319,15 @@ impl Columns {
             Who::Ocn(_) => 2,
             Who::Peer(_) => 3,
         });
-        match (named.is_empty(), unread) {
-            (false, _) => Ok(named),
-            (true, Some(unread)) => Err(unread),
-            (true, None) => Err(self.says_nothing(row)),
+        match (named.is_empty(), unread, beside.first()) {
+            (false, ..) => Ok((named, beside)),
+            (true, Some(unread), _) => Err(unread),
+            (true, None, None) => Err(self.says_nothing(row)),
+            (true, None, Some(other)) => {
+                let bad = self.says_nothing(row);
+                let problem = format!("{}; {} in column {} is not its own", bad.problem, other.who, other.field);
+                Err(BadRow { problem, ..bad })
+            }
         }
     }
 
@@ -345,44 +368,13 @@ impl Columns {
     /// The roles in which a row hands calls over: that of its column of roles, or those that are marked.
     fn asked(&self, row: &Row) -> Result<Vec<ProviderRole>, BadRow> {
         let said = self.role(row)?;
-        let mut answers: BTreeMap<ProviderRole, (Mark, usize)> = BTreeMap::new();
+        let mut marks = Marks::default();
         for (place, role) in &self.marked {
             let cell = row.cell(*place).unwrap_or_default();
-            let Some(mark) = writings::mark(&cell) else {
-                let problem = writings::spreadsheet_error(&cell).unwrap_or_else(|| {
-                    format!("{:?} is neither Yes nor No: write one of them, or leave it blank", &*cell)
-                });
-                return Err(self.bad(row, *place, problem));
-            };
-            match answers.get(role) {
-                Some((Mark::Yes | Mark::No, _)) if mark == Mark::Blank => {}
-                Some((before @ (Mark::Yes | Mark::No), _)) if *before != mark => {
-                    let problem = format!("it says {:?}, and another column of the same role says otherwise", &*cell);
-                    return Err(self.bad(row, *place, problem));
-                }
-                _ => _ = answers.insert(*role, (mark, *place)),
-            }
+            marks.add(*role, &cell).map_err(|problem| self.bad(row, *place, problem))?;
         }
-        let marked: Vec<ProviderRole> =
-            answers.iter().filter(|(_, (mark, _))| *mark == Mark::Yes).map(|(role, _)| *role).collect();
         let place = self.marked.first().map_or(0, |(place, _)| *place);
-        if answers.len() == ProviderRole::ALL.len() && answers.values().all(|(mark, _)| *mark == Mark::No) {
-            let problem =
-                "it says No in every role: say in which the calls are handed over, or leave all blank".to_owned();
-            return Err(self.bad(row, place, problem));
-        }
-        match said {
-            None => Ok(marked),
-            Some(role)
-                if answers.get(&role).is_some_and(|(mark, _)| *mark == Mark::No)
-                    || !(marked.is_empty() || marked == [role]) =>
-            {
-                let problem =
-                    format!("it is marked otherwise than the column of roles has it, {role}: say which it is");
-                Err(self.bad(row, place, problem))
-            }
-            Some(role) => Ok(vec![role]),
-        }
+        marks.roles(said).map_err(|problem| self.bad(row, place, problem))
     }
 
     fn is_rmd_number_in_frn(&self, upstream: &Upstream) -> bool {
@@ -391,7 +383,7 @@ impl Columns {
                 .iter()
                 .any(|(place, holds)| *holds == Names::Frn && self.header.get(*place).is_some_and(|f| f == field))
         };
-        let mut named = std::iter::once(&upstream.who).chain(&upstream.also);
+        let mut named = std::iter::once(&upstream.who).chain(&upstream.also).chain(&upstream.beside);
         named.any(|named| matches!(named.who, Who::Provider(Identity::RmdNumber(_))) && of_frn(&named.field))
     }
 }
@@ -413,7 +405,7 @@ fn not_roles(column: &str) -> String {
 }
 
 /// Two numbers of one kind that differ cannot both be a provider's in one row.
-fn two_of_a_kind(named: &[Named]) -> Option<String> {
+fn two_of_a_kind(named: &[&Named]) -> Option<String> {
     for (place, one) in named.iter().enumerate() {
         for other in named.get(place + 1..).unwrap_or_default() {
             let contradict = match (&one.who, &other.who) {

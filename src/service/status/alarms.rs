@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Age, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
+use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
-use crate::store::SyncState;
+use crate::store::{RecordsNotice, SyncState};
 
 pub use certificates::certificate;
 
@@ -101,7 +101,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     /// A stable code.
-    pub code: &'static str,
+    pub code: AlarmCode,
     /// One sentence.
     pub message: String,
     /// How bad it is.
@@ -113,7 +113,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
     let mut alarms = Vec::new();
     match index {
         None => alarms.push(Alarm {
-            code: "NO_SNAPSHOT",
+            code: AlarmCode::NoSnapshot,
             message: "no listing was ever loaded: questions cannot be answered".to_owned(),
             severity: Severity::Critical,
         }),
@@ -144,16 +144,16 @@ fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
         }
     };
     let severity = if unconfirmed.exceeds(limits.critical()) { Severity::Critical } else { Severity::Warning };
-    unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: "LISTING_OLD", message, severity })
+    unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: AlarmCode::ListingOld, message, severity })
 }
 
 fn last_sync(sync: &SyncState) -> Option<Alarm> {
     let last = sync.last.as_ref()?;
     let error = last.outcome.error()?;
     let (code, what) = match last.outcome {
-        SyncOutcome::Refused { .. } => ("SYNC_REFUSED", "was refused"),
-        SyncOutcome::Held { .. } => ("LISTING_HELD", "brought a listing that is held"),
-        _ => ("SYNC_FAILED", "failed"),
+        SyncOutcome::Refused { .. } => (AlarmCode::SyncRefused, "was refused"),
+        SyncOutcome::Held { .. } => (AlarmCode::ListingHeld, "brought a listing that is held"),
+        _ => (AlarmCode::SyncFailed, "failed"),
     };
     let times = match sync.failures_since {
         0 | 1 => String::new(),
@@ -170,9 +170,11 @@ fn last_sync(sync: &SyncState) -> Option<Alarm> {
 /// How far letting a held listing through would reach, in a sentence behind others.
 fn reach(peers: &PeersAffected) -> String {
     let PeersAffected { peers, newly_refused, in_some_role, providers, .. } = peers;
+    let several = |count: u64| if count == 1 { "" } else { "s" };
+    let (a, b) = (several(*providers), several(*peers));
     format!(
-        " To let it through would change the answer in some role about {providers} providers and {in_some_role} of your own \
-         {peers} peers; {newly_refused} of those would be refused in the role in which they are bound."
+        " To let it through would change the answer in some role about {providers} provider{a} and {in_some_role} of your own \
+         {peers} peer{b}; {newly_refused} of those would be refused in the role in which they are bound."
     )
 }
 
@@ -183,7 +185,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
     let said = sync.last.as_ref().is_some_and(|last| matches!(last.outcome, SyncOutcome::Held { .. }));
     if let Some(newest) = waiting().max_by_key(|held| held.last_fetched_at).filter(|_| !said) {
         alarms.push(Alarm {
-            code: "LISTING_HELD",
+            code: AlarmCode::ListingHeld,
             message: format!(
                 "a listing that was last fetched at {} is held and waits for somebody: {}. If it is right all the same, let \
                  it through with `rmdd sync --approve {}`.{}",
@@ -203,7 +205,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                 Age::Ahead(_) => "for a time that is not known, since the clock was ahead when it came,".to_owned(),
             };
             alarms.push(Alarm {
-                code: "LISTING_HELD_LONG",
+                code: AlarmCode::ListingHeldLong,
                 message: format!(
                     "a listing has been held {how_long} and waits for somebody: look at what is odd about it, then let it \
                      through with `rmdd sync --approve {}` or find out what is wrong with the source",
@@ -217,7 +219,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
 }
 
 fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
-    let down = |message| Alarm { code: "SOURCE_DOWN", message, severity: Severity::Warning };
+    let down = |message| Alarm { code: AlarmCode::SourceDown, message, severity: Severity::Warning };
     let mut alarms: Vec<Alarm> = Vec::new();
     if let Some(last) = &sync.last {
         alarms.extend(last.passed_over.iter().map(|fault| {
@@ -233,7 +235,7 @@ fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
     alarms.extend(sync.sources.iter().filter(|source| source.distrusted(now)).map(|source| {
         let until = source.validators_distrusted_until.unwrap_or(now);
         Alarm {
-            code: "VALIDATORS_LIE",
+            code: AlarmCode::ValidatorsLie,
             message: format!(
                 "{} said that its listing had not changed, and it had: until {} it is asked for the whole listing each \
                  time (fetch.conditional = false does so for good)",
@@ -253,12 +255,72 @@ fn moment(at: Timestamp) -> String {
 /// That something is wrong with the store: answers are good until the daemon stops, and then there are none.
 pub fn store_damaged(what: &str) -> Alarm {
     Alarm {
-        code: "STORE_DAMAGED",
+        code: AlarmCode::StoreDamaged,
         message: format!(
             "the store is damaged ({what}): answers go on from memory, and a restart will find nothing to serve. Run \
              `rmdd verify`, then put a backup in its place or start with `rmdd serve --rebuild`"
         ),
         severity: Severity::Critical,
+    }
+}
+
+/// That nothing that is synced or changed can be kept.
+pub fn store_read_only(why: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::StoreReadOnly,
+        message: format!(
+            "the store can only be read ({why}): what it holds is served, and nothing that is synced or changed can be kept. \
+             Look after the disk; the next sync tries again by itself"
+        ),
+        severity: Severity::Critical,
+    }
+}
+
+/// That records of operators are lost, or were damaged and mended. Either stays until somebody has taken note of it.
+pub fn records_notice(notice: &RecordsNotice) -> Alarm {
+    let since = moment(notice.at);
+    let acknowledge = "`rmdd acknowledge` ends this alarm";
+    let all = || notice.lost.iter().chain(&notice.mended).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if notice.lost.is_empty() {
+        return Alarm {
+            code: AlarmCode::RecordsMended,
+            message: format!(
+                "operators' records were damaged and mended, none is lost ({since}): {}. {acknowledge}",
+                all()
+            ),
+            severity: Severity::Warning,
+        };
+    }
+    Alarm {
+        code: AlarmCode::RecordsLost,
+        message: format!(
+            "operators' records are lost ({since}): {}. Answers may lack an override, an order or a notice: compare with \
+             `rmdd overrides list`, `orders list`, `notices list` and `peers list`, enter what is missing, or put a backup \
+             in place; then {acknowledge}",
+            all()
+        ),
+        severity: Severity::Critical,
+    }
+}
+
+/// That the journal of operators' records cannot be written, and records therefore not be changed.
+pub fn journal_failing(fault: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::RecordsJournalFailing,
+        message: format!("{fault}: until then records cannot be changed; answers go on with those that stand"),
+        severity: Severity::Warning,
+    }
+}
+
+/// That the raw bytes of the listing that is served are not in the archive.
+pub fn archive_failing(fault: &str) -> Alarm {
+    Alarm {
+        code: AlarmCode::ArchiveFailing,
+        message: format!(
+            "the raw bytes of the listing are not in the archive ({fault}): decisions cannot be traced to them, and a store \
+             that is lost could not be begun again from them. Each sync tries again for as long as the source publishes them"
+        ),
+        severity: Severity::Warning,
     }
 }
 
@@ -275,7 +337,7 @@ pub struct RefusedReload {
 /// away there is still good.
 pub fn reload_refused(refused: &RefusedReload) -> Alarm {
     Alarm {
-        code: "RELOAD_REFUSED",
+        code: AlarmCode::ReloadRefused,
         message: format!(
             "the configuration was not reloaded at {}, and all that was in force before still is, tokens and rights too: \
              {}. Put it right and reload again; a restart would be refused as well",
@@ -302,7 +364,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     if let Some(fault) = &counts.fault {
         alarms.push(Alarm {
-            code: "DECISION_LOG_FAILING",
+            code: AlarmCode::DecisionLogFailing,
             message: format!("{fault}; answers go on, and it is tried again every second"),
             severity: Severity::Warning,
         });
@@ -310,11 +372,16 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     if let Some(last) =
         counts.last_drop_at.filter(|last| age(*last, now).known().is_none_or(|age| age < LOSS_REPORTED_FOR))
     {
+        let cause = match &counts.last_drop_fault {
+            Some(fault) => format!("{fault}, and no more of them could wait"),
+            None => "they came faster than they could be written. See whether the disk is slow, or raise \
+                     decision_log.queue"
+                .to_owned(),
+        };
         alarms.push(Alarm {
-            code: "DECISIONS_DROPPED",
+            code: AlarmCode::DecisionsDropped,
             message: format!(
-                "the decision log lacks {} decisions since the start, the last of {}: they came faster than they could be \
-                 written. See whether the disk is slow or full, or raise decision_log.queue",
+                "the decision log lacks {} decisions since the start, the last of {}: {cause}",
                 counts.dropped,
                 last.strftime("%Y-%m-%d %H:%M:%S UTC")
             ),

@@ -75,6 +75,12 @@ impl Services {
         if let Some(damage) = self.store.damage() {
             alarms.insert(0, alarms::store_damaged(damage));
         }
+        alarms.extend(self.store.read_only().as_deref().map(alarms::store_read_only));
+        alarms.extend(self.store.records_notice().as_ref().map(alarms::records_notice));
+        alarms.extend(self.store.journal_fault().as_deref().map(alarms::journal_failing));
+        if let SyncAccess::Handle(handle) = &self.sync {
+            alarms.extend(handle.archive_fault().as_deref().map(alarms::archive_failing));
+        }
         if let Some(observer) = &self.observer {
             alarms.extend(alarms::decision_log(&observer.log.counts(), now));
         }

@@ -56,6 +56,8 @@ pub(super) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
         // One request an hour: a pool would only hold dead connections.
         .pool_max_idle_per_host(0);
     match &config.proxy {
+        // What the client makes of it leaves addresses out.
+        None if nothing_by_proxy() => builder = builder.no_proxy(),
         None => {}
         Some(Proxy::Off) => builder = builder.no_proxy(),
         Some(Proxy::At(url)) => builder = builder.proxy(reqwest::Proxy::all((**url).clone()).map_err(setup)?),
@@ -74,6 +76,16 @@ pub(super) fn client(config: &FetchConfig) -> Result<Client, FetchError> {
         // All else was checked when it was given to the builder.
         None => FetchError::NoAuthorities { cause: causes(&source), source: source.without_url() },
     })
+}
+
+/// Whether the environment says that nothing goes by a proxy.
+fn nothing_by_proxy() -> bool {
+    ["NO_PROXY", "no_proxy"].into_iter().filter_map(std::env::var_os).any(|hosts| names_all(&hosts.to_string_lossy()))
+}
+
+/// Whether a list of hosts names all of them.
+fn names_all(hosts: &str) -> bool {
+    hosts.split(',').any(|host| host.trim() == "*")
 }
 
 /// One address, asked by the configuration's rules.
@@ -263,4 +275,19 @@ async fn body(
         Failed::Reading(source) => FetchError::Packing { url: asked.url.clone(), coding, source },
         Failed::Keeping(error) => error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_among_the_hosts_that_need_no_proxy_names_all_of_them() {
+        for all in ["*", "example.com, *", "*,10.0.0.0/8"] {
+            assert!(names_all(all), "{all}");
+        }
+        for some in ["", "*.example.com", "10.0.0.1", "example.com"] {
+            assert!(!names_all(some), "{some}");
+        }
+    }
 }

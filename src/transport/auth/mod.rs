@@ -63,6 +63,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/ReloadConfig", Right::Admin),
     ("/rmdd.v1.AdminService/PutRecords", Right::Admin),
     ("/rmdd.v1.AdminService/RemoveRecords", Right::Admin),
+    ("/rmdd.v1.AdminService/AcknowledgeRecords", Right::Admin),
     ("/rmdd.v1.AdminService/Backup", Right::Admin),
     ("/rmdd.v1.AdminService/Compact", Right::Admin),
 ];

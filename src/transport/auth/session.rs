@@ -100,25 +100,43 @@ impl Session {
         Self { peer, certified, gids, listener_kind, access, memory: Mutex::default() }
     }
 
-    /// Whether an RPC may be called.
+    /// Whether an RPC may be called, and the right by which it is.
     ///
     /// # Errors
     ///
-    /// If not.
-    pub fn check_rpc(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
-        if self.access.is_open(self.listener_kind) { Ok(()) } else { self.judge(needed(path), path, headers) }
+    /// If it may not.
+    pub fn check_rpc(&self, path: &str, headers: &HeaderMap) -> Result<Right, Denied> {
+        match self.open_right() {
+            Some(right) => Ok(right),
+            None => self.judge(needed(path), path, headers),
+        }
     }
 
-    /// Whether a path may be asked for over HTTP.
+    /// Whether a path may be asked for over HTTP, and the right by which it is.
     ///
     /// # Errors
     ///
-    /// If not.
-    pub fn check_http(&self, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
-        match needed_over_http(path) {
-            Some(needed) if !self.access.is_open(self.listener_kind) => self.judge(needed, path, headers),
-            _ => Ok(()),
+    /// If it may not.
+    pub fn check_http(&self, path: &str, headers: &HeaderMap) -> Result<Right, Denied> {
+        match (self.open_right(), needed_over_http(path)) {
+            (Some(right), _) => Ok(right),
+            (None, Some(needed)) => self.judge(needed, path, headers),
+            (None, None) => Ok(Right::Query),
         }
+    }
+
+    /// Whether queries are answered here without a token: then one that is not known is no reason to leave a call to 911
+    /// without an answer.
+    pub fn is_answered_without_token(&self) -> bool {
+        self.open_right().is_some() || self.base(&self.access.rules.load()) >= Some(Right::Query)
+    }
+
+    /// The right of everybody, where everybody may do all that can be done here.
+    fn open_right(&self) -> Option<Right> {
+        self.access.is_open(self.listener_kind).then_some(match self.listener_kind {
+            ListenerKind::Queries | ListenerKind::QuerySocket => Right::Query,
+            ListenerKind::Administration | ListenerKind::AdminSocket => Right::Admin,
+        })
     }
 
     /// Told whenever other rules are put in force.
@@ -126,14 +144,14 @@ impl Session {
         self.access.changes()
     }
 
-    fn judge(&self, needed: Right, path: &str, headers: &HeaderMap) -> Result<(), Denied> {
+    fn judge(&self, needed: Right, path: &str, headers: &HeaderMap) -> Result<Right, Denied> {
         let rules = self.access.rules.load();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         if memory.generation != rules.generation {
             *memory = Memory { generation: rules.generation, base: self.base(&rules), ..Memory::default() };
         }
         let judged = self.right(&rules, &mut memory, headers).and_then(|has| match has {
-            Some(has) if has >= needed => Ok(()),
+            Some(has) if has >= needed => Ok(has),
             Some(has) => Err(Denied::RightMissing { who: self.called(&memory, headers), has, needed }),
             None => Err(Denied::TokenMissing),
         });

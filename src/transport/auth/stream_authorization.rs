@@ -39,7 +39,7 @@ impl StreamAuthorization {
             return Ok(());
         }
         self.rules.mark_unchanged();
-        self.session.check_rpc(self.path, &self.headers)
+        self.session.check_rpc(self.path, &self.headers).map(|_| ())
     }
 
     /// Waits until it does not hold any more, and says why.

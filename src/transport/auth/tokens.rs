@@ -45,7 +45,8 @@ pub fn place(named: Option<&Path>) -> Option<PathBuf> {
         return Some(path.to_owned());
     }
     let directory = std::env::var_os("CREDENTIALS_DIRECTORY").filter(|directory| !directory.is_empty())?;
-    Some(Path::new(&directory).join(CREDENTIAL)).filter(|path| path.exists())
+    // One that may not be looked at is not as if there were none: reading it says why.
+    Some(Path::new(&directory).join(CREDENTIAL)).filter(|path| path.try_exists().unwrap_or(true))
 }
 
 /// Reads a file of tokens.

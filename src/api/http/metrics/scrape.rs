@@ -360,7 +360,7 @@ fn alarms(
     )?;
     let mut counted: std::collections::BTreeMap<(&str, &str), u64> = std::collections::BTreeMap::new();
     for alarm in &alarms {
-        *counted.entry((alarm.code, alarm.severity.as_str())).or_default() += 1;
+        *counted.entry((alarm.code.as_str(), alarm.severity.as_str())).or_default() += 1;
     }
     page.gauges(
         of("rmdd_alarms", "Alarms that `rmdd status` tells now, by their code; a code is left out while it has none."),

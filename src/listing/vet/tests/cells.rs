@@ -1,6 +1,6 @@
 //! How much each column may change at once.
 
-use super::doubts::{TODAY, World, day, judge, snapshot};
+use super::doubts::{A_WEEK_AGO, TODAY, World, day, judge, snapshot};
 use super::{Column, FilingBuilder, Listing, Provenance, Settles, Snapshot, VetConfig, at, vet};
 use crate::domain::Filing;
 use crate::listing::vet::Doubt;
@@ -155,6 +155,8 @@ fn filings_that_have_no_date_may_turn_to_no_in_numbers_and_those_that_keep_their
     let real = |place: usize| (place.is_multiple_of(80) && place < 9_280) || (place % 80 == 41 && place < 23 * 80);
     assert_eq!(turned(&real), Some(Settles::Alarm));
     assert_eq!(turned(&|place| place.is_multiple_of(65)), Some(Settles::Person), "a fault strikes both alike");
+    assert_eq!(turned(&|place| place.is_multiple_of(171)), Some(Settles::Person), "though it strikes 57");
+    assert_eq!(turned(&|place| place.is_multiple_of(213)), Some(Settles::Alarm), "46 are few");
     assert_eq!(turned(&|place| place.is_multiple_of(48)), Some(Settles::Person), "and so many never did");
 }
 
@@ -185,7 +187,70 @@ fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
         assert_eq!(rows(5, says), Some(Settles::Alarm), "{says:?}");
         assert_eq!(rows(16, says), Some(Settles::Person), "{says:?}");
     }
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let short = cells_in(TODAY.whole(), voice, Says::Nothing, |place| (500..530).contains(&place) && place % 8 > 1);
+    assert_eq!(judge(short, Some(&standing)).takes(), Some(Settles::Person), "several short ones");
     assert_eq!(rows(8, Says::More), None, "as one filer amended all its filings");
+}
+
+#[test]
+fn a_date_that_a_fault_wrote_and_the_next_listing_takes_back_is_no_date_that_stayed() {
+    let standing = snapshot(half_without_dates());
+    let today = day(TODAY.today).to_string();
+    let mut stamped = half_without_dates();
+    for filing in stamped.filings.iter_mut().step_by(100).take(90) {
+        *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&today));
+    }
+    let faulty = judge(stamped, Some(&standing));
+    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let healed = cells_in(half_without_dates(), voice, Says::Nothing, |place| place.is_multiple_of(100));
+    let healed = judge(healed, Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+}
+
+#[test]
+fn a_date_that_a_fault_wrote_over_an_amendments_own_is_no_date_that_went_back() {
+    let standing = snapshot(World { today: TODAY.today - 2 }.whole());
+    let title = (Column::ContactTitle, "amended by its filer");
+    let dated = |date: String| {
+        let mut listing = cells_in(TODAY.whole(), title, Says::Nothing, |place| place.is_multiple_of(600));
+        for filing in listing.filings.iter_mut().step_by(600) {
+            *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&date));
+        }
+        listing
+    };
+    let faulty = judge(dated(day(TODAY.today).to_string()), Some(&standing));
+    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let healed = judge(dated(day(TODAY.today - 1).to_string()), Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+}
+
+#[test]
+fn what_a_fault_hid_of_amendments_comes_with_the_next_listing_though_their_date_is_older_then() {
+    let standing = snapshot(A_WEEK_AGO.whole());
+    let that_day = day(A_WEEK_AGO.today).to_string();
+    let amended = |voice: &'static str| {
+        let mut listing = TODAY.whole();
+        for filing in listing.filings.iter_mut().skip(500).take(20) {
+            *filing = with_cells(filing, |at| match at {
+                Column::LastUpdated => Some(&that_day),
+                Column::ContactTitle => Some("amended by its filer"),
+                Column::VoiceServiceProviderChoice => Some(voice),
+                _ => None,
+            });
+        }
+        listing
+    };
+    let faulty = judge(amended("Yes"), Some(&standing));
+    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let healed = judge(amended("No"), Some(&faulty.snapshot));
+    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    let again = judge(amended("No"), Some(&healed.snapshot)).snapshot;
+    let name = (Column::BusinessName, "Fern Velvet Tel");
+    let renamed = cells_in(amended("No"), name, Says::Nothing, |place| (500..520).contains(&place));
+    let renamed = judge(renamed, Some(&again));
+    assert_eq!(renamed.takes(), Some(Settles::Person), "a date of long ago says nothing: {:?}", renamed.doubts);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::{
     Against, Column, FilingBuilder, Listing, OwnPeer, Settles, Snapshot, UnreadableRow, VetConfig, at, number, vet,
     vet_against,
 };
-use crate::domain::{Filing, Frn, RmdNumber};
+use crate::domain::{AlarmCode, Filing, Frn, RmdNumber};
 use crate::listing::vet::{Doubt, Vetted};
 
 /// A day's new filings.
@@ -281,7 +281,7 @@ fn the_operators_own_peers_are_an_alarm_whatever_the_size_and_corroborated_far_b
         let against = Against { standing: Some(&standing), removals: None, peers: &peers };
         vet_against(TODAY.listing(gone), at(2), against, &VetConfig::default()).expect("read")
     };
-    let told = |vetted: &Vetted| vetted.snapshot.anomalies.iter().any(|anomaly| anomaly.code() == "PEERS_GONE");
+    let told = |vetted: &Vetted| vetted.snapshot.anomalies.iter().any(|anomaly| anomaly.code() == AlarmCode::PeersGone);
     let all = judged(&|value| value >= 1_200 && value % 200 == 0);
     assert_eq!((all.takes(), told(&all)), (Some(Settles::SecondCopy), true), "{:?}", all.doubts);
     let one = judged(&|value| value == 2_000);

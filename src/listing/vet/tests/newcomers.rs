@@ -133,6 +133,26 @@ fn new_filings_that_bear_the_names_of_others_are_told_from_three_on() {
 }
 
 #[test]
+fn new_filings_with_unknown_texts_take_a_person_from_eleven_on() {
+    let standing = snapshot(TODAY.whole());
+    let today = day(TODAY.today).to_string();
+    let end = (TODAY.today + 1) * A_DAY;
+    let unknown = |count: u32| {
+        let mut listing = with(TODAY.whole(), (0..count).map(|place| end + place * 3), &today);
+        for filing in listing.filings.iter_mut().rev().take(count as usize) {
+            let mut builder = FilingBuilder::new(filing.number(), filing.frn(), 0);
+            for column in Column::ALL {
+                let role = column == Column::GatewayProviderChoice;
+                builder.push(if role { "[object Object]" } else { filing.cell(column) });
+            }
+            *filing = builder.finish();
+        }
+        judge(listing, Some(&standing)).takes()
+    };
+    assert_eq!((unknown(3), unknown(11)), (None, Some(Settles::Person)));
+}
+
+#[test]
 fn a_rush_before_a_deadline_comes_with_amendments_and_is_an_alarm_only() {
     let today = day(TODAY.today).to_string();
     let mut listing = TODAY.whole();

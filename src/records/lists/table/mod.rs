@@ -7,6 +7,7 @@
 mod cells;
 mod decode;
 mod dialect;
+mod hidden;
 mod sheet;
 mod write;
 
@@ -96,10 +97,14 @@ pub enum TableError {
         found: String,
     },
     /// Columns are named anew further down.
-    #[error("row {row} is another header: hand in one table at a time")]
+    #[error(
+        "row {row} is another header, besides row {first}: hand in one table at a time, or take out what is none of it"
+    )]
     SecondHeader {
         /// Which.
         row: u64,
+        /// The header above it.
+        first: u64,
     },
     /// A header and nothing below it, or nothing at all.
     #[error("it is empty: it has no row below a header")]
@@ -218,7 +223,11 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     let mut records = records.into_iter();
     let above: Vec<Record> = records.by_ref().take(place).filter(|record| !record.is_blank()).collect();
     let Some(header) = records.next() else { return Err(TableError::Empty) };
-    let width = header.cells.len();
+    // A sheet is as wide as its widest row: what stands right of the header's last name has none.
+    let width = header.cells.iter().rposition(|name| !trim(name).is_empty()).map_or(0, |last| last + 1);
+    if let Some(first) = header_of_rows(&above, fit) {
+        return Err(TableError::SecondHeader { row: header.row, first });
+    }
     let mut titles = Vec::new();
     let near = above.iter().rev().zip(1..).take_while(|(record, gap)| record.row + gap == header.row).count();
     let far = above.len() - near;
@@ -257,9 +266,8 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
             repeats.push(record.row);
             continue;
         }
-        let known = fit(&said);
-        if known > 1 && known == said.iter().filter(|name| !name.is_empty()).count() {
-            return Err(TableError::SecondHeader { row: record.row });
+        if is_another_header(&said, &names, fit) {
+            return Err(TableError::SecondHeader { row: record.row, first: header.row });
         }
         rows.push(row(record, &header, width)?);
     }
@@ -291,13 +299,19 @@ fn row(mut record: Record, header: &Record, width: usize) -> Result<Result<Row, 
         return Err(TableError::Quote { row: record.row, line: record.line, cell: place + 1, problem });
     }
     if surplus {
-        let problem = format!(
-            "the row has {} where the header has {width}: put a cell that holds the separator in quotes",
-            cells_in_words(found)
-        );
-        return Ok(Err(bad(record, header, width - 1, problem)));
+        let problem = match record.cells.iter().skip(header.cells.len()).any(|cell| !trim(cell).is_empty()) {
+            true => format!(
+                "the row has {} where the header has {width}: put a cell that holds the separator in quotes",
+                cells_in_words(found)
+            ),
+            false => format!(
+                "a cell stands right of it, where the header has only {}: give its column a name, or clear it",
+                cells_in_words(width)
+            ),
+        };
+        return Ok(Err(bad(record, header, width.saturating_sub(1), problem)));
     }
-    record.cells.truncate(width);
+    record.cells.truncate(header.cells.len());
     Ok(Ok(Row { row: record.row, cells: record.cells }))
 }
 
@@ -316,6 +330,38 @@ pub fn shown(cells: &[String]) -> String {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
     }
+}
+
+/// Whether a row below the header names columns anew: all of it is names that are known; or it has no digit, and some of its
+/// names are known, and some are the header's own.
+fn is_another_header(said: &[String], names: &[String], fit: Fit<'_>) -> bool {
+    let known = fit(said);
+    let filled = said.iter().filter(|name| !name.is_empty()).count();
+    let repeated: Vec<String> = said.iter().filter(|name| !name.is_empty() && names.contains(name)).cloned().collect();
+    let digits = said.iter().any(|name| name.contains(|c: char| c.is_numeric()));
+    (known > 1 && known == filled) || (!digits && repeated.len() > 1 && fit(&repeated) > 0)
+}
+
+/// The row above the header that is one itself, with rows of its own below it: two tables, of which the second has more
+/// columns that are known. A title says what it is of, with a colon or a number beside it, or stands right above the header.
+fn header_of_rows(above: &[Record], fit: Fit<'_>) -> Option<u64> {
+    let is_value = |cell: &String| cell.contains(|c: char| c.is_numeric()) && fit(&[comparable(cell)]) == 0;
+    let is_name = |record: &Record| {
+        fit(&dialect::names(record)) > 0
+            && !record.cells.iter().any(|cell| trim(cell).ends_with(':') || is_value(cell))
+            && Comment::of(record) == Comment::No
+    };
+    above.iter().enumerate().find_map(|(place, record)| {
+        let mut filled = (0..record.cells.len()).filter(|place| !trim(&record.cells[*place]).is_empty());
+        let alone = filled.next().filter(|_| filled.next().is_none());
+        let mut rows = above.get(place + 1..).unwrap_or_default().iter().filter(|row| Comment::of(row) != Comment::Yes);
+        // A single word, such as Provider, may be a title; it is a header if what stands below it may be a number or a name.
+        let heads = |row: &Record| match alone {
+            Some(column) => row.cells.get(column).is_some_and(|cell| is_value(cell) && !clean(cell).contains(' ')),
+            None => true,
+        };
+        (is_name(record) && rows.any(heads)).then_some(record.row)
+    })
 }
 
 /// Whether a row above the header is one of those below it, put in the wrong place, and no title: a number stands where

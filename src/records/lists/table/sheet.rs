@@ -10,7 +10,8 @@ use zip::ZipArchive;
 
 use super::cells::{MOST_CELLS, Record};
 use super::dialect::{Fit, header};
-use super::{TableError, shown};
+use super::hidden;
+use super::{TableError, rows_in_words, shown};
 
 /// The most bytes that a workbook unpacks to.
 const MOST_UNPACKED: u64 = 128 << 20;
@@ -74,7 +75,29 @@ fn first_that_fits(bytes: &[u8], fit: Fit<'_>, notes: &mut Vec<String>) -> Resul
     if !others.is_empty() {
         notes.push(format!("not read, though it has such a header: sheet {}", others.join(", ")));
     }
+    notes.extend(what_is_hidden(bytes, &name, &records, fit));
     Ok(records)
+}
+
+/// What to say of rows and columns that are not seen in the sheet and count all the same.
+fn what_is_hidden(bytes: &[u8], sheet: &str, records: &[Record], fit: Fit<'_>) -> Vec<String> {
+    let Some((head, rows)) = header(records, fit).and_then(|(place, _)| records.get(place..)?.split_first()) else {
+        return Vec::new();
+    };
+    let hidden = hidden::of_sheet(bytes, sheet);
+    let rows: Vec<u64> = rows.iter().map(|record| record.row).filter(|row| hidden.rows.contains(row)).collect();
+    let names =
+        head.cells.iter().enumerate().filter(|(place, name)| hidden.columns.contains(place) && !name.is_empty());
+    let columns: Vec<String> = names.map(|(_, name)| format!("{name:?}")).collect();
+    let mut said = Vec::new();
+    if !rows.is_empty() {
+        let rows = rows_in_words(&rows);
+        said.push(format!("{rows} hidden in the sheet, by a filter most likely, and counted like the others"));
+    }
+    if !columns.is_empty() {
+        said.push(format!("column {} hidden in the sheet, and read like the others", columns.join(", ")));
+    }
+    said
 }
 
 /// Unpacks it to nowhere: what an archive says of its sizes may be wrong.
@@ -222,7 +245,9 @@ fn padded(number: String, format: Option<&NumberFormat>) -> String {
 }
 
 fn time(at: &ExcelDateTime) -> String {
-    if !at.is_datetime() {
+    // The days that a spreadsheet has, from 1900 to 9999: what lies beyond is a number that was formatted as one.
+    const DAYS: std::ops::Range<f64> = 1.0..2_958_466.0;
+    if !at.is_datetime() || !DAYS.contains(&at.as_f64()) {
         return float(at.as_f64());
     }
     let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();

@@ -45,6 +45,9 @@ fn a_title_may_hold_a_number() {
         "Our FRN:,0041000001",
         "FRN,0041000001",
         "0041000001,for the peering desk\n",
+        "frn\nas of November",
+        "frn:,north\nsite:,south",
+        "frn list\nsite north",
         "Upstreams of RMD0001410",
     ] {
         let table = table(&format!("{title}\nfrn,site\n0020237344,north\n"));

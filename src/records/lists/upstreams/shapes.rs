@@ -189,6 +189,63 @@ fn a_merged_area_says_what_it_says_in_each_of_its_rows() {
 }
 
 #[test]
+fn a_number_that_is_formatted_as_a_day_is_that_number_if_no_day_is_so_late() {
+    let days = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        let day = Format::new().set_num_format("yyyy-mm-dd");
+        sheet.write(0, 0, "FRN").expect("written");
+        sheet.write_with_format(1, 0, 41_000_002, &day).expect("written");
+        sheet.write_with_format(2, 0, 46_000, &day).expect("written");
+    });
+    let reported = outcome(&days).expect("a list");
+    assert_eq!(reported[0], B);
+    assert!(reported[1].contains("looks like a date"), "{reported:?}");
+    assert_eq!(read(&days).expect("a list").rows[0].as_ref().expect("read").cells, ["41000002"]);
+}
+
+#[test]
+fn what_is_hidden_in_a_sheet_counts_and_is_told() {
+    let filtered = workbook(|workbook| {
+        workbook.add_worksheet().set_name("Old & new").expect("named").write(0, 0, "Cover").expect("written");
+        let sheet = workbook.add_worksheet().set_name("Up & running").expect("named");
+        for (column, name) in ["FRN", "Site", "Role"].iter().enumerate() {
+            sheet.write(0, column as u16, *name).expect("written");
+        }
+        for row in 1..4 {
+            sheet.write(row, 0, 41_000_002).expect("written");
+        }
+        for row in [2, 3, 7] {
+            sheet.set_row_hidden(row).expect("hidden");
+        }
+        sheet.set_column_hidden(2).expect("hidden");
+    });
+    let list = read(&filtered).expect("a list");
+    assert_eq!(list.rows.len(), 3);
+    let said = list.notes.join("; ");
+    assert!(said.contains("rows 3, 4 hidden in the sheet"), "{said}");
+    assert!(said.contains("column \"Role\" hidden in the sheet"), "{said}");
+    let plain = workbook(|workbook| {
+        workbook.add_worksheet().write(0, 0, "FRN").expect("written").write(1, 0, 41_000_002).expect("written");
+    });
+    assert!(read(&plain).expect("a list").notes.is_empty());
+}
+
+#[test]
+fn a_cell_that_stands_under_no_name_makes_its_row_bad_in_a_sheet_too() {
+    let wide = workbook(|workbook| {
+        let sheet = workbook.add_worksheet();
+        sheet.write(0, 0, "FRN").expect("written");
+        sheet.write(1, 0, 41_000_002).expect("written").write(1, 2, "x").expect("written");
+        sheet.write(2, 0, 41_000_002).expect("written").write(2, 2, " ").expect("written");
+    });
+    for list in [&wide[..], b"FRN,,\n41000002,,x\n41000002,,\n"] {
+        let reported = outcome(list).expect("a list");
+        assert_eq!((reported.len(), reported[1].as_str()), (2, B));
+        assert!(reported[0].starts_with("row 2, field FRN: a cell stands right of it"), "{reported:?}");
+    }
+}
+
+#[test]
 fn what_a_workbook_does_not_say_is_told() {
     let hidden_value = workbook(|workbook| {
         let sheet = workbook.add_worksheet();
@@ -258,6 +315,19 @@ fn where_rows_or_columns_cannot_be_told_the_list_is_refused_with_what_to_do() {
         ("%PDF-1.7", "PDF"),
         ("\u{1f}\u{8b}", "gzip"),
         ("frn,role\n0041000001,gateway\nrole,frn\ngateway,0041000002\n", "row 3 is another header"),
+        (
+            "FRN,Name\n0099999999,A\nName,FRN,Role\nC,0021441233,gateway\n",
+            "row 3 is another header, besides row 1: hand in one table",
+        ),
+        (
+            "FRN,Name\n0099999999,A\n0099999998,B\n0099999997,C\n\nRole,FRN\ngateway,0021441233\n",
+            "row 6 is another header, besides row 1",
+        ),
+        ("Trunk Group,Name\nP000,A\nFRN,Role\n0021441233,gateway\n", "row 3 is another header, besides row 1"),
+        ("Trunk Group,Name\nnorth,A\n\nFRN,Role\n0021441233,gateway\n", "row 4 is another header, besides row 1"),
+        ("FRN\n0099999999\nName,FRN,Role\nC,0021441233,gateway\n", "row 3 is another header, besides row 1"),
+        ("Upstreams\n\nPeer\nP000\n\nPeer,Role\nP001,gateway\n", "row 6 is another header, besides row 3"),
+        ("Name,FRN,Role\nC,0021441233,gateway\nFRN,Name\n0099999999,A\n", "row 3 is another header, besides row 1"),
     ] {
         let bytes: Vec<u8> = if text.starts_with('\u{1f}') { vec![0x1f, 0x8b, 8] } else { text.as_bytes().to_vec() };
         let error = outcome(&bytes).expect_err(text);

@@ -73,7 +73,7 @@ fn the_column_says_whether_digits_are_an_rmd_number_or_an_frn() {
     assert!(named("rmd\n0020237343\n")[0].starts_with("bad: row 2, field rmd"), "a number of ten digits is none");
     let in_frn = list("frn\nRMD0001410\n20237343\n");
     assert_eq!(in_frn.rows[0].as_ref().expect("read").who.who.to_string(), "RMD0001410");
-    assert!(in_frn.notes[0].contains("an RMD number stands where an FRN is expected in 1 rows"), "{:?}", in_frn.notes);
+    assert!(in_frn.notes[0].contains("an RMD number stands where an FRN is expected in 1 row,"), "{:?}", in_frn.notes);
     // A column of numbers that counts the rows is none of the database's.
     let counted = "number,frn\n1,20237343\n2,0003734811\n";
     assert_eq!(named(counted), ["FRN 0020237343", "FRN 0003734811"]);
@@ -102,6 +102,14 @@ fn roles_are_read_by_the_columns_name_or_its_cells_and_a_column_that_is_not_used
         "frn,Type\n20237343,Gateway\n20237343,Wholesale\n",
         "frn,acts as\n20237343,Gateway Provider\n20237343,Intermediate\n",
         "frn,role as of the contract\n20237343,G\n",
+        "frn,Type\n20237343,International gateway\n",
+        "frn,Service\n20237343,gateway only\n",
+        "frn,Category\n20237343,GW/INT\n20237343,SIP\n",
+        "frn,Type\n20237343,GP\n",
+        "frn,Type\n20237343,Non Gateway\n20237343,VSP\n",
+        "frn,Type\n20237343,Gateway/Intermediate\n20237343,Wholesale\n",
+        "frn,acts as\n20237343,Intl. Gateway Provider\n",
+        "frn,acts as\n20237343,Gateway & VSP\n",
     ] {
         let list = list(text);
         assert!(
@@ -110,7 +118,20 @@ fn roles_are_read_by_the_columns_name_or_its_cells_and_a_column_that_is_not_used
             list.notes
         );
         assert!(list.rows.iter().flatten().all(|upstream| upstream.role.is_none()));
+        assert_eq!(list.unasked.len(), 1, "{text:?}");
     }
+    for header in ["Type", "Service", "Category", "Role"] {
+        let text = format!("frn,{header}\n20237343,Gateway/Intermediate\n20237343,VSP\n20237343,Gateway & VSP\n");
+        let reported = named(&text);
+        assert!(
+            reported[0].contains(&format!("row 2, field {header}: ")) && reported[0].contains("one alone"),
+            "{text}"
+        );
+        assert!(reported[2].starts_with("bad: row 4"), "{text}");
+        assert_eq!(roles(&text), [Some(ProviderRole::VoiceService)], "{text}");
+    }
+    let none = list("frn,Service,Notes\n20237343,Wholesale voice,has a gateway in Dallas\n20237343,SMS,fine\n");
+    assert!(none.unasked.is_empty(), "{:?}", none.unasked);
     assert!(list("frn,foreign\n20237343,yes\n").notes[0].contains("\"foreign\" is not used"));
     assert!(list("frn,site\n20237343,north\n").notes.is_empty());
     assert!(named("frn,role,provider type\n20237343,gateway,VSP\n")[0].contains("another column says gateway"));
@@ -123,6 +144,8 @@ fn a_list_without_providers_is_refused_with_what_to_do() {
     assert_eq!(read(b"frn\n"), Err(UpstreamsError::Table(TableError::Empty)));
     assert_eq!(read(b" \n"), Err(UpstreamsError::Table(TableError::Empty)));
     assert!(refused("[{\"name\": \"Example\"}]").contains("call one frn"));
+    let twice = refused("[{\"frn\": \"0020237343\", \"frn\": \"0003734811\"}]");
+    assert!(twice.contains("entry 1, field frn: it stands twice"), "{twice}");
     assert!(refused("[{\"frn\": ").contains("cannot be read as JSON"));
     assert!(refused("0020237343\n0003734811\n").contains("call one frn"));
 }
@@ -164,6 +187,31 @@ fn a_second_number_of_a_row_is_never_dropped_whatever_its_column_is_called() {
     }
     assert_eq!(named("Registration,site\n0020237343,x\n"), ["FRN 0020237343"]);
     assert!(list("FRN,FRN status\n20237343,active\n").rows[0].is_ok());
+}
+
+#[test]
+fn an_upstream_without_a_number_of_its_own_is_bad_whatever_number_of_somebody_else_stands_beside_it() {
+    for text in [
+        "FRN,Parent FRN\nN/A,0018570812\n",
+        "FRN,Affiliate FRN\n,0018570812\n",
+        "Affiliate FRN,FRN\n0018570812,pending\n",
+        "Carrier,FRN,Customer FRN\nX,,0018570812\n",
+        "FRN,RMD No.,Parent RMD\n,,RMD0001410\n",
+        "FRN,Carrier FRN\n,0018570812\n",
+    ] {
+        let reported = named(text);
+        assert!(reported[0].starts_with("bad: row 2, field "), "{text:?}: {reported:?}");
+        assert!(reported[0].contains(": give an ") && reported[0].contains(" is not its own"), "{reported:?}");
+    }
+    let by_trunk = list("Trunk,FRN,Parent FRN\nTG-1,,0018570812\n");
+    let upstream = by_trunk.rows[0].as_ref().expect("read");
+    assert_eq!((upstream.who.who.to_string().as_str(), upstream.also.len()), ("peer tg-1", 0));
+    assert_eq!(upstream.beside[0].who.to_string(), "FRN 0018570812", "it is compared, and is no answer");
+    assert!(upstream.unsaid.is_some());
+    for own in ["FRN,FRN 2\n,0018570812\n", "Trunk,Customer FRN\n,0018570812\n", "Carrier FRN,RMD No.\n0018570812,\n"] {
+        assert_eq!(named(own), ["FRN 0018570812"], "{own:?}");
+    }
+    assert_eq!(named("Carrier FRN,RMD No.\n,RMD0001410\n"), ["RMD0001410"]);
 }
 
 /// The roles in which each row is asked, or its field if it is bad.

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, Severity};
+use crate::domain::AlarmCode;
 use crate::transport::CertificateState;
 
 /// How long before its end a certificate is an alarm.
@@ -15,7 +16,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
     let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
     if *expires_at <= now {
         alarms.push(Alarm {
-            code: "CERTIFICATE_EXPIRED",
+            code: AlarmCode::CertificateExpired,
             message: format!(
                 "the certificate of {name} was good until {until}: clients do not believe it any more. Put a new one in its \
                  place; no restart is needed"
@@ -24,7 +25,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
         });
     } else if expires_at.duration_since(now) <= CERTIFICATE_ENDS_SOON {
         alarms.push(Alarm {
-            code: "CERTIFICATE_EXPIRES",
+            code: AlarmCode::CertificateExpires,
             message: format!(
                 "the certificate of {name} is good until {until} only: put a new one in its place; no restart is needed"
             ),
@@ -33,7 +34,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
     }
     if *valid_from > now {
         alarms.push(Alarm {
-            code: "CERTIFICATE_NOT_YET_VALID",
+            code: AlarmCode::CertificateNotYetValid,
             message: format!(
                 "the certificate of {name} is good from {} only: clients do not believe it before. Is this machine's clock \
                  right?",
@@ -44,7 +45,7 @@ pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm>
     }
     if let Some(why) = unusable {
         alarms.push(Alarm {
-            code: "CERTIFICATE_UNUSABLE",
+            code: AlarmCode::CertificateUnusable,
             message: format!(
                 "the files of {name} cannot be used as they are now, and those of before stay in force: {why}"
             ),

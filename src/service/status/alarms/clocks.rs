@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, Severity, moment};
-use crate::domain::{Age, SourceState, age, later_than};
+use crate::domain::{Age, AlarmCode, SourceState, age, later_than};
 use crate::listing::index::Index;
 use crate::store::SyncState;
 
@@ -21,7 +21,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Al
 fn wrong(index: Option<&Index>, now: Timestamp) -> Option<Alarm> {
     let least = later_than(now, index.and_then(Index::listed_day))?;
     Some(Alarm {
-        code: "CLOCK_WRONG",
+        code: AlarmCode::ClockWrong,
         message: format!(
             "this machine's clock says {}, and it is {} at least, as the listing's own dates and the age of this program show: \
              set it. Until then it is not known how old the listing is, orders and notices count as still to come, what \
@@ -52,7 +52,7 @@ fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Optio
         })
         .collect();
     (!ahead.is_empty()).then(|| Alarm {
-        code: "TIMES_AHEAD",
+        code: AlarmCode::TimesAhead,
         message: format!(
             "times on record lie ahead of this machine's clock, which says {}: {}. They are not believed. If the clock is \
              right now, the next sync that succeeds sets them right (`rmdd sync` for one at once); if it is not, set it",
@@ -67,7 +67,7 @@ fn skew(source: &SourceState) -> Option<Alarm> {
     let skew = source.clock_skew.filter(|skew| skew.abs() > SKEW_TOLD)?;
     let direction = if skew.is_negative() { "ahead of" } else { "behind" };
     Some(Alarm {
-        code: "CLOCK_SKEW",
+        code: AlarmCode::ClockSkew,
         message: format!(
             "this machine's clock was {} {direction} that of {} when that last gave something: set the one that is wrong",
             span(skew.abs()),

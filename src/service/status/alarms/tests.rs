@@ -1,25 +1,12 @@
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::{
-    Anomaly, ChangeSerial, Column, EARLIEST, HeldListing, RemovalHistory, Sha256Digest, Snapshot, SnapshotSerial,
-    SourceFault, SourceState, SyncRecord,
+    AlarmCode, Anomaly, ChangeSerial, Column, EARLIEST, HeldListing, RemovalHistory, Sha256Digest, Snapshot,
+    SnapshotSerial, SourceFault, SourceState, SyncRecord,
 };
 use crate::transport::CertificateState;
 
 fn index(anomalies: Vec<Anomaly>) -> Index {
-    let snapshot = Snapshot {
-        serial: SnapshotSerial::FIRST,
-        sha256: Sha256Digest([0; 32]),
-        source: String::new(),
-        bytes: 0,
-        fetched_at: EARLIEST,
-        confirmed_at: EARLIEST,
-        filings: Vec::new(),
-        carried: BTreeMap::new(),
-        anomalies,
-        steps: Vec::new(),
-    };
+    let snapshot = Snapshot { anomalies, ..Snapshot::made_up(1, EARLIEST, []) };
     Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0))
 }
 
@@ -29,7 +16,7 @@ fn at(hours: i64) -> Timestamp {
 
 fn codes(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> (State, Vec<&'static str>) {
     let alarms = alarms(index, sync, &FreshnessConfig::default(), now);
-    (state(&alarms), alarms.iter().map(|alarm| alarm.code).collect())
+    (state(&alarms), alarms.iter().map(|alarm| alarm.code.as_str()).collect())
 }
 
 #[test]
@@ -63,7 +50,7 @@ fn a_failed_sync_and_an_odd_listing_are_warnings() {
     let odd = index(vec![Anomaly::MissingColumn(Column::Country)]);
     let alarms = alarms(Some(&odd), &failed, &FreshnessConfig::default(), at(1));
     assert_eq!(state(&alarms), State::Warning);
-    assert!(alarms.iter().any(|alarm| alarm.code == "COLUMN_MISSING"));
+    assert!(alarms.iter().any(|alarm| alarm.code == AlarmCode::ColumnMissing));
     assert!(alarms.iter().any(|alarm| alarm.message.contains("(3 times in a row): no route")));
 }
 
@@ -215,7 +202,7 @@ fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
     assert!(error.to_string().contains("hunter2"), "{error}");
     let error = format!("the configuration file /etc/rmdd/rmdd.toml cannot be used:\n{error}");
     let alarm = reload_refused(&RefusedReload { at: at(24), error });
-    assert_eq!((alarm.code, alarm.severity), ("RELOAD_REFUSED", Severity::Warning));
+    assert_eq!((alarm.code.as_str(), alarm.severity), ("RELOAD_REFUSED", Severity::Warning));
     let message = alarm.message;
     assert!(message.contains("at 2026-01-02 00:00:00 UTC") && message.contains("rmdd.toml"), "{message}");
     assert!(message.contains("line 2") && !message.contains("hunter2") && !message.contains('\n'), "{message}");
@@ -231,7 +218,7 @@ fn a_certificate_is_an_alarm_from_two_weeks_before_its_end() {
         unusable: unusable.map(str::to_owned),
     };
     let codes = |state: &CertificateState, now| {
-        certificate(state, now).iter().map(|alarm| (alarm.code, alarm.severity)).collect::<Vec<_>>()
+        certificate(state, now).iter().map(|alarm| (alarm.code.as_str(), alarm.severity)).collect::<Vec<_>>()
     };
     assert_eq!(codes(&state(None), at(85 * day)), []);
     assert_eq!(codes(&state(None), at(86 * day)), [("CERTIFICATE_EXPIRES", Severity::Warning)]);

@@ -1,0 +1,322 @@
+//! The journal of operators' records: what cannot be fetched again stands in two places.
+//!
+//! `records.jsonl` beside the store has a line of JSON for each event of operators' records, in their order, and is only
+//! ever appended to. Ordinary tools read it (`jq .event records.jsonl`):
+//!
+//! ```text
+//! {"format":1,"serial":7,"batch":[7,8],"before":"<64 hex>","event":{"at":...,"by":...,"after":{...}},"sha256":"<64 hex>"}
+//! ```
+//!
+//! `sha256` is that of the line's bytes before `,"sha256":`; `before` is the `sha256` of the line before, and zeros in the
+//! first; `batch` names the first and last event of one change, which is made whole or not at all. A line with a `note` in
+//! place of an event says when the journal was begun, what was lost or mended, and who has acknowledged that.
+//!
+//! # Order
+//!
+//! A change is appended and synced, then committed to the store, then acknowledged to whoever made it. If the commit fails,
+//! the lines are cut off again. So after a crash the journal holds what the store holds, or one change more, whole or in
+//! part: a whole one is completed in the store at the next start, a part is cut off. Whatever else differs is damage. Then
+//! each is mended from the other, by its serial, and that is told: in the log, and by an alarm that stays until somebody
+//! acknowledges it.
+//!
+//! # Errors
+//!
+//! A journal that cannot be read or written keeps nobody from being answered: it is an alarm, and records cannot be changed
+//! until it can.
+
+mod file;
+mod line;
+mod read;
+mod settle;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::rebuild::was_there;
+use super::{Store, StoreError};
+use crate::domain::RecordEvent;
+use file::{Mark, Open};
+use line::{Content, Note};
+pub(super) use read::{Found, read};
+pub(super) use settle::{Plan, Stored, fold, gaps, mark, serials};
+use settle::{Rewrite, When, plan};
+
+/// The journal's file name in the state directory.
+pub const JOURNAL_NAME: &str = "records.jsonl";
+
+/// So many sentences are kept of what was lost, and of what was mended.
+const MOST_SENTENCES: usize = 20;
+
+/// What was lost of operators' records, or mended, until somebody acknowledges it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordsNotice {
+    /// Since when it is known.
+    pub at: Timestamp,
+    /// What is lost for good, one sentence each.
+    pub lost: Vec<String>,
+    /// What was taken from where it still stood, one sentence each.
+    pub mended: Vec<String>,
+}
+
+/// The journal of an open store.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    /// Nothing where it has to be compared with the store before it can be appended to.
+    open: Mutex<Option<Open>>,
+    /// Why it cannot be used.
+    fault: Mutex<Option<String>>,
+}
+
+impl Journal {
+    pub(super) fn beside(store: &Path) -> Self {
+        Self { path: store.with_file_name(JOURNAL_NAME), open: Mutex::default(), fault: Mutex::default() }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Open>> {
+        // Whatever a panic has left is compared with the file before it is used.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_fault(&self, fault: Option<String>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    fn failed(&self, source: std::io::Error) -> StoreError {
+        let error = StoreError::Journal { path: self.path.clone(), source };
+        self.note_fault(Some(error.to_string()));
+        error
+    }
+}
+
+/// The time, in whole milliseconds.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+impl Store {
+    /// Keeps records from being changed while it is held.
+    pub(super) fn journal_lock(&self) -> Option<impl Drop + '_> {
+        self.journal.as_ref().map(Journal::open)
+    }
+
+    /// Why the journal of operators' records cannot be used, if it cannot.
+    pub fn journal_fault(&self) -> Option<String> {
+        let journal = self.journal.as_ref()?;
+        journal.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was lost of operators' records, or mended, that nobody has acknowledged.
+    pub fn records_notice(&self) -> Option<RecordsNotice> {
+        self.notice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_notice(&self, notice: Option<RecordsNotice>) {
+        *self.notice.lock().unwrap_or_else(PoisonError::into_inner) = notice;
+    }
+
+    /// What a start for writing would make of the records, where this one only reads: those that the journal has besides
+    /// count as they would there. Nothing is written.
+    pub(super) fn look_ahead(&self) -> Result<(), StoreError> {
+        // A journal that cannot be read is for the daemon to tell.
+        let Ok(Some(found)) = read(&self.path.with_file_name(JOURNAL_NAME)) else { return Ok(()) };
+        let last = found.last();
+        let stored = self.stored_records()?;
+        let plan = plan(&stored, Some(found), When::Start { made: false, before: false }, now());
+        if let Some(records) = plan.records {
+            let _ = self.ahead.set((records.into_values().collect(), last.max(stored.last)));
+        }
+        self.set_notice(plan.notice);
+        Ok(())
+    }
+
+    /// Compares store and journal at a start, and mends each from the other. A disk that fails at the journal keeps nobody
+    /// from starting.
+    pub(super) fn settle_at_start(&self, made: bool) -> Result<(), StoreError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let state_dir = self.path.parent().unwrap_or(Path::new("."));
+        let before = made && was_there(state_dir);
+        let mut open = journal.open();
+        file::sweep(&journal.path);
+        match self.settle(journal, &mut open, When::Start { made, before }) {
+            Err(StoreError::Journal { path, source }) => {
+                let (path, error) = (path.display(), source);
+                tracing::error!(%path, %error, "the journal of operators' records {path} cannot be used: {error}");
+                Ok(())
+            }
+            settled => settled,
+        }
+    }
+
+    /// Compares store and journal while the store is in use: what the store holds is good, and the journal follows it.
+    ///
+    /// # Errors
+    ///
+    /// If either cannot be read or written.
+    pub fn mend_journal(&self) -> Result<(), StoreError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        self.settle(journal, &mut journal.open(), When::Running)
+    }
+
+    fn settle(&self, journal: &Journal, open: &mut Option<Open>, when: When) -> Result<(), StoreError> {
+        *open = None;
+        let found = read(&journal.path).map_err(|source| journal.failed(source))?;
+        if let Some(format) = found.as_ref().and_then(|found| found.unknown_format) {
+            return Err(StoreError::UnknownJournal { path: journal.path.clone(), found: format });
+        }
+        let whole = found.as_ref().and_then(|found| Some((found.whole_bytes, found.whole_digest?)));
+        let kept_digest = found.as_ref().and_then(|found| Some(found.events.last_key_value()?.1.digest));
+        let stored = self.stored_records()?;
+        let now = now();
+        let plan = plan(&stored, found, when, now);
+        let last_mark = match (plan.rewrite, whole) {
+            (Rewrite::No | Rewrite::Cut, Some((length, digest))) => {
+                let mut opened = Open::at(&journal.path, length, digest).map_err(|source| journal.failed(source))?;
+                if let Some(notice) = plan.notice.as_ref().filter(|_| plan.news) {
+                    let note = Content::Note { after: stored.last, note: notice.as_note() };
+                    opened.append(&[note]).map_err(|source| journal.failed(source))?;
+                }
+                *open = Some(opened);
+                kept_digest.map(mark)
+            }
+            _ => {
+                let (opened, mark) = self.write_journal(journal, &plan, now)?;
+                *open = Some(opened);
+                mark
+            }
+        };
+        journal.note_fault(None);
+        self.take_over(&stored, &plan, last_mark.unwrap_or(NO_EVENT)).inspect_err(|_| *open = None)?;
+        plan.tell();
+        self.set_notice(plan.notice);
+        Ok(())
+    }
+
+    fn write_journal(&self, journal: &Journal, plan: &Plan, now: Timestamp) -> Result<(Open, Option<u64>), StoreError> {
+        let mut contents = vec![Content::Note { after: 0, note: Note::Begun { at: now } }];
+        let events = plan.events.values().cloned();
+        contents.extend(events.map(|(event, batch)| Content::Event { event, batch }));
+        let last = contents.len() - 1;
+        let after = plan.events.keys().next_back().copied().unwrap_or_default();
+        contents.extend(plan.notice.iter().map(|notice| Content::Note { after, note: notice.as_note() }));
+        let kept = match plan.rewrite {
+            Rewrite::KeptAs(what) => {
+                let time = now.strftime("%Y%m%dT%H%M%S%3fZ");
+                Some(journal.path.with_file_name(format!("{JOURNAL_NAME}.{what}-{time}")))
+            }
+            _ => None,
+        };
+        let (open, digests) =
+            Open::anew(&journal.path, &contents, kept.as_deref()).map_err(|source| journal.failed(source))?;
+        if let Some(kept) = &kept {
+            let kept = kept.display();
+            tracing::warn!(%kept, "the journal of operators' records that was there is kept as {kept}");
+        }
+        Ok((open, digests.get(last).filter(|_| last > 0).map(|digest| mark(*digest))))
+    }
+
+    /// Appends a change to the journal, then commits it to the store.
+    pub(super) fn commit_journaled(&self, journal: &Journal, events: &[RecordEvent]) -> Result<(), StoreError> {
+        let mut open = journal.open();
+        if open.as_ref().is_none_or(|open| !open.stands()) {
+            self.settle(journal, &mut open, When::Running)?;
+        }
+        let Some(journaled) = open.as_mut() else { return Ok(()) };
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+        let found = self.last_event()?;
+        if found + 1 != first.serial {
+            return Err(StoreError::Conflict { expected: first.serial.saturating_sub(1), found });
+        }
+        let batch = (first.serial, last.serial);
+        let contents: Vec<Content> =
+            events.iter().map(|event| Content::Event { event: event.clone(), batch }).collect();
+        let before = journaled.mark();
+        let digest = match journaled.append(&contents) {
+            Ok((digest, _)) => digest,
+            Err(source) => {
+                back(&mut open, before);
+                return Err(journal.failed(source));
+            }
+        };
+        match self.written(|| self.write_records(events, Some(mark(digest)))) {
+            Ok(()) => Ok(()),
+            // A disk that fails at the very end leaves it open whether it did as it was told.
+            Err(error) => match self.last_event() {
+                Ok(found) if found == last.serial => Ok(()),
+                Ok(_) => {
+                    back(&mut open, before);
+                    Err(error)
+                }
+                Err(_) => {
+                    *open = None;
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    /// Takes note that somebody knows what was lost or mended. Returns what it was; nothing if there was nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written; then it stays.
+    pub fn acknowledge_records(&self, by: &str, now: Timestamp) -> Result<Option<RecordsNotice>, StoreError> {
+        let Some(journal) = &self.journal else { return Err(StoreError::ReadOnly) };
+        let mut open = journal.open();
+        if open.as_ref().is_none_or(|open| !open.stands()) {
+            self.settle(journal, &mut open, When::Running)?;
+        }
+        let Some(notice) = self.records_notice() else { return Ok(None) };
+        let after = self.last_event()?;
+        let note = Note::Acknowledged { at: now, by: by.to_owned(), of: notice.at };
+        let Some(journaled) = open.as_mut() else { return Ok(None) };
+        let before = journaled.mark();
+        if let Err(source) = journaled.append(&[Content::Note { after, note }]) {
+            back(&mut open, before);
+            return Err(journal.failed(source));
+        }
+        self.written(|| self.forget_notice())?;
+        self.set_notice(None);
+        Ok(Some(notice))
+    }
+}
+
+/// What the store remembers of a journal without events.
+const NO_EVENT: u64 = 1;
+
+/// Takes back what was appended, or has the journal compared with the store before it is next used.
+fn back(open: &mut Option<Open>, to: Mark) {
+    if open.as_mut().is_none_or(|open| open.back_to(to).is_err()) {
+        *open = None;
+    }
+}
+
+impl RecordsNotice {
+    fn as_note(&self) -> Note {
+        Note::Damage { at: self.at, lost: self.lost.clone(), mended: self.mended.clone() }
+    }
+}
+
+impl Plan {
+    /// Says what was lost, what was mended, and what else there is to say.
+    fn tell(&self) {
+        for said in &self.said {
+            tracing::info!("{said}");
+        }
+        if let Some(notice) = self.notice.as_ref().filter(|_| self.news) {
+            for mended in &notice.mended {
+                tracing::warn!(mended, "operators' records were mended: {mended}");
+            }
+            for lost in &notice.lost {
+                tracing::error!(lost, "operators' records are lost: {lost}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

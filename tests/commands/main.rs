@@ -1,0 +1,10 @@
+//! The commands, as people and scripts meet them.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod check_live;
+mod hostile_text;
+mod operator;
+mod printed;
+mod scripted;

@@ -1,0 +1,7 @@
+//! What is reached over HTTP, and what a real daemon counts and logs.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod http;
+mod observe;

@@ -1,0 +1,198 @@
+//! What commands write: a disk that is full is an error with a status, a reader that has seen enough is none, and files
+//! that a user names stay what they are.
+
+mod common;
+
+use std::fs::{File, Permissions};
+use std::io::Read;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use common::canonical::export_of;
+use common::{Site, rmdd, status_of, stderr};
+use rmdd_testkit::World;
+
+fn site(world: &World) -> Site {
+    let site = Site::with_listing(&world.to_csv());
+    let synced = site.run(&["sync", "--source", &site.listing().display().to_string()]);
+    assert_eq!(status_of(&synced), 0, "{}", stderr(&synced));
+    site
+}
+
+fn onto(site: &Site, arguments: &[&str], out: Stdio) -> Output {
+    let mut command = rmdd();
+    command.arg("--state-dir").arg(site.state_dir()).args(arguments).stdout(out).stderr(Stdio::piped());
+    command.spawn().expect("it starts").wait_with_output().expect("it ends")
+}
+
+/// Every kind of command that prints, and its status where it fails.
+fn printing(site: &Site, number: &str) -> Vec<(Vec<String>, i32)> {
+    let list = site.directory.path().join("upstreams.csv");
+    std::fs::write(&list, format!("frn,role\n{number},\n")).expect("written");
+    let list = list.display().to_string();
+    let commands: [(&[&str], i32); 22] = [
+        (&["status"], 3),
+        (&["status", "--json"], 3),
+        (&["check", number], 2),
+        (&["check", number, "--json"], 2),
+        (&["check", "--file", &list], 2),
+        (&["show", number], 2),
+        (&["show", number, "--json"], 2),
+        (&["search", "e"], 2),
+        (&["removals"], 2),
+        (&["history"], 2),
+        (&["history", number, "--json"], 2),
+        (&["snapshots"], 2),
+        (&["export"], 2),
+        (&["export", "--format", "jsonl"], 2),
+        (&["overrides", "list"], 2),
+        (&["overrides", "export"], 2),
+        (&["peers", "report"], 2),
+        (&["verify"], 2),
+        (&["config", "check"], 3),
+        (&["man"], 2),
+        (&["completions", "bash"], 2),
+        (&["--help"], 2),
+    ];
+    commands
+        .iter()
+        .map(|(command, status)| (command.iter().map(|word| (*word).to_owned()).collect(), *status))
+        .collect()
+}
+
+#[test]
+fn output_onto_a_full_disk_is_an_error_and_has_the_status_of_one() {
+    let world = World::new(91, 80);
+    let site = site(&world);
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    for (command, status) in printing(&site, &number) {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let full = File::options().write(true).open("/dev/full").expect("opened");
+        let output = onto(&site, &words, full.into());
+        let told = stderr(&output);
+        // Where nothing is to be printed, nothing can fail.
+        if onto(&site, &words, Stdio::piped()).stdout.is_empty() {
+            continue;
+        }
+        assert_eq!(status_of(&output), status, "{words:?}: {told}");
+        assert!(told.contains("standard output cannot be written: No space left on device"), "{words:?}: {told}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure_and_is_told_nothing() {
+    let world = World::new(92, 80);
+    let site = site(&world);
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    for (command, _) in printing(&site, &number) {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = onto(&site, &words, writer.into());
+        let told = stderr(&output);
+        assert!([0, 1].contains(&status_of(&output)), "{words:?}: {told}");
+        assert!(!told.contains("panicked") && !told.contains("cannot be written"), "{words:?}: {told}");
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).expect("there").mode() & 0o7777
+}
+
+#[test]
+fn a_file_that_a_user_names_stays_what_it_is() {
+    let world = World::new(93, 80);
+    let site = site(&world);
+    let expected = export_of(&world.to_csv());
+    let at = |name: &str| site.directory.path().join(name);
+    let export = |path: &Path| {
+        let output = site.run(&["export", "--output", &path.display().to_string()]);
+        assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+    };
+    // A link stays one, and the file that it leads to keeps its mode.
+    std::fs::write(at("file"), "old").expect("written");
+    std::fs::set_permissions(at("file"), Permissions::from_mode(0o606)).expect("set");
+    symlink("file", at("link")).expect("linked");
+    // What stood beside it under the name that once was used is nobody's business.
+    std::fs::write(at("victim"), "mine").expect("written");
+    symlink("victim", at("link.part")).expect("linked");
+    symlink("victim", at("file.part")).expect("linked");
+    export(&at("link"));
+    assert!(at("link").symlink_metadata().expect("there").is_symlink());
+    assert!(std::fs::read(at("file")).expect("read") == expected);
+    assert_eq!((mode(&at("file")), std::fs::read(at("victim")).expect("read")), (0o606, b"mine".to_vec()));
+
+    // An owner stays, where this user may give files away at all.
+    if std::os::unix::fs::chown(at("file"), Some(12), Some(13)).is_ok() {
+        export(&at("file"));
+        let owner = std::fs::metadata(at("file")).expect("there");
+        assert_eq!((owner.uid(), owner.gid(), mode(&at("file"))), (12, 13, 0o606));
+    }
+
+    // A pipe gets it as it comes.
+    assert!(Command::new("mkfifo").arg(at("pipe")).status().expect("mkfifo runs").success());
+    let pipe = at("pipe");
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        File::open(pipe).expect("opened").read_to_end(&mut bytes).expect("read");
+        bytes
+    });
+    export(&at("pipe"));
+    assert!(reader.join().expect("read") == expected);
+    assert!(at("pipe").symlink_metadata().expect("there").file_type().is_fifo());
+
+    // So does a device: one of its own, since the one of the machine would be everybody's loss.
+    let made = Command::new("mknod").arg(at("null")).args(["c", "1", "3"]).stderr(Stdio::null()).status();
+    if made.is_ok_and(|made| made.success()) && File::options().write(true).open(at("null")).is_ok() {
+        export(&at("null"));
+        assert!(at("null").symlink_metadata().expect("there").file_type().is_char_device());
+    }
+    let refused = site.run(&["export", "--output", &site.directory.path().display().to_string()]);
+    assert!(status_of(&refused) == 2 && stderr(&refused).contains("a directory"), "{}", stderr(&refused));
+    let full = site.run(&["export", "--output", "/dev/full"]);
+    assert!(status_of(&full) == 2 && stderr(&full).contains("No space left"), "{}", stderr(&full));
+    let left: Vec<_> = std::fs::read_dir(site.directory.path()).expect("read").flatten().collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with('.')), "{left:?}");
+}
+
+#[test]
+fn whatever_the_umask_files_have_a_mode_of_their_own() {
+    for umask in ["0", "022", "077"] {
+        let site = Site::with_listing(&World::new(94, 60).to_csv());
+        let run = |arguments: &str| {
+            let mut command = Command::new("sh");
+            let binary = env!("CARGO_BIN_EXE_rmdd");
+            let state_dir = site.state_dir().display().to_string();
+            let script = format!("umask {umask}; exec {binary} --state-dir {state_dir} {arguments}");
+            let output = command.arg("-c").arg(script).output().expect("it runs");
+            assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+        };
+        run(&format!("sync --source {}", site.listing().display()));
+        let backup = site.directory.path().join("backup");
+        run(&format!("backup {}", backup.display()));
+        let state = site.state_dir();
+        let mut files = vec![
+            (state.join("rmdd.redb"), 0o600),
+            (state.join("records.jsonl"), 0o600),
+            (backup, 0o600),
+            (state.join("archive"), 0o750),
+            (state.clone(), 0o750),
+        ];
+        let archived = std::fs::read_dir(state.join("archive")).expect("read").map(|entry| entry.expect("one").path());
+        files.extend(archived.map(|path| (path, 0o640)));
+        assert!(files.len() > 5, "a listing is archived");
+        for (path, expected) in files {
+            assert_eq!(mode(&path), expected, "umask {umask}: {}", path.display());
+        }
+    }
+}
+
+#[test]
+fn of_several_state_directories_of_a_unit_the_first_is_used() {
+    let site = site(&World::new(95, 60));
+    let mut command = rmdd();
+    let directories = format!("{}:/nowhere/at/all", site.state_dir().display());
+    let output = command.env("STATE_DIRECTORY", directories).args(["snapshots"]).output().expect("it runs");
+    assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+}
