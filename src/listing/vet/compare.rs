@@ -181,6 +181,8 @@ impl Breadth {
 /// What differs between a listing and the standing snapshot.
 #[derive(Debug, Default)]
 pub struct Compared {
+    /// The newest date of the standing listing.
+    pub since: Option<Date>,
     /// What stands then, by ascending number.
     pub filings: Vec<Arc<Filing>>,
     pub carried: BTreeMap<RmdNumber, Timestamp>,
@@ -227,7 +229,8 @@ pub fn compare(
     memory: &Memory<'_>,
     since: Since,
 ) -> Compared {
-    let mut compared = Compared { filings: Vec::with_capacity(filings.len()), ..Compared::default() };
+    let mut compared =
+        Compared { since: since.newest, filings: Vec::with_capacity(filings.len()), ..Compared::default() };
     let at = since.fetched_at;
     let amending =
         Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
@@ -280,12 +283,17 @@ struct Amending {
 /// Days by which an update may bear an older date than the listing before.
 const DATE_SLACK_DAYS: f64 = 3.0;
 
+/// Whether a filing of this date says that it was updated since the listing before, whose newest date is `since`.
+pub fn is_updated(since: Option<Date>, date: Option<Date>) -> bool {
+    since.zip(date).is_some_and(|(since, date)| dates::days(since, date) >= -DATE_SLACK_DAYS)
+}
+
 impl Amending {
     fn note(&self, before: &Filing, after: &Filing, compared: &mut Compared) {
         let number = after.number();
         let (was, is) = (dates::last_updated(before), dates::last_updated(after));
         // A list without dates cannot say when it was updated.
-        let dated = self.since.is_some_and(|since| is.is_some_and(|date| dates::days(since, date) >= -DATE_SLACK_DAYS));
+        let dated = is_updated(self.since, is);
         if was.is_some_and(|was| is.is_none_or(|is| is < was)) {
             // A fault that wrote it hid the filer's own date, which may be none that was seen before.
             if self.held_before.contains_key(&(number, Column::LastUpdated)) {

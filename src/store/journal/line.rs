@@ -51,7 +51,7 @@ pub enum Note {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// An event, and the first and last serial of those that were written with it, all or none.
-    Event { event: RecordEvent, batch: (u64, u64) },
+    Event { event: Box<RecordEvent>, batch: (u64, u64) },
     /// A note behind the event of this serial.
     Note { after: u64, note: Note },
 }
@@ -132,8 +132,10 @@ pub fn decode(bytes: &[u8]) -> Result<Line, BadLine> {
     let before = stored.before.parse().map_err(BadLine::Damaged)?;
     let content = match (stored.event, stored.note) {
         (Some(event), None) => Content::Event {
-            event: codec::record_event_from_json(stored.serial, event)
-                .map_err(|error| BadLine::Damaged(error.to_string()))?,
+            event: Box::new(
+                codec::record_event_from_json(stored.serial, event)
+                    .map_err(|error| BadLine::Damaged(error.to_string()))?,
+            ),
             batch: stored.batch.unwrap_or((stored.serial, stored.serial)),
         },
         (None, Some(note)) => Content::Note { after: stored.serial, note },

@@ -199,7 +199,7 @@ impl Store {
     fn write_journal(&self, journal: &Journal, plan: &Plan, now: Timestamp) -> Result<(Open, Option<u64>), StoreError> {
         let mut contents = vec![Content::Note { after: 0, note: Note::Begun { at: now } }];
         let events = plan.events.values().cloned();
-        contents.extend(events.map(|(event, batch)| Content::Event { event, batch }));
+        contents.extend(events.map(|(event, batch)| Content::Event { event: Box::new(event), batch }));
         let last = contents.len() - 1;
         let after = plan.events.keys().next_back().copied().unwrap_or_default();
         contents.extend(plan.notice.iter().map(|notice| Content::Note { after, note: notice.as_note() }));
@@ -233,7 +233,7 @@ impl Store {
         }
         let batch = (first.serial, last.serial);
         let contents: Vec<Content> =
-            events.iter().map(|event| Content::Event { event: event.clone(), batch }).collect();
+            events.iter().map(|event| Content::Event { event: Box::new(event.clone()), batch }).collect();
         let before = journaled.mark();
         let digest = match journaled.append(&contents) {
             Ok((digest, _)) => digest,

@@ -103,13 +103,13 @@ impl Found {
                 }
                 if whole && serial < self.last() {
                     self.faults.push(format!("line {place} has event {serial} behind a later one"));
-                    self.events.insert(serial, Journaled { event, batch, digest: line.digest });
+                    self.events.insert(serial, Journaled { event: *event, batch, digest: line.digest });
                     return false;
                 }
                 if whole {
                     self.whole_event = serial;
                 }
-                self.events.insert(serial, Journaled { event, batch, digest: line.digest });
+                self.events.insert(serial, Journaled { event: *event, batch, digest: line.digest });
             }
         }
         true
