@@ -11,6 +11,7 @@ use rmdd::api::grpc::v1::watch_changes_response::Event;
 use rmdd::api::grpc::v1::{
     Change, Checkpoint, ListChangesRequest, SnapshotRef, TriggerSyncRequest, WatchChangesRequest, WatchChangesResponse,
 };
+use rmdd::store::archive::DIRECTORY;
 use rmdd::store::{FILE_NAME, Store};
 use rmdd_testkit::{Step, World};
 use tonic::transport::Endpoint;
@@ -101,6 +102,12 @@ fn configured(seed: u64, filings: usize, settings: &str) -> (World, Site, Vec<St
 
 fn start(site: &Site, arguments: &[String]) -> Daemon {
     site.start_with(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Takes the store away, and the raw listings of which it would be filled again.
+fn begin_anew(site: &Site) {
+    std::fs::remove_file(site.state_dir().join(FILE_NAME)).expect("removed");
+    std::fs::remove_dir_all(site.state_dir().join(DIRECTORY)).expect("removed");
 }
 
 #[tokio::test]
@@ -408,7 +415,7 @@ async fn a_place_that_is_no_longer_kept_and_one_of_another_history_are_told_apar
     daemon.kill();
 
     // Begun anew, with more changes than the client had seen: only what it knows can tell.
-    std::fs::remove_file(site.state_dir().join(FILE_NAME)).expect("removed");
+    begin_anew(&site);
     site.publish(&World::new(100, 400).to_csv());
     let daemon = site.start();
     daemon.first_sync().await;
@@ -524,7 +531,7 @@ async fn the_command_needs_a_daemon_and_says_when_it_cannot_go_on() {
     let mut watcher = Watcher::start(&site, &[]);
     watcher.says("Watching");
     daemon.kill();
-    std::fs::remove_file(site.state_dir().join(FILE_NAME)).expect("removed");
+    begin_anew(&site);
     site.publish(&World::new(103, 300).to_csv());
     let daemon = site.start();
     let said = watcher.says("begin anew");

@@ -356,8 +356,10 @@ impl fmt::Display for Doubt {
                 };
                 let undated = if undated.is_some() { " that do not say that they were updated" } else { "" };
                 let (share, name) = (percent(*changed, *common), column.name());
-                let limit = match limit {
+                let limit = match *limit {
                     0 => "in no real listing did it".to_owned(),
+                    // What one step alone does not show, those of days do.
+                    limit if *changed <= limit => format!("with those of the last days more than {limit}"),
                     limit => format!("more than {limit}"),
                 };
                 let examples = with_cells(examples);
