@@ -175,6 +175,7 @@ fn whatever_the_umask_files_have_a_mode_of_their_own() {
             (state.join("records.jsonl"), 0o600),
             (backup, 0o600),
             (state.join("archive"), 0o750),
+            (state.join("incoming"), 0o750),
             (state.clone(), 0o750),
         ];
         let archived = std::fs::read_dir(state.join("archive")).expect("read").map(|entry| entry.expect("one").path());

@@ -1,8 +1,9 @@
 //! The bytes on their way in: streamed to a file of their own while they are hashed, and gone again unless they came
 //! whole.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -121,11 +122,20 @@ pub(super) fn receive(mut reader: impl Read, into: &Path, limit: u64) -> Result<
 
 fn create(into: &Path) -> io::Result<(Incoming, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    std::fs::create_dir_all(into)?;
+    // Whatever the umask is: who may read the store's directory may read these.
+    match std::fs::create_dir(into) {
+        Ok(()) => std::fs::set_permissions(into, Permissions::from_mode(0o750))?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
     let name = format!("{}-{}.{SUFFIX}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let path = into.join(name);
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    // What a killed process of the same number has left is not written through, wherever it leads.
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => options.write(true).create_new(true).mode(0o640),
+    };
     let file = options.open(&path)?;
     Ok((Incoming(path), file))
 }
