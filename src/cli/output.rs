@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use crate::store::directory;
+
 /// So many links are followed to a file that is not there yet, as the system does.
 const MOST_LINKS: usize = 40;
 
@@ -117,7 +119,7 @@ impl Output {
                 file.as_file().sync_all()?;
                 let kept = if over { file.persist(&place) } else { file.persist_noclobber(&place) };
                 kept.map_err(|error| error.error)?;
-                File::open(directory(&place))?.sync_all()
+                directory::sync(directory::of(&place))
             }
         }
     }
@@ -136,17 +138,13 @@ impl Write for Output {
     }
 }
 
-fn directory(place: &Path) -> &Path {
-    place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
 /// An empty file of a name that is drawn, in the directory of this one. It is gone if it is not moved into place.
 fn beside(place: &Path, mode: u32) -> io::Result<NamedTempFile> {
     let mut name = std::ffi::OsString::from(".");
     name.push(place.file_name().unwrap_or_default());
     name.push(".");
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&name).suffix(".part").permissions(Permissions::from_mode(mode)).tempfile_in(directory(place))
+    builder.prefix(&name).suffix(".part").permissions(Permissions::from_mode(mode)).tempfile_in(directory::of(place))
 }
 
 /// Where a path leads that ends in links to what is not there.
@@ -154,7 +152,7 @@ fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         match std::fs::read_link(&path) {
-            Ok(target) => path = directory(&path).join(target),
+            Ok(target) => path = directory::of(&path).join(target),
             Err(_) => return Ok(path),
         }
     }

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::domain::{Sha256Digest, is_ahead};
+use crate::store::directory;
 
 /// The directory's name in the state directory.
 pub const DIRECTORY: &str = "archive";
@@ -24,7 +25,6 @@ const ENDING: &str = ".csv.zst";
 const TIME: &str = "%Y%m%dT%H%M%SZ";
 /// Listings are public, and other programs of the machine need not be asked to read them; its owner and group may.
 const MODE: u32 = 0o640;
-const DIRECTORY_MODE: u32 = 0o750;
 /// zstd's own default. A listing of 5 MB comes to about 1 MB.
 const LEVEL: i32 = 3;
 
@@ -187,7 +187,7 @@ impl Archive {
             }
             return Ok(());
         }
-        self.make_directory().map_err(failed(&self.directory))?;
+        directory::make(&self.directory).map_err(failed(&self.directory))?;
         let mut beside = tempfile::Builder::new()
             .prefix("incoming-")
             .tempfile_in(&self.directory)
@@ -199,7 +199,7 @@ impl Archive {
             .map_err(failed(beside.path()))?;
         let place = self.place(sha256, fetched_at, fate);
         beside.persist(&place).map_err(|error| ArchiveError::Io { path: place, source: error.error })?;
-        File::open(&self.directory).and_then(|directory| directory.sync_all()).map_err(failed(&self.directory))
+        directory::sync(&self.directory).map_err(failed(&self.directory))
     }
 
     /// The bytes of this digest, checked against it. More than `limit` of them are none of a listing.
@@ -301,18 +301,6 @@ impl Archive {
             // It only takes room.
             let _ = fs::remove_file(file.path());
         }
-    }
-
-    /// Makes its directory, where there is none, with a mode of its own.
-    fn make_directory(&self) -> io::Result<()> {
-        match fs::metadata(&self.directory) {
-            // What is no directory fails where something is put into it.
-            Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        fs::create_dir_all(&self.directory)?;
-        fs::set_permissions(&self.directory, Permissions::from_mode(DIRECTORY_MODE))
     }
 
     fn place(&self, sha256: Sha256Digest, fetched_at: Timestamp, fate: Fate) -> PathBuf {

@@ -1,9 +1,9 @@
 //! Since when filings are known: read out of the changes that are kept, and saved out of those that are dropped.
 
-use super::contained::contained;
 use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
+use super::contained::contained;
 use super::records::missing_in_older;
 use super::tables::{CHANGES, FIRST_SIGHTS, META, META_BEGAN_AT, SNAPSHOTS};
 use super::{StoreError, codec};

@@ -42,6 +42,7 @@ pub mod archive;
 mod codec;
 mod contained;
 mod copy;
+pub mod directory;
 mod first_sights;
 mod held;
 mod history;
@@ -60,7 +61,6 @@ mod tables;
 mod verify;
 mod write;
 
-use self::contained::contained;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -69,6 +69,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
+use self::contained::contained;
 use crate::domain::Record;
 
 pub use codec::CodecError;

@@ -2,13 +2,14 @@
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
 
 use super::contained::contained;
+use super::directory;
 use super::history::RewindError;
 use super::journal::Journal;
 use super::tables::{
@@ -64,7 +65,7 @@ impl Store {
         match std::fs::metadata(&path) {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                make_directory(state_dir).map_err(inaccessible)?;
+                directory::make(state_dir).map_err(inaccessible)?;
                 create(&path)?;
                 made = true;
             }
@@ -191,21 +192,6 @@ impl Store {
 /// Who may read and write what the store is kept in: its owner. Operators' records are nobody else's business.
 const FILE_MODE: u32 = 0o600;
 
-/// Who may enter a state directory that rmdd makes: its owner and group, which may use the socket in it.
-const DIRECTORY_MODE: u32 = 0o750;
-
-/// Makes a state directory where there is none.
-fn make_directory(path: &Path) -> std::io::Result<()> {
-    match std::fs::metadata(path) {
-        // What is no directory fails where the store is made in it.
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    std::fs::DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path)?;
-    std::fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
-}
-
 /// Where a new store is made.
 fn making(path: &Path) -> PathBuf {
     path.with_extension("redb.new")
@@ -249,10 +235,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         })
         .map_err(inaccessible)?;
     let _ = std::fs::remove_file(&making);
-    if let Some(directory) = path.parent() {
-        std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
-    }
-    Ok(())
+    directory::sync(directory::of(path)).map_err(inaccessible)
 }
 
 /// Makes the tables of an empty store.

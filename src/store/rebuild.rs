@@ -8,7 +8,6 @@
 //! The new store is made whole in a directory of its own and put in the damaged one's place by one rename, when the damaged
 //! one has its other name already: a crash leaves the damaged store or the new one, and never an empty place.
 
-use super::contained::contained;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,9 @@ use redb::ReadableTable;
 use redb::backends::FileBackend;
 
 use super::archive::Archive;
-use super::journal::{fold, gaps, read, serials};
+use super::contained::contained;
+use super::directory;
+use super::journal::{MOST_SENTENCES, fold, gaps, in_neither, read};
 use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
@@ -27,9 +28,6 @@ use crate::domain::{Record, RecordEvent, RecordKind};
 
 /// A history longer than this is not probed event by event.
 const MOST_PROBED: u64 = 1_000_000;
-
-/// So many losses are kept until they are acknowledged; all of them are in the log.
-const MOST_LOST: usize = 20;
 
 /// What was saved out of a damaged store.
 #[derive(Debug, Default)]
@@ -107,7 +105,7 @@ pub fn rebuild(
         kept = Some(aside);
     }
     std::fs::rename(making.join(FILE_NAME), &path).map_err(inaccessible)?;
-    std::fs::File::open(state_dir).and_then(|directory| directory.sync_all()).map_err(inaccessible)?;
+    directory::sync(state_dir).map_err(inaccessible)?;
     let _ = std::fs::remove_dir(&making);
     Ok(Some(Rebuilt { kept, faults, salvaged }))
 }
@@ -129,7 +127,8 @@ fn notice(faults: &[String], salvaged: &Salvaged, now: Timestamp) -> RecordsNoti
     let mended = format!(
         "the store was begun again ({fault}): {records} operators' records and {events} events of their history {from}"
     );
-    RecordsNotice { at: now, lost: salvaged.lost.iter().take(MOST_LOST).cloned().collect(), mended: vec![mended] }
+    // All of them are in the log.
+    RecordsNotice { at: now, lost: salvaged.lost.iter().take(MOST_SENTENCES).cloned().collect(), mended: vec![mended] }
 }
 
 /// What the journal holds, and besides that what was saved out of the store.
@@ -163,10 +162,7 @@ fn with_journal(path: &Path, salvaged: Salvaged) -> Result<Salvaged, StoreError>
         }
         said = lost;
         if !missing.is_empty() {
-            said.push(format!(
-                "{} of operators' records stood neither in the store nor in the journal",
-                serials(&missing)
-            ));
+            said.push(in_neither(&missing));
         }
     } else if let (false, Some(fault)) = (was_whole, found.faults.first()) {
         said.push(format!(
@@ -203,15 +199,7 @@ pub fn salvage(path: &Path) -> Salvaged {
     let records = StoredRecords::read(&store, &events);
     salvaged.lost.extend(events.lost);
     // By their history; but what their own table says counts more, and where it was read whole, alone.
-    let mut reported: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
-    for event in events.read.values() {
-        if let Some(before) = &event.before {
-            reported.remove(&(before.kind(), before.id()));
-        }
-        if let Some(after) = &event.after {
-            reported.insert((after.kind(), after.id()), after.clone());
-        }
-    }
+    let mut reported = fold(events.read.values());
     if records.whole {
         reported = records.read;
     } else {

@@ -6,8 +6,7 @@
 //! both ways to a change, removals against what stands, operators' records against their events, and the digest of every
 //! snapshot's export that history reaches back to against the one that was recorded when it was applied.
 
-use super::contained::contained;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -17,7 +16,8 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableTable, StorageError};
 
 use super::archive::{Archive, ArchiveError};
-use super::journal::{Found, read, serials};
+use super::contained::contained;
+use super::journal::{ById, Found, apply, read, serials};
 use super::open::{builder, check_format, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
@@ -344,7 +344,7 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
     let (records, last) = store.load_records()?;
     verified.records = records.len() as u64;
     let key = |record: &Record| (record.kind(), record.id());
-    let mut reported: BTreeMap<(RecordKind, String), Record> = BTreeMap::new();
+    let mut reported = ById::new();
     let transaction = store.begin_read()?;
     let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
     // What was lost with a damaged store before this one is known to be.
@@ -367,12 +367,7 @@ fn check_records(store: &Store, verified: &mut Verified) -> Result<(), StoreErro
         }
         expected = event.serial + 1;
         verified.record_events += 1;
-        if let Some(before) = &event.before {
-            reported.remove(&key(before));
-        }
-        if let Some(after) = event.after {
-            reported.insert(key(&after), after);
-        }
+        apply(&mut reported, &event);
     }
     gap |= last + 1 != expected;
     if last + 1 != expected && last > saved {

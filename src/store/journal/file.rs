@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use super::super::directory;
 use super::line::{Content, encode};
 use crate::domain::Sha256Digest;
 
@@ -35,11 +36,6 @@ pub fn sweep(path: &Path) {
             let _ = std::fs::remove_file(file.path());
         }
     }
-}
-
-fn synced_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory)?.sync_all()
 }
 
 fn invalid(error: impl ToString) -> io::Error {
@@ -88,7 +84,7 @@ impl Open {
                 std::fs::hard_link(path, kept).or_else(|_| std::fs::rename(path, kept))?;
             }
             std::fs::rename(&beside, path)?;
-            synced_directory(path)?;
+            directory::sync(directory::of(path))?;
             Ok(file)
         };
         let file = written().inspect_err(|_| _ = std::fs::remove_file(&beside))?;
@@ -105,15 +101,14 @@ impl Open {
         })
     }
 
-    /// Appends lines and waits until the disk has them. Where that fails nothing has been added, if the file can still be
-    /// cut. Returns the digest of the last, and where it stood before.
-    pub fn append(&mut self, contents: &[Content]) -> io::Result<(Sha256Digest, Mark)> {
-        let mark = Mark { length: self.length, digest: self.digest };
+    /// Appends lines and waits until the disk has them. Where that fails some may stand there, until the file is brought
+    /// [`back`](Self::back_to). Returns the digest of the last.
+    pub fn append(&mut self, contents: &[Content]) -> io::Result<Sha256Digest> {
         let (bytes, digests) = lines(contents, self.digest)?;
         self.file.write_all(&bytes).and_then(|()| self.file.sync_data())?;
         self.length += bytes.len() as u64;
         self.digest = digests.last().copied().unwrap_or(self.digest);
-        Ok((self.digest, mark))
+        Ok(self.digest)
     }
 
     /// Where it stands.

@@ -122,13 +122,13 @@ pub fn decode(bytes: &[u8]) -> Result<Line, BadLine> {
     }
     let whole = [body, b"}"].concat();
     // Whole, and of a layout that is not known: it is left alone.
-    let format = serde_json::from_slice::<Value>(&whole).ok().and_then(|line| line.get("format")?.as_u64());
-    match format {
+    let line: Value = serde_json::from_slice(&whole).map_err(|_| damaged("it names no format"))?;
+    match line.get("format").and_then(Value::as_u64) {
         Some(format) if format == u64::from(FORMAT) => {}
         Some(format) => return Err(BadLine::UnknownFormat(u32::try_from(format).unwrap_or(u32::MAX))),
         None => return Err(damaged("it names no format")),
     }
-    let stored: Stored = serde_json::from_slice(&whole).map_err(|error| BadLine::Damaged(error.to_string()))?;
+    let stored: Stored = serde_json::from_value(line).map_err(|error| BadLine::Damaged(error.to_string()))?;
     let before = stored.before.parse().map_err(BadLine::Damaged)?;
     let content = match (stored.event, stored.note) {
         (Some(event), None) => Content::Event {

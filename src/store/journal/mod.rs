@@ -37,18 +37,18 @@ use serde::{Deserialize, Serialize};
 
 use super::rebuild::was_there;
 use super::{Store, StoreError};
-use crate::domain::RecordEvent;
+use crate::domain::{RecordEvent, Sha256Digest};
 use file::{Mark, Open};
 use line::{Content, Note};
 pub(super) use read::{Found, read};
-pub(super) use settle::{Plan, Stored, fold, gaps, mark, serials};
+pub(super) use settle::{ById, Plan, Stored, apply, fold, gaps, in_neither, mark, serials};
 use settle::{Rewrite, When, plan};
 
 /// The journal's file name in the state directory.
 pub const JOURNAL_NAME: &str = "records.jsonl";
 
 /// So many sentences are kept of what was lost, and of what was mended.
-const MOST_SENTENCES: usize = 20;
+pub(super) const MOST_SENTENCES: usize = 20;
 
 /// What was lost of operators' records, or mended, until somebody acknowledges it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,20 @@ impl Journal {
 
     fn note_fault(&self, fault: Option<String>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Appends lines to what is open. Returns the digest of the last, and where the journal stood before. Where it fails
+    /// nothing is added.
+    fn append(&self, open: &mut Option<Open>, contents: &[Content]) -> Result<(Sha256Digest, Mark), StoreError> {
+        let Some(journaled) = open else { return Err(self.failed(std::io::Error::other("it is not open"))) };
+        let before = journaled.mark();
+        match journaled.append(contents) {
+            Ok(digest) => Ok((digest, before)),
+            Err(source) => {
+                back(open, before);
+                Err(self.failed(source))
+            }
+        }
     }
 
     fn failed(&self, source: std::io::Error) -> StoreError {
@@ -220,13 +234,18 @@ impl Store {
         Ok((open, digests.get(last).filter(|_| last > 0).map(|digest| mark(*digest))))
     }
 
+    /// Compares store and journal, if that has to be before the journal is appended to.
+    fn make_ready(&self, journal: &Journal, open: &mut Option<Open>) -> Result<(), StoreError> {
+        match open {
+            Some(open) if open.stands() => Ok(()),
+            _ => self.settle(journal, open, When::Running),
+        }
+    }
+
     /// Appends a change to the journal, then commits it to the store.
     pub(super) fn commit_journaled(&self, journal: &Journal, events: &[RecordEvent]) -> Result<(), StoreError> {
         let mut open = journal.open();
-        if open.as_ref().is_none_or(|open| !open.stands()) {
-            self.settle(journal, &mut open, When::Running)?;
-        }
-        let Some(journaled) = open.as_mut() else { return Ok(()) };
+        self.make_ready(journal, &mut open)?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let found = self.last_event()?;
         if found + 1 != first.serial {
@@ -235,14 +254,7 @@ impl Store {
         let batch = (first.serial, last.serial);
         let contents: Vec<Content> =
             events.iter().map(|event| Content::Event { event: Box::new(event.clone()), batch }).collect();
-        let before = journaled.mark();
-        let digest = match journaled.append(&contents) {
-            Ok((digest, _)) => digest,
-            Err(source) => {
-                back(&mut open, before);
-                return Err(journal.failed(source));
-            }
-        };
+        let (digest, before) = journal.append(&mut open, &contents)?;
         match self.written(|| self.write_records(events, Some(mark(digest)))) {
             Ok(()) => Ok(()),
             // A disk that fails at the very end leaves it open whether it did as it was told.
@@ -268,18 +280,11 @@ impl Store {
     pub fn acknowledge_records(&self, by: &str, now: Timestamp) -> Result<Option<RecordsNotice>, StoreError> {
         let Some(journal) = &self.journal else { return Err(StoreError::ReadOnly) };
         let mut open = journal.open();
-        if open.as_ref().is_none_or(|open| !open.stands()) {
-            self.settle(journal, &mut open, When::Running)?;
-        }
+        self.make_ready(journal, &mut open)?;
         let Some(notice) = self.records_notice() else { return Ok(None) };
         let after = self.last_event()?;
         let note = Note::Acknowledged { at: now, by: by.to_owned(), of: notice.at };
-        let Some(journaled) = open.as_mut() else { return Ok(None) };
-        let before = journaled.mark();
-        if let Err(source) = journaled.append(&[Content::Note { after, note }]) {
-            back(&mut open, before);
-            return Err(journal.failed(source));
-        }
+        journal.append(&mut open, &[Content::Note { after, note }])?;
         self.written(|| self.forget_notice())?;
         self.set_notice(None);
         Ok(Some(notice))

@@ -81,7 +81,8 @@ pub fn fold<'a>(events: impl IntoIterator<Item = &'a RecordEvent>) -> ById {
     records
 }
 
-fn apply(records: &mut ById, event: &RecordEvent) {
+/// What an event makes of records.
+pub fn apply(records: &mut ById, event: &RecordEvent) {
     if let Some(before) = &event.before {
         records.remove(&(before.kind(), before.id()));
     }
@@ -103,6 +104,11 @@ pub fn serials(serials: &[u64]) -> String {
         [first, .., last] if last - first + 1 == serials.len() as u64 => format!("events {first} to {last}"),
         [first, .., last] => format!("{} events between {first} and {last}", serials.len()),
     }
+}
+
+/// What to say of events that are lost.
+pub fn in_neither(missing: &[u64]) -> String {
+    format!("{} of operators' records stood neither in the store nor in the journal", serials(missing))
 }
 
 /// The serials up to the last that are not there.
@@ -174,8 +180,7 @@ pub fn plan(stored: &Stored, found: Option<Found>, when: When, now: Timestamp) -
     };
     let missing = gaps(&events, stored.known_gaps);
     if !missing.is_empty() {
-        told.lost
-            .push(format!("{} of operators' records stood neither in the store nor in the journal", serials(&missing)));
+        told.lost.push(in_neither(&missing));
     }
     let add: Vec<RecordEvent> = events
         .iter()

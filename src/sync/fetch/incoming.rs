@@ -1,9 +1,9 @@
 //! The bytes on their way in: streamed to a file of their own while they are hashed, and gone again unless they came
 //! whole.
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::FetchError;
 use crate::domain::{Sha256Digest, Validators};
+use crate::store::directory;
 
 /// What of a body may wait to be written, in chunks. Past that the source waits.
 pub(super) const CHUNKS_WAITING: usize = 8;
@@ -122,12 +123,7 @@ pub(super) fn receive(mut reader: impl Read, into: &Path, limit: u64) -> Result<
 
 fn create(into: &Path) -> io::Result<(Incoming, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    // Whatever the umask is: who may read the store's directory may read these.
-    match std::fs::create_dir(into) {
-        Ok(()) => std::fs::set_permissions(into, Permissions::from_mode(0o750))?,
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(error),
-    }
+    directory::make(into)?;
     let name = format!("{}-{}.{SUFFIX}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let path = into.join(name);
     let mut options = OpenOptions::new();
