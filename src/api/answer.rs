@@ -87,4 +87,4 @@ pub const FIELDS: [AnswerField; 15] = [
 ];
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -225,7 +225,7 @@ impl<'a> Facts<'a> {
 
     /// Whether the listing is older than the operator allows, or it is not known how old it is.
     pub fn listing_is_old(&self) -> bool {
-        self.unconfirmed.exceeds(self.policy.listing_old_after)
+        self.policy.is_old(self.unconfirmed)
     }
 
     /// Whether the upstream is known to be foreign: by the question, else by all of its own filings.

@@ -25,7 +25,7 @@ use crate::records::Records;
 
 use facts::Facts;
 pub use policy::{AcceptOrRefuse, OldListing, Policy, PolicyConfig};
-pub use sentence::sentence;
+pub use sentence::{EMERGENCY_ALONE, sentence};
 
 /// How a question named the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

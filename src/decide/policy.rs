@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AdvisoryCode, Verdict};
+use crate::domain::{AdvisoryCode, Age, Verdict};
 
 /// A verdict that the operator chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +87,13 @@ pub struct Policy {
     pub cells: PolicyConfig,
     /// Past this time since the last confirmation the listing is old.
     pub listing_old_after: SignedDuration,
+}
+
+impl Policy {
+    /// Whether a listing is older than the operator allows, or it is not known how old it is.
+    pub fn is_old(&self, unconfirmed: Age) -> bool {
+        unconfirmed.exceeds(self.listing_old_after)
+    }
 }
 
 impl Default for Policy {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::listing::resolve;
 use super::{Services, SnapshotRef};
 use crate::decide::caller_id::{self, CallerId};
-use crate::decide::{NamedBy, Policy, Query, Wording, decide_in, sentence};
+use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, Query, Wording, decide_in, sentence};
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, Rejection, Ternary, Verdict, Who, rule,
 };
@@ -120,7 +120,7 @@ impl Answer {
                 record: None,
             },
             peer: None,
-            message: Some("an emergency call is never refused; nothing is known of the provider".to_owned()),
+            message: Some(EMERGENCY_ALONE.to_owned()),
             detail: Detail::Compact,
             carried_since: None,
         }

@@ -217,7 +217,7 @@ impl Services {
         let index = index.as_deref().ok_or_else(Rejection::snapshot_not_loaded)?;
         let policy = self.policy.load();
         let unconfirmed = age(index.confirmed_at(), clock::now());
-        if policy.cells.listing_old == OldListing::Error && unconfirmed.exceeds(policy.listing_old_after) {
+        if policy.cells.listing_old == OldListing::Error && policy.is_old(unconfirmed) {
             return Err(ErrorReason::ListingTooOld.reject(Undecided::ListingOld { unconfirmed }.to_string()));
         }
         Ok(())

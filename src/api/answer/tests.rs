@@ -17,7 +17,8 @@ use crate::domain::{
 };
 use crate::service::{Answer, Detail, SnapshotRef};
 
-fn record(body: RecordBody) -> Arc<Record> {
+/// A record of an operator.
+pub fn record(body: RecordBody) -> Arc<Record> {
     Arc::new(Record {
         provider: Identity::Frn("0020237343".parse().expect("an FRN")),
         body,

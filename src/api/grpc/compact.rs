@@ -133,22 +133,11 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::api::answer::tests::record;
     use crate::domain::{
-        Advisory, AdvisoryCode, Decision, FilingBuilder, Identity, MatchedBy, Override, OverrideAction, Peer, PeerKind,
-        Reason, Record, RecordBody, Removal, SnapshotSerial, Verdict, rule,
+        Advisory, AdvisoryCode, Decision, FilingBuilder, MatchedBy, Override, OverrideAction, Peer, PeerKind, Reason,
+        RecordBody, Removal, SnapshotSerial, Verdict, rule,
     };
-
-    fn record(body: RecordBody) -> Arc<Record> {
-        Arc::new(Record {
-            provider: Identity::Frn("0020237343".parse().expect("an FRN")),
-            body,
-            by: "noc".to_owned(),
-            why: "a test".to_owned(),
-            at: Timestamp::UNIX_EPOCH,
-            revision: 1,
-            expires_at: None,
-        })
-    }
 
     #[test]
     fn an_answer_written_straight_to_the_wire_is_the_message_that_it_stands_for() {

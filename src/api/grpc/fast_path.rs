@@ -71,13 +71,12 @@ impl FastPath {
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let interface = interface(request.headers(), batch);
-            let answer = match (batch, checked) {
-                (true, Ok(right)) => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
-                (false, Err(denied)) if caller.session.is_answered_without_token() => {
-                    Box::pin(self.check_emergency(interface, request.into_body(), &denied)).await
+            let answer = match checked.as_ref().copied() {
+                Err(denied) if batch || !caller.session.is_answered_without_token() => {
+                    Err(Rejection::from(denied).into())
                 }
-                (false, Ok(right)) => self.check(interface, request.into_body(), caller, right).await,
-                (_, Err(denied)) => Err(Rejection::from(&denied).into()),
+                Ok(right) if batch => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
+                right => self.check(interface, request.into_body(), caller, right).await,
             };
             return match answer {
                 Ok(answer) => {
@@ -115,18 +114,23 @@ impl FastPath {
         }
     }
 
-    /// The question of every call.
+    /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
         interface: Interface,
         body: Incoming,
         caller: &Caller,
-        right: Right,
+        right: Result<Right, &Denied>,
     ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
         let came = Instant::now();
-        let question = decode(message)?;
-        let notes = right >= Right::Operator;
+        let question = v1::CheckProviderRequest::decode(message)
+            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
+        let notes = match right {
+            Ok(right) => right >= Right::Operator,
+            Err(denied) if !question.emergency || question.at.is_some() => return Err(Rejection::from(denied).into()),
+            Err(_) => false,
+        };
         if !question.emergency {
             self.may_ask(1, interface, came, caller)?;
         }
@@ -135,18 +139,6 @@ impl FastPath {
         }
         let seen = self.grpc.0.see(interface, came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
-    }
-
-    /// The question of a call whose token is not known, where none is needed: answered if it is a call to 911.
-    async fn check_emergency(&self, interface: Interface, body: Incoming, denied: &Denied) -> Result<Bytes, Status> {
-        let message = self.message(body).await?;
-        let came = Instant::now();
-        let question = decode(message)?;
-        if !question.emergency || question.at.is_some() {
-            return Err(Rejection::from(denied).into());
-        }
-        let seen = self.grpc.0.see(interface, came);
-        Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, false)?))
     }
 
     /// A batch.
@@ -258,11 +250,6 @@ impl Respond for FastPath {
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         self.answer(request, caller).await
     }
-}
-
-fn decode(message: Bytes) -> Result<v1::CheckProviderRequest, Status> {
-    v1::CheckProviderRequest::decode(message)
-        .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))
 }
 
 /// Over which interface a query came in: the commands say that they are.

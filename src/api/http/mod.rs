@@ -14,10 +14,10 @@ mod problem;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
-use axum::{Extension, Router};
 use futures_util::FutureExt;
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -67,14 +67,8 @@ pub fn router(services: Shared) -> Router {
     with_fallbacks(router).with_state(services)
 }
 
-async fn routed_check(
-    State(services): State<Shared>,
-    right: Option<Extension<Right>>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> axum::response::Response {
-    let notes = right.is_some_and(|Extension(right)| right >= Right::Operator);
-    check::check(&services, &uri, &headers, &QueryString::read(&uri), notes).await.map(axum::body::Body::new)
+async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
+    check::check(&services, &uri, &headers, &QueryString::read(&uri), false).await.map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -85,11 +79,10 @@ fn with_fallbacks<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router
         .layer(CatchPanicLayer::custom(problem::panicked))
 }
 
-/// Whether something else than checks is served under a path. Whoever asks for that asks for no call.
-fn serves_something_else(path: &str) -> bool {
-    ["/v1/providers/", "/v1/removals", "/v1/snapshots", "/healthz", "/readyz", "/metrics", "/openapi.json"]
-        .iter()
-        .any(|other| path.starts_with(other))
+/// How the paths begin under which something else than checks is served. Whoever asks for that asks for no call.
+fn other_paths() -> Box<[&'static str]> {
+    let begins = |route: &'static str| route.split_once('{').map_or(route, |(begins, _)| begins);
+    routes().into_iter().map(|(route, _)| begins(route)).filter(|begins| *begins != check::PREFIX).collect()
 }
 
 /// The answers of one listener.
@@ -97,12 +90,13 @@ fn serves_something_else(path: &str) -> bool {
 pub struct HttpService {
     services: Shared,
     router: Router,
+    other_paths: Box<[&'static str]>,
 }
 
 impl HttpService {
     /// Answers from these services.
     pub fn new(services: Shared) -> Self {
-        Self { router: router(Arc::clone(&services)), services }
+        Self { router: router(Arc::clone(&services)), services, other_paths: other_paths() }
     }
 
     /// The query of every call, without what a router costs.
@@ -135,7 +129,7 @@ impl Respond for HttpService {
         let path = request.uri().path();
         let query = QueryString::read(request.uri());
         // Whatever the method, the path and the token are: a call to 911 waits for the answer.
-        let is_emergency = query.is_emergency() && !serves_something_else(path);
+        let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
         if is_emergency && caller.session.is_answered_without_token() {
             return self.check(&request, &query, caller, Right::Query).await;
         }

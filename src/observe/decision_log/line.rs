@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decide::{Query, sentence};
+use crate::decide::{EMERGENCY_ALONE, Query, sentence};
 use crate::domain::visible::write_json;
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, Filing, Identity, Interface, ProviderRole, Record, RecordBody, Sha256Digest,
@@ -203,7 +203,7 @@ fn line(entry: &Entry) -> Line {
             at: entry.at,
             verdict: crate::domain::Verdict::Accept.as_str(),
             reason: crate::domain::Reason::EmergencyCall.as_str(),
-            message: "an emergency call is never refused; nothing is known of the provider".to_owned(),
+            message: EMERGENCY_ALONE.to_owned(),
             asked,
             interface: entry.interface.as_str(),
             rule: rule::EMERGENCY,
