@@ -1,6 +1,7 @@
 //! A socket that is watched: how many bytes came, and that it keeps to its slot in the fair queue.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,8 +15,8 @@ use super::fair_queue::{FairQueue, Slot};
 use super::registry::Activity;
 use super::request_line::mended;
 
-/// Room for a request line and what comes with it, where whoever reads has less.
-const LINE_BYTES: usize = 2 << 10;
+/// Room for a request line and what comes with it.
+const LINE_BYTES: usize = 8 << 10;
 
 /// A socket that is watched.
 pub struct Watched<S> {
@@ -64,6 +65,30 @@ impl<S> Watched<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Reads what begins a request, at most so many bytes, as it is to be read. What the buffer has no room for, as whoever
+    /// only looks which version it is has none for a line, is left for the next read. Returns how many bytes came, too.
+    fn poll_begin(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        most: usize,
+    ) -> (Poll<io::Result<()>>, usize) {
+        let mut line = [const { MaybeUninit::uninit() }; LINE_BYTES];
+        let mut line = ReadBuf::uninit(line.get_mut(..most.min(LINE_BYTES)).unwrap_or_default());
+        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut line);
+        let came = line.filled();
+        let mended = mended(came);
+        let (first, rest) = {
+            let line = mended.as_deref().unwrap_or(came);
+            line.split_at(line.len().min(buffer.remaining()))
+        };
+        buffer.put_slice(first);
+        self.left.extend_from_slice(rest);
+        (polled, came.len())
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let watched = &mut *self;
@@ -76,46 +101,22 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
             Some(slot) => ready!(slot.poll_quantum(cx, &watched.activity)),
             None => usize::MAX,
         };
-        let before = buffer.filled().len();
-        let begins = watched.http1 && !watched.activity.is_under_way();
-        let polled = if begins && buffer.remaining() < LINE_BYTES {
-            // Whoever only looks which version it is has no room for a line.
-            let mut line = [0; LINE_BYTES];
-            let mut line = ReadBuf::new(line.get_mut(..most.min(LINE_BYTES)).unwrap_or_default());
-            let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut line);
-            let line = line.filled();
-            let (first, rest) = line.split_at(line.len().min(buffer.remaining()));
-            match mended(line) {
-                Some(line) => {
-                    let (first, rest) = line.split_at(line.len().min(buffer.remaining()));
-                    buffer.put_slice(first);
-                    watched.left.extend_from_slice(rest);
-                }
-                None => {
-                    buffer.put_slice(first);
-                    watched.left.extend_from_slice(rest);
-                }
-            }
-            polled
-        } else if most < buffer.remaining() {
-            let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
-            let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut part);
-            let read = part.filled().len();
-            buffer.advance(read);
-            polled
-        } else {
-            Pin::new(&mut watched.socket).poll_read(cx, buffer)
-        };
-        let read = buffer.filled().len() - before + watched.left.len();
         // The first bytes that come while nothing is under way begin a request.
-        if begins
-            && watched.left.is_empty()
-            && let Some(mut mended) = buffer.filled().get(before..).and_then(mended)
-        {
-            buffer.set_filled(before);
-            watched.left = mended.split_off(mended.len().min(buffer.remaining()));
-            buffer.put_slice(&mended);
-        }
+        let (polled, read) = if watched.http1 && !watched.activity.is_under_way() {
+            watched.poll_begin(cx, buffer, most)
+        } else {
+            let before = buffer.filled().len();
+            let polled = if most < buffer.remaining() {
+                let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+                let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut part);
+                let read = part.filled().len();
+                buffer.advance(read);
+                polled
+            } else {
+                Pin::new(&mut watched.socket).poll_read(cx, buffer)
+            };
+            (polled, buffer.filled().len() - before)
+        };
         match polled {
             // It sends less than its quantum: it is no bulk connection.
             Poll::Pending => {
