@@ -311,7 +311,7 @@ fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
     let sights = removals.first_sights();
     let begins = eastern_day(sights.begins().unwrap_or(snapshot.fetched_at));
     let first_later = sights.later().map(|(number, _)| number).next();
-    let mut reported: Option<Date> = None;
+    let mut oldest_date: Option<Date> = None;
     let mut known: Vec<Date> = Vec::with_capacity(snapshot.filings.len());
     for filing in snapshot.filings.iter().rev() {
         if let Some(seen) = sights.of(filing.number()) {
@@ -319,9 +319,9 @@ fn known_since(snapshot: &Snapshot, removals: &RemovalHistory) -> Vec<Date> {
             continue;
         }
         let dates = [Column::LastUpdated, Column::LastRecertified].map(|column| filing.text(column).parse::<Date>());
-        reported = dates.into_iter().flatten().chain(reported).min();
+        oldest_date = dates.into_iter().flatten().chain(oldest_date).min();
         let is_below = first_later.is_some_and(|later| filing.number() < later);
-        known.push(reported.unwrap_or(if is_below { Date::MIN } else { begins }).min(begins));
+        known.push(oldest_date.unwrap_or(if is_below { Date::MIN } else { begins }).min(begins));
     }
     known.reverse();
     known

@@ -153,8 +153,8 @@ fn starts_with(words: &[String], mark: &[&str]) -> bool {
 
 /// Without the words that stand in any name, and with initials as one word, however they are written: `A T & T`, `AT&T`.
 fn telling(words: &[String]) -> Vec<String> {
-    let mut reported: Vec<String> = Vec::new();
-    // Whether the last word told is initials, to which another may be added.
+    let mut kept: Vec<String> = Vec::new();
+    // Whether the last word kept is initials, to which another may be added.
     let mut initials = false;
     let mut place = 0;
     while let Some(word) = words.get(place) {
@@ -162,7 +162,7 @@ fn telling(words: &[String]) -> Vec<String> {
         let phrase = PHRASES.iter().find(|(phrase, _)| starts_with(rest, phrase));
         let phrase = phrase.or_else(|| LAST_PHRASES.iter().find(|(last, _)| rest == *last));
         if let Some((phrase, word)) = phrase {
-            reported.push((*word).to_owned());
+            kept.push((*word).to_owned());
             initials = false;
             place += phrase.len();
             continue;
@@ -176,7 +176,7 @@ fn telling(words: &[String]) -> Vec<String> {
                 let between = before.zip(after).is_some_and(|(before, after)| {
                     (is_single(before) && short(after)) || (short(before) && is_single(after))
                 });
-                if let (true, Some(last), Some(after)) = (between, reported.last_mut(), after) {
+                if let (true, Some(last), Some(after)) = (between, kept.last_mut(), after) {
                     last.push_str(after);
                     initials = true;
                     place += 1;
@@ -184,20 +184,20 @@ fn telling(words: &[String]) -> Vec<String> {
             }
             "the" => {}
             _ if is_single(word) && initials => {
-                if let Some(last) = reported.last_mut() {
+                if let Some(last) = kept.last_mut() {
                     last.push_str(word);
                 }
             }
             _ => {
                 initials = is_single(word);
-                reported.push(word.clone());
+                kept.push(word.clone());
             }
         }
         place += 1;
     }
-    if reported.is_empty() {
-        reported = words.to_vec();
+    if kept.is_empty() {
+        kept = words.to_vec();
     }
-    reported.truncate(MOST_WORDS);
-    reported
+    kept.truncate(MOST_WORDS);
+    kept
 }

@@ -81,7 +81,8 @@ const DATED_FILLED_PERCENT: f64 = 4.0;
 const NEIGHBOURS_HOLD: usize = 15;
 
 /// Where more cells than these go from Yes to No without a date, a fault that strikes anywhere strikes filings that have one
-/// as often as their share is: so many times as often at the least. In a real step it was 0.33 times, between listings two weeks apart 0.48 times.
+/// as often as their share is: so many times as often at the least. In a real step it was 0.33 times, between listings two
+/// weeks apart 0.48 times.
 const EVENLY_FROM: usize = 50;
 const EVENLY_TIMES: f64 = 0.75;
 

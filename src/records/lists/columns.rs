@@ -19,8 +19,14 @@ pub enum Names {
     Peer,
 }
 
-/// Words that change nothing about which number a column holds.
-const OF_A_NUMBER: [&str; 48] = [
+/// Words that say whose number a column holds.
+const PARTIES: [&str; 13] = [
+    "provider", "carrier", "upstream", "vendor", "supplier", "partner", "company", "peer", "customer", "client",
+    "operator", "entity", "filer",
+];
+
+/// Words besides [`PARTIES`] that change nothing about which number a column holds.
+const OF_A_NUMBER: [&str; 35] = [
     "number",
     "numbers",
     "no",
@@ -31,20 +37,7 @@ const OF_A_NUMBER: [&str; 48] = [
     "the",
     "of",
     "s",
-    "provider",
     "providers",
-    "carrier",
-    "upstream",
-    "vendor",
-    "supplier",
-    "partner",
-    "company",
-    "peer",
-    "customer",
-    "client",
-    "operator",
-    "entity",
-    "filer",
     "filing",
     "record",
     "registration",
@@ -110,7 +103,7 @@ pub fn who(name: &str) -> Option<Names> {
     }
     let words = words(name);
     let has = |word: &str| words.iter().any(|other| other == word);
-    let says_nothing = |word: &str| OF_A_NUMBER.contains(&word) || counts(word);
+    let says_nothing = |word: &str| is_of_any_number(word) || counts(word);
     let all_of = |own: &[&str]| words.iter().all(|word| says_nothing(word) || own.contains(&word.as_str()));
     let registered = has("registration") || has("reg");
     if (has("frn") || has("frns") || (registered && (has("fcc") || has("cores")))) && all_of(&OF_FRN) {
@@ -136,13 +129,18 @@ pub fn either_number(name: &str) -> bool {
     let words = words(name);
     let has = |word: &str| words.iter().any(|other| other == word);
     let only = |word: &String| {
-        OF_A_NUMBER.contains(&word.as_str())
+        is_of_any_number(word)
             || OF_FRN.contains(&word.as_str())
             || OF_RMD.contains(&word.as_str())
             || ["or", "and", "either"].contains(&word.as_str())
     };
     matches!(name, "fcc_id" | "fcc_number" | "fcc_no")
         || (has("frn") && (has("rmd") || has("rmdb")) && words.iter().all(only))
+}
+
+/// Whether a word changes nothing about which number a column holds.
+fn is_of_any_number(word: &str) -> bool {
+    OF_A_NUMBER.contains(&word) || PARTIES.contains(&word)
 }
 
 /// Whether a word only tells one column from another, as the 2 of `FRN 2` does. More digits are a number themselves.
@@ -198,24 +196,8 @@ pub fn is_of_another(names: &[String], place: usize) -> bool {
 
 /// Whose number a column holds, if its name says.
 fn party(name: &str) -> Option<String> {
-    const PARTIES: [&str; 15] = [
-        "provider",
-        "carrier",
-        "upstream",
-        "vendor",
-        "supplier",
-        "partner",
-        "company",
-        "peer",
-        "customer",
-        "client",
-        "operator",
-        "entity",
-        "filer",
-        "customers",
-        "clients",
-    ];
-    words(name).into_iter().find(|word| PARTIES.contains(&word.as_str()))
+    let is_party = |word: &String| PARTIES.contains(&word.as_str()) || matches!(word.as_str(), "customers" | "clients");
+    words(name).into_iter().find(is_party)
 }
 
 /// Whether it is the column of other FRNs of the FCC's own listing.
