@@ -1,0 +1,390 @@
+//! A client that means harm, on every listener and with every RPC that there is: one that is added is attacked by the day it
+//! is added.
+//!
+//! A second for each attack, by default. With `RMDD_ATTACK` set to seconds those that ask for what costs much take so long,
+//! the others a third of it, on 64 connections of 256 streams, under the bounds of the systemd unit; what came of it is
+//! printed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use rmdd::api::grpc::v1::{
+    self, CheckProviderRequest, CheckProvidersRequest, GetProviderRequest, SearchProvidersRequest, Verdict,
+    get_provider_request,
+};
+use rmdd_testkit::hostile::{Attack, Done, Hostile, Place, Rpc};
+use rmdd_testkit::{Step, World};
+use tonic::Code;
+
+use super::common::{Daemon, Site, ask, by_frn, now, rmdd};
+use super::{Scene, framed};
+
+/// The daemon's memory may be so much.
+const MOST_MEMORY_KIB: u64 = 200 << 10;
+
+/// How hard it is attacked.
+struct Force {
+    connections: usize,
+    streams: u32,
+    each: Duration,
+    /// Under the bounds of the unit.
+    bound: bool,
+}
+
+impl Force {
+    fn of_environment() -> Self {
+        match std::env::var("RMDD_ATTACK").ok().and_then(|seconds| seconds.parse().ok()) {
+            Some(seconds) => Self { connections: 64, streams: 256, each: Duration::from_secs(seconds), bound: true },
+            None => Self { connections: 8, streams: 64, each: Duration::from_secs(1), bound: false },
+        }
+    }
+}
+
+/// Every RPC that the daemon describes, with a message that costs much where one is known, and else an empty one.
+fn all_rpcs(frn: &str) -> Vec<Rpc> {
+    let described = [v1::DESCRIPTORS, tonic_health::pb::FILE_DESCRIPTOR_SET];
+    let mut rpcs =
+        vec![Rpc { path: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".to_owned(), message: Vec::new() }];
+    for set in described {
+        let set = FileDescriptorSet::decode(set).expect("descriptors");
+        for file in &set.file {
+            for service in &file.service {
+                rpcs.extend(service.method.iter().map(|method| {
+                    let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                    let message = costly(&path, frn);
+                    Rpc { path, message }
+                }));
+            }
+        }
+    }
+    assert!(rpcs.len() > 20, "{rpcs:?}");
+    rpcs
+}
+
+fn a_while_ago() -> Option<prost_types::Timestamp> {
+    Some(prost_types::Timestamp { seconds: now().as_second(), nanos: 0 })
+}
+
+fn costly(path: &str, frn: &str) -> Vec<u8> {
+    let text = "international telecommunications of america and sons ".repeat(4).chars().take(200).collect();
+    match path.rsplit('/').next().unwrap_or_default() {
+        "CheckProvider" => CheckProviderRequest { at: a_while_ago(), ..by_frn(frn) }.encode_to_vec(),
+        "CheckProviders" => {
+            let questions = (0..2000).map(|_| by_frn(frn)).collect();
+            CheckProvidersRequest { questions, at: None }.encode_to_vec()
+        }
+        "SearchProviders" => {
+            SearchProvidersRequest { text, limit: 200, ..SearchProvidersRequest::default() }.encode_to_vec()
+        }
+        "GetProvider" => GetProviderRequest {
+            identity: Some(get_provider_request::Identity::Frn(frn.to_owned())),
+            include_history: true,
+            at: None,
+        }
+        .encode_to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// Those that give or cost much, each alone and then together.
+fn costly_ones(rpcs: &[Rpc]) -> Vec<(&'static str, Vec<Rpc>)> {
+    let named = |names: &[&str]| -> Vec<Rpc> {
+        rpcs.iter().filter(|rpc| names.iter().any(|name| rpc.path.ends_with(name))).cloned().collect()
+    };
+    vec![
+        ("exports", named(&["/ExportListing"])),
+        ("batches", named(&["/CheckProviders"])),
+        ("watches", named(&["/WatchChanges"])),
+        ("searches", named(&["/SearchProviders"])),
+        ("questions about the past", named(&["/CheckProvider"])),
+        (
+            "all of these",
+            named(&["/ExportListing", "/CheckProviders", "/WatchChanges", "/SearchProviders", "/CheckProvider"]),
+        ),
+    ]
+}
+
+/// A group of processes with the bounds of the systemd unit.
+struct Bounds {
+    directories: Vec<PathBuf>,
+}
+
+impl Bounds {
+    /// Makes one, of either version of cgroups. Nothing where that may not be done: then the bounds are not tried.
+    fn make() -> Option<Self> {
+        let unit = include_str!("../../systemd/rmdd.service");
+        let setting = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        let memory = match setting("MemoryMax")?.split_at(setting("MemoryMax")?.len() - 1) {
+            (number, "G") => number.parse::<u64>().ok()? << 30,
+            (number, "M") => number.parse::<u64>().ok()? << 20,
+            _ => return None,
+        };
+        let tasks = setting("TasksMax")?;
+        let name = format!("rmdd-attack-{}", std::process::id());
+        let group = |root: &str, bounds: &[(&str, String)]| -> Option<PathBuf> {
+            let directory = Path::new(root).join(&name);
+            std::fs::create_dir(&directory).ok()?;
+            bounds.iter().try_for_each(|(file, bound)| std::fs::write(directory.join(file), bound)).ok()?;
+            Some(directory)
+        };
+        let root = "/sys/fs/cgroup";
+        let directories = match std::fs::metadata(format!("{root}/cgroup.controllers")) {
+            Ok(_) => vec![group(root, &[("memory.max", memory.to_string()), ("pids.max", tasks.to_owned())])?],
+            Err(_) => vec![
+                group(&format!("{root}/memory"), &[("memory.limit_in_bytes", memory.to_string())])?,
+                group(&format!("{root}/pids"), &[("pids.max", tasks.to_owned())])?,
+            ],
+        };
+        Some(Self { directories })
+    }
+
+    /// A command in it.
+    fn within(&self, command: &Command) -> Command {
+        let mut shell = Command::new("sh");
+        let enter: String =
+            self.directories.iter().map(|place| format!("echo $$ > {}/cgroup.procs && ", place.display())).collect();
+        shell.arg("-c").arg(format!("{enter} exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell
+    }
+
+    /// The most memory that it ever had, what the kernel holds for it included, in KiB.
+    fn peak_kib(&self) -> Option<u64> {
+        let peak =
+            |file| std::fs::read_to_string(self.directories.first()?.join(file)).ok()?.trim().parse::<u64>().ok();
+        Some(peak("memory.max_usage_in_bytes").or_else(|| peak("memory.peak"))? >> 10)
+    }
+}
+
+impl Drop for Bounds {
+    fn drop(&mut self) {
+        for directory in &self.directories {
+            let _ = std::fs::remove_dir(directory);
+        }
+    }
+}
+
+/// A switch that asks fifty times a second, and must get every answer.
+struct Switch {
+    stop: Arc<AtomicBool>,
+    asking: tokio::task::JoinHandle<Vec<Duration>>,
+}
+
+impl Switch {
+    async fn begin(daemon: &Daemon, frn: &str) -> Self {
+        let (stop, mut client, question) = (Arc::new(AtomicBool::new(false)), daemon.acceptance().await, by_frn(frn));
+        let stopped = Arc::clone(&stop);
+        let asking = tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(20));
+            let mut took = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                ticks.tick().await;
+                let began = Instant::now();
+                assert_eq!(ask(&mut client, question.clone()).await.verdict(), Verdict::Accept);
+                took.push(began.elapsed());
+            }
+            took
+        });
+        Self { stop, asking }
+    }
+
+    /// How long its answers took, and how many there were: the median, the 99th of a hundred, the longest.
+    async fn end(self) -> (usize, [Duration; 3]) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut took = self.asking.await.expect("every answer");
+        took.sort_unstable();
+        let at = |percent: usize| took[(took.len() - 1) * percent / 100];
+        (took.len(), [at(50), at(99), at(100)])
+    }
+}
+
+/// A daemon to attack, with a listing that has some history.
+async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
+    let filings = if force.bound { 10_000 } else { 1_000 };
+    let mut world = World::new(12, filings);
+    let site = Site::with_listing(&world.to_csv());
+    let frn = world.rows().map(|row| row.get("frn")).find(|frn| !frn.is_empty()).expect("an FRN").to_owned();
+    let bounds = force.bound.then(Bounds::make).flatten();
+    let mut command = rmdd();
+    command.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0", "--source"]);
+    command.arg(site.listing());
+    let daemon = Daemon::spawn(bounds.as_ref().map_or(command_of(&command), |bounds| bounds.within(&command)));
+    daemon.first_sync().await;
+    for _ in 0..3 {
+        world.advance(Step { list: 3, amend: 30, remove: 2, reinstate: 1 });
+        site.publish(&world.to_csv());
+        daemon.sync().await;
+    }
+    (Scene { site, daemon, frn }, world, bounds)
+}
+
+fn command_of(command: &Command) -> Command {
+    let mut same = rmdd();
+    same.args(command.get_args());
+    same
+}
+
+/// Attacks, and asserts that nobody else notices.
+async fn withstands(scene: &Scene, world: &mut World, force: &Force, what: &str, hostile: &Hostile, attack: Attack) {
+    let switch = Switch::begin(&scene.daemon, &scene.frn).await;
+    let mut attacking = tokio::task::JoinSet::new();
+    for _ in 0..force.connections {
+        let (hostile, each) = (hostile.clone(), force.each);
+        attacking.spawn(async move { hostile.run(attack, each).await });
+    }
+    // In the midst of it: a person looks, and a listing is applied.
+    world.advance(Step { list: 1, amend: 3, remove: 1, reinstate: 0 });
+    scene.site.publish(&world.to_csv());
+    let before = scene.daemon.status().await.snapshot.expect("a listing").serial;
+    assert!(scene.daemon.sync().await.snapshot_serial > before, "{what}: a sync works");
+    let (site, ran) = (scene.site.state_dir(), Instant::now());
+    let status = tokio::task::spawn_blocking(move || {
+        rmdd().arg("--state-dir").arg(site).args(["status", "--json"]).output().expect("it runs")
+    });
+    let status = status.await.expect("a status");
+    assert!(status.status.code().is_some_and(|code| code < 2), "{what}: {status:?}");
+    let looked = ran.elapsed();
+    let mut done = Done::default();
+    while let Some(one) = attacking.join_next().await {
+        let one = one.expect("an attack");
+        done.connections += one.connections;
+        done.requests += one.requests;
+        done.ended += one.ended;
+    }
+    let (answers, [median, p99, longest]) = switch.end().await;
+    let peak = scene.peak_memory_kib();
+    println!(
+        "{what}, {attack:?}: {} connections, {} requests, {} ended; {answers} answers beside it, median {median:?}, p99 \
+         {p99:?}, longest {longest:?}; status in {looked:?}; peak {} MiB",
+        done.connections,
+        done.requests,
+        done.ended,
+        peak >> 10
+    );
+    assert!(done.connections > 0 && done.requests > 0, "{what}, {attack:?}: it was no attack: {done:?}");
+    assert!(answers > 0, "{what}");
+    assert!(peak < MOST_MEMORY_KIB, "{what}, {attack:?}: {peak} KiB");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_ends_the_daemon_starves_calls_or_fills_its_memory_whatever_it_does_on_whatever_listener() {
+    let force = Force::of_environment();
+    let (scene, mut world, bounds) = attacked(&force).await;
+    let world = &mut world;
+    if force.bound && bounds.is_none() {
+        println!("no cgroup can be made here: the bounds of the unit are not tried");
+    }
+    let quiet = Switch::begin(&scene.daemon, &scene.frn).await;
+    tokio::time::sleep(force.each).await;
+    println!("undisturbed: {:?}", quiet.end().await);
+    let rpcs = all_rpcs(&scene.frn);
+    let paths: Vec<String> = ["/v1/removals", "/v1/snapshots", "/metrics", "/openapi.json", "/healthz"]
+        .into_iter()
+        .map(str::to_owned)
+        .chain([format!("/v1/check/{}", scene.frn), format!("/v1/providers/{}?history=true", scene.frn)])
+        .collect();
+    let at = |place: Place, rpcs: &[Rpc]| Hostile {
+        place,
+        rpcs: rpcs.to_vec(),
+        paths: paths.clone(),
+        streams: force.streams,
+    };
+    let grpc = || Place::Tcp(scene.grpc());
+    for (what, rpcs) in costly_ones(&rpcs) {
+        assert!(!rpcs.is_empty(), "{what}");
+        withstands(&scene, world, &force, what, &at(grpc(), &rpcs), Attack::ShutWindows).await;
+    }
+    let force = Force { each: force.each / if force.bound { 3 } else { 1 }, ..force };
+    let at = |place: Place, rpcs: &[Rpc]| Hostile {
+        place,
+        rpcs: rpcs.to_vec(),
+        paths: paths.clone(),
+        streams: force.streams,
+    };
+    for attack in Attack::HTTP2 {
+        withstands(&scene, world, &force, "gRPC", &at(grpc(), &rpcs), attack).await;
+    }
+    for attack in Attack::HTTP1 {
+        withstands(&scene, world, &force, "HTTP", &at(Place::Tcp(scene.http()), &rpcs), attack).await;
+    }
+    for attack in [Attack::ShutWindows, Attack::UnreadSocket, Attack::Reset] {
+        withstands(&scene, world, &force, "HTTP", &at(Place::Tcp(scene.http()), &rpcs), attack).await;
+    }
+    // Whoever may open it administers the daemon; but even so it is held to the bounds of connections.
+    let queries: Vec<Rpc> = rpcs.iter().filter(|rpc| !rpc.path.contains("AdminService")).cloned().collect();
+    let socket = at(Place::Unix(scene.daemon.socket.clone()), &queries);
+    withstands(&scene, world, &force, "the Unix socket", &socket, Attack::ShutWindows).await;
+
+    if let Some(peak) = bounds.as_ref().and_then(Bounds::peak_kib) {
+        println!("the most memory of the cgroup, the kernel's for its sockets included: {} MiB", peak >> 10);
+    }
+    scene.is_answered().await;
+    // SIGTERM in the midst of it.
+    let mut last = tokio::task::JoinSet::new();
+    for _ in 0..force.connections {
+        let hostile = at(grpc(), &rpcs);
+        last.spawn(async move { hostile.run(Attack::ShutWindows, Duration::from_secs(3600)).await });
+    }
+    while scene.metric("rmdd_connections{listener=\"gRPC\"}").await < 2.0 {}
+    let began = Instant::now();
+    let (status, log) = scene.daemon.terminate().await;
+    println!("stopped in {:?}", began.elapsed());
+    last.shutdown().await;
+    assert!(status.success(), "{status}");
+    assert!(!log.contains("panicked"), "{log}");
+    assert!(log.contains("stopped") || log.contains("the grace is over"), "{log}");
+}
+
+#[tokio::test]
+async fn whoever_asks_for_less_beside_them_has_its_turn() {
+    let scene = super::scene("").await;
+    let rpcs: Vec<Rpc> = all_rpcs(&scene.frn).into_iter().filter(|rpc| rpc.path.ends_with("SearchProviders")).collect();
+    let hostile = Hostile { place: Place::Tcp(scene.grpc()), rpcs, paths: Vec::new(), streams: 200 };
+    let mut attacking = tokio::task::JoinSet::new();
+    attacking.spawn(async move { hostile.run(Attack::ShutWindows, Duration::from_secs(3600)).await });
+    // Another client: a user of this machine.
+    let mut other = rmdd::api::grpc::v1::listing_service_client::ListingServiceClient::new(scene.daemon.unix().await);
+    for _ in 0..20 {
+        let search = SearchProvidersRequest { text: "fern".to_owned(), ..SearchProvidersRequest::default() };
+        other.search_providers(search).await.expect("its turn comes");
+    }
+    attacking.shutdown().await;
+}
+
+#[tokio::test]
+async fn more_than_may_wait_is_refused_at_once_and_told_what_to_do() {
+    let scene = super::scene("work_threads = 1\nwork_wait = \"1ms\"").await;
+    let search = SearchProvidersRequest { text: "x".repeat(200), limit: 200, ..SearchProvidersRequest::default() };
+    let mut client = super::raw(scene.grpc()).await;
+    let mut outcomes = Vec::new();
+    for _ in 0..200 {
+        let request = super::call("/rmdd.v1.ListingService/SearchProviders");
+        let (response, mut body) = client.send_request(request, false).expect("sent");
+        body.send_data(framed(&search).into(), true).expect("sent");
+        outcomes.push(response);
+    }
+    let (mut answered, mut refused) = (0, 0);
+    for response in outcomes {
+        match super::outcome(response).await {
+            (Code::Ok, _) => answered += 1,
+            (Code::ResourceExhausted, message) => {
+                assert!(message.contains("limits.work_wait") || message.contains("waiting"), "{message}");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(answered > 0 && refused > 0, "{answered} answered, {refused} refused");
+    assert!(scene.metric("rmdd_work_refused_total").await > 0.0);
+    scene.is_answered().await;
+}
