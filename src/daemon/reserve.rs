@@ -8,8 +8,9 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// So many.
-pub const THREADS: usize = 12;
+/// So many. A fetch has one for as long as it takes, and what else needs one comes to its end by itself. Not more: each keeps
+/// memory of its own for what was done on it last, some ten megabytes behind a sync.
+pub const THREADS: usize = 4;
 
 /// No thread ends while the daemon runs.
 pub const KEEP: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -335,8 +335,6 @@ impl Daemon {
         self.stopping.store(true, Ordering::Relaxed);
         self.health.stopping().await;
         self.shutdown.cancel();
-        // What waits for its turn is told at once; what is being worked on comes to its end.
-        self.budget.close();
         let deadline = Instant::now() + grace;
         let drain = async { while self.tasks.join_next().await.is_some() {} };
         tokio::select! {
@@ -346,6 +344,7 @@ impl Daemon {
             }
             _ = stop(&mut signals.terminate, &mut signals.interrupt) => tracing::warn!("stopped at once by a second signal"),
         }
+        self.budget.close();
         // All answers are given by now. What is left of the grace is for their log, and a moment in any case.
         let left = deadline.saturating_duration_since(Instant::now()).max(LOG_GRACE);
         if let Err(lost) = self.observer.log.close(left).await {

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
+use rmdd::api::client::connect_tcp;
+use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::{
     self, CheckProviderRequest, CheckProvidersRequest, GetProviderRequest, SearchProvidersRequest, Verdict,
     get_provider_request,
@@ -78,9 +80,7 @@ fn costly(path: &str, frn: &str) -> Vec<u8> {
             let questions = (0..2000).map(|_| by_frn(frn)).collect();
             CheckProvidersRequest { questions, at: None }.encode_to_vec()
         }
-        "SearchProviders" => {
-            SearchProvidersRequest { text, limit: 200, ..SearchProvidersRequest::default() }.encode_to_vec()
-        }
+        "SearchProviders" => SearchProvidersRequest { text, limit: 200 }.encode_to_vec(),
         "GetProvider" => GetProviderRequest {
             identity: Some(get_provider_request::Identity::Frn(frn.to_owned())),
             include_history: true,
@@ -174,34 +174,40 @@ impl Drop for Bounds {
     }
 }
 
-/// A switch that asks fifty times a second, and must get every answer.
+/// A switch that asks fifty times a second, and must get every answer: in a thread of its own, so that it waits for the
+/// daemon and not for those who attack.
 struct Switch {
     stop: Arc<AtomicBool>,
-    asking: tokio::task::JoinHandle<Vec<Duration>>,
+    asking: std::thread::JoinHandle<Vec<Duration>>,
 }
 
 impl Switch {
-    async fn begin(daemon: &Daemon, frn: &str) -> Self {
-        let (stop, mut client, question) = (Arc::new(AtomicBool::new(false)), daemon.acceptance().await, by_frn(frn));
+    fn begin(daemon: &Daemon, frn: &str) -> Self {
+        let (stop, url, question) = (Arc::new(AtomicBool::new(false)), daemon.tcp.clone(), by_frn(frn));
         let stopped = Arc::clone(&stop);
-        let asking = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(Duration::from_millis(20));
-            let mut took = Vec::new();
-            while !stopped.load(Ordering::Relaxed) {
-                ticks.tick().await;
-                let began = Instant::now();
-                assert_eq!(ask(&mut client, question.clone()).await.verdict(), Verdict::Accept);
-                took.push(began.elapsed());
-            }
-            took
+        let asking = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let channel = connect_tcp(url.as_deref().expect("a listener")).await.expect("connected");
+                let mut client = AcceptanceServiceClient::new(channel);
+                let mut ticks = tokio::time::interval(Duration::from_millis(20));
+                let mut took = Vec::new();
+                while !stopped.load(Ordering::Relaxed) {
+                    ticks.tick().await;
+                    let began = Instant::now();
+                    assert_eq!(ask(&mut client, question.clone()).await.verdict(), Verdict::Accept);
+                    took.push(began.elapsed());
+                }
+                took
+            })
         });
         Self { stop, asking }
     }
 
-    /// How long its answers took, and how many there were: the median, the 99th of a hundred, the longest.
-    async fn end(self) -> (usize, [Duration; 3]) {
+    /// How many answers it got, and how long they took: the median, the 99th of a hundred, the longest.
+    fn end(self) -> (usize, [Duration; 3]) {
         self.stop.store(true, Ordering::Relaxed);
-        let mut took = self.asking.await.expect("every answer");
+        let mut took = self.asking.join().expect("every answer");
         took.sort_unstable();
         let at = |percent: usize| took[(took.len() - 1) * percent / 100];
         (took.len(), [at(50), at(99), at(100)])
@@ -236,7 +242,7 @@ fn command_of(command: &Command) -> Command {
 
 /// Attacks, and asserts that nobody else notices.
 async fn withstands(scene: &Scene, world: &mut World, force: &Force, what: &str, hostile: &Hostile, attack: Attack) {
-    let switch = Switch::begin(&scene.daemon, &scene.frn).await;
+    let switch = Switch::begin(&scene.daemon, &scene.frn);
     let mut attacking = tokio::task::JoinSet::new();
     for _ in 0..force.connections {
         let (hostile, each) = (hostile.clone(), force.each);
@@ -261,7 +267,7 @@ async fn withstands(scene: &Scene, world: &mut World, force: &Force, what: &str,
         done.requests += one.requests;
         done.ended += one.ended;
     }
-    let (answers, [median, p99, longest]) = switch.end().await;
+    let (answers, [median, p99, longest]) = switch.end();
     let peak = scene.peak_memory_kib();
     println!(
         "{what}, {attack:?}: {} connections, {} requests, {} ended; {answers} answers beside it, median {median:?}, p99 \
@@ -284,9 +290,9 @@ async fn no_client_ends_the_daemon_starves_calls_or_fills_its_memory_whatever_it
     if force.bound && bounds.is_none() {
         println!("no cgroup can be made here: the bounds of the unit are not tried");
     }
-    let quiet = Switch::begin(&scene.daemon, &scene.frn).await;
-    tokio::time::sleep(force.each).await;
-    println!("undisturbed: {:?}", quiet.end().await);
+    let quiet = Switch::begin(&scene.daemon, &scene.frn);
+    tokio::time::sleep(force.each.min(Duration::from_secs(10))).await;
+    println!("undisturbed: {:?}, peak {} MiB", quiet.end(), scene.peak_memory_kib() >> 10);
     let rpcs = all_rpcs(&scene.frn);
     let paths: Vec<String> = ["/v1/removals", "/v1/snapshots", "/metrics", "/openapi.json", "/healthz"]
         .into_iter()
@@ -364,7 +370,7 @@ async fn whoever_asks_for_less_beside_them_has_its_turn() {
 #[tokio::test]
 async fn more_than_may_wait_is_refused_at_once_and_told_what_to_do() {
     let scene = super::scene("work_threads = 1\nwork_wait = \"1ms\"").await;
-    let search = SearchProvidersRequest { text: "x".repeat(200), limit: 200, ..SearchProvidersRequest::default() };
+    let search = SearchProvidersRequest { text: "x".repeat(200), limit: 200 };
     let mut client = super::raw(scene.grpc()).await;
     let mut outcomes = Vec::new();
     for _ in 0..200 {

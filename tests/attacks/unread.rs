@@ -75,7 +75,7 @@ async fn an_answer_that_nobody_takes_is_given_up_and_its_stream_alone_is_reset()
 #[tokio::test]
 async fn a_client_that_reads_nothing_from_its_socket_is_dropped() {
     let scene = scene("reader_patience = \"300ms\"").await;
-    let question = format!("GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(200);
+    let question = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(200);
     let mut socket = TcpStream::connect(scene.http()).await.expect("connected");
     // Some megabytes of answers. It may be dropped before all was asked.
     let _ = socket.write_all(question.as_bytes()).await;

@@ -83,7 +83,8 @@ impl Problem {
         };
         response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.word));
         if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = if self.reason == Some(ErrorReason::TooManyTries) { "60" } else { "1" };
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }
