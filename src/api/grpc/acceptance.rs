@@ -5,6 +5,7 @@ use std::time::Instant;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check_stream::CheckStream;
+use super::fast_path::INTERFACE;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{Grpc, compact, convert, v1};
 use crate::domain::{Interface, Rejection, Ternary, Who};
@@ -21,15 +22,14 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
-        let notes = may_see_notes(&request);
+        let (notes, interface) = (may_see_notes(&request), interface_of(&request, Interface::GrpcUnary));
         let request = request.get_ref();
         if let Some(at) = &request.at {
             return Ok(Response::new(check_as_of(&self.0, request, at, notes).await?));
         }
         let published = self.0.published();
         let view = published.view();
-        let answer =
-            view.check(from_wire(request, notes), self.0.see(Interface::GrpcUnary, Instant::now()).as_ref())?;
+        let answer = view.check(from_wire(request, notes), self.0.see(interface, Instant::now()).as_ref())?;
         let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
         Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
     }
@@ -39,7 +39,7 @@ impl AcceptanceService for Grpc {
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
         let notes = may_see_notes(&request);
-        let came = (Interface::GrpcBatch, Instant::now());
+        let came = (interface_of(&request, Interface::GrpcBatch), Instant::now());
         Ok(Response::new(self.check_batch(request.get_ref(), came, notes).await?))
     }
 
@@ -98,6 +98,16 @@ fn snapshot_to_wire(request: &v1::CheckProviderRequest, snapshot: &SnapshotRef) 
         v1::AnswerDetail::Full => convert::snapshot_to_wire(snapshot),
         _ => convert::compact_snapshot_to_wire(snapshot),
     }
+}
+
+/// Over which interface a query came in: the commands say that they are.
+pub(super) fn interface(said: Option<&[u8]>, otherwise: Interface) -> Interface {
+    if said == Some(Interface::Cli.as_str().as_bytes()) { Interface::Cli } else { otherwise }
+}
+
+/// [`interface`] of a request.
+pub(super) fn interface_of<T>(request: &Request<T>, otherwise: Interface) -> Interface {
+    interface(request.metadata().get(INTERFACE).map(|said| said.as_encoded_bytes()), otherwise)
 }
 
 /// Whether whoever asks may read what operators note for themselves. The command line that reads a store itself may.

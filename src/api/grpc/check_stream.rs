@@ -17,7 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status};
 
 use super::acceptance::may_see_notes;
-use super::acceptance::{check_as_of, from_wire};
+use super::acceptance::{check_as_of, from_wire, interface_of};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{authorization, convert, v1};
@@ -47,6 +47,7 @@ pub struct CheckStream<Q> {
     authorization: Option<StreamAuthorization>,
     /// Whether whoever asks may read what operators note for themselves.
     notes: bool,
+    interface: Interface,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -61,6 +62,7 @@ impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
         let (authorization, notes) = (authorization(&request, PATH), may_see_notes(&request));
+        let interface = interface_of(&request, Interface::GrpcStream);
         let (_, extensions, questions) = request.into_parts();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
@@ -69,6 +71,7 @@ impl<Q> CheckStream<Q> {
             caller: extensions.get::<Arc<Caller>>().cloned(),
             authorization,
             notes,
+            interface,
             open: true,
             past: JoinSet::new(),
             reported: None,
@@ -79,7 +82,7 @@ impl<Q> CheckStream<Q> {
 
     fn answer_now(&mut self, id: u64, query: &v1::CheckProviderRequest) -> v1::CheckStreamResponse {
         let services = &self.services;
-        let seen = services.see(Interface::GrpcStream, Instant::now());
+        let seen = services.see(self.interface, Instant::now());
         if !query.emergency
             && let Some(Err(rejection)) = self.caller.as_deref().map(|caller| caller.may_ask(1))
         {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tonic::service::Routes;
 use tonic::{Code, Status};
 
-use super::acceptance::check_as_of;
+use super::acceptance::{check_as_of, interface};
 use super::beside::{SHORT, bytes_for};
 use super::reply::{Made, Reply, well};
 use super::{Grpc, v1};
@@ -66,7 +66,8 @@ impl FastPath {
         let checked = caller.session.check_rpc(request.uri().path(), request.headers());
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
-            let interface = interface(request.headers(), batch);
+            let said = request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes);
+            let interface = interface(said, if batch { Interface::GrpcBatch } else { Interface::GrpcUnary });
             let answer = match checked.as_ref().copied() {
                 Err(denied) if batch || !caller.session.is_answered_without_token() => {
                     Err(Rejection::from(denied).into())
@@ -303,15 +304,6 @@ impl Respond for FastPath {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         self.answer(request, caller).await
-    }
-}
-
-/// Over which interface a query came in: the commands say that they are.
-fn interface(headers: &HeaderMap, batch: bool) -> Interface {
-    match headers.get(INTERFACE_HEADER) {
-        Some(said) if said == Interface::Cli.as_str() => Interface::Cli,
-        _ if batch => Interface::GrpcBatch,
-        _ => Interface::GrpcUnary,
     }
 }
 
