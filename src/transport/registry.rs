@@ -22,7 +22,7 @@ pub const FEW_OPEN: usize = 4;
 
 /// A thread that has so many requests open has a crowd of them, whose answers nobody takes or whose bytes do not come: each
 /// costs some kilobytes. Whoever has but few of them is answered all the same.
-const CROWD: usize = 4096;
+const CROWD: usize = 2048;
 
 /// So many, and nothing more is read for those who have many.
 const TOO_MANY: usize = 2 * CROWD;
