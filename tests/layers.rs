@@ -69,6 +69,21 @@ const OWNED: &[(&str, &[&str])] = &[
 /// Folders that do no I/O and know no runtime.
 const PURE: [&str; 4] = ["domain", "listing", "records", "decide"];
 
+/// Who may take a thread of the reserve, which clients for queries must not reach: what they ask for is done by
+/// `transport::budget::Work`, which has that of a command beside it.
+const ON_RESERVED_THREADS: [&str; 9] = [
+    "sync",
+    "store",
+    "daemon",
+    "cli",
+    "service/maintenance",
+    "service/records",
+    "service/impact",
+    "transport/budget/work",
+    // Of the Unix socket of the administration alone.
+    "transport/connection",
+];
+
 /// A use of something: where, and what.
 #[derive(Debug)]
 struct Use {
@@ -261,6 +276,19 @@ fn pure_folders_do_no_input_or_output_know_no_runtime_and_read_no_clock() {
         }
     }
     assert!(found.is_empty(), "not pure:\n{}", report(&found));
+}
+
+#[test]
+fn no_client_for_queries_reaches_the_threads_that_syncs_and_administration_have_and_none_is_made_elsewhere() {
+    let mut found = Vec::new();
+    for (file, text) in files().into_iter().filter(|(file, _)| !ON_RESERVED_THREADS.iter().any(|of| below(file, of))) {
+        for (number, line) in code(&text).iter().enumerate() {
+            if line.contains("spawn_blocking") || line.contains("block_in_place") || line.contains("thread::spawn") {
+                found.push(Use { file: file.clone(), line: number + 1, path: line.trim().to_owned() });
+            }
+        }
+    }
+    assert!(found.is_empty(), "take a place by Services::budget.work instead:\n{}", report(&found));
 }
 
 #[test]

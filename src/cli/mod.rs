@@ -41,8 +41,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::daemon::ActivatedSockets;
 use crate::daemon::config::{Loaded, Overrides};
+use crate::daemon::{ActivatedSockets, reserve};
 use exit::{FAILED, NO, UNKNOWN, YES};
 
 const AFTER_HELP: &str = "\
@@ -256,7 +256,9 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     // Before the runtime and its threads: it changes the environment.
     let socket_activation = if daemon { ActivatedSockets::take() } else { ActivatedSockets::default() };
     let mut runtime = if daemon {
-        tokio::runtime::Builder::new_multi_thread()
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.max_blocking_threads(reserve::THREADS).thread_keep_alive(reserve::KEEP);
+        runtime
     } else {
         tokio::runtime::Builder::new_current_thread()
     };

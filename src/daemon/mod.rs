@@ -10,6 +10,7 @@ mod listen;
 mod readiness;
 mod rebuild;
 mod reload;
+pub mod reserve;
 mod run;
 mod serve;
 mod socket_activation;

@@ -37,9 +37,10 @@ use crate::store::{PublishedRecords, Store, SyncState};
 use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
 use crate::transport::auth::Access;
+use crate::transport::budget::Budget;
 use crate::transport::{LimitsConfig, Tls};
 
-pub use as_of::{AsOf, AsOfError, PastIndexes};
+pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
 pub use history::{ChangesPage, ChangesRequest, FirstKnown};
@@ -145,6 +146,8 @@ pub struct Services {
     pub limits: Arc<LimitsConfig>,
     /// Counts and logs what is decided; set where a daemon answers.
     pub observer: Option<Arc<Observer>>,
+    /// The bounds of what is asked beside calls, and where it is done.
+    pub budget: Budget,
     /// All who watch.
     pub watchers: Arc<Watchers>,
     /// Set where a daemon runs.
@@ -187,6 +190,7 @@ impl Services {
             policy: basis.policy,
             stopping: Arc::default(),
             shutdown: CancellationToken::new(),
+            budget: Budget::direct(&basis.limits),
             limits: Arc::new(basis.limits),
             observer: None,
             watchers: Arc::default(),

@@ -382,3 +382,29 @@ fn tokens_that_may_not_be_looked_at_are_not_as_if_there_were_none() {
     assert_eq!(status_of(&output), 2, "{}", stdout(&output));
     assert!(stderr(&output).contains("rmdd-tokens"), "{}", stderr(&output));
 }
+
+#[tokio::test]
+async fn who_guesses_tokens_is_soon_not_believed_any_more_nor_others_behind_the_same_address_but_for_those_that_were() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\nrequire = true\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("a listener");
+    let ask = async |token: &str| {
+        let mut client = AcceptanceServiceClient::new(secured.link(&url, Some(token)).await);
+        client.check_provider(by_number(&secured.number)).await.map(|_| ()).map_err(|status| refusal(&status))
+    };
+    ask(QUERY).await.expect("it is known");
+    let mut refused = Vec::new();
+    for guess in 0..40 {
+        refused.push(ask(&format!("guess-{guess:030}")).await.expect_err("a guess"));
+    }
+    assert_eq!(refused[0], (Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+    let bounded = (Code::ResourceExhausted, "TOO_MANY_TRIES".to_owned());
+    assert_eq!(refused.last(), Some(&bounded));
+    assert_eq!(ask(ADMIN).await, Err(bounded), "a right guess tells nothing");
+    ask(QUERY).await.expect("it was good from here before");
+    let (_, log) = daemon.terminate().await;
+    let lines = log.lines().filter(|line| line.contains("was refused to")).count();
+    assert_eq!(lines, 1, "{log}");
+    assert!(!log.contains("guess-"), "{log}");
+}

@@ -16,6 +16,7 @@ use crate::service::{Answer, SnapshotRef, View};
 
 /// What one answer of a batch mostly takes.
 const ANSWER_BYTES: usize = 80;
+const FULL_ANSWER_BYTES: usize = 1200;
 
 /// `CheckProvidersResponse`'s and `CheckedProvider`'s fields.
 const RESULTS_FIELD: u32 = 1;
@@ -34,6 +35,15 @@ impl Grpc {
     /// Room for so many queries is needed, most likely, to read a batch of so many bytes.
     pub(super) fn queries_in(&self, bytes: usize) -> usize {
         (bytes / QUERY_BYTES).min(self.0.limits.batch)
+    }
+
+    /// So many bytes the answer to a batch takes, most likely.
+    pub(super) fn answer_bytes(&self, request: &v1::CheckProvidersRequest) -> usize {
+        let bytes = |query: &v1::CheckProviderRequest| match query.detail() {
+            v1::AnswerDetail::Full => FULL_ANSWER_BYTES,
+            _ => ANSWER_BYTES,
+        };
+        request.questions.iter().take(self.0.limits.batch).map(bytes).sum()
     }
 
     fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Rejection> {

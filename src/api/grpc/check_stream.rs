@@ -21,10 +21,11 @@ use super::acceptance::{check_as_of, from_wire, interface_of};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{authorization, convert, v1};
+use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection, SnapshotSerial};
 use crate::service::Services;
-use crate::transport::Caller;
 use crate::transport::auth::StreamAuthorization;
+use crate::transport::{Caller, Client};
 
 /// Its path.
 pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
@@ -119,8 +120,16 @@ impl<Q> CheckStream<Q> {
             );
             return Some(response(id, Err(ErrorReason::HistoryBusy.reject(busy))));
         }
+        let caller = self.caller.as_deref();
+        if let Some(Err(rejection)) = caller.map(|caller| caller.may_ask_for(weights::LOOK_UP)) {
+            return Some(response(id, Err(rejection)));
+        }
         let (services, notes) = (Arc::clone(&self.services), self.notes);
-        self.past.spawn(async move { (id, check_as_of(&services, &query, &at, notes).await) });
+        let (client, work) = (caller.map_or(Client::Here, Caller::client), services.budget.work.clone());
+        self.past.spawn(async move {
+            let asked = async move { check_as_of(&services, &query, &at, notes).await };
+            (id, work.run(&client, ErrorReason::HistoryBusy, asked).await.flatten())
+        });
         None
     }
 

@@ -9,6 +9,7 @@ mod rules;
 mod session;
 mod stream_authorization;
 mod tokens;
+mod tries;
 
 use std::fmt;
 
@@ -18,6 +19,7 @@ pub use rules::{Access, AccessConfig, AccessError, CertificateRight, ListenerKin
 pub use session::{Denied, Session};
 pub use stream_authorization::StreamAuthorization;
 pub use tokens::CREDENTIAL;
+pub use tries::{Sum, Tries};
 
 /// What somebody may do. The order is that of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use super::rules::{Access, ListenerKind, Rules};
 use super::{Right, needed, needed_over_http, tokens};
 use crate::domain::{ErrorReason, Rejection};
-use crate::transport::{Certified, Peer};
+use crate::transport::{Certified, Client, Peer};
 
 /// Why somebody is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +29,12 @@ pub enum Denied {
         "the token is none that this daemon knows: it stands in the file that access.tokens_file names, or does not"
     )]
     TokenUnknown,
+    /// Too many others that are not known have come from there.
+    #[error(
+        "so many unknown tokens have come from {0} that no other is believed from there until the minute is over: ask again \
+         then; one that was good from there before is believed all the time"
+    )]
+    TooManyTries(Client),
     /// The right does not reach so far.
     #[error("{who} has the right {has}, and this needs {needed}")]
     RightMissing {
@@ -45,6 +52,7 @@ impl From<&Denied> for Rejection {
         let reason = match denied {
             Denied::TokenMissing => ErrorReason::TokenMissing,
             Denied::TokenUnknown => ErrorReason::TokenUnknown,
+            Denied::TooManyTries(_) => ErrorReason::TooManyTries,
             Denied::RightMissing { .. } => ErrorReason::RightMissing,
         };
         reason.reject(denied.to_string())
@@ -70,13 +78,12 @@ struct Memory {
     generation: u64,
     base: Option<Right>,
     token: Option<KnownToken>,
-    said: bool,
 }
 
 /// A good token, as it was sent: it need not be digested again.
 struct KnownToken {
     header: Box<[u8]>,
-    name: String,
+    name: Arc<str>,
     right: Right,
 }
 
@@ -131,6 +138,12 @@ impl Session {
         self.open_right().is_some() || self.base(&self.access.rules.load()) >= Some(Right::Query)
     }
 
+    /// The name of the token that came last and is known.
+    pub fn token(&self) -> Option<Arc<str>> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.token.as_ref().map(|token| Arc::clone(&token.name))
+    }
+
     /// The right of everybody, where everybody may do all that can be done here.
     fn open_right(&self) -> Option<Right> {
         self.access.is_open(self.listener_kind).then_some(match self.listener_kind {
@@ -157,11 +170,12 @@ impl Session {
         });
         if let Err(denied) = &judged {
             self.access.denied.fetch_add(1, Ordering::Relaxed);
-            // Once for each connection: who tries many times must not fill the log.
-            if std::mem::replace(&mut memory.said, true) {
-                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
-            } else {
+            let is_unknown = matches!(denied, Denied::TokenUnknown | Denied::TooManyTries(_));
+            // Who tries many times must not fill the log: what comes behind it is told in sum.
+            if self.access.tries.refused(&Client::of(&self.peer), is_unknown, Instant::now()) {
                 tracing::warn!(peer = ?self.peer, path, "{path} was refused to {}: {denied}", self.peer);
+            } else {
+                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
             }
         }
         judged
@@ -176,8 +190,14 @@ impl Session {
         {
             return Ok(memory.base.max(Some(known.right)));
         }
-        let token = tokens::find(&rules.tokens, header).ok_or(Denied::TokenUnknown)?;
-        memory.token = Some(KnownToken { header: header.into(), name: token.name.clone(), right: token.right });
+        let (client, token) = (Client::of(&self.peer), tokens::find(&rules.tokens, header));
+        let named = token.map_or(Err(header), |token| Ok(token.name.as_str()));
+        if !self.access.tries.believes(&client, named, Instant::now()) {
+            return Err(Denied::TooManyTries(client));
+        }
+        let token = token.ok_or(Denied::TokenUnknown)?;
+        memory.token =
+            Some(KnownToken { header: header.into(), name: Arc::from(token.name.as_str()), right: token.right });
         Ok(memory.base.max(Some(token.right)))
     }
 

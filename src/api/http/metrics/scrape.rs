@@ -91,6 +91,7 @@ impl Collector for Scrape {
             connections(&mut page, observer)?;
         }
         watchers(&mut page, services)?;
+        beside(&mut page, services)?;
         if let Some(running) = &services.running {
             security(&mut page, running)?;
         }
@@ -188,11 +189,43 @@ fn connections(page: &mut Page<'_>, observer: &Observer) -> Result<(), Error> {
 }
 
 fn watchers(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
-    let (watching, dropped) = (services.watchers.watching(), services.watchers.dropped());
+    let (watching, dropped) = (services.budget.watchers.taken(), services.watchers.dropped());
     page.gauge(of("rmdd_watchers", "Clients that watch changes."), Some(watching))?;
     page.counter(
         of("rmdd_watchers_dropped", "Watchers that were dropped, because they took too long to take what was ready."),
         Some(dropped),
+    )
+}
+
+/// What is asked beside calls, and its bounds.
+fn beside(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
+    let budget = &services.budget;
+    let (busy, waiting, refused) = budget.work.counts();
+    let (.., batches) = budget.batches.counts();
+    page.gauge(of("rmdd_work_busy", "Threads for what is asked beside calls that are at work."), Some(busy))?;
+    page.gauge(of("rmdd_work_waiting", "Requests beside calls that wait for their turn."), Some(waiting))?;
+    page.counter(
+        of("rmdd_work_refused", "Requests beside calls, and long batches, that were refused because too many waited, or they waited too long."),
+        Some(refused + batches),
+    )?;
+    page.gauge(of("rmdd_exports", "Exports that are being sent."), Some(budget.exports.taken()))?;
+    page.gauge(
+        of("rmdd_open_streams", "Streams of questions, watches of the health service and reflections that are open."),
+        Some(budget.streams.taken()),
+    )?;
+    page.gauge(
+        bytes(
+            "rmdd_buffered",
+            "Bytes of long requests that are not whole yet and of long answers that are not taken yet.",
+        ),
+        Some(budget.bytes.taken()),
+    )?;
+    page.counter(
+        of(
+            "rmdd_answers_untaken",
+            "Answers and connections that were given up, because the client took nothing for limits.reader_patience.",
+        ),
+        Some(budget.untaken.count()),
     )
 }
 
