@@ -49,6 +49,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper_util", &["transport", "api/client"]),
     ("rustls", &["transport", "api/client", "sync/fetch"]),
     ("tokio_rustls", &["transport", "api/client"]),
+    ("rustix", &["transport"]),
     ("x509_parser", &["transport"]),
     ("governor", &["transport"]),
     ("tokio_cron_scheduler", &["sync/schedule"]),

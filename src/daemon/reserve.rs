@@ -8,6 +8,8 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::transport::priority::{self, wait_for_answers};
+
 /// So many. A fetch has one for as long as it takes, and what else needs one comes to its end by itself. Not more: each keeps
 /// memory of its own for what was done on it last, some ten megabytes behind a sync.
 pub const THREADS: usize = 4;
@@ -29,6 +31,7 @@ pub async fn make() -> std::io::Result<()> {
     for _ in 0..THREADS {
         let meeting = Arc::clone(&meeting);
         waiting.spawn_blocking(move || {
+            wait_for_answers(priority::SYNCS);
             let (there, all) = &*meeting;
             let mut there = there.lock().unwrap_or_else(PoisonError::into_inner);
             *there += 1;

@@ -8,6 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use tokio::runtime::Runtime;
 
+use crate::transport::priority::{self, wait_for_answers};
+
 type Job = Box<dyn FnOnce(&Runtime) + Send>;
 
 thread_local! {
@@ -75,6 +77,7 @@ impl Pool {
             let queue = Arc::clone(&queue);
             std::thread::Builder::new().name(format!("work-{place}")).spawn(move || {
                 IS_OF_POOL.with(|here| here.set(true));
+                wait_for_answers(priority::BESIDE_CALLS);
                 while let Some(job) = queue.next() {
                     // What panicked was its own undoing: whoever waits for it is told.
                     let _ = catch_unwind(AssertUnwindSafe(|| job(&runtime)));
