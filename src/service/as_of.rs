@@ -150,7 +150,7 @@ impl PastIndexes {
         at: Timestamp,
     ) -> Result<AsOf, AsOfError> {
         let SnapshotThen { record, mut confirmed_at } = match store.snapshot_at(at)? {
-            SnapshotAt::Then(then) => then,
+            SnapshotAt::Then(then) => *then,
             SnapshotAt::BeforeHistory { begins: Some(from) } => return Err(AsOfError::NotReaching { at, from }),
             SnapshotAt::BeforeHistory { begins: None } => return Err(AsOfError::NoSnapshot),
         };
