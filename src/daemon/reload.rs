@@ -9,6 +9,7 @@ use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
+use crate::decide::own::MeConfig;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
@@ -45,6 +46,7 @@ pub struct Reloader {
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
+    pub me: Arc<ArcSwap<MeConfig>>,
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
@@ -106,6 +108,7 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(next.freshness.clone()));
         self.policy.store(Arc::new(next.policy()));
+        self.me.store(Arc::new(next.me.clone()));
         self.observer.log.reload(next.decision_log.clone());
         if current.schedule != next.schedule {
             self.schedule.send_replace(Arc::new(schedule));

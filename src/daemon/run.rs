@@ -190,6 +190,7 @@ impl Start {
                 sync: SyncAccess::Handle(sync.clone()),
                 freshness: config.freshness.clone(),
                 policy: Arc::clone(&policy),
+                me: config.me.clone(),
                 limits: config.limits.clone(),
             })
         };
@@ -200,6 +201,7 @@ impl Start {
             schedule: schedule_sender,
             freshness: Arc::clone(&services.freshness),
             policy,
+            me: Arc::clone(&services.me),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
             access,
