@@ -330,7 +330,8 @@ fn standing(criterion: &mut Criterion) {
         group.bench_function(format!("a batch of 10,000 queries, {name} answers"), |bencher| {
             let view = View { index: Some(&index), records: &records, policy: &policy, now };
             bencher.iter(|| {
-                let answer = |who: &Who| view.check(Ok(CheckRequest { detail, ..CheckRequest::about(who.clone()) }), None);
+                let answer =
+                    |who: &Who| view.check(Ok(CheckRequest { detail, ..CheckRequest::about(who.clone()) }), None);
                 asked.iter().filter(|who| answer(who).is_ok()).count()
             });
         });

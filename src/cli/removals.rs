@@ -3,6 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::records::peers::is_of;
 use super::standing;
@@ -36,6 +37,15 @@ pub struct Removals {
     /// Print one JSON object a line.
     #[arg(long)]
     json: bool,
+}
+
+/// A removal, with the peers whose provider it is of where they are asked for.
+#[derive(Serialize)]
+struct OfPeers<'a> {
+    #[serde(flatten)]
+    removal: json::Removal<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<&'a [String]>,
 }
 
 /// All removals that are asked for, newest first.
@@ -103,11 +113,7 @@ impl Removals {
     /// One removal, with the names of the peers whose provider it is of where they are asked for.
     fn say(&self, removal: &Removal, of: Option<&[String]>, first: bool) -> anyhow::Result<()> {
         if self.json {
-            let mut object = serde_json::to_value(json::Removal::from(removal))?;
-            if let Some(of) = of {
-                object["peers"] = of.into();
-            }
-            say!("{}", visible::to_json(&object)?);
+            say!("{}", visible::to_json(&OfPeers { removal: removal.into(), peers: of })?);
             return Ok(());
         }
         if first {

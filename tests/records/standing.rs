@@ -51,10 +51,10 @@ async fn every_peer_is_told_with_its_state_its_reason_and_what_comes_by_daemon_a
         assert_eq!(told["changing_within_24_hours"], 1, "the 48 hours end in eight");
         let noticed = &told["peers"][3];
         assert_eq!(noticed["advisories"][0]["code"], "NOTICE_PENDING");
-        assert_eq!((&noticed["next"][0]["kind"], &noticed["next"][0]["gained"][0]), (
-            &"NOTICE_MITIGATE".into(),
-            &"NOTICE_UNANSWERED".into()
-        ));
+        assert_eq!(
+            (&noticed["next"][0]["kind"], &noticed["next"][0]["gained"][0]),
+            (&"NOTICE_MITIGATE".into(), &"NOTICE_UNANSWERED".into())
+        );
         assert!(told["peers"][1]["since"].is_string(), "by the filing's history: {}", told["peers"][1]);
 
         let status = crate::common::json(&desk.run(&["status", "--json"]));
@@ -142,7 +142,11 @@ async fn deadlines_are_a_calendar_that_a_calendar_reads() {
     let unfolded = unfold(&written);
     let read = read_calendar(&unfolded).expect("a calendar");
     let events: Vec<_> = read.components.iter().filter(|component| component.name == "VEVENT").collect();
-    assert_eq!(events.len(), kinds.iter().filter(|kind| *kind != "LISTING_OLD").count(), "no other event was smuggled in");
+    assert_eq!(
+        events.len(),
+        kinds.iter().filter(|kind| *kind != "LISTING_OLD").count(),
+        "no other event was smuggled in"
+    );
     let all = |name: &str| -> Vec<String> {
         events
             .iter()
@@ -176,11 +180,10 @@ async fn which_upstreams_vanished_when_is_told() {
         let removals = |arguments: &[&str]| desk.ok(&[&["removals", "--json"], arguments].concat());
         let of: Vec<Value> =
             removals(&["--peers"]).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!((of.len(), &of[0]["peers"], &of[0]["filing"]["number"]), (
-            1,
-            &serde_json::json!(["gone"]),
-            &GONE_NUMBER.into()
-        ));
+        assert_eq!(
+            (of.len(), &of[0]["peers"], &of[0]["filing"]["number"]),
+            (1, &serde_json::json!(["gone"]), &GONE_NUMBER.into())
+        );
         assert_eq!(removals(&["--until", "1d"]), "");
         assert!(desk.ok(&["removals", "--peers"]).contains("[gone]"));
         assert_eq!(status_of(&desk.run(&["peers", "list", "--since", "1d"])), 2, "--since needs --vanished");
@@ -194,8 +197,37 @@ async fn before_the_first_listing_peers_are_listed_without_a_standing() {
     let run = |arguments: &[&str]| site.run(&[&["--config", &site.config()], arguments].concat());
     assert_eq!(status_of(&run(&["peers", "add", "voice", VOICE, "--by", "alice"])), 0);
     let listed = run(&["peers", "list"]);
-    assert!(status_of(&listed) == 0 && stdout(&listed).contains("not known before the first listing"), "{}", stdout(&listed));
+    assert!(
+        status_of(&listed) == 0 && stdout(&listed).contains("not known before the first listing"),
+        "{}",
+        stdout(&listed)
+    );
     assert_eq!(status_of(&run(&["status", "--peers"])), 3, "nobody can tell");
+}
+
+#[tokio::test]
+async fn accepts_that_rest_on_a_policy_that_is_not_the_default_are_logged_and_others_are_not() {
+    use rmdd::api::grpc::v1::ProviderRole;
+
+    let desk = Desk::open_with(Through::Daemon, "[policy]\nrole_not_certified = \"accept\"\n").await;
+    let mut client = desk.daemon().acceptance().await;
+    for frn in [VOICE, BLANK, GATEWAY] {
+        let role = ProviderRole::Gateway.into();
+        let query = rmdd::api::grpc::v1::CheckProviderRequest { role, ..crate::common::by_frn(frn) };
+        assert_eq!(crate::common::ask(&mut client, query).await.verdict(), rmdd::api::grpc::v1::Verdict::Accept);
+    }
+    let log = desk.site.state_dir().join("decisions.jsonl");
+    desk.daemon.expect("it runs").terminate().await;
+    let text = std::fs::read_to_string(&log).expect("the log");
+    let asked: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON")["asked"]["frn"].to_string())
+        .collect();
+    assert_eq!(
+        asked,
+        [format!("{VOICE:?}")],
+        "by the default policy it would have been refused; a blank role would not"
+    );
 }
 
 #[tokio::test]
@@ -230,12 +262,15 @@ async fn decisions_tell_calls_from_people_and_when_calls_were_no_longer_taken() 
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
     let refs: Vec<_> = lines.iter().map(|line| (line["ref"].as_str(), line["reason"].as_str())).collect();
-    assert_eq!(refs, [
-        (Some("call-1@sbc"), Some("OVERRIDE")),
-        (Some("call-2@sbc"), Some("REMOVED")),
-        (None, Some("REMOVED")),
-        (None, Some("REMOVED")),
-    ]);
+    assert_eq!(
+        refs,
+        [
+            (Some("call-1@sbc"), Some("OVERRIDE")),
+            (Some("call-2@sbc"), Some("REMOVED")),
+            (None, Some("REMOVED")),
+            (None, Some("REMOVED")),
+        ]
+    );
     assert_eq!((&lines[3]["interface"], &lines[0]["interface"]), (&"cli".into(), &"grpc_unary".into()));
     assert!(lines.iter().all(|line| line["asked_by"].is_string()), "{lines:?}");
 
