@@ -9,6 +9,7 @@ use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::daemon::config::{self, Config};
 use crate::decide::Policy;
+use crate::decide::own::MeConfig;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
@@ -71,6 +72,7 @@ pub struct Reloader {
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
+    pub me: Arc<ArcSwap<MeConfig>>,
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
@@ -123,6 +125,7 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(current.freshness.clone()));
         self.policy.store(Arc::new(current.policy()));
+        self.me.store(Arc::new(current.me.clone()));
         self.observer.log.reload(current.decision_log.clone());
         if before.schedule != current.schedule {
             self.schedule.send_replace(Arc::new(schedule));

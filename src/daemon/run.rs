@@ -196,6 +196,7 @@ impl Start {
                 sync: SyncAccess::Handle(sync.clone()),
                 freshness: config.freshness.clone(),
                 policy: Arc::clone(&policy),
+                me: config.me.clone(),
                 limits: config.limits.clone(),
             })
         };
@@ -206,6 +207,7 @@ impl Start {
             schedule: schedule_sender,
             freshness: Arc::clone(&services.freshness),
             policy,
+            me: Arc::clone(&services.me),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
             access: Arc::clone(&access),

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -24,8 +24,9 @@ use super::reply::{Made, Reply, well};
 use super::{Grpc, v1};
 use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection};
+use crate::observe::Came;
 use crate::service::Services;
-use crate::transport::auth::{Denied, Right};
+use crate::transport::auth::{Denied, Right, Session};
 use crate::transport::budget::{Place, Share};
 use crate::transport::{Caller, Incoming, Respond};
 
@@ -43,6 +44,9 @@ const PREFIX_BYTES: usize = 5;
 
 /// A batch of more bytes takes a place: it has some hundred questions.
 const LONG_BATCH: usize = SHORT;
+
+/// The connection on which somebody asks, and the token in the request if there is one.
+type By<'a> = (&'a Session, Option<&'a HeaderValue>);
 
 /// The way in to the services of one listener.
 #[derive(Debug, Clone)]
@@ -68,12 +72,16 @@ impl FastPath {
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let said = request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes);
             let interface = interface(said, if batch { Interface::GrpcBatch } else { Interface::GrpcUnary });
+            let (parts, body) = request.into_parts();
+            let by = (&*caller.session, parts.headers.get(AUTHORIZATION));
             let answer = match checked.as_ref().copied() {
                 Err(denied) if batch || !caller.session.is_answered_without_token() => {
                     Err(Rejection::from(denied).into())
                 }
-                Ok(right) if batch => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
-                right => self.check(interface, request.into_body(), caller, right).await.map(Reply::Answer),
+                Ok(right) if batch => {
+                    Box::pin(self.check_batch((interface, parts.headers.get(AUTHORIZATION)), body, caller, right)).await
+                }
+                right => self.check((interface, by), body, caller, right).await.map(Reply::Answer),
             };
             return match answer {
                 Ok(answer) => {
@@ -94,13 +102,13 @@ impl FastPath {
     /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
-        interface: Interface,
+        (interface, (session, token)): (Interface, By<'_>),
         body: Incoming,
         caller: &Caller,
         right: Result<Right, &Denied>,
     ) -> Result<Bytes, Status> {
         let (message, _held) = self.message(body, caller).await?;
-        let came = Instant::now();
+        let came = Came::over(interface, Instant::now()).by(session, token);
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         let notes = match right {
@@ -112,9 +120,9 @@ impl FastPath {
             return Box::pin(self.check_past(question, caller, notes)).await;
         }
         if !question.emergency {
-            self.may_ask(1, interface, came, caller)?;
+            self.may_ask(1, came, caller)?;
         }
-        let seen = self.grpc.0.see(interface, came);
+        let seen = self.grpc.0.see(came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
     }
 
@@ -137,9 +145,9 @@ impl FastPath {
     /// A batch.
     async fn check_batch(
         &self,
-        interface: Interface,
+        (interface, token): (Interface, Option<&HeaderValue>),
         body: Incoming,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         right: Right,
     ) -> Result<Reply, Status> {
         let (message, _held) = self.message(body, caller).await?;
@@ -149,7 +157,8 @@ impl FastPath {
             true => Some(self.place_for_batch(caller).await?),
             false => None,
         };
-        let came = Instant::now();
+        let since = Instant::now();
+        let came = Came::over(interface, since).by(&caller.session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
         batch
@@ -158,14 +167,18 @@ impl FastPath {
         let questions = batch.questions.len() + if batch.at.is_some() { weights::LOOK_UP } else { 0 };
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(questions, interface, came, caller)?;
+            self.may_ask(questions, came, caller)?;
         }
-        let (notes, came) = (right >= Right::Operator, (interface, came));
+        let notes = right >= Right::Operator;
         let held = bytes_for(services, caller, self.grpc.answer_bytes(&batch))?;
         let answer = if batch.at.is_some() {
-            let grpc = self.grpc.clone();
-            let work = async move { grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await };
-            services.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await??
+            let (grpc, caller, token) = (self.grpc.clone(), Arc::clone(caller), token.cloned());
+            let client = caller.client();
+            let work = async move {
+                let came = Came::over(interface, since).by(&caller.session, token.as_ref());
+                grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await
+            };
+            services.budget.work.run(&client, ErrorReason::HistoryBusy, work).await??
         } else {
             self.grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await?
         };
@@ -184,9 +197,9 @@ impl FastPath {
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
-    fn may_ask(&self, queries: usize, interface: Interface, came: Instant, caller: &Caller) -> Result<(), Rejection> {
+    fn may_ask(&self, queries: usize, came: Came<'_>, caller: &Caller) -> Result<(), Rejection> {
         caller.may_ask_for(queries).inspect_err(|rejection| {
-            if let Some(seen) = self.grpc.0.see(interface, came) {
+            if let Some(seen) = self.grpc.0.see(came) {
                 seen.rejected_together(rejection, queries);
             }
         })

@@ -15,6 +15,7 @@ mod listing;
 mod records;
 mod reply;
 mod routes;
+mod standing;
 mod status;
 mod watch;
 

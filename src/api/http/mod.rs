@@ -29,6 +29,7 @@ use problem::Problem;
 
 use crate::api::weights;
 use crate::domain::{ErrorReason, Interface};
+use crate::observe::Came;
 use crate::service::Services;
 use crate::transport::auth::Right;
 use crate::transport::{Caller, Incoming, Respond};
@@ -70,7 +71,7 @@ pub fn router(services: Shared) -> Router {
 }
 
 async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
-    check::check(&services, &uri, &headers, &QueryString::read(&uri), false).await.map(axum::body::Body::new)
+    check::check(&services, (&uri, &headers), &QueryString::read(&uri), None, false).await.map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -106,7 +107,7 @@ impl HttpService {
         &self,
         request: &Request<Incoming>,
         query: &QueryString<'_>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         right: Right,
     ) -> Reply {
         // A call to 911 is answered whatever was asked before it.
@@ -115,7 +116,7 @@ impl HttpService {
             && !is_about_the_past
             && let Err(rejection) = caller.may_ask(1)
         {
-            if let Some(seen) = self.services.see(Interface::Http, std::time::Instant::now()) {
+            if let Some(seen) = self.services.see(Came::over(Interface::Http, std::time::Instant::now())) {
                 seen.rejected(&rejection);
             }
             return Problem::from(rejection).reply(Format::accepted(request.headers()));
@@ -124,22 +125,25 @@ impl HttpService {
         if is_about_the_past {
             return self.check_past(request, caller, notes).await;
         }
-        let checked = check::check(&self.services, request.uri(), request.headers(), query, notes);
+        let asked = (request.uri(), request.headers());
+        let checked = check::check(&self.services, asked, query, Some(&caller.session), notes);
         AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
     }
 }
 
 impl HttpService {
     /// A query about the past: for no call, and worked out in its turn.
-    async fn check_past(&self, request: &Request<Incoming>, caller: &Caller, notes: bool) -> Reply {
+    async fn check_past(&self, request: &Request<Incoming>, caller: &Arc<Caller>, notes: bool) -> Reply {
         let format = Format::accepted(request.headers());
         if let Err(rejection) = caller.may_ask_for(weights::LOOK_UP) {
             return Problem::from(rejection).reply(format);
         }
         let (services, uri, headers) = (Arc::clone(&self.services), request.uri().clone(), request.headers().clone());
+        let asking = Arc::clone(caller);
         let work = async move {
             let query = QueryString::read(&uri);
-            let checked = AssertUnwindSafe(check::check(&services, &uri, &headers, &query, notes));
+            let checked = check::check(&services, (&uri, &headers), &query, Some(&asking.session), notes);
+            let checked = AssertUnwindSafe(checked);
             checked.catch_unwind().await.unwrap_or_else(problem::panicked_reply)
         };
         let answered = self.services.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await;
