@@ -21,8 +21,9 @@ use rmdd::listing::index::{Index, PublishedIndex};
 use rmdd::listing::parse::parse;
 use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
-use rmdd::service::PastIndexes;
+use rmdd::service::{PastAsked, PastIndexes};
 use rmdd::store::Store;
+use rmdd::transport::budget::Work;
 use rmdd_testkit::{Step, World};
 
 fn listings() -> (Vec<u8>, Vec<u8>) {
@@ -281,13 +282,17 @@ fn as_of(criterion: &mut Criterion) {
         let past = Arc::new(PastIndexes::default());
         let mut turn = 0u64;
         let now = at(1_000_000);
+        let (work, asked) = (Work::direct(), |at| {
+            let (current, records) = (Some(Arc::clone(&index)), Arc::clone(&records));
+            PastAsked { current, records, at, now }
+        });
         // Events are read once, when the first question needs them.
-        let first = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
+        let first = past.at(&work, &store, asked(at(0)));
         runtime.block_on(first).expect("a moment");
         group.bench_function(format!("a question about another one each, of {events} record events"), |bencher| {
             bencher.iter(|| {
                 turn = turn.wrapping_add(7_919);
-                let then = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(turn % events), now);
+                let then = past.at(&work, &store, asked(at(turn % events)));
                 let then = runtime.block_on(then).expect("a moment");
                 let frn = Frn::from_value(20_000_001 + turn % 1_000).expect("an FRN");
                 black_box(decide(

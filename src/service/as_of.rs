@@ -99,10 +99,14 @@ pub struct PastIndexes {
 
 /// Which moment is asked about, and what it is made from.
 #[derive(Debug)]
-pub(super) struct PastAsked {
+pub struct PastAsked {
+    /// The published index, if there is one.
     pub current: Option<Arc<Index>>,
+    /// The operators' records of now.
     pub records: Arc<Records>,
+    /// The moment.
     pub at: Timestamp,
+    /// Now.
     pub now: Timestamp,
 }
 
@@ -125,12 +129,7 @@ impl PastIndexes {
     ///
     /// If history does not reach back to it, it is still to come, or the history cannot be read. There is no answer
     /// then, least of all today's.
-    pub(super) async fn at(
-        self: &Arc<Self>,
-        work: &Work,
-        store: &Arc<Store>,
-        asked: PastAsked,
-    ) -> Result<AsOf, AsOfError> {
+    pub async fn at(self: &Arc<Self>, work: &Work, store: &Arc<Store>, asked: PastAsked) -> Result<AsOf, AsOfError> {
         let PastAsked { current, records, at, now } = asked;
         if at > now {
             return Err(AsOfError::Future { at, now });

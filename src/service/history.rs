@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::as_of::PastAsked;
 use super::listing::{known, resolve};
-use super::{AsOf, AsOfError, Services, SnapshotRef, page_size, store_failed};
+use super::{AsOf, AsOfError, PastAsked, Services, SnapshotRef, page_size, store_failed};
 use crate::domain::{Change, ChangeKind, ChangeSerial, ErrorReason, Rejection, RmdNumber, SnapshotSerial, Who};
 use crate::observe::clock;
 use crate::store::{ChangesAsked, Store, StoreError};

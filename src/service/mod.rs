@@ -40,7 +40,7 @@ use crate::transport::auth::Access;
 use crate::transport::budget::Budget;
 use crate::transport::{LimitsConfig, Tls};
 
-pub use as_of::{AsOf, AsOfError, PastIndexes};
+pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
 pub use history::{ChangesPage, ChangesRequest, FirstKnown};

@@ -5,7 +5,6 @@
 //! the others a third of it, on 64 connections of 256 streams, under the bounds of the systemd unit; what came of it is
 //! printed.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +22,8 @@ use rmdd_testkit::hostile::{Attack, Done, Hostile, Place, Rpc};
 use rmdd_testkit::{Step, World};
 use tonic::Code;
 
-use super::common::{Daemon, Site, ask, by_frn, now, rmdd};
+use super::cgroup::Bounds;
+use super::common::{Daemon, Site, ask, by_frn, eventually, now, rmdd};
 use super::{Scene, framed};
 
 /// The daemon's memory may be so much.
@@ -109,71 +109,6 @@ fn costly_ones(rpcs: &[Rpc]) -> Vec<(&'static str, Vec<Rpc>)> {
     ]
 }
 
-/// A group of processes with the bounds of the systemd unit.
-struct Bounds {
-    directories: Vec<PathBuf>,
-}
-
-impl Bounds {
-    /// Makes one, of either version of cgroups. Nothing where that may not be done: then the bounds are not tried.
-    fn make() -> Option<Self> {
-        let unit = include_str!("../../systemd/rmdd.service");
-        let setting = |name: &str| unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        let memory = match setting("MemoryMax")?.split_at(setting("MemoryMax")?.len() - 1) {
-            (number, "G") => number.parse::<u64>().ok()? << 30,
-            (number, "M") => number.parse::<u64>().ok()? << 20,
-            _ => return None,
-        };
-        let tasks = setting("TasksMax")?;
-        let name = format!("rmdd-attack-{}", std::process::id());
-        let group = |root: &str, bounds: &[(&str, String)]| -> Option<PathBuf> {
-            let directory = Path::new(root).join(&name);
-            std::fs::create_dir(&directory).ok()?;
-            bounds.iter().try_for_each(|(file, bound)| std::fs::write(directory.join(file), bound)).ok()?;
-            Some(directory)
-        };
-        let root = "/sys/fs/cgroup";
-        let directories = match std::fs::metadata(format!("{root}/cgroup.controllers")) {
-            Ok(_) => vec![group(root, &[("memory.max", memory.to_string()), ("pids.max", tasks.to_owned())])?],
-            Err(_) => vec![
-                group(&format!("{root}/memory"), &[("memory.limit_in_bytes", memory.to_string())])?,
-                group(&format!("{root}/pids"), &[("pids.max", tasks.to_owned())])?,
-            ],
-        };
-        Some(Self { directories })
-    }
-
-    /// A command in it.
-    fn within(&self, command: &Command) -> Command {
-        let mut shell = Command::new("sh");
-        let enter: String =
-            self.directories.iter().map(|place| format!("echo $$ > {}/cgroup.procs && ", place.display())).collect();
-        shell.arg("-c").arg(format!("{enter} exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => shell.env(name, value),
-                None => shell.env_remove(name),
-            };
-        }
-        shell
-    }
-
-    /// The most memory that it ever had, what the kernel holds for it included, in KiB.
-    fn peak_kib(&self) -> Option<u64> {
-        let peak =
-            |file| std::fs::read_to_string(self.directories.first()?.join(file)).ok()?.trim().parse::<u64>().ok();
-        Some(peak("memory.max_usage_in_bytes").or_else(|| peak("memory.peak"))? >> 10)
-    }
-}
-
-impl Drop for Bounds {
-    fn drop(&mut self) {
-        for directory in &self.directories {
-            let _ = std::fs::remove_dir(directory);
-        }
-    }
-}
-
 /// A switch that asks fifty times a second, and must get every answer: in a thread of its own, so that it waits for the
 /// daemon and not for those who attack.
 struct Switch {
@@ -241,7 +176,13 @@ fn command_of(command: &Command) -> Command {
 }
 
 /// Attacks, and asserts that nobody else notices.
-async fn withstands(scene: &Scene, world: &mut World, force: &Force, what: &str, hostile: &Hostile, attack: Attack) {
+async fn withstands(
+    scene: &Scene,
+    world: &mut World,
+    force: &Force,
+    what: &str,
+    (hostile, attack): (&Hostile, Attack),
+) {
     let switch = Switch::begin(&scene.daemon, &scene.frn);
     let mut attacking = tokio::task::JoinSet::new();
     for _ in 0..force.connections {
@@ -282,6 +223,33 @@ async fn withstands(scene: &Scene, world: &mut World, force: &Force, what: &str,
     assert!(peak < MOST_MEMORY_KIB, "{what}, {attack:?}: {peak} KiB");
 }
 
+/// A client that attacks there.
+fn hostile(scene: &Scene, force: &Force, place: Place, rpcs: &[Rpc]) -> Hostile {
+    let known = ["/v1/removals", "/v1/snapshots", "/metrics", "/openapi.json", "/healthz"].map(str::to_owned);
+    let named = [format!("/v1/check/{}", scene.frn), format!("/v1/providers/{}?history=true", scene.frn)];
+    let paths = known.into_iter().chain(named).collect();
+    Hostile { place, rpcs: rpcs.to_vec(), paths, streams: force.streams }
+}
+
+async fn stops_in_the_midst_of_it(scene: Scene, force: &Force, rpcs: &[Rpc]) {
+    let mut attacking = tokio::task::JoinSet::new();
+    for _ in 0..force.connections {
+        let hostile = hostile(&scene, force, Place::Tcp(scene.grpc()), rpcs);
+        attacking.spawn(async move { hostile.run(Attack::ShutWindows, Duration::from_secs(3600)).await });
+    }
+    eventually("they are there", || async {
+        (scene.metric("rmdd_connections{listener=\"gRPC\"}").await >= 2.0).then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    let (status, log) = scene.daemon.terminate().await;
+    println!("stopped in {:?}", began.elapsed());
+    attacking.shutdown().await;
+    assert!(status.success(), "{status}");
+    assert!(!log.contains("panicked"), "{log}");
+    assert!(log.contains("stopped") || log.contains("the grace is over"), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_ends_the_daemon_starves_calls_or_fills_its_memory_whatever_it_does_on_whatever_listener() {
     let force = Force::of_environment();
@@ -294,61 +262,32 @@ async fn no_client_ends_the_daemon_starves_calls_or_fills_its_memory_whatever_it
     tokio::time::sleep(force.each.min(Duration::from_secs(10))).await;
     println!("undisturbed: {:?}, peak {} MiB", quiet.end(), scene.peak_memory_kib() >> 10);
     let rpcs = all_rpcs(&scene.frn);
-    let paths: Vec<String> = ["/v1/removals", "/v1/snapshots", "/metrics", "/openapi.json", "/healthz"]
-        .into_iter()
-        .map(str::to_owned)
-        .chain([format!("/v1/check/{}", scene.frn), format!("/v1/providers/{}?history=true", scene.frn)])
-        .collect();
-    let at = |place: Place, rpcs: &[Rpc]| Hostile {
-        place,
-        rpcs: rpcs.to_vec(),
-        paths: paths.clone(),
-        streams: force.streams,
-    };
+    let at = |place: Place, rpcs: &[Rpc]| hostile(&scene, &force, place, rpcs);
     let grpc = || Place::Tcp(scene.grpc());
     for (what, rpcs) in costly_ones(&rpcs) {
         assert!(!rpcs.is_empty(), "{what}");
-        withstands(&scene, world, &force, what, &at(grpc(), &rpcs), Attack::ShutWindows).await;
+        withstands(&scene, world, &force, what, (&at(grpc(), &rpcs), Attack::ShutWindows)).await;
     }
-    let force = Force { each: force.each / if force.bound { 3 } else { 1 }, ..force };
-    let at = |place: Place, rpcs: &[Rpc]| Hostile {
-        place,
-        rpcs: rpcs.to_vec(),
-        paths: paths.clone(),
-        streams: force.streams,
-    };
+    let brief = Force { each: force.each / if force.bound { 3 } else { 1 }, ..force };
     for attack in Attack::HTTP2 {
-        withstands(&scene, world, &force, "gRPC", &at(grpc(), &rpcs), attack).await;
+        withstands(&scene, world, &brief, "gRPC", (&at(grpc(), &rpcs), attack)).await;
     }
     for attack in Attack::HTTP1 {
-        withstands(&scene, world, &force, "HTTP", &at(Place::Tcp(scene.http()), &rpcs), attack).await;
+        withstands(&scene, world, &brief, "HTTP", (&at(Place::Tcp(scene.http()), &rpcs), attack)).await;
     }
     for attack in [Attack::ShutWindows, Attack::UnreadSocket, Attack::Reset] {
-        withstands(&scene, world, &force, "HTTP", &at(Place::Tcp(scene.http()), &rpcs), attack).await;
+        withstands(&scene, world, &brief, "HTTP", (&at(Place::Tcp(scene.http()), &rpcs), attack)).await;
     }
     // Whoever may open it administers the daemon; but even so it is held to the bounds of connections.
     let queries: Vec<Rpc> = rpcs.iter().filter(|rpc| !rpc.path.contains("AdminService")).cloned().collect();
     let socket = at(Place::Unix(scene.daemon.socket.clone()), &queries);
-    withstands(&scene, world, &force, "the Unix socket", &socket, Attack::ShutWindows).await;
+    withstands(&scene, world, &brief, "the Unix socket", (&socket, Attack::ShutWindows)).await;
 
     if let Some(peak) = bounds.as_ref().and_then(Bounds::peak_kib) {
         println!("the most memory of the cgroup, the kernel's for its sockets included: {} MiB", peak >> 10);
     }
     scene.is_answered().await;
-    // SIGTERM in the midst of it.
-    let mut last = tokio::task::JoinSet::new();
-    for _ in 0..force.connections {
-        let hostile = at(grpc(), &rpcs);
-        last.spawn(async move { hostile.run(Attack::ShutWindows, Duration::from_secs(3600)).await });
-    }
-    while scene.metric("rmdd_connections{listener=\"gRPC\"}").await < 2.0 {}
-    let began = Instant::now();
-    let (status, log) = scene.daemon.terminate().await;
-    println!("stopped in {:?}", began.elapsed());
-    last.shutdown().await;
-    assert!(status.success(), "{status}");
-    assert!(!log.contains("panicked"), "{log}");
-    assert!(log.contains("stopped") || log.contains("the grace is over"), "{log}");
+    stops_in_the_midst_of_it(scene, &force, &rpcs).await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 mod common;
 
 mod beside;
+mod cgroup;
 mod descriptors;
 mod hostile;
 mod limits;

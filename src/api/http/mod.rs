@@ -189,6 +189,9 @@ impl Respond for HttpService {
         let query = QueryString::read(request.uri());
         // Whatever the method, the path and the token are: a call to 911 waits for the answer.
         let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
+        if !is_emergency && caller.activity.crowds() {
+            return problem::crowded();
+        }
         if is_emergency && caller.session.is_answered_without_token() {
             return self.check(&request, &query, caller, Right::Query).await;
         }

@@ -128,6 +128,17 @@ pub fn denied(denied: &Denied, headers: &HeaderMap) -> Reply {
     response
 }
 
+/// More requests are under way than the daemon can keep, many of them on this connection: nobody seems to take the answers,
+/// so this one has no body that would wait, too.
+pub fn crowded() -> Reply {
+    let word = HeaderValue::from_static(ErrorReason::Overloaded.as_str());
+    let mut response = Reply::new(super::ReplyBody::Whole(Default::default()));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(ERROR_HEADER, word);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// Nothing is served there.
 pub async fn no_such_path(uri: Uri, headers: HeaderMap) -> Response {
     let message = format!("nothing is served at {}: /openapi.json says what is, and where", uri.path());
