@@ -27,6 +27,9 @@ const CROWD: usize = 2048;
 /// So many, and nothing more is read for those who have many.
 const TOO_MANY: usize = 2 * CROWD;
 
+/// Requests that are under way on connections that stay on no thread that answers: those of the administration.
+static OPEN_ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     /// Questions that this thread was to answer so far.
     static ASKED_HERE: Cell<u64> = const { Cell::new(0) };
@@ -91,6 +94,8 @@ impl Activity {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         if self.is_on_one_thread.load(Ordering::Relaxed) {
             OPEN_HERE.with(|open| open.set(open.get() + 1));
+        } else {
+            OPEN_ELSEWHERE.fetch_add(1, Ordering::Relaxed);
         }
         UnderWay(Arc::clone(self))
     }
@@ -102,12 +107,20 @@ impl Activity {
 
     /// Whether its thread has a crowd of requests open, of which it has many.
     pub fn crowds(&self) -> bool {
-        OPEN_HERE.with(Cell::get) > CROWD && !self.has_few_open()
+        self.open_beside() > CROWD && !self.has_few_open()
     }
 
     /// Whether its thread has more requests open than it can keep, of which it has many.
     pub fn overcrowds(&self) -> bool {
-        OPEN_HERE.with(Cell::get) > TOO_MANY && !self.has_few_open()
+        self.open_beside() > TOO_MANY && !self.has_few_open()
+    }
+
+    /// How many requests are open where this connection lives.
+    fn open_beside(&self) -> usize {
+        match self.is_on_one_thread.load(Ordering::Relaxed) {
+            true => OPEN_HERE.with(Cell::get),
+            false => OPEN_ELSEWHERE.load(Ordering::Relaxed),
+        }
     }
 
     /// Notes whether the client takes what is written to it.
@@ -196,6 +209,8 @@ impl Drop for UnderWay {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
         if self.0.is_on_one_thread.load(Ordering::Relaxed) {
             OPEN_HERE.with(|open| open.set(open.get().saturating_sub(1)));
+        } else {
+            OPEN_ELSEWHERE.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

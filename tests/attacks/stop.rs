@@ -47,7 +47,8 @@ async fn who_watches_the_health_of_a_service_is_told_of_the_stop_and_holds_it_no
         client.watch(request).await.expect("a watch").into_inner()
     };
     let mut known = watch("rmdd.v1.AcceptanceService").await;
-    assert_eq!(known.message().await.expect("a status").expect("one").status(), ServingStatus::Serving);
+    // It may not have been told of the first listing yet.
+    while known.message().await.expect("a status").expect("one").status() != ServingStatus::Serving {}
     let mut unknown = watch("nobody.knows.It").await;
     assert_eq!(unknown.message().await.expect("a status").expect("one").status(), ServingStatus::ServiceUnknown);
     let (status, log) = scene.daemon.terminate().await;
