@@ -7,13 +7,14 @@ use tokio::sync::watch;
 
 use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
+use crate::alerts::{Alerts, InForce};
 use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
 use crate::observe::decision_log::DecisionLogConfig;
-use crate::service::{FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
+use crate::service::{DiskConfig, FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
 use crate::sync::SyncHandle;
 use crate::sync::fetch;
 use crate::sync::schedule::Schedule;
@@ -45,6 +46,8 @@ pub struct Reloader {
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
+    pub disk: Arc<ArcSwap<DiskConfig>>,
+    pub alerts: Arc<Alerts>,
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
@@ -88,6 +91,7 @@ impl Reloader {
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
         let rules = tls::rules(&next).map_err(|error| error.to_string())?;
+        let channels = InForce::load(&next.alerts)?;
         let renewal = self.tls.prepare(&next).map_err(|error| error.to_string())?;
 
         let (before, after) = (current.settings(), next.settings());
@@ -106,6 +110,12 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(next.freshness.clone()));
         self.policy.store(Arc::new(next.policy()));
+        self.disk.store(Arc::new(next.disk.clone()));
+        // Of channels only what may be shown was compared above.
+        let shown = reloaded.applied.iter().any(|name| name.starts_with("alerts."));
+        if self.alerts.put_in_force(channels) && !shown {
+            reloaded.applied.push("alerts.channel (other addresses)".to_owned());
+        }
         self.observer.log.reload(next.decision_log.clone());
         if current.schedule != next.schedule {
             self.schedule.send_replace(Arc::new(schedule));

@@ -20,6 +20,7 @@ use super::tls::{self, ListenersTls};
 use super::{
     ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, serve, sync_settings, systemd,
 };
+use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
 use crate::listing::index::PublishedIndex;
@@ -116,6 +117,7 @@ struct Start {
     schedule: Schedule,
     tls: ListenersTls,
     access: Arc<Access>,
+    channels: InForce,
     listeners: Listeners,
 }
 
@@ -137,11 +139,12 @@ impl Start {
 
         let tls = ListenersTls::load(config).map_err(setting)?;
         let access = Access::new(tls::rules(config).map_err(setting)?);
+        let channels = InForce::load(&config.alerts).map_err(DaemonError::Setting)?;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
         let listeners = Listeners::bind(config, &tls, &access, &state_dir, activated).await?;
-        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners })
+        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners })
     }
 
     /// Whether a cycle is due at once.
@@ -156,7 +159,7 @@ impl Start {
     /// Serves, and starts all tasks.
     async fn begin(self, config: &Config, reload_from: ReloadFrom) -> Result<Daemon, DaemonError> {
         let due = self.is_due();
-        let Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners } = self;
+        let Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners } = self;
         let Opened { store, index, records, sync_state, schedule_minute } = opened;
         let shutdown = CancellationToken::new();
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
@@ -173,6 +176,7 @@ impl Start {
         let services = Services {
             shutdown: shutdown.clone(),
             observer: Some(Arc::clone(&observer)),
+            disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
             running: Some(Running {
                 started_at,
                 schedule: schedule.clone(),
@@ -193,6 +197,8 @@ impl Start {
                 limits: config.limits.clone(),
             })
         };
+        let services = Arc::new(services);
+        let alerts = Alerts::new(Arc::clone(&services), channels);
         let reloader = Reloader {
             from: reload_from,
             schedule_minute,
@@ -200,6 +206,8 @@ impl Start {
             schedule: schedule_sender,
             freshness: Arc::clone(&services.freshness),
             policy,
+            disk: Arc::clone(&services.disk),
+            alerts: Arc::clone(&alerts),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
             access,
@@ -209,8 +217,7 @@ impl Start {
 
         let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
-        let services = Arc::new(services);
-        let (threads, health) = tasks.serve(&services, listeners, config).await?;
+        let (threads, health) = tasks.serve(&services, &alerts, listeners, config).await?;
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
         let (scheduled, to) = (schedule.clone(), sync.clone());
@@ -219,6 +226,8 @@ impl Start {
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
+        tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
+        tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
         let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
         systemd::ready();
@@ -260,6 +269,7 @@ impl Tasks {
     async fn serve(
         &mut self,
         services: &Arc<Services>,
+        alerts: &Arc<Alerts>,
         listeners: Listeners,
         config: &Config,
     ) -> Result<(Threads, Readiness), DaemonError> {
@@ -274,8 +284,8 @@ impl Tasks {
             });
         }
         let limits = Arc::clone(&services.limits);
-        let (services, shutdown) = (Arc::clone(services), self.shutdown.clone());
-        let serving = serve::Serving { services, threads: &threads, limits, shutdown };
+        let (services, alerts, shutdown) = (Arc::clone(services), Arc::clone(alerts), self.shutdown.clone());
+        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown };
         serving.spawn(&mut self.set, listeners, health_service);
         drop(serving);
         Ok((threads, health))

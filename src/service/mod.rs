@@ -49,7 +49,7 @@ pub use maintenance::CopyPiece;
 pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
-pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, Severity, State, state};
+pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 
@@ -147,6 +147,10 @@ pub struct Services {
     pub observer: Option<Arc<Observer>>,
     /// All who watch.
     pub watchers: Arc<Watchers>,
+    /// How much room the disk must have.
+    pub disk: Arc<ArcSwap<DiskConfig>>,
+    /// Channels of alerts that fail, one sentence each.
+    pub alert_faults: Arc<ArcSwap<Vec<String>>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }
@@ -190,6 +194,8 @@ impl Services {
             limits: Arc::new(basis.limits),
             observer: None,
             watchers: Arc::default(),
+            disk: Arc::default(),
+            alert_faults: Arc::default(),
             running: None,
         }
     }

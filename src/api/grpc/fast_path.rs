@@ -24,7 +24,7 @@ use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::service::Services;
-use crate::transport::auth::{Denied, Right};
+use crate::transport::auth::{ADMINISTRATION, Denied, Right};
 use crate::transport::{Caller, Incoming, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
@@ -35,7 +35,6 @@ pub const INTERFACE: &str = "rmdd-interface";
 const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
 
 const HEALTH: &str = "/grpc.health.v1.Health/";
-const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 
 /// Calls whose requests may come one by one for as long as the client likes.
 const STREAMS_OF_REQUESTS: [&str; 3] = [
@@ -98,7 +97,7 @@ impl FastPath {
         // Whoever only asks whether the daemon lives is told, so is whoever runs it, and the questions of a stream are
         // counted one by one.
         let uncounted =
-            [HEALTH, ADMINISTRATION, CHECK_STREAM].iter().any(|path| request.uri().path().starts_with(path));
+            [HEALTH, CHECK_STREAM].iter().chain(&ADMINISTRATION).any(|path| request.uri().path().starts_with(path));
         if !uncounted && let Err(rejection) = caller.may_ask(1) {
             return Status::from(rejection).into_http();
         }

@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod admin;
+mod alerts;
 mod batch;
 mod check_stream;
 mod compact;
@@ -33,6 +34,7 @@ use crate::transport::Caller;
 use crate::transport::auth::StreamAuthorization;
 
 pub use admin::verified_to_wire;
+pub use alerts::GrpcAlerts;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
 pub use fast_path::{FastPath, INTERFACE, Reply};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
