@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
@@ -64,8 +65,8 @@ impl Said<'_> {
 fn of_the_listing(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     if facts.listing_is_old() {
         said.say(AdvisoryCode::ListingOld, || {
-            let said = confirmed("this listing", facts.unconfirmed);
-            match facts.unconfirmed {
+            let said = confirmed("this listing", facts.when.unconfirmed);
+            match facts.when.unconfirmed {
                 Age::Past(_) => {
                     format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
                 }
@@ -107,7 +108,7 @@ fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
 fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
     for (on, state) in facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record)) {
         let id = &on.body.notice.id;
-        let clocks = || on_record::clocks(&on.body, facts.now);
+        let clocks = || on_record::clocks(&on.body, facts.when.now);
         match state {
             NoticeState::Answered => {}
             NoticeState::Pending => said.say(AdvisoryCode::NoticePending, || {
@@ -201,7 +202,7 @@ fn of_the_past(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_
 
 fn of_dates(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
     let number = filing.number();
-    if let Some(deadline) = overdue(facts, filing) {
+    if let Some(deadline) = overdue(facts.index, filing, facts.when.now) {
         said.say(AdvisoryCode::RecertificationOverdue, || {
             format!("the listing shows no recertification of {number} for {deadline} ({})", rule::RECERTIFY)
         });
@@ -237,10 +238,18 @@ fn unrecognized<'a>(facts: &Facts<'a>) -> Option<(RmdNumber, Column, &'a str)> {
     })
 }
 
+/// From when on the filing was last updated longer ago than is allowed.
+pub(super) fn stale_from(facts: &Facts<'_>, filing: &Filing) -> Option<Timestamp> {
+    let allowed = i64::from(facts.policy.cells.last_updated_days);
+    let updated: Date = filing.text(Column::LastUpdated).parse().ok()?;
+    let stale = updated.checked_add(allowed.checked_add(1).filter(|_| allowed > 0)?.days()).ok()?;
+    TimeZone::UTC.to_timestamp(stale.at(0, 0, 0, 0)).ok()
+}
+
 /// Days since the filing's `last_updated`, if they are more than allowed.
 fn stale(facts: &Facts<'_>, filing: &Filing) -> Option<i32> {
     let allowed = i32::try_from(facts.policy.cells.last_updated_days).ok().filter(|days| *days > 0)?;
     let updated: Date = filing.text(Column::LastUpdated).parse().ok()?;
-    let days = TimeZone::UTC.to_datetime(facts.now).date().duration_since(updated).as_hours() / 24;
+    let days = TimeZone::UTC.to_datetime(facts.when.now).date().duration_since(updated).as_hours() / 24;
     i32::try_from(days).ok().filter(|days| *days > allowed)
 }
