@@ -8,8 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::channels::Channel;
 use super::event::{Draft, alarm_subject};
+use super::standing;
 use super::watch::{self, Before, ListingNow, Now, Repeats};
 use super::{Alerts, InForce};
+use crate::decide::impact::Basis;
+use crate::decide::own::{MeConfig, own_filings};
+use crate::decide::standing::standings;
 use crate::domain::{AlarmCode, Change, ChangeCounts, ChangeKind, ChangeSerial, Frn, RecordKind, RmdNumber, age};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -137,6 +141,11 @@ fn to(draft: &Draft, channels: &[Arc<Channel>], failing: &BTreeMap<String, Strin
     channels.iter().filter(has).map(|channel| channel.name.clone()).collect()
 }
 
+/// Who the operator is.
+pub(super) fn me(_services: &Services) -> Arc<MeConfig> {
+    Arc::default()
+}
+
 /// What holds now.
 fn now(services: &Services, kept: &AlertsKept, at: Timestamp) -> Result<Now, StoreError> {
     let index = services.index.load_full();
@@ -145,14 +154,24 @@ fn now(services: &Services, kept: &AlertsKept, at: Timestamp) -> Result<Now, Sto
     let alarms = services.alarms(index.as_deref(), &sync, at);
     let mut now = Now { at, alarms, ..Now::default() };
     now.cursor = index.as_ref().map_or(kept.cursor, |index| index.last_change());
-    if kept.installation.is_some() && let Some(index) = &index {
+    if let Some(index) = &index {
+        let policy = services.policy.load_full();
+        let standings = standings(Basis { index, records: &records, policy: &policy }, at);
+        now.peers = standing::peers(&standings);
+        let own = own_filings(index, &me(services), at);
+        now.deadlines = standing::deadlines(&standings, &own, at);
+        now.peers.extend(standing::own(&own));
+    }
+    if kept.installation.is_some()
+        && let Some(index) = &index
+    {
         now.listings = listings(&services.store, kept.cursor, index, &records)?;
     }
     Ok(now)
 }
 
 /// The listings that were applied since a change, each with what it did.
-fn listings(
+pub(super) fn listings(
     store: &Store,
     cursor: ChangeSerial,
     index: &Index,

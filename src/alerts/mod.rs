@@ -22,8 +22,10 @@ mod deliver;
 mod digest;
 mod evaluate;
 pub mod event;
+mod preview;
 mod report;
 pub mod safe;
+pub mod standing;
 pub mod watch;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,7 @@ use crate::service::Services;
 use channels::Channel;
 use config::AlertsConfig;
 
+pub use preview::Preview;
 pub use report::{ChannelReport, DeliveryReport, TestReport};
 
 /// What is in force.

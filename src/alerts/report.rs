@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::Alerts;
@@ -148,7 +147,7 @@ impl Alerts {
     }
 
     /// The channel of this name.
-    fn channel(&self, name: &str) -> Result<Arc<Channel>, Rejection> {
+    pub(super) fn channel(&self, name: &str) -> Result<Arc<Channel>, Rejection> {
         let in_force = self.in_force();
         in_force.channels.iter().find(|channel| channel.name == name).cloned().ok_or_else(|| {
             let names: Vec<&str> = in_force.channels.iter().map(|channel| channel.name.as_str()).collect();
@@ -171,7 +170,3 @@ impl Alerts {
     }
 }
 
-/// When something is due, for who only looks.
-pub fn due(delivery: &DeliveryReport) -> Option<Timestamp> {
-    delivery.delivery.next_at
-}

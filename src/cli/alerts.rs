@@ -1,6 +1,7 @@
 //! `rmdd alerts`
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use tonic::Request;
 
 use super::target::{Access, Target};
@@ -11,9 +12,10 @@ use crate::api::grpc::v1::alerts_service_client::AlertsServiceClient;
 use crate::api::grpc::v1::alerts_service_server::AlertsService;
 use crate::api::grpc::v1::{
     AlertChannel, AlertChannelState, AlertDelivery, DropDeliveryRequest, GetAlertsRequest, ListDeliveriesRequest,
-    RetryDeliveryRequest, TestChannelRequest,
+    PreviewChannelRequest, RetryDeliveryRequest, TestChannelRequest,
 };
-use crate::api::grpc::{GrpcAlerts, time_from_wire, v1};
+use crate::api::grpc::{GrpcAlerts, time_from_wire, time_to_wire, v1};
+use crate::api::times::since;
 use crate::daemon::config::Overrides;
 
 #[derive(Debug, Args)]
@@ -37,6 +39,20 @@ enum Action {
         /// Those that were set aside.
         #[arg(long)]
         dead: bool,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a channel would have been sent, from the history. Sends nothing.
+    Preview {
+        /// The channel's name.
+        channel: String,
+        /// From when on: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06, Eastern time) or an age (30d, 36h).
+        #[arg(long, value_name = "T", value_parser = since, default_value = "30d")]
+        since: Timestamp,
+        /// With the text of each message.
+        #[arg(long)]
+        full: bool,
         /// Print one JSON object a line.
         #[arg(long)]
         json: bool,
@@ -81,6 +97,7 @@ impl Asked {
     ask!(get_alerts, GetAlertsRequest, v1::GetAlertsResponse);
     ask!(list_deliveries, ListDeliveriesRequest, v1::ListDeliveriesResponse);
     ask!(test_channel, TestChannelRequest, v1::TestChannelResponse);
+    ask!(preview_channel, PreviewChannelRequest, v1::PreviewChannelResponse);
     ask!(retry_delivery, RetryDeliveryRequest, v1::RetryDeliveryResponse);
     ask!(drop_delivery, DropDeliveryRequest, v1::DropDeliveryResponse);
 
@@ -102,6 +119,9 @@ impl AlertsCommand {
             None => channels(&Asked::find(global, Access::Read).await?, self.json).await,
             Some(Action::Test { channel }) => test(&Asked::find(global, Access::Read).await?, channel).await,
             Some(Action::List { dead, json }) => list(&Asked::find(global, Access::Read).await?, dead, json).await,
+            Some(Action::Preview { channel, since, full, json }) => {
+                preview(&Asked::find(global, Access::Read).await?, (channel, since), full, json).await
+            }
             Some(Action::Retry { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
                 let answer = asked.retry_delivery(RetryDeliveryRequest { id: id.clone() }).await?;
@@ -224,6 +244,37 @@ async fn list(asked: &Asked, dead: bool, json: bool) -> anyhow::Result<u8> {
         if dead && answer.total > 0 {
             say!("Send one again with `rmdd alerts retry ID`, or drop it with `rmdd alerts drop ID`.");
         }
+    }
+    Ok(YES)
+}
+
+async fn preview(
+    asked: &Asked,
+    (channel, since): (String, Timestamp),
+    full: bool,
+    json: bool,
+) -> anyhow::Result<u8> {
+    let request = PreviewChannelRequest { channel, since: Some(time_to_wire(since)) };
+    let answer = asked.preview_channel(request).await?;
+    for message in &answer.messages {
+        if json {
+            let message = serde_json::json!({
+                "time": time(message.time.as_ref()),
+                "subject": message.subject,
+                "lines": message.lines,
+                "events": message.events,
+            });
+            say!("{message}");
+            continue;
+        }
+        say!("{}  {}", text::minute(message.time.as_ref()), text::strong(&text::one_line(&message.subject)));
+        for line in message.lines.iter().filter(|_| full) {
+            say!("    {}", crate::domain::visible::for_terminal(line));
+        }
+    }
+    if !json {
+        let since = text::moment(since);
+        say!("{} since {since}, had this channel been there. Alarms are in no history.", text::count_of(answer.total, "message"));
     }
     Ok(YES)
 }

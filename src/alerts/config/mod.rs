@@ -166,6 +166,3 @@ pub(super) fn kind_of(kind: &Kind) -> &'static str {
         Kind::Heartbeat(_) => "heartbeat",
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,13 +4,17 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::convert::time_to_wire;
+use super::convert::{time_from_wire, time_to_wire};
 use super::v1;
 use super::v1::alerts_service_server::AlertsService;
-use crate::alerts::{Alerts, ChannelReport, DeliveryReport};
+use crate::alerts::{Alerts, ChannelReport, DeliveryReport, Preview};
+use crate::domain::ErrorReason;
 
 /// So many deliveries are listed at once.
 const LISTED: usize = 1000;
+
+/// So many lines of a message are shown.
+const LINES: usize = 100;
 
 /// The service over alerts.
 #[derive(Debug, Clone)]
@@ -77,6 +81,25 @@ impl AlertsService for GrpcAlerts {
     ) -> Result<Response<v1::TestChannelResponse>, Status> {
         let tested = self.0.test(&request.into_inner().channel).await?;
         Ok(Response::new(v1::TestChannelResponse { delivered: tested.delivered, answer: tested.said }))
+    }
+
+    async fn preview_channel(
+        &self,
+        request: Request<v1::PreviewChannelRequest>,
+    ) -> Result<Response<v1::PreviewChannelResponse>, Status> {
+        let v1::PreviewChannelRequest { channel, since } = request.into_inner();
+        let since = since.as_ref().and_then(time_from_wire);
+        let since = since.ok_or_else(|| ErrorReason::InvalidTime.reject("since is missing or is no time"))?;
+        let messages = self.0.preview(&channel, since).await?;
+        let total = messages.len() as u64;
+        let to_wire = |preview: Preview| v1::AlertPreview {
+            time: Some(time_to_wire(preview.at)),
+            subject: preview.subject,
+            lines: preview.lines.into_iter().take(LINES).collect(),
+            events: preview.events as u64,
+        };
+        let messages = messages.into_iter().take(LISTED).map(to_wire).collect();
+        Ok(Response::new(v1::PreviewChannelResponse { messages, total }))
     }
 
     async fn retry_delivery(

@@ -68,6 +68,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/Compact", Right::Admin),
     ("/rmdd.v1.AlertsService/GetAlerts", Right::Operator),
     ("/rmdd.v1.AlertsService/ListDeliveries", Right::Operator),
+    ("/rmdd.v1.AlertsService/PreviewChannel", Right::Operator),
     ("/rmdd.v1.AlertsService/TestChannel", Right::Admin),
     ("/rmdd.v1.AlertsService/RetryDelivery", Right::Admin),
     ("/rmdd.v1.AlertsService/DropDelivery", Right::Admin),
