@@ -183,7 +183,11 @@ impl Task {
         let Failure { error, means, after } = failure;
         tracing::warn!(channel = name, event = first.id, tries, error, "alert not delivered to {name}: {error}");
         if means == Means::Gone {
-            tracing::error!(channel = name, error, "alerts: channel {name} is stopped: {error}. A reload tries it again");
+            tracing::error!(
+                channel = name,
+                error,
+                "alerts: channel {name} is stopped: {error}. A reload tries it again"
+            );
             self.alerts.stopped().insert(name.clone(), error.clone());
         }
         let pause = pause(&self.in_force.config, tries);
@@ -222,7 +226,11 @@ impl Task {
                     let raised: Vec<_> = kept.reported.into_iter().collect();
                     let source = format!("urn:rmdd:{:016x}", kept.installation.unwrap_or_default());
                     let outcome = self.channel.tell_again(&raised, &source, now).await.map_err(|failure| failure.error);
-                    self.note(outcome, kept.channels.get(&self.channel.name).is_some_and(|r| r.failing_since.is_some())).await;
+                    self.note(
+                        outcome,
+                        kept.channels.get(&self.channel.name).is_some_and(|r| r.failing_since.is_some()),
+                    )
+                    .await;
                 }
                 Err(error) => tracing::warn!(%error, "alerts cannot be read to be told again: {error}"),
             }
@@ -251,7 +259,8 @@ impl Task {
         // What holds was not compared for long: nothing would be told.
         let limit = SignedDuration::try_from(self.in_force.config.check_every * 3).unwrap_or(SignedDuration::MAX);
         let compared = *self.alerts.compared();
-        let lately = compared.is_some_and(|at| now.duration_since(at).abs() <= limit.max(SignedDuration::from_secs(10)));
+        let lately =
+            compared.is_some_and(|at| now.duration_since(at).abs() <= limit.max(SignedDuration::from_secs(10)));
         (!lately).then(|| "what holds was not compared with what was reported lately".to_owned())
     }
 
@@ -265,7 +274,9 @@ impl Task {
         }
         let name = self.channel.name.clone();
         let noted = self
-            .in_store(move |store| store.note_channel(&name, outcome.as_ref().map(|()| ()).map_err(String::as_str), clock::now()))
+            .in_store(move |store| {
+                store.note_channel(&name, outcome.as_ref().map(|()| ()).map_err(String::as_str), clock::now())
+            })
             .await;
         if let Err(error) = noted {
             tracing::warn!(%error, "how a channel is cannot be written: {error}");

@@ -226,8 +226,8 @@ fn short(said: &Said) -> String {
 }
 
 fn csv(events: &[EventRecord], said: &[Said]) -> String {
-    let header =
-        ["time", "event", "severity", "about", "frn", "number", "name", "cause", "rule", "what to do"].map(str::to_owned);
+    let header = ["time", "event", "severity", "about", "frn", "number", "name", "cause", "rule", "what to do"]
+        .map(str::to_owned);
     let mut rows = vec![header.to_vec()];
     for (event, said) in events.iter().zip(said) {
         let cells = [

@@ -74,11 +74,8 @@ impl Alerts {
                 Some(Repeats { channel: channel.name.clone(), every })
             })
             .collect();
-        let before = Before {
-            reported: kept.installation.map(|_| &kept.reported),
-            told: Some(&kept.told),
-            repeats: &repeats,
-        };
+        let before =
+            Before { reported: kept.installation.map(|_| &kept.reported), told: Some(&kept.told), repeats: &repeats };
         let compared = watch::compare(&before, &now);
         let nothing_new = compared.drafts.is_empty() && compared.reported.is_empty() && kept.cursor == now.cursor;
         if !nothing_new || kept.installation.is_none() {

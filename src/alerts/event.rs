@@ -223,7 +223,9 @@ pub fn what_to_do(code: AlarmCode) -> &'static str {
     use AlarmCode as A;
     match code {
         A::NoSnapshot => "look at why no sync succeeds (`rmdd status`), then run `rmdd sync`",
-        A::ListingOld | A::SyncFailed | A::SourceDown => "look whether the source can be reached (`rmdd status`), then run `rmdd sync`",
+        A::ListingOld | A::SyncFailed | A::SourceDown => {
+            "look whether the source can be reached (`rmdd status`), then run `rmdd sync`"
+        }
         A::SyncRefused | A::ListingHeld | A::ListingHeldLong => {
             "look at what is odd about the listing (`rmdd status`), then let it through with `rmdd sync --approve DIGEST` or wait \
              for a better one"

@@ -77,7 +77,9 @@ impl Alerts {
         let mut request = SnapshotsRequest { since: Some(since), ..SnapshotsRequest::default() };
         loop {
             let page = self.services.snapshots(&request).await?;
-            moments.extend(page.snapshots.iter().map(|snapshot| snapshot.applied_at).filter(|at| *at > since && *at <= now));
+            moments.extend(
+                page.snapshots.iter().map(|snapshot| snapshot.applied_at).filter(|at| *at > since && *at <= now),
+            );
             if page.next_page_token.is_empty() || moments.len() > MOMENTS {
                 break;
             }
@@ -116,7 +118,8 @@ impl Alerts {
             Ok::<_, StoreError>(now)
         });
         let now = made.await.unwrap_or(Err(StoreError::Interrupted));
-        let now = now.map_err(|error| ErrorReason::StoreFailed.reject(format!("the history cannot be read: {error}")))?;
+        let now =
+            now.map_err(|error| ErrorReason::StoreFailed.reject(format!("the history cannot be read: {error}")))?;
         let before = Before { reported: walk.reported.as_ref(), ..Before::default() };
         let compared = watch::compare(&before, &now);
         let reported = walk.reported.get_or_insert_default();

@@ -55,8 +55,10 @@ impl Alerts {
         self.in_store(move |store| {
             let mut kept = store.alerts_kept()?;
             let mut reports = Vec::new();
-            let configured = in_force.channels.iter().map(|channel| (channel.name.clone(), Some(kind_of(&channel.kind))));
-            let gone = kept.channels.keys().filter(|name| in_force.channels.iter().all(|channel| channel.name != **name));
+            let configured =
+                in_force.channels.iter().map(|channel| (channel.name.clone(), Some(kind_of(&channel.kind))));
+            let gone =
+                kept.channels.keys().filter(|name| in_force.channels.iter().all(|channel| channel.name != **name));
             let all: Vec<_> = configured.chain(gone.map(|name| (name.clone(), None))).collect();
             for (name, kind) in all {
                 let (queued, dead) = store.count_deliveries(&name)?;
@@ -102,9 +104,9 @@ impl Alerts {
                 "test": true,
             })),
         };
-        let event = draft.freeze(0, installation, now).map_err(|error| {
-            ErrorReason::RecordUnknown.reject(format!("the test cannot be written: {error}"))
-        })?;
+        let event = draft
+            .freeze(0, installation, now)
+            .map_err(|error| ErrorReason::RecordUnknown.reject(format!("the test cannot be written: {error}")))?;
         let outgoing = Outgoing { events: Arc::new([event]), threads: Vec::new(), now };
         let (delivered, said) = match channel.send(&outgoing).await {
             Ok(said) => (true, said),
@@ -169,4 +171,3 @@ impl Alerts {
         })
     }
 }
-

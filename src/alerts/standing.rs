@@ -80,7 +80,8 @@ pub fn own(filings: &[OwnFiling]) -> Vec<PeerNow> {
 fn own_filing(own: &OwnFiling) -> PeerNow {
     let mut facts = BTreeMap::new();
     let numbers: Vec<String> = own.filings.iter().map(|filing| filing.number().to_string()).collect();
-    let roles: Vec<&str> = ProviderRole::ALL.into_iter().filter(|role| own.roles.contains(*role)).map(|role| role.as_str()).collect();
+    let roles: Vec<&str> =
+        ProviderRole::ALL.into_iter().filter(|role| own.roles.contains(*role)).map(|role| role.as_str()).collect();
     facts.insert("listed".to_owned(), own.state.as_str().to_owned());
     facts.insert("filing".to_owned(), numbers.join(" "));
     facts.insert("roles".to_owned(), roles.join(" "));
@@ -102,14 +103,18 @@ fn own_filing(own: &OwnFiling) -> PeerNow {
             Stands::MeDue
         }
         (OwnState::Listed, Some(Recertification { state: RecertificationState::Overdue, by, .. })) => {
-            causes.push(format!("your filing was to be recertified by {by}, and the listing does not show that it was"));
+            causes
+                .push(format!("your filing was to be recertified by {by}, and the listing does not show that it was"));
             Stands::MeDue
         }
         (OwnState::Listed, _) => Stands::MeStands,
     };
     if let Some(update) = own.update.filter(|update| !update.is_done) {
         let late = if update.is_past { "was" } else { "is" };
-        causes.push(format!("it {late} to be updated by {}, ten business days after the change of {}", update.by, update.changed));
+        causes.push(format!(
+            "it {late} to be updated by {}, ten business days after the change of {}",
+            update.by, update.changed
+        ));
         facts.insert("update_overdue".to_owned(), update.is_overdue().to_string());
     }
     if causes.is_empty() {
@@ -133,7 +138,9 @@ fn what_happens(kind: DeadlineKind, record: Option<&str>) -> String {
     match kind {
         DeadlineKind::NoticeMitigate => format!("the 48 hours for mitigating after a notice{of} are over"),
         DeadlineKind::NoticeInform => format!("the 14 days for informing the Commission after a notice{of} are over"),
-        DeadlineKind::FinalDetermination => format!("day 30 of a Final Determination Order{of}: its traffic must be blocked"),
+        DeadlineKind::FinalDetermination => {
+            format!("day 30 of a Final Determination Order{of}: its traffic must be blocked")
+        }
         DeadlineKind::OverrideEnds => format!("an override{of} ends"),
         DeadlineKind::RecordEnds => format!("a record{of} ends"),
         DeadlineKind::TakesEffect => format!("a record{of} takes effect"),

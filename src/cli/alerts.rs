@@ -125,13 +125,23 @@ impl AlertsCommand {
             Some(Action::Retry { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
                 let answer = asked.retry_delivery(RetryDeliveryRequest { id: id.clone() }).await?;
-                say!("{}  {} goes out again by {}", text::good("RETRY"), text::one_line(&id), answer.channels.join(", "));
+                say!(
+                    "{}  {} goes out again by {}",
+                    text::good("RETRY"),
+                    text::one_line(&id),
+                    answer.channels.join(", ")
+                );
                 Ok(YES)
             }
             Some(Action::Drop { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
                 let answer = asked.drop_delivery(DropDeliveryRequest { id: id.clone() }).await?;
-                say!("{}  {} does not go out by {}", text::doubtful("DROPPED"), text::one_line(&id), answer.channels.join(", "));
+                say!(
+                    "{}  {} does not go out by {}",
+                    text::doubtful("DROPPED"),
+                    text::one_line(&id),
+                    answer.channels.join(", ")
+                );
                 Ok(YES)
             }
         }
@@ -150,9 +160,8 @@ fn word(state: AlertChannelState) -> &'static str {
 
 async fn channels(asked: &Asked, json: bool) -> anyhow::Result<u8> {
     let answer = asked.get_alerts(GetAlertsRequest {}).await?;
-    let fails = |channel: &&AlertChannel| {
-        matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped)
-    };
+    let fails =
+        |channel: &&AlertChannel| matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
     for channel in &answer.channels {
         if json {
             say!("{}", serde_json::to_string(&channel_to_json(channel))?);
@@ -248,12 +257,7 @@ async fn list(asked: &Asked, dead: bool, json: bool) -> anyhow::Result<u8> {
     Ok(YES)
 }
 
-async fn preview(
-    asked: &Asked,
-    (channel, since): (String, Timestamp),
-    full: bool,
-    json: bool,
-) -> anyhow::Result<u8> {
+async fn preview(asked: &Asked, (channel, since): (String, Timestamp), full: bool, json: bool) -> anyhow::Result<u8> {
     let request = PreviewChannelRequest { channel, since: Some(time_to_wire(since)) };
     let answer = asked.preview_channel(request).await?;
     for message in &answer.messages {
@@ -274,7 +278,10 @@ async fn preview(
     }
     if !json {
         let since = text::moment(since);
-        say!("{} since {since}, had this channel been there. Alarms are in no history.", text::count_of(answer.total, "message"));
+        say!(
+            "{} since {since}, had this channel been there. Alarms are in no history.",
+            text::count_of(answer.total, "message")
+        );
     }
     Ok(YES)
 }

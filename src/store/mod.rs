@@ -79,8 +79,8 @@ use self::contained::contained;
 use crate::domain::Record;
 
 pub use alerts::{
-    AlertsKept, AlertsStep, ChannelRecord, DeliveryRecord, EventRecord, Listed as ListedDelivery, MOST_QUEUED, NewEvent,
-    Told, Waiting,
+    AlertsKept, AlertsStep, ChannelRecord, DeliveryRecord, EventRecord, Listed as ListedDelivery, MOST_QUEUED,
+    NewEvent, Told, Waiting,
 };
 pub use codec::CodecError;
 pub use held::Holding;

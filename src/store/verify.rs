@@ -249,9 +249,7 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
         ("its removals", check_removals),
         ("its operators' records", check_records),
         ("its snapshots", check_snapshots),
-        ("its alerts", |store, verified| {
-            super::alerts::check(store, &mut |fault| verified.fault(fault))
-        }),
+        ("its alerts", |store, verified| super::alerts::check(store, &mut |fault| verified.fault(fault))),
     ];
     for (name, part) in parts {
         match contained(|| part(&store, &mut verified)) {

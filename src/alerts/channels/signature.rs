@@ -27,7 +27,8 @@ impl std::fmt::Debug for Key {
 ///
 /// Says what is wrong with the file, and repeats nothing of it.
 pub fn keys(text: &str) -> Result<Vec<Key>, String> {
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let lines: Vec<&str> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     if !(1..=2).contains(&lines.len()) {
         return Err(format!("holds {} secrets: one, or two while one is replaced by the other", lines.len()));
     }
@@ -39,7 +40,8 @@ fn key(line: &str) -> Result<Key, String> {
     let Some(encoded) = line.strip_prefix(PREFIX) else {
         return Err(format!("holds a secret that does not begin with {PREFIX}: {advice}"));
     };
-    let bytes = STANDARD.decode(encoded).map_err(|_| format!("holds a secret that is no base64 behind {PREFIX}: {advice}"))?;
+    let bytes =
+        STANDARD.decode(encoded).map_err(|_| format!("holds a secret that is no base64 behind {PREFIX}: {advice}"))?;
     if !LENGTHS.contains(&bytes.len()) {
         return Err(format!("holds a secret of {} bytes: 24 to 64 are good, {advice}", bytes.len()));
     }

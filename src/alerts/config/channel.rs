@@ -92,12 +92,8 @@ enum Type {
     Heartbeat,
 }
 
-const TYPES: [(&str, Type); 4] = [
-    ("webhook", Type::Webhook),
-    ("mail", Type::Mail),
-    ("command", Type::Command),
-    ("heartbeat", Type::Heartbeat),
-];
+const TYPES: [(&str, Type); 4] =
+    [("webhook", Type::Webhook), ("mail", Type::Mail), ("command", Type::Command), ("heartbeat", Type::Heartbeat)];
 
 const FORMATS: [(&str, Format); 4] = [
     ("cloudevents", Format::CloudEvents),
@@ -321,7 +317,10 @@ impl ChannelConfig {
         match (format, secret) {
             (Format::PagerDuty, Some(key)) => routing_key = Some(key),
             (Format::PagerDuty, None) => {
-                return Err(format!("{} is missing: PagerDuty tells who posts by the routing key", self.key("secret_file")));
+                return Err(format!(
+                    "{} is missing: PagerDuty tells who posts by the routing key",
+                    self.key("secret_file")
+                ));
             }
             (_, Some(text)) => {
                 keys = signature::keys(&text).map_err(|error| format!("{} {error}", self.key("secret_file")))?;

@@ -94,7 +94,8 @@ impl AlertsConfig {
         }
         if self.retry_after.len() > 100 || self.retry_after.iter().any(|pause| pause.0 > LONGEST || pause.0.is_zero()) {
             return Err(
-                "alerts.retry_after is a list of at most 100 pauses, none of them zero: such as [\"5s\", \"5m\"]".to_owned()
+                "alerts.retry_after is a list of at most 100 pauses, none of them zero: such as [\"5s\", \"5m\"]"
+                    .to_owned(),
             );
         }
         let mut names = BTreeSet::new();

@@ -17,7 +17,8 @@ impl SecretUrl {
     ///
     /// If it is no address that can be posted to. The message does not repeat it.
     pub fn parse(&self) -> Result<Url, String> {
-        let url = Url::parse(self.0.trim()).map_err(|error| format!("is no address ({error}): give https://HOST/..."))?;
+        let url =
+            Url::parse(self.0.trim()).map_err(|error| format!("is no address ({error}): give https://HOST/..."))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(format!("begins {}://: give https://HOST/...", url.scheme()));
         }

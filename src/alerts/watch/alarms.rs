@@ -199,14 +199,7 @@ fn is_over(subject: &str, code: &str, was: &AlarmState, now: &Now, compared: &mu
 }
 
 /// Tells channels again that wish it.
-fn repeat(
-    subject: &str,
-    was: &AlarmState,
-    alarm: &Alarm,
-    before: &Before<'_>,
-    now: &Now,
-    compared: &mut Compared,
-) {
+fn repeat(subject: &str, was: &AlarmState, alarm: &Alarm, before: &Before<'_>, now: &Now, compared: &mut Compared) {
     let Some(told) = before.told else { return };
     for repeats in before.repeats {
         let told = told.get(&(repeats.channel.clone(), subject.to_owned())).filter(|told| told.open);

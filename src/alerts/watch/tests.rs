@@ -37,8 +37,7 @@ impl Told {
     /// Compares, and keeps what came of it. Returns the types and subjects of the events.
     fn step(&mut self, now: &Now) -> Vec<Draft> {
         let repeats = [Repeats { channel: "mail".to_owned(), every: jiff::SignedDuration::from_hours(24) }];
-        let before =
-            Before { reported: self.reported.as_ref(), told: Some(&self.told), repeats: &repeats };
+        let before = Before { reported: self.reported.as_ref(), told: Some(&self.told), repeats: &repeats };
         let compared = compare(&before, now);
         let reported = self.reported.get_or_insert_default();
         for (subject, state) in compared.reported {
@@ -76,7 +75,10 @@ fn the_first_comparison_takes_a_baseline_and_tells_only_that() {
     assert_eq!(drafts[0].data["refused"], json!(["a"]));
     assert!(told.kinds(&now).is_empty());
     // From then on what changes is told.
-    let later = Now { peers: vec![peer("a", Stands::Accepted), peer("b", Stands::Accepted)], ..alarms("2026-11-26T12:01:00Z", &[]) };
+    let later = Now {
+        peers: vec![peer("a", Stands::Accepted), peer("b", Stands::Accepted)],
+        ..alarms("2026-11-26T12:01:00Z", &[])
+    };
     assert_eq!(told.kinds(&later), ["peer.accepted", "alarm.cleared"]);
 }
 
@@ -135,7 +137,10 @@ fn a_peer_is_told_of_when_it_stands_otherwise_and_when_the_reason_is_another() {
     assert!(told.kinds(&now("2026-11-26T12:00:00Z", vec![peer("a", Stands::Accepted)])).is_empty(), "that is no news");
     let refused = told.step(&now("2026-11-26T12:01:00Z", vec![peer("a", Stands::Refused)]));
     assert_eq!((refused[0].kind, refused[0].severity), (EventKind::PeerRefused, Severity::Critical));
-    assert_eq!(refused[0].data["peers"], json!({ "total": 1, "refused": 1, "unmatched": 0, "attention": 0, "accepted": 0 }));
+    assert_eq!(
+        refused[0].data["peers"],
+        json!({ "total": 1, "refused": 1, "unmatched": 0, "attention": 0, "accepted": 0 })
+    );
     let mut other = peer("a", Stands::Refused);
     other.facts.insert("reason".to_owned(), "OPERATOR_DENY".to_owned());
     assert_eq!(told.kinds(&now("2026-11-26T12:02:00Z", vec![other])), ["peer.changed"]);
@@ -181,7 +186,8 @@ fn a_deadline_is_told_24_hours_before_over_a_change_of_the_clocks_and_once_when_
 
 #[test]
 fn an_event_fits_whatever_names_say() {
-    let removed = (0..5000).map(|n| (format!("RMD{n:07}"), "0012345678".to_owned(), "\u{202e}evil\r\nBcc: x".repeat(9)));
+    let removed =
+        (0..5000).map(|n| (format!("RMD{n:07}"), "0012345678".to_owned(), "\u{202e}evil\r\nBcc: x".repeat(9)));
     let listing = ListingNow {
         snapshot: 7,
         fetched_at: at("2026-11-26T12:00:00Z"),

@@ -192,12 +192,7 @@ impl Store {
     /// # Errors
     ///
     /// If the disk fails; then nothing has changed.
-    pub fn note_channel(
-        &self,
-        channel: &str,
-        outcome: Result<(), &str>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub fn note_channel(&self, channel: &str, outcome: Result<(), &str>, at: Timestamp) -> Result<(), StoreError> {
         self.alerts_written(|transaction| {
             change_channel(transaction, channel, |record| match outcome {
                 Ok(()) => {

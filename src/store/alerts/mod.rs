@@ -206,7 +206,11 @@ fn enqueue(transaction: &WriteTransaction, channel: &str, events: &[&EventRecord
     }
     drop(queue);
     deliveries::change_channel(transaction, channel, |record| record.overflowed += surplus)?;
-    tracing::error!(channel, surplus, "alerts: {surplus} deliveries of channel {channel} were set aside: its queue is full");
+    tracing::error!(
+        channel,
+        surplus,
+        "alerts: {surplus} deliveries of channel {channel} were set aside: its queue is full"
+    );
     Ok(())
 }
 

@@ -105,7 +105,9 @@ fn a_store_of_format_3_gets_the_outbox_and_a_copy_and_a_compaction_keep_it() {
     store.compact().expect("compacted");
     let elsewhere = tempfile::tempdir().expect("a directory");
     let copy = elsewhere.path().join(crate::store::FILE_NAME);
-    store.copy_to(std::fs::File::options().read(true).write(true).create_new(true).open(copy).expect("made")).expect("copied");
+    store
+        .copy_to(std::fs::File::options().read(true).write(true).create_new(true).open(copy).expect("made"))
+        .expect("copied");
     let copy = Store::open(elsewhere.path()).expect("opened");
     assert_eq!(sequences(&copy, "b"), [1]);
     assert!(copy.verify().expect("checked").faults.is_empty());

@@ -26,7 +26,8 @@ async fn each_format_is_what_its_other_end_takes() {
     assert_eq!(said["payload"]["severity"], "warning");
     let dedup_key = said["dedup_key"].clone();
     let said = eventually("alertmanager", || async { found(&manager, "SYNC_REFUSED") }).await;
-    let firing = said.as_array().expect("alerts").iter().find(|alert| alert["labels"]["severity"] == "warning").expect("one");
+    let firing =
+        said.as_array().expect("alerts").iter().find(|alert| alert["labels"]["severity"] == "warning").expect("one");
     assert_eq!(firing["labels"]["alertname"], "rmdd_SYNC_REFUSED");
     assert!(firing["endsAt"].as_str() > firing["startsAt"].as_str(), "{firing}");
 
@@ -35,7 +36,8 @@ async fn each_format_is_what_its_other_end_takes() {
     let said = eventually("pagerduty", || async { found(&pager, "\"resolve\"") }).await;
     assert_eq!(said["dedup_key"], dedup_key);
     eventually("alertmanager", || async {
-        let over = |alert: &Value| alert["labels"] == firing["labels"] && alert["endsAt"].as_str() < firing["endsAt"].as_str();
+        let over =
+            |alert: &Value| alert["labels"] == firing["labels"] && alert["endsAt"].as_str() < firing["endsAt"].as_str();
         let seen = manager.seen();
         seen.iter().map(event).any(|said| said.as_array().is_some_and(|alerts| alerts.iter().any(over))).then_some(())
     })
@@ -48,11 +50,13 @@ async fn each_format_is_what_its_other_end_takes() {
 async fn a_program_gets_the_event_in_a_clean_environment_and_none_of_its_processes_is_left() {
     let (site, _) = site();
     let (program, seen) = (site.directory.path().join("told.sh"), site.directory.path().join("told"));
-    let script = format!("#!/bin/sh\ncat >> {0}.json\nenv >> {0}.env\nsleep 1000 &\necho $! >> {0}.pid\n", seen.display());
+    let script =
+        format!("#!/bin/sh\ncat >> {0}.json\nenv >> {0}.env\nsleep 1000 &\necho $! >> {0}.pid\n", seen.display());
     std::fs::write(&program, script).expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&program, mode).expect("its mode");
-    let channel = format!("\n[[alerts.channel]]\nname = \"run\"\ntype = \"command\"\ncommand = [{program:?}, \"--x\"]\n");
+    let channel =
+        format!("\n[[alerts.channel]]\nname = \"run\"\ntype = \"command\"\ncommand = [{program:?}, \"--x\"]\n");
     let daemon = site.start_configured(&format!("{QUICK}{channel}"));
     daemon.first_sync().await;
     let read = |ending: &str| std::fs::read_to_string(seen.with_extension(ending)).unwrap_or_default();

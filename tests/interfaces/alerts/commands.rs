@@ -35,7 +35,9 @@ async fn an_address_is_shown_by_its_host_alone() {
     let (site, _) = site();
     let settings = "[[alerts.channel]]\nname = \"a\"\ntype = \"webhook\"\nurl = \"https://hooks.example/services/T0/B0/XSECRETX\"\n";
     let config = site.configure(settings);
-    for arguments in [&["config", "check", "--config", &config][..], &["config", "check", "--json", "--config", &config]] {
+    for arguments in
+        [&["config", "check", "--config", &config][..], &["config", "check", "--json", "--config", &config]]
+    {
         let checked = site.run(arguments);
         let said = format!("{}{}", stdout(&checked), String::from_utf8_lossy(&checked.stderr));
         assert!(said.contains("hooks.example/***") && !said.contains("XSECRETX"), "{said}");

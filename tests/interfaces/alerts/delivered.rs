@@ -120,7 +120,8 @@ async fn one_message_that_is_not_wanted_does_not_hold_the_others_and_one_end_not
     site.publish(b"no listing");
     daemon.sync().await;
     site.publish(&world.to_csv());
-    eventually("it is told", || async { kinds(&unwanted).contains(&"rmdd.alarm.raised".to_owned()).then_some(()) }).await;
+    eventually("it is told", || async { kinds(&unwanted).contains(&"rmdd.alarm.raised".to_owned()).then_some(()) })
+        .await;
     daemon.sync().await;
     event_of(&unwanted, "rmdd.alarm.cleared").await;
     let tried = unwanted.seen().iter().filter(|request| event(request)["type"] == "rmdd.alarm.raised").count();
@@ -171,7 +172,8 @@ async fn an_end_that_asks_to_be_left_alone_is() {
     daemon.first_sync().await;
     let next = eventually("it failed", || async {
         let listed = site.run(&["alerts", "list", "--json", "--config", &site.config()]).stdout;
-        let listed: Option<Value> = String::from_utf8_lossy(&listed).lines().next().map(|line| serde_json::from_str(line).expect("JSON"));
+        let listed: Option<Value> =
+            String::from_utf8_lossy(&listed).lines().next().map(|line| serde_json::from_str(line).expect("JSON"));
         listed?["next_at"].as_str().map(|at| at.parse::<jiff::Timestamp>().expect("a time"))
     })
     .await;

@@ -31,20 +31,33 @@ async fn a_wave_that_takes_own_peers_is_one_message_for_people_and_an_event_each
     let status = daemon.sync().await;
     let applied = eventually("the listing's news", || async {
         let seen = machine.seen();
-        seen.iter().map(event).find(|event| event["type"] == "rmdd.listing.applied" && event["data"]["removed_count"] == 12)
+        seen.iter()
+            .map(event)
+            .find(|event| event["type"] == "rmdd.listing.applied" && event["data"]["removed_count"] == 12)
     })
     .await;
-    assert_eq!((&applied["data"]["own_peers_count"], &applied["data"]["wave"]), (&12.into(), &true.into()), "{status:?} {applied}");
+    assert_eq!(
+        (&applied["data"]["own_peers_count"], &applied["data"]["wave"]),
+        (&12.into(), &true.into()),
+        "{status:?} {applied}"
+    );
     let refused: Vec<Value> =
         machine.seen().iter().map(event).filter(|event| event["type"] == "rmdd.peer.refused").collect();
     assert_eq!(refused.len(), changes.removed.len());
     for event in &refused {
         assert!(event["partitionkey"].as_str().is_some_and(|frn| frn.len() == 10), "{event}");
         assert_eq!(event["data"]["before"]["verdict"], "ACCEPT");
-        assert_eq!((event["data"]["after"]["reason"].as_str(), event["severity"].as_str()), (Some("REMOVED"), Some("critical")));
+        assert_eq!(
+            (event["data"]["after"]["reason"].as_str(), event["severity"].as_str()),
+            (Some("REMOVED"), Some("critical"))
+        );
     }
     let told = eventually("people", || async {
-        people.seen().iter().map(event).find(|said| said["text"].as_str().is_some_and(|text| text.contains("no longer")))
+        people
+            .seen()
+            .iter()
+            .map(event)
+            .find(|said| said["text"].as_str().is_some_and(|text| text.contains("no longer")))
     })
     .await;
     let text = told["text"].as_str().expect("a text");
@@ -53,7 +66,10 @@ async fn a_wave_that_takes_own_peers_is_one_message_for_people_and_an_event_each
         "{text}"
     );
     daemon.terminate().await;
-    assert_eq!(people.seen().iter().filter(|said| String::from_utf8_lossy(&said.body).contains("no longer")).count(), 1);
+    assert_eq!(
+        people.seen().iter().filter(|said| String::from_utf8_lossy(&said.body).contains("no longer")).count(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
