@@ -199,7 +199,10 @@ fn headline(said: &[Said]) -> String {
     }
     let others: Vec<&Said> = said.iter().filter(|said| said.kind != Some(EventKind::ListingApplied)).collect();
     match others.as_slice() {
-        [] => format!("a listing was applied{behind}"),
+        [] => match said.iter().map(|said| said.number("own_peers_count")).sum::<u64>() {
+            0 => format!("a listing was applied{behind}"),
+            own => format!("the filings of {} changed{behind}", upstreams(usize::try_from(own).unwrap_or(usize::MAX))),
+        },
         [one] => short(one),
         [one, rest @ ..] => format!("{}, and {} more", short(one), rest.len()),
     }
