@@ -28,7 +28,7 @@
 //! | [`domain`] | the words of the field; times as people write them; text that may be shown |
 //! | [`listing`] | pure: bytes, Listing, vetted Snapshot, Delta, Index; search; the canonical export; undoing changes |
 //! | [`records`] | pure: what operators noted, and the lists that they hand in |
-//! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; what would become of peers |
+//! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; how peers stand, and what would become of them |
 //! | [`store`] | redb, and the archive of raw bytes |
 //! | [`transport`] | sockets, TLS, rights, limits, fair queueing; it knows no service |
 //! | [`observe`] | metrics, the decision log, logging, the clock |

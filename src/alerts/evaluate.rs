@@ -139,8 +139,8 @@ fn to(draft: &Draft, channels: &[Arc<Channel>], failing: &BTreeMap<String, Strin
 }
 
 /// Who the operator is.
-pub(super) fn me(_services: &Services) -> Arc<MeConfig> {
-    Arc::default()
+pub(super) fn me(services: &Services) -> Arc<MeConfig> {
+    services.me.load_full()
 }
 
 /// What holds now.

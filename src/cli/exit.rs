@@ -41,7 +41,9 @@ const TABLE: [Statuses; 13] = [
     of(&["sync"], "0 applied or unchanged, 1 refused or held by vetting, 2 failed"),
     Statuses {
         command: &["status"],
-        say: "0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it",
+        say: "0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it; with --peers 0 all accepted, 1 some \
+              unmatched or in need of attention, or something changes within 24 hours, or your own filing needs it, 2 some \
+              refused, or your own filing gone, 3 unknown",
         failed: UNKNOWN,
     },
     of(&["impact"], "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),

@@ -9,10 +9,13 @@ mod check_live;
 mod completions;
 mod config;
 mod connect;
+mod deadlines;
+mod decisions;
 mod exit;
 mod export;
 mod from_wire;
 mod history;
+mod ics;
 mod impact;
 mod list_file;
 mod live;
@@ -29,7 +32,9 @@ mod search;
 mod serve;
 mod show;
 mod snapshots;
+mod standing;
 mod status;
+mod status_peers;
 mod sync;
 mod target;
 mod text;
@@ -125,6 +130,10 @@ enum Command {
     Orders(records::Orders),
     /// The FCC's notices of suspected illegal traffic (47 CFR 64.1200(k)(4)), their clocks and answers.
     Notices(records::Notices),
+    /// What will change by itself, of your peers and your own filing, and when; also as a calendar.
+    Deadlines(deadlines::Deadlines),
+    /// What was decided of calls, by the decision log: when did we stop taking calls from it?
+    Decisions(decisions::Decisions),
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing.
     Impact(impact::Impact),
     /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
@@ -286,6 +295,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Overrides(command) => command.run(&global).await,
             Command::Orders(command) => command.run(&global).await,
             Command::Notices(command) => command.run(&global).await,
+            Command::Deadlines(command) => command.run(&global).await,
+            Command::Decisions(command) => command.run(&global).await,
             Command::Impact(command) => command.run(&global).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
         }

@@ -10,6 +10,7 @@ use super::{ReloadFrom, sync_settings, systemd};
 use crate::alerts::{Alerts, InForce};
 use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
 use crate::decide::Policy;
+use crate::decide::own::MeConfig;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
@@ -48,6 +49,7 @@ pub struct Reloader {
     pub policy: Arc<ArcSwap<Policy>>,
     pub disk: Arc<ArcSwap<DiskConfig>>,
     pub alerts: Arc<Alerts>,
+    pub me: Arc<ArcSwap<MeConfig>>,
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
@@ -116,6 +118,7 @@ impl Reloader {
         if self.alerts.put_in_force(channels) && !shown {
             reloaded.applied.push("alerts.channel (other addresses)".to_owned());
         }
+        self.me.store(Arc::new(next.me.clone()));
         self.observer.log.reload(next.decision_log.clone());
         if current.schedule != next.schedule {
             self.schedule.send_replace(Arc::new(schedule));

@@ -194,6 +194,7 @@ impl Start {
                 sync: SyncAccess::Handle(sync.clone()),
                 freshness: config.freshness.clone(),
                 policy: Arc::clone(&policy),
+                me: config.me.clone(),
                 limits: config.limits.clone(),
             })
         };
@@ -208,6 +209,7 @@ impl Start {
             policy,
             disk: Arc::clone(&services.disk),
             alerts: Arc::clone(&alerts),
+            me: Arc::clone(&services.me),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
             access,

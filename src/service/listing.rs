@@ -81,6 +81,8 @@ pub struct SearchReport {
 pub struct RemovalsRequest {
     /// Those that were first missed at this time or after it.
     pub since: Option<Timestamp>,
+    /// Those that were first missed before this time.
+    pub until: Option<Timestamp>,
     /// Also those of filings that are listed again.
     pub include_reinstated: bool,
     /// So many at most; 0 leaves it to the daemon.
@@ -218,6 +220,7 @@ impl Services {
             .newest_first()
             .filter(|removal| request.include_reinstated || removal.reinstated_at.is_none())
             .filter(|removal| request.since.is_none_or(|since| removal.first_missing_at >= since))
+            .filter(|removal| request.until.is_none_or(|until| removal.first_missing_at < until))
             .collect();
         let rest = matching.iter().filter(|removal| behind.is_none_or(|behind| key(removal) < behind));
         let mut removals: Vec<Arc<Removal>> = rest.take(page + 1).map(|removal| Arc::clone(removal)).collect();

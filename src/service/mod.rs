@@ -15,6 +15,7 @@ mod named;
 mod records;
 mod snapshot_ref;
 mod snapshots;
+mod standing;
 mod status;
 mod sync;
 mod watch;
@@ -22,17 +23,17 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch as watched};
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::own::MeConfig;
 use crate::decide::{OldListing, Policy, Undecided};
-use crate::domain::{ErrorReason, Interface, Rejection, age};
+use crate::domain::{ErrorReason, Rejection, age};
 use crate::listing::index::{Index, PublishedIndex};
-use crate::observe::{Observer, Seen, clock};
+use crate::observe::{Came, Observer, Seen, clock};
 use crate::store::{PublishedRecords, Store, SyncState};
 use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
@@ -49,6 +50,7 @@ pub use maintenance::CopyPiece;
 pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
+pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
 pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
@@ -141,6 +143,8 @@ pub struct Services {
     pub stopping: Arc<AtomicBool>,
     /// Ends streams that would never end by themselves. Cancelled when the daemon stops.
     pub shutdown: CancellationToken,
+    /// Who the operator is.
+    pub me: Arc<ArcSwap<MeConfig>>,
     /// What a client may ask.
     pub limits: Arc<LimitsConfig>,
     /// Counts and logs what is decided; set where a daemon answers.
@@ -172,6 +176,8 @@ pub struct Basis {
     pub freshness: FreshnessConfig,
     /// What is decided where the rules leave it open.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// Who the operator is.
+    pub me: MeConfig,
     /// What a client may ask.
     pub limits: LimitsConfig,
 }
@@ -189,6 +195,7 @@ impl Services {
             sync: basis.sync,
             freshness: Arc::new(ArcSwap::from_pointee(basis.freshness)),
             policy: basis.policy,
+            me: Arc::new(ArcSwap::from_pointee(basis.me)),
             stopping: Arc::default(),
             shutdown: CancellationToken::new(),
             limits: Arc::new(basis.limits),
@@ -200,9 +207,9 @@ impl Services {
         }
     }
 
-    /// Counts and logs the answers to queries, the first of which came in over this interface at this moment.
-    pub fn see(&self, interface: Interface, since: Instant) -> Option<Seen<'_>> {
-        self.observer.as_deref().map(|observer| observer.see(interface, since))
+    /// Counts and logs the answers to queries that came in together.
+    pub fn see<'a>(&'a self, came: Came<'a>) -> Option<Seen<'a>> {
+        self.observer.as_deref().map(|observer| observer.see(came))
     }
 
     /// The index to answer from.

@@ -18,7 +18,10 @@ async fn of_the_real_weeks_each_that_concerns_a_peer_is_one_message_and_no_other
     let (machine, people) = (Server::start(taken()).await, Server::start(taken()).await);
     let channel = |name: &str, server: &Server, format: &str| {
         let only = "events = [\"peer\", \"me\", \"deadline\", \"listing\"]";
-        format!("[[alerts.channel]]\nname = {name:?}\ntype = \"webhook\"\nurl = {:?}\nformat = {format:?}\n{only}\n", server.url)
+        format!(
+            "[[alerts.channel]]\nname = {name:?}\ntype = \"webhook\"\nurl = {:?}\nformat = {format:?}\n{only}\n",
+            server.url
+        )
     };
     let settings = format!(
         "[alerts]\ngroup_wait = \"300ms\"\n{}{}",
@@ -35,7 +38,8 @@ async fn of_the_real_weeks_each_that_concerns_a_peer_is_one_message_and_no_other
         assert!(bound.status.success(), "{bound:?}");
     }
     let news = || {
-        let events = machine.seen().into_iter().map(|request| serde_json::from_slice::<Value>(&request.body).expect("JSON"));
+        let events =
+            machine.seen().into_iter().map(|request| serde_json::from_slice::<Value>(&request.body).expect("JSON"));
         events.filter(|event| event["type"] == "rmdd.listing.applied").collect::<Vec<_>>()
     };
     let empty = |channel: &'static str| {

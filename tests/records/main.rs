@@ -10,6 +10,7 @@ mod lists;
 mod notices;
 mod refused;
 mod service;
+mod standing;
 
 use std::path::PathBuf;
 use std::process::Output;

@@ -16,14 +16,12 @@ use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status};
 
-use super::acceptance::may_see_notes;
-use super::acceptance::{check_as_of, from_wire};
+use super::acceptance::{By, caller, came, check_as_of, from_wire, may_see_notes};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{authorization, convert, v1};
 use crate::domain::{ErrorReason, Interface, Rejection, SnapshotSerial};
 use crate::service::Services;
-use crate::transport::Caller;
 use crate::transport::auth::StreamAuthorization;
 
 /// Its path.
@@ -42,7 +40,7 @@ pub struct CheckStream<Q> {
     services: Arc<Services>,
     questions: Q,
     /// Who asks, where a daemon answers.
-    caller: Option<Arc<Caller>>,
+    by: Option<By>,
     authorization: Option<StreamAuthorization>,
     /// Whether whoever asks may read what operators note for themselves.
     notes: bool,
@@ -59,13 +57,13 @@ pub struct CheckStream<Q> {
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
-        let (authorization, notes) = (authorization(&request, PATH), may_see_notes(&request));
-        let (_, extensions, questions) = request.into_parts();
+        let (authorization, notes, by) = (authorization(&request, PATH), may_see_notes(&request), caller(&request));
+        let questions = request.into_inner();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
             services,
             questions,
-            caller: extensions.get::<Arc<Caller>>().cloned(),
+            by,
             authorization,
             notes,
             open: true,
@@ -78,9 +76,9 @@ impl<Q> CheckStream<Q> {
 
     fn answer_now(&mut self, id: u64, query: &v1::CheckProviderRequest) -> v1::CheckStreamResponse {
         let services = &self.services;
-        let seen = services.see(Interface::GrpcStream, Instant::now());
+        let seen = services.see(came(Interface::GrpcStream, Instant::now(), self.by.as_ref()));
         if !query.emergency
-            && let Some(Err(rejection)) = self.caller.as_deref().map(|caller| caller.may_ask(1))
+            && let Some(Err(rejection)) = self.by.as_ref().map(|(caller, _)| caller.may_ask(1))
         {
             if let Some(seen) = &seen {
                 seen.rejected(&rejection);

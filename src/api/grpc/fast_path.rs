@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -23,8 +23,9 @@ use super::acceptance::check_as_of;
 use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
+use crate::observe::Came;
 use crate::service::Services;
-use crate::transport::auth::{ADMINISTRATION, Denied, Right};
+use crate::transport::auth::{ADMINISTRATION, Denied, Right, Session};
 use crate::transport::{Caller, Incoming, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
@@ -50,6 +51,9 @@ const OK: HeaderValue = HeaderValue::from_static("0");
 /// A message's own header: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
+/// The connection on which somebody asks, and the token in the request if there is one.
+type By<'a> = (&'a Session, Option<&'a HeaderValue>);
+
 /// The way in to the services of one listener.
 #[derive(Debug)]
 pub struct FastPath {
@@ -70,12 +74,14 @@ impl FastPath {
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let interface = interface(request.headers(), batch);
+            let (parts, body) = request.into_parts();
+            let by = (&*caller.session, parts.headers.get(AUTHORIZATION));
             let answer = match checked.as_ref().copied() {
                 Err(denied) if batch || !caller.session.is_answered_without_token() => {
                     Err(Rejection::from(denied).into())
                 }
-                Ok(right) if batch => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
-                right => self.check(interface, request.into_body(), caller, right).await,
+                Ok(right) if batch => Box::pin(self.check_batch((interface, by), body, caller, right)).await,
+                right => self.check((interface, by), body, caller, right).await,
             };
             return match answer {
                 Ok(answer) => {
@@ -116,13 +122,13 @@ impl FastPath {
     /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
-        interface: Interface,
+        (interface, (session, token)): (Interface, By<'_>),
         body: Incoming,
         caller: &Caller,
         right: Result<Right, &Denied>,
     ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
-        let came = Instant::now();
+        let came = Came::over(interface, Instant::now()).by(session, token);
         let question = v1::CheckProviderRequest::decode(message)
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         let notes = match right {
@@ -131,25 +137,25 @@ impl FastPath {
             Err(_) => false,
         };
         if !question.emergency {
-            self.may_ask(1, interface, came, caller)?;
+            self.may_ask(1, came, caller)?;
         }
         if let Some(at) = &question.at {
             return Ok(framed(&check_as_of(&self.grpc.0, &question, at, notes).await?));
         }
-        let seen = self.grpc.0.see(interface, came);
+        let seen = self.grpc.0.see(came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
     }
 
     /// A batch.
     async fn check_batch(
         &self,
-        interface: Interface,
+        (interface, (session, token)): (Interface, By<'_>),
         body: Incoming,
         caller: &Caller,
         right: Right,
     ) -> Result<Bytes, Status> {
         let message = self.message(body).await?;
-        let came = Instant::now();
+        let came = Came::over(interface, Instant::now()).by(session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
         batch
@@ -157,16 +163,16 @@ impl FastPath {
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(batch.questions.len(), interface, came, caller)?;
+            self.may_ask(batch.questions.len(), came, caller)?;
         }
         let notes = right >= Right::Operator;
-        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES, notes).await?))
+        Ok(prefixed(self.grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await?))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
-    fn may_ask(&self, queries: usize, interface: Interface, came: Instant, caller: &Caller) -> Result<(), Rejection> {
+    fn may_ask(&self, queries: usize, came: Came<'_>, caller: &Caller) -> Result<(), Rejection> {
         caller.may_ask(queries).inspect_err(|rejection| {
-            if let Some(seen) = self.grpc.0.see(interface, came) {
+            if let Some(seen) = self.grpc.0.see(came) {
                 seen.rejected_together(rejection, queries);
             }
         })

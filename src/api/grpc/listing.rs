@@ -95,9 +95,9 @@ impl ListingService for Grpc {
         &self,
         request: Request<v1::ListRemovalsRequest>,
     ) -> Result<Response<v1::ListRemovalsResponse>, Status> {
-        let v1::ListRemovalsRequest { since, include_reinstated, page_size, page_token, .. } = request.into_inner();
-        let since = optional_time_from_wire(since.as_ref())?;
-        let page = self.0.removals(&RemovalsRequest { since, include_reinstated, page_size, page_token })?;
+        let v1::ListRemovalsRequest { since, until, include_reinstated, page_size, page_token } = request.into_inner();
+        let (since, until) = (optional_time_from_wire(since.as_ref())?, optional_time_from_wire(until.as_ref())?);
+        let page = self.0.removals(&RemovalsRequest { since, until, include_reinstated, page_size, page_token })?;
         Ok(Response::new(removals_to_wire(page)))
     }
 }

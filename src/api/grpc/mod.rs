@@ -14,6 +14,7 @@ mod fast_path;
 mod listing;
 mod records;
 mod routes;
+mod standing;
 mod status;
 mod watch;
 

@@ -102,17 +102,21 @@ fn noted_to_wire(noted: Option<&Noted>) -> Option<v1::Noted> {
     noted.map(|noted| v1::Noted { at: Some(time_to_wire(noted.at)), note: noted.note.clone() })
 }
 
+pub(super) fn peer_kind_to_wire(kind: PeerKind) -> v1::PeerKind {
+    match kind {
+        PeerKind::TrunkGroup => v1::PeerKind::TrunkGroup,
+        PeerKind::Ocn => v1::PeerKind::Ocn,
+        PeerKind::Spc => v1::PeerKind::Spc,
+        PeerKind::Ip => v1::PeerKind::Ip,
+        PeerKind::Account => v1::PeerKind::Account,
+    }
+}
+
 /// A record for the wire.
 pub fn record_to_wire(record: &Record) -> v1::Record {
     let body = match &record.body {
         RecordBody::Peer(peer) => {
-            let kind = match peer.kind {
-                PeerKind::TrunkGroup => v1::PeerKind::TrunkGroup,
-                PeerKind::Ocn => v1::PeerKind::Ocn,
-                PeerKind::Spc => v1::PeerKind::Spc,
-                PeerKind::Ip => v1::PeerKind::Ip,
-                PeerKind::Account => v1::PeerKind::Account,
-            };
+            let kind = peer_kind_to_wire(peer.kind);
             let role = peer.role.map_or(v1::ProviderRole::Unspecified, convert::role_to_wire);
             v1::record::Body::Peer(v1::Peer { kind: kind.into(), name: peer.name.clone(), role: role.into() })
         }

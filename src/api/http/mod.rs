@@ -27,6 +27,7 @@ use params::QueryString;
 use problem::Problem;
 
 use crate::domain::Interface;
+use crate::observe::Came;
 use crate::service::Services;
 use crate::transport::auth::Right;
 use crate::transport::{Caller, Incoming, Respond};
@@ -68,7 +69,7 @@ pub fn router(services: Shared) -> Router {
 }
 
 async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
-    check::check(&services, &uri, &headers, &QueryString::read(&uri), false).await.map(axum::body::Body::new)
+    check::check(&services, (&uri, &headers), &QueryString::read(&uri), None, false).await.map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -111,13 +112,14 @@ impl HttpService {
         if !query.is_emergency()
             && let Err(rejection) = caller.may_ask(1)
         {
-            if let Some(seen) = self.services.see(Interface::Http, std::time::Instant::now()) {
+            if let Some(seen) = self.services.see(Came::over(Interface::Http, std::time::Instant::now())) {
                 seen.rejected(&rejection);
             }
             return Problem::from(rejection).reply(Format::accepted(request.headers()));
         }
         let notes = right >= Right::Operator;
-        let checked = check::check(&self.services, request.uri(), request.headers(), query, notes);
+        let asked = (request.uri(), request.headers());
+        let checked = check::check(&self.services, asked, query, Some(&caller.session), notes);
         AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
     }
 }

@@ -137,6 +137,7 @@ pub fn load(
         // No address holds a blank.
         .list_separator(" ")
         .with_list_parse_key("fallback_sources")
+        .with_list_parse_key("me.frn")
         .with_list_parse_key("admin.users")
         .with_list_parse_key("admin.groups")
         .source(Some(variables));

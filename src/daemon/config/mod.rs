@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::config::AlertsConfig;
+use crate::decide::own::MeConfig;
 use crate::decide::{Policy, PolicyConfig};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::VetConfig;
@@ -73,6 +74,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// What is decided where the rules leave it open.
     pub policy: PolicyConfig,
+    /// Who the operator is.
+    pub me: MeConfig,
     /// Which decisions are logged, and where.
     pub decision_log: DecisionLogConfig,
     /// What is logged, and how.
@@ -100,6 +103,7 @@ impl Default for Config {
             alerts: AlertsConfig::default(),
             history: HistoryConfig::default(),
             policy: PolicyConfig::default(),
+            me: MeConfig::default(),
             decision_log: DecisionLogConfig::default(),
             log: LogConfig::default(),
         }

@@ -34,6 +34,8 @@ fn entry(frn: u64) -> Entry {
     Entry {
         at: at + jiff::SignedDuration::from_secs(90),
         interface: Interface::Http,
+        asked_by: crate::transport::auth::Asker::Token("switch-1".into()),
+        reference: Some("a84b4c76e66710@pc33".into()),
         asked: Asked::Who(Who::Provider(identity)),
         decided: Some(Decided::new(Query::about(identity), true, None, &decision, listing)),
     }

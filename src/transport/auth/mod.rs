@@ -15,7 +15,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use rules::{Access, AccessConfig, AccessError, CertificateRight, ListenerKind, Rules, group, user};
-pub use session::{Denied, Session};
+pub use session::{Asker, Denied, Session};
 pub use stream_authorization::StreamAuthorization;
 pub use tokens::CREDENTIAL;
 
@@ -58,6 +58,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/ListRecords", Right::Operator),
     ("/rmdd.v1.AdminService/ListRecordEvents", Right::Operator),
     ("/rmdd.v1.AdminService/AssessImpact", Right::Operator),
+    ("/rmdd.v1.AdminService/ListStandings", Right::Operator),
     ("/rmdd.v1.AdminService/Verify", Right::Operator),
     ("/rmdd.v1.AdminService/ApproveListing", Right::Admin),
     ("/rmdd.v1.AdminService/ReloadConfig", Right::Admin),

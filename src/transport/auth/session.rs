@@ -1,5 +1,6 @@
 //! One connection of somebody, and what they may ask on it.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -49,6 +50,21 @@ impl From<&Denied> for Rejection {
         };
         reason.reject(denied.to_string())
     }
+}
+
+/// Who asks a question.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// Who has the token of this name.
+    Token(Arc<str>),
+    /// Who shows a certificate of this name.
+    Certificate(Arc<str>),
+    /// This user of this machine.
+    User(u32),
+    /// Who asks from this address.
+    Address(IpAddr),
+    /// Nobody that is known.
+    Nobody,
 }
 
 /// One connection of somebody.
@@ -201,6 +217,29 @@ impl Session {
                 format!("the certificate of {}", certified.names.first().map_or("nobody by name", String::as_str))
             }
             (None, None) => self.peer.to_string(),
+        }
+    }
+
+    /// Who asks: by the token that comes with the request, else by the certificate, else by who or where they are.
+    pub fn asker(&self, token: Option<&http::HeaderValue>) -> Asker {
+        let token = token.filter(|_| self.open_right().is_none());
+        if let Some(header) = token.map(http::HeaderValue::as_bytes) {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            match &memory.token {
+                Some(known) if bool::from(known.header.ct_eq(header)) => {
+                    return Asker::Token(known.name.as_str().into());
+                }
+                _ => drop(memory),
+            }
+            if let Some(token) = tokens::find(&self.access.rules.load().tokens, header) {
+                return Asker::Token(token.name.as_str().into());
+            }
+        }
+        match (self.certified.as_ref().and_then(|certified| certified.names.first()), &self.peer) {
+            (Some(name), _) => Asker::Certificate(name.as_str().into()),
+            (None, Peer::Unix { uid: Some(uid), .. }) => Asker::User(*uid),
+            (None, Peer::Unix { uid: None, .. }) => Asker::Nobody,
+            (None, Peer::Tcp(address)) => Asker::Address(address.ip().to_canonical()),
         }
     }
 

@@ -12,6 +12,7 @@ use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 
 use crate::decide::caller_id::CallerId;
+use crate::decide::standing::PeerState;
 use crate::domain::{
     Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_eastern_day,
 };
@@ -95,6 +96,7 @@ impl Collector for Scrape {
             security(&mut page, running)?;
         }
         listing(&mut page, services, index.as_deref(), &sync, now)?;
+        peers(&mut page, services, now)?;
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
         kept(&mut page, services)?;
@@ -286,6 +288,15 @@ fn listing(
     page.gauge(
         of("rmdd_change_serial", "Serial of the newest change in the listing."),
         index.map(|index| index.last_change().0),
+    )
+}
+
+fn peers(page: &mut Page<'_>, services: &Services, now: Timestamp) -> Result<(), Error> {
+    let Some(standings) = services.standings(now) else { return Ok(()) };
+    let count = |state| standings.iter().filter(|standing| standing.state == state).count();
+    page.gauges(
+        of("rmdd_peers", "Peers that are bound now, by how they stand: `rmdd peers list` names them."),
+        PeerState::ALL.map(|state| (vec![("state", state.as_str())], count(state))),
     )
 }
 
