@@ -68,10 +68,18 @@ impl ConfigCommand {
         for warning in warnings {
             say!("# {} {warning}", text::doubtful("WARNING:"));
         }
-        let width = settings.iter().map(|(name, value)| name.len() + value.len() + 3).max().unwrap_or_default();
-        for (name, value) in &settings {
-            let line = format!("{name} = {value}");
-            say!("{line:<width$}  # {}", loaded.origin(name).as_str());
+        let lines: Vec<(String, &str)> = settings
+            .iter()
+            .filter_map(|(name, value)| Some((format!("{name} = {}", value.as_ref()?), loaded.origin(name).as_str())))
+            .collect();
+        let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
+        for (line, origin) in lines {
+            say!("{line:<width$}  # {origin}");
+        }
+        let unset: Vec<&str> =
+            settings.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
+        if !unset.is_empty() {
+            say!("# Not set: {}", unset.join(", "));
         }
         if let Ok(state_dir) = loaded.config.state_dir()
             && loaded.config.state_dir.is_none()

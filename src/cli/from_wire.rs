@@ -16,10 +16,6 @@ pub fn time(at: Option<&prost_types::Timestamp>) -> Option<Timestamp> {
     at.and_then(time_from_wire)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn owned(text: &str) -> Option<Cow<'static, str>> {
     filled(text).map(Cow::Owned)
 }
@@ -43,8 +39,8 @@ impl From<&v1::SnapshotRef> for Snapshot {
     fn from(snapshot: &v1::SnapshotRef) -> Self {
         Self {
             serial: snapshot.serial,
-            sha256: hex(&snapshot.sha256),
-            listing_sha256: filled(&hex(&snapshot.listing_sha256)),
+            sha256: hex::encode(&snapshot.sha256),
+            listing_sha256: filled(&hex::encode(&snapshot.listing_sha256)),
             fetched_at: time(snapshot.fetched_at.as_ref()),
             confirmed_at: time(snapshot.confirmed_at.as_ref()),
             age_seconds: snapshot.age.as_ref().map_or(0, |age| duration_from_wire(age).as_secs()),
@@ -237,7 +233,7 @@ impl From<&v1::SyncReport> for Sync {
 impl From<&v1::HeldListing> for Held {
     fn from(held: &v1::HeldListing) -> Self {
         Self {
-            sha256: hex(&held.sha256),
+            sha256: hex::encode(&held.sha256),
             source: held.source.clone(),
             bytes: held.bytes,
             filings: held.filings,

@@ -95,7 +95,10 @@ fn sections() -> Roff {
     roff.text([roman("The settings and their defaults, as they may stand in the configuration file:")]);
     for (name, value) in crate::daemon::config::Config::default().settings() {
         roff.control("br", []);
-        roff.text([bold(format!("{name} = {value}"))]);
+        match value {
+            Some(value) => roff.text([bold(format!("{name} = {value}"))]),
+            None => roff.text([bold(name), roman(" (not set)")]),
+        };
     }
     roff
 }

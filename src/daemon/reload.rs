@@ -8,32 +8,58 @@ use tokio::sync::watch;
 use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::alerts::{Alerts, InForce};
-use crate::daemon::config::{self, AdminConfig, Config, GrpcConfig, HttpConfig};
+use crate::daemon::config::{self, Config};
 use crate::decide::Policy;
 use crate::decide::own::MeConfig;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
-use crate::observe::decision_log::DecisionLogConfig;
 use crate::service::{DiskConfig, FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
 use crate::sync::SyncHandle;
 use crate::sync::fetch;
 use crate::sync::schedule::Schedule;
 use crate::transport::auth::Access;
 
-/// Settings that are read once, at the start.
-const NEEDS_RESTART: [&str; 10] = [
-    "state_dir",
-    "shutdown_grace",
-    "grpc.",
-    "http.",
-    "limits.",
-    "log.",
-    "decision_log.queue",
-    "admin.listen",
-    "admin.socket.",
-    "admin.tls.",
+/// Keeps a setting, or a table of them, as it is in force.
+type Keep = fn(&mut Config, &Config);
+
+/// What is read once, at the start: the one list of what a reload leaves as it is. All else takes effect at once.
+const READ_AT_START: [(&str, Keep); 14] = [
+    ("state_dir", |next, now| next.state_dir.clone_from(&now.state_dir)),
+    ("shutdown_grace", |next, now| next.shutdown_grace = now.shutdown_grace),
+    ("grpc.listen", |next, now| next.grpc.listen.clone_from(&now.grpc.listen)),
+    ("grpc.tls.", |next, now| next.grpc.tls.clone_from(&now.grpc.tls)),
+    ("grpc.socket.", |next, now| next.grpc.socket.clone_from(&now.grpc.socket)),
+    ("http.listen", |next, now| next.http.listen.clone_from(&now.http.listen)),
+    ("http.tls.", |next, now| next.http.tls.clone_from(&now.http.tls)),
+    ("http.socket.", |next, now| next.http.socket.clone_from(&now.http.socket)),
+    ("admin.listen", |next, now| next.admin.listen.clone_from(&now.admin.listen)),
+    ("admin.socket.", |next, now| next.admin.socket.clone_from(&now.admin.socket)),
+    ("admin.tls.", |next, now| next.admin.tls.clone_from(&now.admin.tls)),
+    ("limits.", |next, now| next.limits.clone_from(&now.limits)),
+    ("log.", |next, now| next.log.clone_from(&now.log)),
+    ("decision_log.queue", |next, now| next.decision_log.queue = now.decision_log.queue),
 ];
+
+/// The names of the settings in which `next` differs from those in force; what waits for a restart is put back into it, so
+/// that the next reload names it again. `renewed` says which of those a reload reaches nevertheless.
+fn keep_what_waits(next: &mut Config, now: &Config, renewed: impl Fn(&str) -> bool) -> Reloaded {
+    let (before, after) = (now.settings(), next.settings());
+    let mut reloaded = Reloaded::default();
+    for name in before.keys().chain(after.keys().filter(|name| !before.contains_key(*name))) {
+        if before.get(name) == after.get(name) {
+            continue;
+        }
+        match READ_AT_START.iter().find(|(start, _)| name.starts_with(start) && !renewed(name)) {
+            Some((_, keep)) => {
+                keep(next, now);
+                reloaded.needs_restart.push(name.clone());
+            }
+            None => reloaded.applied.push(name.clone()),
+        }
+    }
+    reloaded
+}
 
 fn named(settings: &[String]) -> String {
     if settings.is_empty() { "nothing".to_owned() } else { settings.join(", ") }
@@ -84,7 +110,7 @@ impl Reloader {
     }
 
     fn apply(&self, current: &mut Config) -> ReloadResult {
-        let next = config::load(self.from.file.as_deref(), config::environment(), &self.from.flags)
+        let mut next = config::load(self.from.file.as_deref(), config::environment(), &self.from.flags)
             .map_err(|error| error.to_string())?
             .config;
         let settings = sync_settings(&next)?;
@@ -96,62 +122,79 @@ impl Reloader {
         let channels = InForce::load(&next.alerts)?;
         let renewal = self.tls.prepare(&next).map_err(|error| error.to_string())?;
 
-        let (before, after) = (current.settings(), next.settings());
-        let changed = before.keys().chain(after.keys()).filter(|name| before.get(*name) != after.get(*name));
-        let mut reloaded = Reloaded::default();
-        for name in changed {
-            let waits = NEEDS_RESTART.iter().any(|start| name.starts_with(start)) && !renewal.takes(name);
-            let list = if waits { &mut reloaded.needs_restart } else { &mut reloaded.applied };
-            if !list.contains(name) {
-                list.push(name.clone());
-            }
-        }
+        let mut reloaded = keep_what_waits(&mut next, current, |name| renewal.puts_in_force(name));
+        let before = std::mem::replace(current, next);
 
         let sources = |config: &Config| (config.source.clone(), config.fallback_sources.clone());
-        let another_source = sources(current) != sources(&next);
         self.sync.set_settings(settings);
-        self.freshness.store(Arc::new(next.freshness.clone()));
-        self.policy.store(Arc::new(next.policy()));
-        self.disk.store(Arc::new(next.disk.clone()));
+        self.freshness.store(Arc::new(current.freshness.clone()));
+        self.policy.store(Arc::new(current.policy()));
+        self.disk.store(Arc::new(current.disk.clone()));
         // Of channels only what may be shown was compared above.
         let shown = reloaded.applied.iter().any(|name| name.starts_with("alerts."));
         if self.alerts.put_in_force(channels) && !shown {
             reloaded.applied.push("alerts.channel (other addresses)".to_owned());
         }
-        self.me.store(Arc::new(next.me.clone()));
-        self.observer.log.reload(next.decision_log.clone());
-        if current.schedule != next.schedule {
+        self.me.store(Arc::new(current.me.clone()));
+        self.observer.log.reload(current.decision_log.clone());
+        if before.schedule != current.schedule {
             self.schedule.send_replace(Arc::new(schedule));
         }
-        if another_source {
+        if sources(&before) != sources(current) {
             self.sync.start(SyncTrigger::Reload);
         }
-        let [grpc_tls, http_tls, admin_tls] = renewal.settings(current, &next);
         reloaded.applied.extend(renewal.put_in_force());
         if self.access.put_in_force(rules) {
             reloaded.applied.push("access (other tokens)".to_owned());
         }
-        for warning in next.warnings() {
+        for warning in current.warnings() {
             tracing::warn!("{warning}");
         }
-        // What needs a restart stays as it is in force, so that the next reload names it again.
-        let in_force = Config {
-            state_dir: current.state_dir.clone(),
-            shutdown_grace: current.shutdown_grace,
-            grpc: GrpcConfig { tls: grpc_tls, ..current.grpc.clone() },
-            http: HttpConfig { tls: http_tls, ..current.http.clone() },
-            admin: AdminConfig {
-                listen: current.admin.listen.clone(),
-                socket: current.admin.socket.clone(),
-                tls: admin_tls,
-                ..next.admin.clone()
-            },
-            limits: current.limits.clone(),
-            log: current.log.clone(),
-            decision_log: DecisionLogConfig { queue: current.decision_log.queue, ..next.decision_log },
-            ..next
-        };
-        *current = in_force;
         Ok(reloaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reload_leaves_what_waits_for_a_restart_as_it_is_and_names_both() {
+        let mut config = Config::default();
+        config.schedule.cron = Some("0 5 * * * *".to_owned());
+        let mut next = config.clone();
+        next.schedule.cron = None;
+        next.limits.rate_limit += 1;
+        next.admin.users = vec!["ann".to_owned()];
+        next.state_dir = Some("/elsewhere".into());
+        next.grpc.tls.key = Some("/new.pem".into());
+        next.http.tls.key = Some("/new.pem".into());
+        let (wanted, renewed) = (next.clone(), |name: &str| name.starts_with("http.tls."));
+        let Reloaded { applied, needs_restart } = keep_what_waits(&mut next, &config, renewed);
+        assert_eq!(applied, ["admin.users", "http.tls.key", "schedule.cron"]);
+        assert_eq!(needs_restart, ["grpc.tls.key", "limits.rate_limit", "state_dir"]);
+        let kept = (&next.limits, &next.state_dir, &next.grpc);
+        assert_eq!(kept, (&config.limits, &config.state_dir, &config.grpc));
+        assert_eq!((&next.admin, &next.schedule, &next.http), (&wanted.admin, &wanted.schedule, &wanted.http));
+        // The next one names again what waits.
+        let (mut again, in_force) = (wanted, next);
+        let reloaded = keep_what_waits(&mut again, &in_force, renewed);
+        assert_eq!((reloaded.applied, reloaded.needs_restart), (vec![], needs_restart));
+        assert_eq!(again, in_force);
+    }
+
+    #[test]
+    fn every_listener_and_what_stands_in_the_list_is_kept_and_nothing_else() {
+        for (start, keep) in READ_AT_START {
+            let names = Config::default().settings();
+            assert!(names.keys().any(|name| name.starts_with(start)), "{start} names no setting");
+            let (now, mut next) = (Config::default(), Config::default());
+            keep(&mut next, &now);
+            assert_eq!(next, now, "{start}");
+        }
+        for listener in ["grpc", "http", "admin"] {
+            let kept = |part: &str| READ_AT_START.iter().any(|(start, _)| *start == format!("{listener}.{part}"));
+            assert!(kept("listen") && kept("tls.") && kept("socket."), "{listener}");
+        }
     }
 }

@@ -115,20 +115,10 @@ pub struct Renewal {
 
 impl Renewal {
     /// Whether a changed setting is put in force by it.
-    pub fn takes(&self, setting: &str) -> bool {
+    pub fn puts_in_force(&self, setting: &str) -> bool {
         (self.grpc.is_some() && setting.starts_with("grpc.tls."))
             || (self.http.is_some() && setting.starts_with("http.tls."))
             || (self.admin.is_some() && setting.starts_with("admin.tls."))
-    }
-
-    /// The settings in force afterwards: those of `current` where a restart is needed.
-    pub fn settings(&self, current: &Config, next: &Config) -> [TlsConfig; 3] {
-        let pick = |taken: bool, next: &TlsConfig, current: &TlsConfig| if taken { next } else { current }.clone();
-        [
-            pick(self.grpc.is_some(), &next.grpc.tls, &current.grpc.tls),
-            pick(self.http.is_some(), &next.http.tls, &current.http.tls),
-            pick(self.admin.is_some(), &next.admin.tls, &current.admin.tls),
-        ]
     }
 
     /// Puts it in force. Names the listeners whose files hold something else than before.

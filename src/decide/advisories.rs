@@ -1,10 +1,8 @@
 //! What else to know. An advisory never changes a verdict, and each has an off-switch (`policy.advisories_off`).
 
-use std::sync::Arc;
-
+use jiff::{Timestamp, ToSpan};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 
 use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
@@ -12,59 +10,79 @@ use super::on_record::{self, NoticeState};
 use super::recertification::overdue;
 use super::{Wording, confirmed};
 use crate::domain::{
-    Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, Record, RmdNumber,
-    Ternary, Verdict, eastern_day, rule,
+    Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, RmdNumber, Ternary,
+    Verdict, eastern_day, rule,
 };
 use crate::listing::index::IndexedFiling;
-use crate::records::{OnRecord, OrderOnRecord};
+use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord};
+
+/// A question and how it was ruled.
+struct Case<'a> {
+    facts: &'a Facts<'a>,
+    ruling: &'a Ruling<'a>,
+    /// The current filing to name.
+    filing: Option<IndexedFiling<'a>>,
+}
+
+/// Tells whether an advisory applies: it says a sentence for each thing to know.
+type Says = fn(&Case<'_>, &mut Messages);
+
+/// All that a decision may have with it, the most urgent first. Who asks about the past or with a calling number adds
+/// [`AdvisoryCode::PolicyOfToday`] and [`AdvisoryCode::CallerIdUnreadable`].
+const ADVISORIES: [(AdvisoryCode, Says); 19] = [
+    (AdvisoryCode::ListingOld, listing_old),
+    (AdvisoryCode::OtherFrn, other_frn),
+    (AdvisoryCode::FinalDetermination, final_determination),
+    (AdvisoryCode::RemovalOrder, removal_order),
+    (AdvisoryCode::NoticeUnanswered, notice_unanswered),
+    (AdvisoryCode::NoticePending, notice_pending),
+    (AdvisoryCode::NoticeAnsweredLate, notice_answered_late),
+    (AdvisoryCode::WatchListed, watch_listed),
+    (AdvisoryCode::ForeignDiffers, foreign_differs),
+    (AdvisoryCode::RoleBlank, role_blank),
+    (AdvisoryCode::RoleNotCertified, role_not_certified),
+    (AdvisoryCode::NoRoleCertified, no_role_certified),
+    (AdvisoryCode::CellUnrecognized, cell_unrecognized),
+    (AdvisoryCode::FilingCarried, filing_carried),
+    (AdvisoryCode::ListedAgain, listed_again),
+    (AdvisoryCode::Successor, successor),
+    (AdvisoryCode::FilingUnfinished, filing_unfinished),
+    (AdvisoryCode::RecertificationOverdue, recertification_overdue),
+    (AdvisoryCode::LastUpdatedOld, last_updated_old),
+];
 
 /// All advisories that apply, the most urgent first.
 pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wording) -> Vec<Advisory> {
-    let mut said = Said { off: &facts.policy.cells.advisories_off, wording, all: Vec::new() };
-    of_the_listing(facts, ruling, &mut said);
-    of_orders(facts, ruling, &mut said);
-    of_notices(facts, ruling, &mut said);
-    for on in facts.on_record.orders(OrderKind::ShowCause) {
-        said.say(AdvisoryCode::WatchListed, || {
-            let order = &on.body.order;
-            format!("the order {} of {} tells it to cure its filing or show cause", order.document, order.released)
-        });
+    let case = Case { facts, ruling, filing: facts.current_filing() };
+    let off = &facts.policy.cells.advisories_off;
+    let mut messages = Messages { code: AdvisoryCode::ListingOld, wording, all: Vec::new() };
+    for (code, says) in ADVISORIES.iter().filter(|(code, _)| !off.contains(code)) {
+        messages.code = *code;
+        says(&case, &mut messages);
     }
-    if facts.foreign == ForeignAnswer::Differs && facts.query.foreign == Ternary::Unknown {
-        said.say(AdvisoryCode::ForeignDiffers, || {
-            "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
-        });
-    }
-    if let Some(filing) = facts.current_filing() {
-        of_answers(facts, ruling, &filing, &mut said);
-        of_the_past(facts, &filing, &mut said);
-        of_dates(facts, &filing, &mut said);
-    }
-    said.all
+    messages.all
 }
 
-/// What is said so far.
-struct Said<'a> {
-    off: &'a [AdvisoryCode],
+/// What is said so far, and the advisory whose turn it is.
+struct Messages {
+    code: AdvisoryCode,
     wording: Wording,
     all: Vec<Advisory>,
 }
 
-impl Said<'_> {
-    fn say(&mut self, code: AdvisoryCode, message: impl FnOnce() -> String) {
-        if !self.off.contains(&code) {
-            let message = match self.wording {
-                Wording::Codes => String::new(),
-                Wording::Sentences => message(),
-            };
-            self.all.push(Advisory { code, message });
-        }
+impl Messages {
+    fn say(&mut self, message: impl FnOnce() -> String) {
+        let message = match self.wording {
+            Wording::Codes => String::new(),
+            Wording::Sentences => message(),
+        };
+        self.all.push(Advisory { code: self.code, message });
     }
 }
 
-fn of_the_listing(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
+fn listing_old(Case { facts, .. }: &Case<'_>, messages: &mut Messages) {
     if facts.listing_is_old() {
-        said.say(AdvisoryCode::ListingOld, || {
+        messages.say(|| {
             let said = confirmed("this listing", facts.when.unconfirmed);
             match facts.when.unconfirmed {
                 Age::Past(_) => {
@@ -74,16 +92,19 @@ fn of_the_listing(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
             }
         });
     }
-    if facts.has_candidates() && ruling.verdict == Verdict::Accept {
-        said.say(AdvisoryCode::OtherFrn, || "the number stands only among another filing's other FRNs".to_owned());
+}
+
+fn other_frn(case: &Case<'_>, messages: &mut Messages) {
+    if case.facts.has_candidates() && case.ruling.verdict == Verdict::Accept {
+        messages.say(|| "the number stands only among another filing's other FRNs".to_owned());
     }
 }
 
-/// Orders besides the one that decided, or that explains a removal.
-fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
-    let others = |record: &Arc<Record>| !ruling.rests_on(record);
-    for (on, binds) in facts.on_record.final_determinations().filter(|(on, _)| others(&on.record)) {
-        said.say(AdvisoryCode::FinalDetermination, || {
+/// Those besides the one that decided.
+fn final_determination(Case { facts, ruling, .. }: &Case<'_>, messages: &mut Messages) {
+    let determinations = facts.on_record.final_determinations();
+    for (on, binds) in determinations.filter(|(on, _)| !ruling.rests_on(&on.record)) {
+        messages.say(|| {
             let (order, from) = (&on.body.order, eastern_day(on.body.must_block_from));
             let (document, released) = (&order.document, order.released);
             if binds {
@@ -97,60 +118,102 @@ fn of_orders(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
             }
         });
     }
-    for on in facts.on_record.orders(OrderKind::Removal).filter(|on| others(&on.record) && is_unspent(facts, on)) {
-        said.say(AdvisoryCode::RemovalOrder, || {
-            format!("the removal order {} of {} is on record", on.body.order.document, on.body.order.released)
+}
+
+/// Those besides the one that decided, or that explains a removal.
+fn removal_order(Case { facts, ruling, .. }: &Case<'_>, messages: &mut Messages) {
+    let orders = facts.on_record.orders(OrderKind::Removal);
+    for on in orders.filter(|on| !ruling.rests_on(&on.record) && is_unspent(facts, on)) {
+        messages
+            .say(|| format!("the removal order {} of {} is on record", on.body.order.document, on.body.order.released));
+    }
+}
+
+/// The notices in a state, besides the one that decided, each with its clocks.
+fn notices(
+    Case { facts, ruling, .. }: &Case<'_>,
+    in_state: NoticeState,
+    messages: &mut Messages,
+    sentence: impl Fn(&NoticeOnRecord, &str) -> String,
+) {
+    let notices = facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record));
+    for (on, _) in notices.filter(|(_, state)| *state == in_state) {
+        messages.say(|| sentence(&on.body, &on_record::clocks(&on.body, facts.when.now)));
+    }
+}
+
+fn notice_unanswered(case: &Case<'_>, messages: &mut Messages) {
+    notices(case, NoticeState::Unanswered, messages, |on, clocks| {
+        let reported = if case.facts.on_record.happened(on.notice.notified.as_ref()) {
+            "the Commission was notified"
+        } else {
+            "it may be blocked once the Commission was notified"
+        };
+        format!(
+            "a notice of suspected illegal traffic ({}) was not answered in time: {clocks}; {reported}",
+            on.notice.id
+        )
+    });
+}
+
+fn notice_pending(case: &Case<'_>, messages: &mut Messages) {
+    notices(case, NoticeState::Pending, messages, |on, clocks| {
+        format!("a notice of suspected illegal traffic ({}) is on record: {clocks}", on.notice.id)
+    });
+}
+
+fn notice_answered_late(case: &Case<'_>, messages: &mut Messages) {
+    notices(case, NoticeState::AnsweredLate, messages, |on, clocks| {
+        format!("a notice of suspected illegal traffic ({}) was answered late: {clocks}", on.notice.id)
+    });
+}
+
+fn watch_listed(case: &Case<'_>, messages: &mut Messages) {
+    for on in case.facts.on_record.orders(OrderKind::ShowCause) {
+        messages.say(|| {
+            let order = &on.body.order;
+            format!("the order {} of {} tells it to cure its filing or show cause", order.document, order.released)
         });
     }
 }
 
-/// Notices besides the one that decided.
-fn of_notices(facts: &Facts<'_>, ruling: &Ruling<'_>, said: &mut Said<'_>) {
-    for (on, state) in facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record)) {
-        let id = &on.body.notice.id;
-        let clocks = || on_record::clocks(&on.body, facts.when.now);
-        match state {
-            NoticeState::Answered => {}
-            NoticeState::Pending => said.say(AdvisoryCode::NoticePending, || {
-                format!("a notice of suspected illegal traffic ({id}) is on record: {}", clocks())
-            }),
-            NoticeState::Unanswered => said.say(AdvisoryCode::NoticeUnanswered, || {
-                let reported = if facts.on_record.happened(on.body.notice.notified.as_ref()) {
-                    "the Commission was notified"
-                } else {
-                    "it may be blocked once the Commission was notified"
-                };
-                format!(
-                    "a notice of suspected illegal traffic ({id}) was not answered in time: {}; {reported}",
-                    clocks()
-                )
-            }),
-            NoticeState::AnsweredLate => said.say(AdvisoryCode::NoticeAnsweredLate, || {
-                format!("a notice of suspected illegal traffic ({id}) was answered late: {}", clocks())
-            }),
-        }
+fn foreign_differs(case: &Case<'_>, messages: &mut Messages) {
+    if case.facts.foreign == ForeignAnswer::Differs && case.facts.query.foreign == Ternary::Unknown {
+        messages.say(|| {
+            "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
+        });
     }
 }
 
-/// What the filing answers for the role, unless that is the reason already; and cells that say what no version knows.
-fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
-    let number = filing.number();
-    match facts.role {
-        Some(RoleAnswer::Blank) if ruling.reason != Reason::RoleBlank => said.say(AdvisoryCode::RoleBlank, || {
-            format!("{number} leaves the role blank in which the calls are handed over")
-        }),
-        Some(RoleAnswer::No) if ruling.reason != Reason::RoleNotCertified => {
-            said.say(AdvisoryCode::RoleNotCertified, || {
-                format!("{number} answers No for the role in which the calls are handed over")
-            });
-        }
-        Some(RoleAnswer::NoneAtAll) if ruling.reason != Reason::NoRoleCertified => {
-            said.say(AdvisoryCode::NoRoleCertified, || format!("{number} certifies no role at all"));
-        }
-        _ => {}
+/// What the filing answers for the role, unless that is the reason already.
+fn role_answer<'a>(case: &Case<'a>, answer: RoleAnswer, reason: Reason) -> Option<IndexedFiling<'a>> {
+    case.filing.filter(|_| case.facts.role == Some(answer) && case.ruling.reason != reason)
+}
+
+fn role_blank(case: &Case<'_>, messages: &mut Messages) {
+    if let Some(filing) = role_answer(case, RoleAnswer::Blank, Reason::RoleBlank) {
+        messages.say(|| format!("{} leaves the role blank in which the calls are handed over", filing.number()));
     }
-    if let Some((number, column, text)) = unrecognized(facts) {
-        said.say(AdvisoryCode::CellUnrecognized, || {
+}
+
+fn role_not_certified(case: &Case<'_>, messages: &mut Messages) {
+    if let Some(filing) = role_answer(case, RoleAnswer::No, Reason::RoleNotCertified) {
+        messages.say(|| format!("{} answers No for the role in which the calls are handed over", filing.number()));
+    }
+}
+
+fn no_role_certified(case: &Case<'_>, messages: &mut Messages) {
+    if let Some(filing) = role_answer(case, RoleAnswer::NoneAtAll, Reason::NoRoleCertified) {
+        messages.say(|| format!("{} certifies no role at all", filing.number()));
+    }
+}
+
+fn cell_unrecognized(case: &Case<'_>, messages: &mut Messages) {
+    if case.filing.is_none() {
+        return;
+    }
+    if let Some((number, column, text)) = unrecognized(case.facts) {
+        messages.say(|| {
             let text: String = text.chars().take(40).collect();
             format!(
                 "{number} has {text:?} as its {}, which is neither Yes nor No: it counts as no answer",
@@ -160,55 +223,74 @@ fn of_answers(facts: &Facts<'_>, ruling: &Ruling<'_>, filing: &IndexedFiling<'_>
     }
 }
 
-/// What became of the filing before, and what stands beside it.
-fn of_the_past(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
-    let number = filing.number();
-    let mut is_reported = false;
-    if filing.is_remarkable() {
-        if let Some(since) = facts.index.snapshot().carried.get(&number) {
-            said.say(AdvisoryCode::FilingCarried, || {
-                format!("the row of {number} could not be read since {since}; it stands as it was last read")
-            });
-        }
-        if let Some(back) = facts.index.removals().newest(number).and_then(|removal| removal.reinstated_at) {
-            is_reported = true;
-            said.say(AdvisoryCode::ListedAgain, || {
-                format!(
-                    "{number} was removed once and stands again since {}; after a removal order a provider may file again \
-                     only with the FCC's approval",
-                    back.strftime("%Y-%m-%d")
-                )
-            });
-        }
-        if let Some(succession) = facts.index.succession(number) {
-            is_reported = true;
-            said.say(AdvisoryCode::Successor, || {
-                format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed)
-            });
-        }
+/// The filing, where something stands beside it that is looked up.
+fn remarkable<'a>(case: &Case<'a>) -> Option<IndexedFiling<'a>> {
+    case.filing.filter(IndexedFiling::is_remarkable)
+}
+
+fn filing_carried(case: &Case<'_>, messages: &mut Messages) {
+    let Some(number) = remarkable(case).map(|filing| filing.number()) else { return };
+    if let Some(since) = case.facts.index.snapshot().carried.get(&number) {
+        messages.say(|| format!("the row of {number} could not be read since {since}; it stands as it was last read"));
     }
-    if let Some(on) = facts.on_record.spent(facts.index, filing).filter(|_| !is_reported) {
-        said.say(AdvisoryCode::Successor, || {
-            let order = &on.body.order;
-            format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
-        });
-    }
-    if let Some(other) = facts.others().find(|other| other.roles().is_empty()) {
-        said.say(AdvisoryCode::FilingUnfinished, || {
-            format!("{} under the same FRN certifies no role: it looks unfinished", other.number())
+}
+
+/// When the filing was found again.
+fn back_since(case: &Case<'_>) -> Option<Timestamp> {
+    let number = remarkable(case)?.number();
+    case.facts.index.removals().newest(number)?.reinstated_at
+}
+
+fn listed_again(case: &Case<'_>, messages: &mut Messages) {
+    if let (Some(filing), Some(back)) = (case.filing, back_since(case)) {
+        messages.say(|| {
+            format!(
+                "{} was removed once and stands again since {}; after a removal order a provider may file again only with \
+                 the FCC's approval",
+                filing.number(),
+                back.strftime("%Y-%m-%d")
+            )
         });
     }
 }
 
-fn of_dates(facts: &Facts<'_>, filing: &IndexedFiling<'_>, said: &mut Said<'_>) {
+fn successor(case: &Case<'_>, messages: &mut Messages) {
+    let (Some(filing), index) = (case.filing, case.facts.index) else { return };
     let number = filing.number();
-    if let Some(deadline) = overdue(facts.index, filing, facts.when.now) {
-        said.say(AdvisoryCode::RecertificationOverdue, || {
-            format!("the listing shows no recertification of {number} for {deadline} ({})", rule::RECERTIFY)
+    if let Some(succession) = remarkable(case).and_then(|_| index.succession(number)) {
+        messages.say(|| format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed));
+    } else if back_since(case).is_none()
+        && let Some(on) = case.facts.on_record.spent(index, &filing)
+    {
+        messages.say(|| {
+            let order = &on.body.order;
+            format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
         });
     }
-    if let Some(days) = stale(facts, filing.filing()) {
-        said.say(AdvisoryCode::LastUpdatedOld, || format!("{number} was last updated {days} days ago"));
+}
+
+fn filing_unfinished(case: &Case<'_>, messages: &mut Messages) {
+    if case.filing.is_none() {
+        return;
+    }
+    if let Some(other) = case.facts.others().find(|other| other.roles().is_empty()) {
+        messages.say(|| format!("{} under the same FRN certifies no role: it looks unfinished", other.number()));
+    }
+}
+
+fn recertification_overdue(case: &Case<'_>, messages: &mut Messages) {
+    let Some(filing) = case.filing else { return };
+    if let Some(deadline) = overdue(case.facts.index, &filing, case.facts.when.now) {
+        messages.say(|| {
+            format!("the listing shows no recertification of {} for {deadline} ({})", filing.number(), rule::RECERTIFY)
+        });
+    }
+}
+
+fn last_updated_old(case: &Case<'_>, messages: &mut Messages) {
+    let Some(filing) = case.filing else { return };
+    if let Some(days) = stale(case.facts, filing.filing()) {
+        messages.say(|| format!("{} was last updated {days} days ago", filing.number()));
     }
 }
 

@@ -80,8 +80,8 @@ impl<'a> Current<'a> {
             bytes: fetched.bytes.len() as u64,
             fetched_at,
         };
-        let standing = self.snapshot.map(|(snapshot, _)| snapshot);
-        vet_against(listing, provenance, Against { standing, removals: self.removals, peers: by.peers }, by.config)
+        let current = self.snapshot.map(|(snapshot, _)| snapshot);
+        vet_against(listing, provenance, Against { current, removals: self.removals, peers: by.peers }, by.config)
     }
 
     /// What applying a vetted snapshot changes.

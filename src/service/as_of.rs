@@ -22,7 +22,7 @@ use crate::domain::{SnapshotSerial, is_ahead};
 use crate::listing::index::Index;
 use crate::listing::rewind::{Broken, Rewind};
 use crate::records::{Past, Records};
-use crate::store::{RewindError, SnapshotThen, Store, StoreError};
+use crate::store::{RewindError, SnapshotAt, SnapshotThen, Store, StoreError};
 
 /// So many walks at a time. Each takes a thread, and some time of one core.
 const WALKS: usize = 2;
@@ -185,10 +185,11 @@ impl PastIndexes {
         records: &Arc<Records>,
         at: Timestamp,
     ) -> Result<AsOf, AsOfError> {
-        let SnapshotThen { record, mut confirmed_at } = store.snapshot_at(at)?.map_err(|oldest| match oldest {
-            Some(from) => AsOfError::NotReaching { at, from },
-            None => AsOfError::NoSnapshot,
-        })?;
+        let SnapshotThen { record, mut confirmed_at } = match store.snapshot_at(at)? {
+            SnapshotAt::Then(then) => then,
+            SnapshotAt::BeforeHistory { begins: Some(from) } => return Err(AsOfError::NotReaching { at, from }),
+            SnapshotAt::BeforeHistory { begins: None } => return Err(AsOfError::NoSnapshot),
+        };
         // A sync may have committed a newer one that is not published yet: the published one is what answers rest on.
         let index = if record.serial >= current.snapshot().serial {
             if record.serial > current.snapshot().serial {
@@ -205,7 +206,9 @@ impl PastIndexes {
             });
             let (last_change, snapshot, removals) = match (led, store.snapshot_at(at)?) {
                 // What was there a moment ago has just been dropped.
-                (Err(AsOfError::Broken(_)), Err(Some(from))) => return Err(AsOfError::NotReaching { at, from }),
+                (Err(AsOfError::Broken(_)), SnapshotAt::BeforeHistory { begins: Some(from) }) => {
+                    return Err(AsOfError::NotReaching { at, from });
+                }
                 (Err(AsOfError::Broken(broken)), _) => {
                     store.note_damage(&broken.to_string());
                     return Err(broken.into());

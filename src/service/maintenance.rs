@@ -39,7 +39,7 @@ fn failed(error: &StoreError) -> Rejection {
 
 /// A copy that is about to be read. It has no name any more: nothing is left of it, however the daemon ends.
 fn nameless_copy(store: &Store, state_dir: &Path) -> Result<File, StoreError> {
-    let file = nameless_file(state_dir, "backup")?;
+    let file = nameless_file(state_dir)?;
     let cannot = |source| StoreError::NotAccessible { path: state_dir.to_owned(), source };
     let mut copy = file.try_clone().map_err(cannot)?;
     store.copy_to(file)?;

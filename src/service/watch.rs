@@ -266,7 +266,7 @@ impl Services {
         let published = sync.published();
         let now = self.loaded()?.last_change();
         let known = request.known;
-        let kept = self.reading(move |store| kept_for(store, known)).await??;
+        let kept = self.reading(move |store| KnownHistory::read(store, known)).await?.kept()?;
         let position = match request.start {
             WatchStart::Now => now,
             WatchStart::Oldest => kept.behind,
@@ -306,23 +306,38 @@ impl Services {
     }
 }
 
-/// Which changes are kept, if the history is the one that the client knows.
-fn kept_for(
-    store: &Store,
-    known: Option<(SnapshotSerial, Sha256Digest)>,
-) -> Result<Result<ChangesKept, Rejection>, StoreError> {
-    let kept = store.changes_kept()?;
-    let Some((serial, sha256)) = known else { return Ok(Ok(kept)) };
-    let refused = match store.snapshot_record(serial)? {
-        Some(record) if record.sha256 == sha256 => return Ok(Ok(kept)),
-        None if store.oldest_snapshot()?.is_some_and(|oldest| serial < oldest.serial) => {
-            ErrorReason::CursorExpired.reject(format!("snapshot {serial} is no longer kept: begin anew"))
+/// What the history here is to one who knows a snapshot.
+enum KnownHistory {
+    /// It is the one that the client knows, as far as it is kept.
+    Same(ChangesKept),
+    /// The snapshot that the client knows is no longer kept.
+    Dropped(SnapshotSerial),
+    /// Another snapshot bears the serial that the client knows, or none does.
+    Replaced(SnapshotSerial),
+}
+
+impl KnownHistory {
+    fn read(store: &Store, known: Option<(SnapshotSerial, Sha256Digest)>) -> Result<Self, StoreError> {
+        let kept = store.changes_kept()?;
+        let Some((serial, sha256)) = known else { return Ok(Self::Same(kept)) };
+        Ok(match store.snapshot_record(serial)? {
+            Some(record) if record.sha256 == sha256 => Self::Same(kept),
+            None if store.oldest_snapshot()?.is_some_and(|oldest| serial < oldest.serial) => Self::Dropped(serial),
+            _ => Self::Replaced(serial),
+        })
+    }
+
+    fn kept(self) -> Result<ChangesKept, Rejection> {
+        match self {
+            Self::Same(kept) => Ok(kept),
+            Self::Dropped(serial) => {
+                Err(ErrorReason::CursorExpired.reject(format!("snapshot {serial} is no longer kept: begin anew")))
+            }
+            Self::Replaced(serial) => Err(ErrorReason::HistoryReplaced.reject(format!(
+                "snapshot {serial} is not the one that you know: the store was begun anew or restored since: begin anew"
+            ))),
         }
-        _ => ErrorReason::HistoryReplaced.reject(format!(
-            "snapshot {serial} is not the one that you know: the store was begun anew or restored since: begin anew"
-        )),
-    };
-    Ok(Err(refused))
+    }
 }
 
 fn expired(after: ChangeSerial, behind: ChangeSerial) -> Rejection {

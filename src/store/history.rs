@@ -31,6 +31,28 @@ pub struct SnapshotThen {
     pub confirmed_at: Timestamp,
 }
 
+/// What history says of a moment.
+#[derive(Debug, Clone)]
+pub enum SnapshotAt {
+    /// This snapshot was current then.
+    Then(SnapshotThen),
+    /// The moment is before all that history reaches back to.
+    BeforeHistory {
+        /// When the oldest snapshot that is kept was applied; none if there is none.
+        begins: Option<Timestamp>,
+    },
+}
+
+impl SnapshotAt {
+    /// The snapshot that was current then, if history reaches back so far.
+    pub fn then(self) -> Option<SnapshotThen> {
+        match self {
+            Self::Then(then) => Some(then),
+            Self::BeforeHistory { .. } => None,
+        }
+    }
+}
+
 impl Store {
     /// What is on record about every snapshot that history reaches back to, oldest first.
     ///
@@ -98,17 +120,16 @@ impl Store {
         Ok(oldest.map(|(serial, bytes)| codec::decode_snapshot(serial, &bytes)).transpose()?)
     }
 
-    /// The snapshot on which answers rested at a moment: the newest that had been applied by then. Nothing if the moment
-    /// is before the first that history reaches back to; then the time of that one, if there is any.
+    /// The snapshot on which answers rested at a moment: the newest that had been applied by then.
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
+    pub fn snapshot_at(&self, at: Timestamp) -> Result<SnapshotAt, StoreError> {
         self.contained_read(|| self.read_snapshot_at(at))
     }
 
-    fn read_snapshot_at(&self, at: Timestamp) -> Result<Result<SnapshotThen, Option<Timestamp>>, StoreError> {
+    fn read_snapshot_at(&self, at: Timestamp) -> Result<SnapshotAt, StoreError> {
         let transaction = self.begin_read()?;
         let mut oldest = None;
         for entry in transaction.open_table(SNAPSHOTS)?.iter()?.rev() {
@@ -129,9 +150,9 @@ impl Store {
                     confirmed_at = confirmed_at.max(Timestamp::from_millisecond(milliseconds).unwrap_or(confirmed_at));
                 }
             }
-            return Ok(Ok(SnapshotThen { record, confirmed_at }));
+            return Ok(SnapshotAt::Then(SnapshotThen { record, confirmed_at }));
         }
-        Ok(Err(oldest))
+        Ok(SnapshotAt::BeforeHistory { begins: oldest })
     }
 
     /// Undoes all changes behind a snapshot, down from the one at which the way back begins. What was committed since

@@ -84,7 +84,7 @@ pub use alerts::{
 };
 pub use codec::CodecError;
 pub use held::Holding;
-pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotThen, SnapshotsAsked};
+pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotAt, SnapshotThen, SnapshotsAsked};
 pub use journal::{JOURNAL_NAME, RecordsNotice};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};

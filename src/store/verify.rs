@@ -7,7 +7,7 @@
 //! snapshot's export that history reaches back to against the one that was recorded when it was applied.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::PoisonError;
@@ -121,17 +121,14 @@ pub fn verify_closed(state_dir: &Path) -> Result<Verified, StoreError> {
 /// # Errors
 ///
 /// If it cannot be made there.
-pub fn nameless_file(directory: &Path, purpose: &str) -> Result<File, StoreError> {
-    let path = directory.join(format!("{FILE_NAME}.{purpose}-{:08x}", rand::random::<u32>()));
-    let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-    let made = made.and_then(|file| std::fs::remove_file(&path).map(|()| file));
-    made.map_err(|source| StoreError::NotAccessible { path, source })
+pub fn nameless_file(directory: &Path) -> Result<File, StoreError> {
+    tempfile::tempfile_in(directory).map_err(|source| StoreError::NotAccessible { path: directory.to_owned(), source })
 }
 
 /// Copies a file's bytes to beside it, or, where that is not allowed, to where temporary files are.
 pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
     let directory = path.parent().unwrap_or(Path::new("."));
-    let mut copy = nameless_file(directory, "verify").or_else(|_| nameless_file(&std::env::temp_dir(), "verify"))?;
+    let mut copy = nameless_file(directory).or_else(|_| nameless_file(&std::env::temp_dir()))?;
     let copied = File::open(path).and_then(|mut from| std::io::copy(&mut from, &mut copy));
     copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
     Ok(copy)

@@ -10,7 +10,7 @@ use super::cycle::CycleError;
 use crate::domain::{Anomaly, HeldListing, Sha256Digest, SyncOutcome, SyncRecord, listed};
 use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
-use crate::listing::vet::{Doubt, OwnPeer, Refusal, Settles, VetConfig, Vetted};
+use crate::listing::vet::{Doubt, OwnPeer, Refusal, Resolution, VetConfig, Vetted};
 use crate::store::archive::ArchiveError;
 use crate::store::{Committed, StoreError};
 
@@ -41,7 +41,7 @@ impl Prepared {
 
     /// All that keeps it from being applied at once.
     pub fn doubts(&self) -> String {
-        let waits = self.vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
+        let waits = self.vetted.doubts.iter().filter(|doubt| doubt.resolution() > Resolution::Alarm);
         listed(&waits.map(Doubt::to_string).collect::<Vec<_>>())
     }
 }

@@ -15,7 +15,7 @@ use super::{At, SyncProgress, SyncSettings, SyncStage, reported};
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::index::Index;
 use crate::listing::next::dated;
-use crate::listing::vet::{Doubt, Refusal, Settles};
+use crate::listing::vet::{Doubt, Refusal, Resolution};
 use crate::observe::clock;
 use crate::store::archive::{ArchiveError, Fate};
 use crate::store::{Holding, StoreError, SyncState};
@@ -151,9 +151,9 @@ where
             (self.report)(SyncStage::Vet, length, Some(length));
             let published = reread(listing, source).await?;
             let prepared = self.prepare(published, current.clone()).await?;
-            let wait = match prepared.vetted.takes() {
-                None | Some(Settles::Alarm) => return self.apply(prepared, current, None).await,
-                Some(Settles::Person) => {
+            let wait = match prepared.vetted.requires() {
+                None | Some(Resolution::Alarm) => return self.apply(prepared, current, None).await,
+                Some(Resolution::Person) => {
                     let listing = self.held(&prepared, Awaits::Person);
                     if !self.is_released(&listing) {
                         return self.ask_another_source_or_hold(prepared, listing, current).await;
@@ -162,7 +162,7 @@ where
                     let by = "the policy vet.release_held_after".to_owned();
                     return self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await;
                 }
-                Some(Settles::SecondCopy) => match self.corroborated(&prepared, current.clone(), copies > 1).await {
+                Some(Resolution::SecondCopy) => match self.corroborated(&prepared, current.clone(), copies > 1).await {
                     Corroboration::Agrees { first_fetched_at } => {
                         let doubts = prepared.doubts();
                         let prepared = prepared.first_fetched(first_fetched_at, current.as_deref());
@@ -295,7 +295,7 @@ where
         let other = current.map(Index::snapshot).filter(|snapshot| !configured(&snapshot.source));
         let hint = other.map_or_else(String::new, |snapshot| {
             format!(
-                " The standing listing came from another source, {}: if the new one is meant to replace it, use a \
+                " The current listing came from another source, {}: if the new one is meant to replace it, use a \
                  state directory of its own.",
                 snapshot.source
             )
@@ -350,7 +350,7 @@ where
                 let doubts = format!("{} (another source, {other}, says the same)", prepared.doubts());
                 return self.apply(prepared, current, Some(Anomaly::Corroborated { doubts })).await;
             }
-            if copy.vetted.takes().is_none_or(|takes| takes == Settles::Alarm) {
+            if copy.vetted.requires().is_none_or(|required| required == Resolution::Alarm) {
                 let doubts = prepared.doubts();
                 let what = format!("it is that of {other}, because that of {source} is hard to believe: {doubts}");
                 return self.apply(copy, current, Some(Anomaly::Unusual { what })).await;

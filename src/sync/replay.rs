@@ -136,12 +136,12 @@ mod tests {
         assert_eq!((replayed.applied, replayed.confirmed, replayed.refused.len()), (4, 1, 1));
         assert!(replayed.refused[0].1.contains("HTML"), "{replayed:?}");
         for (week, bytes) in published.iter().enumerate() {
-            let then = store.snapshot_at(time(7 * week as i64)).expect("read").expect("a snapshot");
+            let then = store.snapshot_at(time(7 * week as i64)).expect("read").then().expect("a snapshot");
             let filings: Vec<_> = parse(bytes).expect("good").filings.into_iter().map(std::sync::Arc::new).collect();
             assert_eq!(then.record.listing_sha256, Some(canonical::digest(&filings)), "week {week}");
             assert_eq!(then.record.fetched_at, time(7 * week as i64));
         }
-        let then = store.snapshot_at(time(6)).expect("read").expect("a snapshot");
+        let then = store.snapshot_at(time(6)).expect("read").then().expect("a snapshot");
         assert_eq!(then.confirmed_at, time(1));
         let seen = store.load().expect("loaded").removals.newest_first().map(|removal| removal.last_seen_at).min();
         assert_eq!(seen, Some(time(1)), "what went in the second week was last seen when the first was confirmed");

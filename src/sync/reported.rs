@@ -15,14 +15,23 @@ pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> Syn
     let took_ms = took.as_millis();
     // Negative where the clock was set back meanwhile.
     tally.count(&record, Duration::try_from(took).unwrap_or_default());
-    let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
     // A source's own words may be in it.
     let said = match &record.outcome {
         SyncOutcome::Applied { .. } | SyncOutcome::Unchanged { .. } => String::new(),
         SyncOutcome::Held { reason, .. } | SyncOutcome::Refused { reason } => one_line(reason),
         SyncOutcome::Failed { error } => one_line(error),
     };
-    let said = said.as_str();
+    log_outcome(&record, said.as_str(), took_ms);
+    for fault in &record.passed_over {
+        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), one_line(&fault.error));
+        let error = error.as_str();
+        tracing::warn!(source, kind, error, "a source that is preferred gave no listing: {error}");
+    }
+    record
+}
+
+fn log_outcome(record: &SyncRecord, said: &str, took_ms: i128) {
+    let (outcome, trigger, source) = (record.outcome.as_str(), record.trigger.as_str(), record.source.as_str());
     match &record.outcome {
         SyncOutcome::Applied { serial, filings, changes } => {
             let ChangeCounts { listed, amended, removed, reinstated } = *changes;
@@ -76,10 +85,4 @@ pub fn tell(tally: &SyncTally, record: SyncRecord, started_at: Timestamp) -> Syn
             "sync failed and changed nothing: {said} ({trigger}, {took_ms} ms)"
         ),
     }
-    for fault in &record.passed_over {
-        let (source, kind, error) = (fault.source.as_str(), fault.kind.as_str(), one_line(&fault.error));
-        let error = error.as_str();
-        tracing::warn!(source, kind, error, "a source that is preferred gave no listing: {error}");
-    }
-    record
 }

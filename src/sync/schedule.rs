@@ -36,7 +36,6 @@ const SLACK: SignedDuration = SignedDuration::from_secs(60);
 pub struct ScheduleConfig {
     /// A cron expression in UTC, of five fields or, with seconds in front, of six. Where there is none, hourly at a
     /// minute that was drawn once for this installation.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub cron: Option<String>,
 }
 

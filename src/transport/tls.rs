@@ -34,13 +34,10 @@ const LINGER: Duration = Duration::from_secs(1);
 #[non_exhaustive]
 pub struct TlsConfig {
     /// A PEM file of the daemon's certificate and those between it and its authority's. Without it: no TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<PathBuf>,
     /// A PEM file of the certificate's private key.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
     /// A PEM file of the authorities whose certificates clients may show.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
     /// Whether clients must show one. Without `client_ca` none is asked for.
     pub client_required: bool,

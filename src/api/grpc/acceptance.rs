@@ -8,6 +8,7 @@ use http::header::AUTHORIZATION;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check_stream::CheckStream;
+use super::fast_path::INTERFACE;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{Grpc, compact, convert, v1};
 use crate::domain::{Interface, Rejection, Ternary, Who};
@@ -26,13 +27,14 @@ impl AcceptanceService for Grpc {
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
         let (notes, by) = (may_see_notes(&request), caller(&request));
+        let interface = interface_of(&request, Interface::GrpcUnary);
         let request = request.get_ref();
         if let Some(at) = &request.at {
             return Ok(Response::new(check_as_of(&self.0, request, at, notes).await?));
         }
         let published = self.0.published();
         let view = published.view();
-        let came = came(Interface::GrpcUnary, Instant::now(), by.as_ref());
+        let came = came(interface, Instant::now(), by.as_ref());
         let answer = view.check(from_wire(request, notes), self.0.see(came).as_ref())?;
         let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
         Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
@@ -43,7 +45,7 @@ impl AcceptanceService for Grpc {
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
         let (notes, by) = (may_see_notes(&request), caller(&request));
-        let came = came(Interface::GrpcBatch, Instant::now(), by.as_ref());
+        let came = came(interface_of(&request, Interface::GrpcBatch), Instant::now(), by.as_ref());
         Ok(Response::new(self.check_batch(request.get_ref(), came, notes).await?))
     }
 
@@ -117,6 +119,16 @@ pub(super) fn caller<T>(request: &Request<T>) -> Option<By> {
 pub(super) fn came(interface: Interface, since: Instant, by: Option<&By>) -> Came<'_> {
     let came = Came::over(interface, since);
     by.map_or(came, |(caller, token)| came.by(&caller.session, token.as_ref()))
+}
+
+/// Over which interface a query came in: the commands say that they are.
+pub(super) fn interface(said: Option<&[u8]>, otherwise: Interface) -> Interface {
+    if said == Some(Interface::Cli.as_str().as_bytes()) { Interface::Cli } else { otherwise }
+}
+
+/// [`interface`] of a request.
+pub(super) fn interface_of<T>(request: &Request<T>, otherwise: Interface) -> Interface {
+    interface(request.metadata().get(INTERFACE).map(|said| said.as_encoded_bytes()), otherwise)
 }
 
 /// Whether whoever asks may read what operators note for themselves. The command line that reads a store itself may.

@@ -16,7 +16,7 @@ use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status};
 
-use super::acceptance::{By, caller, came, check_as_of, from_wire, may_see_notes};
+use super::acceptance::{By, caller, came, check_as_of, from_wire, interface_of, may_see_notes};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{authorization, convert, v1};
@@ -44,6 +44,7 @@ pub struct CheckStream<Q> {
     authorization: Option<StreamAuthorization>,
     /// Whether whoever asks may read what operators note for themselves.
     notes: bool,
+    interface: Interface,
     /// Whether more questions may come.
     open: bool,
     past: JoinSet<(u64, Answered)>,
@@ -58,6 +59,7 @@ impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
         let (authorization, notes, by) = (authorization(&request, PATH), may_see_notes(&request), caller(&request));
+        let interface = interface_of(&request, Interface::GrpcStream);
         let questions = request.into_inner();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
@@ -66,6 +68,7 @@ impl<Q> CheckStream<Q> {
             by,
             authorization,
             notes,
+            interface,
             open: true,
             past: JoinSet::new(),
             reported: None,
@@ -76,7 +79,7 @@ impl<Q> CheckStream<Q> {
 
     fn answer_now(&mut self, id: u64, query: &v1::CheckProviderRequest) -> v1::CheckStreamResponse {
         let services = &self.services;
-        let seen = services.see(came(Interface::GrpcStream, Instant::now(), self.by.as_ref()));
+        let seen = services.see(came(self.interface, Instant::now(), self.by.as_ref()));
         if !query.emergency
             && let Some(Err(rejection)) = self.by.as_ref().map(|(caller, _)| caller.may_ask(1))
         {

@@ -19,7 +19,7 @@ use tonic::service::Routes;
 use tonic::{Code, Status};
 use tower::Service;
 
-use super::acceptance::check_as_of;
+use super::acceptance::{check_as_of, interface};
 use super::check_stream::PATH as CHECK_STREAM;
 use super::{Grpc, v1};
 use crate::domain::{ErrorReason, Interface, Rejection};
@@ -73,7 +73,8 @@ impl FastPath {
         let checked = caller.session.check_rpc(request.uri().path(), request.headers());
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
-            let interface = interface(request.headers(), batch);
+            let said = request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes);
+            let interface = interface(said, if batch { Interface::GrpcBatch } else { Interface::GrpcUnary });
             let (parts, body) = request.into_parts();
             let by = (&*caller.session, parts.headers.get(AUTHORIZATION));
             let answer = match checked.as_ref().copied() {
@@ -254,15 +255,6 @@ impl Respond for FastPath {
 
     async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         self.answer(request, caller).await
-    }
-}
-
-/// Over which interface a query came in: the commands say that they are.
-fn interface(headers: &HeaderMap, batch: bool) -> Interface {
-    match headers.get(INTERFACE_HEADER) {
-        Some(said) if said == Interface::Cli.as_str() => Interface::Cli,
-        _ if batch => Interface::GrpcBatch,
-        _ => Interface::GrpcUnary,
     }
 }
 

@@ -132,10 +132,8 @@ pub struct SocketConfig {
     /// Its mode; who may write to it may connect.
     pub mode: Mode,
     /// The user that it belongs to; only root can give one away.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The group that it belongs to, which the daemon must be in.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
 }
 

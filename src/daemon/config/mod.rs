@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::alerts::config::AlertsConfig;
 use crate::decide::own::MeConfig;
@@ -41,7 +42,6 @@ pub struct Config {
     pub fallback_sources: Vec<String>,
     /// Where the store is kept. Where there is none: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/rmdd`, else
     /// `~/.local/state/rmdd`.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub state_dir: Option<PathBuf>,
     /// The longest a stop may wait for answers under way.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
@@ -160,16 +160,16 @@ impl Config {
         Policy { cells: self.policy.clone(), listing_old_after: self.freshness.warn() }
     }
 
-    /// The settings by dotted name, as TOML values; secrets are hidden.
-    pub fn settings(&self) -> BTreeMap<String, String> {
+    /// The settings by dotted name, as TOML values; nothing for those that are not set. Secrets are hidden.
+    pub fn settings(&self) -> BTreeMap<String, Option<String>> {
         let shown = Self {
             source: without_secrets(&self.source),
             fallback_sources: self.fallback_sources.iter().map(|source| without_secrets(source)).collect(),
             ..self.clone()
         };
         let mut settings = BTreeMap::new();
-        if let Ok(table) = toml::Table::try_from(&shown) {
-            flatten(&mut settings, "", table);
+        if let Ok(Value::Object(all)) = serde_json::to_value(&shown) {
+            flatten(&mut settings, "", all);
         }
         settings
     }
@@ -187,13 +187,14 @@ fn without_secrets(source: &str) -> String {
     Source::read(source).map_or_else(|_| source.to_owned(), |source| source.to_string())
 }
 
-fn flatten(settings: &mut BTreeMap<String, String>, prefix: &str, table: toml::Table) {
+fn flatten(settings: &mut BTreeMap<String, Option<String>>, prefix: &str, table: Map<String, Value>) {
     for (key, value) in table {
         let name = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
         match value {
-            toml::Value::Table(inner) => flatten(settings, &name, inner),
+            Value::Object(inner) => flatten(settings, &name, inner),
             value => {
-                settings.insert(name, value.to_string());
+                // TOML has no word for nothing.
+                settings.insert(name, toml::Value::try_from(value).ok().map(|value| value.to_string()));
             }
         }
     }

@@ -85,20 +85,25 @@ fn a_named_file_that_is_not_there_is_an_error() {
     assert!(error.to_string().contains("/nonexistent/rmdd.toml"));
 }
 
+/// The settings that are set, as a configuration file.
+fn shown(config: &Config) -> String {
+    let settings = config.settings().into_iter().filter_map(|(name, value)| Some((name, value?)));
+    settings.map(|(name, value)| format!("{name} = {value}\n")).collect()
+}
+
 #[test]
 fn the_settings_shown_are_settings_that_can_be_read_back() {
     let config = Config { shutdown_grace: Duration::from_millis(1500), ..Config::default() };
-    let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
-    assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
+    assert_eq!(toml::from_str::<Config>(&shown(&config)).expect("readable"), config);
 }
 
 #[test]
 fn a_password_in_the_source_is_not_shown() {
     let config = Config { source: "https://u:secret@rmd.example/".to_owned(), ..Config::default() };
-    assert!(!config.settings()["source"].contains("secret"));
+    assert!(!shown(&config).contains("secret"));
     let sources = vec!["/a.csv".to_owned(), "https://u:secret@rmd.example/".to_owned()];
     let config = Config { fallback_sources: sources, ..Config::default() };
-    let shown = &config.settings()["fallback_sources"];
+    let shown = shown(&config);
     assert!(shown.contains("***@rmd.example") && !shown.contains("secret"), "{shown}");
 }
 
@@ -128,8 +133,7 @@ fn settings_of_access_come_from_the_file_and_the_environment_and_can_be_shown() 
     assert_eq!((config.admin.socket.mode.0, config.admin.groups.as_slice()), (0o640, &["noc".to_owned()][..]));
     assert_eq!(config.admin.users, ["ann", "1000"]);
     assert_eq!(config.access.certificates[0].name, "noc.example");
-    let text: String = config.settings().iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
-    assert_eq!(toml::from_str::<Config>(&text).expect("readable"), config);
+    assert_eq!(toml::from_str::<Config>(&shown(&config)).expect("readable"), config);
 }
 
 #[test]
@@ -149,10 +153,12 @@ fn the_example_shows_every_setting_with_its_default() {
             _ => format!("{line}\n"),
         })
         .collect();
-    let shown: toml::Table = toml::from_str(&uncommented).expect("TOML");
+    let example: serde_json::Map<String, Value> = toml::from_str(&uncommented).expect("TOML");
     let mut names = BTreeMap::new();
-    flatten(&mut names, "", shown);
-    assert_eq!(names, Config::default().settings());
+    flatten(&mut names, "", example);
+    let mut defaults = Config::default().settings();
+    defaults.retain(|_, value| value.is_some());
+    assert_eq!(names, defaults);
 }
 
 #[test]

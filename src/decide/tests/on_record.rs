@@ -378,7 +378,7 @@ fn the_record_that_decides_hides_none_of_the_others() {
     let no_role = AdvisoryCode::RoleNotCertified;
     assert_eq!(
         said(vec![unanswered("a"), unanswered("b"), late.clone(), pending.clone()]),
-        (Reason::NoticeUnanswered, vec![NoticeUnanswered, NoticeAnsweredLate, NoticePending, no_role]),
+        (Reason::NoticeUnanswered, vec![NoticeUnanswered, NoticePending, NoticeAnsweredLate, no_role]),
     );
     assert_eq!(
         said(vec![fdo("DA 1", "1970-01-02"), fdo("DA 2", "1970-01-03"), fdo("DA 3", "1970-02-10"), pending.clone()]),

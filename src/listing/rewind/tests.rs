@@ -7,7 +7,7 @@ use crate::listing::canonical;
 use crate::listing::diff::diff;
 use crate::listing::parse::parse;
 use crate::listing::vet::{Provenance, VetConfig, vet};
-use crate::store::{Holding, Store};
+use crate::store::{Holding, SnapshotAt, Store};
 
 fn time(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_750_000_000 + seconds).expect("a time")
@@ -120,7 +120,7 @@ proptest! {
         let mut all_the_way = Rewind::from(&current, &loaded.removals);
         for (place, (then, removals)) in kept.iter().enumerate().rev() {
             let at = time(1000 * place as i64 + 500);
-            let found = store.snapshot_at(at).expect("read").expect("a snapshot");
+            let found = store.snapshot_at(at).expect("read").then().expect("a snapshot");
             prop_assert_eq!(found.record.serial, then.serial);
             prop_assert_eq!(found.confirmed_at, then.fetched_at);
             prop_assert_eq!(found.record.listing_sha256, Some(canonical::digest(&then.filings)));
@@ -136,7 +136,9 @@ proptest! {
                 prop_assert_eq!(past, then);
             }
         }
-        prop_assert_eq!(store.snapshot_at(time(-1)).expect("read").expect_err("before all"), Some(time(0)));
+        let before_all = store.snapshot_at(time(-1)).expect("read");
+        let is_first = matches!(before_all, SnapshotAt::BeforeHistory { begins } if begins == Some(time(0)));
+        prop_assert!(is_first);
     }
 }
 
@@ -209,7 +211,7 @@ fn confirmations_after_a_moment_do_not_count_for_it() {
     confirm(200);
     confirm(300);
     for (moment, confirmed) in [(20, 20), (99, 20), (100, 100), (250, 200), (9999, 300)] {
-        let found = store.snapshot_at(time(moment)).expect("read").expect("a snapshot");
+        let found = store.snapshot_at(time(moment)).expect("read").then().expect("a snapshot");
         assert_eq!((found.record.serial.0, found.confirmed_at), (3, time(confirmed)), "{moment}");
     }
 }
@@ -232,7 +234,8 @@ fn what_is_kept_no_longer_is_dropped_and_all_that_is_kept_can_be_reached() {
     assert_eq!((retired.floor.0, retired.snapshots), (5, 4), "at 450 the fifth snapshot stood");
     let first = store.changes_after(ChangeSerial(0), 1).expect("read").remove(0);
     assert_eq!((first.snapshot.0, first.serial.0), (6, retired.changes + 1), "no serial is used again");
-    assert_eq!(store.snapshot_at(time(399)).expect("read").expect_err("dropped"), Some(time(400)));
+    let dropped = store.snapshot_at(time(399)).expect("read");
+    assert!(matches!(dropped, SnapshotAt::BeforeHistory { begins } if begins == Some(time(400))));
     let loaded = store.load().expect("loaded");
     assert_eq!(loaded.last_change, before.last_change);
     let (then, now): (Vec<_>, Vec<_>) =
@@ -244,7 +247,7 @@ fn what_is_kept_no_longer_is_dropped_and_all_that_is_kept_can_be_reached() {
         let loaded = store.load().expect("loaded");
         let mut way = Rewind::from(&loaded.snapshot.expect("a snapshot"), &loaded.removals);
         for (then, removals) in kept[from..].iter().rev() {
-            let found = store.snapshot_at(then.fetched_at).expect("read").expect("kept");
+            let found = store.snapshot_at(then.fetched_at).expect("read").then().expect("kept");
             store.rewind(&mut way, found.record.serial).expect("the way back");
             let (snapshot, history) = way.reach(&found.record, found.confirmed_at).expect("it fits");
             assert_eq!(snapshot.filings, then.filings);

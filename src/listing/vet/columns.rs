@@ -6,7 +6,7 @@
 
 use super::compare::{CellChange, ColumnTally, Compared, NEIGHBOURS, Neighbours, Tally, is_updated};
 use super::config::VetConfig;
-use super::doubt::{Doubt, Settles};
+use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, dates, exceeds};
 use crate::domain::{ChangedCell, Column};
@@ -140,7 +140,7 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
     let cells = || compared.undated.iter().filter(|cell| cell.column == Column::Frn);
     let lately = cells().filter(came_lately).count();
     let holds = changed - lately > FRN_HOLDS || lately > FRN_OF_LATE_HOLDS;
-    let settles = if holds { Settles::Person } else { Settles::SecondCopy };
+    let resolution = if holds { Resolution::Person } else { Resolution::SecondCopy };
     (changed > 0).then(|| Doubt::Cells {
         column: Column::Frn,
         undated: None,
@@ -148,7 +148,7 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
         common: compared.common,
         limit: 0,
         examples: worst.examples.clone(),
-        settles,
+        resolution,
     })
 }
 
@@ -156,7 +156,7 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
 fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64) -> Option<Doubt> {
     let tally = compared.columns.get(&limits.column)?;
     let ways = [CellChange::Emptied, CellChange::Filled, CellChange::Withdrawn, CellChange::Altered];
-    let doubt = |change, limit, settles| {
+    let doubt = |change, limit, resolution| {
         let tally = tally.undated(change);
         Doubt::Cells {
             column: limits.column,
@@ -165,7 +165,7 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
             common: compared.common,
             limit,
             examples: tally.examples.clone(),
-            settles,
+            resolution,
         }
     };
     let in_time = UNDATED_GROWS.times(days) / 100.0;
@@ -173,27 +173,27 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
     let limit = |change| share(limits.undated(change));
     let beyond = ways.into_iter().filter(|change| tally.undated(*change).count > limit(*change));
     if let Some(change) = beyond.max_by_key(|change| tally.undated(*change).count) {
-        return Some(doubt(change, limit(change), Settles::Person));
+        return Some(doubt(change, limit(change), Resolution::Person));
     }
     let beside_a_date = share(limits.beside_a_date);
     if tally.withdrawn_beside_a_date > beside_a_date {
-        return Some(doubt(CellChange::Withdrawn, beside_a_date, Settles::Person));
+        return Some(doubt(CellChange::Withdrawn, beside_a_date, Resolution::Person));
     }
     if strikes_evenly(compared, limits.column, tally) {
-        return Some(doubt(CellChange::Withdrawn, EVENLY_FROM, Settles::Person));
+        return Some(doubt(CellChange::Withdrawn, EVENLY_FROM, Resolution::Person));
     }
     let most = ways.into_iter().max_by_key(|change| tally.undated(*change).count)?;
     let now = tally.undated_count() - tally.undated(CellChange::Filled).count;
     // A few at a time come to many over days.
     let lately = (compared.common as f64 * UNDATED_LATELY_PERCENT / 100.0).max(UNUSUAL_FLOOR as f64);
     if now > 0 && memory.undated(limits.column) + now as f64 > lately {
-        return Some(doubt(most, lately as usize, Settles::Person));
+        return Some(doubt(most, lately as usize, Resolution::Person));
     }
     let many_lately = now > 0 && memory.undated(limits.column) + now as f64 > UNDATED_LATELY_ALARMS;
     // A fault strikes filings that were amended just now, too.
     let together = tally.undated_count() + tally.dated_count() - tally.dated(CellChange::Filled).count;
     let many = tally.undated_count() > 0 && together > CELLS_ALARM;
-    (many || many_lately).then(|| doubt(most, CELLS_ALARM, Settles::Alarm))
+    (many || many_lately).then(|| doubt(most, CELLS_ALARM, Resolution::Alarm))
 }
 
 /// Whether filings that have a date turned from Yes to No as often as those that have none.
@@ -223,7 +223,7 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
     let share = |percent: f64| ((compared.common as f64 * percent * times / 100.0) as usize).max(UNUSUAL_FLOOR);
     let in_time = share(limits.dated?);
     let bare_holds = (BARE_HOLDS as f64 * times) as usize;
-    let doubt = |changed: usize, limit: usize, of: &Tally, settles| {
+    let doubt = |changed: usize, limit: usize, of: &Tally, resolution| {
         (changed > limit).then(|| Doubt::Cells {
             column: limits.column,
             undated: None,
@@ -231,20 +231,20 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
             common: compared.common,
             limit,
             examples: of.examples.clone(),
-            settles,
+            resolution,
         })
     };
     let of_amended = if exceeds(changed, compared.amended, OF_AMENDED_PERCENT) { OF_AMENDED_FLOOR } else { usize::MAX };
     let never_emptied = if limits.column == Column::BusinessName { usize::MAX } else { UNUSUAL_FLOOR };
     let (alone, bare) = (&tally.alone, &tally.bare);
-    doubt(emptied.count, never_emptied, emptied, Settles::Person)
-        .or_else(|| doubt(changed, in_time, most, Settles::Person))
-        .or_else(|| doubt(alone.count, ALONE_HOLDS, alone, Settles::Person))
-        .or_else(|| doubt(bare.count, bare_holds, bare, Settles::Person))
-        .or_else(|| doubt(changed, of_amended, most, Settles::Person))
-        .or_else(|| doubt(filled.count, share(DATED_FILLED_PERCENT), filled, Settles::Person))
-        .or_else(|| doubt(changed, CELLS_ALARM, most, Settles::Alarm))
-        .or_else(|| doubt(filled.count, CELLS_ALARM, filled, Settles::Alarm))
+    doubt(emptied.count, never_emptied, emptied, Resolution::Person)
+        .or_else(|| doubt(changed, in_time, most, Resolution::Person))
+        .or_else(|| doubt(alone.count, ALONE_HOLDS, alone, Resolution::Person))
+        .or_else(|| doubt(bare.count, bare_holds, bare, Resolution::Person))
+        .or_else(|| doubt(changed, of_amended, most, Resolution::Person))
+        .or_else(|| doubt(filled.count, share(DATED_FILLED_PERCENT), filled, Resolution::Person))
+        .or_else(|| doubt(changed, CELLS_ALARM, most, Resolution::Alarm))
+        .or_else(|| doubt(filled.count, CELLS_ALARM, filled, Resolution::Alarm))
 }
 
 /// Neighbours in which a cell of one column changed: filers do not amend side by side, and a page or a block does.
@@ -252,8 +252,8 @@ fn neighbours(compared: &Compared, column: Column) -> Option<Doubt> {
     let Neighbours { longest: rows, in_rows, .. } = compared.columns.get(&column)?.neighbours;
     // Over fifteen months, the implementation changed in ten neighbours. No verdict rests on it.
     let holds = in_rows > NEIGHBOURS_HOLD && column != Column::Implementation;
-    let settles = if holds { Settles::Person } else { Settles::Alarm };
-    (rows >= NEIGHBOURS).then_some(Doubt::Neighbours { column, rows, in_rows, settles })
+    let resolution = if holds { Resolution::Person } else { Resolution::Alarm };
+    (rows >= NEIGHBOURS).then_some(Doubt::Neighbours { column, rows, in_rows, resolution })
 }
 
 /// Columns of which very many cells changed, whatever their dates. Where no decision rests on a column, cells that are
@@ -265,7 +265,7 @@ fn shifted(compared: &Compared, config: &VetConfig) -> Option<Doubt> {
             move |column: &Column| share(column) >= UNUSUAL_FLOOR && exceeds(share(column), compared.common, percent);
         Column::ALL.into_iter().filter(over)
     };
-    let doubt = |columns: &dyn Fn() -> Vec<Column>, settles| {
+    let doubt = |columns: &dyn Fn() -> Vec<Column>, resolution| {
         let columns = columns();
         let column = columns.iter().copied().max_by_key(share)?;
         Some(Doubt::Amended {
@@ -273,12 +273,12 @@ fn shifted(compared: &Compared, config: &VetConfig) -> Option<Doubt> {
             amended: share(&column),
             common: compared.common,
             others: columns.len() - 1,
-            settles,
+            resolution,
         })
     };
     let much = || over(config.max_amended_percent);
     if much().any(Column::is_essential) || much().count() >= SHIFTED_COLUMNS {
-        return doubt(&|| much().collect(), Settles::Person);
+        return doubt(&|| much().collect(), Resolution::Person);
     }
-    doubt(&|| over(config.corroborate_amended_percent).collect(), Settles::SecondCopy)
+    doubt(&|| over(config.corroborate_amended_percent).collect(), Resolution::SecondCopy)
 }

@@ -225,7 +225,7 @@ pub struct Since {
 pub fn compare(
     filings: Vec<Filing>,
     unreadable: &[UnreadableRow],
-    standing: Option<&Snapshot>,
+    current: Option<&Snapshot>,
     memory: &Memory<'_>,
     since: Since,
 ) -> Compared {
@@ -234,11 +234,11 @@ pub fn compare(
     let at = since.fetched_at;
     let amending =
         Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
-    let mut before = standing.map_or(&[][..], |standing| &standing.filings).iter().peekable();
+    let mut before = current.map_or(&[][..], |current| &current.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
         let number = filing.number();
         if unreadable.iter().any(|row| row.may_be(number)) {
-            let since = standing.and_then(|standing| standing.carried.get(&number)).copied().unwrap_or(at);
+            let since = current.and_then(|current| current.carried.get(&number)).copied().unwrap_or(at);
             compared.carried.insert(number, since);
             compared.filings.push(Arc::clone(filing));
         } else {
@@ -252,7 +252,7 @@ pub fn compare(
         let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
             compared.come.push(compared.filings.len());
             // In a first listing all are new.
-            compared.newly_unknown += usize::from(standing.is_some() && has_unknown_text(&filing));
+            compared.newly_unknown += usize::from(current.is_some() && has_unknown_text(&filing));
             compared.filings.push(Arc::new(filing));
             continue;
         };

@@ -31,10 +31,7 @@ pub struct VetConfig {
     pub corroborate_after: Duration,
     /// A held listing that the source has gone on publishing for so long is applied without a person. Where it is not
     /// set, never.
-    #[serde(
-        with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     pub release_held_after: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! What makes a listing that can be read hard to believe, and what would settle it.
+//! What makes a listing that can be read hard to believe, and what would resolve it.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use jiff::civil::Date;
 use super::compare::{CellChange, Example};
 use crate::domain::{Column, RmdNumber};
 
-/// What settles a doubt.
+/// What resolves a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Settles {
+pub enum Resolution {
     /// Nothing need: it is applied at once, and an alarm says what is unusual.
     Alarm,
     /// A second copy that says the same: it is unusual, and real listings have been so.
@@ -22,16 +22,16 @@ pub enum Settles {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// The last of the standing filings are gone, and nothing stands behind them. An order scatters; a cut takes the end.
+    /// The last of the current filings are gone, and nothing stands behind them. An order scatters; a cut takes the end.
     EndGone {
-        /// How many of the standing filings come behind the last one of the listing.
+        /// How many of the current filings come behind the last one of the listing.
         gone: usize,
         /// The last filing of the listing.
         last: RmdNumber,
-        /// The last standing one.
-        standing_last: RmdNumber,
-        /// What it takes.
-        settles: Settles,
+        /// The last current one.
+        current_last: RmdNumber,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// The last filings are too old for the newest date in the listing.
     EndOld {
@@ -40,25 +40,25 @@ pub enum Doubt {
         /// The last filing of the listing.
         last: RmdNumber,
     },
-    /// Many of the standing filings are gone.
+    /// Many of the current filings are gone.
     Loss {
         /// How many.
         gone: usize,
         /// Of how many.
-        standing: usize,
-        /// The limit, in percent, above which it takes what it takes.
+        current: usize,
+        /// The limit, in percent, above which it must be resolved.
         limit_percent: f64,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Filings are gone, and the numbers do not ascend as they always have: where the file ends cannot be told.
     LossOutOfOrder {
         /// How many are gone.
         gone: usize,
         /// Of how many.
-        standing: usize,
-        /// What it takes.
-        settles: Settles,
+        current: usize,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Neighbours are gone in a row, and hardly any of their providers stands under another number: as if a page were
     /// missing.
@@ -69,8 +69,8 @@ pub enum Doubt {
         longest: usize,
         /// Its first filing.
         first: RmdNumber,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Filings have gone a few at a time for days, more than ever do.
     LossGoesOn {
@@ -78,26 +78,26 @@ pub enum Doubt {
         gone: usize,
         /// How many went lately, with these, less what is usual.
         lately: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Many filings have come at once.
     Growth {
         /// How many.
         come: usize,
         /// To how many.
-        standing: usize,
+        current: usize,
         /// How many may.
         limit: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Removed filings are back in numbers.
     Returned {
         /// How many.
         returned: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Filings have come that do not look like new ones: new filings stand behind all others, were updated since the
     /// listing before, and have an entry of their own in the FCC's system.
@@ -106,8 +106,8 @@ pub enum Doubt {
         count: usize,
         /// Some of them.
         examples: Vec<RmdNumber>,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Cells of one column have changed as they do not in real listings.
     Cells {
@@ -123,8 +123,8 @@ pub enum Doubt {
         limit: usize,
         /// Some of them.
         examples: Vec<Example>,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Cells hold again what they held before a step lately changed them: that step was a fault, or this one is.
     Undoes {
@@ -141,8 +141,8 @@ pub enum Doubt {
         rows: usize,
         /// How many all rows have.
         in_rows: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// New filings look as if they were made by the dozen: many bear one date on which few others were amended, or numbers
     /// without a gap.
@@ -153,8 +153,8 @@ pub enum Doubt {
         day: Date,
         /// How many other filings bear it.
         others: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// One column has changed in many filings at once, as it does if columns are shifted.
     Amended {
@@ -166,8 +166,8 @@ pub enum Doubt {
         common: usize,
         /// How many other columns have changed in as large a part.
         others: usize,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// Rows differ from how they always are in a way of their own.
     Rows {
@@ -177,8 +177,8 @@ pub enum Doubt {
         count: usize,
         /// Some of them.
         examples: Vec<RmdNumber>,
-        /// What it takes.
-        settles: Settles,
+        /// What resolves it.
+        resolution: Resolution,
     },
     /// More filings would stand as they last were read than there are rows that cannot be read.
     Carried {
@@ -234,25 +234,25 @@ impl Oddity {
 }
 
 impl Doubt {
-    /// What settles it.
-    pub fn settles(&self) -> Settles {
+    /// What resolves it.
+    pub fn resolution(&self) -> Resolution {
         match self {
-            Self::EndOld { .. } | Self::Carried { .. } => Settles::Person,
-            Self::OwnPeers { .. } => Settles::SecondCopy,
-            Self::Undoes { .. } => Settles::Alarm,
-            Self::EndGone { settles, .. }
-            | Self::Loss { settles, .. }
-            | Self::LossOutOfOrder { settles, .. }
-            | Self::RunGone { settles, .. }
-            | Self::LossGoesOn { settles, .. }
-            | Self::Growth { settles, .. }
-            | Self::Returned { settles, .. }
-            | Self::Unlikely { settles, .. }
-            | Self::Cells { settles, .. }
-            | Self::Neighbours { settles, .. }
-            | Self::OneDay { settles, .. }
-            | Self::Rows { settles, .. }
-            | Self::Amended { settles, .. } => *settles,
+            Self::EndOld { .. } | Self::Carried { .. } => Resolution::Person,
+            Self::OwnPeers { .. } => Resolution::SecondCopy,
+            Self::Undoes { .. } => Resolution::Alarm,
+            Self::EndGone { resolution, .. }
+            | Self::Loss { resolution, .. }
+            | Self::LossOutOfOrder { resolution, .. }
+            | Self::RunGone { resolution, .. }
+            | Self::LossGoesOn { resolution, .. }
+            | Self::Growth { resolution, .. }
+            | Self::Returned { resolution, .. }
+            | Self::Unlikely { resolution, .. }
+            | Self::Cells { resolution, .. }
+            | Self::Neighbours { resolution, .. }
+            | Self::OneDay { resolution, .. }
+            | Self::Rows { resolution, .. }
+            | Self::Amended { resolution, .. } => *resolution,
         }
     }
 }
@@ -287,12 +287,42 @@ fn with_cells(examples: &[Example]) -> String {
     if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) }
 }
 
+impl Doubt {
+    /// How the cells of a column changed, as a sentence.
+    fn fmt_cells(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Cells { column, undated, changed, common, limit, examples, .. } = self else { return Ok(()) };
+        let became_yes = |example: &Example| {
+            let cells = example.cells.as_ref();
+            cells.is_some_and(|(before, after)| (before.trim(), after.trim()) == ("No", "Yes"))
+        };
+        let all_yes = !examples.is_empty() && examples.iter().all(became_yes);
+        let how = match undated {
+            Some(CellChange::Altered) if all_yes => "turns from No to Yes",
+            Some(CellChange::Emptied) => "is emptied",
+            Some(CellChange::Filled) => "is filled",
+            Some(CellChange::Withdrawn) => "turns from Yes to No",
+            Some(CellChange::Altered) => "holds another text",
+            None => "changes",
+        };
+        let undated = if undated.is_some() { " that do not say that they were updated" } else { "" };
+        let (share, name) = (percent(*changed, *common), column.name());
+        let limit = match *limit {
+            0 => "in no real listing did it".to_owned(),
+            // What one step alone does not show, those of days do.
+            limit if *changed <= limit => format!("with those of the last days more than {limit}"),
+            limit => format!("more than {limit}"),
+        };
+        let examples = with_cells(examples);
+        write!(f, "`{name}` {how} in {changed} of {common} filings ({share:.1} %){undated}, {limit}{examples}")
+    }
+}
+
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndGone { gone, last, standing_last, .. } => write!(
+            Self::EndGone { gone, last, current_last, .. } => write!(
                 f,
-                "the end is missing: it stops at {last}, and {gone} standing filings up to {standing_last} come behind \
+                "the end is missing: it stops at {last}, and {gone} current filings up to {current_last} come behind \
                  that"
             ),
             Self::EndOld { missing, last } => write!(
@@ -300,21 +330,21 @@ impl fmt::Display for Doubt {
                 "the end seems to be missing: by its own dates about {missing} filings should have come behind {last}, \
                  its last"
             ),
-            Self::Loss { gone, standing, limit_percent, settles } => {
-                let setting = match settles {
-                    Settles::Person => "vet.max_loss_percent",
+            Self::Loss { gone, current, limit_percent, resolution } => {
+                let setting = match resolution {
+                    Resolution::Person => "vet.max_loss_percent",
                     _ => "vet.corroborate_loss_percent",
                 };
-                let share = percent(*gone, *standing);
+                let share = percent(*gone, *current);
                 write!(
                     f,
-                    "{gone} of {standing} filings ({share:.1} %) would be gone at once, more than {limit_percent} % \
+                    "{gone} of {current} filings ({share:.1} %) would be gone at once, more than {limit_percent} % \
                      ({setting})"
                 )
             }
-            Self::LossOutOfOrder { gone, standing, .. } => write!(
+            Self::LossOutOfOrder { gone, current, .. } => write!(
                 f,
-                "{gone} of {standing} filings would be gone, and its numbers do not ascend, so that nobody can tell \
+                "{gone} of {current} filings would be gone, and its numbers do not ascend, so that nobody can tell \
                  whether its end is missing"
             ),
             Self::RunGone { providers, longest, first, .. } => write!(
@@ -327,9 +357,9 @@ impl fmt::Display for Doubt {
                 "{gone} filings would be gone, with those of the last days {lately} more than usually go: the source \
                  may be losing its list bit by bit"
             ),
-            Self::Growth { come, standing, limit, .. } => write!(
+            Self::Growth { come, current, limit, .. } => write!(
                 f,
-                "{come} filings would come to {standing}, more than the {limit} that come in that time at the most"
+                "{come} filings would come to {current}, more than the {limit} that come in that time at the most"
             ),
             Self::Returned { returned, .. } => {
                 write!(f, "{returned} removed filings would be back at once: it may be an old listing")
@@ -340,31 +370,7 @@ impl fmt::Display for Doubt {
                  the FCC's system, or a name and address that are another's{}",
                 such_as(examples)
             ),
-            Self::Cells { column, undated, changed, common, limit, examples, .. } => {
-                let became_yes = |example: &Example| {
-                    let cells = example.cells.as_ref();
-                    cells.is_some_and(|(before, after)| (before.trim(), after.trim()) == ("No", "Yes"))
-                };
-                let all_yes = !examples.is_empty() && examples.iter().all(became_yes);
-                let how = match undated {
-                    Some(CellChange::Altered) if all_yes => "turns from No to Yes",
-                    Some(CellChange::Emptied) => "is emptied",
-                    Some(CellChange::Filled) => "is filled",
-                    Some(CellChange::Withdrawn) => "turns from Yes to No",
-                    Some(CellChange::Altered) => "holds another text",
-                    None => "changes",
-                };
-                let undated = if undated.is_some() { " that do not say that they were updated" } else { "" };
-                let (share, name) = (percent(*changed, *common), column.name());
-                let limit = match *limit {
-                    0 => "in no real listing did it".to_owned(),
-                    // What one step alone does not show, those of days do.
-                    limit if *changed <= limit => format!("with those of the last days more than {limit}"),
-                    limit => format!("more than {limit}"),
-                };
-                let examples = with_cells(examples);
-                write!(f, "`{name}` {how} in {changed} of {common} filings ({share:.1} %){undated}, {limit}{examples}")
-            }
+            Self::Cells { .. } => self.fmt_cells(f),
             Self::Undoes { count, examples } => write!(
                 f,
                 "{count} cells go back to what they held before a listing lately changed them the other way: that one was \

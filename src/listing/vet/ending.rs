@@ -35,13 +35,13 @@ const LOOKS: [Look; 2] = [
 /// How many filings seem to be missing behind the last one by the list's own dates, if it is more than in any whole
 /// list. What was missing in the standing list already, as where nobody files for weeks, is no news. The filings stand
 /// by ascending number.
-pub fn missing(filings: &[Arc<Filing>], standing: &[Arc<Filing>]) -> Option<usize> {
+pub fn missing(filings: &[Arc<Filing>], current: &[Arc<Filing>]) -> Option<usize> {
     if filings.len() < SHORTEST || !ends_in_order(filings) {
         return None;
     }
     LOOKS.iter().find_map(|look| {
         let missing = look.missing(filings);
-        let missing = if missing < look.floor { 0 } else { missing.saturating_sub(look.missing(standing)) };
+        let missing = if missing < look.floor { 0 } else { missing.saturating_sub(look.missing(current)) };
         (missing >= look.floor && super::exceeds(missing, filings.len(), look.percent)).then_some(missing)
     })
 }

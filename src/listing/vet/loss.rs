@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compare::Compared;
 use super::config::VetConfig;
-use super::doubt::{Doubt, Settles};
+use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, ending, exceeds};
 use crate::domain::{Column, Filing, Frn, RmdNumber};
@@ -35,7 +35,7 @@ const GOES_ON_HOLDS: f64 = 350.0;
 
 /// What would be gone, and which of it are providers that stand under no other number then.
 pub struct Lost<'a> {
-    standing: &'a [Arc<Filing>],
+    current: &'a [Arc<Filing>],
     compared: &'a Compared,
     /// The FRNs that still stand; not gathered where nothing is gone.
     still: HashSet<Frn>,
@@ -43,9 +43,9 @@ pub struct Lost<'a> {
 
 impl<'a> Lost<'a> {
     /// Finds it.
-    pub fn of(standing: &'a [Arc<Filing>], compared: &'a Compared) -> Self {
+    pub fn of(current: &'a [Arc<Filing>], compared: &'a Compared) -> Self {
         let filings = if compared.gone.is_empty() { &[][..] } else { &compared.filings };
-        Self { standing, compared, still: filings.iter().filter_map(|filing| filing.frn()).collect() }
+        Self { current, compared, still: filings.iter().filter_map(|filing| filing.frn()).collect() }
     }
 
     /// Whether a provider is lost with this filing: it stands as long as one of its filings does.
@@ -56,8 +56,8 @@ impl<'a> Lost<'a> {
     /// The filings that are gone and their providers with them.
     pub fn filings(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
         let find = |number: &RmdNumber| {
-            let place = self.standing.binary_search_by_key(number, |filing| filing.number()).ok();
-            place.and_then(|place| self.standing.get(place))
+            let place = self.current.binary_search_by_key(number, |filing| filing.number()).ok();
+            place.and_then(|place| self.current.get(place))
         };
         self.compared.gone.iter().filter_map(find).filter(|filing| self.is_provider(filing))
     }
@@ -65,17 +65,17 @@ impl<'a> Lost<'a> {
 
 /// What there is to doubt about what is gone, and how many are: what is taken back as it came is none.
 pub fn doubts(lost: &Lost<'_>, memory: &Memory<'_>, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
-    let Lost { standing, compared, .. } = *lost;
+    let Lost { current, compared, .. } = *lost;
     let mut doubts = Vec::new();
     // What looked like no new filing when it came is no loss.
     let unlikely = memory.unlikely();
     let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(|number| !unlikely.contains(number)).collect();
-    let end = if in_order { end(compared, standing, &gone, memory) } else { None };
+    let end = if in_order { end(compared, current, &gone, memory) } else { None };
     // What is taken back as it came is no loss either.
-    let taken_back = matches!(end, Some(Doubt::EndGone { settles: Settles::SecondCopy, .. }));
+    let taken_back = matches!(end, Some(Doubt::EndGone { resolution: Resolution::SecondCopy, .. }));
     let behind = memory.came_behind().filter(|_| taken_back);
     let lasting = gone.iter().filter(|number| behind.is_none_or(|behind| **number <= behind)).count();
-    doubts.extend(size(lasting, standing.len(), in_order, config));
+    doubts.extend(size(lasting, current.len(), in_order, config));
     doubts.extend(goes_on(lasting, memory));
     if in_order {
         doubts.extend(runs(lost, &gone));
@@ -84,24 +84,24 @@ pub fn doubts(lost: &Lost<'_>, memory: &Memory<'_>, in_order: bool, config: &Vet
     (doubts, lasting)
 }
 
-fn size(gone: usize, standing: usize, in_order: bool, config: &VetConfig) -> Option<Doubt> {
-    let over = |limit_percent, settles| {
-        (gone >= UNUSUAL_FLOOR && exceeds(gone, standing, limit_percent)).then_some(Doubt::Loss {
+fn size(gone: usize, current: usize, in_order: bool, config: &VetConfig) -> Option<Doubt> {
+    let over = |limit_percent, resolution| {
+        (gone >= UNUSUAL_FLOOR && exceeds(gone, current, limit_percent)).then_some(Doubt::Loss {
             gone,
-            standing,
+            current,
             limit_percent,
-            settles,
+            resolution,
         })
     };
-    if let Some(held) = over(config.max_loss_percent, Settles::Person) {
+    if let Some(held) = over(config.max_loss_percent, Resolution::Person) {
         return Some(held);
     }
     if !in_order && gone > 0 {
-        let held = gone >= UNUSUAL_FLOOR && exceeds(gone, standing, OUT_OF_ORDER_LOSS_PERCENT);
-        let settles = if held { Settles::Person } else { Settles::SecondCopy };
-        return Some(Doubt::LossOutOfOrder { gone, standing, settles });
+        let held = gone >= UNUSUAL_FLOOR && exceeds(gone, current, OUT_OF_ORDER_LOSS_PERCENT);
+        let resolution = if held { Resolution::Person } else { Resolution::SecondCopy };
+        return Some(Doubt::LossOutOfOrder { gone, current, resolution });
     }
-    over(config.corroborate_loss_percent, Settles::SecondCopy)
+    over(config.corroborate_loss_percent, Resolution::SecondCopy)
 }
 
 /// Loss that goes on for days. One wave at a time is an order; a wave behind others, or bit by bit, may be a source that
@@ -109,22 +109,22 @@ fn size(gone: usize, standing: usize, in_order: bool, config: &VetConfig) -> Opt
 fn goes_on(gone: usize, memory: &Memory<'_>) -> Option<Doubt> {
     let before = memory.losses();
     let now = gone as f64;
-    let settles = if before.all >= GOES_ON_ALARMS && before.all + now >= GOES_ON_HOLDS {
-        Settles::Person
+    let resolution = if before.all >= GOES_ON_ALARMS && before.all + now >= GOES_ON_HOLDS {
+        Resolution::Person
     } else if before.trickle + now >= GOES_ON_ALARMS {
-        Settles::Alarm
+        Resolution::Alarm
     } else {
         return None;
     };
-    (gone > 0).then_some(Doubt::LossGoesOn { gone, lately: (before.all + now) as usize, settles })
+    (gone > 0).then_some(Doubt::LossGoesOn { gone, lately: (before.all + now) as usize, resolution })
 }
 
 /// The rows of neighbours that are gone and look like pages.
 fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
-    let Lost { standing, compared, .. } = *lost;
-    let share = gone.len() as f64 / standing.len().max(1) as f64;
-    let by_chance = |run: usize| standing.len() as f64 * share.powi(i32::try_from(run).unwrap_or(i32::MAX));
-    let least = (RUN..standing.len()).find(|run| by_chance(*run) < BY_CHANCE)?;
+    let Lost { current, compared, .. } = *lost;
+    let share = gone.len() as f64 / current.len().max(1) as f64;
+    let by_chance = |run: usize| current.len() as f64 * share.powi(i32::try_from(run).unwrap_or(i32::MAX));
+    let least = (RUN..current.len()).find(|run| by_chance(*run) < BY_CHANCE)?;
     if gone.len() < least {
         return None;
     }
@@ -132,7 +132,7 @@ fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
     let last = compared.filings.last()?.number();
     let is_gone = |filing: &&Arc<Filing>| filing.number() < last && gone.binary_search(&filing.number()).is_ok();
     let (mut providers, mut longest): (usize, &[Arc<Filing>]) = (0, &[]);
-    for run in standing.chunk_by(|one, next| is_gone(&one) == is_gone(&next)) {
+    for run in current.chunk_by(|one, next| is_gone(&one) == is_gone(&next)) {
         if run.len() < least || !run.first().is_some_and(|first| is_gone(&first)) {
             continue;
         }
@@ -143,14 +143,14 @@ fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
         }
     }
     let first = longest.first()?.number();
-    let settles = if providers > RUNS_HOLD { Settles::Person } else { Settles::SecondCopy };
-    Some(Doubt::RunGone { providers, longest: longest.len(), first, settles })
+    let resolution = if providers > RUNS_HOLD { Resolution::Person } else { Resolution::SecondCopy };
+    Some(Doubt::RunGone { providers, longest: longest.len(), first, resolution })
 }
 
 /// Whether the end of the list is missing.
-fn end(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber], memory: &Memory<'_>) -> Option<Doubt> {
+fn end(compared: &Compared, current: &[Arc<Filing>], gone: &[RmdNumber], memory: &Memory<'_>) -> Option<Doubt> {
     let last = compared.filings.last()?.number();
-    if let Some(standing_last) = gone.last().copied().filter(|gone| *gone > last) {
+    if let Some(current_last) = gone.last().copied().filter(|gone| *gone > last) {
         let gone = gone.iter().rev().take_while(|number| **number > last).count();
         // A cut file shows none that is new, though days have passed; one that takes false filings back does, and bears
         // some of the numbers that they bore.
@@ -161,14 +161,14 @@ fn end(compared: &Compared, standing: &[Arc<Filing>], gone: &[RmdNumber], memory
         };
         let behind = memory.came_behind().filter(|behind| *behind <= last);
         let came_lately = behind.is_some_and(|behind| memory.days_since_last() <= SAME_LISTING_DAYS || is_new(behind));
-        let few = gone <= TAKEN_BACK && !exceeds(gone, standing.len(), TAKEN_BACK_PERCENT);
+        let few = gone <= TAKEN_BACK && !exceeds(gone, current.len(), TAKEN_BACK_PERCENT);
         // More go if all that came in a step go, or new ones stand in their place. An old copy undoes amendments, too.
         let as_they_came = memory.ended_at(last) || behind.is_some_and(is_new);
         let is_old = compared.dates_undone > UNUSUAL_FLOOR;
         let may_go = gone < END_GONE_HOLDS || (came_lately && !is_old && (few || as_they_came));
         // Once it may be a filing withdrawn. Again and again it is a source that eats its own end.
-        let settles = if may_go && !memory.end_was_gone() { Settles::SecondCopy } else { Settles::Person };
-        return Some(Doubt::EndGone { gone, last, standing_last, settles });
+        let resolution = if may_go && !memory.end_was_gone() { Resolution::SecondCopy } else { Resolution::Person };
+        return Some(Doubt::EndGone { gone, last, current_last, resolution });
     }
-    ending::missing(&compared.filings, standing).map(|missing| Doubt::EndOld { missing, last })
+    ending::missing(&compared.filings, current).map(|missing| Doubt::EndOld { missing, last })
 }

@@ -42,8 +42,8 @@ pub struct Losses {
 
 impl<'a> Memory<'a> {
     /// What led to the standing snapshot.
-    pub fn of(standing: Option<&'a Snapshot>, fetched_at: Timestamp, content_day: Option<Date>) -> Self {
-        Self { steps: standing.map_or(&[], |standing| &standing.steps), fetched_at, content_day }
+    pub fn of(current: Option<&'a Snapshot>, fetched_at: Timestamp, content_day: Option<Date>) -> Self {
+        Self { steps: current.map_or(&[], |current| &current.steps), fetched_at, content_day }
     }
 
     /// Days from a step to the listing that is judged.

@@ -47,7 +47,7 @@ use newcomers::Newcomers;
 pub use compare::{CellChange, Example};
 pub use config::{UNREADABLE_FLOOR, VetConfig};
 pub use dates::Dates as ListingDates;
-pub use doubt::{Doubt, Oddity, Settles};
+pub use doubt::{Doubt, Oddity, Resolution};
 pub use peers::OwnPeer;
 
 /// So many cells are remembered of a step. More change only in a listing that a person let through.
@@ -123,8 +123,8 @@ pub struct Vetted {
 
 impl Vetted {
     /// What it takes to apply it; nothing if it is applied at once.
-    pub fn takes(&self) -> Option<Settles> {
-        self.doubts.iter().map(Doubt::settles).max().filter(|settles| *settles > Settles::Alarm)
+    pub fn requires(&self) -> Option<Resolution> {
+        self.doubts.iter().map(Doubt::resolution).max().filter(|resolution| *resolution > Resolution::Alarm)
     }
 
     /// Whether a second copy says the same as this one, though its bytes may differ: filings are amended every hour.
@@ -139,7 +139,7 @@ impl Vetted {
             only_here(one, other) + only_here(other, one) <= AGREEMENT_FLOOR.max(one.len() / 50)
         };
         let kinds = |vetted: &Self| {
-            let waiting = vetted.doubts.iter().filter(|doubt| doubt.settles() > Settles::Alarm);
+            let waiting = vetted.doubts.iter().filter(|doubt| doubt.resolution() > Resolution::Alarm);
             waiting.map(std::mem::discriminant).collect::<Vec<_>>()
         };
         differ(&self.gone, &second.gone) && differ(&self.come, &second.come) && kinds(self) == kinds(second)
@@ -158,7 +158,7 @@ fn exceeds(part: usize, whole: usize, percent: f64) -> bool {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Against<'a> {
     /// The standing snapshot.
-    pub standing: Option<&'a Snapshot>,
+    pub current: Option<&'a Snapshot>,
     /// The removals up to it: what was removed once comes back, and is not new.
     pub removals: Option<&'a RemovalHistory>,
     /// The operator's own peers.
@@ -176,7 +176,7 @@ pub fn vet(
     previous: Option<&Snapshot>,
     config: &VetConfig,
 ) -> Result<Vetted, Refusal> {
-    vet_against(listing, provenance, Against { standing: previous, ..Against::default() }, config)
+    vet_against(listing, provenance, Against { current: previous, ..Against::default() }, config)
 }
 
 /// Judges a listing.
@@ -191,13 +191,13 @@ pub fn vet_against(
     config: &VetConfig,
 ) -> Result<Vetted, Refusal> {
     refuse_unreadable(&listing, config)?;
-    let previous = against.standing;
-    let standing = previous.map_or(&[][..], |previous| &previous.filings);
+    let previous = against.current;
+    let current = previous.map_or(&[][..], |previous| &previous.filings);
     let fetched_at = provenance.fetched_at;
     let memory = Memory::of(previous, fetched_at, None);
     let odd_rows = rows::Odd::of(&listing);
     let (in_order, unreadable) = (listing.in_order, listing.unreadable);
-    let before = previous.map(|previous| (previous.fetched_at, Dates::of(standing, fetched_at)));
+    let before = previous.map(|previous| (previous.fetched_at, Dates::of(current, fetched_at)));
     let since = Since { newest: before.and_then(|(_, dates)| dates.newest), fetched_at };
     let compared = compare(listing.filings, &unreadable, previous, &memory, since);
 
@@ -205,14 +205,14 @@ pub fn vet_against(
     let memory = Memory::of(previous, fetched_at, dates.newest);
     let days = before.map_or(0.0, |(at, before)| memory::days_between((at, before.newest), (fetched_at, dates.newest)));
     let newcomers = Newcomers {
-        standing,
+        current,
         removals: against.removals,
         memory: &memory,
         dates: before.map_or(dates, |(_, before)| before),
         days,
     };
     let told = newcomers.tell(&compared);
-    let lost = loss::Lost::of(standing, &compared);
+    let lost = loss::Lost::of(current, &compared);
     let peers = peers::Gone::among(against.peers, &lost);
 
     let mut doubts = Vec::new();
@@ -223,7 +223,7 @@ pub fn vet_against(
         lost_for_good = lasting;
         doubts.extend(newcomers.doubts(&told, &compared, config));
         doubts.extend(columns::doubts(&compared, &memory, days, config));
-        doubts.extend(peers.doubt(compared.gone.len(), standing.len()));
+        doubts.extend(peers.doubt(compared.gone.len(), current.len()));
     } else if in_order {
         doubts.extend(ending::end_of_first(&compared.filings));
     }
@@ -232,7 +232,7 @@ pub fn vet_against(
         doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
     }
     // What only a person can settle is what a person should read first.
-    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.settles()));
+    doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.resolution()));
 
     let mut anomalies: Vec<Anomaly> = listing.missing_columns.into_iter().map(Anomaly::MissingColumn).collect();
     anomalies.extend(listing.unknown_columns.into_iter().map(Anomaly::UnknownColumn));
@@ -245,7 +245,7 @@ pub fn vet_against(
     }
     anomalies.extend(peers.anomaly());
     let alarms: Vec<String> =
-        doubts.iter().filter(|doubt| doubt.settles() == Settles::Alarm).map(Doubt::to_string).collect();
+        doubts.iter().filter(|doubt| doubt.resolution() == Resolution::Alarm).map(Doubt::to_string).collect();
     if !alarms.is_empty() {
         anomalies.push(Anomaly::Unusual { what: listed(&alarms) });
     }

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use super::compare::{Compared, entry};
 use super::config::VetConfig;
 use super::dates::{self, Dates};
-use super::doubt::{Doubt, Settles};
+use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, exceeds};
 use crate::domain::{Column, Filing, RemovalHistory, RmdNumber};
@@ -44,7 +44,7 @@ const RETURNED_ALARMS: usize = 30;
 
 /// What a listing's newcomers are judged by.
 pub struct Newcomers<'a> {
-    pub standing: &'a [Arc<Filing>],
+    pub current: &'a [Arc<Filing>],
     pub removals: Option<&'a RemovalHistory>,
     pub memory: &'a Memory<'a>,
     /// The dates of the standing listing.
@@ -70,7 +70,7 @@ impl Newcomers<'_> {
     /// Tells new filings from others.
     pub fn tell(&self, compared: &Compared) -> Told {
         let doubtful = self.memory.unlikely();
-        let credible = self.standing.iter().rev().find(|filing| !doubtful.contains(&filing.number()));
+        let credible = self.current.iter().rev().find(|filing| !doubtful.contains(&filing.number()));
         let last_before = credible.map(|filing| filing.number());
         let mut told = Told { last_before, ..Told::default() };
         let Some(last) = last_before else { return told };
@@ -79,7 +79,7 @@ impl Newcomers<'_> {
         let farthest = f64::from(last.value()) + NUMBERS_AT_ONCE + self.days * NUMBERS_A_DAY;
         let came: Vec<&Arc<Filing>> = compared.come.iter().filter_map(|place| compared.filings.get(*place)).collect();
         let mut copied = copied_entries(&compared.filings, &came);
-        copied.extend(copied_names(self.standing, &came));
+        copied.extend(copied_names(self.current, &came));
         for filing in came {
             let number = filing.number();
             if self.removals.is_some_and(|removals| removals.newest(number).is_some()) {
@@ -105,43 +105,46 @@ impl Newcomers<'_> {
 
     /// What there is to doubt about them.
     pub fn doubts(&self, told: &Told, compared: &Compared, config: &VetConfig) -> Vec<Doubt> {
-        let standing = self.standing.len();
+        let current = self.current.len();
         let mut doubts = Vec::new();
-        if standing == 0 {
+        if current == 0 {
             return doubts;
         }
         let count = told.unlikely.len();
         let lately = self.memory.unlikely_lately() + count;
         if count >= UNLIKELY_ALARMS {
             let holds = count > UNLIKELY_HOLDS || lately > UNLIKELY_LATELY_HOLDS;
-            let settles = if holds { Settles::Person } else { Settles::Alarm };
+            let resolution = if holds { Resolution::Person } else { Resolution::Alarm };
             let examples = told.unlikely.iter().take(3).copied().collect();
-            doubts.push(Doubt::Unlikely { count, examples, settles });
+            doubts.push(Doubt::Unlikely { count, examples, resolution });
         }
         doubts.extend(self.pace(told.new + count, config));
         doubts.extend(one_day(compared));
         let returned = told.returned;
-        let many = returned >= UNUSUAL_FLOOR && exceeds(returned, standing, config.corroborate_loss_percent);
+        let many = returned >= UNUSUAL_FLOOR && exceeds(returned, current, config.corroborate_loss_percent);
         if many {
-            doubts.push(Doubt::Returned { returned, settles: Settles::SecondCopy });
+            doubts.push(Doubt::Returned { returned, resolution: Resolution::SecondCopy });
         } else if returned > RETURNED_ALARMS {
-            doubts.push(Doubt::Returned { returned, settles: Settles::Alarm });
+            doubts.push(Doubt::Returned { returned, resolution: Resolution::Alarm });
         }
         doubts
     }
 
     fn pace(&self, come: usize, config: &VetConfig) -> Option<Doubt> {
-        let standing = self.standing.len();
+        let current = self.current.len();
         let in_time = self.memory.may_come(COME_AT_ONCE, COME_A_DAY, self.days);
         let usual = self.memory.may_come(USUAL_AT_ONCE, USUAL_A_DAY, self.days);
-        let share = |percent: f64| ((standing as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
+        let share = |percent: f64| ((current as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
         let limits = [
-            (share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS) as usize), Settles::Person),
-            (share(config.corroborate_growth_percent), Settles::SecondCopy),
-            (usual.min(in_time) as usize, Settles::Alarm),
+            (
+                share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS) as usize),
+                Resolution::Person,
+            ),
+            (share(config.corroborate_growth_percent), Resolution::SecondCopy),
+            (usual.min(in_time) as usize, Resolution::Alarm),
         ];
-        let (limit, settles) = limits.into_iter().find(|(limit, _)| come > *limit)?;
-        Some(Doubt::Growth { come, standing, limit, settles })
+        let (limit, resolution) = limits.into_iter().find(|(limit, _)| come > *limit)?;
+        Some(Doubt::Growth { come, current, limit, resolution })
     }
 }
 
@@ -167,22 +170,22 @@ fn one_day(compared: &Compared) -> Option<Doubt> {
     }
     let (day, count) = days.into_iter().max_by_key(|(day, count)| (*count, *day))?;
     let bear = |day| compared.filings.iter().filter(|filing| dates::last_updated(filing) == Some(day)).count();
-    let doubt = |count, day, others, settles| Doubt::OneDay { count, day, others, settles };
+    let doubt = |count, day, others, resolution| Doubt::OneDay { count, day, others, resolution };
     let others = bear(day).saturating_sub(count);
     if count > ONE_DAY && others < count * 2 {
-        return Some(doubt(count, day, others, Settles::Person));
+        return Some(doubt(count, day, others, Resolution::Person));
     }
     if let (row, Some(day)) = longest
         && row > WITHOUT_A_GAP
     {
-        return Some(doubt(row, day, bear(day).saturating_sub(row), Settles::Person));
+        return Some(doubt(row, day, bear(day).saturating_sub(row), Resolution::Person));
     }
-    (count > ONE_DAY_ALARMS).then(|| doubt(count, day, others, Settles::Alarm))
+    (count > ONE_DAY_ALARMS).then(|| doubt(count, day, others, Resolution::Alarm))
 }
 
 /// The newcomers that bear name and address of a standing filing of another FRN: one in a real step at the most, and where
 /// rows are copied all.
-fn copied_names(standing: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumber> {
+fn copied_names(current: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumber> {
     let named = |filing: &Arc<Filing>| !filing.business_name().trim().is_empty() && filing.frn().is_some();
     let mut borne: HashMap<(&str, &str), Vec<&Arc<Filing>>> = HashMap::new();
     for filing in came.iter().filter(|filing| named(filing)) {
@@ -190,7 +193,7 @@ fn copied_names(standing: &[Arc<Filing>], came: &[&Arc<Filing>]) -> Vec<RmdNumbe
         borne.entry(who).or_default().push(filing);
     }
     let mut copied = Vec::new();
-    for filing in standing.iter().filter(|filing| !borne.is_empty() && named(filing)) {
+    for filing in current.iter().filter(|filing| !borne.is_empty() && named(filing)) {
         let who = (filing.business_name(), filing.cell(Column::BusinessAddress));
         let same = borne.get(&who).into_iter().flatten();
         copied.extend(same.filter(|copy| copy.frn() != filing.frn()).map(|copy| copy.number()));

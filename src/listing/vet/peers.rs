@@ -48,9 +48,9 @@ impl Gone {
     }
 
     /// What there is to doubt about it.
-    pub fn doubt(&self, gone: usize, standing: usize) -> Option<Doubt> {
+    pub fn doubt(&self, gone: usize, current: usize) -> Option<Doubt> {
         let lost = self.names.len();
-        let share = gone as f64 / standing.max(1) as f64 * self.peers as f64;
+        let share = gone as f64 / current.max(1) as f64 * self.peers as f64;
         (lost >= FEW && lost as f64 > share * TIMES_THEIR_SHARE + 2.0)
             .then_some(Doubt::OwnPeers { gone: lost, peers: self.peers })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::compare::{Compared, Tally, has_unknown_text};
 use super::dates::Dates;
-use super::doubt::{Doubt, Oddity, Settles};
+use super::doubt::{Doubt, Oddity, Resolution};
 use super::{UNUSUAL_FLOOR, exceeds};
 use crate::domain::{Filing, Frn, Listing, RmdNumber};
 
@@ -33,20 +33,25 @@ impl Odd {
         let filings = &compared.filings;
         let rows = filings.len();
         let mut doubts = Vec::new();
-        let mut doubt = |oddity, count: usize, examples: Vec<RmdNumber>, settles: Option<Settles>| {
-            doubts.extend(settles.map(|settles| Doubt::Rows { oddity, count, examples, settles }));
+        let mut doubt = |oddity, count: usize, examples: Vec<RmdNumber>, resolution: Option<Resolution>| {
+            doubts.extend(resolution.map(|resolution| Doubt::Rows { oddity, count, examples, resolution }));
         };
         let some = |tally: &Tally| tally.examples.iter().map(|example| example.number).collect::<Vec<_>>();
         let few_or_many = |count: usize, alarms_from: usize| match count {
-            count if count > UNUSUAL_FLOOR => Some(Settles::Person),
-            count => (count >= alarms_from).then_some(Settles::Alarm),
+            count if count > UNUSUAL_FLOOR => Some(Resolution::Person),
+            count => (count >= alarms_from).then_some(Resolution::Alarm),
         };
-        doubt(Oddity::RepeatedNumber, self.repeated, Vec::new(), (self.repeated > REPEATED).then_some(Settles::Person));
+        doubt(
+            Oddity::RepeatedNumber,
+            self.repeated,
+            Vec::new(),
+            (self.repeated > REPEATED).then_some(Resolution::Person),
+        );
         let undecoded = match self.undecoded {
             0 => None,
-            count if count <= UNUSUAL_FLOOR => Some(Settles::Alarm),
-            count if exceeds(count, rows, MANY_PERCENT) => Some(Settles::Person),
-            _ => Some(Settles::SecondCopy),
+            count if count <= UNUSUAL_FLOOR => Some(Resolution::Alarm),
+            count if exceeds(count, rows, MANY_PERCENT) => Some(Resolution::Person),
+            _ => Some(Resolution::SecondCopy),
         };
         doubt(Oddity::Undecoded, self.undecoded, Vec::new(), undecoded);
         let ahead = Named::which(filings, |filing| dates.is_ahead(filing));
@@ -58,18 +63,18 @@ impl Odd {
         let unknown = Named::which(filings, has_unknown_text);
         // Nothing is served without a first listing, and no text that is unknown is taken for an answer.
         let many = compared.newly_unknown > UNUSUAL_FLOOR;
-        let settles = if many { Some(Settles::Person) } else { (unknown.count > 0).then_some(Settles::Alarm) };
-        doubt(Oddity::UnknownText, unknown.count, unknown.some, settles);
+        let resolution = if many { Some(Resolution::Person) } else { (unknown.count > 0).then_some(Resolution::Alarm) };
+        doubt(Oddity::UnknownText, unknown.count, unknown.some, resolution);
         let without = Named::which(filings, |filing| filing.frn().is_none());
         let first = compared.common == 0 && exceeds(without.count, rows, MANY_PERCENT);
         doubt(
             Oddity::NoFrn,
             without.count,
             without.some,
-            (without.count > UNUSUAL_FLOOR && first).then_some(Settles::Person),
+            (without.count > UNUSUAL_FLOOR && first).then_some(Resolution::Person),
         );
         let (shared, numbers) = most_shared(filings);
-        doubt(Oddity::SharedFrn, shared, numbers, (shared > SHARE_AN_FRN).then_some(Settles::Person));
+        doubt(Oddity::SharedFrn, shared, numbers, (shared > SHARE_AN_FRN).then_some(Resolution::Person));
         doubts
     }
 }

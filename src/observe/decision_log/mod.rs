@@ -62,7 +62,6 @@ pub struct DecisionLogConfig {
     /// Which.
     pub log: Logged,
     /// The file. Without one: `decisions.jsonl` in the state directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// A file that would grow beyond so many bytes is put aside, and a new one begun; 0 for never.
     pub max_bytes: u64,

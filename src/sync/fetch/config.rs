@@ -29,10 +29,8 @@ pub struct FetchConfig {
     /// How the FCC can reach the operator: an e-mail or web address, sent in the User-Agent.
     pub contact: String,
     /// The proxy by which addresses are reached. Where there is none, the environment's (`HTTPS_PROXY`, `NO_PROXY`).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<Proxy>,
     /// A PEM file of certificates that are trusted besides the system's.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub extra_ca: Option<PathBuf>,
     /// Whether a source is asked for a listing only if it has changed, where it said by what to tell.
     pub conditional: bool,

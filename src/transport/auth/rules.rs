@@ -22,7 +22,6 @@ pub struct AccessConfig {
     /// Whether the query listeners on TCP answer only those who show a token or a certificate.
     pub require: bool,
     /// A file of tokens. Without it: the credential `rmdd-tokens` that systemd hands over, if it does.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_file: Option<PathBuf>,
     /// Rights of clients' certificates, by the names in them. One that is not named has the right to query.
     pub certificates: Vec<CertificateRight>,

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::{AccessError, Right};
+use crate::domain::Sha256Digest;
 use crate::transport::secret_file;
 
 /// The name under which systemd hands the file over (`LoadCredential=rmdd-tokens:/etc/rmdd/tokens.toml`).
@@ -79,7 +80,7 @@ pub fn read(path: &Path) -> Result<Vec<Token>, AccessError> {
                 }
                 Sha256::digest(token.as_bytes()).into()
             }
-            (None, Some(sha256)) => from_hex(&sha256).ok_or_else(|| {
+            (None, Some(sha256)) => sha256.trim().parse::<Sha256Digest>().map(|digest| digest.0).map_err(|_| {
                 wrong(format!(
                     "the sha256 of {name:?} is none: 64 hexadecimal digits, as `printf %s TOKEN | sha256sum` prints"
                 ))
@@ -95,18 +96,6 @@ pub fn read(path: &Path) -> Result<Vec<Token>, AccessError> {
         tokens.push(Token { name, right: entry.right, digest });
     }
     Ok(tokens)
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let text = text.trim();
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (place, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 /// The token that an `authorization` header holds, if it is a known one. Every known one is compared, whichever it is, so
@@ -142,8 +131,7 @@ mod tests {
 
     #[test]
     fn tokens_are_found_by_themselves_and_by_their_digests_alone() {
-        let digest: String =
-            Sha256::digest(b"another-token-of-length").iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = hex::encode(Sha256::digest(b"another-token-of-length"));
         let file = file(&format!(
             "[[token]]\nname = \"switch\"\nright = \"query\"\ntoken = \"{TOKEN}\"\n\
              [[token]]\nname = \"noc\"\nright = \"admin\"\nsha256 = \"{digest}\"\n"

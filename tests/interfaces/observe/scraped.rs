@@ -105,6 +105,29 @@ async fn every_answer_is_counted_once_as_what_it_was() {
 }
 
 #[tokio::test]
+async fn what_people_ask_is_told_from_calls_whichever_rpc_they_ask() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "").await;
+    let mut client = daemon.acceptance().await;
+    let question = v1::CheckStreamRequest { id: 7, question: Some(by_frn(LISTED)) };
+    let mut stream = tonic::Request::new(tokio_stream::iter(vec![question]));
+    let mut batch =
+        tonic::Request::new(v1::CheckProvidersRequest { questions: vec![by_frn(LISTED)], ..Default::default() });
+    let mut unary = tonic::Request::new(by_frn(LISTED));
+    let cli = tonic::metadata::MetadataValue::from_static("cli");
+    stream.metadata_mut().insert("rmdd-interface", cli.clone());
+    batch.metadata_mut().insert("rmdd-interface", cli.clone());
+    unary.metadata_mut().insert("rmdd-interface", cli);
+    client.check_provider(unary).await.expect("an answer");
+    client.check_providers(batch).await.expect("answers");
+    let answers = client.check_stream(stream).await.expect("a stream").into_inner();
+    assert_eq!(answers.collect::<Vec<_>>().await.len(), 1);
+    let page = Page::of(&daemon, "").await;
+    let expected = counts([(r#"{interface="cli",reason="LISTED",role="any",verdict="ACCEPT"}"#, 3.0)]);
+    assert_eq!(page.of_name("rmdd_decisions_total"), expected);
+}
+
+#[tokio::test]
 async fn what_was_read_of_calling_numbers_is_counted_once_a_question_whichever_way_it_came() {
     let site = Site::new();
     let daemon = with_a_removal(&site, "[decision_log]\nlog = \"all\"\n").await;

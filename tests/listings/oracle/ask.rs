@@ -302,14 +302,14 @@ fn match_of(facts: &Facts<'_>, question: &Question, ruling: &Ruling, answer: &Ch
         return None;
     }
     let provider = facts.model.provider(&question.who);
-    let standing: Vec<&str> =
+    let current: Vec<&str> =
         provider.iter().filter(|filing| filing.stands()).map(|filing| filing.number.as_str()).collect();
     let matched = answer.filing.as_ref().map(|filing| filing.number.as_str());
     let by_number = matches!(&question.who, Who::Number(number) if Some(number.as_str()) == matched);
     let times = |at: Option<prost_types::Timestamp>| at.map(|at| (at.seconds, at.nanos));
     let came = times(answer.last_seen_at).zip(times(answer.first_missing_at));
-    if !standing.is_empty() {
-        if !matched.is_some_and(|number| standing.contains(&number)) {
+    if !current.is_empty() {
+        if !matched.is_some_and(|number| current.contains(&number)) {
             return Some("no standing filing of the provider is named".to_owned());
         }
         if by_number != (answer.matched_by() == MatchedBy::RmdNumber) {

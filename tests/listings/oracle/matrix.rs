@@ -209,8 +209,8 @@ struct Reading {
 
 /// Whether the upstream is foreign: the question says so, or all filings that stand do.
 fn is_foreign(question: &Question, provider: &[&Filing]) -> bool {
-    let mut standing = provider.iter().filter(|filing| filing.stands()).peekable();
-    let all_say_so = standing.peek().is_some() && standing.all(|filing| filing.foreign == Said::Yes);
+    let mut current = provider.iter().filter(|filing| filing.stands()).peekable();
+    let all_say_so = current.peek().is_some() && current.all(|filing| filing.foreign == Said::Yes);
     question.foreign.unwrap_or(all_say_so)
 }
 
@@ -221,10 +221,10 @@ fn not_covered(question: &Question, provider: &[&Filing]) -> bool {
 
 /// By the listing alone.
 fn by_listing(facts: &Facts<'_>, question: &Question, provider: &[&Filing]) -> Option<Reading> {
-    let standing: Vec<&Filing> = provider.iter().copied().filter(|filing| filing.stands()).collect();
+    let current: Vec<&Filing> = provider.iter().copied().filter(|filing| filing.stands()).collect();
     let beyond = accept("CALL_NOT_COVERED", "64.6305(g)(2)");
-    if !standing.is_empty() {
-        let literal = listed(facts.policy, question, &standing)?;
+    if !current.is_empty() {
+        let literal = listed(facts.policy, question, &current)?;
         let certified = literal.accept && literal.must.is_empty();
         let other = (not_covered(question, provider) && !certified)
             .then_some((beyond, "the role is not certified, and the call one that the rule does not reach"));
@@ -262,11 +262,11 @@ fn not_listed(facts: &Facts<'_>, question: &Question, ever: bool) -> Ruling {
 }
 
 /// What the filings that stand say together: the union of their roles.
-fn listed(policy: Policy, question: &Question, standing: &[&Filing]) -> Option<Ruling> {
-    let says = |role: Role, what: Said| standing.iter().any(|filing| filing.roles[role as usize] == what);
-    let none_at_all = standing.iter().all(|filing| !filing.roles.contains(&Said::Yes));
+fn listed(policy: Policy, question: &Question, current: &[&Filing]) -> Option<Ruling> {
+    let says = |role: Role, what: Said| current.iter().any(|filing| filing.roles[role as usize] == what);
+    let none_at_all = current.iter().all(|filing| !filing.roles.contains(&Said::Yes));
     let mut ruling = match question.role {
-        Some(role) if says(role, Said::Yes) => accept("LISTED", paragraph(question, standing, role)),
+        Some(role) if says(role, Said::Yes) => accept("LISTED", paragraph(question, current, role)),
         Some(role) if says(role, Said::No) => chosen(policy.role_not_certified, "ROLE_NOT_CERTIFIED"),
         Some(role) if says(role, Said::Blank) => chosen(policy.role_blank, "ROLE_BLANK"),
         Some(_) if !none_at_all => return None,
@@ -286,8 +286,8 @@ fn listed(policy: Policy, question: &Question, standing: &[&Filing]) -> Option<R
 }
 
 /// The paragraph for a certified role, of a domestic provider; where the provider is foreign the rules have two opinions.
-fn paragraph(question: &Question, standing: &[&Filing], role: Role) -> &'static str {
-    let foreign = is_foreign(question, standing);
+fn paragraph(question: &Question, current: &[&Filing], role: Role) -> &'static str {
+    let foreign = is_foreign(question, current);
     match role {
         _ if foreign => "64.6305(g)",
         Role::Voice => "64.6305(g)(1)",
@@ -303,21 +303,21 @@ fn advise(facts: &Facts<'_>, question: &Question, provider: &[&Filing], ruling: 
     } else {
         ruling.must_not.push("LISTING_OLD");
     }
-    let standing: Vec<&&Filing> = provider.iter().filter(|filing| filing.stands()).collect();
+    let current: Vec<&&Filing> = provider.iter().filter(|filing| filing.stands()).collect();
     let gaps = |filing: &&Filing| filing.spells.len() > 1;
-    if !standing.iter().copied().any(gaps) {
+    if !current.iter().copied().any(gaps) {
         ruling.must_not.push("LISTED_AGAIN");
-    } else if ruling.accept && ruling.reason == "LISTED" && standing.iter().copied().all(gaps) {
+    } else if ruling.accept && ruling.reason == "LISTED" && current.iter().copied().all(gaps) {
         ruling.must.push("LISTED_AGAIN");
     }
-    let differ = standing.windows(2).any(|pair| pair[0].foreign != pair[1].foreign);
-    let plainly = standing.iter().any(|filing| filing.foreign == Said::Yes)
-        && standing.iter().any(|filing| filing.foreign == Said::No);
+    let differ = current.windows(2).any(|pair| pair[0].foreign != pair[1].foreign);
+    let plainly = current.iter().any(|filing| filing.foreign == Said::Yes)
+        && current.iter().any(|filing| filing.foreign == Said::No);
     // Of a provider of which nothing stands the rules do not say.
-    if !differ && !standing.is_empty() {
+    if !differ && !current.is_empty() {
         ruling.must_not.push("FOREIGN*");
     } else if plainly && question.foreign.is_none() && ruling.accept {
         ruling.must.push("FOREIGN*");
     }
-    super::recertified::advise(facts, &standing, ruling);
+    super::recertified::advise(facts, &current, ruling);
 }

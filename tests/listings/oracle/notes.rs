@@ -134,8 +134,8 @@ impl Book {
                 }
                 Says::ShowCause { .. } => noted.must.push("WATCH_LISTED"),
                 Says::Removal { released } => {
-                    let (standing, again) = bars(&note.who, *released, provider, facts.model.seen[0]);
-                    noted.removal_order = worse(noted.removal_order, standing);
+                    let (current, again) = bars(&note.who, *released, provider, facts.model.seen[0]);
+                    noted.removal_order = worse(noted.removal_order, current);
                     noted.again_after_order |= again;
                 }
                 Says::Notice { issued, mitigated, informed, notified } => {
@@ -187,9 +187,9 @@ fn bars(who: &Who, released: Date, provider: &[&Filing], history_begins: Timesta
     };
     let found: Vec<&Filing> =
         provider.iter().copied().filter(|filing| ordered(filing) && filing.stood_at(release)).collect();
-    let standing: Vec<&Filing> = provider.iter().copied().filter(|filing| filing.stands()).collect();
+    let current: Vec<&Filing> = provider.iter().copied().filter(|filing| filing.stands()).collect();
     let barred = |filing: &Filing| found.iter().any(|f| f.number == filing.number) && !filing.missing_since(release);
-    match (standing.iter().any(|filing| barred(filing)), standing.iter().all(|filing| barred(filing))) {
+    match (current.iter().any(|filing| barred(filing)), current.iter().all(|filing| barred(filing))) {
         (true, true) => return (Standing::Bars, false),
         (true, false) => {
             return (Standing::Unclear("an order bars some of a provider's filings and not the others"), false);
@@ -199,7 +199,7 @@ fn bars(who: &Who, released: Date, provider: &[&Filing], history_begins: Timesta
     let gone = |filing: &&Filing| filing.spells.iter().filter_map(|spell| spell.until).find(|until| *until >= release);
     let Some(all_gone) = found.iter().filter_map(gone).max() else { return (Standing::Spent, false) };
     let later = |filing: &&Filing| ordered(filing) && filing.known_since() > release;
-    for filing in standing.iter().copied().filter(|filing| later(filing)) {
+    for filing in current.iter().copied().filter(|filing| later(filing)) {
         if filing.known_since() < all_gone {
             let why = "a filing came after an order and before all that it found were gone";
             return (Standing::Unclear(why), false);
@@ -209,7 +209,7 @@ fn bars(who: &Who, released: Date, provider: &[&Filing], history_begins: Timesta
             return (Standing::Unclear(why), false);
         }
     }
-    let again = standing.iter().all(|filing| filing.spells.len() > 1 || filing.known_since() > all_gone);
+    let again = current.iter().all(|filing| filing.spells.len() > 1 || filing.known_since() > all_gone);
     (Standing::Spent, again)
 }
 

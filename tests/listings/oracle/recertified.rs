@@ -54,9 +54,9 @@ pub fn owes(filing: &Filing, first_listing: Timestamp, now: Timestamp) -> Owes {
 }
 
 /// The advisory. A provider whose filings differ in what they owe is left open.
-pub fn advise(facts: &Facts<'_>, standing: &[&&Filing], ruling: &mut Ruling) {
+pub fn advise(facts: &Facts<'_>, current: &[&&Filing], ruling: &mut Ruling) {
     let first = facts.model.seen[0];
-    let all = |what: Owes| standing.iter().all(|filing| owes(filing, first, facts.now) == what);
+    let all = |what: Owes| current.iter().all(|filing| owes(filing, first, facts.now) == what);
     if all(Owes::Nothing) {
         ruling.must_not.push("RECERTIFICATION_OVERDUE");
     } else if all(Owes::Recertification) && ruling.accept && ruling.reason == "LISTED" {

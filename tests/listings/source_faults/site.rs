@@ -9,7 +9,7 @@ use rmdd::domain::{ChangeSerial, Frn, Identity, Listing, ProviderRole, RemovalHi
 use rmdd::listing::diff::step;
 use rmdd::listing::index::Index;
 use rmdd::listing::parse::parse;
-use rmdd::listing::vet::{Against, Doubt, Provenance, Settles, VetConfig, vet_against};
+use rmdd::listing::vet::{Against, Doubt, Provenance, Resolution, VetConfig, vet_against};
 use rmdd::records::Records;
 
 /// What became of a file.
@@ -24,7 +24,7 @@ pub enum Outcome {
 /// What stands at a site.
 #[derive(Debug, Clone, Default)]
 pub struct Site {
-    pub standing: Option<Snapshot>,
+    pub current: Option<Snapshot>,
     pub removals: RemovalHistory,
     /// What the last file led to.
     pub alarms: Vec<String>,
@@ -51,21 +51,21 @@ impl Site {
         self.alarms.clear();
         // As long after the listings' dates as they are read: within a moment of one another.
         let provenance = Provenance::made_up("2026-11-26T12:00:00Z".parse().expect("a time"));
-        let against = Against { standing: self.standing.as_ref(), removals: Some(&self.removals), peers: &[] };
+        let against = Against { current: self.current.as_ref(), removals: Some(&self.removals), peers: &[] };
         let Ok(vetted) = vet_against(listing, provenance, against, &VetConfig::default()) else {
             return self.refuse();
         };
-        let takes = vetted.takes();
+        let required = vetted.requires();
         self.doubts = vetted.doubts;
-        if takes == Some(Settles::Person) {
+        if required == Some(Resolution::Person) {
             self.alarms.push("LISTING_HELD".to_owned());
             return Outcome::Held;
         }
         self.alarms.extend(vetted.snapshot.anomalies.iter().map(|anomaly| anomaly.code().as_str().to_owned()));
-        let before = self.standing.as_ref().map(|standing| (standing, standing.confirmed_at));
+        let before = self.current.as_ref().map(|current| (current, current.confirmed_at));
         self.removals = step(before, &self.removals, &vetted.snapshot).removals;
-        self.standing = Some(vetted.snapshot);
-        if takes.is_some() {
+        self.current = Some(vetted.snapshot);
+        if required.is_some() {
             self.alarms.push("LISTING_CORROBORATED".to_owned());
             return Outcome::Corroborated;
         }
@@ -74,8 +74,8 @@ impl Site {
 
     /// What the site answers.
     pub fn answers(&self) -> Answers {
-        let standing = self.standing.clone().expect("a listing");
-        Answers::of(&Index::build(standing, self.removals.clone(), ChangeSerial(0)))
+        let current = self.current.clone().expect("a listing");
+        Answers::of(&Index::build(current, self.removals.clone(), ChangeSerial(0)))
     }
 }
 

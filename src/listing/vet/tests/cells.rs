@@ -1,7 +1,7 @@
 //! How much each column may change at once.
 
 use super::doubts::{A_WEEK_AGO, TODAY, World, day, judge, snapshot};
-use super::{Column, FilingBuilder, Listing, Provenance, Settles, Snapshot, VetConfig, at, vet};
+use super::{Column, FilingBuilder, Listing, Provenance, Resolution, Snapshot, VetConfig, at, vet};
 use crate::domain::Filing;
 use crate::listing::vet::Doubt;
 
@@ -23,27 +23,27 @@ fn a_shifted_column_takes_a_person_and_a_busy_week_a_second_copy() {
         ContactBusinessAddress, ContactDepartment, ContactTitle, FilingUrl, Implementation, LastUpdated,
         VoiceServiceProviderChoice,
     };
-    let standing = snapshot(TODAY.whole());
-    let cases: [(&'static [Column], u32, Option<Settles>); 6] = [
-        (&[VoiceServiceProviderChoice], 1, Some(Settles::Person)),
-        (&[Implementation], 3, Some(Settles::Person)),
-        (&[Implementation], 20, Some(Settles::Person)),
-        (&[ContactTitle, ContactDepartment, ContactBusinessAddress], 1, Some(Settles::Person)),
-        (&[ContactTitle], 1, Some(Settles::SecondCopy)),
+    let current = snapshot(TODAY.whole());
+    let cases: [(&'static [Column], u32, Option<Resolution>); 6] = [
+        (&[VoiceServiceProviderChoice], 1, Some(Resolution::Person)),
+        (&[Implementation], 3, Some(Resolution::Person)),
+        (&[Implementation], 20, Some(Resolution::Person)),
+        (&[ContactTitle, ContactDepartment, ContactBusinessAddress], 1, Some(Resolution::Person)),
+        (&[ContactTitle], 1, Some(Resolution::SecondCopy)),
         // Every filing recertified, and the FCC moved its site.
         (&[LastUpdated, FilingUrl], 1, None),
     ];
-    for (columns, one_in, takes) in cases {
-        let vetted = judge(changed(columns, one_in, "2025-01-01"), Some(&standing));
-        assert_eq!(vetted.takes(), takes, "{columns:?}, one in {one_in}: {:?}", vetted.doubts);
+    for (columns, one_in, required) in cases {
+        let vetted = judge(changed(columns, one_in, "2025-01-01"), Some(&current));
+        assert_eq!(vetted.requires(), required, "{columns:?}, one in {one_in}: {:?}", vetted.doubts);
     }
-    let emptied = judge(changed(&[VoiceServiceProviderChoice], 1, ""), Some(&standing));
-    assert_eq!(emptied.takes(), Some(Settles::Person), "an emptied column on which decisions rest");
+    let emptied = judge(changed(&[VoiceServiceProviderChoice], 1, ""), Some(&current));
+    assert_eq!(emptied.requires(), Some(Resolution::Person), "an emptied column on which decisions rest");
     let came = judge(
         changed(&[Column::OtherDbaNames, Column::Country, Column::ContactTelephoneNumber], 1, "x"),
-        Some(&standing),
+        Some(&current),
     );
-    assert_eq!(came.takes(), None, "a column that is filled for the first time");
+    assert_eq!(came.requires(), None, "a column that is filled for the first time");
 }
 
 /// What a filing that changed says of it.
@@ -106,10 +106,10 @@ fn each_column_has_a_limit_of_its_own_and_a_filing_that_says_it_was_updated_a_wi
     use Column::{
         BusinessName, ForeignVoiceProvider, Frn, GatewayProviderChoice, Implementation, VoiceServiceProviderChoice,
     };
+    use Resolution::{Alarm, Person, SecondCopy};
     use Says::{More, Nothing, Today};
-    use Settles::{Alarm, Person, SecondCopy};
     const PARTIAL: &str = "Partial STIR/SHAKEN Implementation - Performing Robocall Mitigation";
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let cases = [
         // As real weeks did.
         (VoiceServiceProviderChoice, "No", 23, Nothing, Some(Alarm)),
@@ -137,81 +137,81 @@ fn each_column_has_a_limit_of_its_own_and_a_filing_that_says_it_was_updated_a_wi
         (VoiceServiceProviderChoice, "Perhaps", 11, More, Some(Person)),
     ];
     for (column, text, filings, says, expected) in cases {
-        let vetted = judge(cells(column, filings, says, text), Some(&standing));
-        let settles = vetted.doubts.iter().map(Doubt::settles).max();
-        assert_eq!(settles, expected, "{column:?} {text:?} in {filings}, {says:?}: {:?}", vetted.doubts);
+        let vetted = judge(cells(column, filings, says, text), Some(&current));
+        let resolution = vetted.doubts.iter().map(Doubt::resolution).max();
+        assert_eq!(resolution, expected, "{column:?} {text:?} in {filings}, {says:?}: {:?}", vetted.doubts);
     }
 }
 
 #[test]
 fn filings_that_have_no_date_may_turn_to_no_in_numbers_and_those_that_keep_theirs_may_not() {
-    let standing = snapshot(half_without_dates());
+    let current = snapshot(half_without_dates());
     let turned = |is_there: &dyn Fn(usize) -> bool| {
         let voice = (Column::VoiceServiceProviderChoice, "No");
-        let vetted = judge(cells_in(half_without_dates(), voice, Says::Nothing, is_there), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
+        let vetted = judge(cells_in(half_without_dates(), voice, Says::Nothing, is_there), Some(&current));
+        vetted.doubts.iter().map(Doubt::resolution).max()
     };
     // As the real list did on March 11, 2024: 116 without a date and 23 with one.
     let real = |place: usize| (place.is_multiple_of(80) && place < 9_280) || (place % 80 == 41 && place < 23 * 80);
-    assert_eq!(turned(&real), Some(Settles::Alarm));
-    assert_eq!(turned(&|place| place.is_multiple_of(65)), Some(Settles::Person), "a fault strikes both alike");
-    assert_eq!(turned(&|place| place.is_multiple_of(171)), Some(Settles::Person), "though it strikes 57");
-    assert_eq!(turned(&|place| place.is_multiple_of(213)), Some(Settles::Alarm), "46 are few");
-    assert_eq!(turned(&|place| place.is_multiple_of(48)), Some(Settles::Person), "and so many never did");
+    assert_eq!(turned(&real), Some(Resolution::Alarm));
+    assert_eq!(turned(&|place| place.is_multiple_of(65)), Some(Resolution::Person), "a fault strikes both alike");
+    assert_eq!(turned(&|place| place.is_multiple_of(171)), Some(Resolution::Person), "though it strikes 57");
+    assert_eq!(turned(&|place| place.is_multiple_of(213)), Some(Resolution::Alarm), "46 are few");
+    assert_eq!(turned(&|place| place.is_multiple_of(48)), Some(Resolution::Person), "and so many never did");
 }
 
 #[test]
 fn a_busy_week_may_change_more_than_a_fault_that_stamps_dates() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let title = (Column::ContactTitle, "amended by its filer");
     let busy = cells_in(TODAY.whole(), title, Says::Today, |place| place.is_multiple_of(11));
     let voice = (Column::VoiceServiceProviderChoice, "No");
-    let settles = |listing: Listing| judge(listing, Some(&standing)).doubts.iter().map(Doubt::settles).max();
+    let resolution = |listing: Listing| judge(listing, Some(&current)).doubts.iter().map(Doubt::resolution).max();
     let amended = cells_in(busy.clone(), voice, Says::More, |place| place.is_multiple_of(77));
-    assert_eq!(settles(amended), Some(Settles::Alarm), "125 among 989 that were amended");
+    assert_eq!(resolution(amended), Some(Resolution::Alarm), "125 among 989 that were amended");
     let stamped = cells_in(busy, voice, Says::Today, |place| place % 77 == 1);
-    assert_eq!(settles(stamped), Some(Settles::Person), "125 that changed in nothing else");
+    assert_eq!(resolution(stamped), Some(Resolution::Person), "125 that changed in nothing else");
 }
 
 #[test]
 fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let rows = |rows: usize, says| {
         let voice = (Column::VoiceServiceProviderChoice, "No");
         let vetted =
-            judge(cells_in(TODAY.whole(), voice, says, |place| (500..500 + rows).contains(&place)), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
+            judge(cells_in(TODAY.whole(), voice, says, |place| (500..500 + rows).contains(&place)), Some(&current));
+        vetted.doubts.iter().map(Doubt::resolution).max()
     };
     for says in [Says::Nothing, Says::Today] {
         assert_eq!(rows(3, says), None, "as in a real week");
-        assert_eq!(rows(5, says), Some(Settles::Alarm), "{says:?}");
-        assert_eq!(rows(16, says), Some(Settles::Person), "{says:?}");
+        assert_eq!(rows(5, says), Some(Resolution::Alarm), "{says:?}");
+        assert_eq!(rows(16, says), Some(Resolution::Person), "{says:?}");
     }
     let voice = (Column::VoiceServiceProviderChoice, "No");
     let short = cells_in(TODAY.whole(), voice, Says::Nothing, |place| (500..530).contains(&place) && place % 8 > 1);
-    assert_eq!(judge(short, Some(&standing)).takes(), Some(Settles::Person), "several short ones");
+    assert_eq!(judge(short, Some(&current)).requires(), Some(Resolution::Person), "several short ones");
     assert_eq!(rows(8, Says::More), None, "as one filer amended all its filings");
 }
 
 #[test]
 fn a_date_that_a_fault_wrote_and_the_next_listing_takes_back_is_no_date_that_stayed() {
-    let standing = snapshot(half_without_dates());
+    let current = snapshot(half_without_dates());
     let today = day(TODAY.today).to_string();
     let mut stamped = half_without_dates();
     for filing in stamped.filings.iter_mut().step_by(100).take(90) {
         *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&today));
     }
-    let faulty = judge(stamped, Some(&standing));
-    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let faulty = judge(stamped, Some(&current));
+    assert_eq!(faulty.requires(), None, "{:?}", faulty.doubts);
     let voice = (Column::VoiceServiceProviderChoice, "No");
     let healed = cells_in(half_without_dates(), voice, Says::Nothing, |place| place.is_multiple_of(100));
     let healed = judge(healed, Some(&faulty.snapshot));
-    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    assert_eq!(healed.requires(), None, "{:?}", healed.doubts);
 }
 
 #[test]
 fn a_date_that_a_fault_wrote_over_an_amendments_own_is_no_date_that_went_back() {
-    let standing = snapshot(World { today: TODAY.today - 2 }.whole());
+    let current = snapshot(World { today: TODAY.today - 2 }.whole());
     let title = (Column::ContactTitle, "amended by its filer");
     let dated = |date: String| {
         let mut listing = cells_in(TODAY.whole(), title, Says::Nothing, |place| place.is_multiple_of(600));
@@ -220,15 +220,15 @@ fn a_date_that_a_fault_wrote_over_an_amendments_own_is_no_date_that_went_back() 
         }
         listing
     };
-    let faulty = judge(dated(day(TODAY.today).to_string()), Some(&standing));
-    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let faulty = judge(dated(day(TODAY.today).to_string()), Some(&current));
+    assert_eq!(faulty.requires(), None, "{:?}", faulty.doubts);
     let healed = judge(dated(day(TODAY.today - 1).to_string()), Some(&faulty.snapshot));
-    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    assert_eq!(healed.requires(), None, "{:?}", healed.doubts);
 }
 
 #[test]
 fn what_a_fault_hid_of_amendments_comes_with_the_next_listing_though_their_date_is_older_then() {
-    let standing = snapshot(A_WEEK_AGO.whole());
+    let current = snapshot(A_WEEK_AGO.whole());
     let that_day = day(A_WEEK_AGO.today).to_string();
     let amended = |voice: &'static str| {
         let mut listing = TODAY.whole();
@@ -242,15 +242,15 @@ fn what_a_fault_hid_of_amendments_comes_with_the_next_listing_though_their_date_
         }
         listing
     };
-    let faulty = judge(amended("Yes"), Some(&standing));
-    assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+    let faulty = judge(amended("Yes"), Some(&current));
+    assert_eq!(faulty.requires(), None, "{:?}", faulty.doubts);
     let healed = judge(amended("No"), Some(&faulty.snapshot));
-    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    assert_eq!(healed.requires(), None, "{:?}", healed.doubts);
     let again = judge(amended("No"), Some(&healed.snapshot)).snapshot;
     let name = (Column::BusinessName, "Fern Velvet Tel");
     let renamed = cells_in(amended("No"), name, Says::Nothing, |place| (500..520).contains(&place));
     let renamed = judge(renamed, Some(&again));
-    assert_eq!(renamed.takes(), Some(Settles::Person), "a date of long ago says nothing: {:?}", renamed.doubts);
+    assert_eq!(renamed.requires(), Some(Resolution::Person), "a date of long ago says nothing: {:?}", renamed.doubts);
 }
 
 #[test]
@@ -271,35 +271,35 @@ fn cells_that_went_from_no_to_yes_are_told_as_such() {
 
 #[test]
 fn a_listing_that_undoes_what_a_fault_did_is_applied_without_a_person() {
-    let standing = snapshot(TODAY.whole());
-    let faulty = judge(cells(Column::VoiceServiceProviderChoice, 30, Says::Nothing, "No"), Some(&standing));
-    assert_eq!(faulty.takes(), None, "as a real week did");
+    let current = snapshot(TODAY.whole());
+    let faulty = judge(cells(Column::VoiceServiceProviderChoice, 30, Says::Nothing, "No"), Some(&current));
+    assert_eq!(faulty.requires(), None, "as a real week did");
     let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-    assert_eq!(healed.takes(), None, "{:?}", healed.doubts);
+    assert_eq!(healed.requires(), None, "{:?}", healed.doubts);
     let told = healed.doubts.iter().any(|doubt| doubt.to_string().contains("30 cells go back to what they held"));
     assert!(told, "{:?}", healed.doubts);
     let again = judge(cells(Column::GatewayProviderChoice, 40, Says::Nothing, "Yes"), Some(&healed.snapshot));
-    assert_eq!(again.takes(), None, "{:?}", again.doubts);
+    assert_eq!(again.requires(), None, "{:?}", again.doubts);
 }
 
 #[test]
 fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_person() {
-    let at_present = |listing, standing: Option<&Snapshot>| {
+    let at_present = |listing, current: Option<&Snapshot>| {
         let now = "2024-07-15T12:00:00Z".parse().expect("a time");
-        vet(listing, Provenance { fetched_at: now, ..at(2) }, standing, &VetConfig::default()).expect("read")
+        vet(listing, Provenance { fetched_at: now, ..at(2) }, current, &VetConfig::default()).expect("read")
     };
-    let standing = at_present(TODAY.whole(), None).snapshot;
+    let current = at_present(TODAY.whole(), None).snapshot;
     let dated = |filings, to: &'static str| {
-        let vetted = at_present(cells(Column::LastUpdated, filings, Says::Nothing, to), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
+        let vetted = at_present(cells(Column::LastUpdated, filings, Says::Nothing, to), Some(&current));
+        vetted.doubts.iter().map(Doubt::resolution).max()
     };
-    assert_eq!(dated(1, "9999-12-31"), Some(Settles::Alarm));
-    assert_eq!(dated(11, "9999-12-31"), Some(Settles::Person));
-    assert_eq!(dated(11, "2021-01-01"), Some(Settles::Person));
-    assert_eq!(dated(11, ""), Some(Settles::Person));
+    assert_eq!(dated(1, "9999-12-31"), Some(Resolution::Alarm));
+    assert_eq!(dated(11, "9999-12-31"), Some(Resolution::Person));
+    assert_eq!(dated(11, "2021-01-01"), Some(Resolution::Person));
+    assert_eq!(dated(11, ""), Some(Resolution::Person));
     let ahead = cells(Column::LastUpdated, 9_600, Says::Nothing, "2029-01-01");
     assert_eq!(
-        judge(ahead, Some(&snapshot(TODAY.whole()))).takes(),
+        judge(ahead, Some(&snapshot(TODAY.whole()))).requires(),
         None,
         "where the clock shows 1970 it is the clock"
     );
@@ -307,7 +307,7 @@ fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_pe
 
 #[test]
 fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
-    let standing = snapshot(World { today: TODAY.today - 2 }.whole());
+    let current = snapshot(World { today: TODAY.today - 2 }.whole());
     let mut stamped = TODAY.whole();
     let today = day(TODAY.today).to_string();
     for filing in stamped.filings.iter_mut().step_by(240) {
@@ -321,9 +321,9 @@ fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
         }
         *filing = builder.finish();
     }
-    let faulty = judge(stamped, Some(&standing));
-    assert_eq!(faulty.takes(), None, "so few may be amendments: {:?}", faulty.doubts);
+    let faulty = judge(stamped, Some(&current));
+    assert_eq!(faulty.requires(), None, "so few may be amendments: {:?}", faulty.doubts);
     assert!(!faulty.doubts.is_empty(), "but somebody is told");
     let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-    assert!(healed.takes() < Some(Settles::Person), "{:?}", healed.doubts);
+    assert!(healed.requires() < Some(Resolution::Person), "{:?}", healed.doubts);
 }

@@ -1,10 +1,10 @@
-//! What makes a listing hard to believe, and what settles it.
+//! What makes a listing hard to believe, and what resolves it.
 
 use jiff::civil::{Date, date};
 use jiff::{Span, ToSpan};
 
 use super::{
-    Against, Column, FilingBuilder, Listing, OwnPeer, Settles, Snapshot, UnreadableRow, VetConfig, at, number, vet,
+    Against, Column, FilingBuilder, Listing, OwnPeer, Resolution, Snapshot, UnreadableRow, VetConfig, at, number, vet,
     vet_against,
 };
 use crate::domain::{AlarmCode, Filing, Frn, RmdNumber};
@@ -81,8 +81,8 @@ pub fn snapshot(listing: Listing) -> Snapshot {
     vet(listing, at(1), None, &VetConfig::default()).expect("read").snapshot
 }
 
-pub fn judge(listing: Listing, standing: Option<&Snapshot>) -> Vetted {
-    vet(listing, at(2), standing, &VetConfig::default()).expect("read")
+pub fn judge(listing: Listing, current: Option<&Snapshot>) -> Vetted {
+    vet(listing, at(2), current, &VetConfig::default()).expect("read")
 }
 
 pub fn cut(mut listing: Listing, rows: usize) -> Listing {
@@ -99,18 +99,21 @@ pub fn wave(one_in: u32) -> impl Fn(u32) -> bool {
 fn a_usual_step_is_applied_at_once() {
     let before = World { today: TODAY.today - 2 };
     let vetted = judge(TODAY.listing(wave(2_000)), Some(&snapshot(before.whole())));
-    assert_eq!((vetted.doubts.as_slice(), vetted.takes()), (&[][..], None));
-    assert_eq!(judge(TODAY.whole(), None).takes(), None, "nor is there anything to doubt about a whole first one");
+    assert_eq!((vetted.doubts.as_slice(), vetted.requires()), (&[][..], None));
+    assert_eq!(judge(TODAY.whole(), None).requires(), None, "nor is there anything to doubt about a whole first one");
 }
 
 #[test]
 fn a_wave_of_removals_takes_a_second_copy_and_more_than_a_quarter_takes_a_person() {
-    let standing = snapshot(A_WEEK_AGO.whole());
-    for (one_in, takes) in
-        [(200, None), (50, Some(Settles::SecondCopy)), (9, Some(Settles::SecondCopy)), (2, Some(Settles::Person))]
-    {
-        let vetted = judge(TODAY.listing(wave(one_in)), Some(&standing));
-        assert_eq!(vetted.takes(), takes, "one in {one_in}: {:?}", vetted.doubts);
+    let current = snapshot(A_WEEK_AGO.whole());
+    for (one_in, required) in [
+        (200, None),
+        (50, Some(Resolution::SecondCopy)),
+        (9, Some(Resolution::SecondCopy)),
+        (2, Some(Resolution::Person)),
+    ] {
+        let vetted = judge(TODAY.listing(wave(one_in)), Some(&current));
+        assert_eq!(vetted.requires(), required, "one in {one_in}: {:?}", vetted.doubts);
     }
 }
 
@@ -123,57 +126,57 @@ fn a_file_cut_at_any_boundary_takes_a_person_whatever_it_is_compared_with() {
     let boundaries = (rows / 200..rows / 100).step_by(3).chain((rows / 100..rows).step_by(631)).chain([rows - 1]);
     for gone in boundaries {
         let standings = [("the same day", Some(&same_day)), ("a week before", Some(&week_before)), ("none", None)];
-        for (name, standing) in standings {
-            let vetted = judge(cut(whole.clone(), gone), standing);
+        for (name, current) in standings {
+            let vetted = judge(cut(whole.clone(), gone), current);
             // Alone, a cut that deep that most of what stands before it was amended since cannot be told by its dates.
-            let told = standing.is_some() || gone < rows / 8;
-            assert!(!told || vetted.takes() == Some(Settles::Person), "{gone} rows cut, beside {name}");
+            let told = current.is_some() || gone < rows / 8;
+            assert!(!told || vetted.requires() == Some(Resolution::Person), "{gone} rows cut, beside {name}");
         }
     }
     let both = judge(cut(TODAY.listing(wave(9)), rows / 200), Some(&removed_too));
-    assert_eq!(both.takes(), Some(Settles::Person), "a wave and a cut at once");
+    assert_eq!(both.requires(), Some(Resolution::Person), "a wave and a cut at once");
 }
 
 #[test]
 fn an_older_copy_of_the_list_takes_a_person() {
     let vetted = judge(A_WEEK_AGO.whole(), Some(&snapshot(TODAY.whole())));
     assert!(matches!(vetted.doubts[0], Doubt::EndGone { gone: 40, .. }), "{:?}", vetted.doubts);
-    assert_eq!(vetted.takes(), Some(Settles::Person));
+    assert_eq!(vetted.requires(), Some(Resolution::Person));
 }
 
 #[test]
 fn an_older_copy_takes_a_person_though_what_it_takes_away_came_lately() {
     let week_before = snapshot(A_WEEK_AGO.whole());
-    let standing = judge(TODAY.whole(), Some(&week_before)).snapshot;
-    let old = judge(A_WEEK_AGO.whole(), Some(&standing));
-    assert_eq!(old.takes(), Some(Settles::Person), "{:?}", old.doubts);
+    let current = judge(TODAY.whole(), Some(&week_before)).snapshot;
+    let old = judge(A_WEEK_AGO.whole(), Some(&current));
+    assert_eq!(old.requires(), Some(Resolution::Person), "{:?}", old.doubts);
 }
 
 #[test]
 fn the_very_last_filing_may_go_if_a_second_copy_says_so() {
     let last = number((TODAY.today + 1) * A_DAY - 1);
     let vetted = judge(cut(TODAY.whole(), 1), Some(&snapshot(TODAY.whole())));
-    assert!(matches!(vetted.doubts[..], [Doubt::EndGone { gone: 1, standing_last, .. }] if standing_last == last));
-    assert_eq!(vetted.takes(), Some(Settles::SecondCopy));
+    assert!(matches!(vetted.doubts[..], [Doubt::EndGone { gone: 1, current_last, .. }] if current_last == last));
+    assert_eq!(vetted.requires(), Some(Resolution::SecondCopy));
 }
 
 #[test]
 fn neighbours_that_go_are_a_wave_where_most_are_duplicates_and_a_missing_page_where_they_are_providers() {
-    let standing = snapshot(A_WEEK_AGO.whole());
-    let takes = |from: u32, rows: u32| {
-        let vetted = judge(TODAY.listing(|value| (from..from + rows).contains(&value)), Some(&standing));
-        (vetted.takes(), vetted.doubts.iter().any(|doubt| matches!(doubt, Doubt::RunGone { .. })))
+    let current = snapshot(A_WEEK_AGO.whole());
+    let required = |from: u32, rows: u32| {
+        let vetted = judge(TODAY.listing(|value| (from..from + rows).contains(&value)), Some(&current));
+        (vetted.requires(), vetted.doubts.iter().any(|doubt| matches!(doubt, Doubt::RunGone { .. })))
     };
     // As the first 384 of the real list went on March 4, 2024.
-    assert_eq!(takes(A_DAY, 384), (Some(Settles::SecondCopy), false));
-    for (rows, expected) in [(2, None), (3, Some(Settles::SecondCopy)), (60, Some(Settles::SecondCopy))] {
-        assert_eq!(takes(6_000, rows).0, expected, "{rows} in a row");
+    assert_eq!(required(A_DAY, 384), (Some(Resolution::SecondCopy), false));
+    for (rows, expected) in [(2, None), (3, Some(Resolution::SecondCopy)), (60, Some(Resolution::SecondCopy))] {
+        assert_eq!(required(6_000, rows).0, expected, "{rows} in a row");
     }
     for (from, rows) in [(6_000, 61), (1_000, 99), (7_000, 1_500), (A_DAY, 2_000)] {
-        assert_eq!(takes(from, rows), (Some(Settles::Person), true), "{rows} in a row from {from}");
+        assert_eq!(required(from, rows), (Some(Resolution::Person), true), "{rows} in a row from {from}");
     }
     let pages = TODAY.listing(|value| (1..5).any(|page| (page * 1_000..page * 1_000 + 17).contains(&value)));
-    assert_eq!(judge(pages, Some(&standing)).takes(), Some(Settles::Person), "four short pages");
+    assert_eq!(judge(pages, Some(&current)).requires(), Some(Resolution::Person), "four short pages");
 }
 
 #[test]
@@ -190,41 +193,41 @@ fn weeks_in_which_nobody_files_and_many_amend_raise_no_doubt_as_they_go_by() {
         }
         listing
     };
-    let mut standing = snapshot(TODAY.whole());
+    let mut current = snapshot(TODAY.whole());
     for days in 1..30 {
-        let vetted = judge(after(days), Some(&standing));
-        assert_eq!(vetted.takes(), None, "day {days}: {:?}", vetted.doubts);
-        standing = vetted.snapshot;
+        let vetted = judge(after(days), Some(&current));
+        assert_eq!(vetted.requires(), None, "day {days}: {:?}", vetted.doubts);
+        current = vetted.snapshot;
     }
 }
 
 #[test]
 fn where_the_numbers_do_not_ascend_half_a_percent_gone_takes_a_person() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let jumbled = |is_gone: &dyn Fn(u32) -> bool| Listing { in_order: false, ..TODAY.listing(is_gone) };
-    assert_eq!(judge(jumbled(&|_| false), Some(&standing)).takes(), None, "nothing is gone");
-    assert_eq!(judge(jumbled(&|value| value == 99), Some(&standing)).takes(), Some(Settles::SecondCopy));
-    assert_eq!(judge(jumbled(&wave(150)), Some(&standing)).takes(), Some(Settles::Person));
+    assert_eq!(judge(jumbled(&|_| false), Some(&current)).requires(), None, "nothing is gone");
+    assert_eq!(judge(jumbled(&|value| value == 99), Some(&current)).requires(), Some(Resolution::SecondCopy));
+    assert_eq!(judge(jumbled(&wave(150)), Some(&current)).requires(), Some(Resolution::Person));
 }
 
 #[test]
 fn a_loss_bit_by_bit_is_an_alarm_before_two_hundred_and_held_before_five_hundred() {
     for one_in in [400, 101, 50] {
-        let mut standing = snapshot(TODAY.whole());
-        let whole = standing.filings.len();
+        let mut current = snapshot(TODAY.whole());
+        let whole = current.filings.len();
         let (mut alarmed_at, mut held_at) = (None, None);
         for sync in 1..400 {
             let lost = |value: u32| (0..sync).any(|part| value % one_in == part * 7 % one_in);
-            let vetted = judge(TODAY.listing(|value| value > A_DAY && value < 9_000 && lost(value)), Some(&standing));
+            let vetted = judge(TODAY.listing(|value| value > A_DAY && value < 9_000 && lost(value)), Some(&current));
             let gone = whole - vetted.snapshot.filings.len();
-            if vetted.takes() == Some(Settles::Person) {
-                held_at = Some(whole - standing.filings.len());
+            if vetted.requires() == Some(Resolution::Person) {
+                held_at = Some(whole - current.filings.len());
                 break;
             }
             if alarmed_at.is_none() && !vetted.doubts.is_empty() {
                 alarmed_at = Some(gone);
             }
-            standing = vetted.snapshot;
+            current = vetted.snapshot;
         }
         assert!(alarmed_at.is_some_and(|gone| gone < 210), "one in {one_in}: alarm at {alarmed_at:?}");
         assert!(held_at.is_some_and(|gone| gone <= 500), "one in {one_in}: held at {held_at:?}");
@@ -234,14 +237,14 @@ fn a_loss_bit_by_bit_is_an_alarm_before_two_hundred_and_held_before_five_hundred
 #[test]
 fn a_source_that_eats_its_own_end_is_held_the_second_time() {
     let first = judge(cut(TODAY.whole(), 1), Some(&snapshot(TODAY.whole())));
-    assert_eq!(first.takes(), Some(Settles::SecondCopy));
+    assert_eq!(first.requires(), Some(Resolution::SecondCopy));
     let second = judge(cut(TODAY.whole(), 2), Some(&first.snapshot));
-    assert_eq!(second.takes(), Some(Settles::Person));
+    assert_eq!(second.requires(), Some(Resolution::Person));
 }
 
 #[test]
 fn rows_that_cannot_be_read_stand_for_no_more_filings_than_they_are() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let blank = |after: u32, before: u32| UnreadableRow {
         line: 7,
         number: None,
@@ -252,25 +255,25 @@ fn rows_that_cannot_be_read_stand_for_no_more_filings_than_they_are() {
     };
     let mut one = TODAY.listing(|value| value == 5_000);
     one.unreadable.push(blank(4_999, 5_001));
-    let vetted = judge(one, Some(&standing));
-    assert_eq!((vetted.takes(), vetted.gone.len(), vetted.snapshot.carried.len()), (None, 0, 1));
+    let vetted = judge(one, Some(&current));
+    assert_eq!((vetted.requires(), vetted.gone.len(), vetted.snapshot.carried.len()), (None, 0, 1));
 
     let mut page = TODAY.listing(|value| (5_000..5_009).contains(&value));
     page.unreadable.push(blank(4_999, 5_009));
-    let vetted = judge(page, Some(&standing));
-    assert_eq!(vetted.takes(), Some(Settles::Person), "{:?}", vetted.doubts);
+    let vetted = judge(page, Some(&current));
+    assert_eq!(vetted.requires(), Some(Resolution::Person), "{:?}", vetted.doubts);
     assert!(vetted.doubts.iter().any(|doubt| matches!(doubt, Doubt::Carried { carried: 9, unreadable: 1 })));
 
     // A wave, and the last row moved to the top with a blank one behind it: nobody can say where that belongs.
     let mut wave = Listing { in_order: false, ..TODAY.listing(wave(9)) };
     wave.unreadable.push(blank(9_607, 8));
-    let vetted = judge(wave, Some(&standing));
-    assert_eq!((vetted.takes(), vetted.snapshot.carried.len()), (Some(Settles::Person), 0));
+    let vetted = judge(wave, Some(&current));
+    assert_eq!((vetted.requires(), vetted.snapshot.carried.len()), (Some(Resolution::Person), 0));
 }
 
 #[test]
 fn the_operators_own_peers_are_an_alarm_whatever_the_size_and_corroborated_far_beyond_their_share() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let peers: Vec<OwnPeer> = (1..=40)
         .map(|place: u32| OwnPeer {
             name: format!("TG-{place}"),
@@ -278,24 +281,24 @@ fn the_operators_own_peers_are_an_alarm_whatever_the_size_and_corroborated_far_b
         })
         .collect();
     let judged = |gone: &dyn Fn(u32) -> bool| {
-        let against = Against { standing: Some(&standing), removals: None, peers: &peers };
+        let against = Against { current: Some(&current), removals: None, peers: &peers };
         vet_against(TODAY.listing(gone), at(2), against, &VetConfig::default()).expect("read")
     };
     let told = |vetted: &Vetted| vetted.snapshot.anomalies.iter().any(|anomaly| anomaly.code() == AlarmCode::PeersGone);
     let all = judged(&|value| value >= 1_200 && value % 200 == 0);
-    assert_eq!((all.takes(), told(&all)), (Some(Settles::SecondCopy), true), "{:?}", all.doubts);
+    assert_eq!((all.requires(), told(&all)), (Some(Resolution::SecondCopy), true), "{:?}", all.doubts);
     let one = judged(&|value| value == 2_000);
-    assert_eq!((one.takes(), told(&one)), (None, true));
+    assert_eq!((one.requires(), told(&one)), (None, true));
     let none = judged(&|value| value == 2_001);
-    assert_eq!((none.takes(), told(&none)), (None, false));
+    assert_eq!((none.requires(), told(&none)), (None, false));
 }
 
 #[test]
 fn two_copies_say_the_same_if_about_the_same_filings_are_gone() {
-    let standing = snapshot(A_WEEK_AGO.whole());
-    let first = judge(TODAY.listing(wave(9)), Some(&standing));
+    let current = snapshot(A_WEEK_AGO.whole());
+    let first = judge(TODAY.listing(wave(9)), Some(&current));
     let but = |more: &'static [u32]| {
-        let mut second = judge(TODAY.listing(|value| wave(9)(value) || more.contains(&value)), Some(&standing));
+        let mut second = judge(TODAY.listing(|value| wave(9)(value) || more.contains(&value)), Some(&current));
         second.snapshot.sha256.0[0] += 1;
         second
     };
@@ -304,7 +307,7 @@ fn two_copies_say_the_same_if_about_the_same_filings_are_gone() {
     for (listing, why) in
         [(TODAY.whole(), "back again"), (TODAY.listing(|value| value % 9 == 4), "as many, but others")]
     {
-        let mut other = judge(listing, Some(&standing));
+        let mut other = judge(listing, Some(&current));
         other.snapshot.sha256.0[0] += 1;
         assert!(!first.says_the_same(&other), "{why}");
     }
@@ -312,12 +315,12 @@ fn two_copies_say_the_same_if_about_the_same_filings_are_gone() {
 
 #[test]
 fn each_doubt_says_what_where_and_by_which_setting() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let said =
-        |listing| judge(listing, Some(&standing)).doubts.iter().map(Doubt::to_string).collect::<Vec<_>>().join("\n");
+        |listing| judge(listing, Some(&current)).doubts.iter().map(Doubt::to_string).collect::<Vec<_>>().join("\n");
     let last = |rows: u32| RmdNumber::from_value((TODAY.today + 1) * A_DAY - 1 - rows).expect("a number");
     let end = said(cut(TODAY.whole(), 50));
-    assert!(end.contains(&format!("stops at {}", last(50))) && end.contains("50 standing filings"), "{end}");
+    assert!(end.contains(&format!("stops at {}", last(50))) && end.contains("50 current filings"), "{end}");
     let loss = said(TODAY.listing(wave(9)));
     assert!(loss.contains("(11.1 %)") && loss.contains("vet.corroborate_loss_percent"), "{loss}");
     let loss = said(TODAY.listing(wave(3)));
@@ -339,6 +342,6 @@ fn a_list_whose_dates_are_in_no_order_tells_nothing_by_them() {
             }
             *filing = builder.finish();
         }
-        assert_eq!(judge(listing, None).takes(), None, "dates over {spread} days");
+        assert_eq!(judge(listing, None).requires(), None, "dates over {spread} days");
     }
 }

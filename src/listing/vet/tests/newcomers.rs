@@ -1,7 +1,7 @@
 //! What comes: whether it looks new, and how fast.
 
 use super::doubts::{A_DAY, A_WEEK_AGO, TODAY, World, day, judge, snapshot};
-use super::{Column, FilingBuilder, Listing, Settles, number};
+use super::{Column, FilingBuilder, Listing, Resolution, number};
 use crate::domain::{Filing, Frn};
 use crate::listing::vet::Doubt;
 
@@ -25,74 +25,74 @@ fn with(mut listing: Listing, more: impl IntoIterator<Item = u32>, date: &str) -
 
 #[test]
 fn new_filings_come_behind_all_others_with_a_date_of_their_time_and_at_their_pace() {
-    use Settles::{Alarm, Person};
+    use Resolution::{Alarm, Person};
     let gaps = |value: u32| value % 20 == 1;
-    let standing = snapshot(TODAY.listing(gaps));
+    let current = snapshot(TODAY.listing(gaps));
     let end = (TODAY.today + 1) * A_DAY;
-    let settles = |more: Vec<u32>, date: &str| {
-        let vetted = judge(with(TODAY.listing(gaps), more, date), Some(&standing));
-        vetted.doubts.iter().map(Doubt::settles).max()
+    let resolution = |more: Vec<u32>, date: &str| {
+        let vetted = judge(with(TODAY.listing(gaps), more, date), Some(&current));
+        vetted.doubts.iter().map(Doubt::resolution).max()
     };
     let today = day(TODAY.today).to_string();
     let behind = |count: u32| (end..end + count).collect::<Vec<_>>();
     let spaced = |count: u32| (0..count).map(|place| end + place * 5).collect::<Vec<_>>();
     let between = |count: u32| (1..=count).map(|place| place * 20 + 1).collect::<Vec<_>>();
-    assert_eq!(settles(spaced(12), &today), None);
-    assert_eq!(settles(spaced(13), &today), Some(Alarm), "more than come in a usual day");
-    assert_eq!(settles(spaced(60), &today), Some(Alarm));
-    assert_eq!(settles(spaced(61), &today), Some(Person), "so many on one day come with many amendments");
-    assert_eq!(settles(behind(30), &today), Some(Alarm));
-    assert_eq!(settles(behind(31), &today), Some(Person), "numbers without a gap");
-    assert_eq!(settles(spaced(1_000), &today), Some(Person), "nobody files so much");
-    assert_eq!(settles(between(2), &today), None);
-    assert_eq!(settles(between(5), &today), Some(Alarm), "numbers that others have passed");
-    assert_eq!(settles(between(31), &today), Some(Person));
-    assert_eq!(settles(behind(31), "2022-05-05"), Some(Person), "dates older than the listing before");
-    assert_eq!(settles(vec![9_000_000, 9_000_001, 9_000_002], &today), Some(Alarm), "numbers far beyond the last");
+    assert_eq!(resolution(spaced(12), &today), None);
+    assert_eq!(resolution(spaced(13), &today), Some(Alarm), "more than come in a usual day");
+    assert_eq!(resolution(spaced(60), &today), Some(Alarm));
+    assert_eq!(resolution(spaced(61), &today), Some(Person), "so many on one day come with many amendments");
+    assert_eq!(resolution(behind(30), &today), Some(Alarm));
+    assert_eq!(resolution(behind(31), &today), Some(Person), "numbers without a gap");
+    assert_eq!(resolution(spaced(1_000), &today), Some(Person), "nobody files so much");
+    assert_eq!(resolution(between(2), &today), None);
+    assert_eq!(resolution(between(5), &today), Some(Alarm), "numbers that others have passed");
+    assert_eq!(resolution(between(31), &today), Some(Person));
+    assert_eq!(resolution(behind(31), "2022-05-05"), Some(Person), "dates older than the listing before");
+    assert_eq!(resolution(vec![9_000_000, 9_000_001, 9_000_002], &today), Some(Alarm), "numbers far beyond the last");
 }
 
 #[test]
 fn false_filings_at_the_end_do_not_make_the_next_good_listing_impossible() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let end = (TODAY.today + 1) * A_DAY;
     let today = day(TODAY.today).to_string();
     let far = vec![9_999_997, 9_999_998, 9_999_999];
-    let old = judge(with(TODAY.whole(), far.clone(), "2022-01-01"), Some(&standing));
-    assert_eq!(old.takes(), Some(Settles::Person), "old dates at the end: {:?}", old.doubts);
+    let old = judge(with(TODAY.whole(), far.clone(), "2022-01-01"), Some(&current));
+    assert_eq!(old.requires(), Some(Resolution::Person), "old dates at the end: {:?}", old.doubts);
     for false_ones in [vec![end, end + 1, end + 2], far, (0..55).map(|place| end + place * 3).collect()] {
-        let faulty = judge(with(TODAY.whole(), false_ones.clone(), &today), Some(&standing));
-        assert_eq!(faulty.takes(), None, "{:?}", faulty.doubts);
+        let faulty = judge(with(TODAY.whole(), false_ones.clone(), &today), Some(&current));
+        assert_eq!(faulty.requires(), None, "{:?}", faulty.doubts);
         let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
-        assert!(healed.takes() < Some(Settles::Person), "{false_ones:?}: {:?}", healed.doubts);
+        assert!(healed.requires() < Some(Resolution::Person), "{false_ones:?}: {:?}", healed.doubts);
         let tomorrow = World { today: TODAY.today + 1 };
         let healed = judge(tomorrow.whole(), Some(&faulty.snapshot));
-        assert!(healed.takes() < Some(Settles::Person), "{false_ones:?}, a day later: {:?}", healed.doubts);
+        assert!(healed.requires() < Some(Resolution::Person), "{false_ones:?}, a day later: {:?}", healed.doubts);
     }
 }
 
 #[test]
 fn many_new_filings_over_a_long_time_take_a_second_copy() {
-    let standing = snapshot(World { today: 1_000 }.whole());
-    let vetted = judge(TODAY.whole(), Some(&standing));
-    assert_eq!(vetted.takes(), Some(Settles::SecondCopy), "{:?}", vetted.doubts);
+    let current = snapshot(World { today: 1_000 }.whole());
+    let vetted = judge(TODAY.whole(), Some(&current));
+    assert_eq!(vetted.requires(), Some(Resolution::SecondCopy), "{:?}", vetted.doubts);
 }
 
 #[test]
 fn what_comes_or_changes_a_little_at_each_sync_is_told_once_it_is_much() {
     let end = (TODAY.today + 1) * A_DAY;
     let today = day(TODAY.today).to_string();
-    let mut standing = snapshot(TODAY.whole());
+    let mut current = snapshot(TODAY.whole());
     let mut alarmed = None;
     for sync in 1..=4 {
-        let vetted = judge(with(TODAY.whole(), end..end + sync * 8, &today), Some(&standing));
+        let vetted = judge(with(TODAY.whole(), end..end + sync * 8, &today), Some(&current));
         if alarmed.is_none() && !vetted.doubts.is_empty() {
             alarmed = Some(sync);
         }
-        standing = vetted.snapshot;
+        current = vetted.snapshot;
     }
     assert_eq!(alarmed, Some(2), "twelve at once may come, sixteen within a moment do not");
 
-    let mut standing = snapshot(TODAY.whole());
+    let mut current = snapshot(TODAY.whole());
     let mut alarmed = None;
     for sync in 1..=4_usize {
         let mut listing = TODAY.whole();
@@ -100,18 +100,18 @@ fn what_comes_or_changes_a_little_at_each_sync_is_told_once_it_is_much() {
         for place in 0..sync * 8 {
             listing.filings[place * 9] = changed.filings[place * 9].clone();
         }
-        let vetted = judge(listing, Some(&standing));
+        let vetted = judge(listing, Some(&current));
         if alarmed.is_none() && !vetted.doubts.is_empty() {
             alarmed = Some(sync);
         }
-        standing = vetted.snapshot;
+        current = vetted.snapshot;
     }
     assert_eq!(alarmed, Some(3), "eight cells at a time");
 }
 
 #[test]
 fn new_filings_that_bear_the_names_of_others_are_told_from_three_on() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let today = day(TODAY.today).to_string();
     let end = (TODAY.today + 1) * A_DAY;
     let copies = |count: u32| {
@@ -125,16 +125,16 @@ fn new_filings_that_bear_the_names_of_others_are_told_from_three_on() {
             }
             listing.filings.push(builder.finish());
         }
-        judge(listing, Some(&standing)).doubts.iter().map(Doubt::settles).max()
+        judge(listing, Some(&current)).doubts.iter().map(Doubt::resolution).max()
     };
     assert_eq!(copies(2), None, "a provider that filed anew");
-    assert_eq!(copies(3), Some(Settles::Alarm));
-    assert_eq!(copies(31), Some(Settles::Person));
+    assert_eq!(copies(3), Some(Resolution::Alarm));
+    assert_eq!(copies(31), Some(Resolution::Person));
 }
 
 #[test]
 fn new_filings_with_unknown_texts_take_a_person_from_eleven_on() {
-    let standing = snapshot(TODAY.whole());
+    let current = snapshot(TODAY.whole());
     let today = day(TODAY.today).to_string();
     let end = (TODAY.today + 1) * A_DAY;
     let unknown = |count: u32| {
@@ -147,9 +147,9 @@ fn new_filings_with_unknown_texts_take_a_person_from_eleven_on() {
             }
             *filing = builder.finish();
         }
-        judge(listing, Some(&standing)).takes()
+        judge(listing, Some(&current)).requires()
     };
-    assert_eq!((unknown(3), unknown(11)), (None, Some(Settles::Person)));
+    assert_eq!((unknown(3), unknown(11)), (None, Some(Resolution::Person)));
 }
 
 #[test]
@@ -170,5 +170,5 @@ fn a_rush_before_a_deadline_comes_with_amendments_and_is_an_alarm_only() {
     let end = (TODAY.today + 1) * A_DAY;
     let rush = with(listing, (0..127).map(|place| end + place * 5), &today);
     let vetted = judge(rush, Some(&snapshot(A_WEEK_AGO.whole())));
-    assert_eq!(vetted.doubts.iter().map(Doubt::settles).max(), Some(Settles::Alarm), "{:?}", vetted.doubts);
+    assert_eq!(vetted.doubts.iter().map(Doubt::resolution).max(), Some(Resolution::Alarm), "{:?}", vetted.doubts);
 }

@@ -269,7 +269,8 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
         if is_another_header(&said, &names, fit) {
             return Err(TableError::SecondHeader { row: record.row, first: header.row });
         }
-        rows.push(row(record, &header, width)?);
+        refuse_broken(&record, width)?;
+        rows.push(row(record, &header, width));
     }
     for (left_out, why) in [
         (&titles, "above the header: taken for a title"),
@@ -287,32 +288,45 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     Ok(Table { left_out, header: header.cells.iter().map(|name| trim(name).to_owned()).collect(), rows, notes })
 }
 
-fn row(mut record: Record, header: &Record, width: usize) -> Result<Result<Row, BadRow>, TableError> {
+/// Whether anything stands beyond the header's last name.
+fn has_surplus(record: &Record, width: usize) -> bool {
+    record.cells.iter().skip(width).any(|cell| !trim(cell).is_empty())
+}
+
+/// A row that is short or long because of a cell with a line break: from there on no row is what it seems.
+fn refuse_broken(record: &Record, width: usize) -> Result<(), TableError> {
     let found = record.cells.len();
-    let surplus = record.cells.iter().skip(width).any(|cell| !trim(cell).is_empty());
-    if let (true, Some(place)) = (surplus || found < width, record.broken) {
-        let problem = format!(
-            "the cell that begins there holds a line break, and the row has {} where the header has {width}: a quote is \
-             missing, or one too many",
-            cells_in_words(found)
-        );
-        return Err(TableError::Quote { row: record.row, line: record.line, cell: place + 1, problem });
+    match record.broken {
+        Some(place) if has_surplus(record, width) || found < width => Err(TableError::Quote {
+            row: record.row,
+            line: record.line,
+            cell: place + 1,
+            problem: format!(
+                "the cell that begins there holds a line break, and the row has {} where the header has {width}: a \
+                 quote is missing, or one too many",
+                cells_in_words(found)
+            ),
+        }),
+        _ => Ok(()),
     }
-    if surplus {
+}
+
+fn row(mut record: Record, header: &Record, width: usize) -> Result<Row, BadRow> {
+    if has_surplus(&record, width) {
         let problem = match record.cells.iter().skip(header.cells.len()).any(|cell| !trim(cell).is_empty()) {
             true => format!(
                 "the row has {} where the header has {width}: put a cell that holds the separator in quotes",
-                cells_in_words(found)
+                cells_in_words(record.cells.len())
             ),
             false => format!(
                 "a cell stands right of it, where the header has only {}: give its column a name, or clear it",
                 cells_in_words(width)
             ),
         };
-        return Ok(Err(bad(record, header, width.saturating_sub(1), problem)));
+        return Err(bad(record, header, width.saturating_sub(1), problem));
     }
     record.cells.truncate(header.cells.len());
-    Ok(Ok(Row { row: record.row, cells: record.cells }))
+    Ok(Row { row: record.row, cells: record.cells })
 }
 
 fn bad(mut record: Record, header: &Record, place: usize, problem: String) -> BadRow {
