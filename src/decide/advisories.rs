@@ -1,8 +1,8 @@
 //! What else to know. An advisory never changes a verdict, and each has an off-switch (`policy.advisories_off`).
 
-use jiff::{Timestamp, ToSpan};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
