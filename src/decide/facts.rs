@@ -76,7 +76,6 @@ impl Answered {
 }
 
 /// What is known of a question.
-#[derive(Clone)]
 pub struct Facts<'a> {
     pub index: &'a Index,
     pub query: &'a Query,
@@ -189,13 +188,16 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// The same question at another time. Where nothing is on record about the provider, what was looked up holds at all
-    /// times, and only the clock moves.
-    pub fn at(&self, records: &'a Records, when: When) -> Self {
-        match self.on_record.is_empty() {
-            true => Self { when, ..self.clone() },
-            false => Self::gather(self.index, records, self.query, self.policy, when),
+    /// Asks this of the same question at another time. Where nothing is on record about the provider, what was looked up
+    /// holds at all times, and only the clock moves.
+    pub fn at<T>(&mut self, records: &'a Records, when: When, ask: impl FnOnce(&Self) -> T) -> T {
+        if !self.on_record.is_empty() {
+            return ask(&Self::gather(self.index, records, self.query, self.policy, when));
         }
+        let before = std::mem::replace(&mut self.when, when);
+        let answer = ask(self);
+        self.when = before;
+        answer
     }
 
     /// The filing that the answer names: the standing one, else the one that does not count, else the removed one.

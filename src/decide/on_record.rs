@@ -23,7 +23,6 @@ pub enum NoticeState {
 }
 
 /// What is on record about a provider under any of its numbers.
-#[derive(Clone)]
 pub struct OnRecordFacts<'a> {
     about: Vec<&'a ProviderRecords>,
     when: When,

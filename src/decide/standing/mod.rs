@@ -7,6 +7,7 @@
 
 mod moments;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -186,34 +187,36 @@ struct Asking<'a> {
 }
 
 /// What an answer comes to, as far as it can change by itself.
-struct Outcome {
+struct Outcome<'a> {
     ruling: Option<(Verdict, Reason)>,
-    advisories: Vec<Advisory>,
+    advisories: Cow<'a, [Advisory]>,
 }
 
 /// Notices say in their advisories which of their clocks have run out.
 const OF_NOTICES: [AdvisoryCode; 3] =
     [AdvisoryCode::NoticePending, AdvisoryCode::NoticeUnanswered, AdvisoryCode::NoticeAnsweredLate];
 
-impl From<&Result<Decision, Undecided>> for Outcome {
-    fn from(answer: &Result<Decision, Undecided>) -> Self {
+impl<'a> From<&'a Result<Decision, Undecided>> for Outcome<'a> {
+    fn from(answer: &'a Result<Decision, Undecided>) -> Self {
         match answer {
-            Ok(decision) => {
-                Self { ruling: Some((decision.verdict, decision.reason)), advisories: decision.advisories.clone() }
-            }
-            Err(_) => Self { ruling: None, advisories: Vec::new() },
+            Ok(decision) => Self {
+                ruling: Some((decision.verdict, decision.reason)),
+                advisories: Cow::Borrowed(&decision.advisories),
+            },
+            Err(_) => Self { ruling: None, advisories: Cow::default() },
         }
     }
 }
 
-impl Outcome {
+impl Outcome<'_> {
     fn of(facts: &Facts<'_>) -> Self {
         let wording = if facts.on_record.has_notices() { Wording::Sentences } else { Wording::Codes };
         match matrix::rule(facts) {
-            Ok(ruling) => {
-                Self { ruling: Some((ruling.verdict, ruling.reason)), advisories: advisories(facts, &ruling, wording) }
-            }
-            Err(_) => Self { ruling: None, advisories: Vec::new() },
+            Ok(ruling) => Self {
+                ruling: Some((ruling.verdict, ruling.reason)),
+                advisories: advisories(facts, &ruling, wording).into(),
+            },
+            Err(_) => Self { ruling: None, advisories: Cow::default() },
         }
     }
 
@@ -229,7 +232,7 @@ impl Outcome {
         };
         self.ruling == other.ruling
             && self.advisories.len() == other.advisories.len()
-            && self.advisories.iter().zip(&other.advisories).all(same)
+            && self.advisories.iter().zip(other.advisories.iter()).all(same)
     }
 
     /// How a peer will stand that stands so now.
@@ -269,34 +272,47 @@ impl Asking<'_> {
         let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
         let query = Query { named_by, role: *role, ..Query::about(peer.provider) };
         let Basis { index, records, policy } = self.basis;
-        let facts = Facts::gather(index, records, &query, policy, When::now(index, self.now));
+        let mut facts = Facts::gather(index, records, &query, policy, When::now(index, self.now));
         let answer = decide_by(&facts, Wording::Sentences);
         let outcome = Outcome::from(&answer);
+        let state = outcome.state();
         let moments = moments(&facts, self.common);
-        let next = self.next(peer, &facts, &outcome, &moments);
-        let since = self.since(peer, &facts, &outcome, &moments);
+        let next = self.next(peer, &mut facts, &outcome, &moments);
+        // What is accepted with nothing on record was not otherwise before by time alone.
+        let since = match state == PeerState::Accepted && facts.on_record.is_empty() {
+            true => None,
+            false => self.since(peer, &mut facts, &outcome, &moments),
+        };
         let since = since.or_else(|| settled(peer, &facts, answer.as_ref().ok()?));
-        Some(Standing { peer: Arc::clone(peer), query, state: outcome.state(), answer, since, next })
+        Some(Standing { peer: Arc::clone(peer), query, state, answer, since, next })
     }
 
     /// What will change, asked for right after each moment to come.
-    fn next(&self, peer: &Record, facts: &Facts<'_>, now: &Outcome, moments: &[Moment<'_>]) -> Vec<Deadline> {
+    fn next<'a>(
+        &'a self,
+        peer: &Record,
+        facts: &mut Facts<'a>,
+        now: &Outcome<'_>,
+        moments: &[Moment<'_>],
+    ) -> Vec<Deadline> {
+        let (index, records) = (self.basis.index, self.basis.records);
         let mut next: Vec<Deadline> = Vec::new();
         let mut before = None;
-        let is_to_come = |moment: &&Moment<'_>| {
-            let is_bound = |end| moment.at < end;
-            moment.at > self.now && moment.kind.is_some() && peer.expires_at.is_none_or(is_bound)
-        };
-        for together in moments.iter().filter(is_to_come).collect::<Vec<_>>().chunk_by(|one, two| one.at == two.at) {
-            let Some(first) = together.first() else { continue };
+        let to_come = moments.partition_point(|moment| moment.at <= self.now);
+        let to_come = moments.get(to_come..).unwrap_or_default();
+        for together in to_come.chunk_by(|one, two| one.at == two.at) {
+            let Some(first) = together.iter().find(|moment| moment.kind.is_some()) else { continue };
+            if peer.expires_at.is_some_and(|end| first.at >= end) {
+                break;
+            }
             let after = first.at.saturating_add(TICK).unwrap_or(Timestamp::MAX);
             // A sync comes before the listing is too old, or nothing else matters: so no other moment waits for it.
             let put_off = first.kind.is_some_and(DeadlineKind::is_put_off_by_syncs);
             let when = match put_off {
-                true => When::now(facts.index, after),
+                true => When::now(index, after),
                 false => facts.when.later(after),
             };
-            let outcome = Outcome::of(&facts.at(self.basis.records, when));
+            let outcome = facts.at(records, when, Outcome::of);
             let base = before.as_ref().unwrap_or(now);
             if !outcome.is_as(base) {
                 let then = outcome.after(base);
@@ -315,8 +331,14 @@ impl Asking<'_> {
     }
 
     /// The last moment before which state, verdict or reason were others, by what was on record then.
-    fn since(&self, peer: &Record, facts: &Facts<'_>, now: &Outcome, moments: &[Moment<'_>]) -> Option<Timestamp> {
-        let carried = carried_since(facts);
+    fn since<'a>(
+        &'a self,
+        peer: &Record,
+        facts: &mut Facts<'a>,
+        now: &Outcome<'_>,
+        moments: &[Moment<'_>],
+    ) -> Option<Timestamp> {
+        let (index, records, carried) = (self.basis.index, self.basis.records, carried_since(facts));
         let passed = moments.iter().rev().filter(|moment| moment.at <= self.now && moment.at > peer.at);
         let mut asked = None;
         passed.map(|moment| moment.at).find(|at| {
@@ -324,9 +346,9 @@ impl Asking<'_> {
                 return false;
             }
             let then = at.saturating_sub(TICK).unwrap_or(Timestamp::MIN);
-            let mut outcome = Outcome::of(&facts.at(self.basis.records, When::then(facts.index, then)));
+            let mut outcome = facts.at(records, When::then(index, then), Outcome::of);
             if carried.is_some_and(|since| then < since) {
-                outcome.advisories.retain(|said| said.code != AdvisoryCode::FilingCarried);
+                outcome.advisories.to_mut().retain(|said| said.code != AdvisoryCode::FilingCarried);
             }
             (outcome.state(), outcome.ruling) != (now.state(), now.ruling)
         })

@@ -90,14 +90,15 @@ pub(super) struct Moment<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common {
     listing_old: Option<Timestamp>,
-    recertification: [Timestamp; 2],
+    /// Nothing where the listing does not say when filings were recertified.
+    recertification: Option<[Timestamp; 2]>,
 }
 
 impl Common {
     pub fn of(basis: Basis<'_>, now: Timestamp) -> Self {
         Self {
             listing_old: basis.policy.old_from(basis.index.confirmed_at()),
-            recertification: recertification::passed_and_next(now),
+            recertification: basis.index.has_recertifications().then(|| recertification::passed_and_next(now)),
         }
     }
 }
@@ -110,7 +111,7 @@ pub(super) fn moments<'a>(facts: &Facts<'a>, common: Common) -> Vec<Moment<'a>> 
         plain(at, DeadlineKind::ListingOld);
     }
     if let Some(filing) = facts.current_filing() {
-        common.recertification.into_iter().for_each(|at| plain(at, DeadlineKind::Recertification));
+        common.recertification.into_iter().flatten().for_each(|at| plain(at, DeadlineKind::Recertification));
         if let Some(at) = stale_from(facts, filing.filing()) {
             plain(at, DeadlineKind::LastUpdated);
         }
