@@ -186,11 +186,10 @@ impl OwnFiling {
     pub fn deadlines(&self, now: Timestamp) -> Vec<(Timestamp, OwnDeadlineKind)> {
         let over = |last: Date| begins(last.tomorrow().unwrap_or(last));
         let mut next = Vec::new();
-        if let Some(Recertification { state, opens, by }) = self.recertification {
-            if state != RecertificationState::Done {
-                next.push((begins(opens), OwnDeadlineKind::RecertificationOpens));
-                next.push((over(by), OwnDeadlineKind::RecertificationDue));
-            }
+        let due = self.recertification.filter(|of| of.state != RecertificationState::Done);
+        if let Some(Recertification { opens, by, .. }) = due {
+            next.push((begins(opens), OwnDeadlineKind::RecertificationOpens));
+            next.push((over(by), OwnDeadlineKind::RecertificationDue));
         }
         if let Some(update) = self.update.filter(|update| !update.is_done) {
             next.push((over(update.by), OwnDeadlineKind::UpdateDue));

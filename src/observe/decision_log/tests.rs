@@ -207,11 +207,15 @@ async fn a_reload_changes_what_is_logged_and_opens_a_file_that_was_moved_away() 
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("log");
     let log = DecisionLog::start(config(&path, Logged::Off, 10), directory.path()).expect("started");
-    assert!(!log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, false));
+    assert!(!log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, true));
     log.reload(config(&path, Logged::Refusals, 10));
-    assert!(log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, false));
+    assert!(log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, true));
+    log.reload(config(&path, Logged::Notable, 10));
+    assert!(
+        log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, true) && !log.wants(Verdict::Accept, false)
+    );
     log.reload(config(&path, Logged::All, 10));
-    assert!(log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, false));
+    assert!(log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, true));
 
     log.note(entry(1));
     eventually("the first is written", || log.counts().written == 1);
