@@ -53,7 +53,7 @@ impl Alerts {
     ///
     /// # Errors
     ///
-    /// If there is no such channel, history does not reach back so far, or it cannot be read.
+    /// If there is no such channel, or history cannot be read. Before the oldest listing on record nothing would have been told.
     pub async fn preview(self: &Arc<Self>, name: &str, since: Timestamp) -> Result<Vec<Preview>, Rejection> {
         let channel = self.channel(name)?;
         if !channel.takes_events() {
@@ -73,6 +73,13 @@ impl Alerts {
     /// The moments that are looked at, oldest first: the first is the baseline.
     async fn moments(&self, since: Timestamp) -> Result<Vec<Timestamp>, Rejection> {
         let now = clock::now();
+        let store = Arc::clone(&self.services.store);
+        let oldest = tokio::task::spawn_blocking(move || store.oldest_snapshot()).await;
+        let oldest = oldest.unwrap_or(Err(StoreError::Interrupted));
+        let oldest =
+            oldest.map_err(|error| ErrorReason::StoreFailed.reject(format!("the history cannot be read: {error}")))?;
+        // Nothing was told of what nobody knew.
+        let since = oldest.map_or(since, |oldest| oldest.applied_at.max(since));
         let mut moments = vec![since];
         let mut request = SnapshotsRequest { since: Some(since), ..SnapshotsRequest::default() };
         loop {

@@ -177,6 +177,7 @@ impl Store {
                 let found = queue.remove((channel, event.sequence))?;
                 let found = found.map(|bytes| stored::decode::<DeliveryRecord>(bytes.value())).transpose()?;
                 if let Some(mut delivery) = found {
+                    delivery.tries += 1;
                     delivery.error = error.to_owned();
                     delivery.set_aside_at = Some(at);
                     bury(transaction, channel, event.sequence, &delivery)?;
