@@ -2,7 +2,7 @@
 //! and what will change by itself and when. Pure.
 //!
 //! There is no second copy of the rules here. What will change, and since when something holds, is found by asking for the
-//! decision at the [`moments`] that the records, the notices, the filing and the policy name: a moment counts only if the
+//! decision at the moments that the records, the notices, the filing and the policy name: a moment counts only if the
 //! answer is another after it.
 
 mod moments;

@@ -75,7 +75,7 @@ async fn a_line_says_what_was_asked_what_was_answered_and_on_what_it_rests() {
             "frn": "0000000021", "rmd_number": null, "ocn": null, "peer": null, "bound_to": null, "role": null, "emergency": false, "foreign": "unknown", "us_caller_id": "unknown",
             "caller_id_given": true,
         },
-        "interface": "http", "rule": "47 CFR 64.6305(g)", "by_policy": false,
+        "interface": "http", "asked_by": "token switch-1", "ref": "a84b4c76e66710@pc33", "rule": "47 CFR 64.6305(g)", "by_policy": false,
         "advisories": ["LISTING_OLD", "CELL_UNRECOGNIZED"], "matched_by": null, "filing": null, "other_filings": [],
         "candidates": [], "removal": null, "record": null,
         "snapshot": {
@@ -215,7 +215,7 @@ async fn a_reload_changes_what_is_logged_and_opens_a_file_that_was_moved_away() 
         log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, true) && !log.wants(Verdict::Accept, false)
     );
     log.reload(config(&path, Logged::All, 10));
-    assert!(log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, true));
+    assert!(log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, false));
 
     log.note(entry(1));
     eventually("the first is written", || log.counts().written == 1);
