@@ -91,7 +91,7 @@ impl Services {
         if self.running.is_some()
             && let Ok(disk) = nix::sys::statvfs::statvfs(&self.state_dir)
         {
-            let free = u64::from(disk.blocks_available()).saturating_mul(u64::from(disk.fragment_size()));
+            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
             alarms.extend(alarms::disk_low(free, &self.disk.load()));
         }
         alarms.extend(alarms::alerts_failing(&self.alert_faults.load()));
