@@ -26,7 +26,6 @@ pub struct MeConfig {
     #[serde(with = "frns")]
     pub frn: Vec<Frn>,
     /// The day on which something changed that the filing says: it is to be updated within 10 business days.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub changed: Option<Date>,
 }
 
