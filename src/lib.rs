@@ -34,6 +34,7 @@
 //! | [`observe`] | metrics, the decision log, logging, the clock |
 //! | [`sync`] | one cycle through the stages; its source, its schedule, its retries |
 //! | [`service`] | the use cases, on domain types |
+//! | [`alerts`] | what is told to people and machines outside, and that it arrives |
 //! | [`api`] | gRPC, HTTP and JSON side by side on `service`; the client |
 //! | [`daemon`] | wiring, settings, readiness, signals, drain |
 //! | [`cli`] | what people type, one file a command |
@@ -73,6 +74,8 @@ pub mod observe;
 pub mod sync;
 
 pub mod service;
+
+pub mod alerts;
 
 pub mod api;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders, from the ground up. Each may import those before it and itself.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "domain",
     "listing",
     "records",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 12] = [
     "observe",
     "sync",
     "service",
+    "alerts",
     "api",
     "daemon",
     "cli",
@@ -23,7 +24,9 @@ const LAYERS: [&str; 12] = [
 
 /// The folders that own an outside crate. What is not named here is anybody's.
 const OWNED: &[(&str, &[&str])] = &[
-    ("reqwest", &["sync/fetch"]),
+    ("reqwest", &["sync/fetch", "alerts"]),
+    ("lettre", &["alerts"]),
+    ("hmac", &["alerts/channels"]),
     ("csv", &["listing/parse", "listing/canonical", "records/lists"]),
     ("calamine", &["records/lists"]),
     ("zip", &["records/lists"]),
@@ -33,7 +36,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("postcard", &["store"]),
     ("zstd", &["store/archive", "store"]),
     ("phonenumber", &["decide/caller_id"]),
-    ("rapidfuzz", &["listing/search", "cli/near"]),
+    ("rapidfuzz", &["listing/search", "cli/near", "alerts/config"]),
     ("deunicode", &["listing/search"]),
     // The commands are a client, and ask the same services where no daemon runs.
     ("tonic", &["api/grpc", "api/client", "cli"]),
@@ -47,7 +50,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("prometheus_client", &["api/http/metrics"]),
     ("hyper", &["transport"]),
     ("hyper_util", &["transport", "api/client"]),
-    ("rustls", &["transport", "api/client", "sync/fetch"]),
+    ("rustls", &["transport", "api/client", "sync/fetch", "alerts"]),
     ("tokio_rustls", &["transport", "api/client"]),
     ("rustix", &["transport"]),
     ("x509_parser", &["transport"]),

@@ -29,7 +29,7 @@ const fn of(command: &'static [&'static str], say: &'static str) -> Statuses {
     Statuses { command, say, failed: FAILED }
 }
 
-const TABLE: [Statuses; 11] = [
+const TABLE: [Statuses; 13] = [
     of(
         &["check"],
         "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked; with --file \
@@ -48,6 +48,8 @@ const TABLE: [Statuses; 11] = [
     },
     of(&["impact"], "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
     of(&["peers", "report"], "0 every binding matches one standing filing, 1 some do not, 2 failed"),
+    of(&["alerts"], "0 every channel is good, 1 some fail or were stopped, 2 failed"),
+    of(&["alerts", "test"], "0 the other end took the message, 1 it did not, 2 failed"),
     of(&["verify"], "0 good, 1 damaged, 2 could not be checked"),
     Statuses {
         command: &["config", "check"],

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod acknowledge;
+mod alerts;
 mod ask_list;
 mod check;
 mod check_list;
@@ -137,6 +138,8 @@ enum Command {
     Impact(impact::Impact),
     /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
     Acknowledge(acknowledge::Acknowledge),
+    /// What is told by the channels of the configuration, and whether it arrives.
+    Alerts(alerts::AlertsCommand),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
     /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
@@ -286,6 +289,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Acknowledge(command) => command.run(&global).await,
+            Command::Alerts(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Verify(command) => command.run(&global).await,
             Command::Compact(command) => command.run(&global).await,

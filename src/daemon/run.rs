@@ -21,6 +21,7 @@ use super::{
     ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, reserve, serve, sync_settings,
     systemd,
 };
+use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
 use crate::listing::index::PublishedIndex;
@@ -118,6 +119,7 @@ struct Start {
     schedule: Schedule,
     tls: ListenersTls,
     access: Arc<Access>,
+    channels: InForce,
     listeners: Listeners,
     /// How many files may be open.
     descriptors: Option<usize>,
@@ -142,11 +144,12 @@ impl Start {
 
         let tls = ListenersTls::load(config).map_err(setting)?;
         let access = Access::new(tls::rules(config).map_err(setting)?);
+        let channels = InForce::load(&config.alerts).map_err(DaemonError::Setting)?;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
         let listeners = Listeners::bind(config, &tls, &access, &state_dir, activated).await?;
-        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners, descriptors })
+        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors })
     }
 
     /// Whether a cycle is due at once.
@@ -161,7 +164,8 @@ impl Start {
     /// Serves, and starts all tasks.
     async fn begin(self, config: &Config, reload_from: ReloadFrom) -> Result<Daemon, DaemonError> {
         let due = self.is_due();
-        let Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners, descriptors } = self;
+        let Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors } =
+            self;
         let Opened { store, index, records, sync_state, schedule_minute } = opened;
         let shutdown = CancellationToken::new();
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
@@ -179,6 +183,7 @@ impl Start {
             shutdown: shutdown.clone(),
             budget: Budget::start(&config.limits).map_err(DaemonError::Threads)?,
             observer: Some(Arc::clone(&observer)),
+            disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
             running: Some(Running {
                 started_at,
                 schedule: schedule.clone(),
@@ -200,6 +205,8 @@ impl Start {
                 limits: config.limits.clone(),
             })
         };
+        let services = Arc::new(services);
+        let alerts = Alerts::new(Arc::clone(&services), channels);
         let reloader = Reloader {
             from: reload_from,
             schedule_minute,
@@ -207,6 +214,8 @@ impl Start {
             schedule: schedule_sender,
             freshness: Arc::clone(&services.freshness),
             policy,
+            disk: Arc::clone(&services.disk),
+            alerts: Arc::clone(&alerts),
             me: Arc::clone(&services.me),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
@@ -217,8 +226,7 @@ impl Start {
 
         let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
-        let services = Arc::new(services);
-        let (threads, health) = tasks.serve(&services, listeners, config, descriptors).await?;
+        let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
         tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
@@ -228,6 +236,8 @@ impl Start {
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
+        tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
+        tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
         let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
         systemd::ready();
@@ -269,6 +279,7 @@ impl Tasks {
     async fn serve(
         &mut self,
         services: &Arc<Services>,
+        alerts: &Arc<Alerts>,
         listeners: Listeners,
         config: &Config,
         descriptors: Option<usize>,
@@ -284,8 +295,8 @@ impl Tasks {
             });
         }
         let limits = Arc::clone(&services.limits);
-        let (services, shutdown) = (Arc::clone(services), self.shutdown.clone());
-        let serving = serve::Serving { services, threads: &threads, limits, shutdown, descriptors };
+        let (services, alerts, shutdown) = (Arc::clone(services), Arc::clone(alerts), self.shutdown.clone());
+        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown, descriptors };
         serving.spawn(&mut self.set, listeners, health_service);
         drop(serving);
         Ok((threads, health))

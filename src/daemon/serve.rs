@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use super::TaskEnd;
 use super::descriptors::Connections;
 use super::listen::{Listener, Listeners};
+use crate::alerts::Alerts;
 use crate::api::grpc::{self, Health, HealthServer};
 use crate::api::http::HttpService;
 use crate::service::Services;
@@ -21,6 +22,8 @@ use crate::transport::{
 pub struct Serving<'a> {
     /// What is asked.
     pub services: Arc<Services>,
+    /// What is told outside.
+    pub alerts: Arc<Alerts>,
     /// The threads that answer.
     pub threads: &'a Threads,
     /// The bounds that connections are held to.
@@ -51,7 +54,7 @@ impl Serving<'_> {
             let service = Arc::new(HttpService::new(Arc::clone(&self.services)));
             common.spawn(tasks, ("HTTP listener", listener), (Framing::Either, service), on_threads());
         }
-        let service = Arc::new(grpc::everything(&self.services, &health));
+        let service = Arc::new(grpc::everything(&self.services, &self.alerts, &health));
         // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
         let lives = TaskTracker::new();
         let here = || Place::Here(lives.clone());

@@ -52,7 +52,7 @@ pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
 pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
-pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, Severity, State, state};
+pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 
@@ -154,6 +154,10 @@ pub struct Services {
     pub budget: Budget,
     /// All who watch.
     pub watchers: Arc<Watchers>,
+    /// How much room the disk must have.
+    pub disk: Arc<ArcSwap<DiskConfig>>,
+    /// Channels of alerts that fail, one sentence each.
+    pub alert_faults: Arc<ArcSwap<Vec<String>>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }
@@ -201,6 +205,8 @@ impl Services {
             limits: Arc::new(basis.limits),
             observer: None,
             watchers: Arc::default(),
+            disk: Arc::default(),
+            alert_faults: Arc::default(),
             running: None,
         }
     }

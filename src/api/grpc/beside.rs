@@ -15,18 +15,17 @@ use tonic::Status;
 use tower::Service;
 
 use super::check_stream::PATH as CHECK_STREAM;
-use super::fast_path::{CHECK_PROVIDERS, FastPath, too_slow};
+use super::fast_path::{CHECK_PROVIDERS, FastPath, INTERFACE, too_slow};
 use super::reply::{Made, Reply};
 use crate::api::weights;
 use crate::domain::{ErrorReason, Rejection};
 use crate::service::Services;
-use crate::transport::auth::Right;
+use crate::transport::auth::{ADMINISTRATION, Right};
 use crate::transport::budget::{NoShare, Share};
 use crate::transport::{Caller, Incoming};
 
 const LISTING: &str = "/rmdd.v1.ListingService/";
 const ACCEPTANCE: &str = "/rmdd.v1.AcceptanceService/";
-const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
 const HEALTH: &str = "/grpc.health.v1.Health/";
 const REFLECTION: &str = "/grpc.reflection.";
 
@@ -66,20 +65,21 @@ fn cost(path: &str, batch: usize) -> (Kind, usize) {
         path if path.starts_with(ACCEPTANCE) => (Kind::Work, weights::LOOK_UP),
         // Whoever only asks whether the daemon lives is told, and so is whoever runs it.
         path if path.starts_with(HEALTH) => (if path.ends_with("/Watch") { Kind::Stream } else { Kind::Light }, 0),
-        path if path.starts_with(ADMINISTRATION) => (Kind::Light, 0),
+        path if ADMINISTRATION.iter().any(|service| path.starts_with(service)) => (Kind::Light, 0),
         path if path.starts_with(REFLECTION) => (Kind::Stream, 1),
         _ => (Kind::Light, 1),
     }
 }
 
 /// Headers that an RPC needs. Others are not kept while it waits.
-const NEEDED: [HeaderName; 6] = [
+const NEEDED: [HeaderName; 7] = [
     CONTENT_TYPE,
     TE,
     AUTHORIZATION,
     HeaderName::from_static("grpc-encoding"),
     HeaderName::from_static("grpc-accept-encoding"),
     HeaderName::from_static("grpc-timeout"),
+    HeaderName::from_static(INTERFACE),
 ];
 
 fn needed(headers: &HeaderMap) -> HeaderMap {

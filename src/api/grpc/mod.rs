@@ -4,6 +4,7 @@
 
 mod acceptance;
 mod admin;
+mod alerts;
 mod batch;
 mod beside;
 mod check_stream;
@@ -36,6 +37,7 @@ use crate::transport::auth::StreamAuthorization;
 use crate::transport::{Caller, Client};
 
 pub use admin::verified_to_wire;
+pub use alerts::GrpcAlerts;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
 pub use fast_path::{FastPath, INTERFACE};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};

@@ -17,8 +17,10 @@ use tonic_health::server::{HealthReporter, HealthService};
 use super::v1::DESCRIPTORS;
 use super::v1::acceptance_service_server::AcceptanceServiceServer;
 use super::v1::admin_service_server::AdminServiceServer;
+use super::v1::alerts_service_server::AlertsServiceServer;
 use super::v1::listing_service_server::ListingServiceServer;
-use super::{FastPath, Grpc};
+use super::{FastPath, Grpc, GrpcAlerts};
+use crate::alerts::Alerts;
 use crate::domain::Rejection;
 use crate::service::Services;
 
@@ -30,6 +32,7 @@ const HEALTH: &str = "grpc.health.v1.Health";
 type Acceptance = AcceptanceServiceServer<Grpc>;
 type Listing = ListingServiceServer<Grpc>;
 type Admin = AdminServiceServer<Grpc>;
+type AlertsServer = AlertsServiceServer<GrpcAlerts>;
 
 /// The name of the admin service, as the health service knows it.
 pub const ADMIN_SERVICE: &str = <Admin as NamedService>::NAME;
@@ -124,10 +127,12 @@ pub fn queries(services: &Arc<Services>, health: &HealthServer<impl Health>) -> 
 }
 
 /// What a listener for everything answers.
-pub fn everything(services: &Arc<Services>, health: &HealthServer<impl Health>) -> FastPath {
-    let names = [Acceptance::NAME, Listing::NAME, Admin::NAME, HEALTH];
+pub fn everything(services: &Arc<Services>, alerts: &Arc<Alerts>, health: &HealthServer<impl Health>) -> FastPath {
+    let names = [Acceptance::NAME, Listing::NAME, Admin::NAME, AlertsServer::NAME, HEALTH];
     let admin = Admin::new(Grpc(Arc::clone(services))).max_decoding_message_size(MAX_ADMIN_REQUEST_BYTES);
-    fast_path(services, with_reflection(query_routes(services, health).add_service(admin), &names))
+    let alerts = AlertsServer::new(GrpcAlerts(Arc::clone(alerts)));
+    let routes = query_routes(services, health).add_service(admin).add_service(alerts);
+    fast_path(services, with_reflection(routes, &names))
 }
 
 fn fast_path(services: &Arc<Services>, routes: Routes) -> FastPath {

@@ -162,13 +162,33 @@ pub fn load(
 const RENAMED: [(&str, &str); 1] = [("questions_per_second", "limits.rate_limit")];
 
 /// What is wrong, and what a setting is called now that goes by its old name.
-fn with_new_name(mut problem: String) -> String {
+fn with_new_name(problem: String) -> String {
+    let mut problem = without_addresses(&problem);
     for (old, new) in RENAMED {
         if problem.contains(&format!("unknown field `{old}`")) {
             problem = format!("{}\nlimits.{old} is called {new} now", problem.trim_end());
         }
     }
     problem
+}
+
+/// A problem with no address beyond its host: the rest may be a secret, and parsers show the line that they stumble over.
+fn without_addresses(problem: &str) -> String {
+    let mut shown = String::with_capacity(problem.len());
+    let mut rest = problem;
+    while let Some(at) = rest.find("://") {
+        let (before, behind) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';');
+        let (address, behind) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));
+        let host = address.rsplit('@').next().unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+        shown.push_str(host);
+        if host.len() < address.len() {
+            shown.push_str("/***");
+        }
+        rest = behind;
+    }
+    shown + rest
 }
 
 /// What is wrong with a variable or a flag, under the name by which it was given.

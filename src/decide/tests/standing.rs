@@ -352,9 +352,10 @@ proptest! {
 }
 
 fn own(index: &Index, frn_text: &str, changed: Option<&str>, now: &str) -> OwnFiling {
-    let mut me = MeConfig::default();
-    me.frn = vec![frn_text.parse().expect("an FRN")];
-    me.changed = changed.map(|day| day.parse().expect("a day"));
+    let me = MeConfig {
+        frn: vec![frn_text.parse().expect("an FRN")],
+        changed: changed.map(|day| day.parse().expect("a day")),
+    };
     own_filings(index, &me, at(now)).remove(0)
 }
 

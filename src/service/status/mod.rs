@@ -88,6 +88,13 @@ impl Services {
         if let Some(observer) = &self.observer {
             alarms.extend(alarms::decision_log(&observer.log.counts(), now));
         }
+        if self.running.is_some()
+            && let Ok(disk) = nix::sys::statvfs::statvfs(&self.state_dir)
+        {
+            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+            alarms.extend(alarms::disk_low(free, &self.disk.load()));
+        }
+        alarms.extend(alarms::alerts_failing(&self.alert_faults.load()));
         if let Some(refused) = self.running.as_ref().and_then(|running| running.refused_reload.borrow().clone()) {
             alarms.push(alarms::reload_refused(&refused));
         }

@@ -69,14 +69,23 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/AcknowledgeRecords", Right::Admin),
     ("/rmdd.v1.AdminService/Backup", Right::Admin),
     ("/rmdd.v1.AdminService/Compact", Right::Admin),
+    ("/rmdd.v1.AlertsService/GetAlerts", Right::Operator),
+    ("/rmdd.v1.AlertsService/ListDeliveries", Right::Operator),
+    ("/rmdd.v1.AlertsService/PreviewChannel", Right::Operator),
+    ("/rmdd.v1.AlertsService/TestChannel", Right::Admin),
+    ("/rmdd.v1.AlertsService/RetryDelivery", Right::Admin),
+    ("/rmdd.v1.AlertsService/DropDelivery", Right::Admin),
 ];
+
+/// What begins the paths of the administration.
+pub const ADMINISTRATION: [&str; 2] = ["/rmdd.v1.AdminService/", "/rmdd.v1.AlertsService/"];
 
 /// The right that an RPC needs. Health and reflection need what questions need, and so does what does not exist; of the
 /// administration, what is not in the table needs the most.
 pub fn needed(path: &str) -> Right {
     match RPCS.iter().find(|(rpc, _)| *rpc == path) {
         Some((_, right)) => *right,
-        None if path.starts_with("/rmdd.v1.AdminService/") => Right::Admin,
+        None if ADMINISTRATION.iter().any(|service| path.starts_with(service)) => Right::Admin,
         None => Right::Query,
     }
 }
