@@ -69,6 +69,9 @@ fn print_json(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
     say!("{}", serde_json::json!({ "file": file, "settings": settings, "matrix": matrix, "warnings": warnings }));
 }
 
+/// From this column on a setting is wide, and the remarks of the others do not go after it.
+const WIDEST: usize = 60;
+
 fn print(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
     match &loaded.file {
         Some(file) => say!("# The configuration is good. File: {}", file.display()),
@@ -83,7 +86,8 @@ fn print(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
         .iter()
         .filter_map(|(name, value)| Some((format!("{name} = {}", value.as_ref()?), loaded.origin(name).as_str())))
         .collect();
-    let width = lines.iter().map(|(line, _)| line.len()).max().unwrap_or_default();
+    // A long one pushes only its own remark to the right.
+    let width = lines.iter().map(|(line, _)| line.len()).filter(|length| *length <= WIDEST).max().unwrap_or_default();
     for (line, origin) in lines {
         say!("{line:<width$}  # {origin}");
     }
