@@ -75,7 +75,7 @@ const PURE: [&str; 4] = ["domain", "listing", "records", "decide"];
 
 /// Who may take a thread of the reserve, which clients for queries must not reach: what they ask for is done by
 /// `transport::budget::Work`, which has that of a command beside it.
-const ON_RESERVED_THREADS: [&str; 9] = [
+const ON_RESERVED_THREADS: [&str; 12] = [
     "sync",
     "store",
     "daemon",
@@ -83,6 +83,9 @@ const ON_RESERVED_THREADS: [&str; 9] = [
     "service/maintenance",
     "service/records",
     "service/impact",
+    "service/standing",
+    "service/status",
+    "alerts",
     "transport/budget/work",
     // Of the Unix socket of the administration alone.
     "transport/connection",
