@@ -40,7 +40,7 @@ pub struct Question<'a> {
     /// What was read of that number.
     pub caller_id: CallerId,
     /// What the asker calls the call; empty if nothing.
-    pub reference: &'a str,
+    pub reference: &'a [u8],
     /// Whether it is accepted only because the operator's policy is another than the default.
     pub by_choice: bool,
 }
@@ -135,11 +135,12 @@ impl Drop for Seen<'_> {
 const LONGEST_REFERENCE: usize = 128;
 
 /// What is kept of what an asker calls a call: what is seen of it, up to a length. A bad one must not cost the answer.
-fn kept_reference(reference: &str) -> Option<Box<str>> {
+fn kept_reference(reference: &[u8]) -> Option<Box<str>> {
     if reference.is_empty() {
         return None;
     }
-    let kept: String = reference.chars().filter(|c| !is_hidden(*c)).take(LONGEST_REFERENCE).collect();
+    let kept: String =
+        String::from_utf8_lossy(reference).chars().filter(|c| !is_hidden(*c)).take(LONGEST_REFERENCE).collect();
     let kept = kept.trim();
     (!kept.is_empty()).then(|| kept.into())
 }
@@ -192,7 +193,7 @@ impl Seen<'_> {
     }
 
     /// A call to 911 was accepted, and nothing is known of who hands it over.
-    pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, reference: &str, now: Timestamp) {
+    pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, reference: &[u8], now: Timestamp) {
         let log = &self.observer.log;
         self.count(Verdict::Accept, Reason::EmergencyCall, None);
         if log.wants(Verdict::Accept, true) {
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn of_a_reference_what_is_seen_is_kept_up_to_a_length() {
-        let kept = |reference: &str| kept_reference(reference).map(String::from);
+        let kept = |reference: &str| kept_reference(reference.as_bytes()).map(String::from);
         assert_eq!(kept("a84b4c76e66710@pc33.example"), Some("a84b4c76e66710@pc33.example".to_owned()));
         assert_eq!(kept("a\r\nb\u{202e}c\u{1b}[31m "), Some("abc[31m".to_owned()));
         assert_eq!(kept(&"é".repeat(500)).map(|kept| kept.chars().count()), Some(128));

@@ -48,7 +48,7 @@ pub struct CheckRequest<'a> {
     /// Whether whoever asks may read what operators note for themselves.
     pub notes: bool,
     /// What whoever asks calls the call, for the decision log; empty if nothing.
-    pub reference: &'a str,
+    pub reference: &'a [u8],
 }
 
 impl CheckRequest<'_> {
@@ -63,7 +63,7 @@ impl CheckRequest<'_> {
             emergency: false,
             detail: Detail::Compact,
             notes: false,
-            reference: "",
+            reference: b"",
         }
     }
 }
@@ -78,7 +78,7 @@ pub struct Unreadable {
     /// Whom it names, as far as can be told.
     pub who: Option<Who>,
     /// What whoever asks calls the call.
-    pub reference: String,
+    pub reference: Vec<u8>,
 }
 
 /// The answer to a query.

@@ -153,6 +153,6 @@ fn read(request: &v1::CheckProviderRequest, notes: bool) -> Result<CheckRequest<
         v1::AnswerDetail::Unspecified | v1::AnswerDetail::Compact => Detail::Compact,
     };
     let who: Who = convert::who_from_wire(request.identity.as_ref())?;
-    let (caller_id, reference, emergency) = (request.caller_id.as_str(), request.r#ref.as_str(), request.emergency);
+    let (caller_id, reference, emergency) = (request.caller_id.as_str(), request.r#ref.as_slice(), request.emergency);
     Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency, detail, notes, reference })
 }

@@ -21,7 +21,7 @@ use tonic::{Code, Status};
 use super::acceptance::{check_as_of, interface};
 use super::beside::{SHORT, bytes_for};
 use super::reply::{Made, Reply, well};
-use super::{Grpc, v1};
+use super::{Grpc, text, v1};
 use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::observe::Came;
@@ -41,6 +41,9 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// A message's own header: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
+
+/// Where a batch has its questions.
+const QUESTIONS_FIELD: u32 = 1;
 
 /// A batch of more bytes takes a place: it has some hundred questions.
 const LONG_BATCH: usize = SHORT;
@@ -109,7 +112,10 @@ impl FastPath {
     ) -> Result<Bytes, Status> {
         let (message, _held) = self.message(body, caller).await?;
         let came = Came::over(interface, Instant::now()).by(session, token);
-        let question = v1::CheckProviderRequest::decode(message)
+        let question = v1::CheckProviderRequest::decode(message.clone())
+            .or_else(|error| {
+                text::mended(&message, None).map_or(Err(error), |mended| Message::decode(mended.as_slice()))
+            })
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         let notes = match right {
             Ok(right) => right >= Right::Operator,
@@ -161,9 +167,15 @@ impl FastPath {
         let came = Came::over(interface, since).by(&caller.session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
-        batch
-            .merge(message)
-            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+        let read = batch.merge(message.clone()).or_else(|error| match text::mended(&message, Some(QUESTIONS_FIELD)) {
+            Some(mended) => {
+                batch.clear();
+                batch.merge(mended.as_slice())
+            }
+            None => Err(error),
+        });
+        drop(message);
+        read.map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         let questions = batch.questions.len() + if batch.at.is_some() { weights::LOOK_UP } else { 0 };
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {

@@ -18,6 +18,7 @@ mod reply;
 mod routes;
 mod standing;
 mod status;
+mod text;
 mod watch;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.

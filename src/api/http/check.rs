@@ -74,11 +74,16 @@ pub async fn check(
             let seen = services.see(came);
             let answer = match named {
                 Some(who) => {
-                    let request = CheckRequest { emergency: true, detail, reference, ..CheckRequest::about(who) };
+                    let request = CheckRequest {
+                        emergency: true,
+                        detail,
+                        reference: reference.as_bytes(),
+                        ..CheckRequest::about(who)
+                    };
                     view.check(Ok(request), seen.as_ref())
                 }
                 None => {
-                    let (rejection, reference) = (problem.into_rejection(), reference.to_owned());
+                    let (rejection, reference) = (problem.into_rejection(), reference.as_bytes().to_vec());
                     let unreadable = Unreadable { rejection, emergency: true, who: None, reference };
                     view.check(Err(Box::new(unreadable)), seen.as_ref())
                 }
@@ -133,7 +138,7 @@ async fn ask(
         emergency,
         detail,
         notes,
-        reference: params.get("ref").unwrap_or_default(),
+        reference: params.get("ref").unwrap_or_default().as_bytes(),
     };
     if let Some(time) = at {
         let (answer, snapshot) = services.check_as_of(&request, time).await?;

@@ -18,6 +18,7 @@ use crate::api::grpc::v1::{self, ListRemovalsRequest};
 use crate::api::json;
 use crate::api::times::{moment, since};
 use crate::domain::{ErrorReason, RecordKind, visible};
+use crate::records::lists::objects::PRINTED_BESIDE;
 
 #[derive(Debug, Args)]
 pub struct ListPeers {
@@ -121,16 +122,7 @@ fn is_not_loaded(error: &anyhow::Error) -> bool {
 
 /// What a record says, and how the peer stands if it is bound now.
 fn with_standing(mut object: Value, standing: Option<&v1::PeerStanding>) -> anyhow::Result<Value> {
-    let standing = standing.map(json::PeerStanding::from).map(serde_json::to_value).transpose()?;
-    for member in
-        ["state", "verdict", "reason", "message", "advisories", "provider_name", "rmd_number", "frn", "since", "next"]
-    {
-        let said = standing.as_ref().and_then(|standing| standing.get(member)).cloned().unwrap_or_default();
-        // What the record itself says of them is told as it is.
-        if object.get(member).is_none_or(Value::is_null) {
-            object[member] = said;
-        }
-    }
+    object[PRINTED_BESIDE] = serde_json::to_value(standing.map(json::PeerStanding::from))?;
     Ok(object)
 }
 
