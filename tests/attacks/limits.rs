@@ -18,7 +18,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::common::{ask, by_frn, eventually};
-use super::{CHECK_PROVIDER, GET_PROVIDER, call, framed, outcome, raw, scene};
+use super::{CHECK_PROVIDER, GET_PROVIDER, call, framed, framed_bytes, outcome, raw, scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
@@ -406,4 +406,34 @@ async fn a_single_question_over_http_does_not_wait_for_hundreds_that_others_have
     }
     before.sort_unstable();
     assert!(before[4] < 400, "so many of 800 questions of others were answered before one: {before:?}");
+}
+
+/// A calling number, a peer's name and a Call-ID come as a switch has them, and no switch looks whether they are UTF-8.
+#[tokio::test]
+async fn a_call_is_answered_whatever_bytes_its_texts_are_one_to_911_and_those_beside_it_too() {
+    let scene = scene("").await;
+    let field = |tag: u8, content: &[u8]| [&[tag << 3 | 2, content.len() as u8][..], content].concat();
+    let with_rubbish = |question: CheckProviderRequest| {
+        [question.encode_to_vec(), field(10, b"+1212\xff5550100"), field(12, b"\xfe\xff@sbc")].concat()
+    };
+    let emergency = CheckProviderRequest { emergency: true, ..CheckProviderRequest::default() };
+    let to_911 = [emergency.encode_to_vec(), field(4, b"TG-\xff")].concat();
+    let mut client = raw(scene.grpc()).await;
+    let batch: Vec<u8> = [with_rubbish(by_frn(&scene.frn)), to_911.clone(), by_frn(&scene.frn).encode_to_vec()]
+        .iter()
+        .flat_map(|question| field(1, question))
+        .collect();
+    for (path, message) in [
+        (CHECK_PROVIDER, with_rubbish(by_frn(&scene.frn))),
+        (CHECK_PROVIDER, to_911),
+        ("/rmdd.v1.AcceptanceService/CheckProviders", batch),
+    ] {
+        let (response, mut body) = client.send_request(call(path), false).expect("sent");
+        body.send_data(framed_bytes(&message).into(), true).expect("sent");
+        assert_eq!(outcome(response).await, (Code::Ok, String::new()), "{path}");
+    }
+    // What is no message at all is an error.
+    let (response, mut body) = client.send_request(call(CHECK_PROVIDER), false).expect("sent");
+    body.send_data(framed_bytes(&[0x52, 0x7f, 1]).into(), true).expect("sent");
+    assert_eq!(outcome(response).await.0, Code::InvalidArgument);
 }

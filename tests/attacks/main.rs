@@ -99,7 +99,10 @@ fn call(path: &str) -> Request<()> {
 }
 
 fn framed(message: &impl Message) -> Vec<u8> {
-    let bytes = message.encode_to_vec();
+    framed_bytes(&message.encode_to_vec())
+}
+
+fn framed_bytes(bytes: &[u8]) -> Vec<u8> {
     let mut framed = vec![0];
     framed.extend((bytes.len() as u32).to_be_bytes());
     framed.extend(bytes);
