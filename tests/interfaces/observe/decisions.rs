@@ -139,7 +139,7 @@ async fn over_http_a_line_says_from_where_was_asked_and_what_the_call_is_called(
     let site = Site::new();
     let daemon = with_a_removal(&site, "").await;
     let long = "x".repeat(300);
-    for reference in ["a84b4c76e66710%40pc33.example", "%0d%0aevil%1b%5b31m", &long, ""] {
+    for reference in ["a84b4c76e66710%40pc33.example", "%0d%0aevil%1b%5b31m", &long, "", "first&ref=second"] {
         let path = format!("/v1/check/{REMOVED}?format=text&ref={reference}");
         assert!(get(&daemon, &path).await.status().is_success(), "a bad reference costs no answer: {path}");
     }
@@ -150,7 +150,14 @@ async fn over_http_a_line_says_from_where_was_asked_and_what_the_call_is_called(
     let some = |text: &str| Some(text.to_owned());
     assert_eq!(
         refs,
-        [some("a84b4c76e66710@pc33.example"), some("evil[31m"), some(&"x".repeat(128)), None, some("sos-1")]
+        [
+            some("a84b4c76e66710@pc33.example"),
+            some("evil[31m"),
+            some(&"x".repeat(128)),
+            None,
+            some("first"),
+            some("sos-1")
+        ]
     );
     assert!(logged.iter().all(|line| line["asked_by"] == "127.0.0.1"), "{logged:?}");
 }
