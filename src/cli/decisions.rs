@@ -1,5 +1,7 @@
 //! `rmdd decisions`: the decision log, read back.
 
+mod calls;
+
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,13 +13,14 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::target::Target;
+use self::calls::Calls;
+use super::target::{Access, Target};
 use super::text::{self, say};
-use super::{Global, YES};
-use crate::api::grpc::v1::GetStatusRequest;
+use super::{Global, YES, named};
+use crate::api::grpc::v1::{GetProviderRequest, GetStatusRequest};
 use crate::api::times::{moment, since};
 use crate::daemon::config::{Loaded, Overrides, default_state_dir};
-use crate::domain::{Interface, PeerName};
+use crate::domain::{Interface, PeerName, Who};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Verdict {
@@ -38,7 +41,7 @@ pub struct Decisions {
     #[arg(long, value_name = "WHO")]
     peer: Option<String>,
     /// Only those that accept, or that refuse. Accepts are in the log as far as decision_log.log says.
-    #[arg(long, value_name = "VERDICT")]
+    #[arg(long, value_name = "VERDICT", ignore_case = true)]
     verdict: Option<Verdict>,
     /// Each decision on a line of its own, with who asked and what the switch calls the call.
     #[arg(long)]
@@ -63,6 +66,8 @@ struct Line {
     reason: String,
     #[serde(default)]
     message: String,
+    #[serde(default)]
+    by_policy: bool,
     #[serde(default)]
     interface: String,
     asked_by: Option<String>,
@@ -114,6 +119,7 @@ struct Run {
 struct Found {
     /// By upstream.
     runs: BTreeMap<String, Vec<Run>>,
+    calls: Calls,
     decisions: u64,
     /// Asked with `rmdd check`, and left out.
     people: u64,
@@ -130,18 +136,25 @@ const BAD_NAMED: usize = 5;
 impl Decisions {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
-        let path = path(global, &global.load(Overrides::new())?).await?;
+        let loaded = global.load(Overrides::new())?;
+        let path = path(global, &loaded).await?;
         let files = files(&path)?;
         let mut found = Found::default();
         for (path, file) in files {
             self.read(&path, BufReader::new(file), &mut found)?;
         }
         if !self.json && !self.each {
-            print_runs(&found.runs);
+            print_runs(&found);
         }
         if !self.json {
             let gap = if found.decisions > 0 { "\n" } else { "" };
             say!("{gap}{} in {}", text::count_of(found.decisions, "decision"), path.display());
+            found.calls.say_what_is_not_logged(found.runs.keys());
+        }
+        if let Some(who) = self.peer.as_deref().filter(|_| found.decisions == 0)
+            && let Some(unknown) = unknown(global, &loaded, who).await
+        {
+            text::aside(format_args!("{} {unknown}", text::doubtful("NOTE:")));
         }
         found.say_what_is_missing();
         Ok(YES)
@@ -173,6 +186,9 @@ impl Decisions {
     }
 
     fn take(&self, line: &Line, bytes: &[u8], found: &mut Found) -> anyhow::Result<()> {
+        if line.dropped == 0 {
+            found.calls.see(line);
+        }
         let too_early = self.since.is_some_and(|since| line.at < since);
         if too_early || self.until.is_some_and(|until| line.at >= until) {
             return Ok(());
@@ -288,8 +304,8 @@ fn styled(verdict: &str, shown: &str) -> String {
 }
 
 /// What was decided of each upstream, from when to when.
-fn print_runs(runs: &BTreeMap<String, Vec<Run>>) {
-    for (who, runs) in runs {
+fn print_runs(found: &Found) {
+    for (who, runs) in &found.runs {
         say!("{}", text::strong(&text::one_line(who)));
         for run in runs {
             let (first, last) = (run.first.strftime("%Y-%m-%d %H:%M:%S"), run.last.strftime("%Y-%m-%d %H:%M:%S"));
@@ -297,11 +313,22 @@ fn print_runs(runs: &BTreeMap<String, Vec<Run>>) {
             let (verdict, reason) = (text::one_line(&run.verdict), text::one_line(&run.reason));
             say!("    {when}  {} {reason}, {}", styled(&run.verdict, &verdict), text::count_of(run.count, "call"));
         }
-        if let Some(run) = runs.last().filter(|run| run.verdict == "REFUSE") {
-            let since = text::moment(run.first);
-            say!("    no call of it was accepted since {since}, as far as this log tells");
-        }
+        found.calls.say_of(who);
     }
+}
+
+/// What is wrong with a name that the log has no decision about: nobody bound it, or it looks like a number and is none.
+async fn unknown(global: &Global, loaded: &Loaded, who: &str) -> Option<String> {
+    // Said in full also where nobody can be asked what is bound.
+    let misread =
+        || Who::readings(who).and_then(|readings| readings.settle(&[], true)).err().map(|slip| slip.to_string());
+    let Ok(target) = Target::find(global, loaded, Access::Read).await else { return misread() };
+    let known = async |who: Who| {
+        let request = GetProviderRequest { identity: Some(who.into()), ..GetProviderRequest::default() };
+        target.get_provider(request).await
+    };
+    let error = target.first_known(who, known).await.err()?;
+    if named::is_of_nobody(&error) { Some(error.to_string()) } else { misread() }
 }
 
 /// Where the log is: in the state directory of the daemon that runs, else of the configuration, unless a path is set.

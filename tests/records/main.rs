@@ -4,6 +4,7 @@
 mod common;
 
 mod asked;
+mod decisions;
 mod impact;
 mod kept;
 mod lists;
