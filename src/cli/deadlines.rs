@@ -50,6 +50,8 @@ pub struct Entry {
     pub outcome: String,
     /// The names of the peers that it concerns, or the FRN of the operator's own filing.
     pub of: Vec<String>,
+    /// The provider's name as filed of each of these, in their order; empty where none is known.
+    pub filed: Vec<String>,
     /// Whether it concerns the operator's own filing.
     pub own: bool,
 }
@@ -57,7 +59,7 @@ pub struct Entry {
 /// The deadlines in the order of time. What happens to many at once for one cause is one.
 pub fn entries(standings: &v1::ListStandingsResponse, until: Option<Timestamp>) -> Vec<Entry> {
     let mut by_cause: BTreeMap<(Timestamp, i32, String, i32, String), Entry> = BTreeMap::new();
-    let mut add = |deadline: &v1::Deadline, of: String, outcome: String| {
+    let mut add = |deadline: &v1::Deadline, (of, filed): (String, &str), outcome: String| {
         let Some(at) = time(deadline.at.as_ref()).filter(|at| until.is_none_or(|until| *at <= until)) else { return };
         // Where nothing but an advisory comes it is the same for the refused and the accepted.
         let is_common = standing::is_common(deadline);
@@ -65,13 +67,19 @@ pub fn entries(standings: &v1::ListStandingsResponse, until: Option<Timestamp>) 
             (at, deadline.kind, deadline.record.clone(), if is_common { 0 } else { deadline.state }, outcome.clone());
         let own = outcome.is_empty();
         let entry = by_cause.entry(cause);
-        entry.or_insert_with(|| Entry { at, deadline: deadline.clone(), outcome, of: Vec::new(), own }).of.push(of);
+        let (deadline, none) = (deadline.clone(), Vec::new());
+        let entry = entry.or_insert_with(|| Entry { at, deadline, outcome, of: none, filed: Vec::new(), own });
+        entry.of.push(of);
+        entry.filed.push(text::one_line(filed));
     };
     for peer in &standings.peers {
-        peer.next.iter().for_each(|deadline| add(deadline, standing::name(peer), standing::outcome(deadline, peer)));
+        let outcome = |deadline| standing::outcome(deadline, peer);
+        peer.next
+            .iter()
+            .for_each(|deadline| add(deadline, (standing::name(peer), &peer.provider_name), outcome(deadline)));
     }
     for own in &standings.own_filings {
-        own.next.iter().for_each(|deadline| add(deadline, own.frn.clone(), String::new()));
+        own.next.iter().for_each(|deadline| add(deadline, (own.frn.clone(), &own.name), String::new()));
     }
     by_cause.into_values().collect()
 }
@@ -82,7 +90,20 @@ const NAMED: usize = 3;
 impl Entry {
     /// Whom it concerns, in a few words.
     pub fn whom(&self, most: usize) -> String {
-        let (count, named) = (self.of.len(), self.of.iter().take(most).cloned().collect::<Vec<_>>().join(", "));
+        self.named(&self.of, most)
+    }
+
+    /// Whom it concerns, each with the name of its provider: a calendar stands for itself.
+    pub fn whom_in_full(&self, most: usize) -> String {
+        let in_full = |(of, filed): (&String, &String)| match filed.as_str() {
+            "" => of.clone(),
+            filed => format!("{of} ({filed})"),
+        };
+        self.named(&self.of.iter().zip(&self.filed).take(most).map(in_full).collect::<Vec<_>>(), most)
+    }
+
+    fn named(&self, names: &[String], most: usize) -> String {
+        let (count, named) = (self.of.len(), names.iter().take(most).cloned().collect::<Vec<_>>().join(", "));
         match count {
             _ if self.own => format!("your filing {named}"),
             _ if count > most => format!("{named} and {} more", text::count((count - most) as u64)),
@@ -105,6 +126,7 @@ impl Deadlines {
                 } else {
                     std::fs::write(file, calendar).with_context(|| format!("{} cannot be written", file.display()))?;
                 }
+                say_what_is_left_out(&entries);
             }
             None if self.json => {
                 for entry in &entries {
@@ -117,6 +139,19 @@ impl Deadlines {
             None => print(&entries, standings.peers.len()),
         }
         Ok(YES)
+    }
+}
+
+/// Beside a calendar, which may go to standard output.
+fn say_what_is_left_out(entries: &[Entry]) {
+    let left_out = entries.iter().filter(|entry| !standing::counts(&entry.deadline)).count() as u64;
+    if left_out > 0 {
+        let count = text::count_of(left_out, "deadline");
+        text::aside(format_args!(
+            "{}: {count} not in the calendar (LISTING_OLD): the next sync puts {} off",
+            text::doubtful("note"),
+            if left_out == 1 { "it" } else { "them" }
+        ));
     }
 }
 

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 
 use super::deadlines::Entry;
+use super::from_wire::word;
 use super::standing;
 use crate::domain::visible::one_line;
 
@@ -43,7 +44,7 @@ fn event(out: &mut String, entry: &Entry, stamp: Timestamp) {
     if !entry.own {
         let _ = write!(description, "\nThen: {}.", entry.outcome);
     }
-    let _ = write!(description, "\n{}", entry.whom(NAMED));
+    let _ = write!(description, "\n{}", entry.whom_in_full(NAMED));
     // The moment is over when it comes: an event of no length is shown by no calendar.
     let end = entry.at.checked_add(SignedDuration::from_mins(15)).unwrap_or(entry.at);
     line(out, "BEGIN:VEVENT");
@@ -51,9 +52,9 @@ fn event(out: &mut String, entry: &Entry, stamp: Timestamp) {
     line(out, &format!("DTSTAMP:{}", utc(stamp)));
     line(out, &format!("DTSTART:{}", utc(entry.at)));
     line(out, &format!("DTEND:{}", utc(end)));
-    line(out, &format!("SUMMARY:{}", text(&format!("{}: {what}", entry.whom(3)))));
+    line(out, &format!("SUMMARY:{}", text(&format!("{}: {what}", entry.whom_in_full(3)))));
     line(out, &format!("DESCRIPTION:{}", text(&description)));
-    line(out, &format!("CATEGORIES:{}", text(entry.deadline.kind().as_str_name())));
+    line(out, &format!("CATEGORIES:{}", text(word(entry.deadline.kind().as_str_name(), "DEADLINE_KIND_"))));
     line(out, "TRANSP:TRANSPARENT");
     line(out, "BEGIN:VALARM");
     line(out, "ACTION:DISPLAY");
@@ -126,7 +127,14 @@ mod tests {
             record: "notice n-1".to_owned(),
             ..Deadline::default()
         };
-        Entry { at, deadline, outcome: "REFUSE".to_owned(), of: vec![name.to_owned()], own: false }
+        Entry {
+            at,
+            deadline,
+            outcome: "REFUSE".to_owned(),
+            of: vec![name.to_owned()],
+            filed: vec![String::new()],
+            own: false,
+        }
     }
 
     #[test]
