@@ -150,11 +150,24 @@ impl Services {
         let (peers, next_page_token) = page_of_peers(&records, &request.page_token, page, now);
         let basis = Basis { index: &index, records: &records, policy: &policy };
         let mut standings = standings_of(basis, peers.into_iter(), now);
+        self.find_since_when(&mut standings);
+        let own = if request.page_token.is_empty() { self.own_filings(now) } else { Vec::new() };
+        Ok(StandingsPage { standings, next_page_token, own, snapshot: SnapshotRef::of(&index, now) })
+    }
+
+    /// How the peers stand in numbers; nothing before the first listing. Of the worst, which are few, the store is asked since
+    /// when.
+    pub fn peers_summary(&self, now: Timestamp) -> Option<PeersSummary> {
+        let mut summary = PeersSummary::of(self.standings(now)?, now);
+        self.find_since_when(&mut summary.worst);
+        Some(summary)
+    }
+
+    /// Finds in the store since when these hold of which memory does not know it.
+    fn find_since_when(&self, standings: &mut [Standing]) {
         for standing in standings.iter_mut().filter(|standing| standing.since.is_none()) {
             standing.since = self.since_by_history(standing);
         }
-        let own = if request.page_token.is_empty() { self.own_filings(now) } else { Vec::new() };
-        Ok(StandingsPage { standings, next_page_token, own, snapshot: SnapshotRef::of(&index, now) })
     }
 
     /// Since when a filing has said of roles what it says, or the peer is bound: whichever came last. Nothing where history

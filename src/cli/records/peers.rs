@@ -40,8 +40,36 @@ pub struct ListPeers {
 /// The columns of the table on a terminal of 80, but for the last.
 const WIDTHS: [usize; 4] = [18, 7, 19, 10];
 
-/// What the last column may take.
-const NAME: usize = 80 - 18 - 7 - 19 - 10 - 2 * 4;
+/// The width of a terminal that does not say how wide it is, and the least that the table is made for.
+const TERMINAL: usize = 80;
+
+/// How wide the columns are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Widths {
+    /// Those of the table but for the last.
+    columns: [usize; 4],
+    /// That of the last.
+    provider: usize,
+}
+
+impl Widths {
+    /// On a terminal so wide: what is there beyond 80 columns is shared by the names of peers and of providers.
+    fn of(terminal: usize) -> Self {
+        let more = terminal.saturating_sub(TERMINAL);
+        let [peer, verdict, reason, filing] = WIDTHS;
+        // Hardly a name is longer.
+        let peer = (peer + more / 2).min(64);
+        let beside = peer + verdict + reason + filing + 2 * 4;
+        Self { columns: [peer, verdict, reason, filing], provider: terminal.max(TERMINAL) - beside }
+    }
+
+    /// Those of the terminal that standard output is; nothing if it is none.
+    fn of_terminal() -> Option<Self> {
+        let stdout = std::io::stdout();
+        let width = || terminal_size::terminal_size_of(&stdout).map_or(TERMINAL, |(width, _)| usize::from(width.0));
+        stdout.is_terminal().then(|| Self::of(width()))
+    }
+}
 
 impl ListPeers {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
@@ -151,19 +179,19 @@ fn cell(text: &str, width: usize) -> String {
     format!("{shown:<width$}")
 }
 
-/// The table: on a terminal in 80 columns, with what else is to be known on lines below; else one peer a line, nothing cut.
+/// The table: on a terminal as wide as that is, with what else is to be known on lines below; else one peer a line, nothing cut.
 fn table(standings: &[v1::PeerStanding], records: &[v1::ListedRecord]) {
-    let narrow = std::io::stdout().is_terminal();
+    let widths = Widths::of_terminal();
     if !standings.is_empty() {
         let titles: Vec<String> = ["PEER", "VERDICT", "REASON", "FILING"]
             .iter()
-            .zip(WIDTHS)
+            .zip(widths.map_or(WIDTHS, |widths| widths.columns))
             .map(|(title, width)| cell(title, width))
             .collect();
         say!("{}", text::strong(&format!("{}  PROVIDER", titles.join("  "))));
     }
     for peer in standings {
-        print_standing(peer, narrow);
+        print_standing(peer, widths);
     }
     let ended: Vec<&v1::ListedRecord> = records.iter().filter(|entry| !entry.in_force).collect();
     if !ended.is_empty() {
@@ -182,7 +210,7 @@ fn table(standings: &[v1::PeerStanding], records: &[v1::ListedRecord]) {
     say!("{gap}{} on record{counts}", RecordKind::Peer.count(records.len()));
 }
 
-fn print_standing(peer: &v1::PeerStanding, narrow: bool) {
+fn print_standing(peer: &v1::PeerStanding, widths: Option<Widths>) {
     let verdict = standing::verdict(peer.verdict()).unwrap_or_else(|| "none".to_owned());
     let reason = match peer.state() {
         v1::PeerState::Unmatched if peer.reason() == v1::Reason::NotListed => "NOT_LISTED (typo?)".to_owned(),
@@ -192,16 +220,19 @@ fn print_standing(peer: &v1::PeerStanding, narrow: bool) {
     let cells = [&standing::name(peer), &verdict, &reason, filing];
     let mut shown: Vec<String> = cells
         .iter()
-        .zip(WIDTHS)
-        .map(|(text, width)| if narrow { cell(text, width) } else { format!("{text:<width$}") })
+        .zip(widths.map_or(WIDTHS, |widths| widths.columns))
+        .map(|(text, width)| if widths.is_some() { cell(text, width) } else { format!("{text:<width$}") })
         .collect();
     if let Some(verdict) = shown.get_mut(1) {
         *verdict = standing::styled(peer.state(), verdict);
     }
     let provider = standing::provider(peer);
-    let provider = if narrow { cell(&provider, NAME).trim_end().to_owned() } else { provider };
+    let provider = match widths {
+        Some(widths) => cell(&provider, widths.provider).trim_end().to_owned(),
+        None => provider,
+    };
     let notes = notes(peer);
-    match (narrow, notes.is_empty()) {
+    match (widths.is_some(), notes.is_empty()) {
         (true, _) => {
             say!("{}  {provider}", shown.join("  "));
             for note in &notes {
@@ -249,4 +280,19 @@ fn print_vanished(peer: &v1::PeerStanding, removal: &v1::Removal) {
         standing::styled(peer.state(), &format!("{verdict:<7}")),
         standing::provider(peer),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_as_wide_as_the_terminal_and_no_narrower_than_80() {
+        for (terminal, peer, provider) in [(0, 18, 18), (60, 18, 18), (80, 18, 18), (100, 28, 28), (200, 64, 92)] {
+            let widths = Widths::of(terminal);
+            assert_eq!((widths.columns[0], widths.provider), (peer, provider), "{terminal}");
+            let all = widths.columns.iter().sum::<usize>() + 2 * 4 + widths.provider;
+            assert_eq!(all, terminal.max(80));
+        }
+    }
 }

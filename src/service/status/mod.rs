@@ -109,7 +109,7 @@ impl Services {
         let services = self.clone();
         let (peers, own) = tokio::task::spawn_blocking(move || {
             let now = clock::now();
-            (services.standings(now).map(|standings| PeersSummary::of(standings, now)), services.own_filings(now))
+            (services.peers_summary(now), services.own_filings(now))
         })
         .await
         .unwrap_or_default();
