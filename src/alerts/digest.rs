@@ -62,7 +62,7 @@ impl Said {
     }
 
     /// Its type without what they have in common.
-    fn word(&self) -> String {
+    pub fn word(&self) -> String {
         self.kind.map_or("event", EventKind::as_str).trim_start_matches("rmdd.").to_owned()
     }
 

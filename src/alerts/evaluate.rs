@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::Channel;
-use super::event::{Draft, alarm_subject};
+use super::event::{Draft, alarm_subject, is_of_one_listing};
 use super::standing;
 use super::watch::{self, Before, ListingNow, Now, Repeats};
 use super::{Alerts, InForce};
@@ -23,6 +24,9 @@ use crate::store::{AlertsKept, AlertsStep, NewEvent, Store, StoreError};
 
 /// So many removed filings of one listing are named.
 const NAMED: usize = 500;
+
+/// So long a baseline waits for a listing: without one it would say that nothing is known, and no more.
+const LISTING_AWAITED: Duration = Duration::from_secs(120);
 
 /// So many changes are read at a time.
 const PAGE: usize = 5_000;
@@ -64,6 +68,11 @@ impl Alerts {
         let at = clock::now();
         let kept = services.store.alerts_kept()?;
         self.note_failing(&kept, &in_force, at);
+        let settled = services.index.load().is_some() || self.began.elapsed() >= LISTING_AWAITED;
+        if kept.installation.is_none() && !settled {
+            *self.compared() = Some(at);
+            return Ok(());
+        }
         let now = now(services, &kept, at)?;
         let repeats: Vec<Repeats> = in_force
             .channels
@@ -76,8 +85,16 @@ impl Alerts {
             .collect();
         let before =
             Before { reported: kept.installation.map(|_| &kept.reported), told: Some(&kept.told), repeats: &repeats };
-        let compared = watch::compare(&before, &now);
-        let nothing_new = compared.drafts.is_empty() && compared.reported.is_empty() && kept.cursor == now.cursor;
+        let mut compared = watch::compare(&before, &now);
+        let (joined, left) = if settled { came_and_went(&kept, &in_force.channels) } else { Default::default() };
+        if kept.installation.is_some() {
+            compared.drafts.extend(joined.iter().map(|channel| watch::baseline_of(channel, &now)));
+        }
+        let nothing_new = compared.drafts.is_empty()
+            && compared.reported.is_empty()
+            && kept.cursor == now.cursor
+            && joined.is_empty()
+            && left.is_empty();
         if !nothing_new || kept.installation.is_none() {
             let installation = kept.installation.unwrap_or_else(rand::random);
             let failing = self.failing(&kept, &in_force, at);
@@ -87,10 +104,18 @@ impl Alerts {
                 cursor: now.cursor,
                 reported: compared.reported,
                 events: Vec::with_capacity(compared.drafts.len()),
+                joined,
+                left,
             };
-            for (draft, sequence) in compared.drafts.iter().zip(kept.sequence + 1..) {
-                let Ok(event) = draft.freeze(sequence, installation, at) else { continue };
+            let mut sequence = kept.sequence + 1;
+            for draft in &compared.drafts {
                 let to = to(draft, &in_force.channels, &failing);
+                // Only what somebody has is numbered: a gap reads as a loss.
+                if !wanted(draft, &to) {
+                    continue;
+                }
+                let Ok(event) = draft.freeze(sequence, installation, at) else { continue };
+                sequence += 1;
                 step.events.push(NewEvent { event, to, raises: draft.raises, clears: draft.clears });
             }
             services.store.commit_alerts(&step)?;
@@ -126,13 +151,32 @@ impl Alerts {
     }
 }
 
-/// The channels that are to have an event. That a channel fails is told on the others.
+/// The channels that are new, or back again, and those that are gone from the configuration.
+fn came_and_went(kept: &AlertsKept, channels: &[Arc<Channel>]) -> (Vec<String>, Vec<String>) {
+    let here: Vec<&str> =
+        channels.iter().filter(|channel| channel.takes_events()).map(|channel| channel.name.as_str()).collect();
+    let is_known = |name: &str| kept.channels.get(name).is_some_and(|record| record.joined);
+    let joined = here.iter().filter(|name| !is_known(name)).map(|name| (*name).to_owned()).collect();
+    let left = kept.channels.iter().filter(|(name, record)| record.joined && !here.contains(&name.as_str()));
+    (joined, left.map(|(name, _)| name.clone()).collect())
+}
+
+/// Whether an event goes to whom it is for; one for all is a line of the journal in any case.
+fn wanted(draft: &Draft, to: &[String]) -> bool {
+    match &draft.only {
+        Some(only) => to.contains(only),
+        None => !to.is_empty(),
+    }
+}
+
+/// The channels that are to have an event: the journal in any case. That a channel fails is told on the others.
 fn to(draft: &Draft, channels: &[Arc<Channel>], failing: &BTreeMap<String, String>) -> Vec<String> {
     let about_channels = draft.subject == alarm_subject(AlarmCode::AlertsFailing.as_str());
     let has = |channel: &&Arc<Channel>| {
         channel.takes_events()
-            && draft.only.as_ref().is_none_or(|only| *only == channel.name)
+            && draft.only.as_ref().is_none_or(|only| *only == channel.name || channel.is_journal())
             && channel.filter.passes(draft.kind, draft.severity)
+            && !(draft.clears && channel.is_read() && is_of_one_listing(&draft.subject))
             && !(about_channels && draft.raises && failing.contains_key(&channel.name))
     };
     channels.iter().filter(has).map(|channel| channel.name.clone()).collect()
@@ -258,5 +302,38 @@ impl Own {
     fn names(&self, change: &Change) -> impl Iterator<Item = &String> {
         let by_frn = change.frn.and_then(|frn| self.by_frn.get(&frn));
         by_frn.into_iter().chain(self.by_number.get(&change.number)).flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alerts::channels::{Format, Kind, Webhook};
+    use crate::alerts::config::Filter;
+    use crate::alerts::event::EventKind;
+    use crate::alerts::safe::{Reach, client};
+    use crate::alerts::secrets::Secrets;
+    use crate::service::Severity;
+
+    fn channel(name: &str, format: Format) -> Arc<Channel> {
+        let url = reqwest::Url::parse("http://127.0.0.1/").expect("a URL");
+        let client = client(Reach::ThisMachine, Duration::from_secs(1), None).expect("a client");
+        let (keys, secrets) = (Vec::new(), Secrets::default());
+        let kind = Kind::Webhook(Webhook { url, client, format, keys, routing_key: None, secrets });
+        Arc::new(Channel { name: name.to_owned(), kind, filter: Filter::all(), repeat: None, people: true })
+    }
+
+    #[test]
+    fn people_are_not_told_that_what_one_listing_did_is_over() {
+        let channels =
+            [Arc::new(Channel::journal()), channel("chat", Format::Slack), channel("pager", Format::PagerDuty)];
+        let of = |kind, code: AlarmCode| {
+            let draft = Draft::of_alarm(kind, code.as_str(), Severity::Critical, serde_json::json!({}));
+            to(&draft, &channels, &BTreeMap::new())
+        };
+        assert_eq!(of(EventKind::AlarmRaised, AlarmCode::PeersGone), ["journal", "chat", "pager"]);
+        assert_eq!(of(EventKind::AlarmCleared, AlarmCode::PeersGone), ["journal", "pager"]);
+        assert_eq!(of(EventKind::AlarmCleared, AlarmCode::ListingCorroborated), ["journal", "pager"]);
+        assert_eq!(of(EventKind::AlarmCleared, AlarmCode::SyncFailed), ["journal", "chat", "pager"]);
     }
 }

@@ -162,6 +162,14 @@ pub fn code_of(subject: &str) -> Option<&str> {
     subject.strip_prefix("alarm/")
 }
 
+/// Whether an alarm says how one listing is. It ends with the next listing, and that what it told of is mended is not said
+/// by that: peers that are gone are still refused.
+pub fn is_of_one_listing(subject: &str) -> bool {
+    use AlarmCode as A;
+    let of_listing = [A::ListingUnusual, A::ListingCorroborated, A::PeersGone, A::ListingLetThrough];
+    code_of(subject).is_some_and(|code| of_listing.iter().any(|of| of.as_str() == code))
+}
+
 /// What JSON objects hold.
 pub fn object(value: Value) -> Map<String, Value> {
     match value {

@@ -25,6 +25,7 @@ pub mod event;
 mod preview;
 mod report;
 pub mod safe;
+pub mod secrets;
 pub mod standing;
 pub mod watch;
 
@@ -73,6 +74,8 @@ pub struct Alerts {
     queued: watched::Sender<u64>,
     /// Channels whose other end wants nothing more, and what it said. A reload tries them again.
     stopped: Mutex<BTreeMap<String, String>>,
+    /// When they began: a baseline without a listing waits for one for a while.
+    began: std::time::Instant,
     /// When what holds was last compared with what was reported, without a failure.
     compared: Mutex<Option<jiff::Timestamp>>,
 }
@@ -86,6 +89,7 @@ impl Alerts {
             reloads: watched::Sender::new(0),
             queued: watched::Sender::new(0),
             stopped: Mutex::default(),
+            began: std::time::Instant::now(),
             compared: Mutex::default(),
         })
     }

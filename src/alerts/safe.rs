@@ -12,6 +12,7 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, Response, Url};
 
+use super::secrets::Secrets;
 use crate::domain::visible::one_line;
 
 /// No more of a reply is read, in bytes.
@@ -25,6 +26,8 @@ const SHOWN: usize = 200;
 pub enum Reach {
     /// To this machine alone.
     ThisMachine,
+    /// To this machine alone, where a mail relay listens.
+    Relay,
     /// Anywhere but to addresses that are nobody's server.
     Anywhere,
 }
@@ -39,8 +42,13 @@ pub fn refused(address: IpAddr, reach: Reach) -> Option<&'static str> {
     if why.is_some() {
         return why;
     }
-    (reach == Reach::ThisMachine && !address.is_loopback())
-        .then_some("http:// goes to this machine alone, unless plain = true")
+    match reach {
+        Reach::ThisMachine if !address.is_loopback() => Some("http:// goes to this machine alone, unless plain = true"),
+        Reach::Relay if !address.is_loopback() => {
+            Some("mail without TLS goes to a relay on this machine alone: set tls to \"starttls\" or \"tls\"")
+        }
+        _ => None,
+    }
 }
 
 /// The address that one leads to that carries another within it.
@@ -167,17 +175,17 @@ pub fn client(reach: Reach, timeout: Duration, authorities: Option<&[u8]>) -> Re
         // Messages are rare: a pool would only hold dead connections.
         .pool_max_idle_per_host(0);
     if let Some(pem) = authorities {
-        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| causes(&error))?;
+        let certificates = Certificate::from_pem_bundle(pem).map_err(|error| causes(&error, &Secrets::default()))?;
         if certificates.is_empty() {
             return Err("it holds no certificate".to_owned());
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| causes(&error.without_url()))
+    builder.build().map_err(|error| causes(&error.without_url(), &Secrets::default()))
 }
 
 /// The beginning of a reply, as it may be shown.
-pub async fn beginning(mut response: Response) -> String {
+pub async fn beginning(mut response: Response, secrets: &Secrets) -> String {
     let mut read = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
         let room = MOST_OF_A_REPLY.saturating_sub(read.len());
@@ -186,13 +194,15 @@ pub async fn beginning(mut response: Response) -> String {
             break;
         }
     }
-    excerpt(&read)
+    excerpt(&read, secrets)
 }
 
-/// What third parties said, on one line of bounded length.
-pub fn excerpt(said: &[u8]) -> String {
-    // Before it is made one line: what is cut off need not be escaped.
+/// What third parties said, without secrets, on one line of bounded length. It is the one way from what they say to what is
+/// kept, logged or shown of it.
+pub fn excerpt(said: &[u8], secrets: &Secrets) -> String {
+    // Masked before it is cut, so that no half of a secret is left; cut before it is escaped, for what goes need not be.
     let said = String::from_utf8_lossy(said.get(..said.len().min(MOST_OF_A_REPLY)).unwrap_or_default());
+    let said = secrets.masked(&said);
     let line = one_line(&said.chars().take(4 * SHOWN).collect::<String>());
     match line.char_indices().nth(SHOWN) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
@@ -200,8 +210,8 @@ pub fn excerpt(said: &[u8]) -> String {
     }
 }
 
-/// An error with all its causes, on one line.
-pub fn causes(error: &(dyn Error + 'static)) -> String {
+/// An error with all its causes, without secrets, on one line.
+pub fn causes(error: &(dyn Error + 'static), secrets: &Secrets) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -212,7 +222,16 @@ pub fn causes(error: &(dyn Error + 'static)) -> String {
         }
         cause = inner.source();
     }
-    excerpt(said.as_bytes())
+    excerpt(said.as_bytes(), secrets)
+}
+
+/// Why a mail server that is written in numbers may not be connected to. A name is looked at when it is resolved.
+pub fn refused_server(host: &str, reach: Reach) -> Option<String> {
+    let literal = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    // Read as resolvers do: 2852039166 and 0xa9fe.1 are addresses, too.
+    let url = Url::parse(&format!("http://{literal}/")).ok()?;
+    let address = url.host_str()?.trim_matches(['[', ']']).parse::<IpAddr>().ok()?;
+    refused(address, reach).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -276,7 +295,7 @@ mod tests {
     #[test]
     fn of_what_the_other_end_says_little_is_shown_and_nothing_commands() {
         let said = format!("\u{1b}[2Jno\r\nway {}", "x".repeat(100_000));
-        let shown = excerpt(said.as_bytes());
+        let shown = excerpt(said.as_bytes(), &Secrets::default());
         assert!(shown.starts_with("\\u{1b}[2Jno way xxx") && shown.chars().count() == SHOWN + 1, "{shown}");
     }
 }

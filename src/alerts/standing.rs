@@ -66,10 +66,25 @@ fn peer(standing: &Standing) -> PeerNow {
             PeerState::Accepted => Stands::Accepted,
         },
         facts,
-        cause: standing.sentence(),
+        cause: cause(standing),
         rule: standing.decision().map_or(rule::OPERATOR, |decision| decision.rule).to_owned(),
         what_to_do: what_to_do.to_owned(),
     }
+}
+
+/// Why a peer stands as it does: where its calls are taken and somebody should look, what the matter is.
+fn cause(standing: &Standing) -> String {
+    let said = standing.advisories().iter().filter(|said| PeerState::NEEDS_ATTENTION.contains(&said.code));
+    let sentences: Vec<String> = said
+        .map(|said| match said.message.trim().trim_end_matches('.') {
+            "" => said.code.as_str().to_owned(),
+            sentence => sentence.to_owned(),
+        })
+        .collect();
+    if standing.state == PeerState::Attention && !sentences.is_empty() {
+        return sentences.join("; ");
+    }
+    standing.sentence()
 }
 
 /// The own filings, as they are told.

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command as Process};
 
 use super::{Failure, Outgoing};
 use crate::alerts::safe::excerpt;
+use crate::alerts::secrets::Secrets;
 
 /// So much of what it says is read, in bytes.
 const MOST_READ: u64 = 64 << 10;
@@ -105,5 +106,5 @@ async fn ended(mut child: Child, input: &[u8]) -> std::io::Result<(std::process:
         ended_with = status?;
     }
     let said = if said.1.is_empty() { said.0 } else { said.1 };
-    Ok((ended_with, excerpt(&said)))
+    Ok((ended_with, excerpt(&said, &Secrets::default())))
 }

@@ -12,6 +12,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use super::{Failure, Means, Outgoing};
 use crate::alerts::digest;
 use crate::alerts::safe::{self, Reach, causes};
+use crate::alerts::secrets::Secrets;
 
 /// How the server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +23,13 @@ pub enum MailTls {
     Tls,
     /// In the clear, to a relay on this machine.
     Plain,
+}
+
+impl MailTls {
+    /// How far it may lead.
+    pub fn reach(self) -> Reach {
+        if self == Self::Plain { Reach::Relay } else { Reach::Anywhere }
+    }
 }
 
 /// A mail server, and who writes to whom.
@@ -35,6 +43,8 @@ pub struct Mail {
     pub tls: MailTls,
     /// User and password.
     pub login: Option<(String, String)>,
+    /// What nothing may show that the server answers.
+    pub secrets: Secrets,
     /// From whom.
     pub from: Mailbox,
     /// To whom.
@@ -76,9 +86,10 @@ impl Mail {
 
     async fn hand_over(&self, message: &Message) -> Result<String, Failure> {
         let failed = |why: String| Failure::again(format!("{}:{}: {why}", self.server, self.port));
-        let reach = if self.tls == MailTls::Plain { Reach::ThisMachine } else { Reach::Anywhere };
-        let resolved = safe::resolve(&self.server, self.port, reach).await.map_err(|error| failed(causes(&*error)))?;
-        let tls = self.security().map_err(|error| failed(causes(&error)))?;
+        let (reach, secrets) = (self.tls.reach(), &self.secrets);
+        let resolved =
+            safe::resolve(&self.server, self.port, reach).await.map_err(|error| failed(causes(&*error, secrets)))?;
+        let tls = self.security().map_err(|error| failed(causes(&error, secrets)))?;
         let mut last = failed("it has no address".to_owned());
         for address in resolved {
             // To the address that was checked; the certificate is that of the name.
@@ -93,11 +104,11 @@ impl Mail {
             match builder.build().send_raw(envelope, &message.formatted()).await {
                 Ok(response) => {
                     let said: Vec<&str> = response.message().collect();
-                    return Ok(format!("{} {}", response.code(), safe::excerpt(said.join(" ").as_bytes())));
+                    return Ok(format!("{} {}", response.code(), safe::excerpt(said.join(" ").as_bytes(), secrets)));
                 }
                 Err(error) => {
                     let means = if error.is_permanent() { Means::Refused } else { Means::Again };
-                    last = Failure { means, ..failed(causes(&error)) };
+                    last = Failure { means, ..failed(causes(&error, secrets)) };
                     // One that answers speaks for all.
                     if error.status().is_some() {
                         break;

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::alerts::config::Filter;
+use crate::alerts::secrets::Secrets;
 use crate::store::EventRecord;
 
 pub use command::Command;
@@ -60,6 +61,8 @@ pub struct Heartbeat {
     pub client: reqwest::Client,
     /// How often.
     pub every: Duration,
+    /// What nothing may show that the other end answers.
+    pub secrets: Secrets,
 }
 
 /// What goes out in one message.
@@ -83,7 +86,7 @@ impl Outgoing {
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// In words. It names no address beyond its host.
+    /// In words. It names no address beyond its host, and no secret of the channel.
     pub error: String,
     /// What it means.
     pub means: Means,
@@ -113,6 +116,20 @@ impl Channel {
     /// The channel that is always there.
     pub fn journal() -> Self {
         Self { name: "journal".to_owned(), kind: Kind::Journal, filter: Filter::all(), repeat: None, people: false }
+    }
+
+    /// Whether it is the one that is always there.
+    pub fn is_journal(&self) -> bool {
+        matches!(self.kind, Kind::Journal)
+    }
+
+    /// Whether people read each message as it comes, and nothing keeps states for them.
+    pub fn is_read(&self) -> bool {
+        match &self.kind {
+            Kind::Mail(_) => true,
+            Kind::Webhook(webhook) => webhook.format == Format::Slack,
+            _ => false,
+        }
     }
 
     /// Whether events go to it at all.
@@ -170,7 +187,7 @@ impl Heartbeat {
     ///
     /// Says why it could not be said.
     pub async fn beat(&self) -> Result<String, Failure> {
-        webhook::answered(self.client.get(self.url.clone()), &self.url).await
+        webhook::answered(self.client.get(self.url.clone()), &self.url, &self.secrets).await
     }
 }
 
@@ -178,7 +195,7 @@ impl Heartbeat {
 fn journal(event: &EventRecord) {
     let EventRecord { id, kind, subject, severity, sequence, .. } = event;
     let said = crate::alerts::digest::Said::read(event);
-    let cause = said.line();
+    let cause = format!("{}: {}", said.word(), said.line());
     match severity.as_str() {
         "critical" => tracing::error!(event = id, kind, subject, severity, sequence, "alert: {cause}"),
         "warning" => tracing::warn!(event = id, kind, subject, severity, sequence, "alert: {cause}"),

@@ -10,6 +10,7 @@ use super::signature::{self, Key};
 use super::{Failure, Means, Outgoing, alertmanager, pagerduty, slack};
 use crate::alerts::config::secret_url_shown;
 use crate::alerts::safe::{beginning, causes};
+use crate::alerts::secrets::Secrets;
 use crate::observe::clock;
 
 /// A wish to be left alone is heeded for no longer.
@@ -41,6 +42,8 @@ pub struct Webhook {
     pub keys: Vec<Key>,
     /// By what PagerDuty knows whose it is.
     pub routing_key: Option<String>,
+    /// What nothing may show that the other end answers.
+    pub secrets: Secrets,
 }
 
 impl std::fmt::Debug for Webhook {
@@ -109,22 +112,22 @@ impl Webhook {
                 request = request.header("webhook-signature", signature::header(&self.keys, id, seconds, &body));
             }
         }
-        answered(request.body(body), &self.url).await
+        answered(request.body(body), &self.url, &self.secrets).await
     }
 }
 
 /// Sends a request, and says what its answer means.
-pub(super) async fn answered(request: RequestBuilder, url: &Url) -> Result<String, Failure> {
+pub(super) async fn answered(request: RequestBuilder, url: &Url, secrets: &Secrets) -> Result<String, Failure> {
     let at = secret_url_shown(url);
     let response = request.send().await.map_err(|error| {
         let error = error.without_url();
-        let why = if error.is_timeout() { "it did not answer in time".to_owned() } else { causes(&error) };
+        let why = if error.is_timeout() { "it did not answer in time".to_owned() } else { causes(&error, secrets) };
         Failure::again(format!("{at}: {why}"))
     })?;
     let status = response.status();
     let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let after = header.and_then(|value| retry_after(value, clock::now()));
-    let said = beginning(response).await;
+    let said = beginning(response, secrets).await;
     if status.is_success() {
         return Ok(format!("{status}: {said}"));
     }

@@ -12,6 +12,7 @@ use super::{Filter, SecretUrl, one_of};
 use crate::alerts::channels::{Channel, Command, Format, Heartbeat, Kind, Mail, MailTls, Webhook, signature};
 use crate::alerts::event::EventKind;
 use crate::alerts::safe::{self, Reach};
+use crate::alerts::secrets::Secrets;
 use crate::service::Severity;
 use crate::transport::secret_file;
 
@@ -261,7 +262,11 @@ impl ChannelConfig {
         let wrong = || format!("{} is {server:?}: give HOST or HOST:PORT", self.key("server"));
         let url = Url::parse(&format!("smtp://{server}")).map_err(|_| wrong())?;
         let host = url.host_str().filter(|_| url.path().is_empty() && url.username().is_empty()).ok_or_else(wrong)?;
-        Ok((host.trim_matches(['[', ']']).to_owned(), url.port().unwrap_or(default)))
+        let host = host.trim_matches(['[', ']']);
+        if let Some(why) = safe::refused_server(host, self.mail_tls()?.reach()) {
+            return Err(format!("{} cannot be used: {why}", self.key("server")));
+        }
+        Ok((host.to_owned(), url.port().unwrap_or(default)))
     }
 
     fn mailboxes(&self) -> Result<(Mailbox, Vec<Mailbox>), String> {
@@ -295,7 +300,8 @@ impl ChannelConfig {
                 let (url, reach) = self.url("a heartbeat calls an address")?;
                 let client = safe::client(reach, timeout, self.authorities()?.as_deref());
                 let client = client.map_err(|error| format!("{}: {error}", self.key("ca_file")))?;
-                Kind::Heartbeat(Heartbeat { url, client, every: self.every()? })
+                let secrets = Secrets::of_url(&url);
+                Kind::Heartbeat(Heartbeat { url, client, every: self.every()?, secrets })
             }
         };
         let filter = if kind == Type::Heartbeat { Filter::all() } else { self.filter(kind)? };
@@ -313,6 +319,7 @@ impl ChannelConfig {
             _ => self.url("a webhook posts to an address")?,
         };
         let secret = self.secret(self.secret_file.as_deref())?;
+        let secrets = Secrets::of_url(&url).with_lines(secret.as_deref().unwrap_or_default());
         let (mut keys, mut routing_key) = (Vec::new(), None);
         match (format, secret) {
             (Format::PagerDuty, Some(key)) => routing_key = Some(key),
@@ -329,7 +336,7 @@ impl ChannelConfig {
         }
         let client = safe::client(reach, timeout, self.authorities()?.as_deref());
         let client = client.map_err(|error| format!("{}: {error}", self.key("ca_file")))?;
-        Ok(Webhook { url, client, format, keys, routing_key })
+        Ok(Webhook { url, client, format, keys, routing_key, secrets })
     }
 
     fn mail(&self, timeout: Duration) -> Result<Mail, String> {
@@ -340,7 +347,9 @@ impl ChannelConfig {
             None => None,
         };
         let login = self.user.clone().zip(password);
-        Ok(Mail { server, port, tls: self.mail_tls()?, login, from, to, authorities: self.authorities()?, timeout })
+        let secrets = login.as_ref().map(|(user, password)| Secrets::default().with_login(user, password));
+        let (tls, authorities, secrets) = (self.mail_tls()?, self.authorities()?, secrets.unwrap_or_default());
+        Ok(Mail { server, port, tls, login, secrets, from, to, authorities, timeout })
     }
 
     fn program(&self, timeout: Duration) -> Result<Command, String> {

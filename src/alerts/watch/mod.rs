@@ -238,6 +238,15 @@ fn baseline(now: &Now) -> Draft {
     }
 }
 
+/// What is told to a channel that is new: what is so now, as to all when alerts began.
+pub fn baseline_of(channel: &str, now: &Now) -> Draft {
+    let mut draft = baseline(now);
+    if let Some(Value::String(cause)) = draft.data.get_mut("cause") {
+        *cause = cause.replacen("alerts begin here", &format!("alerts begin here for channel {channel}"), 1);
+    }
+    Draft { only: Some(channel.to_owned()), ..draft }
+}
+
 /// The provider of an event, as a cell.
 fn frn_text(frn: Option<Frn>) -> Option<String> {
     frn.map(|frn| frn.to_string())

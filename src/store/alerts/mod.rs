@@ -23,6 +23,9 @@ use crate::domain::ChangeSerial;
 pub use deliveries::{Listed, Waiting, check};
 pub use stored::{ChannelRecord, DeliveryRecord, EventRecord, Told};
 
+/// The channel that is always there.
+const JOURNAL: &str = "journal";
+
 /// So many deliveries may wait for a channel. One more sets the oldest aside.
 pub const MOST_QUEUED: u64 = 10_000;
 
@@ -75,6 +78,10 @@ pub struct AlertsStep {
     pub reported: Vec<(String, Option<Value>)>,
     /// The events.
     pub events: Vec<NewEvent>,
+    /// The channels that the configuration has now and had not.
+    pub joined: Vec<String>,
+    /// The channels that it had and has not any more.
+    pub left: Vec<String>,
 }
 
 impl Store {
@@ -157,11 +164,20 @@ fn write_step(transaction: &WriteTransaction, step: &AlertsStep) -> Result<(), S
         let mut told = transaction.open_table(ALERT_TOLD)?;
         for new in &step.events {
             events.insert(new.event.sequence, stored::encode(&new.event)?.as_slice())?;
+            if new.clears {
+                // Whoever is not told of the end has nothing open any more: what is raised next is another matter.
+                let is_over = |(channel, subject): (&str, &str), bytes: &[u8]| {
+                    let told = subject == new.event.subject && !new.to.iter().any(|to| to == channel);
+                    told && stored::decode::<Told>(bytes).is_ok_and(|told| told.open)
+                };
+                told.retain(|key, bytes| !is_over(key, bytes))?;
+            }
             for channel in &new.to {
                 let key = (channel.as_str(), new.event.subject.as_str());
                 let before: Option<Told> = told.get(key)?.map(|bytes| stored::decode(bytes.value())).transpose()?;
                 let open = before.as_ref().is_some_and(|told| told.open);
-                if new.clears && !open {
+                // The journal has all that is numbered.
+                if new.clears && !open && channel != JOURNAL {
                     continue;
                 }
                 if new.raises || new.clears {
@@ -171,6 +187,11 @@ fn write_step(transaction: &WriteTransaction, step: &AlertsStep) -> Result<(), S
                 }
                 channels.entry(channel.as_str()).or_default().push(&new.event);
             }
+        }
+    }
+    for (names, joined) in [(&step.joined, true), (&step.left, false)] {
+        for name in names {
+            deliveries::change_channel(transaction, name, |record| record.joined = joined)?;
         }
     }
     for (channel, events) in channels {

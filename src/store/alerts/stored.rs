@@ -94,6 +94,9 @@ pub struct ChannelRecord {
     /// When it did.
     #[serde(default)]
     pub error_at: Option<Timestamp>,
+    /// Whether the configuration had it when what holds was last written: one that comes, or comes back, gets a baseline.
+    #[serde(default)]
+    pub joined: bool,
     /// How many deliveries were set aside because the queue was full.
     #[serde(default)]
     pub overflowed: u64,

@@ -21,7 +21,14 @@ fn new(sequence: u64, subject: &str, raises: bool, clears: bool) -> NewEvent {
 }
 
 fn step(after: u64, events: Vec<NewEvent>) -> AlertsStep {
-    AlertsStep { installation: Some(1), after, cursor: ChangeSerial(9), reported: Vec::new(), events }
+    AlertsStep {
+        installation: Some(1),
+        after,
+        cursor: ChangeSerial(9),
+        reported: Vec::new(),
+        events,
+        ..AlertsStep::default()
+    }
 }
 
 fn sequences(store: &Store, channel: &str) -> Vec<u64> {
@@ -125,4 +132,17 @@ fn what_was_set_aside_goes_back_to_its_place_and_what_is_dropped_is_gone() {
     assert_eq!(store.retry_deliveries("0000000001-1", at(300)).expect("written"), Vec::<String>::new());
     assert_eq!(store.drop_deliveries("1").expect("written"), ["a", "b"]);
     assert_eq!((sequences(&store, "a"), sequences(&store, "b")), (vec![2], vec![2]));
+}
+
+#[test]
+fn the_journal_has_every_end_and_who_is_not_told_of_one_has_nothing_open() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let to = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let over = NewEvent { to: to(&["b", "journal"]), ..new(2, "x", false, true) };
+    let raised = NewEvent { to: to(&["a"]), ..new(1, "x", true, false) };
+    store.commit_alerts(&step(0, vec![raised, over])).expect("written");
+    assert_eq!((sequences(&store, "journal"), sequences(&store, "b")), (vec![2], Vec::new()));
+    let told = store.alerts_kept().expect("read").told;
+    assert!(!told.contains_key(&("a".to_owned(), "x".to_owned())), "{told:?}");
 }

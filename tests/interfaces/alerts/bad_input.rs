@@ -27,6 +27,16 @@ fn bad_channels_are_refused_with_their_key_and_the_nearest_right_word() {
         ("name = \"a\"\ntype = \"webhook\"\nurl = \"http://hooks.example/x\"\n".to_owned(), &["url", "plain = true"]),
         ("name = \"a\"\ntype = \"webhook\"\nurl = \"https://169.254.169.254/x\"\n".to_owned(), &["url", "link-local"]),
         ("name = \"a\"\ntype = \"webhook\"\n".to_owned(), &["url", "missing"]),
+        (
+            "name = \"m\"\ntype = \"mail\"\nserver = \"169.254.169.254\"\nfrom = \"a@b.example\"\nto = [\"x@y.example\"]\n"
+                .to_owned(),
+            &["server", "link-local"],
+        ),
+        (
+            "name = \"m\"\ntype = \"mail\"\nserver = \"192.0.2.1\"\ntls = \"plain\"\nfrom = \"a@b.example\"\nto = [\"x@y.example\"]\n"
+                .to_owned(),
+            &["server", "relay on this machine", "starttls"],
+        ),
         (format!("{hook}\n[[alerts.channel]]\n{hook}"), &["two channels", "\"a\""]),
         ("name = \"c\"\ntype = \"command\"\ncommand = [\"/no/such/file\"]\n".to_owned(), &["command", "/no/such/file"]),
         (
@@ -48,5 +58,23 @@ fn bad_channels_are_refused_with_their_key_and_the_nearest_right_word() {
         let source = site.listing().display().to_string();
         let started = site.run(&["serve", "--config", &config, "--source", &source, "--grpc-listen", "off"]);
         assert_eq!(status_of(&started), 1, "nothing starts half configured: {channel}");
+    }
+}
+
+#[test]
+fn a_line_that_cannot_be_read_is_shown_without_the_secret_in_it() {
+    let (site, _) = site();
+    for line in [
+        "password = \"SEKRET\"",
+        "secret = \"whsec_SEKRET\"",
+        "routing_key = 'SEKRET'",
+        "\"token\" = \"SEKRET\"",
+        "password = \"SEKRET",
+        "secret_file = [\"SEKRET\"]",
+    ] {
+        let config = site.configure(&format!("[[alerts.channel]]\nname = \"a\"\ntype = \"webhook\"\n{line}\n"));
+        let checked = site.run(&["config", "check", "--config", &config]);
+        assert_ne!(status_of(&checked), 0, "{line}");
+        assert!(stderr(&checked).contains("***") && !stderr(&checked).contains("SEKRET"), "{}", stderr(&checked));
     }
 }

@@ -47,3 +47,33 @@ async fn an_address_is_shown_by_its_host_alone() {
     let checked = site.run(&["config", "check", "--config", &config]);
     assert!(!String::from_utf8_lossy(&checked.stderr).contains("XSECRETX"), "{checked:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_other_end_repeats_of_the_address_and_the_key_is_shown_nowhere() {
+    let (site, _) = site();
+    let server = Server::start(Answer::by(|request| {
+        let said = format!("Cannot POST {} with {}", request.target, String::from_utf8_lossy(&request.body));
+        Answer::response("404 Not Found", &format!("Content-Length: {}\r\n", said.len()), said.as_bytes())
+    }))
+    .await;
+    let key = secret_file(&site, "key", "R0UTINGKEY");
+    let channel = format!(
+        "\n[[alerts.channel]]\nname = \"pager\"\ntype = \"webhook\"\nurl = \"http://{}/services/T000/SEKRETKEY?q=SEKRETQUERY\"\n\
+         format = \"pagerduty\"\nsecret_file = {key:?}\nmin_severity = \"note\"\n",
+        server.address()
+    );
+    let daemon = site.start_configured(&format!("{QUICK}{channel}"));
+    daemon.first_sync().await;
+    site.publish(b"no listing");
+    daemon.sync().await;
+    let config = site.config();
+    let shown = eventually("it failed", || async {
+        let listed = site.run(&["alerts", "list", "--dead", "--json", "--config", &config]);
+        stdout(&listed).contains("404").then(|| stdout(&listed))
+    })
+    .await;
+    let reported = stdout(&site.run(&["alerts", "--json", "--config", &config]));
+    for said in [shown, reported] {
+        assert!(said.contains("Cannot POST ***") && !said.contains("SEKRET") && !said.contains("R0UTING"), "{said}");
+    }
+}

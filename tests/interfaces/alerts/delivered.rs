@@ -102,7 +102,7 @@ async fn what_was_queued_is_delivered_after_a_restart_and_nothing_is_told_twice(
     assert!(status.success(), "{log}");
     let raised = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "rmdd.alarm.raised").count();
     assert_eq!(raised(kinds(&server)), 1, "{:?}", kinds(&server));
-    assert!(log.contains("alert: SYNC_REFUSED"), "the journal has it, too:\n{log}");
+    assert!(log.contains("alert: alarm.raised: SYNC_REFUSED"), "the journal has it, too:\n{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,4 +180,25 @@ async fn an_end_that_asks_to_be_left_alone_is() {
     let left = next.duration_since(crate::common::now());
     assert!(Duration::try_from(left).expect("ahead") > Duration::from_secs(3000), "{left}");
     assert_eq!(busy.requests(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_begin_with_a_listing_and_a_channel_that_is_new_has_a_beginning_of_its_own() {
+    let (site, world) = site();
+    let (first, second) = (Server::start(taken()).await, Server::start(taken()).await);
+    std::fs::remove_file(site.listing()).expect("removed");
+    let daemon = site.start_configured(&format!("{QUICK}{}", webhook("first", &first, "")));
+    daemon.first_sync().await;
+    assert_eq!(first.requests(), 0, "there is nothing to begin with");
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    let begun = event_of(&first, "rmdd.baseline.taken").await;
+    assert_eq!(begun["sequence"], "0000000001");
+    assert!(!begun.to_string().contains("NO_SNAPSHOT"), "{begun}");
+    daemon.terminate().await;
+    let channels = webhook("first", &first, "") + &webhook("second", &second, "");
+    let _daemon = site.start_configured(&format!("{QUICK}{channels}"));
+    let begun = event_of(&second, "rmdd.baseline.taken").await;
+    assert!(begun["data"]["cause"].as_str().expect("a cause").contains("for channel second"), "{begun}");
+    assert_eq!(kinds(&first).iter().filter(|kind| *kind == "rmdd.baseline.taken").count(), 1);
 }
