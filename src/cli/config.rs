@@ -8,6 +8,8 @@ use super::text::{self, say};
 use super::{Global, YES};
 use crate::daemon::config::{Loaded, Overrides};
 use crate::decide::matrix::MATRIX;
+use crate::domain::eastern_day;
+use crate::observe::clock::now;
 
 #[derive(Debug, Args)]
 pub struct ConfigCommand {
@@ -32,6 +34,8 @@ impl ConfigCommand {
         let lacking = crate::sync::fetch::check_client(&loaded.config.fetch)?;
         crate::daemon::check_files(&loaded.config)?;
         let mut warnings = loaded.config.warnings();
+        // No reason to refuse a start: a clock may be wrong.
+        warnings.extend(loaded.config.me.validate(eastern_day(now())).err());
         warnings.extend(lacking.map(|lacking| lacking.to_string()));
         let settings = loaded.config.settings();
         if json {

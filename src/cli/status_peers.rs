@@ -194,8 +194,14 @@ pub fn own(own: &v1::OwnFiling) {
     }
     if !own.update_by.is_empty() {
         let (changed, by) = (&own.changed, &own.update_by);
-        let due = format!("update the filing by {by}: it changed on {changed}");
-        text::fact("", if own.is_updated { format!("changed on {changed}: updated") } else { text::doubtful(&due) });
+        // What is past does not come any more.
+        let is_due = own.next.iter().any(|deadline| deadline.kind() == v1::DeadlineKind::OwnUpdateDue);
+        let said = match (own.is_updated, is_due) {
+            (true, _) => format!("changed on {changed}: updated"),
+            (false, true) => text::doubtful(&format!("update the filing by {by}: it changed on {changed}")),
+            (false, false) => text::bad(&format!("update overdue since {by}: it changed on {changed}")),
+        };
+        text::fact("", said);
     }
     for change in own.changes.iter().take(3) {
         let columns: Vec<String> = change.columns.iter().map(|column| text::one_line(column)).collect();

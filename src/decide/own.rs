@@ -29,6 +29,26 @@ pub struct MeConfig {
     pub changed: Option<Date>,
 }
 
+impl MeConfig {
+    /// Whether the settings make sense on this day, Eastern time.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting that does not.
+    pub fn validate(&self, today: Date) -> Result<(), String> {
+        match self.changed {
+            Some(_) if self.frn.is_empty() => {
+                Err("me.changed is set and me.frn is not: nobody knows which filing the change concerns".to_owned())
+            }
+            Some(changed) if changed > today => Err(format!(
+                "me.changed is {changed}, which is still to come: give the day on which something changed that your filing \
+                 says"
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// FRNs as they are written: texts of ten digits.
 mod frns {
     use serde::de::Error;

@@ -416,3 +416,19 @@ fn a_change_is_to_be_in_the_filing_within_ten_business_days() {
     let coming = own(&index, "0000000010", Some("2026-10-23"), NOW).deadlines(at(NOW));
     assert_eq!(coming[0], (at("2026-11-07T05:00:00Z"), OwnDeadlineKind::UpdateDue), "the clocks changed meanwhile");
 }
+
+#[test]
+fn a_change_without_a_filing_or_in_the_future_makes_no_sense() {
+    let day = |text: &str| text.parse().expect("a day");
+    let me = |frn: &[&str], changed: &str| MeConfig {
+        frn: frn.iter().map(|frn| frn.parse().expect("an FRN")).collect(),
+        changed: Some(day(changed)),
+    };
+    let today = day("2026-11-02");
+    assert_eq!(me(&["0000000010"], "2026-11-02").validate(today), Ok(()));
+    assert_eq!(MeConfig::default().validate(today), Ok(()));
+    let said = me(&["0000000010"], "2026-11-03").validate(today).expect_err("still to come");
+    assert!(said.starts_with("me.changed is 2026-11-03"), "{said}");
+    let said = me(&[], "2026-11-02").validate(today).expect_err("whose?");
+    assert!(said.starts_with("me.changed is set and me.frn is not"), "{said}");
+}
