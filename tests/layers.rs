@@ -66,6 +66,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("indicatif", &["cli"]),
+    ("terminal_size", &["cli"]),
     ("anstream", &["cli"]),
     ("anyhow", &["cli", "main"]),
 ];
