@@ -51,6 +51,12 @@ async fn of_alerts_nothing_is_lost_or_out_of_order_whenever_the_daemon_is_killed
     site.publish(&world.to_csv());
     let server = Server::start(moody()).await;
     let settings = format!("{SETTINGS}url = {:?}\n", server.url);
+    // The baseline tells of nothing that was so before it.
+    let daemon = site.start_configured(&settings);
+    let is_baseline = |body: &[u8]| String::from_utf8_lossy(body).contains("rmdd.baseline.taken");
+    eventually("a baseline", || async { server.seen().iter().any(|request| is_baseline(&request.body)).then_some(()) })
+        .await;
+    daemon.kill();
     let records = ["TG-A", "TG-B", "TG-C"];
     for kill in 0..kills() {
         let daemon = site.start_configured(&settings);

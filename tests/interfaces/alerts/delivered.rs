@@ -86,7 +86,7 @@ async fn an_alarm_is_told_and_its_end_signed_and_in_order_after_every_kind_of_fa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_queued_is_delivered_after_a_restart_and_nothing_is_told_twice() {
-    let (site, _) = site();
+    let (site, world) = site();
     let server = Server::start(answered("503 Service Unavailable")).await;
     let settings = format!("{}{}", QUICK.replace("\"20ms\"", "\"50ms\""), webhook("noc", &server, ""));
     let daemon = site.start_configured(&settings);
@@ -98,11 +98,20 @@ async fn what_was_queued_is_delivered_after_a_restart_and_nothing_is_told_twice(
     server.answer(taken());
     let daemon = site.start_configured(&settings);
     event_of(&server, "rmdd.alarm.raised").await;
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    event_of(&server, "rmdd.alarm.cleared").await;
+    eventually("the journal has it, too", || async {
+        let channels = site.run(&["alerts", "--json", "--config", &site.config()]).stdout;
+        let journal = String::from_utf8_lossy(&channels).lines().find(|line| line.contains("journal"))?.to_owned();
+        journal.contains("\"queued\":0").then_some(())
+    })
+    .await;
     let (status, log) = daemon.terminate().await;
     assert!(status.success(), "{log}");
     let raised = |kinds: Vec<String>| kinds.iter().filter(|kind| *kind == "rmdd.alarm.raised").count();
     assert_eq!(raised(kinds(&server)), 1, "{:?}", kinds(&server));
-    assert!(log.contains("alert: alarm.raised: SYNC_REFUSED"), "the journal has it, too:\n{log}");
+    assert!(log.contains("alert: alarm.cleared: SYNC_REFUSED"), "the journal has it, too:\n{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
