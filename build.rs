@@ -14,7 +14,8 @@ fn rustc_version() -> String {
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rustc-env=BUILT_WITH_RUSTC={}", rustc_version());
     println!("cargo::rerun-if-changed=proto");
-    let files = ["common", "acceptance", "listing", "records", "admin"].map(|name| format!("rmdd/v1/{name}.proto"));
+    let files = ["common", "acceptance", "listing", "records", "standing", "admin", "alerts"]
+        .map(|name| format!("rmdd/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     // Kept whole for server reflection.
     let path = PathBuf::from(env::var("OUT_DIR")?).join("rmdd_descriptor.bin");

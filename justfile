@@ -142,6 +142,16 @@ python-client:
 # The Go client.
 go-client: (_or-left-out "examples/go/test.sh")
 
+# Alerts at real other ends: Standard Webhooks' own library, a mail server, Alertmanager.
+alert-ends:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! python3 -c 'import ensurepip' 2>/dev/null || ! command -v openssl >/dev/null; then
+      echo "left out: python3 with its venv module, or openssl, is not here"
+      exit 0
+    fi
+    VENV=target/python-alerts examples/alerts/test.sh
+
 # Test the alert rules. Needs promtool.
 alert-rules:
     #!/usr/bin/env bash

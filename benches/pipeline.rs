@@ -10,19 +10,22 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
+use rmdd::decide::impact::Basis;
+use rmdd::decide::standing::standings;
 use rmdd::decide::{Policy, Query, decide};
 use rmdd::domain::{
     ChangeSerial, Column, FilingBuilder, Frn, Identity, Listing, Notice, Override, OverrideAction, Peer, PeerKind,
     Record, RecordAction, RecordBody, RecordEvent, RemovalHistory, RmdNumber, Snapshot, SyncOutcome, SyncRecord,
-    SyncTrigger,
+    SyncTrigger, Who,
 };
 use rmdd::listing::diff::diff;
 use rmdd::listing::index::{Index, PublishedIndex};
 use rmdd::listing::parse::parse;
 use rmdd::listing::vet::{Provenance, VetConfig, vet};
 use rmdd::records::Records;
-use rmdd::service::PastIndexes;
+use rmdd::service::{CheckRequest, Detail, PastAsked, PastIndexes, View};
 use rmdd::store::Store;
+use rmdd::transport::budget::Work;
 use rmdd_testkit::{Step, World};
 
 fn listings() -> (Vec<u8>, Vec<u8>) {
@@ -281,13 +284,17 @@ fn as_of(criterion: &mut Criterion) {
         let past = Arc::new(PastIndexes::default());
         let mut turn = 0u64;
         let now = at(1_000_000);
+        let (work, asked) = (Work::direct(), |at| {
+            let (current, records) = (Some(Arc::clone(&index)), Arc::clone(&records));
+            PastAsked { current, records, at, now }
+        });
         // Events are read once, when the first question needs them.
-        let first = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(0), now);
+        let first = past.at(&work, &store, asked(at(0)));
         runtime.block_on(first).expect("a moment");
         group.bench_function(format!("a question about another one each, of {events} record events"), |bencher| {
             bencher.iter(|| {
                 turn = turn.wrapping_add(7_919);
-                let then = past.at(&store, Some(Arc::clone(&index)), Arc::clone(&records), at(turn % events), now);
+                let then = past.at(&work, &store, asked(at(turn % events)));
                 let then = runtime.block_on(then).expect("a moment");
                 let frn = Frn::from_value(20_000_001 + turn % 1_000).expect("an FRN");
                 black_box(decide(
@@ -303,5 +310,43 @@ fn as_of(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sync_stages, look_ups, sizes, as_of);
+/// How 10,000 peers stand, side by side with a batch of as many queries about them.
+fn standing(criterion: &mut Criterion) {
+    let index = Index::build(sized(10_000, 1), RemovalHistory::default(), ChangeSerial(1));
+    let policy = Policy::default();
+    let peers: Vec<Record> = (0..10_000u64)
+        .map(|of| Record {
+            provider: Identity::Frn(Frn::from_value(of + 20_000_001).expect("ten digits")),
+            by: "alice".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            why: String::new(),
+            expires_at: None,
+            body: RecordBody::Peer(Peer { kind: PeerKind::TrunkGroup, name: format!("tg-{of}"), role: None }),
+            revision: 1,
+        })
+        .collect();
+    let asked: Vec<Who> = peers.iter().filter_map(|peer| Who::peer(&peer.peer()?.name).ok()).collect();
+    let records = Records::build(peers, 1);
+    let now: Timestamp = "2026-11-26T12:00:00Z".parse().expect("a time");
+    let index = index.confirmed(now);
+    let mut group = criterion.benchmark_group("standing");
+    group.sample_size(20);
+    for (name, detail) in [("compact", Detail::Compact), ("full", Detail::Full)] {
+        group.bench_function(format!("a batch of 10,000 queries, {name} answers"), |bencher| {
+            let view = View { index: Some(&index), records: &records, policy: &policy, now };
+            bencher.iter(|| {
+                let answer =
+                    |who: &Who| view.check(Ok(CheckRequest { detail, ..CheckRequest::about(who.clone()) }), None);
+                asked.iter().filter(|who| answer(who).is_ok()).count()
+            });
+        });
+    }
+    group.bench_function("10,000 peers", |bencher| {
+        let basis = Basis { index: &index, records: &records, policy: &policy };
+        bencher.iter(|| standings(basis, now).len());
+    });
+    group.finish();
+}
+
+criterion_group!(benches, sync_stages, look_ups, sizes, as_of, standing);
 criterion_main!(benches);

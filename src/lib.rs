@@ -28,12 +28,13 @@
 //! | [`domain`] | the words of the field; times as people write them; text that may be shown |
 //! | [`listing`] | pure: bytes, Listing, vetted Snapshot, Delta, Index; search; the canonical export; undoing changes |
 //! | [`records`] | pure: what operators noted, and the lists that they hand in |
-//! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; what would become of peers |
+//! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; how peers stand, and what would become of them |
 //! | [`store`] | redb, and the archive of raw bytes |
 //! | [`transport`] | sockets, TLS, rights, limits, fair queueing; it knows no service |
 //! | [`observe`] | metrics, the decision log, logging, the clock |
 //! | [`sync`] | one cycle through the stages; its source, its schedule, its retries |
 //! | [`service`] | the use cases, on domain types |
+//! | [`alerts`] | what is told to people and machines outside, and that it arrives |
 //! | [`api`] | gRPC, HTTP and JSON side by side on `service`; the client |
 //! | [`daemon`] | wiring, settings, readiness, signals, drain |
 //! | [`cli`] | what people type, one file a command |
@@ -73,6 +74,8 @@ pub mod observe;
 pub mod sync;
 
 pub mod service;
+
+pub mod alerts;
 
 pub mod api;
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders, from the ground up. Each may import those before it and itself.
-const LAYERS: [&str; 12] = [
+const LAYERS: [&str; 13] = [
     "domain",
     "listing",
     "records",
@@ -16,6 +16,7 @@ const LAYERS: [&str; 12] = [
     "observe",
     "sync",
     "service",
+    "alerts",
     "api",
     "daemon",
     "cli",
@@ -23,7 +24,9 @@ const LAYERS: [&str; 12] = [
 
 /// The folders that own an outside crate. What is not named here is anybody's.
 const OWNED: &[(&str, &[&str])] = &[
-    ("reqwest", &["sync/fetch"]),
+    ("reqwest", &["sync/fetch", "alerts"]),
+    ("lettre", &["alerts"]),
+    ("hmac", &["alerts/channels"]),
     ("csv", &["listing/parse", "listing/canonical", "records/lists"]),
     ("calamine", &["records/lists"]),
     ("zip", &["records/lists"]),
@@ -33,7 +36,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("postcard", &["store"]),
     ("zstd", &["store/archive", "store"]),
     ("phonenumber", &["decide/caller_id"]),
-    ("rapidfuzz", &["listing/search", "cli/near"]),
+    ("rapidfuzz", &["listing/search", "cli/near", "alerts/config"]),
     ("deunicode", &["listing/search"]),
     // The commands are a client, and ask the same services where no daemon runs.
     ("tonic", &["api/grpc", "api/client", "cli"]),
@@ -47,8 +50,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("prometheus_client", &["api/http/metrics"]),
     ("hyper", &["transport"]),
     ("hyper_util", &["transport", "api/client"]),
-    ("rustls", &["transport", "api/client", "sync/fetch"]),
+    ("rustls", &["transport", "api/client", "sync/fetch", "alerts"]),
     ("tokio_rustls", &["transport", "api/client"]),
+    ("rustix", &["transport"]),
     ("x509_parser", &["transport"]),
     ("governor", &["transport"]),
     ("tokio_cron_scheduler", &["sync/schedule"]),
@@ -62,12 +66,31 @@ const OWNED: &[(&str, &[&str])] = &[
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("indicatif", &["cli"]),
+    ("terminal_size", &["cli"]),
     ("anstream", &["cli"]),
     ("anyhow", &["cli", "main"]),
 ];
 
 /// Folders that do no I/O and know no runtime.
 const PURE: [&str; 4] = ["domain", "listing", "records", "decide"];
+
+/// Who may take a thread of the reserve, which clients for queries must not reach: what they ask for is done by
+/// `transport::budget::Work`, which has that of a command beside it.
+const ON_RESERVED_THREADS: [&str; 12] = [
+    "sync",
+    "store",
+    "daemon",
+    "cli",
+    "service/maintenance",
+    "service/records",
+    "service/impact",
+    "service/standing",
+    "service/status",
+    "alerts",
+    "transport/budget/work",
+    // Of the Unix socket of the administration alone.
+    "transport/connection",
+];
 
 /// A use of something: where, and what.
 #[derive(Debug)]
@@ -261,6 +284,19 @@ fn pure_folders_do_no_input_or_output_know_no_runtime_and_read_no_clock() {
         }
     }
     assert!(found.is_empty(), "not pure:\n{}", report(&found));
+}
+
+#[test]
+fn no_client_for_queries_reaches_the_threads_that_syncs_and_administration_have_and_none_is_made_elsewhere() {
+    let mut found = Vec::new();
+    for (file, text) in files().into_iter().filter(|(file, _)| !ON_RESERVED_THREADS.iter().any(|of| below(file, of))) {
+        for (number, line) in code(&text).iter().enumerate() {
+            if line.contains("spawn_blocking") || line.contains("block_in_place") || line.contains("thread::spawn") {
+                found.push(Use { file: file.clone(), line: number + 1, path: line.trim().to_owned() });
+            }
+        }
+    }
+    assert!(found.is_empty(), "take a place by Services::budget.work instead:\n{}", report(&found));
 }
 
 #[test]

@@ -31,6 +31,8 @@ local upstream = session:getVariable("sip_network_ip") or session:getVariable("n
 local emergency = is_emergency(session:getVariable("destination_number") or "", session:getVariable("sip_req_uri") or "")
 local ask = RMDD .. "/v1/check/peer:" .. encode(upstream) .. "?format=text&emergency=" .. tostring(emergency)
     .. "&caller_id=" .. encode(session:getVariable("caller_id_number"))
+    -- For rmdd's decision log.
+    .. "&ref=" .. encode(session:getVariable("sip_call_id"))
 
 -- One line comes back: verdict, reason, sentence. Nothing, if rmdd is down. Seconds that a call may wait: it answers within a
 -- millisecond, and this is for when it hangs.

@@ -29,7 +29,7 @@ const fn of(command: &'static [&'static str], say: &'static str) -> Statuses {
     Statuses { command, say, failed: FAILED }
 }
 
-const TABLE: [Statuses; 11] = [
+const TABLE: [Statuses; 13] = [
     of(
         &["check"],
         "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked; with --file \
@@ -41,11 +41,15 @@ const TABLE: [Statuses; 11] = [
     of(&["sync"], "0 applied or unchanged, 1 refused or held by vetting, 2 failed"),
     Statuses {
         command: &["status"],
-        say: "0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it",
+        say: "0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it; with --peers 0 all accepted, 1 some \
+              unmatched or in need of attention, or something changes within 24 hours, or your own filing needs it, 2 some \
+              refused, or your own filing gone, 3 unknown",
         failed: UNKNOWN,
     },
     of(&["impact"], "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
     of(&["peers", "report"], "0 every binding matches one standing filing, 1 some do not, 2 failed"),
+    of(&["alerts"], "0 every channel is good, 1 some fail or were stopped, 2 failed"),
+    of(&["alerts", "test"], "0 the other end took the message, 1 it did not, 2 failed"),
     of(&["verify"], "0 good, 1 damaged, 2 could not be checked"),
     Statuses {
         command: &["config", "check"],

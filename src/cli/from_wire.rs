@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::api::json::{
     Alarm, Change, Changes, Check, FieldChange, Filing, FirstKnown, Held, Impact, ListedSnapshot, NameMatch, Note,
-    PeerImpact, PeersAffected, Provider, Removal, RemovalTimes, ServedSnapshot, Snapshot, Source, SourceFault, Status,
-    Sync, filled,
+    OwnFiling, PeerImpact, PeersAffected, PeersSummary, Provider, Removal, RemovalTimes, ServedSnapshot, Snapshot,
+    Source, SourceFault, Status, Sync, filled,
 };
 
 /// A time, if there is one.
@@ -289,6 +289,8 @@ impl From<&v1::GetStatusResponse> for Status {
             held: status.held.iter().map(Held::from).collect(),
             last_contact_at: time(status.last_contact_at.as_ref()),
             content_as_of: filled(&status.content_as_of),
+            peers: status.peers.as_ref().map(PeersSummary::from),
+            own_filings: status.own_filings.iter().map(OwnFiling::from).collect(),
         }
     }
 }

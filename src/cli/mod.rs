@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod acknowledge;
+mod alerts;
 mod ask_list;
 mod check;
 mod check_list;
@@ -8,10 +9,13 @@ mod check_live;
 mod completions;
 mod config;
 mod connect;
+mod deadlines;
+mod decisions;
 mod exit;
 mod export;
 mod from_wire;
 mod history;
+mod ics;
 mod impact;
 mod list_file;
 mod live;
@@ -28,7 +32,9 @@ mod search;
 mod serve;
 mod show;
 mod snapshots;
+mod standing;
 mod status;
+mod status_peers;
 mod sync;
 mod target;
 mod text;
@@ -41,8 +47,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::daemon::ActivatedSockets;
 use crate::daemon::config::{Loaded, Overrides};
+use crate::daemon::{ActivatedSockets, reserve};
 use exit::{FAILED, NO, UNKNOWN, YES};
 
 const AFTER_HELP: &str = "\
@@ -124,10 +130,16 @@ enum Command {
     Orders(records::Orders),
     /// The FCC's notices of suspected illegal traffic (47 CFR 64.1200(k)(4)), their clocks and answers.
     Notices(records::Notices),
+    /// What will change by itself, of your peers and your own filing, and when; also as a calendar.
+    Deadlines(deadlines::Deadlines),
+    /// What was decided of calls, by the decision log: when did we stop taking calls from it?
+    Decisions(decisions::Decisions),
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing.
     Impact(impact::Impact),
     /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
     Acknowledge(acknowledge::Acknowledge),
+    /// What is told by the channels of the configuration, and whether it arrives.
+    Alerts(alerts::AlertsCommand),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
     /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
@@ -256,7 +268,9 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     // Before the runtime and its threads: it changes the environment.
     let socket_activation = if daemon { ActivatedSockets::take() } else { ActivatedSockets::default() };
     let mut runtime = if daemon {
-        tokio::runtime::Builder::new_multi_thread()
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        runtime.max_blocking_threads(reserve::THREADS).thread_keep_alive(reserve::KEEP);
+        runtime
     } else {
         tokio::runtime::Builder::new_current_thread()
     };
@@ -275,6 +289,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
             Command::Acknowledge(command) => command.run(&global).await,
+            Command::Alerts(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Verify(command) => command.run(&global).await,
             Command::Compact(command) => command.run(&global).await,
@@ -282,6 +297,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Overrides(command) => command.run(&global).await,
             Command::Orders(command) => command.run(&global).await,
             Command::Notices(command) => command.run(&global).await,
+            Command::Deadlines(command) => command.run(&global).await,
+            Command::Decisions(command) => command.run(&global).await,
             Command::Impact(command) => command.run(&global).await,
             Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
         }

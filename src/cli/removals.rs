@@ -3,14 +3,17 @@
 use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
 
+use super::records::peers::is_of;
+use super::standing;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{ListRemovalsRequest, Removal};
 use crate::api::json;
-use crate::api::times::since;
+use crate::api::times::{moment, since};
 use crate::daemon::config::Overrides;
 use crate::domain::visible;
 
@@ -22,6 +25,12 @@ pub struct Removals {
     /// beginning, Eastern time) or an age (7d, 36h).
     #[arg(long, value_name = "T", value_parser = since)]
     since: Option<Timestamp>,
+    /// Only removals observed before then.
+    #[arg(long, value_name = "T", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only removals of your peers' providers, with the peers' names.
+    #[arg(long)]
+    peers: bool,
     /// Also filings that were reinstated since.
     #[arg(long)]
     reinstated: bool,
@@ -30,12 +39,41 @@ pub struct Removals {
     json: bool,
 }
 
+/// A removal, with the peers whose provider it is of where they are asked for.
+#[derive(Serialize)]
+struct OfPeers<'a> {
+    #[serde(flatten)]
+    removal: json::Removal<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peers: Option<&'a [String]>,
+}
+
+/// All removals that are asked for, newest first.
+pub async fn removals(target: &Target, mut request: ListRemovalsRequest) -> anyhow::Result<Vec<Removal>> {
+    let mut all = Vec::new();
+    request.page_size = PAGE;
+    loop {
+        let page = target.list_removals(request.clone()).await?;
+        let is_empty = page.removals.is_empty();
+        all.extend(page.removals);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        if is_empty {
+            bail!("the daemon's pages do not end: this is a fault of the daemon");
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
 impl Removals {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let peers = if self.peers { Some(standing::all(&target).await?.peers) } else { None };
         let mut request = ListRemovalsRequest {
             since: self.since.map(time_to_wire),
+            until: self.until.map(time_to_wire),
             include_reinstated: self.reinstated,
             page_size: PAGE,
             page_token: String::new(),
@@ -44,27 +82,22 @@ impl Removals {
         loop {
             let page = target.list_removals(request.clone()).await?;
             for removal in &page.removals {
-                if self.json {
-                    say!("{}", visible::to_json(&json::Removal::from(removal))?);
-                } else {
-                    if shown == 0 {
-                        say!(
-                            "{}",
-                            text::strong(
-                                "FIRST MISSING            LAST SEEN                FILING      FRN         NAME"
-                            )
-                        );
-                    }
-                    print(removal);
+                let of: Option<Vec<String>> = peers
+                    .as_ref()
+                    .map(|peers| peers.iter().filter(|peer| is_of(removal, peer)).map(standing::name).collect());
+                if of.as_ref().is_none_or(|of| !of.is_empty()) {
+                    self.say(removal, of.as_deref(), shown == 0)?;
+                    shown += 1;
                 }
-                shown += 1;
             }
             if page.next_page_token.is_empty() {
                 if !self.json {
+                    let total = if self.peers { shown } else { page.total };
                     say!(
-                        "{}{} removed; snapshot {}",
+                        "{}{} removed{}; snapshot {}",
                         if shown > 0 { "\n" } else { "" },
-                        text::count(page.total),
+                        text::count(total),
+                        if self.peers { " of your peers" } else { "" },
                         text::snapshot(page.snapshot.as_ref())
                     );
                 }
@@ -76,16 +109,31 @@ impl Removals {
             request.page_token = page.next_page_token;
         }
     }
+
+    /// One removal, with the names of the peers whose provider it is of where they are asked for.
+    fn say(&self, removal: &Removal, of: Option<&[String]>, first: bool) -> anyhow::Result<()> {
+        if self.json {
+            say!("{}", visible::to_json(&OfPeers { removal: removal.into(), peers: of })?);
+            return Ok(());
+        }
+        if first {
+            let title = "FIRST MISSING            LAST SEEN                FILING      FRN         NAME";
+            say!("{}", text::strong(title));
+        }
+        print(removal, of);
+        Ok(())
+    }
 }
 
-fn print(removal: &Removal) {
+fn print(removal: &Removal, of: Option<&[String]>) {
     let Some(filing) = &removal.filing else { return };
     let back = match &removal.reinstated_at {
         Some(at) => format!("  (stands again since {})", text::time(Some(at))),
         None => String::new(),
     };
+    let of = of.map(|of| format!("  [{}]", of.join(", "))).unwrap_or_default();
     say!(
-        "{:<23}  {:<23}  {}  {:<10}  {}{back}",
+        "{:<23}  {:<23}  {}  {:<10}  {}{back}{of}",
         text::time(removal.first_missing_at.as_ref()),
         text::time(removal.last_seen_at.as_ref()),
         filing.number,

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::target::{Access, Target};
 use super::text::say;
-use super::{FAILED, Global, NO, UNKNOWN, YES, text};
+use super::{FAILED, Global, NO, UNKNOWN, YES, status_peers, text};
 use crate::api::grpc::v1::{
     GetStatusRequest, GetStatusResponse, PeersAffected, Severity, SourceStatus, State, SyncOutcome,
 };
@@ -15,6 +15,10 @@ use crate::domain::visible;
 
 #[derive(Debug, Args)]
 pub struct Status {
+    /// How your peers stand, instead of how the daemon is: all that are not simply accepted, and what will change by itself
+    /// within 24 hours.
+    #[arg(long)]
+    peers: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -23,6 +27,9 @@ pub struct Status {
 impl Status {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        if self.peers {
+            return status_peers::run(&target, self.json).await;
+        }
         let status = target.get_status(GetStatusRequest {}).await?;
         if self.json {
             say!("{}", visible::to_json(&json::Status::from(&status))?);
@@ -77,6 +84,10 @@ fn print(status: &GetStatusResponse) {
         }
         text::fact("sha256", json::Snapshot::from(snapshot).sha256);
     }
+    if let Some(peers) = &status.peers {
+        status_peers::summary(peers);
+    }
+    status.own_filings.iter().for_each(status_peers::own);
     text::fact("removed", text::count_of(status.removed_filings, "filing"));
     text::fact("last change", status.last_change_serial);
     match &status.last_sync {

@@ -122,6 +122,7 @@ impl Target {
     ask!(compact, AdminServiceClient, v1::CompactRequest, v1::CompactResponse);
     ask!(list_record_events, AdminServiceClient, v1::ListRecordEventsRequest, v1::ListRecordEventsResponse);
     ask!(approve_listing, AdminServiceClient, v1::ApproveListingRequest, v1::ApproveListingResponse);
+    ask!(list_standings, AdminServiceClient, v1::ListStandingsRequest, v1::ListStandingsResponse);
     ask!(assess_impact, AdminServiceClient, v1::AssessImpactRequest, v1::AssessImpactResponse);
 
     /// Asks for a whole listing, piece by piece.
@@ -368,6 +369,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         sync,
         freshness: loaded.config.freshness.clone(),
         policy,
+        me: loaded.config.me.clone(),
         limits: loaded.config.limits.clone(),
     }))
 }

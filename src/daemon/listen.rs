@@ -5,6 +5,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, UnixListener, UnixSocket, UnixStream};
 
 use super::DaemonError;
@@ -16,6 +17,9 @@ use crate::transport::{ListenSocket, Tls};
 
 /// The Unix socket's file name.
 pub const SOCKET_NAME: &str = "rmdd.sock";
+
+/// What the kernel keeps for a connection whose client does not read; it takes twice as much for its own needs.
+const SEND_BUFFER_BYTES: usize = 256 << 10;
 
 /// Connections that wait to be taken in.
 const BACKLOG: u32 = 1024;
@@ -66,6 +70,8 @@ impl Listener {
                     None => TcpListener::bind(address).await,
                 }
                 .map_err(refuse)?;
+                // Its connections have it from it. Left to itself the kernel would keep megabytes for each that is not read.
+                SockRef::from(&listener).set_send_buffer_size(SEND_BUFFER_BYTES).map_err(refuse)?;
                 let bound = listener.local_addr().map_err(refuse)?;
                 let (socket, address) = (ListenSocket::Tcp(listener), bound.to_string());
                 Ok(Some(Self { socket, address, tls: tls.clone(), made: None }))

@@ -10,6 +10,7 @@ mod listen;
 mod readiness;
 mod rebuild;
 mod reload;
+pub mod reserve;
 mod run;
 mod serve;
 mod socket_activation;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::alerts::InForce;
 use crate::daemon::config::{Config, Overrides};
 use crate::store::StoreError;
 use crate::sync::SyncSettings;
@@ -96,7 +98,7 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
     })
 }
 
-/// Whether the files that the configuration names for its listeners can be used.
+/// Whether the files that the configuration names for its listeners and channels can be used.
 ///
 /// # Errors
 ///
@@ -104,5 +106,6 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
 pub fn check_files(config: &Config) -> Result<(), DaemonError> {
     ListenersTls::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     tls::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    InForce::load(&config.alerts).map(|_| ()).map_err(DaemonError::Setting)?;
     listen::check_owners(config)
 }

@@ -7,12 +7,14 @@ use tokio::sync::watch;
 
 use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
+use crate::alerts::{Alerts, InForce};
 use crate::daemon::config::{self, Config};
 use crate::decide::Policy;
+use crate::decide::own::MeConfig;
 use crate::domain::SyncTrigger;
 use crate::observe::Observer;
 use crate::observe::clock;
-use crate::service::{FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
+use crate::service::{DiskConfig, FreshnessConfig, RefusedReload, ReloadResult, Reloaded};
 use crate::sync::SyncHandle;
 use crate::sync::fetch;
 use crate::sync::schedule::Schedule;
@@ -71,6 +73,9 @@ pub struct Reloader {
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
     pub policy: Arc<ArcSwap<Policy>>,
+    pub disk: Arc<ArcSwap<DiskConfig>>,
+    pub alerts: Arc<Alerts>,
+    pub me: Arc<ArcSwap<MeConfig>>,
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
@@ -114,6 +119,7 @@ impl Reloader {
             Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
 
         let rules = tls::rules(&next).map_err(|error| error.to_string())?;
+        let channels = InForce::load(&next.alerts)?;
         let renewal = self.tls.prepare(&next).map_err(|error| error.to_string())?;
 
         let mut reloaded = keep_what_waits(&mut next, current, |name| renewal.puts_in_force(name));
@@ -123,6 +129,13 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(current.freshness.clone()));
         self.policy.store(Arc::new(current.policy()));
+        self.disk.store(Arc::new(current.disk.clone()));
+        // Of channels only what may be shown was compared above.
+        let shown = reloaded.applied.iter().any(|name| name.starts_with("alerts."));
+        if self.alerts.put_in_force(channels) && !shown {
+            reloaded.applied.push("alerts.channel (other addresses)".to_owned());
+        }
+        self.me.store(Arc::new(current.me.clone()));
         self.observer.log.reload(current.decision_log.clone());
         if before.schedule != current.schedule {
             self.schedule.send_replace(Arc::new(schedule));

@@ -18,8 +18,10 @@ use super::reload::Reloader;
 use super::state::{self, Opened};
 use super::tls::{self, ListenersTls};
 use super::{
-    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, serve, sync_settings, systemd,
+    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, reserve, serve, sync_settings,
+    systemd,
 };
+use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
 use crate::listing::index::PublishedIndex;
@@ -32,7 +34,8 @@ use crate::sync::fetch::{self, Source};
 use crate::sync::schedule::{self, Schedule};
 use crate::sync::{Own, SyncSettings, Syncer, retry};
 use crate::transport::Threads;
-use crate::transport::auth::Access;
+use crate::transport::auth::{self, Access};
+use crate::transport::budget::Budget;
 
 /// So long a stop waits for the decision log, even if the grace is over.
 const LOG_GRACE: Duration = Duration::from_secs(1);
@@ -116,14 +119,18 @@ struct Start {
     schedule: Schedule,
     tls: ListenersTls,
     access: Arc<Access>,
+    channels: InForce,
     listeners: Listeners,
+    /// How many files may be open.
+    descriptors: Option<usize>,
 }
 
 impl Start {
     async fn prepare(loaded: &Loaded, rebuild: bool, activated: ActivatedSockets) -> Result<Self, DaemonError> {
         let config = &loaded.config;
         let started_at = clock::now();
-        descriptors::raise_limit();
+        reserve::make().await.map_err(DaemonError::Threads)?;
+        let descriptors = descriptors::raise_limit();
         let state_dir = config.state_dir().map_err(DaemonError::StateDir)?;
         let settings = sync_settings(config).map_err(DaemonError::Setting)?;
         let lacking = fetch::check_client(&config.fetch).map_err(setting)?;
@@ -137,11 +144,12 @@ impl Start {
 
         let tls = ListenersTls::load(config).map_err(setting)?;
         let access = Access::new(tls::rules(config).map_err(setting)?);
+        let channels = InForce::load(&config.alerts).map_err(DaemonError::Setting)?;
         for warning in config.warnings() {
             tracing::warn!("{warning}");
         }
         let listeners = Listeners::bind(config, &tls, &access, &state_dir, activated).await?;
-        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners })
+        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors })
     }
 
     /// Whether a cycle is due at once.
@@ -156,7 +164,8 @@ impl Start {
     /// Serves, and starts all tasks.
     async fn begin(self, config: &Config, reload_from: ReloadFrom) -> Result<Daemon, DaemonError> {
         let due = self.is_due();
-        let Self { started_at, state_dir, settings, opened, schedule, tls, access, listeners } = self;
+        let Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors } =
+            self;
         let Opened { store, index, records, sync_state, schedule_minute } = opened;
         let shutdown = CancellationToken::new();
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
@@ -172,7 +181,9 @@ impl Start {
             .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
         let services = Services {
             shutdown: shutdown.clone(),
+            budget: Budget::start(&config.limits).map_err(DaemonError::Threads)?,
             observer: Some(Arc::clone(&observer)),
+            disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
             running: Some(Running {
                 started_at,
                 schedule: schedule.clone(),
@@ -190,9 +201,12 @@ impl Start {
                 sync: SyncAccess::Handle(sync.clone()),
                 freshness: config.freshness.clone(),
                 policy: Arc::clone(&policy),
+                me: config.me.clone(),
                 limits: config.limits.clone(),
             })
         };
+        let services = Arc::new(services);
+        let alerts = Alerts::new(Arc::clone(&services), channels);
         let reloader = Reloader {
             from: reload_from,
             schedule_minute,
@@ -200,17 +214,20 @@ impl Start {
             schedule: schedule_sender,
             freshness: Arc::clone(&services.freshness),
             policy,
+            disk: Arc::clone(&services.disk),
+            alerts: Arc::clone(&alerts),
+            me: Arc::clone(&services.me),
             observer: Arc::clone(&observer),
             tls: tls.clone(),
-            access,
+            access: Arc::clone(&access),
             refused,
         };
-        let stopping = Arc::clone(&services.stopping);
+        let (stopping, budget) = (Arc::clone(&services.stopping), services.budget.clone());
 
         let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
-        let services = Arc::new(services);
-        let (threads, health) = tasks.serve(&services, listeners, config).await?;
+        let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
+        tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
         let (scheduled, to) = (schedule.clone(), sync.clone());
@@ -219,13 +236,15 @@ impl Start {
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
+        tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
+        tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
         let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
         systemd::ready();
         if due {
             sync.start(SyncTrigger::Startup);
         }
-        Ok(Daemon { tasks: tasks.set, shutdown, reloader, reloads, health, stopping, observer, made })
+        Ok(Daemon { tasks: tasks.set, shutdown, reloader, reloads, health, stopping, observer, budget, made })
     }
 }
 
@@ -260,10 +279,12 @@ impl Tasks {
     async fn serve(
         &mut self,
         services: &Arc<Services>,
+        alerts: &Arc<Alerts>,
         listeners: Listeners,
         config: &Config,
+        descriptors: Option<usize>,
     ) -> Result<(Threads, Readiness), DaemonError> {
-        let (health, health_service) = grpc::health().await;
+        let (health, health_service) = grpc::health(self.shutdown.clone()).await;
         health.set(services.ready().is_ok()).await;
         listeners.announce();
         let (threads, ended) = Threads::start(config.limits.threads()).map_err(DaemonError::Threads)?;
@@ -274,8 +295,8 @@ impl Tasks {
             });
         }
         let limits = Arc::clone(&services.limits);
-        let (services, shutdown) = (Arc::clone(services), self.shutdown.clone());
-        let serving = serve::Serving { services, threads: &threads, limits, shutdown };
+        let (services, alerts, shutdown) = (Arc::clone(services), Arc::clone(alerts), self.shutdown.clone());
+        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown, descriptors };
         serving.spawn(&mut self.set, listeners, health_service);
         drop(serving);
         Ok((threads, health))
@@ -294,6 +315,7 @@ struct Daemon {
     health: Readiness,
     stopping: Arc<AtomicBool>,
     observer: Arc<Observer>,
+    budget: Budget,
     /// The sockets in the file system that it made.
     made: Vec<PathBuf>,
 }
@@ -335,6 +357,7 @@ impl Daemon {
             }
             _ = stop(&mut signals.terminate, &mut signals.interrupt) => tracing::warn!("stopped at once by a second signal"),
         }
+        self.budget.close();
         // All answers are given by now. What is left of the grace is for their log, and a moment in any case.
         let left = deadline.saturating_duration_since(Instant::now()).max(LOG_GRACE);
         if let Err(lost) = self.observer.log.close(left).await {
@@ -343,6 +366,23 @@ impl Daemon {
         // Left behind they would only puzzle the next to look.
         for socket in &self.made {
             let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+/// So often it is told who was refused meanwhile.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+/// Tells in sum who was refused for want of a right: a line a minute for each address.
+async fn refused_requests(access: Arc<Access>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(TELL_EVERY) => {}
+        }
+        for sum in access.tries.sums(Instant::now()) {
+            let auth::Sum { client, refused, unknown } = &sum;
+            tracing::warn!(%client, refused, unknown, "{sum}");
         }
     }
 }

@@ -7,30 +7,44 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::TaskEnd;
+use super::descriptors::Connections;
 use super::listen::{Listener, Listeners};
+use crate::alerts::Alerts;
 use crate::api::grpc::{self, Health, HealthServer};
 use crate::api::http::HttpService;
 use crate::service::Services;
 use crate::transport::auth::{Access, ListenerKind};
-use crate::transport::{Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registry, Respond, Threads};
+use crate::transport::{
+    Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registries, Registry, Respond, Threads,
+};
 
 /// What all listeners have in common.
 pub struct Serving<'a> {
     /// What is asked.
     pub services: Arc<Services>,
+    /// What is told outside.
+    pub alerts: Arc<Alerts>,
     /// The threads that answer.
     pub threads: &'a Threads,
     /// The bounds that connections are held to.
     pub limits: Arc<LimitsConfig>,
     /// Cancelled when the daemon stops.
     pub shutdown: CancellationToken,
+    /// How many files may be open.
+    pub descriptors: Option<usize>,
 }
 
 impl Serving<'_> {
     /// Serves all listeners until the shutdown, queries on the threads that answer.
     pub fn spawn(&self, tasks: &mut JoinSet<TaskEnd>, listeners: Listeners, health: HealthServer<impl Health>) {
         let allowances = Arc::new(Allowances::new(self.limits.rate_limit, self.limits.batch));
-        let common = Common { serving: self, access: listeners.access, allowances };
+        let queries = usize::from(listeners.grpc.is_some()) + usize::from(listeners.http.is_some());
+        let administration = 1 + usize::from(listeners.administration.is_some());
+        let wanted = self.limits.connections;
+        let connections = Connections::share_out(self.descriptors, wanted, queries, administration);
+        connections.announce(self.descriptors, wanted);
+        let (access, registries) = (listeners.access, Registries::default());
+        let common = Common { serving: self, access, allowances, connections, registries };
         let on_threads = || Place::Threads(self.threads.clone());
         if let Some(listener) = listeners.grpc {
             let service = Arc::new(grpc::queries(&self.services, &health));
@@ -40,7 +54,7 @@ impl Serving<'_> {
             let service = Arc::new(HttpService::new(Arc::clone(&self.services)));
             common.spawn(tasks, ("HTTP listener", listener), (Framing::Either, service), on_threads());
         }
-        let service = Arc::new(grpc::everything(&self.services, &health));
+        let service = Arc::new(grpc::everything(&self.services, &self.alerts, &health));
         // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
         let lives = TaskTracker::new();
         let here = || Place::Here(lives.clone());
@@ -63,6 +77,8 @@ struct Common<'a> {
     serving: &'a Serving<'a>,
     access: Arc<Access>,
     allowances: Arc<Allowances>,
+    connections: Connections,
+    registries: Registries,
 }
 
 impl Common<'_> {
@@ -74,7 +90,13 @@ impl Common<'_> {
         place: Place,
     ) {
         let Serving { services, limits, shutdown, .. } = self.serving;
-        let registry = Registry::new(limits.connections);
+        let registry = match &place {
+            Place::Threads(_) => Registry::new(self.connections.queries),
+            Place::Here(_) => Registry::new(self.connections.administration),
+        };
+        if matches!(place, Place::Threads(_)) {
+            self.registries.add(&registry);
+        }
         if let Some(observer) = &services.observer {
             observer.listens(name, Arc::clone(&registry));
         }
@@ -94,6 +116,8 @@ impl Common<'_> {
             access: Arc::clone(&self.access),
             place,
             registry,
+            registries: self.registries.clone(),
+            untaken: Arc::clone(&services.budget.untaken),
             allowances: Arc::clone(&self.allowances),
             limits: Arc::clone(limits),
             shutdown: shutdown.clone(),

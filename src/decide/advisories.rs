@@ -1,8 +1,8 @@
 //! What else to know. An advisory never changes a verdict, and each has an off-switch (`policy.advisories_off`).
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 use super::facts::{Facts, ForeignAnswer, RoleAnswer};
 use super::matrix::Ruling;
@@ -83,8 +83,8 @@ impl Messages {
 fn listing_old(Case { facts, .. }: &Case<'_>, messages: &mut Messages) {
     if facts.listing_is_old() {
         messages.say(|| {
-            let said = confirmed("this listing", facts.unconfirmed);
-            match facts.unconfirmed {
+            let said = confirmed("this listing", facts.when.unconfirmed);
+            match facts.when.unconfirmed {
                 Age::Past(_) => {
                     format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
                 }
@@ -138,7 +138,7 @@ fn notices(
 ) {
     let notices = facts.on_record.notices().filter(|(on, _)| !ruling.rests_on(&on.record));
     for (on, _) in notices.filter(|(_, state)| *state == in_state) {
-        messages.say(|| sentence(&on.body, &on_record::clocks(&on.body, facts.now)));
+        messages.say(|| sentence(&on.body, &on_record::clocks(&on.body, facts.when.now)));
     }
 }
 
@@ -280,7 +280,7 @@ fn filing_unfinished(case: &Case<'_>, messages: &mut Messages) {
 
 fn recertification_overdue(case: &Case<'_>, messages: &mut Messages) {
     let Some(filing) = case.filing else { return };
-    if let Some(deadline) = overdue(case.facts, &filing) {
+    if let Some(deadline) = overdue(case.facts.index, &filing, case.facts.when.now) {
         messages.say(|| {
             format!("the listing shows no recertification of {} for {deadline} ({})", filing.number(), rule::RECERTIFY)
         });
@@ -320,10 +320,18 @@ fn unrecognized<'a>(facts: &Facts<'a>) -> Option<(RmdNumber, Column, &'a str)> {
     })
 }
 
+/// From when on the filing was last updated longer ago than is allowed.
+pub(super) fn stale_from(facts: &Facts<'_>, filing: &Filing) -> Option<Timestamp> {
+    let allowed = i64::from(facts.policy.cells.last_updated_days);
+    let updated: Date = filing.text(Column::LastUpdated).parse().ok()?;
+    let stale = updated.checked_add(allowed.checked_add(1).filter(|_| allowed > 0)?.days()).ok()?;
+    TimeZone::UTC.to_timestamp(stale.at(0, 0, 0, 0)).ok()
+}
+
 /// Days since the filing's `last_updated`, if they are more than allowed.
 fn stale(facts: &Facts<'_>, filing: &Filing) -> Option<i32> {
     let allowed = i32::try_from(facts.policy.cells.last_updated_days).ok().filter(|days| *days > 0)?;
     let updated: Date = filing.text(Column::LastUpdated).parse().ok()?;
-    let days = TimeZone::UTC.to_datetime(facts.now).date().duration_since(updated).as_hours() / 24;
+    let days = TimeZone::UTC.to_datetime(facts.when.now).date().duration_since(updated).as_hours() / 24;
     i32::try_from(days).ok().filter(|days| *days > allowed)
 }

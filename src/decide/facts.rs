@@ -80,9 +80,8 @@ pub struct Facts<'a> {
     pub index: &'a Index,
     pub query: &'a Query,
     pub policy: &'a Policy,
-    pub now: Timestamp,
-    /// Time since the listing was last confirmed.
-    pub unconfirmed: Age,
+    /// The time of the question.
+    pub when: When,
     /// What operators have on record about the provider.
     pub on_record: OnRecordFacts<'a>,
     pub matched_by: Option<MatchedBy>,
@@ -105,15 +104,37 @@ pub struct Facts<'a> {
     under_frn: Places<'a>,
 }
 
+/// The time of a question, and of what is known for it.
+#[derive(Debug, Clone, Copy)]
+pub struct When {
+    /// The time that is asked about.
+    pub now: Timestamp,
+    /// What was put on record after it is not known.
+    pub known_by: Timestamp,
+    /// Time since the listing was last confirmed.
+    pub unconfirmed: Age,
+}
+
+impl When {
+    /// Now: whatever is there is known.
+    pub fn now(index: &Index, now: Timestamp) -> Self {
+        Self { now, known_by: Timestamp::MAX, unconfirmed: age(index.confirmed_at(), now) }
+    }
+
+    /// A moment that has passed, with what was on record then, and the listing as if it had been confirmed until then.
+    pub fn then(index: &Index, then: Timestamp) -> Self {
+        Self { now: then, known_by: then, unconfirmed: age(index.confirmed_at().min(then), then) }
+    }
+
+    /// A moment to come, with a listing that is as old as it is now: syncs go on.
+    pub fn later(self, then: Timestamp) -> Self {
+        Self { now: then, ..self }
+    }
+}
+
 impl<'a> Facts<'a> {
     /// Looks everything up.
-    pub fn gather(
-        index: &'a Index,
-        records: &'a Records,
-        query: &'a Query,
-        policy: &'a Policy,
-        now: Timestamp,
-    ) -> Self {
+    pub fn gather(index: &'a Index, records: &'a Records, query: &'a Query, policy: &'a Policy, when: When) -> Self {
         let (asked, removal, frn) = match query.identity {
             Identity::Frn(frn) => (None, None, Some(frn)),
             Identity::RmdNumber(number) => {
@@ -130,9 +151,8 @@ impl<'a> Facts<'a> {
             index,
             query,
             policy,
-            now,
-            unconfirmed: age(index.confirmed_at(), now),
-            on_record: OnRecordFacts::gather(index, records, query.identity, frn, now),
+            when,
+            on_record: OnRecordFacts::gather(index, records, query.identity, frn, when),
             matched_by: None,
             filing: None,
             role: None,
@@ -166,6 +186,18 @@ impl<'a> Facts<'a> {
             NamedBy::Number => MatchedBy::Frn,
         });
         facts
+    }
+
+    /// Asks this of the same question at another time. Where nothing is on record about the provider, what was looked up
+    /// holds at all times, and only the clock moves.
+    pub fn at<T>(&mut self, records: &'a Records, when: When, ask: impl FnOnce(&Self) -> T) -> T {
+        if !self.on_record.is_empty() {
+            return ask(&Self::gather(self.index, records, self.query, self.policy, when));
+        }
+        let before = std::mem::replace(&mut self.when, when);
+        let answer = ask(self);
+        self.when = before;
+        answer
     }
 
     /// The filing that the answer names: the standing one, else the one that does not count, else the removed one.
@@ -225,7 +257,7 @@ impl<'a> Facts<'a> {
 
     /// Whether the listing is older than the operator allows, or it is not known how old it is.
     pub fn listing_is_old(&self) -> bool {
-        self.policy.is_old(self.unconfirmed)
+        self.policy.is_old(self.when.unconfirmed)
     }
 
     /// Whether the upstream is known to be foreign: by the question, else by all of its own filings.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use thiserror::Error;
 
-use crate::decide::{NamedBy, Policy, PolicyConfig, Query, Undecided, decide, sentence};
-use crate::domain::{
-    Decision, Filing, Identity, Peer, PeerKind, ProviderRole, Record, RecordKind, Sha256Digest, Snapshot, Verdict,
-};
+use crate::decide::standing::{Standing, standings, standings_of};
+use crate::decide::{Policy, PolicyConfig, Query, decide};
+use crate::domain::{Filing, Identity, ProviderRole, RecordKind, Sha256Digest, Snapshot, Verdict};
 use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::{Doubt, Refusal, VetConfig, Vetted};
@@ -26,64 +25,43 @@ pub struct Basis<'a> {
     pub policy: &'a Policy,
 }
 
-/// The answer about a peer: a verdict with its sentence, or why there is none.
-pub type Answer = Result<(Decision, String), Undecided>;
-
 /// What would become of one peer.
 #[derive(Debug, Clone)]
 pub struct PeerImpact {
-    /// The peer.
-    pub peer: Arc<Record>,
-    /// The answer about it now.
-    pub now: Answer,
-    /// The answer then.
-    pub then: Answer,
+    /// How it stands now.
+    pub now: Standing,
+    /// How it would stand then.
+    pub then: Standing,
 }
 
 impl PeerImpact {
-    fn verdict(answer: &Answer) -> Option<Verdict> {
-        answer.as_ref().ok().map(|(decision, _)| decision.verdict)
-    }
-
     /// Whether it would be refused.
     pub fn is_refused(&self) -> bool {
-        Self::verdict(&self.then) == Some(Verdict::Refuse)
+        self.then.verdict() == Some(Verdict::Refuse)
     }
 
     /// Whether it would be refused and is not now.
     pub fn is_newly_refused(&self) -> bool {
-        self.is_refused() && Self::verdict(&self.now) != Some(Verdict::Refuse)
+        self.is_refused() && self.now.verdict() != Some(Verdict::Refuse)
     }
 
     /// Whether it would be accepted and is not now.
     pub fn is_newly_accepted(&self) -> bool {
-        Self::verdict(&self.then) == Some(Verdict::Accept) && Self::verdict(&self.now) != Some(Verdict::Accept)
+        self.then.verdict() == Some(Verdict::Accept) && self.now.verdict() != Some(Verdict::Accept)
     }
 
     /// Whether verdict or reason would be another.
     pub fn changes(&self) -> bool {
-        let reported = |answer: &Answer| answer.as_ref().ok().map(|(decision, _)| (decision.verdict, decision.reason));
+        let reported = |standing: &Standing| standing.decision().map(|decision| (decision.verdict, decision.reason));
         reported(&self.now) != reported(&self.then)
     }
 }
 
 /// Asks about every peer that is bound now, in its default role, on both bases.
 pub fn assess(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Vec<PeerImpact> {
-    let peers = now.records.all(RecordKind::Peer).filter(|peer| peer.in_force(at));
-    peers
-        .filter_map(|record| {
-            let Peer { role, kind, .. } = record.peer()?;
-            let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
-            let query = Query { named_by, role: *role, ..Query::about(record.provider) };
-            let ask = |basis: Basis<'_>| {
-                decide(basis.index, basis.records, &query, basis.policy, at).map(|decision| {
-                    let sentence = sentence(&decision, &query, true);
-                    (decision, sentence)
-                })
-            };
-            Some(PeerImpact { peer: Arc::clone(record), now: ask(now), then: ask(then) })
-        })
-        .collect()
+    let now = standings(now, at);
+    let then = standings_of(then, now.iter().map(|standing| &standing.peer), at);
+    now.into_iter().zip(then).map(|(now, then)| PeerImpact { now, then }).collect()
 }
 
 /// How far a supposition reaches, whatever the role in which is asked.

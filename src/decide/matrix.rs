@@ -210,7 +210,7 @@ pub const MATRIX: [Row; 15] = [
                 OldListing::Answer => None,
                 OldListing::Accept => by_policy(true, facts, AcceptOrRefuse::Accept, Reason::ListingOld),
                 OldListing::Refuse => by_policy(true, facts, AcceptOrRefuse::Refuse, Reason::ListingOld),
-                OldListing::Error => Some(Err(Undecided::ListingOld { unconfirmed: facts.unconfirmed })),
+                OldListing::Error => Some(Err(Undecided::ListingOld { unconfirmed: facts.when.unconfirmed })),
             }
         },
     },

@@ -10,9 +10,11 @@ mod facts;
 pub mod impact;
 pub mod matrix;
 mod on_record;
+pub mod own;
 mod policy;
 mod recertification;
 mod sentence;
+pub mod standing;
 
 use std::sync::Arc;
 
@@ -23,7 +25,7 @@ use crate::domain::{Age, Decision, Identity, ProviderRole, Ternary};
 use crate::listing::index::Index;
 use crate::records::Records;
 
-use facts::Facts;
+use facts::{Facts, When};
 pub use policy::{AcceptOrRefuse, OldListing, Policy, PolicyConfig};
 pub use sentence::{EMERGENCY_ALONE, sentence};
 
@@ -131,14 +133,18 @@ pub fn decide_in(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Decision, Undecided> {
-    let facts = Facts::gather(index, records, query, policy, now);
-    let ruling = matrix::rule(&facts)?;
+    decide_by(&Facts::gather(index, records, query, policy, When::now(index, now)), wording)
+}
+
+/// Decides by what is known of the question.
+fn decide_by(facts: &Facts<'_>, wording: Wording) -> Result<Decision, Undecided> {
+    let ruling = matrix::rule(facts)?;
     Ok(Decision {
         verdict: ruling.verdict,
         reason: ruling.reason,
         rule: ruling.rule,
         by_policy: ruling.by_policy,
-        advisories: advisories::advisories(&facts, &ruling, wording),
+        advisories: advisories::advisories(facts, &ruling, wording),
         matched_by: facts.matched_by,
         other_filings: facts.other_filings(),
         candidates: facts.candidates(),

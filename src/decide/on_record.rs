@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::facts::When;
 use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
 use crate::listing::index::{Index, IndexedFiling};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
@@ -24,13 +25,13 @@ pub enum NoticeState {
 /// What is on record about a provider under any of its numbers.
 pub struct OnRecordFacts<'a> {
     about: Vec<&'a ProviderRecords>,
-    now: Timestamp,
+    when: When,
 }
 
 impl<'a> OnRecordFacts<'a> {
     /// Gathers it: under the number asked for, the FRN, and the number of every filing under that.
-    pub fn gather(index: &Index, records: &'a Records, asked: Identity, frn: Option<Frn>, now: Timestamp) -> Self {
-        let mut facts = Self { about: Vec::new(), now };
+    pub fn gather(index: &Index, records: &'a Records, asked: Identity, frn: Option<Frn>, when: When) -> Self {
+        let mut facts = Self { about: Vec::new(), when };
         facts.about.extend(frn.and_then(|frn| records.about(Identity::Frn(frn))));
         // Hardly anything is recorded by the number of a filing, and this is on the way of every call.
         if records.tell_of_filings() {
@@ -49,18 +50,33 @@ impl<'a> OnRecordFacts<'a> {
         facts
     }
 
+    /// Whether nothing is on record.
+    pub fn is_empty(&self) -> bool {
+        self.about.is_empty()
+    }
+
+    /// Whether there is a notice among it.
+    pub fn has_notices(&self) -> bool {
+        self.about.iter().any(|about| !about.notices.is_empty())
+    }
+
+    /// All that is on record, in force or not.
+    pub fn all(&self) -> impl Iterator<Item = &'a ProviderRecords> {
+        self.about.iter().copied()
+    }
+
     /// The override that holds. Where one allows and another denies, the one that denies.
     pub fn override_(&self) -> Option<(&'a Arc<Record>, OverrideAction)> {
-        let in_force = self.about.iter().flat_map(|about| &about.overrides).filter(|on| on.record.in_force(self.now));
+        let in_force = self.about.iter().flat_map(|about| &about.overrides).filter(|on| self.when.holds(&on.record));
         let said = in_force.map(|on| (&on.record, on.body.action));
         said.max_by_key(|(_, action)| *action == OverrideAction::Deny)
     }
 
     /// The orders of a kind that have been released.
     pub fn orders(&self, kind: OrderKind) -> impl Iterator<Item = &'a OnRecord<OrderOnRecord>> {
-        let now = self.now;
+        let when = self.when;
         let all = self.about.iter().flat_map(|about| &about.orders);
-        all.filter(move |on| on.body.order.kind == kind && on.record.in_force(now) && on.body.effective_at <= now)
+        all.filter(move |on| on.body.order.kind == kind && when.holds(&on.record) && on.body.effective_at <= when.now)
     }
 
     /// The removal order under which a standing filing does not count, if there is one.
@@ -75,21 +91,28 @@ impl<'a> OnRecordFacts<'a> {
 
     /// The Final Determination Orders, each with whether it binds by now.
     pub fn final_determinations(&self) -> impl Iterator<Item = (&'a OnRecord<OrderOnRecord>, bool)> {
-        let now = self.now;
+        let now = self.when.now;
         self.orders(OrderKind::FinalDetermination).map(move |on| (on, on.body.must_block_from <= now))
     }
 
     /// The notices, each with how far its answer has come.
     pub fn notices(&self) -> impl Iterator<Item = (&'a OnRecord<NoticeOnRecord>, NoticeState)> {
-        let now = self.now;
+        let when = self.when;
         let all = self.about.iter().flat_map(|about| &about.notices);
-        all.filter(move |on| on.record.in_force(now) && on.body.notice.issued_at <= now)
-            .map(move |on| (on, notice_state(&on.body, now)))
+        all.filter(move |on| when.holds(&on.record) && on.body.notice.issued_at <= when.now)
+            .map(move |on| (on, notice_state(&on.body, when.now)))
     }
 
     /// Whether something that is on record with a time had happened by now.
     pub fn happened(&self, noted: Option<&Noted>) -> bool {
-        noted.is_some_and(|noted| noted.at <= self.now)
+        noted.is_some_and(|noted| noted.at <= self.when.now)
+    }
+}
+
+impl When {
+    /// Whether a record has effect, and was there already.
+    fn holds(self, record: &Record) -> bool {
+        record.in_force(self.now) && record.at <= self.known_by
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the operator decides where the rules leave it open.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AdvisoryCode, Age, Verdict};
@@ -93,6 +93,12 @@ impl Policy {
     /// Whether a listing is older than the operator allows, or it is not known how old it is.
     pub fn is_old(&self, unconfirmed: Age) -> bool {
         unconfirmed.exceeds(self.listing_old_after)
+    }
+
+    /// From when on a listing is old that was last confirmed then: ages are whole seconds. Nothing if it never is.
+    pub fn old_from(&self, confirmed_at: Timestamp) -> Option<Timestamp> {
+        let after = self.listing_old_after.checked_add(SignedDuration::from_secs(1))?;
+        confirmed_at.checked_add(after).ok()
     }
 }
 

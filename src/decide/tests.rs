@@ -5,6 +5,7 @@ mod orders;
 mod properties;
 mod recertified;
 mod roles;
+mod standing;
 
 use std::collections::BTreeMap;
 

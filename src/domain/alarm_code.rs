@@ -37,6 +37,8 @@ pub enum AlarmCode {
     RecordsJournalFailing,
     ArchiveFailing,
     StoreReadOnly,
+    DiskLow,
+    AlertsFailing,
 }
 
 impl AlarmCode {

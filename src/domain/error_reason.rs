@@ -43,6 +43,7 @@ pub enum ErrorReason {
     UnknownValue,
     NoDaemon,
     Internal,
+    TooManyTries,
 }
 
 impl ErrorReason {
@@ -77,6 +78,7 @@ impl ErrorReason {
             | Self::MessageTooLong
             | Self::TooManyQuestions
             | Self::Overloaded
+            | Self::TooManyTries
             | Self::TooManyWatchers
             | Self::WatcherTooSlow => ErrorKind::ResourceExhausted,
             Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => ErrorKind::Unavailable,

@@ -86,6 +86,24 @@ pub fn listed(clauses: &[String]) -> String {
 const MOST_BETWEEN: SignedDuration = SignedDuration::from_hours(24);
 
 impl HeldListing {
+    /// One of which a test says only what it is about.
+    #[cfg(test)]
+    pub fn made_up() -> Self {
+        Self {
+            sha256: Sha256Digest([0; 32]),
+            source: String::new(),
+            bytes: 0,
+            filings: 0,
+            gone: 0,
+            first_fetched_at: EARLIEST,
+            last_fetched_at: EARLIEST,
+            times: 1,
+            doubts: Vec::new(),
+            awaits: Awaits::Person,
+            peers: None,
+        }
+    }
+
     /// When a listing that came at `at` was first and last fetched, if this is `known` of it. What lies ahead, or before
     /// this program existed, was told by a clock that was wrong: then its time begins anew.
     pub fn times(known: Option<&Self>, at: Timestamp) -> (Timestamp, Timestamp) {
@@ -114,19 +132,7 @@ mod tests {
     }
 
     fn held(first: &str, last: &str, times: u64) -> HeldListing {
-        HeldListing {
-            sha256: Sha256Digest([0; 32]),
-            source: String::new(),
-            bytes: 0,
-            filings: 0,
-            gone: 0,
-            first_fetched_at: time(first),
-            last_fetched_at: time(last),
-            times,
-            doubts: Vec::new(),
-            awaits: Awaits::Person,
-            peers: None,
-        }
+        HeldListing { first_fetched_at: time(first), last_fetched_at: time(last), times, ..HeldListing::made_up() }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod address;
 mod age;
 mod alarm_code;
+mod business_days;
 mod change;
 mod column;
 mod decision;
@@ -33,6 +34,7 @@ mod who;
 pub use address::{AddressError, read_network};
 pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};
 pub use alarm_code::AlarmCode;
+pub use business_days::{business_days_after, is_business_day};
 pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};

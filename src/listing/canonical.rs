@@ -34,26 +34,54 @@ pub enum Format {
     JsonLines,
 }
 
-/// Writes a snapshot's listing.
-///
-/// # Errors
-///
-/// If the writer fails.
-pub fn write(snapshot: &Snapshot, format: Format, out: &mut impl Write) -> io::Result<()> {
-    match format {
-        Format::Csv => write_csv(&snapshot.filings, out),
-        Format::JsonLines => {
-            let further = further(&snapshot.filings);
-            for filing in &snapshot.filings {
-                let fixed = Column::ALL.into_iter().take(FIXED).map(|column| (column.name(), filing.cell(column)));
-                let others = further.iter().map(|name| (*name, other(filing, name)));
-                let cells = fixed.chain(others).map(|(name, cell)| (name, Some(cell).filter(|cell| !cell.is_empty())));
-                serde_json::Serializer::new(&mut *out).collect_map(cells)?;
-                out.write_all(b"\n")?;
-            }
-            Ok(())
-        }
+/// Writes the listing of a snapshot, as far as it is asked to, and goes on from there.
+#[derive(Debug)]
+pub struct Export {
+    snapshot: Arc<Snapshot>,
+    format: Format,
+    /// The columns beside the fixed ones.
+    further: BTreeSet<Box<str>>,
+    begun: bool,
+    /// The place of the filing that comes next.
+    next: usize,
+}
+
+impl Export {
+    /// The listing of a snapshot in this form, from its beginning.
+    pub fn new(snapshot: Arc<Snapshot>, format: Format) -> Self {
+        let further = further(&snapshot.filings).into_iter().map(Box::from).collect();
+        Self { snapshot, format, further, begun: false, next: 0 }
     }
+
+    /// The next piece, of so many bytes or a row more; empty behind the last.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: memory takes what is written.
+    pub fn piece(&mut self, bytes: usize) -> io::Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(bytes + (bytes >> 3));
+        if !std::mem::replace(&mut self.begun, true) && self.format == Format::Csv {
+            write_header(&self.further, &mut out)?;
+        }
+        while out.len() < bytes
+            && let Some(filing) = self.snapshot.filings.get(self.next)
+        {
+            match self.format {
+                Format::Csv => write_row(filing, &self.further, &mut out)?,
+                Format::JsonLines => write_object(filing, &self.further, &mut out)?,
+            }
+            self.next += 1;
+        }
+        Ok(out)
+    }
+}
+
+fn write_object(filing: &Filing, further: &BTreeSet<impl AsRef<str> + Ord>, out: &mut impl Write) -> io::Result<()> {
+    let fixed = Column::ALL.into_iter().take(FIXED).map(|column| (column.name(), filing.cell(column)));
+    let others = further.iter().map(|name| (name.as_ref(), other(filing, name.as_ref())));
+    let cells = fixed.chain(others).map(|(name, cell)| (name, Some(cell).filter(|cell| !cell.is_empty())));
+    serde_json::Serializer::new(&mut *out).collect_map(cells)?;
+    out.write_all(b"\n")
 }
 
 /// The SHA-256 digest of the export of these filings, which ascend by number.
@@ -106,23 +134,28 @@ fn further(filings: &[Arc<Filing>]) -> BTreeSet<&str> {
 
 fn write_csv(filings: &[Arc<Filing>], out: &mut impl Write) -> io::Result<()> {
     let further = further(filings);
+    write_header(&further, out)?;
+    filings.iter().try_for_each(|filing| write_row(filing, &further, out))
+}
+
+fn write_header(further: &BTreeSet<impl AsRef<str> + Ord>, out: &mut impl Write) -> io::Result<()> {
     for (place, column) in Column::ALL.into_iter().take(FIXED).enumerate() {
         write_cell(out, place, column.name())?;
     }
-    for name in &further {
-        write_cell(out, FIXED, name)?;
+    for name in further {
+        write_cell(out, FIXED, name.as_ref())?;
     }
-    out.write_all(b"\n")?;
-    for filing in filings {
-        for (place, column) in Column::ALL.into_iter().take(FIXED).enumerate() {
-            write_cell(out, place, filing.cell(column))?;
-        }
-        for name in &further {
-            write_cell(out, FIXED, other(filing, name))?;
-        }
-        out.write_all(b"\n")?;
+    out.write_all(b"\n")
+}
+
+fn write_row(filing: &Filing, further: &BTreeSet<impl AsRef<str> + Ord>, out: &mut impl Write) -> io::Result<()> {
+    for (place, column) in Column::ALL.into_iter().take(FIXED).enumerate() {
+        write_cell(out, place, filing.cell(column))?;
     }
-    Ok(())
+    for name in further {
+        write_cell(out, FIXED, other(filing, name.as_ref()))?;
+    }
+    out.write_all(b"\n")
 }
 
 fn write_cell(out: &mut impl Write, place: usize, cell: &str) -> io::Result<()> {

@@ -63,7 +63,7 @@ impl Index {
         Self::build_known(snapshot, listing_sha256, removals, last_change)
     }
 
-    /// The same, where the digest of the snapshot's [canonical export](canonical::write) is known already: it takes as long
+    /// The same, where the digest of the snapshot's [canonical export](canonical::Export) is known already: it takes as long
     /// as all the rest.
     pub fn build_known(
         snapshot: Snapshot,
@@ -159,7 +159,7 @@ impl Index {
         }
     }
 
-    /// Digest of the snapshot's [canonical export](canonical::write).
+    /// Digest of the snapshot's [canonical export](canonical::Export).
     pub fn listing_sha256(&self) -> Sha256Digest {
         self.listing_sha256
     }
@@ -167,6 +167,11 @@ impl Index {
     /// The snapshot that is indexed. Its confirmation time may be behind [`Self::confirmed_at`].
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The same, to be kept when the index is not any more.
+    pub fn shared_snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot)
     }
 
     /// When the source last published this very snapshot.

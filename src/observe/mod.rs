@@ -9,19 +9,22 @@ pub mod histogram;
 pub mod logging;
 pub mod metrics;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use http::HeaderValue;
 use jiff::Timestamp;
 
 use crate::decide::Query;
 use crate::decide::caller_id::CallerId;
+use crate::domain::visible::is_hidden;
 use crate::domain::{Decision, ErrorReason, Interface, ProviderRole, Reason, Record, Rejection, Verdict, Who};
 use crate::listing::index::Index;
 use crate::observe::decision_log::{Asked, Decided, DecisionLog, Entry};
 use crate::observe::metrics::{Kind, Metrics};
 use crate::transport::Registry;
+use crate::transport::auth::{Asker, Session};
 
 /// A question that was decided.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +39,34 @@ pub struct Question<'a> {
     pub caller_id_given: bool,
     /// What was read of that number.
     pub caller_id: CallerId,
+    /// What the asker calls the call; empty if nothing.
+    pub reference: &'a [u8],
+    /// Whether it is accepted only because the operator's policy is another than the default.
+    pub by_choice: bool,
+}
+
+/// Queries that came in together: how, when, and by whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Came<'a> {
+    interface: Interface,
+    since: Instant,
+    by: Option<(&'a Session, Option<&'a HeaderValue>)>,
+}
+
+impl<'a> Came<'a> {
+    /// Over this interface, at this moment.
+    pub fn over(interface: Interface, since: Instant) -> Self {
+        Self { interface, since, by: None }
+    }
+
+    /// On this connection, with this token in the request if there is one. Who that is is found out when it is logged.
+    pub fn by(self, session: &'a Session, token: Option<&'a HeaderValue>) -> Self {
+        Self { by: Some((session, token)), ..self }
+    }
+
+    fn asker(&self) -> Asker {
+        self.by.map_or(Asker::Nobody, |(session, token)| session.asker(token))
+    }
 }
 
 /// Counts and logs what is decided.
@@ -64,10 +95,10 @@ impl Observer {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Sees answers to questions that came in together, over this interface at this moment, and are sent together.
-    pub fn see(&self, interface: Interface, since: Instant) -> Seen<'_> {
-        let caller_ids = Cell::default();
-        Seen { observer: self, interface, since, decided: Cell::new(0), alike: Cell::new(None), caller_ids }
+    /// Sees answers to questions that came in together, and are sent together.
+    pub fn see<'a>(&'a self, came: Came<'a>) -> Seen<'a> {
+        let (decided, alike, caller_ids) = (Cell::new(0), Cell::new(None), Cell::default());
+        Seen { observer: self, came, asker: OnceCell::new(), decided, alike, caller_ids }
     }
 }
 
@@ -75,8 +106,9 @@ impl Observer {
 #[derive(Debug)]
 pub struct Seen<'a> {
     observer: &'a Observer,
-    interface: Interface,
-    since: Instant,
+    came: Came<'a>,
+    /// Who asks, once it is written down.
+    asker: OnceCell<Asker>,
     /// How many were decided so far.
     decided: Cell<u64>,
     /// The last decisions, so many of one kind, that are not counted yet: those of a batch are mostly alike.
@@ -90,19 +122,37 @@ impl Drop for Seen<'_> {
         self.count_alike(self.alike.take());
         for (read, count) in CallerId::GIVEN.into_iter().zip(self.caller_ids.take()) {
             if count > 0 {
-                self.observer.metrics.caller_ids_read(self.interface, read, u64::from(count));
+                self.observer.metrics.caller_ids_read(self.came.interface, read, u64::from(count));
             }
         }
         if self.decided.get() > 0 {
-            self.observer.metrics.took(self.interface, self.since.elapsed(), self.decided.get());
+            self.observer.metrics.took(self.came.interface, self.came.since.elapsed(), self.decided.get());
         }
     }
 }
 
+/// The longest reference that is kept, in characters.
+const LONGEST_REFERENCE: usize = 128;
+
+/// What is kept of what an asker calls a call: what is seen of it, up to a length. A bad one must not cost the answer.
+fn kept_reference(reference: &[u8]) -> Option<Box<str>> {
+    if reference.is_empty() {
+        return None;
+    }
+    let kept: String =
+        String::from_utf8_lossy(reference).chars().filter(|c| !is_hidden(*c)).take(LONGEST_REFERENCE).collect();
+    let kept = kept.trim();
+    (!kept.is_empty()).then(|| kept.into())
+}
+
 impl Seen<'_> {
+    fn asker(&self) -> Asker {
+        self.asker.get_or_init(|| self.came.asker()).clone()
+    }
+
     fn count(&self, verdict: Verdict, reason: Reason, role: Option<ProviderRole>) {
         self.decided.set(self.decided.get() + 1);
-        let kind = Kind::of(self.interface, verdict, reason, role);
+        let kind = Kind::of(self.came.interface, verdict, reason, role);
         let alike = match self.alike.get() {
             Some((of, count)) if of == kind => count + 1,
             others => {
@@ -122,17 +172,20 @@ impl Seen<'_> {
     /// A question was decided.
     pub fn decided(&self, question: Question<'_>, decision: &Decision, index: &Index, now: Timestamp) {
         let log = &self.observer.log;
-        let Question { who, query, peer, caller_id_given, caller_id } = question;
+        let Question { who, query, peer, caller_id_given, caller_id, reference, by_choice } = question;
         self.count(decision.verdict, decision.reason, query.role);
         if let Some(place) = caller_id.place() {
             let mut caller_ids = self.caller_ids.get();
             caller_ids[place] += 1;
             self.caller_ids.set(caller_ids);
         }
-        if log.wants(decision.verdict) {
+        if log.wants(decision.verdict, by_choice || matches!(decision.reason, Reason::Override | Reason::EmergencyCall))
+        {
             log.note(Entry {
                 at: now,
-                interface: self.interface,
+                interface: self.came.interface,
+                asked_by: self.asker(),
+                reference: kept_reference(reference),
                 asked: Asked::Who(who.clone()),
                 decided: Some(Decided::new(*query, caller_id_given, peer.cloned(), decision, index.into())),
             });
@@ -140,12 +193,13 @@ impl Seen<'_> {
     }
 
     /// A call to 911 was accepted, and nothing is known of who hands it over.
-    pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, now: Timestamp) {
+    pub fn emergency(&self, who: impl FnOnce() -> Option<Who>, reference: &[u8], now: Timestamp) {
         let log = &self.observer.log;
         self.count(Verdict::Accept, Reason::EmergencyCall, None);
-        if log.wants(Verdict::Accept) {
+        if log.wants(Verdict::Accept, true) {
             let asked = who().map_or(Asked::Unreadable, Asked::Who);
-            log.note(Entry { at: now, interface: self.interface, asked, decided: None });
+            let (interface, asked_by, reference) = (self.came.interface, self.asker(), kept_reference(reference));
+            log.note(Entry { at: now, interface, asked_by, reference, asked, decided: None });
         }
     }
 
@@ -165,6 +219,20 @@ impl Seen<'_> {
     }
 
     fn count_failed(&self, reason: Option<ErrorReason>, questions: u64) {
-        self.observer.metrics.not_decided(self.interface, reason, questions);
+        self.observer.metrics.not_decided(self.came.interface, reason, questions);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_reference_what_is_seen_is_kept_up_to_a_length() {
+        let kept = |reference: &str| kept_reference(reference.as_bytes()).map(String::from);
+        assert_eq!(kept("a84b4c76e66710@pc33.example"), Some("a84b4c76e66710@pc33.example".to_owned()));
+        assert_eq!(kept("a\r\nb\u{202e}c\u{1b}[31m "), Some("abc[31m".to_owned()));
+        assert_eq!(kept(&"é".repeat(500)).map(|kept| kept.chars().count()), Some(128));
+        assert_eq!((kept(""), kept(" \n"), kept("\u{0}")), (None, None, None));
     }
 }

@@ -1,8 +1,8 @@
 //! What was known at a moment: the index and the operators' records of then, for questions about the past.
 //!
-//! A moment is made from the published index by walking back, off the async threads, two at a time; the others wait their
-//! turn, and past a bound they are told to come again. The filings that did not change since are those of the published
-//! index, and a few past indexes are kept, so that a thousand questions about one day cost one walk and little memory.
+//! A moment is made from the published index by walking back, on the threads for work beside calls; the filings that did not
+//! change since are those of the published index, and a few past indexes are kept, so that a thousand questions about one
+//! day cost one walk and little memory.
 //!
 //! # What is known of confirmations
 //!
@@ -11,24 +11,17 @@
 //! such an answer shows its listing older than it was, and never newer.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::Semaphore;
 
-use crate::domain::{SnapshotSerial, is_ahead};
+use crate::domain::{Rejection, SnapshotSerial, is_ahead};
 use crate::listing::index::Index;
 use crate::listing::rewind::{Broken, Rewind};
 use crate::records::{Past, Records};
 use crate::store::{RewindError, SnapshotAt, SnapshotThen, Store, StoreError};
-
-/// So many walks at a time. Each takes a thread, and some time of one core.
-const WALKS: usize = 2;
-
-/// So many may wait for one.
-const WAITING: usize = 256;
+use crate::transport::budget::Work;
 
 /// So many past indexes are kept: each costs an index, some hundred kilobytes, and the filings that were others then.
 const KEPT: usize = 6;
@@ -76,9 +69,6 @@ pub enum AsOfError {
     /// Nothing was ever loaded.
     #[error("no listing was ever loaded")]
     NoSnapshot,
-    /// Too many wait.
-    #[error("too many questions about the past are waiting: ask again in a moment")]
-    Busy,
     /// The history is damaged.
     #[error(transparent)]
     Broken(#[from] Broken),
@@ -86,8 +76,8 @@ pub enum AsOfError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The walk broke off.
-    #[error("reading the history was interrupted")]
-    Interrupted,
+    #[error(transparent)]
+    Interrupted(Rejection),
 }
 
 impl From<RewindError> for AsOfError {
@@ -100,33 +90,24 @@ impl From<RewindError> for AsOfError {
 }
 
 /// The indexes as of times past.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PastIndexes {
-    walks: Arc<Semaphore>,
-    asking: Arc<AtomicUsize>,
     kept: Mutex<VecDeque<(SnapshotSerial, Arc<Index>)>>,
     /// What is known of the past of the operators' records.
     past: Mutex<Option<Arc<Past>>>,
 }
 
-impl Default for PastIndexes {
-    fn default() -> Self {
-        Self {
-            walks: Arc::new(Semaphore::new(WALKS)),
-            asking: Arc::default(),
-            kept: Mutex::default(),
-            past: Mutex::default(),
-        }
-    }
-}
-
-/// Counts one who asks, for as long as it lives.
-struct Asking(Arc<AtomicUsize>);
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// Which moment is asked about, and what it is made from.
+#[derive(Debug)]
+pub struct PastAsked {
+    /// The published index, if there is one.
+    pub current: Option<Arc<Index>>,
+    /// The operators' records of now.
+    pub records: Arc<Records>,
+    /// The moment.
+    pub at: Timestamp,
+    /// Now.
+    pub now: Timestamp,
 }
 
 fn find<K: PartialEq, V>(kept: &Mutex<VecDeque<(K, Arc<V>)>>, key: &K) -> Option<Arc<V>> {
@@ -148,31 +129,14 @@ impl PastIndexes {
     ///
     /// If history does not reach back to it, it is still to come, or the history cannot be read. There is no answer
     /// then, least of all today's.
-    pub async fn at(
-        self: &Arc<Self>,
-        store: &Arc<Store>,
-        current: Option<Arc<Index>>,
-        records: Arc<Records>,
-        at: Timestamp,
-        now: Timestamp,
-    ) -> Result<AsOf, AsOfError> {
+    pub async fn at(self: &Arc<Self>, work: &Work, store: &Arc<Store>, asked: PastAsked) -> Result<AsOf, AsOfError> {
+        let PastAsked { current, records, at, now } = asked;
         if at > now {
             return Err(AsOfError::Future { at, now });
         }
         let current = current.ok_or(AsOfError::NoSnapshot)?;
-        let asking = self.asking.fetch_add(1, Ordering::Relaxed);
-        let counted = Asking(Arc::clone(&self.asking));
-        if asking >= WAITING + WALKS {
-            return Err(AsOfError::Busy);
-        }
-        let permit = Arc::clone(&self.walks).acquire_owned().await.map_err(|_| AsOfError::Interrupted)?;
         let (past, store) = (Arc::clone(self), Arc::clone(store));
-        let walk = move || {
-            // Whoever asked may have gone; the walk goes on, and counts until it ends.
-            let _held = (permit, counted);
-            past.walk(&store, &current, &records, at)
-        };
-        match tokio::task::spawn_blocking(walk).await.map_err(|_| AsOfError::Interrupted)? {
+        match work.blocking(move || past.walk(&store, &current, &records, at)).await.map_err(AsOfError::Interrupted)? {
             Err(AsOfError::NotReaching { at, from }) if is_ahead(from, now) => Err(AsOfError::Ahead { at, from }),
             reported => reported,
         }
@@ -186,7 +150,7 @@ impl PastIndexes {
         at: Timestamp,
     ) -> Result<AsOf, AsOfError> {
         let SnapshotThen { record, mut confirmed_at } = match store.snapshot_at(at)? {
-            SnapshotAt::Then(then) => then,
+            SnapshotAt::Then(then) => *then,
             SnapshotAt::BeforeHistory { begins: Some(from) } => return Err(AsOfError::NotReaching { at, from }),
             SnapshotAt::BeforeHistory { begins: None } => return Err(AsOfError::NoSnapshot),
         };

@@ -1,5 +1,6 @@
 //! May calls be accepted from this provider? The answer on every call.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::Guard;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use super::listing::resolve;
 use super::{Services, SnapshotRef};
 use crate::decide::caller_id::{self, CallerId};
-use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, Query, Wording, decide_in, sentence};
+use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, PolicyConfig, Query, Wording, decide_in, sentence};
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, Rejection, Ternary, Verdict, Who, rule,
 };
@@ -46,6 +47,8 @@ pub struct CheckRequest<'a> {
     pub detail: Detail,
     /// Whether whoever asks may read what operators note for themselves.
     pub notes: bool,
+    /// What whoever asks calls the call, for the decision log; empty if nothing.
+    pub reference: &'a [u8],
 }
 
 impl CheckRequest<'_> {
@@ -60,6 +63,7 @@ impl CheckRequest<'_> {
             emergency: false,
             detail: Detail::Compact,
             notes: false,
+            reference: b"",
         }
     }
 }
@@ -73,6 +77,8 @@ pub struct Unreadable {
     pub emergency: bool,
     /// Whom it names, as far as can be told.
     pub who: Option<Who>,
+    /// What whoever asks calls the call.
+    pub reference: Vec<u8>,
 }
 
 /// The answer to a query.
@@ -176,21 +182,23 @@ impl View<'_> {
             Ok(request) => request.emergency,
             Err(unreadable) => unreadable.emergency,
         };
-        let (rejection, who) = match (self.index, request) {
+        let (rejection, who, reference) = match (self.index, request) {
             (Some(index), Ok(request)) => match self.answer(index, &request, seen) {
                 Ok(answer) => return Ok(answer),
-                Err(rejection) => (rejection, Some(request.who)),
+                Err(rejection) => (rejection, Some(request.who), Cow::Borrowed(request.reference)),
             },
-            (Some(_), Err(unreadable)) => (unreadable.rejection, unreadable.who),
-            (None, request) => {
-                let who = request.map_or_else(|unreadable| unreadable.who, |request| Some(request.who));
-                (Rejection::snapshot_not_loaded(), who)
+            (Some(_), Err(unreadable)) => (unreadable.rejection, unreadable.who, Cow::Owned(unreadable.reference)),
+            (None, Ok(request)) => {
+                (Rejection::snapshot_not_loaded(), Some(request.who), Cow::Borrowed(request.reference))
+            }
+            (None, Err(unreadable)) => {
+                (Rejection::snapshot_not_loaded(), unreadable.who, Cow::Owned(unreadable.reference))
             }
         };
         // Whatever else holds: an unknown upstream, a daemon without a listing.
         if emergency {
             if let Some(seen) = seen {
-                seen.emergency(|| who, self.now);
+                seen.emergency(|| who, &reference, self.now);
             }
             return Ok(Answer::emergency());
         }
@@ -258,7 +266,9 @@ impl View<'_> {
         }
         if let Some(seen) = seen {
             let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
-            let question = Question { who: &request.who, query: &query, peer, caller_id_given, caller_id };
+            let by_choice = decision.by_policy && decision.verdict == Verdict::Accept && by_choice(&query, self, index);
+            let (who, query, reference) = (&request.who, &query, request.reference);
+            let question = Question { who, query, peer, caller_id_given, caller_id, reference, by_choice };
             seen.decided(question, &decision, index, now);
         }
         let peer = resolved.peer;
@@ -270,6 +280,17 @@ impl View<'_> {
             }
         })
     }
+}
+
+/// Whether what this policy accepts would be answered otherwise by the default one.
+fn by_choice(query: &Query, view: &View<'_>, index: &Index) -> bool {
+    let cells = PolicyConfig::default();
+    if view.policy.cells == cells {
+        return false;
+    }
+    let policy = Policy { cells, ..view.policy.clone() };
+    let decision = decide_in(Wording::Codes, index, view.records, query, &policy, view.now);
+    decision.is_ok_and(|decision| decision.verdict != Verdict::Accept)
 }
 
 /// Advises that a call is refused because nobody could read who calls.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::listing::{known, resolve};
-use super::{AsOf, AsOfError, Services, SnapshotRef, interrupted, page_size, store_failed};
+use super::{AsOf, AsOfError, PastAsked, Services, SnapshotRef, page_size, store_failed};
 use crate::domain::{Change, ChangeKind, ChangeSerial, ErrorReason, Rejection, RmdNumber, SnapshotSerial, Who};
 use crate::observe::clock;
 use crate::store::{ChangesAsked, Store, StoreError};
@@ -63,13 +63,12 @@ impl From<AsOfError> for Rejection {
                 ErrorReason::HistoryNotReaching.reject(error.to_string())
             }
             AsOfError::NoSnapshot => Self::snapshot_not_loaded(),
-            AsOfError::Busy => ErrorReason::HistoryBusy.reject(error.to_string()),
             AsOfError::Broken(broken) => {
                 tracing::error!(%broken, "a question about the past could not be answered: {broken}");
                 ErrorReason::StoreFailed.reject(broken.to_string())
             }
             AsOfError::Store(error) => store_failed(&error),
-            AsOfError::Interrupted => ErrorReason::StoreFailed.reject(error.to_string()),
+            AsOfError::Interrupted(rejection) => rejection,
         }
     }
 }
@@ -82,7 +81,8 @@ impl Services {
     /// If history does not reach back to it, or it is still to come.
     pub async fn as_of(&self, at: Timestamp) -> Result<AsOf, Rejection> {
         let (current, records) = (self.index.load_full(), self.records.load_full());
-        self.past.at(&self.store, current, records, at, clock::now()).await.map_err(Rejection::from)
+        let asked = PastAsked { current, records, at, now: clock::now() };
+        self.past.at(&self.budget.work, &self.store, asked).await.map_err(Rejection::from)
     }
 
     /// A page of changes.
@@ -108,7 +108,7 @@ impl Services {
         let asked = ChangesAsked { after, since: request.since, until: request.until, filings };
         let limit = page_size(request.limit, DEFAULT_CHANGES, MOST_CHANGES);
         let store = Arc::clone(&self.store);
-        let read = tokio::task::spawn_blocking(move || read(&store, &asked, limit)).await.map_err(|_| interrupted())?;
+        let read = self.budget.work.blocking(move || read(&store, &asked, limit)).await?;
         let Read { changes, first_known, began, reaches_back_to } = read.map_err(|error| store_failed(&error))?;
         if after.0 > 0 && after < began {
             return Err(ErrorReason::CursorExpired.reject(format!(

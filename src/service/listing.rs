@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Services, SnapshotRef, interrupted, page_size, store_failed};
+use super::{Services, SnapshotRef, page_size, store_failed};
 use crate::domain::{Change, Column, ErrorReason, Filing, Identity, Rejection, Removal, RmdNumber, Who};
 use crate::listing::index::Index;
 use crate::listing::search::search;
@@ -81,6 +81,8 @@ pub struct SearchReport {
 pub struct RemovalsRequest {
     /// Those that were first missed at this time or after it.
     pub since: Option<Timestamp>,
+    /// Those that were first missed before this time.
+    pub until: Option<Timestamp>,
     /// Also those of filings that are listed again.
     pub include_reinstated: bool,
     /// So many at most; 0 leaves it to the daemon.
@@ -168,8 +170,7 @@ impl Services {
             changes.sort_by_key(|change| change.serial);
             Ok::<_, StoreError>(changes)
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|_| interrupted())?;
-        read.map_err(|error| store_failed(&error))
+        self.budget.work.blocking(read).await?.map_err(|error| store_failed(&error))
     }
 
     /// The filings that bear such a name; `limit` of them at most, 0 leaves it to the daemon.
@@ -183,9 +184,7 @@ impl Services {
         let text: String = text.chars().take(LONGEST_SEARCH).collect();
         let searched = Arc::clone(&index);
         // Some milliseconds, and more where the names are not ready yet: no call's answer should wait for them.
-        let found = tokio::task::spawn_blocking(move || search(&searched, &text, limit))
-            .await
-            .map_err(|_| ErrorReason::Internal.reject("the search came to an unexpected end"))?;
+        let found = self.budget.work.blocking(move || search(&searched, &text, limit)).await?;
         let listed = |found: crate::listing::search::NameMatch| ListedMatch {
             filing: CurrentFiling::of(&index, found.filing),
             removal: found.removal,
@@ -218,6 +217,7 @@ impl Services {
             .newest_first()
             .filter(|removal| request.include_reinstated || removal.reinstated_at.is_none())
             .filter(|removal| request.since.is_none_or(|since| removal.first_missing_at >= since))
+            .filter(|removal| request.until.is_none_or(|until| removal.first_missing_at < until))
             .collect();
         let rest = matching.iter().filter(|removal| behind.is_none_or(|behind| key(removal) < behind));
         let mut removals: Vec<Arc<Removal>> = rest.take(page + 1).map(|removal| Arc::clone(removal)).collect();

@@ -47,23 +47,45 @@ fn nameless_copy(store: &Store, state_dir: &Path) -> Result<File, StoreError> {
     Ok(copy)
 }
 
-fn send(
-    mut file: File,
-    pieces: &mpsc::Sender<Result<CopyPiece, Rejection>>,
-    _one_at_a_time: &OwnedMutexGuard<()>,
-) -> std::io::Result<()> {
-    let mut size = Some(file.metadata()?.len());
-    let mut hasher = Sha256::new();
-    let gone = |_| std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-    loop {
+/// A copy that is being read.
+struct Reading {
+    file: File,
+    /// Told with the first piece.
+    size: Option<u64>,
+    hasher: Sha256,
+}
+
+impl Reading {
+    fn begin(file: File) -> std::io::Result<Self> {
+        let size = Some(file.metadata()?.len());
+        Ok(Self { file, size, hasher: Sha256::new() })
+    }
+
+    /// The next piece; the last has no bytes.
+    fn piece(&mut self) -> std::io::Result<CopyPiece> {
         let mut chunk = Vec::with_capacity(CHUNK_BYTES);
-        file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
-        hasher.update(&chunk);
-        let last = chunk.is_empty();
-        let sha256 = last.then(|| Sha256Digest(hasher.clone().finalize().into()));
-        pieces.blocking_send(Ok(CopyPiece { chunk: chunk.into(), size: size.take(), sha256 })).map_err(gone)?;
-        if last {
-            return Ok(());
+        self.file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut chunk)?;
+        self.hasher.update(&chunk);
+        let sha256 = chunk.is_empty().then(|| Sha256Digest(self.hasher.clone().finalize().into()));
+        Ok(CopyPiece { chunk: chunk.into(), size: self.size.take(), sha256 })
+    }
+}
+
+/// Sends a copy piece by piece, no faster than it is read; between them no thread waits.
+async fn send(file: File, pieces: mpsc::Sender<Result<CopyPiece, Rejection>>, _one_at_a_time: OwnedMutexGuard<()>) {
+    let failed = |error: std::io::Error| ErrorReason::StoreFailed.reject(error.to_string());
+    let mut reading = match Reading::begin(file) {
+        Ok(reading) => reading,
+        Err(error) => return drop(pieces.send(Err(failed(error))).await),
+    };
+    loop {
+        let read = tokio::task::spawn_blocking(move || (reading.piece(), reading)).await;
+        let Ok((piece, rest)) = read else { return drop(pieces.send(Err(broke_off())).await) };
+        reading = rest;
+        let is_last = piece.as_ref().map_or(true, |piece| piece.chunk.is_empty());
+        // Whoever reads it may have gone.
+        if pieces.send(piece.map_err(failed)).await.is_err() || is_last {
+            return;
         }
     }
 }
@@ -80,11 +102,7 @@ impl Services {
         let copied = tokio::task::spawn_blocking(move || nameless_copy(&store, &state_dir)).await;
         let file = copied.map_err(|_| broke_off())?.map_err(|error| failed(&error))?;
         let (sender, receiver) = mpsc::channel(CHUNKS_READY);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = send(file, &sender, &one_at_a_time) {
-                let _ = sender.blocking_send(Err(ErrorReason::StoreFailed.reject(error.to_string())));
-            }
-        });
+        tokio::spawn(send(file, sender, one_at_a_time));
         Ok(receiver)
     }
 

@@ -15,6 +15,7 @@ mod named;
 mod records;
 mod snapshot_ref;
 mod snapshots;
+mod standing;
 mod status;
 mod sync;
 mod watch;
@@ -22,24 +23,25 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch as watched};
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::own::MeConfig;
 use crate::decide::{OldListing, Policy, Undecided};
-use crate::domain::{ErrorReason, Interface, Rejection, age};
+use crate::domain::{ErrorReason, Rejection, age};
 use crate::listing::index::{Index, PublishedIndex};
-use crate::observe::{Observer, Seen, clock};
+use crate::observe::{Came, Observer, Seen, clock};
 use crate::store::{PublishedRecords, Store, SyncState};
 use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
 use crate::transport::auth::Access;
+use crate::transport::budget::Budget;
 use crate::transport::{LimitsConfig, Tls};
 
-pub use as_of::{AsOf, AsOfError, PastIndexes};
+pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
 pub use history::{ChangesPage, ChangesRequest, FirstKnown};
@@ -49,7 +51,8 @@ pub use maintenance::CopyPiece;
 pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
-pub use status::alarms::{Alarm, FreshnessConfig, RefusedReload, Severity, State, state};
+pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
+pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 
@@ -141,12 +144,20 @@ pub struct Services {
     pub stopping: Arc<AtomicBool>,
     /// Ends streams that would never end by themselves. Cancelled when the daemon stops.
     pub shutdown: CancellationToken,
+    /// Who the operator is.
+    pub me: Arc<ArcSwap<MeConfig>>,
     /// What a client may ask.
     pub limits: Arc<LimitsConfig>,
     /// Counts and logs what is decided; set where a daemon answers.
     pub observer: Option<Arc<Observer>>,
+    /// The bounds of what is asked beside calls, and where it is done.
+    pub budget: Budget,
     /// All who watch.
     pub watchers: Arc<Watchers>,
+    /// How much room the disk must have.
+    pub disk: Arc<ArcSwap<DiskConfig>>,
+    /// Channels of alerts that fail, one sentence each.
+    pub alert_faults: Arc<ArcSwap<Vec<String>>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
 }
@@ -168,6 +179,8 @@ pub struct Basis {
     pub freshness: FreshnessConfig,
     /// What is decided where the rules leave it open.
     pub policy: Arc<ArcSwap<Policy>>,
+    /// Who the operator is.
+    pub me: MeConfig,
     /// What a client may ask.
     pub limits: LimitsConfig,
 }
@@ -185,18 +198,22 @@ impl Services {
             sync: basis.sync,
             freshness: Arc::new(ArcSwap::from_pointee(basis.freshness)),
             policy: basis.policy,
+            me: Arc::new(ArcSwap::from_pointee(basis.me)),
             stopping: Arc::default(),
             shutdown: CancellationToken::new(),
+            budget: Budget::direct(&basis.limits),
             limits: Arc::new(basis.limits),
             observer: None,
             watchers: Arc::default(),
+            disk: Arc::default(),
+            alert_faults: Arc::default(),
             running: None,
         }
     }
 
-    /// Counts and logs the answers to queries, the first of which came in over this interface at this moment.
-    pub fn see(&self, interface: Interface, since: Instant) -> Option<Seen<'_>> {
-        self.observer.as_deref().map(|observer| observer.see(interface, since))
+    /// Counts and logs the answers to queries that came in together.
+    pub fn see<'a>(&'a self, came: Came<'a>) -> Option<Seen<'a>> {
+        self.observer.as_deref().map(|observer| observer.see(came))
     }
 
     /// The index to answer from.

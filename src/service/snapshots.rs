@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Services, SnapshotRef, interrupted, page_size, store_failed};
+use super::{Services, SnapshotRef, page_size, store_failed};
 use crate::domain::{Anomaly, ChangeCounts, ErrorReason, Rejection, SnapshotSerial};
 use crate::listing::index::Index;
 use crate::listing::rewind::SnapshotRecord;
@@ -74,9 +74,7 @@ impl Services {
         let asked = SnapshotsAsked { before, since: request.since, until: request.until };
         let (store, index) = (Arc::clone(&self.store), self.index.load_full());
         // One more than fits says whether another page follows.
-        let read = tokio::task::spawn_blocking(move || store.snapshot_page(&asked, page + 1))
-            .await
-            .map_err(|_| interrupted())?;
+        let read = self.budget.work.blocking(move || store.snapshot_page(&asked, page + 1)).await?;
         let (mut found, total) = read.map_err(|error| store_failed(&error))?;
         let mut next_page_token = String::new();
         if found.len() > page {

@@ -9,29 +9,28 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::Stream;
 
-use super::{Services, SnapshotRef, SyncAccess, interrupted, store_failed};
+use super::{Services, SnapshotRef, SyncAccess, store_failed};
 use crate::domain::{Change, ChangeSerial, ErrorReason, Rejection, Sha256Digest, SnapshotSerial};
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::store::{ChangesKept, Store, StoreError};
+use crate::transport::Client;
 use crate::transport::auth::StreamAuthorization;
+use crate::transport::budget::Share;
 
 /// The most bytes of a page, as stored, unless one change alone has more. A watcher that takes nothing costs one.
 const PAGE_BYTES: usize = 32 << 10;
-
-/// So many watchers read the store at a time: when a listing is applied all of them want to.
-const READS: usize = 4;
 
 /// From where somebody watches, and what they know already.
 #[derive(Debug, Clone, Default)]
@@ -71,43 +70,15 @@ pub enum WatchEvent {
 }
 
 /// All who watch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Watchers {
-    watching: AtomicUsize,
     dropped: AtomicU64,
-    reads: Semaphore,
-}
-
-impl Default for Watchers {
-    fn default() -> Self {
-        Self { watching: AtomicUsize::new(0), dropped: AtomicU64::new(0), reads: Semaphore::new(READS) }
-    }
 }
 
 impl Watchers {
-    /// How many watch now.
-    pub fn watching(&self) -> usize {
-        self.watching.load(Ordering::Relaxed)
-    }
-
     /// How many were dropped so far because they were too slow.
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
-    }
-
-    fn admit(self: &Arc<Self>, most: usize) -> Option<Watching> {
-        let more = |watching| (watching < most).then_some(watching + 1);
-        let admitted = self.watching.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        admitted.then(|| Watching(Arc::clone(self)))
-    }
-}
-
-/// One who watches, for as long as it lives.
-struct Watching(Arc<Watchers>);
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        self.0.watching.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -240,11 +211,12 @@ struct Watch {
     /// The last change that was sent.
     position: ChangeSerial,
     authorization: Option<StreamAuthorization>,
-    _watching: Watching,
+    client: Client,
+    _watching: Share,
 }
 
 impl Services {
-    /// Begins to watch, for as long as the permit holds.
+    /// Begins to watch for a client, for as long as the permit holds.
     ///
     /// # Errors
     ///
@@ -252,21 +224,21 @@ impl Services {
     pub async fn watch(
         &self,
         request: WatchRequest,
+        client: Client,
         authorization: Option<StreamAuthorization>,
     ) -> Result<WatchStream, Rejection> {
         let SyncAccess::Handle(sync) = &self.sync else {
             return Err(ErrorReason::NoDaemon.reject("no daemon runs here: there is nothing to watch"));
         };
-        let most = self.limits.watchers;
-        let watching = self.watchers.admit(most).ok_or_else(|| {
+        let watching = self.budget.watchers.take(&client, 1).map_err(|none| {
             ErrorReason::TooManyWatchers
-                .reject(format!("{most} watch already, which is all that limits.watchers allows"))
+                .reject(format!("{none} watchers, by limits.watchers: a quarter for one client"))
         })?;
         // Before the index is looked at: nothing that is published from here on is missed.
         let published = sync.published();
         let now = self.loaded()?.last_change();
         let known = request.known;
-        let kept = self.reading(move |store| KnownHistory::read(store, known)).await?.kept()?;
+        let kept = self.reading(&client, move |store| KnownHistory::read(store, known)).await?.kept()?;
         let position = match request.start {
             WatchStart::Now => now,
             WatchStart::Oldest => kept.behind,
@@ -286,23 +258,21 @@ impl Services {
             published,
             position,
             authorization,
+            client,
             _watching: watching,
         };
         let task = tokio::spawn(watch.run()).abort_handle();
         Ok(WatchStream { outlet, task })
     }
 
-    /// Reads the store off the threads that answer, in turn with other watchers.
+    /// Reads the store on the threads for that, in turn with others.
     async fn reading<T: Send + 'static>(
         &self,
+        client: &Client,
         read: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Rejection> {
-        let _turn = self.watchers.reads.acquire().await.map_err(|_| interrupted())?;
         let store = Arc::clone(&self.store);
-        tokio::task::spawn_blocking(move || read(&store))
-            .await
-            .map_err(|_| interrupted())?
-            .map_err(|error| store_failed(&error))
+        self.budget.work.piece(client, move || read(&store)).await?.map_err(|error| store_failed(&error))
     }
 }
 
@@ -417,7 +387,8 @@ impl Watch {
         current: Current,
     ) -> Result<(VecDeque<WatchEvent>, Option<(SnapshotSerial, Timestamp)>), Rejection> {
         let (after, until) = (self.position, current.last);
-        let changes = self.services.reading(move |store| store.change_page(after, until, PAGE_BYTES)).await?;
+        let changes =
+            self.services.reading(&self.client, move |store| store.change_page(after, until, PAGE_BYTES)).await?;
         let mut page = VecDeque::with_capacity(changes.len() + 2);
         for (change, completed) in changes {
             if change.serial.0 != self.position.0 + 1 {
@@ -443,7 +414,7 @@ impl Watch {
 
     /// Why the change behind the last one is not there.
     async fn gap(&self, found: ChangeSerial) -> Rejection {
-        match self.services.reading(Store::changes_kept).await {
+        match self.services.reading(&self.client, Store::changes_kept).await {
             Ok(kept) if kept.behind > self.position => expired(self.position, kept.behind),
             Ok(_) => {
                 let what = format!("change {} is missing: {found} follows {}", self.position.0 + 1, self.position);

@@ -8,8 +8,9 @@ use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Va
 use super::open::{builder, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, META_JOURNAL, RECORD_EVENTS, RECORDS,
-    REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
+    ALERT_CHANNELS, ALERT_DEAD, ALERT_EVENTS, ALERT_QUEUE, ALERT_REPORTED, ALERT_TOLD, CHANGES, CHANGES_BY_FILING,
+    CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, META_JOURNAL, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS,
+    SOURCES, SYNC_STATE,
 };
 use super::{Store, StoreError};
 
@@ -42,6 +43,12 @@ impl Store {
         copy(&from, &transaction, SOURCES, &mut left)?;
         copy(&from, &transaction, RECORDS, &mut left)?;
         copy(&from, &transaction, RECORD_EVENTS, &mut left)?;
+        copy(&from, &transaction, ALERT_REPORTED, &mut left)?;
+        copy(&from, &transaction, ALERT_EVENTS, &mut left)?;
+        copy(&from, &transaction, ALERT_QUEUE, &mut left)?;
+        copy(&from, &transaction, ALERT_DEAD, &mut left)?;
+        copy(&from, &transaction, ALERT_CHANNELS, &mut left)?;
+        copy(&from, &transaction, ALERT_TOLD, &mut left)?;
         // Its journal is not copied: where it is put into the place of another, it has the one that is there, or begins one.
         transaction.open_table(META)?.remove(META_JOURNAL)?;
         if let Some(table) = left.first() {

@@ -35,7 +35,7 @@ pub struct SnapshotThen {
 #[derive(Debug, Clone)]
 pub enum SnapshotAt {
     /// This snapshot was current then.
-    Then(SnapshotThen),
+    Then(Box<SnapshotThen>),
     /// The moment is before all that history reaches back to.
     BeforeHistory {
         /// When the oldest snapshot that is kept was applied; none if there is none.
@@ -47,7 +47,7 @@ impl SnapshotAt {
     /// The snapshot that was current then, if history reaches back so far.
     pub fn then(self) -> Option<SnapshotThen> {
         match self {
-            Self::Then(then) => Some(then),
+            Self::Then(then) => Some(*then),
             Self::BeforeHistory { .. } => None,
         }
     }
@@ -150,7 +150,7 @@ impl Store {
                     confirmed_at = confirmed_at.max(Timestamp::from_millisecond(milliseconds).unwrap_or(confirmed_at));
                 }
             }
-            return Ok(SnapshotAt::Then(SnapshotThen { record, confirmed_at }));
+            return Ok(SnapshotAt::Then(Box::new(SnapshotThen { record, confirmed_at })));
         }
         Ok(SnapshotAt::BeforeHistory { begins: oldest })
     }

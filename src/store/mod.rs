@@ -4,7 +4,7 @@
 //!
 //! | table | key | value |
 //! |---|---|---|
-//! | `meta` | name | `format`: the version of this layout; `journal`: which line of the journal is that of the newest event of operators' records; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `began_at`: when the first was fetched, once its record was dropped; `removals_sum`, `records_sum`: see `sums` |
+//! | `meta` | name | `format`: the version of this layout; `journal`: which line of the journal is that of the newest event of operators' records; `schedule_minute`: drawn once per installation; `last_change`; `history_floor`: the oldest snapshot that history reaches back to, where it is not the first; `began_at`: when the first was fetched, once its record was dropped; `removals_sum`, `records_sum`: see `sums`; `alerts_installation`, `alerts_sequence`, `alerts_cursor`: see `alerts` |
 //! | `filings` | filing number | the standing filing |
 //! | `snapshots` | snapshot serial | digests, source, times and counts of every snapshot that history reaches back to |
 //! | `removals` | filing number, snapshot serial | the removal observed in that snapshot, with the filing as last seen |
@@ -18,6 +18,11 @@
 //! | `sources` | source, without its secrets | its validators and their digest, its last contacts and failures, until when to leave it alone |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `sync_state` | 3 | what was lost of operators' records, or mended, until somebody acknowledges it |
+//! | `alert_reported` | subject | what was last reported of it |
+//! | `alert_events` | event sequence | an event, as it is sent |
+//! | `alert_queue`, `alert_dead` | channel, event sequence | a delivery that waits, or that was set aside |
+//! | `alert_channels` | channel | its last delivery, and since when it fails |
+//! | `alert_told` | channel, subject | that it was told of something that is open, and by which message |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
@@ -29,15 +34,16 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 3. Format 1 had no operators' records. Format 2 had no held listings, no states of
+//! This version reads and writes format 4. Format 3 had no outbox of alerts. Format 1 had no operators' records. Format 2 had no held listings, no states of
 //! sources, no digest of a snapshot's export, no time at which it was applied, and no confirmations. Opened for writing,
-//! an older store is brought to format 3 by one transaction; read only, it is read as it is.
+//! an older store is brought to format 4 by one transaction; read only, it is read as it is.
 //!
 //! # Errors
 //!
 //! A file of another format is refused and left as it is. So is one that another process holds. A disk that failed does not
 //! end its use: the file is opened again when it is next needed.
 
+mod alerts;
 pub mod archive;
 mod codec;
 mod contained;
@@ -72,6 +78,10 @@ use thiserror::Error;
 use self::contained::contained;
 use crate::domain::Record;
 
+pub use alerts::{
+    AlertsKept, AlertsStep, ChannelRecord, DeliveryRecord, EventRecord, Listed as ListedDelivery, MOST_QUEUED,
+    NewEvent, Told, Waiting,
+};
 pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotAt, SnapshotThen, SnapshotsAsked};
@@ -84,7 +94,7 @@ pub use verify::{Verified, nameless_file, verify_closed};
 pub use write::Committed;
 
 /// The layout that this version reads and writes.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The oldest layout that this version opens.
 pub const OLDEST_FORMAT: u32 = 1;
@@ -182,6 +192,9 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The task that worked on it broke off.
+    #[error("work on the store was interrupted")]
+    Interrupted,
     /// redb failed.
     #[error("the store failed: {0}")]
     Redb(#[from] Box<redb::Error>),

@@ -13,8 +13,9 @@ use super::directory;
 use super::history::RewindError;
 use super::journal::Journal;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM,
-    META_REMOVALS_SUM, META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
+    ALERT_CHANNELS, ALERT_DEAD, ALERT_EVENTS, ALERT_QUEUE, ALERT_REPORTED, ALERT_TOLD, CHANGES, CHANGES_BY_FILING,
+    CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM, META_REMOVALS_SUM,
+    META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
 use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, is_damage, sums};
 use crate::domain::{Sha256Digest, SnapshotSerial};
@@ -145,6 +146,8 @@ impl Store {
                     snapshots.insert(serial.0, record.as_slice())?;
                 }
             }
+            // From 3 to 4: the outbox of alerts.
+            lay_out_alerts(&transaction)?;
             // And the sums of what is served from other tables.
             let mut meta = transaction.open_table(META)?;
             let mut sum = 0u64;
@@ -260,8 +263,20 @@ pub(super) fn lay_out(database: &Database) -> Result<(), StoreError> {
         transaction.open_table(RECORD_EVENTS)?;
         transaction.open_table(HELD)?;
         transaction.open_table(SOURCES)?;
+        lay_out_alerts(&transaction)?;
     }
     transaction.commit()?;
+    Ok(())
+}
+
+/// Makes the tables of alerts.
+fn lay_out_alerts(transaction: &redb::WriteTransaction) -> Result<(), StoreError> {
+    transaction.open_table(ALERT_REPORTED)?;
+    transaction.open_table(ALERT_EVENTS)?;
+    transaction.open_table(ALERT_QUEUE)?;
+    transaction.open_table(ALERT_DEAD)?;
+    transaction.open_table(ALERT_CHANNELS)?;
+    transaction.open_table(ALERT_TOLD)?;
     Ok(())
 }
 

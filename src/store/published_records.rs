@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{Store, StoreError};
 use crate::domain::RecordEvent;
@@ -33,12 +33,19 @@ pub struct PublishedRecords {
     current: ArcSwap<Records>,
     /// One change at a time: each is planned on what the one before has left.
     changing: Mutex<()>,
+    /// Tells whenever other records are published.
+    changes: watch::Sender<()>,
 }
 
 impl PublishedRecords {
     /// Starts with these.
     pub fn new(records: Records) -> Self {
-        Self { current: ArcSwap::from_pointee(records), changing: Mutex::new(()) }
+        Self { current: ArcSwap::from_pointee(records), ..Self::default() }
+    }
+
+    /// Changes whenever other records are published.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
     }
 
     /// The records now. Never waits.
@@ -86,6 +93,7 @@ impl PublishedRecords {
                 Committed::Behind(_) => return Err(ChangeError::Interrupted),
             }
         };
+        self.changes.send_replace(());
         for event in &events {
             log(event);
         }

@@ -37,7 +37,7 @@ fn a_good_store_is_left_alone() {
     assert_eq!((salvaged.lost, salvaged.records.len(), salvaged.events.len()), (Vec::new(), records.len(), 156));
     let empty = tempfile::tempdir().expect("a directory");
     assert!(rebuild(empty.path(), time(1), |_| Ok(())).expect("nothing to do").is_none());
-    for fixture in ["store-format-1.redb.gz", "store-format-2.redb.gz"] {
+    for fixture in ["store-format-1.redb.gz", "store-format-2.redb.gz", "store-format-3.redb.gz"] {
         put_fixture(fixture, empty.path());
         assert!(rebuild(empty.path(), time(1), |_| Ok(())).expect("nothing to do").is_none(), "{fixture}");
     }

@@ -18,6 +18,17 @@ pub const FIRST_SIGHTS: TableDefinition<u32, i64> = TableDefinition::new("first_
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
+/// What was last reported, by subject.
+pub const ALERT_REPORTED: TableDefinition<&str, &[u8]> = TableDefinition::new("alert_reported");
+pub const ALERT_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("alert_events");
+/// Channel and event: a delivery that waits.
+pub const ALERT_QUEUE: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("alert_queue");
+/// Channel and event: a delivery that was set aside.
+pub const ALERT_DEAD: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("alert_dead");
+pub const ALERT_CHANNELS: TableDefinition<&str, &[u8]> = TableDefinition::new("alert_channels");
+/// Channel and subject: what the channel was told of.
+pub const ALERT_TOLD: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("alert_told");
+
 /// Names in `meta`.
 pub const META_FORMAT: &str = "format";
 pub const META_SCHEDULE_MINUTE: &str = "schedule_minute";
@@ -31,6 +42,12 @@ pub const META_RECORDS_SUM: &str = "records_sum";
 /// When the oldest listing of all was fetched, in milliseconds, where its record was dropped.
 pub const META_BEGAN_AT: &str = "began_at";
 pub const META_HISTORY_FLOOR: &str = "history_floor";
+/// Tells this store's events from those of all others.
+pub const META_ALERTS_INSTALLATION: &str = "alerts_installation";
+/// The newest event.
+pub const META_ALERTS_SEQUENCE: &str = "alerts_sequence";
+/// The newest change of the listing that was reported.
+pub const META_ALERTS_CURSOR: &str = "alerts_cursor";
 
 /// Keys in `sync_state`.
 pub const SYNC_STATE_NOW: u8 = 0;

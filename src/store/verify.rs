@@ -241,11 +241,12 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
         return (verified, None);
     }
     let store = Store::new(Handle::ReadWrite(database), path.to_owned());
-    let parts: [(&str, Part); 4] = [
+    let parts: [(&str, Part); 5] = [
         ("its changes", check_changes),
         ("its removals", check_removals),
         ("its operators' records", check_records),
         ("its snapshots", check_snapshots),
+        ("its alerts", |store, verified| super::alerts::check(store, &mut |fault| verified.fault(fault))),
     ];
     for (name, part) in parts {
         match contained(|| part(&store, &mut verified)) {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::domain::{SourceState, end_of_eastern_day, is_ahead, later_than};
+use crate::domain::{HeldListing, SourceState, end_of_eastern_day, is_ahead, later_than};
 use crate::listing::index::Index;
 
 /// The listing is changed every working day: its newest day may lie so far back, in days.
@@ -30,9 +30,35 @@ pub fn believed(current: Option<Arc<Index>>, at: Timestamp, source: Option<&Sour
     })
 }
 
-/// The moment by which what is kept for a while is dropped: now, but no more than is known to have passed. Nothing if
-/// that is not known.
-pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceState>) -> Option<Timestamp> {
+/// From one fetch to the next no more time is believed to have passed: the clock may have leapt between them.
+const BETWEEN_FETCHES: SignedDuration = SignedDuration::from_hours(24);
+
+/// The moments at which something was fetched, as the archive and what is held tell, oldest first. By them time goes on
+/// while the source is held and the calendar of the standing listing rests.
+pub fn fetched(archived: impl IntoIterator<Item = Timestamp>, held: &[HeldListing]) -> Vec<Timestamp> {
+    let mut all: Vec<Timestamp> = archived.into_iter().collect();
+    for held in held {
+        // So many days it was fetched again and again.
+        let mut again = Timestamp::UNIX_EPOCH.max(held.first_fetched_at);
+        let until = again.checked_add(held.stood()).unwrap_or(again);
+        while again < until {
+            all.push(again);
+            again = again.checked_add(BETWEEN_FETCHES).unwrap_or(until);
+        }
+        all.push(until);
+    }
+    all.sort_unstable();
+    all
+}
+
+/// The moment by which what is kept for a while is dropped: now, but no more than is known to have passed, by the calendar
+/// of the standing listing and what was `fetched` since. Nothing if that is not known.
+pub fn surely_past(
+    now: Timestamp,
+    listed: Option<Date>,
+    source: Option<&SourceState>,
+    fetched: &[Timestamp],
+) -> Option<Timestamp> {
     if later_than(now, listed).is_some() {
         return None;
     }
@@ -44,7 +70,14 @@ pub fn surely_past(now: Timestamp, listed: Option<Date>, source: Option<&SourceS
     match listed {
         Some(day) => {
             let rests = day.checked_add(CALENDAR_RESTS.days()).ok().and_then(end_of_eastern_day);
-            Some(rests.map_or(now, |rests| rests.min(now)).min(by_source))
+            let shown = rests.map_or(now, |rests| {
+                let since = fetched.iter().filter(|at| **at > rests);
+                let (passed, _) = since.fold((rests, rests), |(passed, before), at| {
+                    (passed.checked_add(at.duration_since(before).min(BETWEEN_FETCHES)).unwrap_or(passed), *at)
+                });
+                passed
+            });
+            Some(shown.min(now).min(by_source))
         }
         // The listing has no calendar; a source that agrees is a witness as well.
         None => skew.map(|_| by_source.min(now)),
@@ -94,13 +127,34 @@ mod tests {
     #[test]
     fn no_more_time_has_passed_than_the_listings_own_calendar_shows() {
         let (now, day) = (time("2026-11-26T12:00:00Z"), day("2026-11-25"));
-        let past = |now, source: Option<&SourceState>| surely_past(now, day, source);
+        let past = |now, source: Option<&SourceState>| surely_past(now, day, source, &[]);
         assert_eq!(past(now, None), Some(now));
         let leapt = time("2031-06-01T00:00:00Z");
         assert_eq!(past(leapt, None), Some(time("2026-12-03T04:59:59.999Z")));
         assert_eq!(past(leapt, Some(&skewed(0))), past(leapt, None), "a source on the same machine has the same clock");
         assert_eq!(past(now, Some(&skewed(-48))), Some(now - SignedDuration::from_hours(48)));
         assert_eq!(past(Timestamp::UNIX_EPOCH, None), None);
-        assert_eq!((surely_past(now, None, None), surely_past(now, None, Some(&skewed(0)))), (None, Some(now)));
+        let without_calendar = |source: Option<&SourceState>| surely_past(now, None, source, &[]);
+        assert_eq!((without_calendar(None), without_calendar(Some(&skewed(0)))), (None, Some(now)));
+    }
+
+    #[test]
+    fn while_a_source_is_held_time_goes_on_by_what_is_fetched_a_day_at_most_from_one_to_the_next() {
+        let (now, day) = (time("2027-06-01T12:00:00Z"), day("2026-11-25"));
+        let days = |count: i64| SignedDuration::from_hours(24 * count);
+        let rests = surely_past(now, day, None, &[]).expect("a moment");
+        assert_eq!(rests, time("2026-12-03T04:59:59.999Z"), "the calendar rests");
+        let daily: Vec<_> = (1..150).map(|count| rests + days(count)).collect();
+        assert_eq!(surely_past(now, day, None, &daily), Some(rests + days(149)));
+        let leapt = [rests + days(1), time("2031-01-01T00:00:00Z")];
+        assert_eq!(surely_past(time("2031-01-01T00:00:00Z"), day, None, &leapt), Some(rests + days(2)));
+        // The same listing again and again.
+        let held = HeldListing {
+            first_fetched_at: rests,
+            last_fetched_at: rests + days(100),
+            times: 2400,
+            ..HeldListing::made_up()
+        };
+        assert_eq!(surely_past(now, day, None, &fetched([], &[held])), Some(rests + days(100)));
     }
 }

@@ -386,7 +386,11 @@ impl Syncer {
         let (Some(index), state) = (self.at.index.load_full(), self.at.state.load_full()) else { return };
         let source = state.last.as_ref().map(|last| last.source.as_str());
         let source = state.sources.iter().find(|state| Some(state.source.as_str()) == source);
-        let Some(past) = clocks::surely_past(now, index.listed_day(), source) else { return };
+        let archive = self.at.archive.clone();
+        let archived = tokio::task::spawn_blocking(move || archive.entries().unwrap_or_default()).await;
+        let archived = archived.unwrap_or_default().into_iter().map(|entry| entry.fetched_at);
+        let fetched = clocks::fetched(archived, &state.held);
+        let Some(past) = clocks::surely_past(now, index.listed_day(), source, &fetched) else { return };
         let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
         let held = state.held.iter().map(|held| held.sha256);
         let needed = std::iter::once(index.snapshot().sha256).chain(held).collect();

@@ -52,7 +52,7 @@ impl Own {
                 .iter()
                 .filter(|peer| peer.is_newly_refused())
                 .take(NAMED)
-                .filter_map(|peer| Some(peer.peer.peer()?.name.clone()))
+                .filter_map(|peer| Some(peer.now.peer.peer()?.name.clone()))
                 .collect(),
         }
     }

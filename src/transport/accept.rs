@@ -12,15 +12,22 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
+use super::budget::Untaken;
 use super::connection::{Caller, Connection, Peer};
 use super::quota::Allowances;
-use super::registry::Registry;
+use super::registry::{Registries, Registry};
 use super::tls::Tls;
 use super::workers::{Life, Place, ThreadEnded};
 use crate::transport::auth::{Access, ListenerKind};
 
 /// The wait after a connection could not be had: mostly all file descriptors are in use.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
+
+/// The same where one that was idle is being closed.
+const AFTER_ROOM: Duration = Duration::from_millis(2);
+
+/// A lack that lasts is said again after so long.
+const SAY_AGAIN: Duration = Duration::from_secs(60);
 
 /// Which versions of HTTP are spoken on a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +85,10 @@ pub struct Acceptor<R> {
     pub place: Place,
     /// The listener's connections.
     pub registry: Arc<Registry>,
+    /// Those of all listeners that make room where descriptors run out.
+    pub registries: Registries,
+    /// Where answers are counted that nobody took.
+    pub untaken: Arc<Untaken>,
     /// What each client may ask for, on all listeners together.
     pub allowances: Arc<Allowances>,
     /// The bounds that they are held to.
@@ -93,6 +104,7 @@ impl<R: Respond> Acceptor<R> {
     ///
     /// If a thread that answers has ended.
     pub async fn run(self) -> Result<(), ThreadEnded> {
+        let mut said = None::<Instant>;
         loop {
             let accepted = tokio::select! {
                 () = self.shutdown.cancelled() => return Ok(()),
@@ -104,8 +116,16 @@ impl<R: Respond> Acceptor<R> {
                 Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     // A lack that passes: mostly of file descriptors. The listener itself is good.
-                    tracing::warn!(listener = self.name, %error, "a connection to the {} could not be taken in: {error}", self.name);
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    let room = self.registries.make_room();
+                    if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
+                        said = Some(Instant::now());
+                        let what = if room { "one that was idle makes room" } else { "nobody is idle" };
+                        tracing::warn!(
+                            listener = self.name, %error,
+                            "a connection to the {} could not be taken in: {error}; {what}", self.name
+                        );
+                    }
+                    tokio::time::sleep(if room { AFTER_ROOM } else { AFTER_FAILURE }).await;
                 }
             }
         }
@@ -146,10 +166,14 @@ impl<R: Respond> Acceptor<R> {
             limits: Arc::clone(&self.limits),
             shutdown: self.shutdown.clone(),
             fair_queue: None,
+            untaken: Arc::clone(&self.untaken),
         };
         let (framing, service, tls) = (self.framing, Arc::clone(&self.service), self.tls.clone());
         self.place.begin(move |fair_queue| -> Life {
             connection.fair_queue = fair_queue.cloned();
+            if fair_queue.is_some() {
+                connection.admitted.activity.stays_here();
+            }
             Box::pin(async move {
                 // Fails only where the runtime is going down.
                 match socket {

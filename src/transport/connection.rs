@@ -3,44 +3,34 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
-use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Untaken;
+use super::drive::{LINGER, Manners};
 use super::fair_queue::FairQueue;
 use super::io::Watched;
+use super::patience::{Patient, WatchedBody};
 use super::quota::Allowance;
-use super::registry::{Activity, Admitted, UnderWay};
+use super::registry::{Activity, Admitted};
 use super::tls::{Certified, Tls};
-use super::{Framing, LimitsConfig, Respond};
+use super::{Client, Framing, LimitsConfig, Respond};
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::{Access, ListenerKind, Session};
 
 /// HTTP/2's opening: the preface and the header of the first frame.
 const OPENING_BYTES: usize = 24 + 9;
-
-/// How long a connection that was told to close may take to finish what is under way, unless the daemon is stopping,
-/// which has a grace of its own.
-const CLOSING: Duration = Duration::from_secs(30);
-
-/// How long a connection of HTTP/1 is kept at a stop: whoever asks in that time is answered and told that it is closed; who
-/// does not had nothing on its way. And how long one of gRPC, on which all was said, waits for the client to close it.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How long HTTP/1 may take between requests and until one's headers are there.
 const HEADERS: Duration = Duration::from_secs(60);
@@ -91,6 +81,21 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whose share of the daemon this takes: that of the token, if one came that is known, else of the address or user.
+    pub fn client(&self) -> Client {
+        self.session.token().map_or_else(|| Client::of(&self.peer), Client::Token)
+    }
+
+    /// Whether something that costs as much as so many questions is to be answered. However few may be asked in a second,
+    /// it may be asked once all of them are left.
+    ///
+    /// # Errors
+    ///
+    /// As below.
+    pub fn may_ask_for(&self, weight: usize) -> Result<(), Rejection> {
+        self.may_ask(weight.min(self.allowance.most()))
+    }
+
     /// Whether so many questions are to be answered.
     ///
     /// # Errors
@@ -99,7 +104,7 @@ impl Caller {
     /// more than its share.
     pub fn may_ask(&self, questions: usize) -> Result<(), Rejection> {
         self.activity.asks(questions);
-        if self.activity.is_bulk() {
+        if self.activity.is_bulk() || self.activity.crowds() {
             return Err(ErrorReason::Overloaded.reject(
                 "the daemon has more to do than it can, and this connection asks for more than its share: ask again in a \
                  moment",
@@ -134,6 +139,8 @@ pub struct Connection {
     pub shutdown: CancellationToken,
     /// The fair queue of its thread, where it shares one.
     pub fair_queue: Option<FairQueue>,
+    /// Where answers are counted that nobody took.
+    pub untaken: Arc<Untaken>,
 }
 
 impl Connection {
@@ -180,12 +187,13 @@ impl Connection {
                 if version <= Version::HTTP_11 && stopping.is_cancelled() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, Infallible>(response.map(|body| CountedBody { body, _under_way: under_way }))
+                Ok::<_, Infallible>(response.map(|body| WatchedBody::new(body, under_way)))
             }
         });
+        let patient = Patient { patience: self.limits.reader_patience, untaken: Arc::clone(&self.untaken) };
         match framing {
             Framing::Http2 => {
-                let mut builder = http2::Builder::new(TokioExecutor::new());
+                let mut builder = http2::Builder::new(patient);
                 builder
                     .timer(TokioTimer::new())
                     .auto_date_header(false)
@@ -196,10 +204,11 @@ impl Connection {
                     .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                     .keep_alive_interval(self.limits.keepalive)
                     .keep_alive_timeout(self.limits.keepalive);
-                self.drive(builder.serve_connection(io, service), OPENING_BYTES, Duration::ZERO, &read).await;
+                let manners = Manners { opening: OPENING_BYTES, linger: Duration::ZERO };
+                self.drive(builder.serve_connection(io, service), manners, &read).await;
             }
             Framing::Either => {
-                let mut builder = auto::Builder::new(TokioExecutor::new());
+                let mut builder = auto::Builder::new(patient);
                 builder
                     .http1()
                     .timer(TokioTimer::new())
@@ -210,10 +219,12 @@ impl Connection {
                     .max_concurrent_streams(self.limits.streams)
                     .max_header_list_size(self.limits.header_bytes)
                     .max_send_buf_size(SEND_BUFFER_BYTES)
+                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
                     .keep_alive_interval(self.limits.keepalive)
                     .keep_alive_timeout(self.limits.keepalive);
                 let connection = builder.serve_connection(io, service).into_owned();
-                self.drive(connection, 1, LINGER, &read).await;
+                self.drive(connection, Manners { opening: 1, linger: LINGER }, &read).await;
             }
         }
     }
@@ -233,73 +244,5 @@ impl Connection {
             allowance: self.allowance.clone(),
             activity: Arc::clone(&self.admitted.activity),
         }))
-    }
-
-    /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. A client
-    /// that has not sent `opening` bytes when its time for the handshake is up has not begun to speak. When the daemon
-    /// stops, one whose protocol has no word for goodbye has `linger` to send a request that may be on its way.
-    async fn drive<C: GracefulConnection>(&self, connection: C, opening: usize, linger: Duration, read: &AtomicUsize) {
-        let mut connection = pin!(connection);
-        let mut wait = pin!(tokio::time::sleep_until(self.began + self.limits.handshake_timeout));
-        let (mut opened, mut lingering, mut closing) = (false, false, false);
-        loop {
-            let close = tokio::select! {
-                biased;
-                // How it ended is the client's affair: it may vanish, or speak rubbish.
-                _ = connection.as_mut() => return,
-                () = self.shutdown.cancelled(), if !closing && !lingering => {
-                    if !linger.is_zero() {
-                        lingering = true;
-                        wait.as_mut().reset(Instant::now() + linger);
-                        continue;
-                    }
-                    true
-                }
-                () = self.admitted.activity.asked_to_close(), if !closing => {
-                    if !self.admitted.activity.has_asked() {
-                        return;
-                    }
-                    true
-                }
-                () = wait.as_mut() => {
-                    if closing || (!opened && read.load(Ordering::Relaxed) < opening) {
-                        return;
-                    }
-                    opened = true;
-                    lingering || self.admitted.activity.idle().is_some_and(|idle| idle >= self.limits.idle_timeout)
-                }
-            };
-            let again = if close {
-                closing = true;
-                connection.as_mut().graceful_shutdown();
-                CLOSING
-            } else {
-                self.limits.idle_timeout.saturating_sub(self.admitted.activity.idle().unwrap_or_default())
-            };
-            wait.as_mut().reset(Instant::now() + again);
-        }
-    }
-}
-
-/// A body whose request is under way until it is sent.
-struct CountedBody<B> {
-    body: B,
-    _under_way: UnderWay,
-}
-
-impl<B: Body + Unpin> Body for CountedBody<B> {
-    type Data = B::Data;
-    type Error = B::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

@@ -33,6 +33,8 @@ pub struct Watched<S> {
     linger: Duration,
     /// Since that is so.
     lingering: Option<Pin<Box<Sleep>>>,
+    /// Whether the client takes nothing of what is written.
+    untaken: bool,
 }
 
 impl<S> Watched<S> {
@@ -48,6 +50,7 @@ impl<S> Watched<S> {
             left: Vec::new(),
             linger: Duration::ZERO,
             lingering: None,
+            untaken: false,
         };
         (watched, read)
     }
@@ -136,13 +139,28 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     }
 }
 
+impl<S> Watched<S> {
+    /// Notes whether the client takes what is written. A socket takes more once the client has taken much of what it holds,
+    /// so one that takes byte by byte takes nothing.
+    fn taken<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_pending() != self.untaken {
+            self.untaken = polled.is_pending();
+            self.activity.takes(!self.untaken);
+        }
+        polled
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        let polled = Pin::new(&mut self.socket).poll_write(cx, bytes);
+        self.taken(polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx)
+        let polled = Pin::new(&mut self.socket).poll_flush(cx);
+        // Over TLS what was written may be waiting still. A flush without anything before it says nothing.
+        if polled.is_pending() { self.taken(polled) } else { polled }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -171,7 +189,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, slices)
+        let polled = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
+        self.taken(polled)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -38,6 +38,21 @@ pub struct LimitsConfig {
     pub keepalive: Duration,
     /// The most questions in one `CheckProviders`.
     pub batch: usize,
+    /// Threads for what is asked beside calls: histories, searches, lists, questions about the past, exports, metrics. 0: one
+    /// per core, two at least.
+    pub work_threads: usize,
+    /// How long such a request may wait for its turn.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub work_wait: Duration,
+    /// How long a client may take nothing of an answer that is ready.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub reader_patience: Duration,
+    /// The most bytes, of all clients, of long requests that are not whole yet and of long answers that are not taken yet.
+    pub buffer_bytes: usize,
+    /// The most `ExportListing` at a time.
+    pub exports: usize,
+    /// The most `CheckStream`, watches of the health service and reflections at a time.
+    pub open_streams: usize,
     /// The most `WatchChanges` streams at a time.
     pub watchers: usize,
     /// How long a watcher may take nothing of what is ready for it.
@@ -62,6 +77,12 @@ impl Default for LimitsConfig {
             idle_timeout: Duration::from_secs(10 * 60),
             keepalive: Duration::from_secs(20),
             batch: 2000,
+            work_threads: 0,
+            work_wait: Duration::from_secs(5),
+            reader_patience: Duration::from_secs(60),
+            buffer_bytes: 32 << 20,
+            exports: 16,
+            open_streams: 1024,
             watchers: 256,
             watcher_patience: Duration::from_secs(30),
             watcher_checkpoint: LONGEST_SILENCE,
@@ -82,6 +103,8 @@ impl LimitsConfig {
             ("limits.message_bytes", self.message_bytes),
             ("limits.header_bytes", self.header_bytes as usize),
             ("limits.batch", self.batch),
+            ("limits.buffer_bytes", self.buffer_bytes),
+            ("limits.open_streams", self.open_streams),
         ];
         if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
             return Err(format!("{name} is 0: then nothing could be asked; leave it out for the default"));
@@ -91,6 +114,8 @@ impl LimitsConfig {
             ("limits.request_timeout", self.request_timeout),
             ("limits.idle_timeout", self.idle_timeout),
             ("limits.keepalive", self.keepalive),
+            ("limits.work_wait", self.work_wait),
+            ("limits.reader_patience", self.reader_patience),
             ("limits.watcher_patience", self.watcher_patience),
             ("limits.watcher_checkpoint", self.watcher_checkpoint),
         ];
@@ -105,8 +130,10 @@ impl LimitsConfig {
                 "limits.watcher_checkpoint is longer than 30s: watchers rely on hearing something by then".to_owned()
             );
         }
-        if self.threads > MOST_THREADS {
-            return Err(format!("limits.threads is {}: at most {MOST_THREADS}; 0 takes one per core", self.threads));
+        for (name, threads) in [("threads", self.threads), ("work_threads", self.work_threads)] {
+            if threads > MOST_THREADS {
+                return Err(format!("limits.{name} is {threads}: at most {MOST_THREADS}; 0 takes one per core"));
+            }
         }
         Ok(())
     }
@@ -114,10 +141,22 @@ impl LimitsConfig {
     /// How many threads answer.
     pub fn threads(&self) -> usize {
         match self.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
+            0 => cores(),
             threads => threads,
         }
     }
+
+    /// How many threads work on what is asked beside calls. With two of them one client leaves one to the others.
+    pub fn work_threads(&self) -> usize {
+        match self.work_threads {
+            0 => cores().max(2),
+            threads => threads,
+        }
+    }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
 }
 
 /// More threads than this answer nothing faster.

@@ -14,14 +14,20 @@
 //! The connections of a thread share a fair queue, so that a sparse client does not wait for all that the bulk ones have open
 //! (`fair_queue`).
 //!
-//! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle.
+//! Every connection is bounded: in what it may send and hold open, in time to say something, in time to be idle, in time to
+//! take its answers (`patience`). What is asked beside calls has bounds of its own ([`budget`]).
 
 mod accept;
 pub mod auth;
+pub mod budget;
+mod client;
 mod connection;
+mod drive;
 mod fair_queue;
 mod io;
 mod limits;
+mod patience;
+pub mod priority;
 mod quota;
 mod registry;
 mod request_line;
@@ -33,9 +39,10 @@ mod workers;
 pub use hyper::body::Incoming;
 
 pub use accept::{Acceptor, Framing, ListenSocket, Respond};
+pub use client::Client;
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;
 pub use quota::{Allowance, Allowances};
-pub use registry::Registry;
+pub use registry::{Registries, Registry};
 pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates, private_key};
 pub use workers::{Place, Threads};

@@ -7,35 +7,15 @@
 //! held to the same.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
-use super::Peer;
+use super::{Client, Peer};
 
 /// Entries of clients that have gone are cleared when there are so many, and when there are twice as many as were left.
 const CLEARED_AT: usize = 1024;
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Client {
-    Address(IpAddr),
-    User(Option<u32>),
-}
-
-impl Client {
-    fn of(peer: &Peer) -> Self {
-        match peer {
-            Peer::Tcp(address) => Self::Address(match address.ip().to_canonical() {
-                // Whoever has one address of version 6 has 2^64 of them.
-                IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() >> 64 << 64).into()),
-                ip => ip,
-            }),
-            Peer::Unix { uid, .. } => Self::User(*uid),
-        }
-    }
-}
 
 /// The allowances of all clients.
 #[derive(Debug)]
@@ -70,24 +50,33 @@ impl Allowances {
 
     /// The allowance of a client, for one of its connections.
     pub fn of(&self, peer: &Peer) -> Allowance {
-        let Some(quota) = self.quota else { return Allowance(None) };
+        let Some(quota) = self.quota else { return Allowance { limiter: None, most: usize::MAX } };
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.known.len() >= clients.clear_at {
             clients.clear(quota.burst_size());
         }
         let limiter = clients.known.entry(Client::of(peer)).or_insert_with(|| Arc::new(RateLimiter::direct(quota)));
-        Allowance(Some(Arc::clone(limiter)))
+        Allowance { limiter: Some(Arc::clone(limiter)), most: quota.burst_size().get() as usize }
     }
 }
 
 /// What is left to a client.
 #[derive(Debug, Clone)]
-pub struct Allowance(Option<Arc<DefaultDirectRateLimiter>>);
+pub struct Allowance {
+    limiter: Option<Arc<DefaultDirectRateLimiter>>,
+    /// What it holds when nothing was taken.
+    most: usize,
+}
 
 impl Allowance {
+    /// The most questions that can ever be in it.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// Takes so many questions out of it. Nothing is taken if they are not all in it.
     pub fn take(&self, questions: usize) -> bool {
-        let (Some(limiter), Some(questions)) = (&self.0, u32::try_from(questions).ok().and_then(NonZeroU32::new))
+        let (Some(limiter), Some(questions)) = (&self.limiter, u32::try_from(questions).ok().and_then(NonZeroU32::new))
         else {
             return true;
         };

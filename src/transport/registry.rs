@@ -20,11 +20,23 @@ const MANY: u64 = 500;
 /// Whoever has fewer requests open, and sends little, asks little.
 pub const FEW_OPEN: usize = 4;
 
+/// A thread that has so many requests open has a crowd of them, whose answers nobody takes or whose bytes do not come: each
+/// costs some kilobytes. Whoever has but few of them is answered all the same.
+const CROWD: usize = 2048;
+
+/// So many, and nothing more is read for those who have many.
+const TOO_MANY: usize = 2 * CROWD;
+
+/// Requests that are under way on connections that stay on no thread that answers: those of the administration.
+static OPEN_ELSEWHERE: AtomicUsize = AtomicUsize::new(0);
+
 thread_local! {
     /// Questions that this thread was to answer so far.
     static ASKED_HERE: Cell<u64> = const { Cell::new(0) };
     /// Requests of those who ask little, to this thread, and whose was the last.
     static ASKED_BY_QUIET: Cell<(u64, usize)> = const { Cell::new((0, 0)) };
+    /// Requests that are under way on this thread, where it is one that answers.
+    static OPEN_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// How many requests of those who ask little have come to this thread so far, and which connection's was the last
@@ -48,6 +60,10 @@ pub struct Activity {
     is_bulk: AtomicBool,
     /// Whether what it sent last, or a moment ago, was much.
     sends_much: AtomicBool,
+    /// Milliseconds from the beginning, and one, to when the client began to take nothing of what is written; else 0.
+    untaken_since: AtomicU64,
+    /// Whether it stays on one thread, which then counts its requests.
+    is_on_one_thread: AtomicBool,
     close: Notify,
 }
 
@@ -61,6 +77,8 @@ impl Activity {
             questions: AtomicU64::new(0),
             is_bulk: AtomicBool::new(false),
             sends_much: AtomicBool::new(false),
+            untaken_since: AtomicU64::new(0),
+            is_on_one_thread: AtomicBool::new(false),
             close: Notify::new(),
         }
     }
@@ -74,7 +92,49 @@ impl Activity {
             ASKED_BY_QUIET.with(|asked| asked.set((asked.get().0 + 1, self.which())));
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
+        if self.is_on_one_thread.load(Ordering::Relaxed) {
+            OPEN_HERE.with(|open| open.set(open.get() + 1));
+        } else {
+            OPEN_ELSEWHERE.fetch_add(1, Ordering::Relaxed);
+        }
         UnderWay(Arc::clone(self))
+    }
+
+    /// Notes, before its first request, that it stays on the thread that runs it.
+    pub fn stays_here(&self) {
+        self.is_on_one_thread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether its thread has a crowd of requests open, of which it has many.
+    pub fn crowds(&self) -> bool {
+        self.open_beside() > CROWD && !self.has_few_open()
+    }
+
+    /// Whether its thread has more requests open than it can keep, of which it has many.
+    pub fn overcrowds(&self) -> bool {
+        self.open_beside() > TOO_MANY && !self.has_few_open()
+    }
+
+    /// How many requests are open where this connection lives.
+    fn open_beside(&self) -> usize {
+        match self.is_on_one_thread.load(Ordering::Relaxed) {
+            true => OPEN_HERE.with(Cell::get),
+            false => OPEN_ELSEWHERE.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Notes whether the client takes what is written to it.
+    pub fn takes(&self, takes: bool) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        self.untaken_since.store(if takes { 0 } else { now }, Ordering::Relaxed);
+    }
+
+    /// How long the client has taken nothing of what is written to it, if it does not.
+    pub fn untaken_for(&self) -> Option<Duration> {
+        match self.untaken_since.load(Ordering::Relaxed) {
+            0 => None,
+            since => Some(self.began.elapsed().saturating_sub(Duration::from_millis(since - 1))),
+        }
     }
 
     /// What tells it from all others that there are.
@@ -147,6 +207,11 @@ pub struct UnderWay(Arc<Activity>);
 impl Drop for UnderWay {
     fn drop(&mut self) {
         self.0.under_way.fetch_sub(1, Ordering::Relaxed);
+        if self.0.is_on_one_thread.load(Ordering::Relaxed) {
+            OPEN_HERE.with(|open| open.set(open.get().saturating_sub(1)));
+        } else {
+            OPEN_ELSEWHERE.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -197,12 +262,7 @@ impl Registry {
     pub fn admit(self: &Arc<Self>) -> Option<Admitted> {
         let mut open = self.lock();
         if open.len() >= self.most {
-            let idlest = open
-                .iter()
-                .filter_map(|(key, activity)| activity.idle().map(|idle| (!activity.has_asked(), idle, *key)))
-                .filter(|(silent, idle, _)| *silent || *idle >= IDLE_AT_LEAST)
-                .max();
-            let Some((.., key)) = idlest else {
+            let Some((.., key)) = idlest(&open) else {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 return None;
             };
@@ -215,6 +275,18 @@ impl Registry {
         open.insert(key, Arc::clone(&activity));
         self.accepted.fetch_add(1, Ordering::Relaxed);
         Some(Admitted { registry: Arc::clone(self), key, activity })
+    }
+
+    /// How idle the connection is that makes room next; more is idler. Nothing if all are busy.
+    fn idlest(&self) -> Option<(bool, Duration)> {
+        idlest(&self.lock()).map(|(silent, idle, _)| (silent, idle))
+    }
+
+    /// Has the connection that was idle longest closed, if one is idle.
+    fn make_room(&self) -> bool {
+        let mut open = self.lock();
+        let closed = idlest(&open).and_then(|(.., key)| open.remove(&key));
+        closed.inspect(|activity| activity.close.notify_one()).is_some()
     }
 
     /// Connections open now.
@@ -233,9 +305,50 @@ impl Registry {
     }
 }
 
+/// The connection that makes room: of those that never asked anything the oldest, else the one that was idle longest.
+fn idlest(open: &HashMap<u64, Arc<Activity>>) -> Option<(bool, Duration, u64)> {
+    open.iter()
+        .filter_map(|(key, activity)| activity.idle().map(|idle| (!activity.has_asked(), idle, *key)))
+        .filter(|(silent, idle, _)| *silent || *idle >= IDLE_AT_LEAST)
+        .max()
+}
+
+/// The connections of all listeners for queries: where the system gives no more descriptors, one of them makes room,
+/// whichever listener needs it.
+#[derive(Debug, Clone, Default)]
+pub struct Registries(Arc<Mutex<Vec<Arc<Registry>>>>);
+
+impl Registries {
+    /// Adds those of a listener.
+    pub fn add(&self, registry: &Arc<Registry>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(registry));
+    }
+
+    /// Has the connection that was idle longest closed, if one is idle.
+    pub fn make_room(&self) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let idlest = all.iter().filter_map(|registry| registry.idlest().map(|idle| (idle, registry)));
+        idlest.max_by_key(|(idle, _)| *idle).is_some_and(|(_, registry)| registry.make_room())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_descriptors_run_out_whoever_idles_longest_on_any_listener_makes_room() {
+        let (one, other, all) = (Registry::new(9), Registry::new(9), Registries::default());
+        all.add(&one);
+        all.add(&other);
+        assert!(!all.make_room());
+        let busy = one.admit().expect("room");
+        let _under_way = busy.activity.request();
+        assert!(!all.make_room(), "nobody is idle");
+        let _silent = other.admit().expect("room");
+        assert!(all.make_room());
+        assert_eq!((one.open(), other.open()), (1, 0));
+    }
 
     #[test]
     fn a_full_listener_refuses_while_all_are_busy_and_counts_it() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio_util::task::TaskTracker;
 
 use super::fair_queue::{FairQueue, fair_queue};
@@ -67,7 +67,12 @@ impl Threads {
                     loop {
                         tokio::select! {
                             next = begun.recv() => match next {
-                                Some(begin) => { lives.spawn(begin(&fair_queue)); }
+                                Some(begin) => {
+                                    lives.spawn(begin(&fair_queue));
+                                    // However many connections come at once: those that are there have their turn before
+                                    // each, and the sockets are looked at.
+                                    yield_now().await;
+                                }
                                 None => break,
                             },
                             // A connection that panicked was its own undoing, and nobody else's.

@@ -537,7 +537,7 @@ async fn a_reload_puts_what_it_can_in_force_names_the_rest_and_refuses_rubbish_w
 
     write(format!("source = {other:?}\nshutdown_grace = \"1s\"\n[schedule]\ncron = \"5 4 * * *\"\n"));
     let reloaded = admin.reload_config(ReloadConfigRequest {}).await.expect("reloaded").into_inner();
-    assert_eq!(reloaded.applied, ["source", "schedule.cron"]);
+    assert_eq!(reloaded.applied, ["schedule.cron", "source"]);
     assert_eq!(reloaded.needs_restart, ["shutdown_grace"]);
     let status = daemon.status().await;
     assert_eq!((status.source, status.schedule.as_str()), (other.display().to_string(), "0 5 4 * * *"));

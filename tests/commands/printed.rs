@@ -20,11 +20,12 @@ const REMOVED_NUMBER: &str = "RMD0000002";
 const NEVER: &str = "0041000009";
 
 /// Patterns of what is not the same everywhere, and what stands for it. The order matters.
-const FILTERS: [(&str, &str); 13] = [
+const FILTERS: [(&str, &str); 14] = [
     // A supposed order is released today.
     (r"\(supposed\) of \d{4}-\d\d-\d\d", "(supposed) of [day]"),
     (r"20(2[6-9]|[3-9]\d)-\d\d-\d\d \d\d:\d\d(:\d\d)?( UTC)?", "[time]"),
     (r"20(2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[time]"),
+    (r"since 20(2[6-9]|[3-9]\d)-\d\d-\d\d", "since [day]"),
     (r"\(in \d+ (d|h)( \d+ (h|min))?\)", "(in [span])"),
     (r"\b\d+ (s|min) ago", "[span] ago"),
     (r"\bage \d+ s\b", "age [span]"),

@@ -86,6 +86,8 @@ pub fn head(status: &str, headers: &str) -> Vec<u8> {
 pub struct Request {
     /// The path, or for a proxy the whole address.
     pub target: String,
+    /// What stood behind the headers.
+    pub body: Vec<u8>,
     headers: Vec<(String, String)>,
 }
 
@@ -97,7 +99,7 @@ impl Request {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Self { target, headers }
+        Self { target, body: Vec::new(), headers }
     }
 
     /// A header, by its name in lower case.
@@ -231,7 +233,17 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(count) => request.extend_from_slice(&buffer[..count]),
         }
     }
-    let request = Request::read(&String::from_utf8_lossy(&request));
+    let begin = request.windows(4).position(|window| window == b"\r\n\r\n").map_or(request.len(), |at| at + 4);
+    let mut body = request.split_off(begin);
+    let mut request = Request::read(&String::from_utf8_lossy(&request));
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    while body.len() < length {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return End::Close,
+            Ok(count) => body.extend_from_slice(&buffer[..count]),
+        }
+    }
+    request.body = body;
     seen.lock().expect("not poisoned").push(request.clone());
     while let Answer::By(by) = &answer {
         answer = by(&request);

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod alerts;
 mod fuzz_seeds;
 mod oracle;
 mod real_listings;

@@ -4,12 +4,14 @@
 mod common;
 
 mod asked;
+mod decisions;
 mod impact;
 mod kept;
 mod lists;
 mod notices;
 mod refused;
 mod service;
+mod standing;
 
 use std::path::PathBuf;
 use std::process::Output;

@@ -140,6 +140,45 @@ async fn where_tokens_are_required_nobody_is_answered_without_a_known_one() {
 }
 
 #[tokio::test]
+async fn the_decision_log_names_whose_token_it_was_and_who_on_this_machine_asked() {
+    let secured = Secured::new();
+    secured.configure(&format!("[decision_log]\nlog = \"all\"\n[access]\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("gRPC");
+    // Both tokens on one connection: each query is its own's.
+    let channel = connect_tcp(&url).await.expect("a connection");
+    for token in [Some(QUERY), Some(OPERATOR), Some(QUERY), None] {
+        let bearer = token.map_or_else(Bearer::default, |token| secured.bearer(token));
+        let mut client = AcceptanceServiceClient::new(Link::new(channel.clone(), bearer));
+        client.check_provider(by_number(&secured.number)).await.expect("a verdict");
+        client
+            .check_providers(CheckProvidersRequest { questions: vec![by_number(&secured.number)], at: None })
+            .await
+            .expect("verdicts");
+    }
+    let mut streamed = AcceptanceServiceClient::new(secured.link(&url, Some(ADMIN)).await);
+    let question = CheckStreamRequest { id: 1, question: Some(by_number(&secured.number)) };
+    let mut answers = streamed.check_stream(tokio_stream::iter([question])).await.expect("a stream").into_inner();
+    answers.message().await.expect("no error").expect("an answer");
+    let path = format!("/v1/check/{}", secured.number);
+    assert_eq!(over_http(&daemon, &path, Some(QUERY)).await.0, 200);
+    daemon.acceptance().await.check_provider(by_number(&secured.number)).await.expect("a verdict");
+    daemon.terminate().await;
+    let text = std::fs::read_to_string(secured.site.state_dir().join("decisions.jsonl")).expect("the log");
+    let asked: Vec<String> = text
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|line| line["asked_by"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    let both = |name: &'static str| [name, name];
+    let mut expected: Vec<&str> =
+        [both("token switch-1"), both("token noc"), both("token switch-1"), both("127.0.0.1")].concat();
+    expected.extend(["token chief", "token switch-1"]);
+    assert_eq!(asked[..10], expected[..]);
+    assert!(asked[10].starts_with("user ") || asked[10] == "127.0.0.1", "{}", asked[10]);
+}
+
+#[tokio::test]
 async fn where_none_is_required_only_a_wrong_one_is_refused() {
     let secured = Secured::new();
     secured.configure(&format!("[access]\n{}", secured.tokens()));
@@ -381,4 +420,30 @@ fn tokens_that_may_not_be_looked_at_are_not_as_if_there_were_none() {
     let output = check.output().expect("it runs");
     assert_eq!(status_of(&output), 2, "{}", stdout(&output));
     assert!(stderr(&output).contains("rmdd-tokens"), "{}", stderr(&output));
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_is_soon_not_believed_any_more_nor_others_behind_the_same_address_but_for_those_that_were() {
+    let secured = Secured::new();
+    secured.configure(&format!("[access]\nrequire = true\n{}", secured.tokens()));
+    let daemon = secured.start().await;
+    let url = daemon.tcp.clone().expect("a listener");
+    let ask = async |token: &str| {
+        let mut client = AcceptanceServiceClient::new(secured.link(&url, Some(token)).await);
+        client.check_provider(by_number(&secured.number)).await.map(|_| ()).map_err(|status| refusal(&status))
+    };
+    ask(QUERY).await.expect("it is known");
+    let mut refused = Vec::new();
+    for guess in 0..40 {
+        refused.push(ask(&format!("guess-{guess:030}")).await.expect_err("a guess"));
+    }
+    assert_eq!(refused[0], (Code::Unauthenticated, "TOKEN_UNKNOWN".to_owned()));
+    let bounded = (Code::ResourceExhausted, "TOO_MANY_TRIES".to_owned());
+    assert_eq!(refused.last(), Some(&bounded));
+    assert_eq!(ask(ADMIN).await, Err(bounded), "a right guess tells nothing");
+    ask(QUERY).await.expect("it was good from here before");
+    let (_, log) = daemon.terminate().await;
+    let lines = log.lines().filter(|line| line.contains("was refused to")).count();
+    assert_eq!(lines, 1, "{log}");
+    assert!(!log.contains("guess-"), "{log}");
 }

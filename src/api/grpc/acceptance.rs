@@ -1,7 +1,10 @@
 //! `AcceptanceService`: the answer on every call.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::check_stream::CheckStream;
@@ -9,8 +12,9 @@ use super::fast_path::INTERFACE;
 use super::v1::acceptance_service_server::AcceptanceService;
 use super::{Grpc, compact, convert, v1};
 use crate::domain::{Interface, Rejection, Ternary, Who};
-use crate::observe::Seen;
+use crate::observe::{Came, Seen};
 use crate::service::{CheckRequest, Detail, Services, SnapshotRef, Unreadable};
+use crate::transport::Caller;
 use crate::transport::auth::Right;
 
 /// Room for a compact answer.
@@ -22,14 +26,16 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProviderRequest>,
     ) -> Result<Response<v1::CheckProviderResponse>, Status> {
-        let (notes, interface) = (may_see_notes(&request), interface_of(&request, Interface::GrpcUnary));
+        let (notes, by) = (may_see_notes(&request), caller(&request));
+        let interface = interface_of(&request, Interface::GrpcUnary);
         let request = request.get_ref();
         if let Some(at) = &request.at {
             return Ok(Response::new(check_as_of(&self.0, request, at, notes).await?));
         }
         let published = self.0.published();
         let view = published.view();
-        let answer = view.check(from_wire(request, notes), self.0.see(interface, Instant::now()).as_ref())?;
+        let came = came(interface, Instant::now(), by.as_ref());
+        let answer = view.check(from_wire(request, notes), self.0.see(came).as_ref())?;
         let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
         Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
     }
@@ -38,8 +44,8 @@ impl AcceptanceService for Grpc {
         &self,
         request: Request<v1::CheckProvidersRequest>,
     ) -> Result<Response<v1::CheckProvidersResponse>, Status> {
-        let notes = may_see_notes(&request);
-        let came = (interface_of(&request, Interface::GrpcBatch), Instant::now());
+        let (notes, by) = (may_see_notes(&request), caller(&request));
+        let came = came(interface_of(&request, Interface::GrpcBatch), Instant::now(), by.as_ref());
         Ok(Response::new(self.check_batch(request.get_ref(), came, notes).await?))
     }
 
@@ -100,6 +106,21 @@ fn snapshot_to_wire(request: &v1::CheckProviderRequest, snapshot: &SnapshotRef) 
     }
 }
 
+/// Who asks: the connection, and the token in the request if there is one. Nothing where no daemon answers.
+pub(super) type By = (Arc<Caller>, Option<HeaderValue>);
+
+/// Who asks.
+pub(super) fn caller<T>(request: &Request<T>) -> Option<By> {
+    let caller = Arc::clone(request.extensions().get::<Arc<Caller>>()?);
+    Some((caller, request.metadata().as_ref().get(AUTHORIZATION).cloned()))
+}
+
+/// That they ask.
+pub(super) fn came(interface: Interface, since: Instant, by: Option<&By>) -> Came<'_> {
+    let came = Came::over(interface, since);
+    by.map_or(came, |(caller, token)| came.by(&caller.session, token.as_ref()))
+}
+
 /// Over which interface a query came in: the commands say that they are.
 pub(super) fn interface(said: Option<&[u8]>, otherwise: Interface) -> Interface {
     if said == Some(Interface::Cli.as_str().as_bytes()) { Interface::Cli } else { otherwise }
@@ -119,7 +140,7 @@ pub(super) fn may_see_notes<T>(request: &Request<T>) -> bool {
 pub(super) fn from_wire(request: &v1::CheckProviderRequest, notes: bool) -> Result<CheckRequest<'_>, Box<Unreadable>> {
     read(request, notes).map_err(|rejection| {
         let who = request.identity.as_ref().and_then(|who| who.try_into().ok());
-        Box::new(Unreadable { rejection, emergency: request.emergency, who })
+        Box::new(Unreadable { rejection, emergency: request.emergency, who, reference: request.r#ref.clone() })
     })
 }
 
@@ -132,6 +153,6 @@ fn read(request: &v1::CheckProviderRequest, notes: bool) -> Result<CheckRequest<
         v1::AnswerDetail::Unspecified | v1::AnswerDetail::Compact => Detail::Compact,
     };
     let who: Who = convert::who_from_wire(request.identity.as_ref())?;
-    let caller_id = request.caller_id.as_str();
-    Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency: request.emergency, detail, notes })
+    let (caller_id, reference, emergency) = (request.caller_id.as_str(), request.r#ref.as_slice(), request.emergency);
+    Ok(CheckRequest { who, role, foreign, us_caller_id, caller_id, emergency, detail, notes, reference })
 }

@@ -5,10 +5,12 @@ use tonic::{Request, Response, Status};
 use super::convert::{self, time_to_wire};
 use super::export::BackupStream;
 use super::v1::admin_service_server::AdminService;
-use super::{Grpc, records, v1};
+use super::{Grpc, records, standing, v1};
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
-use crate::service::{Alarm, EventsRequest, ImpactRequest, RecordsRequest, Severity, State, StatusReport};
+use crate::service::{
+    Alarm, EventsRequest, ImpactRequest, RecordsRequest, Severity, StandingsRequest, State, StatusReport,
+};
 use crate::store::{RecordsNotice, Verified};
 use crate::sync::SyncStage;
 
@@ -77,6 +79,8 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         held: sync.held.iter().map(convert::held_to_wire).collect(),
         last_contact_at: sync.last_contact_at.map(time_to_wire),
         content_as_of: report.content_as_of.unwrap_or_default(),
+        peers: report.peers.as_ref().map(standing::summary_to_wire),
+        own_filings: report.own.iter().map(standing::own_to_wire).collect(),
     }
 }
 
@@ -102,7 +106,7 @@ fn digest_from_wire(sha256: &[u8], reason: ErrorReason) -> Result<Sha256Digest, 
 #[tonic::async_trait]
 impl AdminService for Grpc {
     async fn get_status(&self, _: Request<v1::GetStatusRequest>) -> Result<Response<v1::GetStatusResponse>, Status> {
-        Ok(Response::new(status_to_wire(self.0.status())))
+        Ok(Response::new(status_to_wire(self.0.status().await)))
     }
 
     async fn trigger_sync(
@@ -215,6 +219,15 @@ impl AdminService for Grpc {
         let policy = policy.into_iter().collect();
         let report = self.0.impact(ImpactRequest { listing, held, records, policy }).await?;
         Ok(Response::new(records::impact_to_wire(&report)))
+    }
+
+    async fn list_standings(
+        &self,
+        request: Request<v1::ListStandingsRequest>,
+    ) -> Result<Response<v1::ListStandingsResponse>, Status> {
+        let v1::ListStandingsRequest { page_size, page_token } = request.into_inner();
+        let page = self.0.list_standings(StandingsRequest { page_size, page_token }).await?;
+        Ok(Response::new(standing::page_to_wire(&page)))
     }
 }
 

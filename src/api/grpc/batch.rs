@@ -1,7 +1,5 @@
 //! `CheckProviders`: many queries, answered in one pass over one index.
 
-use std::time::Instant;
-
 use prost::{Message, length_delimiter_len};
 use tokio::task::yield_now;
 
@@ -10,12 +8,13 @@ use super::compact::{put, put_length, put_message};
 use super::status::of_query;
 use super::v1::checked_provider::Outcome;
 use super::{Grpc, convert, v1};
-use crate::domain::{ErrorReason, Interface, Rejection};
-use crate::observe::clock;
+use crate::domain::{ErrorReason, Rejection};
+use crate::observe::{Came, clock};
 use crate::service::{Answer, SnapshotRef, View};
 
 /// What one answer of a batch mostly takes.
 const ANSWER_BYTES: usize = 80;
+const FULL_ANSWER_BYTES: usize = 1200;
 
 /// `CheckProvidersResponse`'s and `CheckedProvider`'s fields.
 const RESULTS_FIELD: u32 = 1;
@@ -36,6 +35,15 @@ impl Grpc {
         (bytes / QUERY_BYTES).min(self.0.limits.batch)
     }
 
+    /// So many bytes the answer to a batch takes, most likely.
+    pub(super) fn answer_bytes(&self, request: &v1::CheckProvidersRequest) -> usize {
+        let bytes = |query: &v1::CheckProviderRequest| match query.detail() {
+            v1::AnswerDetail::Full => FULL_ANSWER_BYTES,
+            _ => ANSWER_BYTES,
+        };
+        request.questions.iter().take(self.0.limits.batch).map(bytes).sum()
+    }
+
     fn check_batch_size(&self, request: &v1::CheckProvidersRequest) -> Result<(), Rejection> {
         let (asked, most) = (request.questions.len(), self.0.limits.batch);
         if asked > most {
@@ -50,7 +58,7 @@ impl Grpc {
     async fn answer_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        (interface, came): (Interface, Instant),
+        came: Came<'_>,
         notes: bool,
         mut answered: impl FnMut(Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
@@ -73,7 +81,7 @@ impl Grpc {
         // All from one listing, however long it takes.
         let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
         let view = View { index: index.as_deref(), records: &records, policy: &policy, now: clock::now() };
-        let seen = self.0.see(interface, came);
+        let seen = self.0.see(came);
         for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {
                 yield_now().await;
@@ -92,7 +100,7 @@ impl Grpc {
     pub(super) async fn write_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: (Interface, Instant),
+        came: Came<'_>,
         head: usize,
         notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
@@ -133,7 +141,7 @@ impl Grpc {
     pub(super) async fn check_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: (Interface, Instant),
+        came: Came<'_>,
         notes: bool,
     ) -> Result<v1::CheckProvidersResponse, Rejection> {
         let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));

@@ -16,15 +16,15 @@ use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Request, Status};
 
-use super::acceptance::may_see_notes;
-use super::acceptance::{check_as_of, from_wire, interface_of};
+use super::acceptance::{By, caller, came, check_as_of, from_wire, interface_of, may_see_notes};
 use super::status::of_query;
 use super::v1::check_stream_response::Outcome;
 use super::{authorization, convert, v1};
+use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection, SnapshotSerial};
 use crate::service::Services;
-use crate::transport::Caller;
 use crate::transport::auth::StreamAuthorization;
+use crate::transport::{Caller, Client};
 
 /// Its path.
 pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
@@ -42,7 +42,7 @@ pub struct CheckStream<Q> {
     services: Arc<Services>,
     questions: Q,
     /// Who asks, where a daemon answers.
-    caller: Option<Arc<Caller>>,
+    by: Option<By>,
     authorization: Option<StreamAuthorization>,
     /// Whether whoever asks may read what operators note for themselves.
     notes: bool,
@@ -60,14 +60,14 @@ pub struct CheckStream<Q> {
 impl<Q> CheckStream<Q> {
     /// The answers to these questions.
     pub fn new(services: Arc<Services>, request: Request<Q>) -> Self {
-        let (authorization, notes) = (authorization(&request, PATH), may_see_notes(&request));
+        let (authorization, notes, by) = (authorization(&request, PATH), may_see_notes(&request), caller(&request));
         let interface = interface_of(&request, Interface::GrpcStream);
-        let (_, extensions, questions) = request.into_parts();
+        let questions = request.into_inner();
         Self {
             stopping: Box::pin(services.shutdown.clone().cancelled_owned()),
             services,
             questions,
-            caller: extensions.get::<Arc<Caller>>().cloned(),
+            by,
             authorization,
             notes,
             interface,
@@ -81,9 +81,9 @@ impl<Q> CheckStream<Q> {
 
     fn answer_now(&mut self, id: u64, query: &v1::CheckProviderRequest) -> v1::CheckStreamResponse {
         let services = &self.services;
-        let seen = services.see(self.interface, Instant::now());
+        let seen = services.see(came(self.interface, Instant::now(), self.by.as_ref()));
         if !query.emergency
-            && let Some(Err(rejection)) = self.caller.as_deref().map(|caller| caller.may_ask(1))
+            && let Some(Err(rejection)) = self.by.as_ref().map(|(caller, _)| caller.may_ask(1))
         {
             if let Some(seen) = &seen {
                 seen.rejected(&rejection);
@@ -119,8 +119,16 @@ impl<Q> CheckStream<Q> {
             );
             return Some(response(id, Err(ErrorReason::HistoryBusy.reject(busy))));
         }
+        let caller = self.by.as_ref().map(|(caller, _)| &**caller);
+        if let Some(Err(rejection)) = caller.map(|caller| caller.may_ask_for(weights::LOOK_UP)) {
+            return Some(response(id, Err(rejection)));
+        }
         let (services, notes) = (Arc::clone(&self.services), self.notes);
-        self.past.spawn(async move { (id, check_as_of(&services, &query, &at, notes).await) });
+        let (client, work) = (caller.map_or(Client::Here, Caller::client), services.budget.work.clone());
+        self.past.spawn(async move {
+            let asked = async move { check_as_of(&services, &query, &at, notes).await };
+            (id, work.run(&client, ErrorReason::HistoryBusy, asked).await.flatten())
+        });
         None
     }
 

@@ -21,18 +21,20 @@ pub fn format_from_wire(format: i32) -> Result<Format, Rejection> {
     })
 }
 
-/// The pieces of an export.
+type Piece = Result<Option<(Bytes, Export)>, Rejection>;
+
+/// The pieces of an export, each made when the one before was taken.
 pub struct ExportStream {
     /// Told with the first piece.
     snapshot: Option<v1::SnapshotRef>,
     at: Option<prost_types::Timestamp>,
-    chunks: mpsc::Receiver<Bytes>,
+    next: Option<Pin<Box<dyn Future<Output = Piece> + Send>>>,
 }
 
 impl ExportStream {
     /// The pieces of this export, of the time that was asked for.
     pub fn new(export: Export, at: Option<prost_types::Timestamp>) -> Self {
-        Self { snapshot: Some(convert::snapshot_to_wire(&export.snapshot)), at, chunks: export.chunks }
+        Self { snapshot: Some(convert::snapshot_to_wire(&export.snapshot)), at, next: Some(Box::pin(export.next())) }
     }
 }
 
@@ -40,7 +42,19 @@ impl Stream for ExportStream {
     type Item = Result<v1::ExportListingResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(chunk) = ready!(self.chunks.poll_recv(cx)) else { return Poll::Ready(None) };
+        let Some(next) = &mut self.next else { return Poll::Ready(None) };
+        let piece = ready!(next.as_mut().poll(cx));
+        self.next = None;
+        let chunk = match piece {
+            Ok(Some((chunk, rest))) => {
+                self.next = Some(Box::pin(rest.next()));
+                chunk
+            }
+            // One that has nothing in it says whose it is all the same.
+            Ok(None) if self.snapshot.is_some() => Bytes::new(),
+            Ok(None) => return Poll::Ready(None),
+            Err(rejection) => return Poll::Ready(Some(Err(rejection.into()))),
+        };
         let (snapshot, at) = (self.snapshot.take(), self.at.take());
         Poll::Ready(Some(Ok(v1::ExportListingResponse { snapshot, chunk, at })))
     }

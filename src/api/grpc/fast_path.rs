@@ -5,59 +5,59 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
-use tokio::time::{Sleep, timeout};
+use tokio::time::timeout;
 use tonic::service::Routes;
 use tonic::{Code, Status};
-use tower::Service;
 
 use super::acceptance::{check_as_of, interface};
-use super::check_stream::PATH as CHECK_STREAM;
-use super::{Grpc, v1};
+use super::beside::{SHORT, bytes_for};
+use super::reply::{Made, Reply, well};
+use super::{Grpc, text, v1};
+use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection};
+use crate::observe::Came;
 use crate::service::Services;
-use crate::transport::auth::{Denied, Right};
+use crate::transport::auth::{Denied, Right, Session};
+use crate::transport::budget::{Place, Share};
 use crate::transport::{Caller, Incoming, Respond};
 
 const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
-const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
+pub(super) const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 /// The metadata by which rmdd's own commands say what they are (`rmdd-interface: cli`).
 pub const INTERFACE: &str = "rmdd-interface";
 const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
 
-const HEALTH: &str = "/grpc.health.v1.Health/";
-const ADMINISTRATION: &str = "/rmdd.v1.AdminService/";
-
-/// Calls whose requests may come one by one for as long as the client likes.
-const STREAMS_OF_REQUESTS: [&str; 3] = [
-    CHECK_STREAM,
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
-];
-
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const OK: HeaderValue = HeaderValue::from_static("0");
 
 /// A message's own header: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
+/// Where a batch has its questions.
+const QUESTIONS_FIELD: u32 = 1;
+
+/// A batch of more bytes takes a place: it has some hundred questions.
+const LONG_BATCH: usize = SHORT;
+
+/// The connection on which somebody asks, and the token in the request if there is one.
+type By<'a> = (&'a Session, Option<&'a HeaderValue>);
+
 /// The way in to the services of one listener.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct FastPath {
-    grpc: Grpc,
-    routes: Routes,
+    pub(super) grpc: Grpc,
+    pub(super) routes: Routes,
     message_bytes: usize,
-    request_timeout: Duration,
+    pub(super) request_timeout: Duration,
 }
 
 impl FastPath {
@@ -67,21 +67,28 @@ impl FastPath {
     }
 
     async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
+        if caller.activity.overcrowds() {
+            return Status::from(overcrowded()).into_http();
+        }
         let checked = caller.session.check_rpc(request.uri().path(), request.headers());
         let batch = request.uri().path() == CHECK_PROVIDERS;
         if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
             let said = request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes);
             let interface = interface(said, if batch { Interface::GrpcBatch } else { Interface::GrpcUnary });
+            let (parts, body) = request.into_parts();
+            let by = (&*caller.session, parts.headers.get(AUTHORIZATION));
             let answer = match checked.as_ref().copied() {
                 Err(denied) if batch || !caller.session.is_answered_without_token() => {
                     Err(Rejection::from(denied).into())
                 }
-                Ok(right) if batch => Box::pin(self.check_batch(interface, request.into_body(), caller, right)).await,
-                right => self.check(interface, request.into_body(), caller, right).await,
+                Ok(right) if batch => {
+                    Box::pin(self.check_batch((interface, parts.headers.get(AUTHORIZATION)), body, caller, right)).await
+                }
+                right => self.check((interface, by), body, caller, right).await.map(Reply::Answer),
             };
             return match answer {
                 Ok(answer) => {
-                    let mut response = Response::new(Reply::Answer(answer));
+                    let mut response = Response::new(answer);
                     response.headers_mut().insert(CONTENT_TYPE, GRPC);
                     response
                 }
@@ -95,114 +102,186 @@ impl FastPath {
         }
     }
 
-    async fn route(&self, mut request: Request<Incoming>, caller: &Arc<Caller>, right: Right) -> Response<Reply> {
-        // Whoever only asks whether the daemon lives is told, so is whoever runs it, and the questions of a stream are
-        // counted one by one.
-        let uncounted =
-            [HEALTH, ADMINISTRATION, CHECK_STREAM].iter().any(|path| request.uri().path().starts_with(path));
-        if !uncounted && let Err(rejection) = caller.may_ask(1) {
-            return Status::from(rejection).into_http();
-        }
-        caller.session.note(request.uri().path(), request.headers());
-        request.extensions_mut().insert(Arc::clone(caller));
-        request.extensions_mut().insert(right);
-        let limit = (!STREAMS_OF_REQUESTS.contains(&request.uri().path())).then_some(self.request_timeout);
-        let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
-        // The routes are always ready, and answer every path.
-        match self.routes.clone().call(request).await {
-            Ok(answer) => answer.map(|body| Reply::Routed { body }),
-            Err(never) => match never {},
-        }
-    }
-
     /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
-        interface: Interface,
+        (interface, (session, token)): (Interface, By<'_>),
         body: Incoming,
         caller: &Caller,
         right: Result<Right, &Denied>,
     ) -> Result<Bytes, Status> {
-        let message = self.message(body).await?;
-        let came = Instant::now();
-        let question = v1::CheckProviderRequest::decode(message)
+        let (message, _held) = self.message(body, caller).await?;
+        let came = Came::over(interface, Instant::now()).by(session, token);
+        let question = v1::CheckProviderRequest::decode(message.clone())
+            .or_else(|error| {
+                text::mended(&message, None).map_or(Err(error), |mended| Message::decode(mended.as_slice()))
+            })
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         let notes = match right {
             Ok(right) => right >= Right::Operator,
             Err(denied) if !question.emergency || question.at.is_some() => return Err(Rejection::from(denied).into()),
             Err(_) => false,
         };
+        if question.at.is_some() {
+            return Box::pin(self.check_past(question, caller, notes)).await;
+        }
         if !question.emergency {
-            self.may_ask(1, interface, came, caller)?;
+            self.may_ask(1, came, caller)?;
         }
-        if let Some(at) = &question.at {
-            return Ok(framed(&check_as_of(&self.grpc.0, &question, at, notes).await?));
-        }
-        let seen = self.grpc.0.see(interface, came);
+        let seen = self.grpc.0.see(came);
         Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
+    }
+
+    /// A question about the past: for no call, and worked out in its turn.
+    async fn check_past(
+        &self,
+        question: v1::CheckProviderRequest,
+        caller: &Caller,
+        notes: bool,
+    ) -> Result<Bytes, Status> {
+        caller.may_ask_for(weights::LOOK_UP)?;
+        let services = Arc::clone(&self.grpc.0);
+        let work = async move {
+            let at = question.at.unwrap_or_default();
+            check_as_of(&services, &question, &at, notes).await.map(|answer| framed(&answer))
+        };
+        Ok(self.grpc.0.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await??)
     }
 
     /// A batch.
     async fn check_batch(
         &self,
-        interface: Interface,
+        (interface, token): (Interface, Option<&HeaderValue>),
         body: Incoming,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         right: Right,
-    ) -> Result<Bytes, Status> {
-        let message = self.message(body).await?;
-        let came = Instant::now();
+    ) -> Result<Reply, Status> {
+        let (message, _held) = self.message(body, caller).await?;
+        let services = &self.grpc.0;
+        // Before it is read, which takes several times its bytes.
+        let place = match message.len() > LONG_BATCH {
+            true => Some(self.place_for_batch(caller).await?),
+            false => None,
+        };
+        let since = Instant::now();
+        let came = Came::over(interface, since).by(&caller.session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
-        batch
-            .merge(message)
-            .map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+        let read = batch.merge(message.clone()).or_else(|error| match text::mended(&message, Some(QUESTIONS_FIELD)) {
+            Some(mended) => {
+                batch.clear();
+                batch.merge(mended.as_slice())
+            }
+            None => Err(error),
+        });
+        drop(message);
+        read.map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
+        let questions = batch.questions.len() + if batch.at.is_some() { weights::LOOK_UP } else { 0 };
         // One call to 911 among them, and all are answered.
         if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(batch.questions.len(), interface, came, caller)?;
+            self.may_ask(questions, came, caller)?;
         }
         let notes = right >= Right::Operator;
-        Ok(prefixed(self.grpc.write_batch(&batch, (interface, came), PREFIX_BYTES, notes).await?))
+        let held = bytes_for(services, caller, self.grpc.answer_bytes(&batch))?;
+        let answer = if batch.at.is_some() {
+            let (grpc, caller, token) = (self.grpc.clone(), Arc::clone(caller), token.cloned());
+            let client = caller.client();
+            let work = async move {
+                let came = Came::over(interface, since).by(&caller.session, token.as_ref());
+                grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await
+            };
+            services.budget.work.run(&client, ErrorReason::HistoryBusy, work).await??
+        } else {
+            self.grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await?
+        };
+        drop((held, place));
+        let held = bytes_for(services, caller, answer.capacity())?;
+        let bytes = prefixed(answer);
+        Ok(match held {
+            None => Reply::Answer(bytes),
+            held => Reply::Made(Box::new(Made { bytes, trailers: Some(well()), held })),
+        })
+    }
+
+    async fn place_for_batch(&self, caller: &Caller) -> Result<Place, Rejection> {
+        let (batches, wait) = (&self.grpc.0.budget.batches, self.grpc.0.limits.work_wait);
+        batches.take(&caller.client(), wait).await.map_err(|refused| refused.reject(ErrorReason::Overloaded))
     }
 
     /// Whether so many queries are to be answered. Those that are not are counted.
-    fn may_ask(&self, queries: usize, interface: Interface, came: Instant, caller: &Caller) -> Result<(), Rejection> {
-        caller.may_ask(queries).inspect_err(|rejection| {
-            if let Some(seen) = self.grpc.0.see(interface, came) {
+    fn may_ask(&self, queries: usize, came: Came<'_>, caller: &Caller) -> Result<(), Rejection> {
+        caller.may_ask_for(queries).inspect_err(|rejection| {
+            if let Some(seen) = self.grpc.0.see(came) {
                 seen.rejected_together(rejection, queries);
             }
         })
     }
 
-    /// The one message of a request.
-    async fn message(&self, mut body: Incoming) -> Result<Bytes, Status> {
-        let mut whole = match self.frame(&mut body).await? {
-            Some(first) => first,
-            None => return Err(cut_short()),
-        };
-        // Mostly it came in one piece.
-        while !body.is_end_stream() {
-            self.check_length(&whole)?;
-            let Some(more) = self.frame(&mut body).await? else { break };
-            if whole.len() + more.len() > PREFIX_BYTES + self.message_bytes {
-                return Err(self.too_long(whole.len() + more.len()));
-            }
-            let mut joined = BytesMut::with_capacity(whole.len() + more.len());
-            joined.put(whole);
-            joined.put(more);
-            whole = joined.freeze();
-        }
-        let length = self.check_length(&whole)?.ok_or_else(cut_short)?;
+    /// The one message of a request, and what it has of the bytes that there may be.
+    async fn message(&self, body: Incoming, caller: &Caller) -> Result<(Bytes, Option<Box<Share>>), Status> {
+        let (mut whole, held) = self.whole(body, caller).await?;
         whole.advance(PREFIX_BYTES);
+        Ok((whole, held))
+    }
+
+    /// The same with its header.
+    pub(super) async fn whole(
+        &self,
+        mut body: Incoming,
+        caller: &Caller,
+    ) -> Result<(Bytes, Option<Box<Share>>), Status> {
+        let whole = self.frame(&mut body).await?.ok_or_else(cut_short)?;
+        // Mostly it came in one piece.
+        if !body.is_end_stream() {
+            self.check_length(&whole)?;
+            if let Some(more) = self.frame(&mut body).await? {
+                return Box::pin(self.gathered(whole, more, body, caller)).await;
+            }
+        }
+        self.is_whole(&whole)?;
+        Ok((whole, None))
+    }
+
+    /// One that comes in pieces.
+    async fn gathered(
+        &self,
+        first: Bytes,
+        second: Bytes,
+        mut body: Incoming,
+        caller: &Caller,
+    ) -> Result<(Bytes, Option<Box<Share>>), Status> {
+        let mut whole = BytesMut::from(first);
+        whole.put(second);
+        let mut held = None;
+        while !body.is_end_stream() {
+            if let Some(length) = self.check_length(&whole)? {
+                if whole.len() > PREFIX_BYTES + length {
+                    return Err(more_came());
+                }
+                if held.is_none() && length > SHORT {
+                    held = bytes_for(&self.grpc.0, caller, length)?;
+                    whole.reserve((PREFIX_BYTES + length).saturating_sub(whole.len()));
+                }
+            }
+            let Some(more) = self.frame(&mut body).await? else { break };
+            whole.put(more);
+        }
+        self.is_whole(&whole)?;
+        Ok((whole.freeze(), held))
+    }
+
+    /// Whether a message is as long as it says.
+    fn is_whole(&self, whole: &[u8]) -> Result<(), Status> {
+        let length = PREFIX_BYTES + self.check_length(whole)?.ok_or_else(cut_short)?;
         match whole.len() {
             reported if reported < length => Err(cut_short()),
-            reported if reported > length => Err(Status::invalid_argument("the call takes one message, and more came")),
-            _ => Ok(whole),
+            reported if reported > length => Err(more_came()),
+            _ => Ok(()),
         }
     }
 
     /// The length that a message tells, once it is there.
-    fn check_length(&self, message: &Bytes) -> Result<Option<usize>, Status> {
+    fn check_length(&self, message: &[u8]) -> Result<Option<usize>, Status> {
         let Some((&[compressed, a, b, c, d], _)) = message.split_first_chunk::<PREFIX_BYTES>() else { return Ok(None) };
         if compressed != 0 {
             return Err(Status::unimplemented("compressed requests are not taken: a question is some dozens of bytes"));
@@ -257,7 +336,18 @@ fn cut_short() -> Status {
     Status::invalid_argument("the request ended before its message was whole")
 }
 
-fn too_slow() -> Status {
+fn more_came() -> Status {
+    Status::invalid_argument("the call takes one message, and more came")
+}
+
+fn overcrowded() -> Rejection {
+    ErrorReason::Overloaded.reject(
+        "more requests are under way than the daemon can keep, many of them on this connection: take the answers that are \
+         ready, and ask again in a moment",
+    )
+}
+
+pub(super) fn too_slow() -> Status {
     Status::new(Code::DeadlineExceeded, "the request took too long to arrive (limits.request_timeout)")
 }
 
@@ -265,8 +355,8 @@ fn too_slow() -> Status {
 fn is_plain_grpc(request: &Request<Incoming>) -> bool {
     request.method() == Method::POST
         && request.headers().get(CONTENT_TYPE).is_some_and(|reported| {
-            let reported = reported.as_bytes();
-            reported == b"application/grpc" || reported == b"application/grpc+proto"
+            let rest = reported.as_bytes().strip_prefix(b"application/grpc");
+            rest.is_some_and(|rest| rest.is_empty() || rest == b"+proto" || rest.starts_with(b";"))
         })
 }
 
@@ -288,97 +378,4 @@ fn framed(message: &impl Message) -> Bytes {
     framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
     message.encode_raw(&mut framed);
     framed.freeze()
-}
-
-/// What goes back.
-#[derive(Debug, Default)]
-pub enum Reply {
-    /// One message, and then that all is well.
-    Answer(Bytes),
-    /// That all is well.
-    Well,
-    /// What tonic answers.
-    Routed {
-        /// Its body.
-        body: tonic::body::Body,
-    },
-    /// Nothing more.
-    #[default]
-    Done,
-}
-
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        if let Self::Routed { body } = &mut *self {
-            return Pin::new(body).poll_frame(cx);
-        }
-        match std::mem::take(&mut *self) {
-            Self::Answer(message) => {
-                *self = Self::Well;
-                Poll::Ready(Some(Ok(Frame::data(message))))
-            }
-            Self::Well => {
-                let mut trailers = HeaderMap::with_capacity(1);
-                trailers.insert(GRPC_STATUS, OK);
-                Poll::Ready(Some(Ok(Frame::trailers(trailers))))
-            }
-            Self::Done | Self::Routed { .. } => Poll::Ready(None),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Answer(_) | Self::Well => false,
-            Self::Routed { body } => body.is_end_stream(),
-            Self::Done => true,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            // Not said, or it would become a header: a message tells its length itself.
-            Self::Answer(_) | Self::Well => SizeHint::default(),
-            Self::Routed { body } => body.size_hint(),
-            Self::Done => SizeHint::with_exact(0),
-        }
-    }
-}
-
-/// A request's body that must be there in time.
-struct Arriving {
-    body: Incoming,
-    limit: Option<Duration>,
-    deadline: Option<Pin<Box<Sleep>>>,
-}
-
-impl Body for Arriving {
-    type Data = Bytes;
-    type Error = Status;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => {
-                Poll::Ready(frame.map(|frame| frame.map_err(|_| Status::cancelled("the request broke off"))))
-            }
-            Poll::Pending => {
-                let Some(limit) = self.limit else { return Poll::Pending };
-                let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
-                match deadline.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(too_slow()))),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

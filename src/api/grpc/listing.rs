@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::convert::{self, Cells, optional_time_from_wire, time_to_wire};
 use super::v1::listing_service_server::ListingService;
-use super::{Grpc, authorization, export, v1, watch};
+use super::{Grpc, authorization, client, export, v1, watch};
 use crate::domain::ChangeSerial;
 use crate::service::{
     ChangesPage, ChangesRequest, ListedMatch, ListedSnapshot, ProviderReport, RemovalsPage, RemovalsRequest,
@@ -63,7 +63,7 @@ impl ListingService for Grpc {
         request: Request<v1::WatchChangesRequest>,
     ) -> Result<Response<Self::WatchChangesStream>, Status> {
         let authorization = authorization(&request, WATCH_CHANGES);
-        let stream = self.0.watch(watch::from_wire(request.get_ref()), authorization).await?;
+        let stream = self.0.watch(watch::from_wire(request.get_ref()), client(&request), authorization).await?;
         Ok(Response::new(watch::WatchChanges(stream)))
     }
 
@@ -73,9 +73,10 @@ impl ListingService for Grpc {
         &self,
         request: Request<v1::ExportListingRequest>,
     ) -> Result<Response<Self::ExportListingStream>, Status> {
+        let client = client(&request);
         let request = request.into_inner();
         let format = export::format_from_wire(request.format)?;
-        let export = self.0.export(format, optional_time_from_wire(request.at.as_ref())?).await?;
+        let export = self.0.export(format, optional_time_from_wire(request.at.as_ref())?, client).await?;
         Ok(Response::new(export::ExportStream::new(export, request.at)))
     }
 
@@ -95,9 +96,9 @@ impl ListingService for Grpc {
         &self,
         request: Request<v1::ListRemovalsRequest>,
     ) -> Result<Response<v1::ListRemovalsResponse>, Status> {
-        let v1::ListRemovalsRequest { since, include_reinstated, page_size, page_token, .. } = request.into_inner();
-        let since = optional_time_from_wire(since.as_ref())?;
-        let page = self.0.removals(&RemovalsRequest { since, include_reinstated, page_size, page_token })?;
+        let v1::ListRemovalsRequest { since, until, include_reinstated, page_size, page_token } = request.into_inner();
+        let (since, until) = (optional_time_from_wire(since.as_ref())?, optional_time_from_wire(until.as_ref())?);
+        let page = self.0.removals(&RemovalsRequest { since, until, include_reinstated, page_size, page_token })?;
         Ok(Response::new(removals_to_wire(page)))
     }
 }

@@ -4,7 +4,9 @@
 
 mod acceptance;
 mod admin;
+mod alerts;
 mod batch;
+mod beside;
 mod check_stream;
 mod compact;
 mod convert;
@@ -12,8 +14,11 @@ mod export;
 mod fast_path;
 mod listing;
 mod records;
+mod reply;
 mod routes;
+mod standing;
 mod status;
+mod text;
 mod watch;
 
 /// The generated messages, clients and servers of `proto/rmdd/v1`.
@@ -29,13 +34,15 @@ pub mod v1 {
 use std::sync::Arc;
 
 use crate::service::Services;
-use crate::transport::Caller;
 use crate::transport::auth::StreamAuthorization;
+use crate::transport::{Caller, Client};
 
 pub use admin::verified_to_wire;
+pub use alerts::GrpcAlerts;
 pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
-pub use fast_path::{FastPath, INTERFACE, Reply};
+pub use fast_path::{FastPath, INTERFACE};
 pub use records::{kind_to_wire, record_from_wire, record_to_wire};
+pub use reply::Reply;
 pub use routes::{ADMIN_SERVICE, Readiness, everything, health, queries};
 pub use status::reason_of;
 pub use tonic_health::pb::health_server::{Health, HealthServer};
@@ -51,6 +58,11 @@ pub(crate) fn answer_on_the_wire(answer: &crate::service::Answer, snapshot: &cra
     compact::put(answer, &mut out);
     compact::put_snapshot(&convert::snapshot_to_wire(snapshot), &mut out);
     out
+}
+
+/// Who asks, where a daemon answers; else this very process.
+fn client<T>(request: &tonic::Request<T>) -> Client {
+    request.extensions().get::<Arc<Caller>>().map_or(Client::Here, |caller| caller.client())
 }
 
 /// The authorization of a call that lasts, where a daemon answers it.

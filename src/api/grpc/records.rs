@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::convert::{self, time_from_wire, time_to_wire};
 use super::v1;
-use crate::decide::impact::{Answer as Outcome, PeerImpact};
+use crate::decide::impact::PeerImpact;
+use crate::decide::standing::Standing;
 use crate::domain::{
     BadField, ErrorReason, Identity, Noted, Notice, Order, OrderKind, Override, OverrideAction, Peer, PeerKind, Record,
     RecordAction, RecordBody, RecordEvent, RecordKind, Rejection, TracedCall,
@@ -20,9 +21,9 @@ use crate::service::{Answer, ImpactReport, ListedRecord};
 pub(super) fn impact_to_wire(report: &ImpactReport) -> v1::AssessImpactResponse {
     let then = report.then.as_ref().unwrap_or(&report.index);
     let outcome = |outcome: &PeerImpact| v1::PeerImpact {
-        peer: Some(record_to_wire(&outcome.peer)),
-        now: Some(outcome_to_wire(&report.index, &outcome.now, &outcome.peer)),
-        then: Some(outcome_to_wire(then, &outcome.then, &outcome.peer)),
+        peer: Some(record_to_wire(&outcome.now.peer)),
+        now: Some(outcome_to_wire(&report.index, &outcome.now)),
+        then: Some(outcome_to_wire(then, &outcome.then)),
     };
     v1::AssessImpactResponse {
         listing_doubts: report.listing_doubts.clone(),
@@ -38,14 +39,13 @@ pub(super) fn impact_to_wire(report: &ImpactReport) -> v1::AssessImpactResponse 
 }
 
 /// The answer about a peer.
-fn outcome_to_wire(index: &Index, outcome: &Outcome, peer: &Arc<Record>) -> v1::CheckProviderResponse {
-    match outcome {
-        Ok((decision, sentence)) => {
-            convert::answer_to_wire(&Answer::full(index, decision.clone(), sentence.clone(), Some(Arc::clone(peer))))
-        }
-        Err(undecided) => v1::CheckProviderResponse {
-            message: undecided.to_string(),
-            peer: peer.peer().map(|peer| peer.name.clone()).unwrap_or_default(),
+fn outcome_to_wire(index: &Index, standing: &Standing) -> v1::CheckProviderResponse {
+    let (sentence, peer) = (standing.sentence(), Arc::clone(&standing.peer));
+    match standing.decision() {
+        Some(decision) => convert::answer_to_wire(&Answer::full(index, decision.clone(), sentence, Some(peer))),
+        None => v1::CheckProviderResponse {
+            message: sentence,
+            peer: standing.name().to_owned(),
             ..v1::CheckProviderResponse::default()
         },
     }
@@ -102,17 +102,21 @@ fn noted_to_wire(noted: Option<&Noted>) -> Option<v1::Noted> {
     noted.map(|noted| v1::Noted { at: Some(time_to_wire(noted.at)), note: noted.note.clone() })
 }
 
+pub(super) fn peer_kind_to_wire(kind: PeerKind) -> v1::PeerKind {
+    match kind {
+        PeerKind::TrunkGroup => v1::PeerKind::TrunkGroup,
+        PeerKind::Ocn => v1::PeerKind::Ocn,
+        PeerKind::Spc => v1::PeerKind::Spc,
+        PeerKind::Ip => v1::PeerKind::Ip,
+        PeerKind::Account => v1::PeerKind::Account,
+    }
+}
+
 /// A record for the wire.
 pub fn record_to_wire(record: &Record) -> v1::Record {
     let body = match &record.body {
         RecordBody::Peer(peer) => {
-            let kind = match peer.kind {
-                PeerKind::TrunkGroup => v1::PeerKind::TrunkGroup,
-                PeerKind::Ocn => v1::PeerKind::Ocn,
-                PeerKind::Spc => v1::PeerKind::Spc,
-                PeerKind::Ip => v1::PeerKind::Ip,
-                PeerKind::Account => v1::PeerKind::Account,
-            };
+            let kind = peer_kind_to_wire(peer.kind);
             let role = peer.role.map_or(v1::ProviderRole::Unspecified, convert::role_to_wire);
             v1::record::Body::Peer(v1::Peer { kind: kind.into(), name: peer.name.clone(), role: role.into() })
         }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use jiff::Timestamp;
 
@@ -12,9 +13,12 @@ use crate::api::json::{Check, CompactCheck};
 use crate::api::times::moment;
 use crate::domain::visible::one_line;
 use crate::domain::{Interface, ProviderRole};
+use crate::observe::Came;
 use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};
+use crate::transport::auth::Session;
 
-const PARAMETERS: [&str; 8] = ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format", "detail"];
+const PARAMETERS: [&str; 9] =
+    ["role", "emergency", "foreign", "us_caller_id", "caller_id", "at", "format", "detail", "ref"];
 
 /// The answer once more, for switches that read headers only. Made once, since a name given as text is read, and put on
 /// the heap, for each answer.
@@ -34,9 +38,17 @@ struct Answered {
     at: Option<Timestamp>,
 }
 
-/// Whether calls may be accepted. `notes` says whether whoever asks may read what operators note for themselves.
-pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &QueryString<'_>, notes: bool) -> Reply {
-    let came = Instant::now();
+/// Whether calls may be accepted. `notes` says whether whoever asks may read what operators note for themselves; who that is
+/// is in `session`, where a daemon answers.
+pub async fn check(
+    services: &Services,
+    (uri, headers): (&Uri, &HeaderMap),
+    query: &QueryString<'_>,
+    session: Option<&Session>,
+    notes: bool,
+) -> Reply {
+    let came = Came::over(Interface::Http, Instant::now());
+    let came = session.map_or(came, |session| came.by(session, headers.get(AUTHORIZATION)));
     let format = match query.get("format") {
         Some("text") => Format::Text,
         Some("json") => Format::Json,
@@ -56,15 +68,23 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
         Err(problem) if query.is_emergency() && !is_about_the_past => {
             // Whoever was asked about is named in the log, if the name can be read at all.
             let named = who(uri, PREFIX).ok().and_then(|readings| readings.likeliest());
+            let reference = query.get("ref").unwrap_or_default();
             let published = services.published();
             let view = published.view();
-            let seen = services.see(Interface::Http, came);
+            let seen = services.see(came);
             let answer = match named {
                 Some(who) => {
-                    view.check(Ok(CheckRequest { emergency: true, detail, ..CheckRequest::about(who) }), seen.as_ref())
+                    let request = CheckRequest {
+                        emergency: true,
+                        detail,
+                        reference: reference.as_bytes(),
+                        ..CheckRequest::about(who)
+                    };
+                    view.check(Ok(request), seen.as_ref())
                 }
                 None => {
-                    let unreadable = Unreadable { rejection: problem.into_rejection(), emergency: true, who: None };
+                    let (rejection, reference) = (problem.into_rejection(), reference.as_bytes().to_vec());
+                    let unreadable = Unreadable { rejection, emergency: true, who: None, reference };
                     view.check(Err(Box::new(unreadable)), seen.as_ref())
                 }
             };
@@ -75,7 +95,7 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
     match answered {
         Ok(answered) => respond(&answered, format, detail),
         Err(problem) => {
-            if let Some(seen) = services.see(Interface::Http, came).filter(|_| !is_about_the_past) {
+            if let Some(seen) = services.see(came).filter(|_| !is_about_the_past) {
                 seen.failed(problem.reason());
             }
             problem.reply(format)
@@ -84,17 +104,17 @@ pub async fn check(services: &Services, uri: &Uri, headers: &HeaderMap, query: &
 }
 
 /// What of an answer is wanted, and may be.
-struct Wanted {
+struct Wanted<'a> {
     detail: Detail,
     notes: bool,
-    came: Instant,
+    came: Came<'a>,
 }
 
 async fn ask(
     services: &Services,
     uri: &Uri,
     params: &Params<'_>,
-    Wanted { detail, notes, came }: Wanted,
+    Wanted { detail, notes, came }: Wanted<'_>,
 ) -> Result<Answered, Problem> {
     params.parsed("format", |format| match format {
         "json" | "text" => Ok(()),
@@ -118,6 +138,7 @@ async fn ask(
         emergency,
         detail,
         notes,
+        reference: params.get("ref").unwrap_or_default().as_bytes(),
     };
     if let Some(time) = at {
         let (answer, snapshot) = services.check_as_of(&request, time).await?;
@@ -125,7 +146,7 @@ async fn ask(
     }
     let published = services.published();
     let view = published.view();
-    let answer = view.check_known(&request, services.see(Interface::Http, came).as_ref())?;
+    let answer = view.check_known(&request, services.see(came).as_ref())?;
     Ok(Answered { answer, snapshot: view.snapshot(), at })
 }
 

@@ -32,9 +32,10 @@ pub async fn removals(State(services): State<Shared>, uri: Uri, headers: HeaderM
 
 fn page_of_removals(services: &Services, uri: &Uri) -> Result<RemovalsPage, Problem> {
     let query = QueryString::read(uri);
-    let params = query.params(&["since", "include_reinstated", "page_size", "page_token"])?;
+    let params = query.params(&["since", "until", "include_reinstated", "page_size", "page_token"])?;
     Ok(services.removals(&RemovalsRequest {
         since: params.time("since", since)?,
+        until: params.time("until", moment)?,
         include_reinstated: params.flag("include_reinstated")?,
         page_size: params.parsed("page_size", page_size)?.unwrap_or_default(),
         page_token: params.get("page_token").unwrap_or_default().to_owned(),

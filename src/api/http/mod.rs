@@ -19,6 +19,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
 use futures_util::FutureExt;
+use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -26,7 +27,9 @@ use answer::{Format, Reply};
 use params::QueryString;
 use problem::Problem;
 
-use crate::domain::Interface;
+use crate::api::weights;
+use crate::domain::{ErrorReason, Interface};
+use crate::observe::Came;
 use crate::service::Services;
 use crate::transport::auth::Right;
 use crate::transport::{Caller, Incoming, Respond};
@@ -68,7 +71,7 @@ pub fn router(services: Shared) -> Router {
 }
 
 async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
-    check::check(&services, &uri, &headers, &QueryString::read(&uri), false).await.map(axum::body::Body::new)
+    check::check(&services, (&uri, &headers), &QueryString::read(&uri), None, false).await.map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -104,21 +107,81 @@ impl HttpService {
         &self,
         request: &Request<Incoming>,
         query: &QueryString<'_>,
-        caller: &Caller,
+        caller: &Arc<Caller>,
         right: Right,
     ) -> Reply {
         // A call to 911 is answered whatever was asked before it.
+        let is_about_the_past = query.is_about_the_past();
         if !query.is_emergency()
+            && !is_about_the_past
             && let Err(rejection) = caller.may_ask(1)
         {
-            if let Some(seen) = self.services.see(Interface::Http, std::time::Instant::now()) {
+            if let Some(seen) = self.services.see(Came::over(Interface::Http, std::time::Instant::now())) {
                 seen.rejected(&rejection);
             }
             return Problem::from(rejection).reply(Format::accepted(request.headers()));
         }
         let notes = right >= Right::Operator;
-        let checked = check::check(&self.services, request.uri(), request.headers(), query, notes);
+        if is_about_the_past {
+            return self.check_past(request, caller, notes).await;
+        }
+        let asked = (request.uri(), request.headers());
+        let checked = check::check(&self.services, asked, query, Some(&caller.session), notes);
         AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
+    }
+}
+
+impl HttpService {
+    /// A query about the past: for no call, and worked out in its turn.
+    async fn check_past(&self, request: &Request<Incoming>, caller: &Arc<Caller>, notes: bool) -> Reply {
+        let format = Format::accepted(request.headers());
+        if let Err(rejection) = caller.may_ask_for(weights::LOOK_UP) {
+            return Problem::from(rejection).reply(format);
+        }
+        let (services, uri, headers) = (Arc::clone(&self.services), request.uri().clone(), request.headers().clone());
+        let asking = Arc::clone(caller);
+        let work = async move {
+            let query = QueryString::read(&uri);
+            let checked = check::check(&services, (&uri, &headers), &query, Some(&asking.session), notes);
+            let checked = AssertUnwindSafe(checked);
+            checked.catch_unwind().await.unwrap_or_else(problem::panicked_reply)
+        };
+        let answered = self.services.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await;
+        answered.unwrap_or_else(|rejection| Problem::from(rejection).reply(format))
+    }
+
+    /// What a router answers that looks further than one provider, worked out whole in its turn.
+    async fn made(&self, request: Request<Incoming>, caller: &Caller) -> Reply {
+        let (format, client, budget) = (Format::accepted(request.headers()), caller.client(), &self.services.budget);
+        let router = self.router.clone();
+        // Nothing that is asked has a body.
+        let request = request.map(|_| axum::body::Body::empty());
+        let work = async move {
+            let Ok(response) = router.oneshot(request).await;
+            let (parts, body) = response.into_parts();
+            body.collect().await.map(|whole| (parts, whole.to_bytes()))
+        };
+        let made = budget.work.run(&client, ErrorReason::Overloaded, work).await;
+        let made = made.and_then(|made| made.map_err(|error| ErrorReason::Internal.reject(error.to_string())));
+        let held = made.and_then(|(parts, bytes)| {
+            let share = budget.bytes.take(&client, bytes.len()).map_err(|none| {
+                let message = format!("{none} bytes, by limits.buffer_bytes: ask again in a moment");
+                ErrorReason::Overloaded.reject(message)
+            })?;
+            Ok(Response::from_parts(parts, ReplyBody::Made(Full::new(bytes), Box::new(share))))
+        });
+        held.unwrap_or_else(|rejection| Problem::from(rejection).reply(format))
+    }
+}
+
+/// What a path weighs in the rate limit that is worked out apart; nothing for those that are answered at once. What
+/// monitoring asks is no question.
+fn weight(path: &str) -> Option<usize> {
+    match path {
+        "/metrics" => Some(0),
+        path if path.starts_with("/v1/providers/") => Some(weights::PROVIDER),
+        path if path.starts_with("/v1/") => Some(weights::LOOK_UP),
+        _ => None,
     }
 }
 
@@ -130,6 +193,9 @@ impl Respond for HttpService {
         let query = QueryString::read(request.uri());
         // Whatever the method, the path and the token are: a call to 911 waits for the answer.
         let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
+        if !is_emergency && caller.activity.crowds() {
+            return problem::crowded();
+        }
         if is_emergency && caller.session.is_answered_without_token() {
             return self.check(&request, &query, caller, Right::Query).await;
         }
@@ -141,10 +207,13 @@ impl Respond for HttpService {
         if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
             return self.check(&request, &query, caller, right).await;
         }
-        if path.starts_with("/v1/")
-            && let Err(rejection) = caller.may_ask(1)
-        {
-            return Problem::from(rejection).reply(Format::accepted(request.headers()));
+        if let Some(weight) = weight(path) {
+            if weight > 0
+                && let Err(rejection) = caller.may_ask_for(weight)
+            {
+                return Problem::from(rejection).reply(Format::accepted(request.headers()));
+            }
+            return self.made(request, caller).await;
         }
         match self.router.clone().oneshot(request).await {
             Ok(response) => response.map(ReplyBody::Routed),

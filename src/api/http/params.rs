@@ -21,6 +21,9 @@ pub struct Params<'a> {
     query: &'a QueryString<'a>,
 }
 
+/// The parameter with what the caller calls the call.
+const REFERENCE: &str = "ref";
+
 fn is_yes(value: &str) -> bool {
     ["true", "yes", "1", "on"].iter().any(|yes| value.trim().eq_ignore_ascii_case(yes))
 }
@@ -83,7 +86,8 @@ impl<'a> QueryString<'a> {
     ///
     /// # Errors
     ///
-    /// If one is none of these, or is given twice.
+    /// If one is none of these, or is given twice. What the caller calls the call never costs an answer: of two the first
+    /// counts.
     pub fn params(&'a self, known: &[&str]) -> Result<Params<'a>, Problem> {
         for (place, (name, ..)) in self.pairs.iter().enumerate() {
             if !known.contains(&&**name) {
@@ -91,7 +95,7 @@ impl<'a> QueryString<'a> {
                 let message = format!("{:?} is no parameter of this path, which takes {takes}", quotable(name));
                 return Err(Problem::parameter(message));
             }
-            if self.pairs.iter().take(place).any(|(before, ..)| before == name) {
+            if name != REFERENCE && self.pairs.iter().take(place).any(|(before, ..)| before == name) {
                 return Err(Problem::parameter(format!("{name} is given twice")));
             }
         }

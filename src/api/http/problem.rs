@@ -83,7 +83,8 @@ impl Problem {
         };
         response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.word));
         if self.status == StatusCode::TOO_MANY_REQUESTS {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            let seconds = if self.reason == Some(ErrorReason::TooManyTries) { "60" } else { "1" };
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }
@@ -124,6 +125,17 @@ pub fn denied(denied: &Denied, headers: &HeaderMap) -> Reply {
         let challenge = HeaderValue::from_static("Bearer realm=\"rmdd\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
+    response
+}
+
+/// More requests are under way than the daemon can keep, many of them on this connection: nobody seems to take the answers,
+/// so this one has no body that would wait, too.
+pub fn crowded() -> Reply {
+    let word = HeaderValue::from_static(ErrorReason::Overloaded.as_str());
+    let mut response = Reply::new(super::ReplyBody::Whole(Default::default()));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    response.headers_mut().insert(ERROR_HEADER, word);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 

@@ -3,6 +3,7 @@
 
 mod compact;
 mod snapshots;
+mod standing;
 mod status;
 
 use serde::Serialize;
@@ -17,6 +18,7 @@ use crate::service;
 
 pub use compact::CompactCheck;
 pub use snapshots::{Changes, ListedSnapshot, Snapshots};
+pub use standing::{Deadline, OwnChange, OwnFiling, PeerStanding, PeersSummary};
 pub use status::{Alarm, Held, PeersAffected, ServedSnapshot, Source, SourceFault, Status, Sync};
 
 /// Text, if there is some.

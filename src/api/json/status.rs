@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Snapshot;
+use super::{OwnFiling, PeersSummary, Snapshot};
 
 /// One sync cycle.
 #[derive(Debug, Clone, Serialize)]
@@ -123,6 +123,10 @@ pub struct Status {
     pub last_contact_at: Option<Timestamp>,
     /// The newest date of an update in the listing that is served.
     pub content_as_of: Option<String>,
+    /// How the operator's peers stand; null before the first listing.
+    pub peers: Option<PeersSummary>,
+    /// How the operator's own filings stand (`me.frn`).
+    pub own_filings: Vec<OwnFiling>,
 }
 
 /// A listing that was fetched and not applied.

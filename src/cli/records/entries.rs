@@ -79,6 +79,7 @@ fn without_what_lists_add(kind: RecordKind, entry: objects::Entry) -> (objects::
             object.retain(|field, _| {
                 !OF_A_LIST.contains(&field.as_str())
                     && field != "revision"
+                    && field != objects::PRINTED_BESIDE
                     && (kind == RecordKind::Notice || field != "id")
             });
             (Ok(Value::Object(object)), true)

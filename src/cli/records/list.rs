@@ -159,7 +159,7 @@ fn whole(record: &Record) -> Value {
     write(record).to_whole_json(record.kind())
 }
 
-fn to_json(entry: &v1::ListedRecord) -> anyhow::Result<Value> {
+pub fn to_json(entry: &v1::ListedRecord) -> anyhow::Result<Value> {
     let Some(record) = &entry.record else { bail!("the daemon's list holds an entry without a record") };
     let mut object = whole(&domain(record.clone())?);
     object["id"] = record.id.as_str().into();
@@ -170,7 +170,7 @@ fn to_json(entry: &v1::ListedRecord) -> anyhow::Result<Value> {
     Ok(object)
 }
 
-fn print(entry: &v1::ListedRecord, with_standing: bool) {
+pub fn print(entry: &v1::ListedRecord, with_standing: bool) {
     let Some(record) = &entry.record else { return };
     let line = in_words(record);
     // Only a peer says that calls come from there: of an order it is no problem that the filing is gone.
@@ -204,7 +204,7 @@ impl List {
             if self.json {
                 say!("{}", visible::to_json(&to_json(entry)?)?);
             } else {
-                print(entry, kind == RecordKind::Peer);
+                print(entry, false);
             }
         }
         if !self.json {

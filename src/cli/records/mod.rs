@@ -7,6 +7,7 @@ mod import;
 mod kept;
 mod list;
 mod notices;
+pub mod peers;
 mod providers;
 mod report;
 
@@ -43,6 +44,8 @@ pub struct Peers {
 enum PeersAction {
     /// Bind a switch's own name for an upstream to a provider.
     Add(add::AddPeer),
+    /// Every peer with its provider's name and whether its calls are accepted now: the worst first.
+    List(peers::ListPeers),
     /// Name the bindings that have ended, match no standing filing, or match several.
     Report(list::Report),
     #[command(flatten)]
@@ -60,6 +63,8 @@ pub struct OverridesCommand {
 enum OverridesAction {
     /// Allow or deny providers.
     Add(add::AddOverride),
+    /// List the records.
+    List(list::List),
     #[command(flatten)]
     Common(Common),
 }
@@ -77,6 +82,8 @@ enum OrdersAction {
     Add(add::AddOrder),
     /// Record that the Commission was told of blocking before a Final Determination Order binds.
     Notified(notices::OrderNotified),
+    /// List the records.
+    List(list::List),
     #[command(flatten)]
     Common(Common),
 }
@@ -100,6 +107,8 @@ enum NoticesAction {
     ImportCalls(notices::ImportCalls),
     /// Write the brief summary for the Commission.
     Report(report::Report),
+    /// List the records.
+    List(list::List),
     #[command(flatten)]
     Common(Common),
 }
@@ -108,8 +117,6 @@ enum NoticesAction {
 enum Common {
     /// Take records off, by ID; their history stays. All of them, or none.
     Remove(list::Remove),
-    /// List the records.
-    List(list::List),
     /// Take in a list, as CSV or JSON: all of it, or none.
     Import(import::Import),
     /// Write the records out, as they can be imported again.
@@ -122,7 +129,6 @@ impl Common {
     async fn run(self, global: &Global, kind: RecordKind) -> anyhow::Result<u8> {
         match self {
             Self::Remove(action) => action.run(global, kind).await,
-            Self::List(action) => action.run(global, kind).await,
             Self::Import(action) => action.run(global, kind).await,
             Self::Export(action) => action.run(global, kind).await,
             Self::History(action) => action.run(global, kind).await,
@@ -134,6 +140,7 @@ impl Peers {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         match self.action {
             PeersAction::Add(action) => action.run(global).await,
+            PeersAction::List(action) => action.run(global).await,
             PeersAction::Report(action) => action.run(global).await,
             PeersAction::Common(action) => action.run(global, RecordKind::Peer).await,
         }
@@ -144,6 +151,7 @@ impl OverridesCommand {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         match self.action {
             OverridesAction::Add(action) => action.run(global).await,
+            OverridesAction::List(action) => action.run(global, RecordKind::Override).await,
             OverridesAction::Common(action) => action.run(global, RecordKind::Override).await,
         }
     }
@@ -154,6 +162,7 @@ impl Orders {
         match self.action {
             OrdersAction::Add(action) => action.run(global).await,
             OrdersAction::Notified(action) => action.run(global).await,
+            OrdersAction::List(action) => action.run(global, RecordKind::Order).await,
             OrdersAction::Common(action) => action.run(global, RecordKind::Order).await,
         }
     }
@@ -167,6 +176,7 @@ impl Notices {
             NoticesAction::Notified(action) => action.run(global).await,
             NoticesAction::ImportCalls(action) => action.run(global).await,
             NoticesAction::Report(action) => action.run(global).await,
+            NoticesAction::List(action) => action.run(global, RecordKind::Notice).await,
             NoticesAction::Common(action) => action.run(global, RecordKind::Notice).await,
         }
     }

@@ -137,6 +137,7 @@ pub fn load(
         // No address holds a blank.
         .list_separator(" ")
         .with_list_parse_key("fallback_sources")
+        .with_list_parse_key("me.frn")
         .with_list_parse_key("admin.users")
         .with_list_parse_key("admin.groups")
         .source(Some(variables));
@@ -161,13 +162,71 @@ pub fn load(
 const RENAMED: [(&str, &str); 1] = [("questions_per_second", "limits.rate_limit")];
 
 /// What is wrong, and what a setting is called now that goes by its old name.
-fn with_new_name(mut problem: String) -> String {
+fn with_new_name(problem: String) -> String {
+    let mut problem = without_secrets(&without_addresses(&problem));
     for (old, new) in RENAMED {
         if problem.contains(&format!("unknown field `{old}`")) {
             problem = format!("{}\nlimits.{old} is called {new} now", problem.trim_end());
         }
     }
     problem
+}
+
+/// A problem with no address beyond its host: the rest may be a secret, and parsers show the line that they stumble over.
+fn without_addresses(problem: &str) -> String {
+    let mut shown = String::with_capacity(problem.len());
+    let mut rest = problem;
+    while let Some(at) = rest.find("://") {
+        let (before, behind) = rest.split_at(at + 3);
+        shown.push_str(before);
+        let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ',' | ';');
+        let (address, behind) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));
+        let host = address.rsplit('@').next().unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
+        shown.push_str(host);
+        if host.len() < address.len() {
+            shown.push_str("/***");
+        }
+        rest = behind;
+    }
+    shown + rest
+}
+
+/// What the keys of secrets have in their names, also of settings that do not exist but that people try.
+const SECRETIVE: [&str; 7] = ["pass", "pwd", "secret", "token", "key", "auth", "credential"];
+
+/// What a signing secret begins with.
+const SIGNING_SECRET: &str = "whsec_";
+
+/// A problem without the values of lines that hold secrets. The reader of TOML shows the line that it stumbles over, behind
+/// its number and a bar.
+fn without_secrets(problem: &str) -> String {
+    problem.split('\n').map(without_secret).collect::<Vec<_>>().join("\n")
+}
+
+fn without_secret(line: &str) -> String {
+    let number_and_rest = line.split_once(" | ").filter(|(number, _)| {
+        let number = number.trim();
+        !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())
+    });
+    if let Some((number, source)) = number_and_rest {
+        // Of an inline table the first such key, and all that stands behind it.
+        let mut from = 0;
+        while let Some(at) = source.get(from..).and_then(|rest| rest.find('=')).map(|at| from + at) {
+            let (before, value) = source.split_at(at + 1);
+            let key = before.trim_end_matches('=').trim_end();
+            let key = key.rsplit([',', '{', ' ', '\t']).next().unwrap_or(key).trim_matches(['"', '\'']);
+            let key = key.to_ascii_lowercase();
+            let is_path = key.ends_with("_file") && value.trim_start().trim_start_matches(['"', '\'']).starts_with('/');
+            if SECRETIVE.iter().any(|word| key.contains(word)) && !is_path {
+                return format!("{number} | {before} ***");
+            }
+            from = at + 1;
+        }
+    }
+    match line.find(SIGNING_SECRET) {
+        Some(at) => format!("{}{SIGNING_SECRET}***", line.get(..at).unwrap_or_default()),
+        None => line.to_owned(),
+    }
 }
 
 /// What is wrong with a variable or a flag, under the name by which it was given.

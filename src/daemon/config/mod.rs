@@ -14,12 +14,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::alerts::config::AlertsConfig;
+use crate::decide::own::MeConfig;
 use crate::decide::{Policy, PolicyConfig};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::VetConfig;
 use crate::observe::decision_log::DecisionLogConfig;
 use crate::observe::logging::LogConfig;
-use crate::service::FreshnessConfig;
+use crate::service::{DiskConfig, FreshnessConfig};
 use crate::store::archive::ArchiveConfig;
 use crate::sync::fetch::{FCC_CSV_URL, FetchConfig, Source};
 use crate::sync::schedule::{Schedule, ScheduleConfig};
@@ -64,10 +66,16 @@ pub struct Config {
     pub archive: ArchiveConfig,
     /// How long a listing may go unconfirmed.
     pub freshness: FreshnessConfig,
+    /// How much room the disk of the state directory must have.
+    pub disk: DiskConfig,
+    /// What is told to people and machines outside.
+    pub alerts: AlertsConfig,
     /// How far back history is kept.
     pub history: HistoryConfig,
     /// What is decided where the rules leave it open.
     pub policy: PolicyConfig,
+    /// Who the operator is.
+    pub me: MeConfig,
     /// Which decisions are logged, and where.
     pub decision_log: DecisionLogConfig,
     /// What is logged, and how.
@@ -91,8 +99,11 @@ impl Default for Config {
             vet: VetConfig::default(),
             archive: ArchiveConfig::default(),
             freshness: FreshnessConfig::default(),
+            disk: DiskConfig::default(),
+            alerts: AlertsConfig::default(),
             history: HistoryConfig::default(),
             policy: PolicyConfig::default(),
+            me: MeConfig::default(),
             decision_log: DecisionLogConfig::default(),
             log: LogConfig::default(),
         }
@@ -110,6 +121,7 @@ impl Config {
             .and_then(|()| self.fetch.validate())
             .and_then(|()| self.vet.validate())
             .and_then(|()| self.freshness.validate())
+            .and_then(|()| self.alerts.validate())
             .and_then(|()| self.history.validate())
             .and_then(|()| self.limits.validate())
             .and_then(|()| self.decision_log.validate())

@@ -3,10 +3,10 @@
 use super::*;
 
 /// A filing of a listing: its number, `last_updated`, `last_recertified`.
-type Dated = (u32, &'static str, &'static str);
+pub(super) type Dated = (u32, &'static str, &'static str);
 
 /// The index after these listings, each with the time at which it was fetched. The filing `n` stands under FRN `n`.
-fn after(listings: &[(&str, &[Dated])]) -> Index {
+pub(super) fn after(listings: &[(&str, &[Dated])]) -> Index {
     let mut current: Option<Snapshot> = None;
     let mut removals = RemovalHistory::default();
     for ((fetched, listed), serial) in listings.iter().zip(1..) {

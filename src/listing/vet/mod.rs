@@ -35,7 +35,8 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::domain::{
-    Anomaly, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation, listed,
+    Anomaly, Column, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
+    UnreadableRow, listed,
 };
 use crate::listing::parse::ParseError;
 
@@ -234,21 +235,10 @@ pub fn vet_against(
     // What only a person can settle is what a person should read first.
     doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.resolution()));
 
-    let mut anomalies: Vec<Anomaly> = listing.missing_columns.into_iter().map(Anomaly::MissingColumn).collect();
-    anomalies.extend(listing.unknown_columns.into_iter().map(Anomaly::UnknownColumn));
-    if let Some(first) = unreadable.iter().min_by_key(|row| row.line) {
-        anomalies.push(Anomaly::UnreadableRows {
-            rows: unreadable.len() as u64,
-            carried: compared.carried.len() as u64,
-            first: format!("line {}, {}", first.line, first.fault),
-        });
-    }
+    let columns = (listing.missing_columns, listing.unknown_columns);
+    let mut anomalies = anomalies(columns, &unreadable, compared.carried.len());
     anomalies.extend(peers.anomaly());
-    let alarms: Vec<String> =
-        doubts.iter().filter(|doubt| doubt.resolution() == Resolution::Alarm).map(Doubt::to_string).collect();
-    if !alarms.is_empty() {
-        anomalies.push(Anomaly::Unusual { what: listed(&alarms) });
-    }
+    anomalies.extend(unusual(&doubts));
 
     let facts = StepFacts {
         fetched_at,
@@ -277,6 +267,31 @@ pub fn vet_against(
         steps: memory.with(facts),
     };
     Ok(Vetted { snapshot, doubts, gone: compared.gone, come })
+}
+
+/// What is odd about the file: columns that are missing and columns that no version knows, and rows that cannot be read.
+fn anomalies(
+    (missing, unknown): (Vec<Column>, Vec<String>),
+    unreadable: &[UnreadableRow],
+    carried: usize,
+) -> Vec<Anomaly> {
+    let mut anomalies: Vec<Anomaly> = missing.into_iter().map(Anomaly::MissingColumn).collect();
+    anomalies.extend(unknown.into_iter().map(Anomaly::UnknownColumn));
+    if let Some(first) = unreadable.iter().min_by_key(|row| row.line) {
+        anomalies.push(Anomaly::UnreadableRows {
+            rows: unreadable.len() as u64,
+            carried: carried as u64,
+            first: format!("line {}, {}", first.line, first.fault),
+        });
+    }
+    anomalies
+}
+
+/// What is unusual and applied nevertheless.
+fn unusual(doubts: &[Doubt]) -> Option<Anomaly> {
+    let alarms: Vec<String> =
+        doubts.iter().filter(|doubt| doubt.resolution() == Resolution::Alarm).map(Doubt::to_string).collect();
+    (!alarms.is_empty()).then(|| Anomaly::Unusual { what: listed(&alarms) })
 }
 
 /// Refuses what is no whole listing.

@@ -1,8 +1,11 @@
 //! One decision, as it waits and as it is written.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use nix::unistd::{Uid, User};
 use serde::Serialize;
 
 use crate::decide::{EMERGENCY_ALONE, Query, sentence};
@@ -12,6 +15,7 @@ use crate::domain::{
     SnapshotSerial, Who, age, rule,
 };
 use crate::listing::index::Index;
+use crate::transport::auth::Asker;
 
 /// One decision on its way to the log. It holds what the decision shares, and no text of its own.
 #[derive(Debug)]
@@ -20,6 +24,10 @@ pub struct Entry {
     pub at: Timestamp,
     /// How the question came in.
     pub interface: Interface,
+    /// Who asked it.
+    pub asked_by: Asker,
+    /// What they call the call.
+    pub reference: Option<Box<str>>,
     /// What was asked.
     pub asked: Asked,
     /// What was decided; nothing for a call to 911 of which nothing else is known.
@@ -121,6 +129,9 @@ struct Line {
     message: String,
     asked: AskedLine,
     interface: &'static str,
+    asked_by: Option<String>,
+    #[serde(rename = "ref")]
+    reference: Option<String>,
     rule: &'static str,
     by_policy: bool,
     advisories: Vec<&'static str>,
@@ -206,6 +217,8 @@ fn line(entry: &Entry) -> Line {
             message: EMERGENCY_ALONE.to_owned(),
             asked,
             interface: entry.interface.as_str(),
+            asked_by: name(&entry.asked_by),
+            reference: entry.reference.as_deref().map(str::to_owned),
             rule: rule::EMERGENCY,
             by_policy: false,
             advisories: Vec::new(),
@@ -238,6 +251,8 @@ fn line(entry: &Entry) -> Line {
         message: sentence(decision, query, true),
         asked,
         interface: entry.interface.as_str(),
+        asked_by: name(&entry.asked_by),
+        reference: entry.reference.as_deref().map(str::to_owned),
         rule: decision.rule,
         by_policy: decision.by_policy,
         advisories: codes(decided.advisories),
@@ -258,6 +273,32 @@ fn line(entry: &Entry) -> Line {
             age_seconds: age(listing.confirmed_at, entry.at).as_secs(),
         }),
     }
+}
+
+/// Who asked, in words: `token switch-1`, `certificate sbc.example`, `user rmdd`, or an address.
+fn name(asker: &Asker) -> Option<String> {
+    match asker {
+        Asker::Token(name) => Some(format!("token {name}")),
+        Asker::Certificate(name) => Some(format!("certificate {name}")),
+        Asker::User(uid) => Some(format!("user {}", user(*uid))),
+        Asker::Address(address) => Some(address.to_string()),
+        Asker::Nobody => None,
+    }
+}
+
+thread_local! {
+    /// What users of this machine are called, as far as this thread has asked.
+    static USERS: RefCell<HashMap<u32, String>> = RefCell::default();
+}
+
+/// What a user of this machine is called; the number where nobody knows. It may have to be asked for, which is for the
+/// thread that writes alone.
+fn user(uid: u32) -> String {
+    USERS.with_borrow_mut(|users| {
+        let ask =
+            || User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+        users.entry(uid).or_insert_with(ask).clone()
+    })
 }
 
 fn asked(asked: &Asked) -> AskedLine {

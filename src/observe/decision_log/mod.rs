@@ -47,6 +47,9 @@ pub enum Logged {
     Off,
     /// Those that refuse.
     Refusals,
+    /// Those that refuse; and those that accept because of an override, of an emergency, or of a policy that is not the
+    /// default.
+    Notable,
     /// All.
     All,
 }
@@ -71,7 +74,7 @@ pub struct DecisionLogConfig {
 impl Default for DecisionLogConfig {
     fn default() -> Self {
         // A refusal is a line of some 700 bytes: half a gigabyte holds about 700,000.
-        Self { log: Logged::Refusals, path: None, max_bytes: 64 << 20, keep: 7, queue: 8192 }
+        Self { log: Logged::Notable, path: None, max_bytes: 64 << 20, keep: 7, queue: 8192 }
     }
 }
 
@@ -97,7 +100,8 @@ impl DecisionLogConfig {
         Ok(())
     }
 
-    fn path_in(&self, state_dir: &Path) -> PathBuf {
+    /// The file, where the state directory is this one.
+    pub fn path_in(&self, state_dir: &Path) -> PathBuf {
         self.path.clone().unwrap_or_else(|| state_dir.join(FILE_NAME))
     }
 }
@@ -196,10 +200,14 @@ impl DecisionLog {
         Ok(Self { logged, queue, shared, writer: thread.thread().clone(), finished })
     }
 
-    /// Whether a decision of this verdict is logged. Without it there is no need to make an entry.
-    pub fn wants(&self, verdict: Verdict) -> bool {
+    /// Whether a decision of this verdict is logged, and whether it is notable though it accepts. Without it there is no need
+    /// to make an entry.
+    pub fn wants(&self, verdict: Verdict, notable: bool) -> bool {
         let logged = self.logged.load(Ordering::Relaxed);
-        logged == Logged::All as u8 || (logged == Logged::Refusals as u8 && verdict == Verdict::Refuse)
+        let refused = verdict == Verdict::Refuse;
+        logged == Logged::All as u8
+            || (logged == Logged::Notable as u8 && (refused || notable))
+            || (logged == Logged::Refusals as u8 && refused)
     }
 
     /// Puts a decision into the queue, or drops it if there is no room. Never waits.

@@ -34,6 +34,8 @@ fn entry(frn: u64) -> Entry {
     Entry {
         at: at + jiff::SignedDuration::from_secs(90),
         interface: Interface::Http,
+        asked_by: crate::transport::auth::Asker::Token("switch-1".into()),
+        reference: Some("a84b4c76e66710@pc33".into()),
         asked: Asked::Who(Who::Provider(identity)),
         decided: Some(Decided::new(Query::about(identity), true, None, &decision, listing)),
     }
@@ -73,7 +75,7 @@ async fn a_line_says_what_was_asked_what_was_answered_and_on_what_it_rests() {
             "frn": "0000000021", "rmd_number": null, "ocn": null, "peer": null, "bound_to": null, "role": null, "emergency": false, "foreign": "unknown", "us_caller_id": "unknown",
             "caller_id_given": true,
         },
-        "interface": "http", "rule": "47 CFR 64.6305(g)", "by_policy": false,
+        "interface": "http", "asked_by": "token switch-1", "ref": "a84b4c76e66710@pc33", "rule": "47 CFR 64.6305(g)", "by_policy": false,
         "advisories": ["LISTING_OLD", "CELL_UNRECOGNIZED"], "matched_by": null, "filing": null, "other_filings": [],
         "candidates": [], "removal": null, "record": null,
         "snapshot": {
@@ -205,11 +207,15 @@ async fn a_reload_changes_what_is_logged_and_opens_a_file_that_was_moved_away() 
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("log");
     let log = DecisionLog::start(config(&path, Logged::Off, 10), directory.path()).expect("started");
-    assert!(!log.wants(Verdict::Refuse) && !log.wants(Verdict::Accept));
+    assert!(!log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, true));
     log.reload(config(&path, Logged::Refusals, 10));
-    assert!(log.wants(Verdict::Refuse) && !log.wants(Verdict::Accept));
+    assert!(log.wants(Verdict::Refuse, false) && !log.wants(Verdict::Accept, true));
+    log.reload(config(&path, Logged::Notable, 10));
+    assert!(
+        log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, true) && !log.wants(Verdict::Accept, false)
+    );
     log.reload(config(&path, Logged::All, 10));
-    assert!(log.wants(Verdict::Refuse) && log.wants(Verdict::Accept));
+    assert!(log.wants(Verdict::Refuse, false) && log.wants(Verdict::Accept, false));
 
     log.note(entry(1));
     eventually("the first is written", || log.counts().written == 1);

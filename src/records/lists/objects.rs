@@ -77,7 +77,7 @@ pub fn table(bytes: &[u8], fit: Fit<'_>) -> Result<Table, TableError> {
     })?;
     let mut header: Vec<String> = Vec::new();
     for key in entries.iter().flatten().filter_map(Value::as_object).flat_map(Map::keys) {
-        if !header.contains(key) && header.len() < MOST_KEYS {
+        if key != PRINTED_BESIDE && !header.contains(key) && header.len() < MOST_KEYS {
             header.push(key.clone());
         }
     }
@@ -94,6 +94,9 @@ pub fn table(bytes: &[u8], fit: Fit<'_>) -> Result<Table, TableError> {
     Ok(Table { header, rows, left_out: 0, notes: Vec::new() })
 }
 
+/// What `peers list --json` says of a peer beside its record, as an object: how it stands. It is nothing to take in again.
+pub const PRINTED_BESIDE: &str = "now";
+
 /// More keys than that no list has.
 const MOST_KEYS: usize = 1000;
 
@@ -106,7 +109,7 @@ fn cells(entry: Entry, row: u64, header: &[String]) -> Result<Row, BadRow> {
         Ok(_) => return bad("entry", "it is no JSON object"),
         Err(key) => return bad(&key, "it stands twice: say it once"),
     };
-    if let Some(key) = object.keys().find(|key| !header.contains(*key)) {
+    if let Some(key) = object.keys().find(|key| *key != PRINTED_BESIDE && !header.contains(*key)) {
         return bad(key, "the list has more fields than any has");
     }
     let mut cells = Vec::with_capacity(header.len());

@@ -324,6 +324,50 @@ pub fn archive_failing(fault: &str) -> Alarm {
     }
 }
 
+/// How much room the disk of the state directory must have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DiskConfig {
+    /// With less room than this many bytes it is an alarm; 0 for never.
+    pub low_bytes: u64,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        // The store, a copy of it for a check or a backup, and some hundred raw listings.
+        Self { low_bytes: 256 << 20 }
+    }
+}
+
+/// That there is little room on the disk of the state directory.
+pub fn disk_low(free: u64, limit: &DiskConfig) -> Option<Alarm> {
+    let mebibytes = |bytes: u64| bytes >> 20;
+    (free < limit.low_bytes).then(|| Alarm {
+        code: AlarmCode::DiskLow,
+        message: format!(
+            "the disk of the state directory has {} MiB left, less than the {} MiB of disk.low_bytes: make room there, or what \
+             is synced and recorded can soon not be kept",
+            mebibytes(free),
+            mebibytes(limit.low_bytes)
+        ),
+        // Answers stay good on a full disk.
+        severity: Severity::Warning,
+    })
+}
+
+/// That alerts do not arrive by some channels.
+pub fn alerts_failing(faults: &[String]) -> Option<Alarm> {
+    (!faults.is_empty()).then(|| Alarm {
+        code: AlarmCode::AlertsFailing,
+        message: format!(
+            "alerts do not arrive: {}. They wait and are tried again; see `rmdd alerts`, and try with `rmdd alerts test`",
+            faults.join("; ")
+        ),
+        severity: Severity::Warning,
+    })
+}
+
 /// A reload that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedReload {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Services, SnapshotRef, SyncAccess};
+use super::{OwnReport, PeersSummary, Services, SnapshotRef, SyncAccess};
 use crate::domain::{ChangeSerial, Sha256Digest, SourceState};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -51,6 +51,10 @@ pub struct StatusReport {
     pub state_dir: PathBuf,
     /// How large the store is.
     pub store_bytes: u64,
+    /// How the operator's peers stand, if there is a listing.
+    pub peers: Option<PeersSummary>,
+    /// How the operator's own filings stand.
+    pub own: Vec<OwnReport>,
 }
 
 /// How a source of listings is.
@@ -84,6 +88,13 @@ impl Services {
         if let Some(observer) = &self.observer {
             alarms.extend(alarms::decision_log(&observer.log.counts(), now));
         }
+        if self.running.is_some()
+            && let Ok(disk) = nix::sys::statvfs::statvfs(&self.state_dir)
+        {
+            let free = disk.blocks_available().saturating_mul(disk.fragment_size());
+            alarms.extend(alarms::disk_low(free, &self.disk.load()));
+        }
+        alarms.extend(alarms::alerts_failing(&self.alert_faults.load()));
         if let Some(refused) = self.running.as_ref().and_then(|running| running.refused_reload.borrow().clone()) {
             alarms.push(alarms::reload_refused(&refused));
         }
@@ -94,7 +105,19 @@ impl Services {
     }
 
     /// How the daemon is.
-    pub fn status(&self) -> StatusReport {
+    pub async fn status(&self) -> StatusReport {
+        let services = self.clone();
+        let (peers, own) = tokio::task::spawn_blocking(move || {
+            let now = clock::now();
+            (services.peers_summary(now), services.own_filings(now))
+        })
+        .await
+        .unwrap_or_default();
+        StatusReport { peers, own, ..self.state_of_daemon() }
+    }
+
+    /// The same without the operator's peers.
+    fn state_of_daemon(&self) -> StatusReport {
         let now = clock::now();
         let index = self.index.load_full();
         let (sync, progress) = match &self.sync {
@@ -121,6 +144,8 @@ impl Services {
             started_at: self.running.as_ref().map(|running| running.started_at),
             state_dir: self.state_dir.clone(),
             store_bytes: self.store.size(),
+            peers: None,
+            own: Vec::new(),
         }
     }
 

@@ -9,15 +9,17 @@ mod rules;
 mod session;
 mod stream_authorization;
 mod tokens;
+mod tries;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 pub use rules::{Access, AccessConfig, AccessError, CertificateRight, ListenerKind, Rules, group, user};
-pub use session::{Denied, Session};
+pub use session::{Asker, Denied, Session};
 pub use stream_authorization::StreamAuthorization;
 pub use tokens::CREDENTIAL;
+pub use tries::{Sum, Tries};
 
 /// What somebody may do. The order is that of power.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -58,6 +60,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/ListRecords", Right::Operator),
     ("/rmdd.v1.AdminService/ListRecordEvents", Right::Operator),
     ("/rmdd.v1.AdminService/AssessImpact", Right::Operator),
+    ("/rmdd.v1.AdminService/ListStandings", Right::Operator),
     ("/rmdd.v1.AdminService/Verify", Right::Operator),
     ("/rmdd.v1.AdminService/ApproveListing", Right::Admin),
     ("/rmdd.v1.AdminService/ReloadConfig", Right::Admin),
@@ -66,14 +69,23 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/AcknowledgeRecords", Right::Admin),
     ("/rmdd.v1.AdminService/Backup", Right::Admin),
     ("/rmdd.v1.AdminService/Compact", Right::Admin),
+    ("/rmdd.v1.AlertsService/GetAlerts", Right::Operator),
+    ("/rmdd.v1.AlertsService/ListDeliveries", Right::Operator),
+    ("/rmdd.v1.AlertsService/PreviewChannel", Right::Operator),
+    ("/rmdd.v1.AlertsService/TestChannel", Right::Admin),
+    ("/rmdd.v1.AlertsService/RetryDelivery", Right::Admin),
+    ("/rmdd.v1.AlertsService/DropDelivery", Right::Admin),
 ];
+
+/// What begins the paths of the administration.
+pub const ADMINISTRATION: [&str; 2] = ["/rmdd.v1.AdminService/", "/rmdd.v1.AlertsService/"];
 
 /// The right that an RPC needs. Health and reflection need what questions need, and so does what does not exist; of the
 /// administration, what is not in the table needs the most.
 pub fn needed(path: &str) -> Right {
     match RPCS.iter().find(|(rpc, _)| *rpc == path) {
         Some((_, right)) => *right,
-        None if path.starts_with("/rmdd.v1.AdminService/") => Right::Admin,
+        None if ADMINISTRATION.iter().any(|service| path.starts_with(service)) => Right::Admin,
         None => Right::Query,
     }
 }

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use super::tokens::{self, Token};
-use super::{CREDENTIAL, Right};
+use super::{CREDENTIAL, Right, Tries};
 use crate::transport::secret_file::SecretError;
 
 /// Who may ask.
@@ -203,6 +203,8 @@ pub struct Access {
     queries_open: AtomicBool,
     socket_open: AtomicBool,
     pub(super) denied: AtomicU64,
+    /// Who was refused, and tried which tokens.
+    pub tries: Tries,
     /// Tells those who go by the rules for long that there are others.
     changes: watch::Sender<()>,
 }
@@ -215,6 +217,7 @@ impl Access {
             queries_open: AtomicBool::new(false),
             socket_open: AtomicBool::new(false),
             denied: AtomicU64::new(0),
+            tries: Tries::default(),
             changes: watch::Sender::new(()),
         };
         access.note();

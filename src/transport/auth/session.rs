@@ -1,7 +1,9 @@
 //! One connection of somebody, and what they may ask on it.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -12,7 +14,7 @@ use tokio::sync::watch;
 use super::rules::{Access, ListenerKind, Rules};
 use super::{Right, needed, needed_over_http, tokens};
 use crate::domain::{ErrorReason, Rejection};
-use crate::transport::{Certified, Peer};
+use crate::transport::{Certified, Client, Peer};
 
 /// Why somebody is not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +30,12 @@ pub enum Denied {
         "the token is none that this daemon knows: it stands in the file that access.tokens_file names, or does not"
     )]
     TokenUnknown,
+    /// Too many others that are not known have come from there.
+    #[error(
+        "so many unknown tokens have come from {0} that no other is believed from there until the minute is over: ask again \
+         then; one that was good from there before is believed all the time"
+    )]
+    TooManyTries(Client),
     /// The right does not reach so far.
     #[error("{who} has the right {has}, and this needs {needed}")]
     RightMissing {
@@ -45,10 +53,26 @@ impl From<&Denied> for Rejection {
         let reason = match denied {
             Denied::TokenMissing => ErrorReason::TokenMissing,
             Denied::TokenUnknown => ErrorReason::TokenUnknown,
+            Denied::TooManyTries(_) => ErrorReason::TooManyTries,
             Denied::RightMissing { .. } => ErrorReason::RightMissing,
         };
         reason.reject(denied.to_string())
     }
+}
+
+/// Who asks a question.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Asker {
+    /// Who has the token of this name.
+    Token(Arc<str>),
+    /// Who shows a certificate of this name.
+    Certificate(Arc<str>),
+    /// This user of this machine.
+    User(u32),
+    /// Who asks from this address.
+    Address(IpAddr),
+    /// Nobody that is known.
+    Nobody,
 }
 
 /// One connection of somebody.
@@ -70,13 +94,12 @@ struct Memory {
     generation: u64,
     base: Option<Right>,
     token: Option<KnownToken>,
-    said: bool,
 }
 
 /// A good token, as it was sent: it need not be digested again.
 struct KnownToken {
     header: Box<[u8]>,
-    name: String,
+    name: Arc<str>,
     right: Right,
 }
 
@@ -131,6 +154,12 @@ impl Session {
         self.open_right().is_some() || self.base(&self.access.rules.load()) >= Some(Right::Query)
     }
 
+    /// The name of the token that came last and is known.
+    pub fn token(&self) -> Option<Arc<str>> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.token.as_ref().map(|token| Arc::clone(&token.name))
+    }
+
     /// The right of everybody, where everybody may do all that can be done here.
     fn open_right(&self) -> Option<Right> {
         self.access.is_open(self.listener_kind).then_some(match self.listener_kind {
@@ -157,11 +186,12 @@ impl Session {
         });
         if let Err(denied) = &judged {
             self.access.denied.fetch_add(1, Ordering::Relaxed);
-            // Once for each connection: who tries many times must not fill the log.
-            if std::mem::replace(&mut memory.said, true) {
-                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
-            } else {
+            let is_unknown = matches!(denied, Denied::TokenUnknown | Denied::TooManyTries(_));
+            // Who tries many times must not fill the log: what comes behind it is told in sum.
+            if self.access.tries.refused(&Client::of(&self.peer), is_unknown, Instant::now()) {
                 tracing::warn!(peer = ?self.peer, path, "{path} was refused to {}: {denied}", self.peer);
+            } else {
+                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
             }
         }
         judged
@@ -176,8 +206,14 @@ impl Session {
         {
             return Ok(memory.base.max(Some(known.right)));
         }
-        let token = tokens::find(&rules.tokens, header).ok_or(Denied::TokenUnknown)?;
-        memory.token = Some(KnownToken { header: header.into(), name: token.name.clone(), right: token.right });
+        let (client, token) = (Client::of(&self.peer), tokens::find(&rules.tokens, header));
+        let named = token.map_or(Err(header), |token| Ok(token.name.as_str()));
+        if !self.access.tries.believes(&client, named, Instant::now()) {
+            return Err(Denied::TooManyTries(client));
+        }
+        let token = token.ok_or(Denied::TokenUnknown)?;
+        memory.token =
+            Some(KnownToken { header: header.into(), name: Arc::from(token.name.as_str()), right: token.right });
         Ok(memory.base.max(Some(token.right)))
     }
 
@@ -201,6 +237,29 @@ impl Session {
                 format!("the certificate of {}", certified.names.first().map_or("nobody by name", String::as_str))
             }
             (None, None) => self.peer.to_string(),
+        }
+    }
+
+    /// Who asks: by the token that comes with the request, else by the certificate, else by who or where they are.
+    pub fn asker(&self, token: Option<&http::HeaderValue>) -> Asker {
+        let token = token.filter(|_| self.open_right().is_none());
+        if let Some(header) = token.map(http::HeaderValue::as_bytes) {
+            let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            match &memory.token {
+                Some(known) if bool::from(known.header.ct_eq(header)) => {
+                    return Asker::Token((&*known.name).into());
+                }
+                _ => drop(memory),
+            }
+            if let Some(token) = tokens::find(&self.access.rules.load().tokens, header) {
+                return Asker::Token(token.name.as_str().into());
+            }
+        }
+        match (self.certified.as_ref().and_then(|certified| certified.names.first()), &self.peer) {
+            (Some(name), _) => Asker::Certificate(name.as_str().into()),
+            (None, Peer::Unix { uid: Some(uid), .. }) => Asker::User(*uid),
+            (None, Peer::Unix { uid: None, .. }) => Asker::Nobody,
+            (None, Peer::Tcp(address)) => Asker::Address(address.ip().to_canonical()),
         }
     }
 

@@ -67,13 +67,15 @@ async fn removals_are_those_of_the_command_page_by_page() {
     let later = json(&scene.daemon, "/v1/removals?since=0m", StatusCode::OK).await;
     assert_eq!((later["removals"].as_array().map(Vec::len), &later["total"]), (Some(0), &0.into()));
     assert_eq!(json(&scene.daemon, "/v1/removals?since=2d", StatusCode::OK).await["total"], 1);
+    assert_eq!(json(&scene.daemon, "/v1/removals?until=2d", StatusCode::OK).await["total"], 0);
 
     for (query, reason) in [
         ("page_token=7", "INVALID_PAGE_TOKEN"),
         ("page_size=0", "INVALID_PARAMETER"),
         ("page_size=many", "INVALID_PARAMETER"),
         ("since=soon", "INVALID_TIME"),
-        ("until=7d", "INVALID_PARAMETER"),
+        ("upto=7d", "INVALID_PARAMETER"),
+        ("until=soon", "INVALID_TIME"),
     ] {
         assert_eq!(error(&scene.daemon, &format!("/v1/removals?{query}"), StatusCode::BAD_REQUEST).await, reason);
     }

@@ -59,7 +59,9 @@ async fn each_level_logs_just_what_it_says_and_a_stop_writes_it_all() {
         ("TG-One", "REMOVED"),
         ("", "EMERGENCY_CALL"),
     ];
-    for (level, expected) in [("off", &all[..0]), ("refusals", &refusals[..]), ("all", &all[..])] {
+    let notable = &all[1..];
+    for (level, expected) in [("off", &all[..0]), ("refusals", &refusals[..]), ("notable", notable), ("all", &all[..])]
+    {
         let site = Site::new();
         let daemon = with_a_removal(&site, &format!("[decision_log]\nlog = \"{level}\"\n")).await;
         ask_all(&daemon).await;
@@ -130,6 +132,34 @@ async fn a_call_to_911_over_http_is_logged_with_whom_it_named_whatever_else_is_w
     let expected = asked.map(|(_, who)| (who.to_owned(), "EMERGENCY_CALL".to_owned()));
     assert_eq!(reported(&logged), expected);
     assert!(logged.iter().all(|line| line["asked"]["emergency"] == true && line["interface"] == "http"), "{logged:?}");
+}
+
+#[tokio::test]
+async fn over_http_a_line_says_from_where_was_asked_and_what_the_call_is_called() {
+    let site = Site::new();
+    let daemon = with_a_removal(&site, "").await;
+    let long = "x".repeat(300);
+    for reference in ["a84b4c76e66710%40pc33.example", "%0d%0aevil%1b%5b31m", &long, "", "first&ref=second"] {
+        let path = format!("/v1/check/{REMOVED}?format=text&ref={reference}");
+        assert!(get(&daemon, &path).await.status().is_success(), "a bad reference costs no answer: {path}");
+    }
+    assert!(get(&daemon, &format!("/v1/check/{NEVER}?emergency=true&roll=x&ref=sos-1")).await.status().is_success());
+    daemon.terminate().await;
+    let logged = lines(&site.state_dir().join("decisions.jsonl"));
+    let refs: Vec<_> = logged.iter().map(|line| line["ref"].as_str().map(str::to_owned)).collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        refs,
+        [
+            some("a84b4c76e66710@pc33.example"),
+            some("evil[31m"),
+            some(&"x".repeat(128)),
+            None,
+            some("first"),
+            some("sos-1")
+        ]
+    );
+    assert!(logged.iter().all(|line| line["asked_by"] == "127.0.0.1"), "{logged:?}");
 }
 
 #[tokio::test]

@@ -99,9 +99,9 @@ async fn every_answer_is_counted_once_as_what_it_was() {
     let written = || async {
         let page = Page::of(&daemon, "").await;
         assert_eq!(page.value("rmdd_decision_log_dropped_total"), 0.0);
-        (page.value("rmdd_decision_log_lines_total") == 6.0).then_some(())
+        (page.value("rmdd_decision_log_lines_total") == 10.0).then_some(())
     };
-    eventually("the six refusals are in the log", written).await;
+    eventually("the six refusals and four calls to 911 are in the log", written).await;
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 //! it changed, so that a test knows by another route than rmdd's own what a sync must find. Everything in it is
 //! invented: names, addresses, numbers. It does not depend on rmdd.
 //!
+//! [`hostile`] is a client that does to a daemon what it may not.
+//!
 //! ```
 //! use rmdd_testkit::listing::{Step, World};
 //!
@@ -26,6 +28,7 @@ mod step;
 mod words;
 mod world;
 
+pub mod hostile;
 pub mod misspell;
 
 /// Listings: their filings, their quirks, their next states and their files.

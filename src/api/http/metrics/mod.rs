@@ -17,9 +17,9 @@ pub use scrape::{Format, render};
 pub async fn metrics(State(services): State<Shared>, headers: HeaderMap) -> Response {
     let accepted: Vec<&str> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
     let format = Format::accepted(&accepted.join(","));
-    // It looks at files: this thread answers questions meanwhile.
-    match tokio::task::spawn_blocking(move || render(&services, format)).await {
-        Ok(Ok(page)) => ([(CONTENT_TYPE, HeaderValue::from_static(format.content_type()))], page).into_response(),
-        _ => Problem::fault("the metrics could not be written").respond(answer::Format::accepted(&headers)),
+    // It looks at files, and is on a thread that may wait for them.
+    match render(&services, format) {
+        Ok(page) => ([(CONTENT_TYPE, HeaderValue::from_static(format.content_type()))], page).into_response(),
+        Err(_) => Problem::fault("the metrics could not be written").respond(answer::Format::accepted(&headers)),
     }
 }

@@ -12,6 +12,7 @@ use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 
 use crate::decide::caller_id::CallerId;
+use crate::decide::standing::PeerState;
 use crate::domain::{
     Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_eastern_day,
 };
@@ -91,10 +92,12 @@ impl Collector for Scrape {
             connections(&mut page, observer)?;
         }
         watchers(&mut page, services)?;
+        beside(&mut page, services)?;
         if let Some(running) = &services.running {
             security(&mut page, running)?;
         }
         listing(&mut page, services, index.as_deref(), &sync, now)?;
+        peers(&mut page, services, now)?;
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
         kept(&mut page, services)?;
@@ -188,11 +191,43 @@ fn connections(page: &mut Page<'_>, observer: &Observer) -> Result<(), Error> {
 }
 
 fn watchers(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
-    let (watching, dropped) = (services.watchers.watching(), services.watchers.dropped());
+    let (watching, dropped) = (services.budget.watchers.taken(), services.watchers.dropped());
     page.gauge(of("rmdd_watchers", "Clients that watch changes."), Some(watching))?;
     page.counter(
         of("rmdd_watchers_dropped", "Watchers that were dropped, because they took too long to take what was ready."),
         Some(dropped),
+    )
+}
+
+/// What is asked beside calls, and its bounds.
+fn beside(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
+    let budget = &services.budget;
+    let (busy, waiting, refused) = budget.work.counts();
+    let (.., batches) = budget.batches.counts();
+    page.gauge(of("rmdd_work_busy", "Threads for what is asked beside calls that are at work."), Some(busy))?;
+    page.gauge(of("rmdd_work_waiting", "Requests beside calls that wait for their turn."), Some(waiting))?;
+    page.counter(
+        of("rmdd_work_refused", "Requests beside calls, and long batches, that were refused because too many waited, or they waited too long."),
+        Some(refused + batches),
+    )?;
+    page.gauge(of("rmdd_exports", "Exports that are being sent."), Some(budget.exports.taken()))?;
+    page.gauge(
+        of("rmdd_open_streams", "Streams of questions, watches of the health service and reflections that are open."),
+        Some(budget.streams.taken()),
+    )?;
+    page.gauge(
+        bytes(
+            "rmdd_buffered",
+            "Bytes of long requests that are not whole yet and of long answers that are not taken yet.",
+        ),
+        Some(budget.bytes.taken()),
+    )?;
+    page.counter(
+        of(
+            "rmdd_answers_untaken",
+            "Answers and connections that were given up, because the client took nothing for limits.reader_patience.",
+        ),
+        Some(budget.untaken.count()),
     )
 }
 
@@ -286,6 +321,15 @@ fn listing(
     page.gauge(
         of("rmdd_change_serial", "Serial of the newest change in the listing."),
         index.map(|index| index.last_change().0),
+    )
+}
+
+fn peers(page: &mut Page<'_>, services: &Services, now: Timestamp) -> Result<(), Error> {
+    let Some(standings) = services.standings(now) else { return Ok(()) };
+    let count = |state| standings.iter().filter(|standing| standing.state == state).count();
+    page.gauges(
+        of("rmdd_peers", "Peers that are bound now, by how they stand: `rmdd peers list` names them."),
+        PeerState::ALL.map(|state| (vec![("state", state.as_str())], count(state))),
     )
 }
 

@@ -1,17 +1,9 @@
-//! What a client may not do to a daemon: crowd it, stall it, swamp it, talk rubbish to it. Others are answered meanwhile.
-//!
-//! A binary of its own: it raises its process's limit of open files, and asserts that others are answered while both
-//! processors are kept busy, which other tests beside it would disturb and be disturbed by.
+//! The limits on what a connection sends, and the fair queue.
 
-mod common;
-
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use common::{Daemon, Site, ask, by_frn, eventually};
-use http::{HeaderMap, Request};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use prost::Message;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
@@ -19,100 +11,14 @@ use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, Verdict,
     acceptance_service_client::AcceptanceServiceClient,
 };
-use rmdd_testkit::World;
+use rmdd_testkit::hostile::frames;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
-const GET_PROVIDER: &str = "/rmdd.v1.ListingService/GetProvider";
-
-struct Scene {
-    _site: Site,
-    daemon: Daemon,
-    frn: String,
-}
-
-/// A daemon with these limits, that has a listing.
-async fn scene(limits: &str) -> Scene {
-    // Fails where another test was first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let world = World::new(11, 100);
-    let site = Site::with_listing(&world.to_csv());
-    let daemon = site.start_configured(&format!("[limits]\n{limits}\n"));
-    daemon.first_sync().await;
-    let frn = world.rows().map(|row| row.get("frn")).find(|frn| !frn.is_empty()).expect("an FRN").to_owned();
-    Scene { _site: site, daemon, frn }
-}
-
-impl Scene {
-    fn grpc(&self) -> SocketAddr {
-        let url = self.daemon.tcp.as_deref().expect("a listener");
-        url.strip_prefix("http://").expect("an address").parse().expect("an address")
-    }
-
-    async fn is_answered(&self) {
-        let mut client = self.daemon.acceptance().await;
-        assert_eq!(ask(&mut client, by_frn(&self.frn)).await.verdict(), Verdict::Accept);
-    }
-
-    async fn metric(&self, line: &str) -> f64 {
-        let url = format!("{}/metrics", self.daemon.http.as_deref().expect("an HTTP listener"));
-        let page = reqwest::get(url).await.expect("metrics").text().await.expect("text");
-        let value = page.lines().find_map(|reported| reported.strip_prefix(line));
-        value.unwrap_or_else(|| panic!("no {line} in:\n{page}")).trim().parse().expect("a number")
-    }
-
-    fn peak_memory_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.daemon.pid())).expect("its status");
-        let peak =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
-        peak.expect("a peak")
-    }
-}
-
-/// An HTTP/2 connection that can do what no gRPC client would.
-async fn raw(address: SocketAddr) -> h2::client::SendRequest<Bytes> {
-    let socket = TcpStream::connect(address).await.expect("connected");
-    let (sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
-    tokio::spawn(connection);
-    sender.ready().await.expect("ready")
-}
-
-fn call(path: &str) -> Request<()> {
-    Request::post(format!("http://localhost{path}"))
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())
-        .expect("a request")
-}
-
-fn framed(message: &impl Message) -> Vec<u8> {
-    let bytes = message.encode_to_vec();
-    let mut framed = vec![0];
-    framed.extend((bytes.len() as u32).to_be_bytes());
-    framed.extend(bytes);
-    framed
-}
-
-/// Code and message that ended a call, wherever they stand.
-async fn outcome(response: h2::client::ResponseFuture) -> (Code, String) {
-    let response = response.await.expect("a response");
-    let said = |headers: &HeaderMap| {
-        let code = headers.get("grpc-status")?.to_str().ok()?.parse::<i32>().ok()?;
-        let message = headers.get("grpc-message").and_then(|message| message.to_str().ok()).unwrap_or_default();
-        Some((Code::from(code), message.to_owned()))
-    };
-    if let Some(said) = said(response.headers()) {
-        return said;
-    }
-    let mut body = response.into_body();
-    while let Some(data) = body.data().await {
-        let _ = body.flow_control().release_capacity(data.expect("data").len());
-    }
-    said(&body.trailers().await.expect("trailers").expect("some")).expect("a status")
-}
+use super::common::{ask, by_frn, eventually};
+use super::{CHECK_PROVIDER, GET_PROVIDER, call, framed, framed_bytes, outcome, raw, scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_connections_that_say_nothing_keep_nobody_out() {
@@ -374,23 +280,11 @@ async fn in_a_flood_a_client_that_asks_one_at_a_time_is_always_answered() {
 
 /// So many questions as they go over a new connection, in one piece.
 fn burst(frn: &str, questions: u32) -> Vec<u8> {
-    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
-        let length = u32::try_from(payload.len()).expect("short").to_be_bytes();
-        [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-    };
-    let path = b"/rmdd.v1.AcceptanceService/CheckProvider";
-    // POST, http, and then literals: the path, the authority, and what gRPC asks for.
-    let mut headers = vec![0x83, 0x86, 0x04, path.len() as u8];
-    headers.extend_from_slice(path);
-    headers.extend_from_slice(b"\x01\x09localhost\x0f\x10\x10application/grpc\x00\x02te\x08trailers");
-    let mut message = vec![0];
-    let question = by_frn(frn).encode_to_vec();
-    message.extend_from_slice(&u32::try_from(question.len()).expect("short").to_be_bytes());
-    message.extend_from_slice(&question);
-    let mut bytes = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), frame(4, 0, 0, &[])].concat();
-    for place in 0..questions {
-        bytes.extend(frame(1, 4, 2 * place + 1, &headers));
-        bytes.extend(frame(0, 1, 2 * place + 1, &message));
+    let question = frames::message(&by_frn(frn).encode_to_vec());
+    let mut bytes = [frames::PREFACE, &frames::settings(&[])].concat();
+    for stream in (0..questions).map(|place| 2 * place + 1) {
+        bytes.extend(frames::call(stream, CHECK_PROVIDER, false));
+        bytes.extend(frames::data(stream, &question, true));
     }
     bytes
 }
@@ -512,4 +406,34 @@ async fn a_single_question_over_http_does_not_wait_for_hundreds_that_others_have
     }
     before.sort_unstable();
     assert!(before[4] < 400, "so many of 800 questions of others were answered before one: {before:?}");
+}
+
+/// A calling number, a peer's name and a Call-ID come as a switch has them, and no switch looks whether they are UTF-8.
+#[tokio::test]
+async fn a_call_is_answered_whatever_bytes_its_texts_are_one_to_911_and_those_beside_it_too() {
+    let scene = scene("").await;
+    let field = |tag: u8, content: &[u8]| [&[tag << 3 | 2, content.len() as u8][..], content].concat();
+    let with_rubbish = |question: CheckProviderRequest| {
+        [question.encode_to_vec(), field(10, b"+1212\xff5550100"), field(12, b"\xfe\xff@sbc")].concat()
+    };
+    let emergency = CheckProviderRequest { emergency: true, ..CheckProviderRequest::default() };
+    let to_911 = [emergency.encode_to_vec(), field(4, b"TG-\xff")].concat();
+    let mut client = raw(scene.grpc()).await;
+    let batch: Vec<u8> = [with_rubbish(by_frn(&scene.frn)), to_911.clone(), by_frn(&scene.frn).encode_to_vec()]
+        .iter()
+        .flat_map(|question| field(1, question))
+        .collect();
+    for (path, message) in [
+        (CHECK_PROVIDER, with_rubbish(by_frn(&scene.frn))),
+        (CHECK_PROVIDER, to_911),
+        ("/rmdd.v1.AcceptanceService/CheckProviders", batch),
+    ] {
+        let (response, mut body) = client.send_request(call(path), false).expect("sent");
+        body.send_data(framed_bytes(&message).into(), true).expect("sent");
+        assert_eq!(outcome(response).await, (Code::Ok, String::new()), "{path}");
+    }
+    // What is no message at all is an error.
+    let (response, mut body) = client.send_request(call(CHECK_PROVIDER), false).expect("sent");
+    body.send_data(framed_bytes(&[0x52, 0x7f, 1]).into(), true).expect("sent");
+    assert_eq!(outcome(response).await.0, Code::InvalidArgument);
 }

@@ -1,0 +1,284 @@
+//! One message for people, of all that belongs together: own peers first, then the own filing, deadlines, the listing's news,
+//! alarms. It is made of the frozen events alone, so that it is the same in every attempt.
+
+use serde_json::{Map, Value};
+
+use crate::alerts::event::{EventKind, code_of};
+use crate::domain::visible::one_line;
+use crate::records::lists::table;
+use crate::service::Severity;
+use crate::store::EventRecord;
+
+/// So many lines of one kind are in the text. All are in the CSV.
+const LINES: usize = 60;
+
+/// What an event says.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Its type, if this version knows it.
+    pub kind: Option<EventKind>,
+    /// What it is about.
+    pub subject: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The provider.
+    pub frn: Option<String>,
+    /// Which rmdd says so.
+    pub source: String,
+    /// What it says.
+    pub data: Map<String, Value>,
+}
+
+impl Said {
+    /// Reads an event as it was stored.
+    pub fn read(event: &EventRecord) -> Self {
+        let mut body: Map<String, Value> = serde_json::from_str(&event.body).unwrap_or_default();
+        let text = |body: &Map<String, Value>, name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            kind: EventKind::read(&event.kind),
+            subject: event.subject.clone(),
+            severity: match event.severity.as_str() {
+                "critical" => Severity::Critical,
+                "warning" => Severity::Warning,
+                _ => Severity::Note,
+            },
+            frn: text(&body, "partitionkey"),
+            source: text(&body, "source").unwrap_or_default(),
+            data: match body.remove("data") {
+                Some(Value::Object(data)) => data,
+                _ => Map::new(),
+            },
+        }
+    }
+
+    /// A text in what it says; empty if there is none.
+    pub fn text(&self, name: &str) -> String {
+        self.data.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default()
+    }
+
+    /// A number in what it says.
+    pub fn number(&self, name: &str) -> u64 {
+        self.data.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// Its type without what they have in common.
+    pub fn word(&self) -> String {
+        self.kind.map_or("event", EventKind::as_str).trim_start_matches("rmdd.").to_owned()
+    }
+
+    /// All of it on one line.
+    pub fn line(&self) -> String {
+        let cause = self.text("cause");
+        let name = self.text("name");
+        match (self.kind, code_of(&self.subject)) {
+            (Some(EventKind::AlarmRaised), Some(code)) if self.data.get("flapping") == Some(&Value::Bool(true)) => {
+                format!("{code} comes and goes: {cause}")
+            }
+            (Some(EventKind::AlarmRaised), Some(code)) => format!("{code}: {cause}"),
+            (Some(EventKind::AlarmCleared), Some(code)) => format!("{code} is over: {cause}"),
+            _ if name.is_empty() => cause,
+            _ => format!("{name}: {cause}"),
+        }
+    }
+}
+
+/// A message for people.
+#[derive(Debug, Clone)]
+pub struct Digest {
+    /// What it is about, in one line.
+    pub subject: String,
+    /// The text, line by line.
+    pub lines: Vec<String>,
+    /// The whole list, as CSV.
+    pub csv: String,
+    /// How bad the worst of it is.
+    pub worst: Severity,
+}
+
+impl Digest {
+    /// The lines as a mail has them.
+    pub fn text(&self) -> String {
+        self.lines.iter().fold(String::new(), |text, line| text + line + "\n")
+    }
+}
+
+/// The digest of events.
+pub fn of(events: &[EventRecord]) -> Digest {
+    let said: Vec<Said> = events.iter().map(Said::read).collect();
+    let mut lines = Vec::new();
+    let is = |group: &'static str| move |said: &&Said| said.word().split('.').next() == Some(group);
+    for (group, title) in [
+        ("peer", "Your upstreams"),
+        ("me", "Your own filing"),
+        ("deadline", "What changes by itself"),
+        ("alarm", "rmdd itself"),
+        ("baseline", "From now on"),
+        ("listing", "The listing"),
+    ] {
+        let of_group: Vec<&Said> = said.iter().filter(is(group)).collect();
+        if of_group.is_empty() {
+            continue;
+        }
+        lines.push(title.to_owned());
+        for said in of_group.iter().take(LINES) {
+            lines.extend(lines_of(said));
+        }
+        if of_group.len() > LINES {
+            lines.push(format!("  … and {} more, all in the list", grouped((of_group.len() - LINES) as u64)));
+        }
+        lines.push(String::new());
+    }
+    lines.push("Ask with: rmdd status, rmdd peers list, rmdd alerts list".to_owned());
+    Digest {
+        subject: format!("[rmdd] {}", headline(&said)),
+        lines,
+        csv: csv(events, &said),
+        worst: said.iter().map(|said| said.severity).max().unwrap_or(Severity::Note),
+    }
+}
+
+fn lines_of(said: &Said) -> Vec<String> {
+    let word = said.word();
+    let word = word.rsplit('.').next().unwrap_or_default().to_uppercase();
+    let mut lines = vec![format!("  {word:<10} {}", said.line())];
+    let rule = said.text("rule");
+    if !rule.is_empty() {
+        lines.push(format!("             rule: {rule}"));
+    }
+    let to_do = said.text("what_to_do");
+    if !to_do.is_empty() && said.kind != Some(EventKind::AlarmCleared) {
+        lines.push(format!("             {to_do}"));
+    }
+    if said.kind == Some(EventKind::ListingApplied) {
+        let removed = said.data.get("removed").and_then(Value::as_array);
+        for filing in removed.into_iter().flatten().take(LINES) {
+            let of = |name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
+            lines.push(format!("    - {} {} {}", of("number"), of("frn"), of("name")));
+        }
+        let all = said.number("removed_count");
+        let shown = removed.map_or(0, |removed| removed.len().min(LINES)) as u64;
+        if all > shown {
+            lines.push(format!("    … and {} more: rmdd removals", grouped(all - shown)));
+        }
+    }
+    lines
+}
+
+/// What it is all about.
+fn headline(said: &[Said]) -> String {
+    let count = |kind: EventKind| said.iter().filter(|said| said.kind == Some(kind)).count();
+    let all = said.iter().rev().find_map(|said| said.data.get("peers").and_then(|peers| peers.get("total")?.as_u64()));
+    let upstreams = |count: usize| match all {
+        Some(all) => format!("{count} of your {} upstream{}", grouped(all), if all == 1 { "" } else { "s" }),
+        None => format!("{count} of your upstreams"),
+    };
+    let removed: u64 = said
+        .iter()
+        .filter(|said| said.kind == Some(EventKind::ListingApplied))
+        .map(|said| said.number("removed_count"))
+        .sum();
+    let behind = match removed {
+        0 => String::new(),
+        1 => " (1 filing removed)".to_owned(),
+        removed => format!(" ({} filings removed)", grouped(removed)),
+    };
+    let refused = count(EventKind::PeerRefused) + count(EventKind::PeerUnmatched);
+    if refused > 0 {
+        return format!("{} may no longer hand you calls{behind}", upstreams(refused));
+    }
+    if said.iter().any(|said| said.kind == Some(EventKind::MeRemoved)) {
+        return format!("your own filing is gone from the listing{behind}");
+    }
+    let attention = count(EventKind::PeerAttention) + count(EventKind::PeerChanged);
+    if attention > 0 {
+        return format!("{} should be looked at{behind}", upstreams(attention));
+    }
+    let accepted = count(EventKind::PeerAccepted);
+    if accepted > 0 {
+        return format!("{} may hand you calls again{behind}", upstreams(accepted));
+    }
+    let others: Vec<&Said> = said.iter().filter(|said| said.kind != Some(EventKind::ListingApplied)).collect();
+    match others.as_slice() {
+        [] => match said.iter().map(|said| said.number("own_peers_count")).sum::<u64>() {
+            0 => format!("a listing was applied{behind}"),
+            own => format!("the filings of {} changed{behind}", upstreams(usize::try_from(own).unwrap_or(usize::MAX))),
+        },
+        [one] => short(one),
+        [one, rest @ ..] => format!("{}, and {} more", short(one), rest.len()),
+    }
+}
+
+/// One event in few words of our own.
+fn short(said: &Said) -> String {
+    match (said.kind, code_of(&said.subject)) {
+        (Some(EventKind::AlarmRaised), Some(code)) if said.data.get("flapping") == Some(&Value::Bool(true)) => {
+            format!("alarm {code} comes and goes")
+        }
+        (Some(EventKind::AlarmRaised), Some(code)) if said.data.get("repeated") == Some(&Value::Bool(true)) => {
+            format!("alarm {code} still stands")
+        }
+        (Some(EventKind::AlarmRaised), Some(code)) => format!("alarm {code}"),
+        (Some(EventKind::AlarmCleared), Some(code)) => format!("alarm {code} is over"),
+        (Some(EventKind::DeadlineNear), _) => "something changes within 24 hours".to_owned(),
+        (Some(EventKind::DeadlinePassed), _) => "a deadline has passed".to_owned(),
+        (Some(EventKind::MeChanged), _) => "your own filing has changed".to_owned(),
+        (Some(EventKind::MeRecertification), _) => "your own filing must be recertified".to_owned(),
+        (Some(EventKind::BaselineTaken), _) => "alerts begin here".to_owned(),
+        _ => said.word(),
+    }
+}
+
+fn csv(events: &[EventRecord], said: &[Said]) -> String {
+    let header = ["time", "event", "severity", "about", "frn", "number", "name", "cause", "rule", "what to do"]
+        .map(str::to_owned);
+    let mut rows = vec![header.to_vec()];
+    for (event, said) in events.iter().zip(said) {
+        let cells = [
+            event.at.to_string(),
+            said.word(),
+            event.severity.clone(),
+            event.subject.clone(),
+            said.frn.clone().unwrap_or_default(),
+            said.text("number"),
+            [said.text("name"), said.text("provider")].into_iter().find(|name| !name.is_empty()).unwrap_or_default(),
+            said.text("cause"),
+            said.text("rule"),
+            said.text("what_to_do"),
+        ];
+        rows.push(cells.into_iter().map(table::as_text).collect());
+        for filing in said.data.get("removed").and_then(Value::as_array).into_iter().flatten() {
+            let of = |name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
+            let empty = String::new;
+            let cells = [
+                event.at.to_string(),
+                "removed".to_owned(),
+                "note".to_owned(),
+                empty(),
+                of("frn"),
+                of("number"),
+                of("name"),
+                empty(),
+                empty(),
+                empty(),
+            ];
+            rows.push(cells.into_iter().map(table::as_text).collect());
+        }
+    }
+    let mut out = Vec::new();
+    // A vector takes all that is written.
+    let _ = table::write(&mut out, rows);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// A count with its digits in groups.
+pub fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

@@ -1,0 +1,255 @@
+//! What is told: one event, as [CloudEvents 1.0](https://cloudevents.io) in JSON.
+//!
+//! An event is written once and never again: its bytes are frozen, the same in every attempt and for every channel that has
+//! them as they are. What it says beyond its type is in `data`: the cause, before and after, the rule, and what to do.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::domain::visible::{self, one_line};
+use crate::domain::{AlarmCode, Frn};
+use crate::service::Severity;
+use crate::store::EventRecord;
+
+/// The largest event in bytes.
+pub const MOST_BYTES: usize = 20_000;
+
+/// A text of an event that does not fit is cut to so many characters.
+const CUT: usize = 300;
+
+/// The type of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, strum::VariantArray)]
+#[allow(missing_docs, reason = "docs/alerts.md has them all")]
+pub enum EventKind {
+    PeerRefused,
+    PeerAccepted,
+    PeerAttention,
+    PeerChanged,
+    PeerUnmatched,
+    MeRemoved,
+    MeChanged,
+    MeRecertification,
+    DeadlineNear,
+    DeadlinePassed,
+    ListingApplied,
+    AlarmRaised,
+    AlarmCleared,
+    BaselineTaken,
+}
+
+impl EventKind {
+    /// All of them.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
+
+    /// Words for several at once.
+    pub const GROUPS: [(&'static str, &'static [Self]); 6] = {
+        use EventKind as K;
+        [
+            ("peer", &[K::PeerRefused, K::PeerAccepted, K::PeerAttention, K::PeerChanged, K::PeerUnmatched]),
+            ("me", &[K::MeRemoved, K::MeChanged, K::MeRecertification]),
+            ("deadline", &[K::DeadlineNear, K::DeadlinePassed]),
+            ("listing", &[K::ListingApplied]),
+            ("alarm", &[K::AlarmRaised, K::AlarmCleared]),
+            ("baseline", &[K::BaselineTaken]),
+        ]
+    };
+
+    /// The type, as CloudEvents have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PeerRefused => "rmdd.peer.refused",
+            Self::PeerAccepted => "rmdd.peer.accepted",
+            Self::PeerAttention => "rmdd.peer.attention",
+            Self::PeerChanged => "rmdd.peer.changed",
+            Self::PeerUnmatched => "rmdd.peer.unmatched",
+            Self::MeRemoved => "rmdd.me.removed",
+            Self::MeChanged => "rmdd.me.changed",
+            Self::MeRecertification => "rmdd.me.recertification",
+            Self::DeadlineNear => "rmdd.deadline.near",
+            Self::DeadlinePassed => "rmdd.deadline.passed",
+            Self::ListingApplied => "rmdd.listing.applied",
+            Self::AlarmRaised => "rmdd.alarm.raised",
+            Self::AlarmCleared => "rmdd.alarm.cleared",
+            Self::BaselineTaken => "rmdd.baseline.taken",
+        }
+    }
+
+    /// The type of an event that was stored.
+    pub fn read(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// An event that has no place in the order yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Its type.
+    pub kind: EventKind,
+    /// What it is about: `alarm/LISTING_OLD`, `peer/...`.
+    pub subject: String,
+    /// The provider, where there is one.
+    pub frn: Option<Frn>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether it opens something that a later event about the same subject closes.
+    pub raises: bool,
+    /// Whether it closes that.
+    pub clears: bool,
+    /// For this channel alone; nothing: for all.
+    pub only: Option<String>,
+    /// What it says.
+    pub data: Map<String, Value>,
+}
+
+impl Draft {
+    /// An event about an alarm.
+    pub fn of_alarm(kind: EventKind, code: &str, severity: Severity, data: Value) -> Self {
+        Self {
+            kind,
+            subject: alarm_subject(code),
+            frn: None,
+            severity,
+            raises: kind == EventKind::AlarmRaised,
+            clears: kind == EventKind::AlarmCleared,
+            only: None,
+            data: object(data),
+        }
+    }
+
+    /// Gives it its place and freezes it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written as JSON.
+    pub fn freeze(&self, sequence: u64, installation: u64, at: Timestamp) -> serde_json::Result<EventRecord> {
+        let sequence_text = format!("{sequence:010}");
+        // A store that was put back from a backup has the same numbers again, and not the same events.
+        let id = format!("{sequence_text}-{:016x}", rand::random::<u64>());
+        let mut envelope = json!({
+            "specversion": "1.0",
+            "id": id,
+            "source": format!("urn:rmdd:{installation:016x}"),
+            "type": self.kind.as_str(),
+            "subject": one_line(&self.subject),
+            "time": at.to_string(),
+            "datacontenttype": "application/json",
+            "sequence": sequence_text,
+            "severity": self.severity.as_str(),
+        });
+        if let (Some(envelope), Some(frn)) = (envelope.as_object_mut(), self.frn) {
+            envelope.insert("partitionkey".to_owned(), Value::String(frn.to_string()));
+        }
+        let body = fitting(envelope, &self.data)?;
+        Ok(EventRecord {
+            sequence,
+            id,
+            kind: self.kind.as_str().to_owned(),
+            subject: one_line(&self.subject),
+            severity: self.severity.as_str().to_owned(),
+            at,
+            body,
+        })
+    }
+}
+
+/// The subject of an alarm.
+pub fn alarm_subject(code: &str) -> String {
+    format!("alarm/{code}")
+}
+
+/// The code of a subject that is an alarm's.
+pub fn code_of(subject: &str) -> Option<&str> {
+    subject.strip_prefix("alarm/")
+}
+
+/// Whether an alarm says how one listing is. It ends with the next listing, and that what it told of is mended is not said
+/// by that: peers that are gone are still refused.
+pub fn is_of_one_listing(subject: &str) -> bool {
+    use AlarmCode as A;
+    let of_listing = [A::ListingUnusual, A::ListingCorroborated, A::PeersGone, A::ListingLetThrough];
+    code_of(subject).is_some_and(|code| of_listing.iter().any(|of| of.as_str() == code))
+}
+
+/// What JSON objects hold.
+pub fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => Map::from_iter([("value".to_owned(), other)]),
+    }
+}
+
+/// The event as text of at most [`MOST_BYTES`]: of what is too long lists are shortened first (`left_out` has how many were
+/// left out), then texts.
+fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<String> {
+    let mut data = data.clone();
+    let mut left_out = 0u64;
+    loop {
+        let mut event = envelope.clone();
+        if let Some(event) = event.as_object_mut() {
+            if left_out > 0 {
+                data.insert("left_out".to_owned(), json!(left_out));
+            }
+            event.insert("data".to_owned(), Value::Object(data.clone()));
+        }
+        let text = visible::to_json(&event)?;
+        if text.len() <= MOST_BYTES {
+            return Ok(text);
+        }
+        let longest = data.values_mut().filter_map(Value::as_array_mut).max_by_key(|list| list.len());
+        match longest.filter(|list| !list.is_empty()) {
+            Some(list) => {
+                let keep = list.len() / 2;
+                left_out += (list.len() - keep) as u64;
+                list.truncate(keep);
+            }
+            None => {
+                data.values_mut().for_each(cut);
+                let mut event = envelope.clone();
+                if let Some(event) = event.as_object_mut() {
+                    event.insert("data".to_owned(), Value::Object(data));
+                }
+                return visible::to_json(&event);
+            }
+        }
+    }
+}
+
+/// Cuts long texts, however deep they stand.
+fn cut(value: &mut Value) {
+    match value {
+        Value::String(text) if text.chars().count() > CUT => {
+            *text = text.chars().take(CUT).chain(['…']).collect();
+        }
+        Value::Array(list) => list.iter_mut().for_each(cut),
+        Value::Object(map) => map.values_mut().for_each(cut),
+        _ => {}
+    }
+}
+
+/// What to do about an alarm.
+pub fn what_to_do(code: AlarmCode) -> &'static str {
+    use AlarmCode as A;
+    match code {
+        A::NoSnapshot => "look at why no sync succeeds (`rmdd status`), then run `rmdd sync`",
+        A::ListingOld | A::SyncFailed | A::SourceDown => {
+            "look whether the source can be reached (`rmdd status`), then run `rmdd sync`"
+        }
+        A::SyncRefused | A::ListingHeld | A::ListingHeldLong => {
+            "look at what is odd about the listing (`rmdd status`), then let it through with `rmdd sync --approve DIGEST` or wait \
+             for a better one"
+        }
+        A::ClockWrong | A::ClockSkew | A::TimesAhead => "set this machine's clock right (chrony, ntpd)",
+        A::StoreDamaged => "run `rmdd verify`, then put a backup in place or start with `rmdd serve --rebuild`",
+        A::StoreReadOnly | A::DiskLow => "make room on the disk of the state directory",
+        A::DecisionLogFailing | A::DecisionsDropped | A::ArchiveFailing | A::RecordsJournalFailing => {
+            "look after the disk and who may write there"
+        }
+        A::ReloadRefused => "put the configuration right (`rmdd config check`) and reload it",
+        A::CertificateExpires | A::CertificateExpired | A::CertificateNotYetValid | A::CertificateUnusable => {
+            "renew the certificate, or put the file right that it is in"
+        }
+        A::RecordsLost | A::RecordsMended => "compare your records with what you know, then run `rmdd acknowledge`",
+        A::AlertsFailing => "run `rmdd alerts`, then `rmdd alerts test CHANNEL`",
+        _ => "look at it with `rmdd status`",
+    }
+}

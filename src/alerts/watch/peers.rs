@@ -1,0 +1,216 @@
+//! How the operator's own peers and filings stand.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Compared, Now, Raised, Reported, frn_text};
+use crate::alerts::event::{Draft, EventKind, object};
+use crate::domain::Frn;
+use crate::domain::visible::one_line;
+use crate::service::Severity;
+
+/// How a peer or an own filing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stands {
+    /// Its calls are refused.
+    Refused,
+    /// It is bound to no filing that is known.
+    Unmatched,
+    /// Its calls are accepted, and somebody should look.
+    Attention,
+    /// Its calls are accepted.
+    Accepted,
+    /// An own filing that is gone from the listing, or was never in it.
+    MeRemoved,
+    /// An own filing that must be recertified, or was not.
+    MeDue,
+    /// An own filing that stands as it should.
+    MeStands,
+}
+
+impl Stands {
+    fn kind(self) -> EventKind {
+        match self {
+            Self::Refused => EventKind::PeerRefused,
+            Self::Unmatched => EventKind::PeerUnmatched,
+            Self::Attention => EventKind::PeerAttention,
+            Self::Accepted => EventKind::PeerAccepted,
+            Self::MeRemoved => EventKind::MeRemoved,
+            Self::MeDue => EventKind::MeRecertification,
+            Self::MeStands => EventKind::MeChanged,
+        }
+    }
+
+    /// What tells that something else about it changed.
+    fn changed(self) -> EventKind {
+        match self {
+            Self::MeRemoved | Self::MeDue | Self::MeStands => EventKind::MeChanged,
+            _ => EventKind::PeerChanged,
+        }
+    }
+
+    fn severity(self) -> Severity {
+        match self {
+            Self::Refused | Self::Unmatched | Self::MeRemoved => Severity::Critical,
+            Self::Attention | Self::Accepted | Self::MeDue | Self::MeStands => Severity::Warning,
+        }
+    }
+
+    fn is_good(self) -> bool {
+        matches!(self, Self::Accepted | Self::MeStands)
+    }
+}
+
+/// How a peer stands now.
+#[derive(Debug, Clone)]
+pub struct PeerNow {
+    /// What it is: `peer/trunk_group/TG-Acme-1`, `me/0012345678`.
+    pub subject: String,
+    /// Its name.
+    pub name: String,
+    /// Its provider.
+    pub frn: Option<Frn>,
+    /// How it stands.
+    pub stands: Stands,
+    /// All else whose change is told: verdict, reason, filing, advisories. What is the same is nothing new.
+    pub facts: BTreeMap<String, String>,
+    /// Why, in a sentence.
+    pub cause: String,
+    /// The rule.
+    pub rule: String,
+    /// What to do.
+    pub what_to_do: String,
+}
+
+/// What was reported of a peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerState {
+    /// How it stood.
+    pub stands: Stands,
+    /// Since when.
+    pub since: Timestamp,
+    /// All else whose change is told.
+    pub facts: BTreeMap<String, String>,
+    /// Its name and why.
+    pub summary: String,
+    /// Its provider.
+    pub frn: Option<String>,
+}
+
+impl PeerState {
+    pub(super) fn as_raised(&self, subject: &str) -> Option<Raised> {
+        (!self.stands.is_good()).then(|| Raised {
+            subject: subject.to_owned(),
+            kind: self.stands.kind(),
+            severity: self.stands.severity(),
+            since: self.since,
+            summary: self.summary.clone(),
+            frn: self.frn.clone(),
+        })
+    }
+}
+
+/// How many peers stand how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PeerCounts {
+    /// All of them.
+    pub total: u64,
+    /// Refused.
+    pub refused: u64,
+    /// Bound to no filing that is known.
+    pub unmatched: u64,
+    /// Accepted, and to be looked at.
+    pub attention: u64,
+    /// Accepted.
+    pub accepted: u64,
+}
+
+impl PeerCounts {
+    /// Counts them. Own filings are none.
+    pub fn of(peers: &[PeerNow]) -> Self {
+        let mut counts = Self::default();
+        for peer in peers {
+            let place = match peer.stands {
+                Stands::Refused => &mut counts.refused,
+                Stands::Unmatched => &mut counts.unmatched,
+                Stands::Attention => &mut counts.attention,
+                Stands::Accepted => &mut counts.accepted,
+                Stands::MeRemoved | Stands::MeDue | Stands::MeStands => continue,
+            };
+            *place += 1;
+            counts.total += 1;
+        }
+        counts
+    }
+}
+
+fn view(stands: Stands, facts: &BTreeMap<String, String>) -> Value {
+    let mut view = object(json!(facts));
+    view.insert("state".to_owned(), json!(stands));
+    Value::Object(view)
+}
+
+pub(super) fn compare(known: &BTreeMap<&str, Reported>, now: &Now, compared: &mut Compared) {
+    let counts = json!(PeerCounts::of(&now.peers));
+    let mut seen = std::collections::BTreeSet::new();
+    for peer in &now.peers {
+        seen.insert(peer.subject.as_str());
+        let was = match known.get(peer.subject.as_str()) {
+            Some(Reported::Peer(state)) => Some(state),
+            _ => None,
+        };
+        if was.is_some_and(|was| was.stands == peer.stands && was.facts == peer.facts) {
+            continue;
+        }
+        // One that is new and stands as it should is no news.
+        if was.is_some() || !peer.stands.is_good() {
+            compared.drafts.push(draft(peer, was, &counts));
+        }
+        let same = was.filter(|was| was.stands == peer.stands);
+        let state = PeerState {
+            stands: peer.stands,
+            since: same.map_or(now.at, |was| was.since),
+            facts: peer.facts.clone(),
+            summary: format!("{}: {}", one_line(&peer.name), one_line(&peer.cause)),
+            frn: frn_text(peer.frn),
+        };
+        compared.keep(&peer.subject, &Reported::Peer(state));
+    }
+    for (subject, state) in known {
+        if matches!(state, Reported::Peer(_)) && !seen.contains(subject) {
+            compared.forget(subject);
+        }
+    }
+}
+
+fn draft(peer: &PeerNow, was: Option<&PeerState>, counts: &Value) -> Draft {
+    let same = was.is_some_and(|was| was.stands == peer.stands);
+    let severity = was.map_or(peer.stands.severity(), |was| {
+        // A way back from what was critical is told to whom the way there was.
+        if same { Severity::Warning } else { peer.stands.severity().max(was.stands.severity()) }
+    });
+    Draft {
+        kind: if same { peer.stands.changed() } else { peer.stands.kind() },
+        subject: peer.subject.clone(),
+        frn: peer.frn,
+        severity,
+        raises: false,
+        clears: false,
+        only: None,
+        data: object(json!({
+            "name": one_line(&peer.name),
+            "provider": peer.facts.get("provider").map(|name| one_line(name)),
+            "number": peer.facts.get("filing"),
+            "cause": one_line(&peer.cause),
+            "before": was.map(|was| view(was.stands, &was.facts)),
+            "after": view(peer.stands, &peer.facts),
+            "rule": peer.rule,
+            "what_to_do": peer.what_to_do,
+            "peers": counts,
+        })),
+    }
+}

@@ -1,0 +1,318 @@
+//! `rmdd alerts`
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use tonic::Request;
+
+use super::target::{Access, Target};
+use super::text::say;
+use super::{Global, NO, YES, text};
+use crate::alerts::{Alerts, InForce};
+use crate::api::grpc::v1::alerts_service_client::AlertsServiceClient;
+use crate::api::grpc::v1::alerts_service_server::AlertsService;
+use crate::api::grpc::v1::{
+    AlertChannel, AlertChannelState, AlertDelivery, DropDeliveryRequest, GetAlertsRequest, ListDeliveriesRequest,
+    PreviewChannelRequest, RetryDeliveryRequest, TestChannelRequest,
+};
+use crate::api::grpc::{GrpcAlerts, time_from_wire, time_to_wire, v1};
+use crate::api::times::since;
+use crate::daemon::config::Overrides;
+
+#[derive(Debug, Args)]
+pub struct AlertsCommand {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Send a test message by a channel, and print what the other end answered.
+    Test {
+        /// The channel's name.
+        channel: String,
+    },
+    /// List the deliveries that wait.
+    List {
+        /// Those that were set aside.
+        #[arg(long)]
+        dead: bool,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What a channel would have been sent, from the history. Sends nothing.
+    Preview {
+        /// The channel's name.
+        channel: String,
+        /// From when on: a time with its zone (2025-08-06 12:00 ET), a day (2025-08-06, Eastern time) or an age (30d, 36h).
+        #[arg(long, value_name = "T", value_parser = since, default_value = "30d")]
+        since: Timestamp,
+        /// With the text of each message.
+        #[arg(long)]
+        full: bool,
+        /// Print one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try an event's deliveries again now: those that were set aside, and those that wait for their next attempt.
+    Retry {
+        /// The event's ID.
+        id: String,
+    },
+    /// Drop an event's deliveries.
+    Drop {
+        /// The event's ID.
+        id: String,
+    },
+}
+
+/// Whom alerts are asked about.
+enum Asked {
+    Daemon(Target),
+    Store(GrpcAlerts),
+}
+
+macro_rules! ask {
+    ($name:ident, $request:ty, $response:ty) => {
+        async fn $name(&self, request: $request) -> anyhow::Result<$response> {
+            match self {
+                Self::Daemon(target) => {
+                    let Target::Daemon { channel, .. } = target else { anyhow::bail!("no daemon was asked") };
+                    let answer = AlertsServiceClient::new(channel.clone()).$name(request).await;
+                    answer.map(tonic::Response::into_inner).map_err(|status| target.explain(&status))
+                }
+                Self::Store(alerts) => {
+                    let answer = alerts.$name(Request::new(request)).await;
+                    answer.map(tonic::Response::into_inner).map_err(|status| anyhow::anyhow!("{}", status.message()))
+                }
+            }
+        }
+    };
+}
+
+impl Asked {
+    ask!(get_alerts, GetAlertsRequest, v1::GetAlertsResponse);
+    ask!(list_deliveries, ListDeliveriesRequest, v1::ListDeliveriesResponse);
+    ask!(test_channel, TestChannelRequest, v1::TestChannelResponse);
+    ask!(preview_channel, PreviewChannelRequest, v1::PreviewChannelResponse);
+    ask!(retry_delivery, RetryDeliveryRequest, v1::RetryDeliveryResponse);
+    ask!(drop_delivery, DropDeliveryRequest, v1::DropDeliveryResponse);
+
+    async fn find(global: &Global, access: Access) -> anyhow::Result<Self> {
+        let loaded = global.load(Overrides::new())?;
+        match Target::find(global, &loaded, access).await? {
+            Target::Store(grpc) => {
+                let in_force = InForce::load(&loaded.config.alerts).map_err(|error| anyhow::anyhow!(error))?;
+                Ok(Self::Store(GrpcAlerts(Alerts::new(grpc.0, in_force))))
+            }
+            daemon => Ok(Self::Daemon(daemon)),
+        }
+    }
+}
+
+impl AlertsCommand {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        match self.action {
+            None => channels(&Asked::find(global, Access::Read).await?, self.json).await,
+            Some(Action::Test { channel }) => test(&Asked::find(global, Access::Read).await?, channel).await,
+            Some(Action::List { dead, json }) => list(&Asked::find(global, Access::Read).await?, dead, json).await,
+            Some(Action::Preview { channel, since, full, json }) => {
+                preview(&Asked::find(global, Access::Read).await?, (channel, since), full, json).await
+            }
+            Some(Action::Retry { id }) => {
+                let asked = Asked::find(global, Access::Maintain).await?;
+                let answer = asked.retry_delivery(RetryDeliveryRequest { id: id.clone() }).await?;
+                say!(
+                    "{}  {} goes out again by {}",
+                    text::good("RETRY"),
+                    text::one_line(&id),
+                    answer.channels.join(", ")
+                );
+                Ok(YES)
+            }
+            Some(Action::Drop { id }) => {
+                let asked = Asked::find(global, Access::Maintain).await?;
+                let answer = asked.drop_delivery(DropDeliveryRequest { id: id.clone() }).await?;
+                say!(
+                    "{}  {} does not go out by {}",
+                    text::doubtful("DROPPED"),
+                    text::one_line(&id),
+                    answer.channels.join(", ")
+                );
+                Ok(YES)
+            }
+        }
+    }
+}
+
+fn word(state: AlertChannelState) -> &'static str {
+    match state {
+        AlertChannelState::Good => "good",
+        AlertChannelState::Failing => "failing",
+        AlertChannelState::Stopped => "stopped",
+        AlertChannelState::NotConfigured => "not configured",
+        AlertChannelState::Unspecified => "unknown",
+    }
+}
+
+async fn channels(asked: &Asked, json: bool) -> anyhow::Result<u8> {
+    let answer = asked.get_alerts(GetAlertsRequest {}).await?;
+    let fails =
+        |channel: &&AlertChannel| matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
+    for channel in &answer.channels {
+        if json {
+            say!("{}", serde_json::to_string(&channel_to_json(channel))?);
+        }
+    }
+    if !json {
+        say!("{}", text::strong("CHANNEL           TYPE       STATE    QUEUED   DEAD  LAST DELIVERED (UTC)"));
+        answer.channels.iter().for_each(print_channel);
+        if answer.channels.len() < 2 {
+            say!();
+            say!("No channel is configured but the journal: see `[[alerts.channel]]` in docs/alerts.md.");
+        }
+    }
+    Ok(if answer.channels.iter().any(|channel| fails(&channel)) { NO } else { YES })
+}
+
+fn print_channel(channel: &AlertChannel) {
+    let state = format!("{:<8}", word(channel.state()));
+    let state = match channel.state() {
+        AlertChannelState::Good => text::good(&state),
+        AlertChannelState::Failing | AlertChannelState::Stopped => text::bad(&state),
+        _ => text::doubtful(&state),
+    };
+    let delivered = match &channel.delivered_at {
+        Some(at) => text::minute(Some(at)),
+        None => "never".to_owned(),
+    };
+    say!(
+        "{:<17} {:<10} {state} {:>6} {:>6}  {delivered}",
+        channel.name,
+        channel.r#type,
+        text::count(channel.queued),
+        text::count(channel.dead)
+    );
+    let fails = matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
+    if !channel.error.is_empty() && (fails || channel.dead > 0) {
+        let error = format!("{}: {}", text::time(channel.error_at.as_ref()), text::one_line(&channel.error));
+        for line in text::wrapped(&error, 6) {
+            say!("      {line}");
+        }
+    }
+    if channel.overflowed > 0 {
+        say!("      {} were set aside because the queue was full", text::count(channel.overflowed));
+    }
+}
+
+fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
+    at.and_then(time_from_wire).map(|at| at.to_string())
+}
+
+fn channel_to_json(channel: &AlertChannel) -> serde_json::Value {
+    serde_json::json!({
+        "name": channel.name,
+        "type": channel.r#type,
+        "state": word(channel.state()).replace(' ', "_"),
+        "queued": channel.queued,
+        "dead": channel.dead,
+        "delivered_at": time(channel.delivered_at.as_ref()),
+        "failing_since": time(channel.failing_since.as_ref()),
+        "error": channel.error,
+        "error_at": time(channel.error_at.as_ref()),
+        "overflowed": channel.overflowed,
+    })
+}
+
+async fn test(asked: &Asked, channel: String) -> anyhow::Result<u8> {
+    let answer = asked.test_channel(TestChannelRequest { channel: channel.clone() }).await?;
+    let said = text::one_line(&answer.answer);
+    if answer.delivered {
+        say!("{}  {channel}: {said}", text::good("DELIVERED"));
+        return Ok(YES);
+    }
+    say!("{}  {channel}: {said}", text::bad("NOT DELIVERED"));
+    Ok(NO)
+}
+
+async fn list(asked: &Asked, dead: bool, json: bool) -> anyhow::Result<u8> {
+    let answer = asked.list_deliveries(ListDeliveriesRequest { dead }).await?;
+    for delivery in &answer.deliveries {
+        if json {
+            say!("{}", serde_json::to_string(&delivery_to_json(delivery))?);
+        } else {
+            print_delivery(delivery);
+        }
+    }
+    if !json {
+        let what = if dead { "set aside" } else { "waiting" };
+        say!("{} {what}", text::count_of(answer.total, "delivery").replace("deliverys", "deliveries"));
+        if dead && answer.total > 0 {
+            say!("Send one again with `rmdd alerts retry ID`, or drop it with `rmdd alerts drop ID`.");
+        }
+    }
+    Ok(YES)
+}
+
+async fn preview(asked: &Asked, (channel, since): (String, Timestamp), full: bool, json: bool) -> anyhow::Result<u8> {
+    let request = PreviewChannelRequest { channel, since: Some(time_to_wire(since)) };
+    let answer = asked.preview_channel(request).await?;
+    for message in &answer.messages {
+        if json {
+            let message = serde_json::json!({
+                "time": time(message.time.as_ref()),
+                "subject": message.subject,
+                "lines": message.lines,
+                "events": message.events,
+            });
+            say!("{message}");
+            continue;
+        }
+        say!("{}  {}", text::minute(message.time.as_ref()), text::strong(&text::one_line(&message.subject)));
+        for line in message.lines.iter().filter(|_| full) {
+            say!("    {}", crate::domain::visible::for_terminal(line));
+        }
+    }
+    if !json {
+        let since = text::moment(since);
+        say!(
+            "{} since {since}, had this channel been there. Alarms are in no history.",
+            text::count_of(answer.total, "message")
+        );
+    }
+    Ok(YES)
+}
+
+fn print_delivery(delivery: &AlertDelivery) {
+    say!("{}  {} to {}", text::strong(&delivery.id), text::one_line(&delivery.r#type), delivery.channel);
+    text::fact("about", text::one_line(&delivery.subject));
+    text::fact("found", text::time_and_distance(delivery.time.as_ref()));
+    if delivery.tries > 0 || !delivery.error.is_empty() {
+        let tries = text::count_of(delivery.tries.into(), "attempt");
+        text::fact("failed", tries);
+        for line in text::wrapped(&text::one_line(&delivery.error), 19) {
+            text::fact("", line);
+        }
+    }
+    if delivery.next_at.is_some() {
+        text::fact("next attempt", text::time_and_distance(delivery.next_at.as_ref()));
+    }
+}
+
+fn delivery_to_json(delivery: &AlertDelivery) -> serde_json::Value {
+    serde_json::json!({
+        "id": delivery.id,
+        "channel": delivery.channel,
+        "type": delivery.r#type,
+        "subject": delivery.subject,
+        "severity": delivery.severity,
+        "time": time(delivery.time.as_ref()),
+        "tries": delivery.tries,
+        "next_at": time(delivery.next_at.as_ref()),
+        "error": delivery.error,
+        "set_aside_at": time(delivery.set_aside_at.as_ref()),
+    })
+}

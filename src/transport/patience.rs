@@ -1,0 +1,147 @@
+//! Patience with clients that do not take their answers.
+//!
+//! Over HTTP/2 a client that shuts the window of a stream has its answer wait in the daemon for as long as it likes, while
+//! the connection is as alive as any. So every stream is watched: one of which something is ready, and nothing of it was
+//! taken for `limits.reader_patience`, is reset, and what was made for it is gone. A stream on which the daemon itself has
+//! nothing to send, as to a watcher when nothing changes, may wait for ever.
+//!
+//! What a stream waits for only its body knows, and only its task can be ended. Both run in one go, so the body leaves word
+//! in a cell of the thread, and the task reads it when it comes back: that costs an answer that is taken nothing else.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body::{Body, Frame, SizeHint};
+use hyper::rt::Executor;
+use tokio::time::{Instant, Sleep};
+
+use super::budget::Untaken;
+use super::registry::UnderWay;
+
+/// What the body of an answer did last while its task ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Word {
+    /// It was not asked.
+    None,
+    /// It gave something: if the task does not come to its end, the client has not taken that yet.
+    Gave,
+    /// It had nothing to give: the client waits for the daemon.
+    HadNothing,
+}
+
+thread_local! {
+    static LAST: Cell<Word> = const { Cell::new(Word::None) };
+}
+
+/// A body whose request is under way until it is sent, and that leaves word of what it does.
+pub struct WatchedBody<B> {
+    body: B,
+    _under_way: UnderWay,
+}
+
+impl<B> WatchedBody<B> {
+    /// The body of an answer to a request that is under way.
+    pub fn new(body: B, under_way: UnderWay) -> Self {
+        Self { body, _under_way: under_way }
+    }
+}
+
+impl<B: Body + Unpin> Body for WatchedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        LAST.with(|last| last.set(if polled.is_pending() { Word::HadNothing } else { Word::Gave }));
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Runs the streams of a connection, each for as long as its client takes something.
+#[derive(Debug, Clone)]
+pub struct Patient {
+    /// The longest that nothing may be taken.
+    pub patience: Duration,
+    /// Where those are counted that were given up.
+    pub untaken: Arc<Untaken>,
+}
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Patient {
+    fn execute(&self, stream: F) {
+        let Self { patience, untaken } = self.clone();
+        tokio::spawn(async move {
+            let mut stream = pin!(stream);
+            let mut waiting = Waiting::default();
+            poll_fn(|cx| {
+                LAST.with(|last| last.set(Word::None));
+                if stream.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                waiting.hear(LAST.with(Cell::get), patience);
+                if waiting.is_over(cx) {
+                    // The stream ends with its task, and is reset.
+                    untaken.note();
+                    return Poll::Ready(());
+                }
+                Poll::Pending
+            })
+            .await;
+        });
+    }
+}
+
+/// A wait for a client to take something.
+#[derive(Default)]
+struct Waiting(Option<Pin<Box<Sleep>>>);
+
+impl Waiting {
+    fn hear(&mut self, word: Word, patience: Duration) {
+        match (word, &mut self.0) {
+            (Word::None, _) => {}
+            (Word::HadNothing, waiting) => *waiting = None,
+            // It came back for more: it takes what it gets.
+            (Word::Gave, Some(over)) => over.as_mut().reset(Instant::now() + patience),
+            (Word::Gave, waiting) => *waiting = Some(Box::pin(tokio::time::sleep(patience))),
+        }
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+        self.0.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_takes_nothing_for_so_long_has_waited_too_long_and_who_is_given_nothing_has_not() {
+        const LONG: Duration = Duration::from_secs(3600);
+        let mut waiting = Waiting::default();
+        let mut now = Context::from_waker(Waker::noop());
+        waiting.hear(Word::None, Duration::ZERO);
+        assert!(!waiting.is_over(&mut now), "there is no answer yet");
+        waiting.hear(Word::Gave, LONG);
+        assert!(!waiting.is_over(&mut now), "it has time");
+        waiting.hear(Word::Gave, Duration::ZERO);
+        waiting.hear(Word::HadNothing, Duration::ZERO);
+        assert!(!waiting.is_over(&mut now), "the client waits for the daemon");
+        waiting.hear(Word::Gave, Duration::ZERO);
+        waiting.hear(Word::None, Duration::ZERO);
+        poll_fn(|cx| if waiting.is_over(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+    }
+}
