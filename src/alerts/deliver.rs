@@ -110,7 +110,7 @@ impl Task {
         }
         let together = if self.channel.people { TOGETHER } else { 1 };
         let name = self.channel.name.clone();
-        let next = self.in_store(move |store| store.next_delivery(&name, together)).await;
+        let next = self.alerts.in_store(move |store| store.next_delivery(&name, together)).await;
         let waiting = match next {
             Ok(Some(waiting)) => waiting,
             Ok(None) => return self.tell_again(told_again).await,
@@ -158,7 +158,7 @@ impl Task {
         let (name, sequence, upto) = (self.channel.name.clone(), first.sequence, last.sequence);
         if self.channel.people && waiting.delivery.batch_to.is_none() {
             let channel = name.clone();
-            self.in_store(move |store| store.settle_batch(&channel, sequence, upto)).await?;
+            self.alerts.in_store(move |store| store.settle_batch(&channel, sequence, upto)).await?;
         }
         let outgoing = Outgoing { events: Arc::clone(&events), threads: waiting.threads.clone(), now };
         let sent = self.channel.send(&outgoing).await;
@@ -170,7 +170,10 @@ impl Task {
                     Kind::Mail(mail) => Some(message_id(outgoing.id(), &mail.from)),
                     _ => None,
                 };
-                return self.in_store(move |store| store.note_delivered(&name, &events, thread.as_deref(), at)).await;
+                return self
+                    .alerts
+                    .in_store(move |store| store.note_delivered(&name, &events, thread.as_deref(), at))
+                    .await;
             }
             Err(failure) => failure,
         };
@@ -202,12 +205,12 @@ impl Task {
                  `rmdd alerts retry {}`",
                 first.id
             );
-            return self.in_store(move |store| store.set_aside(&name, &events, &error, at)).await;
+            return self.alerts.in_store(move |store| store.set_aside(&name, &events, &error, at)).await;
         };
         let pause = pause.mul_f64(rand::random_range(0.8..1.2)).max(after.unwrap_or_default());
         let next_at = at.checked_add(pause).unwrap_or(at);
         let sequence = first.sequence;
-        self.in_store(move |store| store.note_failed(&name, sequence, &error, (at, next_at))).await
+        self.alerts.in_store(move |store| store.note_failed(&name, sequence, &error, (at, next_at))).await
     }
 
     /// Tells the other end again what is raised, where it forgets what it is not told again.
@@ -221,7 +224,7 @@ impl Task {
         });
         if due {
             *told_again = Some(now);
-            match self.in_store(|store| store.alerts_kept()).await {
+            match self.alerts.in_store(|store| store.alerts_kept()).await {
                 Ok(kept) => {
                     let raised: Vec<_> = kept.reported.into_iter().collect();
                     let source = format!("urn:rmdd:{:016x}", kept.installation.unwrap_or_default());
@@ -274,6 +277,7 @@ impl Task {
         }
         let name = self.channel.name.clone();
         let noted = self
+            .alerts
             .in_store(move |store| {
                 store.note_channel(&name, outcome.as_ref().copied().map_err(String::as_str), clock::now())
             })
@@ -281,14 +285,6 @@ impl Task {
         if let Err(error) = noted {
             tracing::warn!(%error, "how a channel is cannot be written: {error}");
         }
-    }
-
-    async fn in_store<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&crate::store::Store) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let store = Arc::clone(&self.alerts.services.store);
-        tokio::task::spawn_blocking(move || work(&store)).await.unwrap_or_else(|_| Err(StoreError::Interrupted))
     }
 }
 

@@ -36,6 +36,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch as watched;
 
 use crate::service::Services;
+use crate::store::{Store, StoreError};
 use channels::Channel;
 use config::AlertsConfig;
 
@@ -115,6 +116,15 @@ impl Alerts {
 
     fn compared(&self) -> std::sync::MutexGuard<'_, Option<jiff::Timestamp>> {
         self.compared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads or writes the store off the threads of the runtime.
+    async fn in_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.services.store);
+        tokio::task::spawn_blocking(move || work(&store)).await.unwrap_or(Err(StoreError::Interrupted))
     }
 
     fn wake(&self) {

@@ -20,7 +20,7 @@ use crate::decide::standing::standings;
 use crate::domain::{ChangeSerial, ErrorReason, Rejection};
 use crate::observe::clock;
 use crate::service::{AsOf, SnapshotsRequest};
-use crate::store::{EventRecord, StoreError};
+use crate::store::{EventRecord, Store, StoreError};
 
 /// So many moments are looked at.
 const MOMENTS: usize = 5_000;
@@ -73,9 +73,7 @@ impl Alerts {
     /// The moments that are looked at, oldest first: the first is the baseline.
     async fn moments(&self, since: Timestamp) -> Result<Vec<Timestamp>, Rejection> {
         let now = clock::now();
-        let store = Arc::clone(&self.services.store);
-        let oldest = tokio::task::spawn_blocking(move || store.oldest_snapshot()).await;
-        let oldest = oldest.unwrap_or(Err(StoreError::Interrupted));
+        let oldest = self.in_store(Store::oldest_snapshot).await;
         let oldest =
             oldest.map_err(|error| ErrorReason::StoreFailed.reject(format!("the history cannot be read: {error}")))?;
         // Nothing was told of what nobody knew.

@@ -52,7 +52,7 @@ impl Alerts {
     pub async fn channels(self: &Arc<Self>) -> Result<Vec<ChannelReport>, Rejection> {
         let in_force = self.in_force();
         let stopped = self.stopped().clone();
-        self.in_store(move |store| {
+        self.asked_of_store(move |store| {
             let mut kept = store.alerts_kept()?;
             let mut reports = Vec::new();
             let configured =
@@ -79,7 +79,7 @@ impl Alerts {
     ///
     /// If the store cannot be read.
     pub async fn deliveries(self: &Arc<Self>, dead: bool) -> Result<Vec<DeliveryReport>, Rejection> {
-        self.in_store(move |store| store.deliveries(dead)).await
+        self.asked_of_store(move |store| store.deliveries(dead)).await
     }
 
     /// Sends a message that says that it is a test, and tells what the other end answered. It is not queued.
@@ -89,7 +89,8 @@ impl Alerts {
     /// If there is no such channel.
     pub async fn test(self: &Arc<Self>, name: &str) -> Result<TestReport, Rejection> {
         let channel = self.channel(name)?;
-        let installation = self.in_store(|store| Ok(store.alerts_kept()?.installation.unwrap_or_default())).await?;
+        let installation =
+            self.asked_of_store(|store| Ok(store.alerts_kept()?.installation.unwrap_or_default())).await?;
         let now = clock::now();
         let draft = Draft {
             kind: EventKind::BaselineTaken,
@@ -122,7 +123,7 @@ impl Alerts {
     /// If no such delivery is there, or the store cannot be written.
     pub async fn retry(self: &Arc<Self>, id: &str) -> Result<Vec<String>, Rejection> {
         let (asked, now) = (id.to_owned(), clock::now());
-        let channels = self.in_store(move |store| store.retry_deliveries(&asked, now)).await?;
+        let channels = self.asked_of_store(move |store| store.retry_deliveries(&asked, now)).await?;
         self.done(id, channels, "waits to be tried again")
     }
 
@@ -133,7 +134,7 @@ impl Alerts {
     /// If no such delivery is there, or the store cannot be written.
     pub async fn drop_event(self: &Arc<Self>, id: &str) -> Result<Vec<String>, Rejection> {
         let asked = id.to_owned();
-        let channels = self.in_store(move |store| store.drop_deliveries(&asked)).await?;
+        let channels = self.asked_of_store(move |store| store.drop_deliveries(&asked)).await?;
         self.done(id, channels, "waits or was set aside")
     }
 
@@ -159,13 +160,12 @@ impl Alerts {
         })
     }
 
-    async fn in_store<T: Send + 'static>(
-        self: &Arc<Self>,
+    /// [`Self::in_store`], for somebody who asks.
+    async fn asked_of_store<T: Send + 'static>(
+        &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Rejection> {
-        let store = Arc::clone(&self.services.store);
-        let worked = tokio::task::spawn_blocking(move || work(&store)).await.unwrap_or(Err(StoreError::Interrupted));
-        worked.map_err(|error| {
+        self.in_store(work).await.map_err(|error| {
             tracing::error!(%error, "alerts: {error}");
             ErrorReason::StoreFailed.reject(format!("the store could not be used for alerts: {error}"))
         })

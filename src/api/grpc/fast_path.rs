@@ -112,7 +112,7 @@ impl FastPath {
     ) -> Result<Bytes, Status> {
         let (message, _held) = self.message(body, caller).await?;
         let came = Came::over(interface, Instant::now()).by(session, token);
-        let question = v1::CheckProviderRequest::decode(message.clone())
+        let question = v1::CheckProviderRequest::decode(&*message)
             .or_else(|error| {
                 text::mended(&message, None).map_or(Err(error), |mended| Message::decode(mended.as_slice()))
             })
@@ -167,7 +167,7 @@ impl FastPath {
         let came = Came::over(interface, since).by(&caller.session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
-        let read = batch.merge(message.clone()).or_else(|error| match text::mended(&message, Some(QUESTIONS_FIELD)) {
+        let read = batch.merge(&*message).or_else(|error| match text::mended(&message, Some(QUESTIONS_FIELD)) {
             Some(mended) => {
                 batch.clear();
                 batch.merge(mended.as_slice())
