@@ -69,6 +69,16 @@ pub struct Place {
     client: Client,
 }
 
+impl Place {
+    /// Does this, and gives the place back before anybody hears of the outcome, a panic too.
+    pub fn held_while<T>(self, work: impl FnOnce() -> T) -> T {
+        let place = self;
+        let outcome = work();
+        drop(place);
+        outcome
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let grants = {

@@ -59,11 +59,12 @@ impl Work {
         let place = places.take(client, *wait).await.map_err(|refused| refused.reject(busy))?;
         let (sender, done) = oneshot::channel();
         pool.submit(move |runtime| {
-            let _place = place;
             // Whoever asked may have gone meanwhile.
-            if !sender.is_closed() {
-                let _ = sender.send(runtime.block_on(work));
+            if sender.is_closed() {
+                return;
             }
+            let outcome = place.held_while(|| runtime.block_on(work));
+            let _ = sender.send(outcome);
         });
         done.await.map_err(|_| self.ended())
     }
@@ -82,10 +83,11 @@ impl Work {
         let place = places.take_in_turn(client).await.map_err(|refused| refused.reject(ErrorReason::Overloaded))?;
         let (sender, done) = oneshot::channel();
         pool.submit(move |_| {
-            let _place = place;
-            if !sender.is_closed() {
-                let _ = sender.send(piece());
+            if sender.is_closed() {
+                return;
             }
+            let outcome = place.held_while(piece);
+            let _ = sender.send(outcome);
         });
         done.await.map_err(|_| self.ended())
     }
