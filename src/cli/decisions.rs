@@ -60,6 +60,8 @@ struct Line {
     at: Timestamp,
     #[serde(default)]
     dropped: u64,
+    /// Which decisions are logged from here on.
+    log: Option<String>,
     #[serde(default)]
     verdict: String,
     #[serde(default)]
@@ -186,6 +188,10 @@ impl Decisions {
     }
 
     fn take(&self, line: &Line, bytes: &[u8], found: &mut Found) -> anyhow::Result<()> {
+        if let Some(level) = &line.log {
+            found.calls.level(line.at, level);
+            return Ok(());
+        }
         if line.dropped == 0 {
             found.calls.see(line);
         }

@@ -320,6 +320,13 @@ pub fn json(output: &Output) -> serde_json::Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
+/// The decisions in a decision log, without the lines that say which are logged.
+pub fn decisions(log: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line of JSON"));
+    lines.filter(|line| line.get("log").is_none()).collect()
+}
+
 /// The time now.
 #[expect(clippy::disallowed_methods, reason = "tests are told the time by nobody else")]
 pub fn now() -> jiff::Timestamp {

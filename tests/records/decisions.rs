@@ -79,3 +79,26 @@ async fn a_name_that_nobody_bound_or_a_number_that_is_none_is_told_beside_no_dec
     end(&mut desk).await;
     told(&desk);
 }
+
+#[tokio::test]
+async fn a_log_whose_level_was_lowered_says_until_when_it_has_what_was_accepted() {
+    let mut desk = desk("[decision_log]\nlog = \"all\"\n").await;
+    assert_eq!(call(&desk, "gone", false).await, Verdict::Refuse);
+    let whole = |told: &str| told.contains(NONE_ACCEPTED) && !told.contains("decision_log.log");
+    crate::common::eventually("it is logged", || async {
+        whole(&desk.ok(&["decisions", "--peer", "gone"])).then_some(())
+    })
+    .await;
+    end(&mut desk).await;
+    let settings = std::fs::read_to_string(desk.config()).expect("the settings");
+    desk.site.configure(&settings.replace("\"all\"", "\"notable\""));
+    desk.start().await;
+    desk.ok(&["peers", "remove", "gone", "--by", "alice"]);
+    desk.ok(&["peers", "add", "gone", VOICE, "--by", "alice"]);
+    assert_eq!(call(&desk, "gone", false).await, Verdict::Accept, "and that is not logged");
+    end(&mut desk).await;
+    let told = desk.ok(&["decisions", "--peer", "gone"]);
+    assert!(!told.contains(NONE_ACCEPTED), "{told}");
+    assert!(told.contains("no call of it was accepted from 20") && told.contains("not in it since then"), "{told}");
+    assert!(told.contains("unless decision_log.log = \"all\""), "{told}");
+}

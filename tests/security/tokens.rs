@@ -164,10 +164,8 @@ async fn the_decision_log_names_whose_token_it_was_and_who_on_this_machine_asked
     assert_eq!(over_http(&daemon, &path, Some(QUERY)).await.0, 200);
     daemon.acceptance().await.check_provider(by_number(&secured.number)).await.expect("a verdict");
     daemon.terminate().await;
-    let text = std::fs::read_to_string(secured.site.state_dir().join("decisions.jsonl")).expect("the log");
-    let asked: Vec<String> = text
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+    let asked: Vec<String> = crate::common::decisions(&secured.site.state_dir().join("decisions.jsonl"))
+        .iter()
         .map(|line| line["asked_by"].as_str().unwrap_or_default().to_owned())
         .collect();
     let both = |name: &'static str| [name, name];

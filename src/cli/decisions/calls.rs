@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::Line;
 use crate::cli::text::{self, say};
 use crate::domain::{Interface, Reason};
+use crate::observe::decision_log::Logged;
 
 /// The last calls of an upstream, those to 911 left out: they are accepted whatever it is.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -16,22 +17,40 @@ struct Refused {
     last: Option<Timestamp>,
 }
 
+/// A time for which the log has every call that was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Whole {
+    from: Timestamp,
+    /// Nothing if it still has them.
+    until: Option<Timestamp>,
+}
+
 /// The last calls of all upstreams, whatever time or verdict is asked for: what came later is no less true.
 #[derive(Debug, Default)]
 pub struct Calls {
     refused: HashMap<String, Refused>,
-    /// Whether the log has an accept that rests on nothing notable. Only where all is logged it has any.
-    has_plain_accepts: bool,
+    /// Which decisions are logged from when on, as the log says.
+    levels: Vec<(Timestamp, String)>,
+    /// The first accept that rests on nothing notable. Only where all is logged there is any: that tells what an older
+    /// version logged, which did not say so.
+    first_plain_accept: Option<Timestamp>,
 }
 
 impl Calls {
+    /// From a time on the log has these decisions.
+    pub fn level(&mut self, at: Timestamp, level: &str) {
+        self.levels.push((at, level.to_owned()));
+    }
+
     /// Takes a line of the log in, whatever upstream it is about.
     pub fn see(&mut self, line: &Line) {
         if line.reason == Reason::EmergencyCall.as_str() {
             return;
         }
         let accepts = line.verdict == "ACCEPT";
-        self.has_plain_accepts |= accepts && !line.by_policy && line.reason != Reason::Override.as_str();
+        if accepts && !line.by_policy && line.reason != Reason::Override.as_str() {
+            self.first_plain_accept = self.first_plain_accept.or(Some(line.at));
+        }
         // Who asks with `rmdd check` has no call.
         if line.interface == Interface::Cli.as_str() {
             return;
@@ -45,22 +64,53 @@ impl Calls {
         }
     }
 
+    /// The last time that reaches beyond this moment and for which the log has every call that was accepted.
+    fn whole(&self, since: Timestamp) -> Option<Whole> {
+        let all = Logged::All.as_str();
+        let mut found: Option<Whole> = None;
+        let mut open: Option<Timestamp> = match self.levels.first() {
+            // Before it first said what it logs, or where it never did, it shows by what it has.
+            Some((first, _)) => self.first_plain_accept.filter(|at| at < first),
+            None => self.first_plain_accept,
+        }
+        .map(|_| since);
+        for (at, level) in &self.levels {
+            match open {
+                None if level == all => open = Some(*at),
+                Some(from) if level != all => {
+                    found = (*at > since).then_some(Whole { from, until: Some(*at) }).or(found);
+                    open = None;
+                }
+                _ => {}
+            }
+        }
+        open.map(|from| Whole { from, until: None }).or(found)
+    }
+
     /// Says of an upstream whose last call was refused what the log supports.
     pub fn say_of(&self, who: &str) {
-        let Some(refused) = self.refused.get(who) else { return };
-        match (refused.since, refused.last) {
-            (Some(since), _) if self.has_plain_accepts => {
-                say!("    no call of it was accepted since {}, as far as this log tells", text::moment(since));
+        let Some(Refused { since: Some(since), last: Some(last) }) = self.refused.get(who) else { return };
+        match self.whole(*since) {
+            Some(Whole { from, until: None }) => {
+                let from = text::moment(from.max(*since));
+                say!("    no call of it was accepted since {from}, as far as this log tells");
             }
-            (_, Some(last)) => say!("    last refused {}", text::moment(last)),
-            _ => {}
+            Some(Whole { from, until: Some(until) }) => {
+                let (from, until) = (text::moment(from.max(*since)), text::moment(until));
+                say!("    no call of it was accepted from {from} to {until}, as far as this log tells;");
+                say!("    accepted calls are not in it since then");
+            }
+            None => say!("    last refused {}", text::moment(*last)),
         }
     }
 
     /// Says what the log does not have, where one of these was refused last.
     pub fn say_what_is_not_logged<'a>(&self, mut shown: impl Iterator<Item = &'a String>) {
-        let is_refused = |who: &String| self.refused.get(who).is_some_and(|refused| refused.last.is_some());
-        if !self.has_plain_accepts && shown.any(is_refused) {
+        let lacks = |who: &String| {
+            let since = self.refused.get(who).and_then(|refused| refused.since);
+            since.is_some_and(|since| self.whole(since).is_none_or(|whole| whole.until.is_some()))
+        };
+        if shown.any(lacks) {
             say!("Accepted calls are not in the log unless decision_log.log = \"all\".");
         }
     }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use nix::unistd::{Uid, User};
 use serde::Serialize;
 
+use super::Logged;
 use crate::decide::{EMERGENCY_ALONE, Query, sentence};
 use crate::domain::visible::write_json;
 use crate::domain::{
@@ -189,6 +190,14 @@ struct DroppedLine {
     message: &'static str,
 }
 
+/// Says which decisions are logged from now on.
+#[derive(Debug, Serialize)]
+struct LevelLine {
+    at: Timestamp,
+    log: &'static str,
+    message: &'static str,
+}
+
 /// Appends the line of an entry.
 pub fn append(buffer: &mut Vec<u8>, entry: &Entry) {
     put(buffer, &line(entry));
@@ -198,6 +207,20 @@ pub fn append(buffer: &mut Vec<u8>, entry: &Entry) {
 pub fn append_dropped(buffer: &mut Vec<u8>, at: Timestamp, dropped: u64) {
     let message = "so many decisions are missing from this log: they came faster than they could be written";
     put(buffer, &DroppedLine { at, dropped, message });
+}
+
+/// Appends the line that says which decisions are logged from now on.
+pub fn append_level(buffer: &mut Vec<u8>, at: Timestamp, logged: Logged) {
+    let message = match logged {
+        Logged::Off => "from here on no decision is in this log",
+        Logged::Refusals => "from here on decisions that refuse are in this log, and no others",
+        Logged::Notable => {
+            "from here on decisions that refuse are in this log, and those that accept because of an override, an emergency or \
+             a policy that is not the default"
+        }
+        Logged::All => "from here on all decisions are in this log",
+    };
+    put(buffer, &LevelLine { at, log: logged.as_str(), message });
 }
 
 fn put(buffer: &mut Vec<u8>, line: &impl Serialize) {

@@ -9,6 +9,9 @@
 //! itself (`{"dropped": N}`) as soon as there is. A decision is logged each time it is made: a peer that calls a thousand
 //! times and is refused has a thousand lines, because each refused call may have to be accounted for.
 //!
+//! At each start, and whenever another level comes into force, the log says which (`{"log": "all"}`): what it does not hold is
+//! then no proof that it was not decided.
+//!
 //! # Errors
 //!
 //! A file that cannot be opened or written is an alarm. It is tried again every second, and nothing that is in the queue is
@@ -52,6 +55,18 @@ pub enum Logged {
     Notable,
     /// All.
     All,
+}
+
+impl Logged {
+    /// The word in the configuration, and in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Refusals => "refusals",
+            Self::Notable => "notable",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Which decisions are logged, and where.
@@ -149,7 +164,11 @@ struct Shared {
 
 impl Shared {
     fn drop_some(&self, count: u64) {
-        self.last_drop_fault.store(self.fault.load_full());
+        let fault = self.fault.load();
+        // Nothing is written where nothing has changed: whoever answers drops, and drops may be many.
+        if fault.as_ref().map(Arc::as_ptr) != self.last_drop_fault.load().as_ref().map(Arc::as_ptr) {
+            self.last_drop_fault.store(fault.clone());
+        }
         self.dropped.fetch_add(count, Ordering::Relaxed);
         self.unsaid.fetch_add(count, Ordering::Relaxed);
         self.last_drop.store(clock::now().as_millisecond(), Ordering::Relaxed);

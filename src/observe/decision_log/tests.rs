@@ -42,6 +42,11 @@ fn entry(frn: u64) -> Entry {
 }
 
 fn lines(path: &Path) -> Vec<serde_json::Value> {
+    all_lines(path).into_iter().filter(|line| line.get("log").is_none()).collect()
+}
+
+/// Also those that say which decisions are logged.
+fn all_lines(path: &Path) -> Vec<serde_json::Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(|line| serde_json::from_str(line).expect("a whole line of JSON")).collect()
 }
@@ -199,7 +204,8 @@ async fn a_restart_goes_on_in_the_same_file_behind_a_line_that_was_torn() {
     let text = fs::read_to_string(&path).expect("readable");
     let (torn, rest) = text.split_once('\n').expect("two lines");
     assert_eq!(torn, "{\"at\":\"20");
-    assert!(rest.contains("0000000003") && serde_json::from_str::<serde_json::Value>(rest).is_ok());
+    assert!(rest.contains("0000000003"));
+    assert!(rest.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{rest}");
 }
 
 #[tokio::test]
@@ -225,4 +231,34 @@ async fn a_reload_changes_what_is_logged_and_opens_a_file_that_was_moved_away() 
     log.note(entry(2));
     closed(&log).await;
     assert_eq!((lines(&path).len(), lines(&path.with_extension("moved")).len()), (1, 1));
+    let levels = |path: &Path| {
+        let said = all_lines(path).into_iter().filter_map(|line| line["log"].as_str().map(str::to_owned));
+        said.collect::<Vec<_>>()
+    };
+    // How many of three quick changes the writer sees is its own affair; the last one it does.
+    assert_eq!(levels(&path.with_extension("moved")).last().map(String::as_str), Some("all"));
+}
+
+#[tokio::test]
+async fn the_log_says_from_when_on_it_has_which_decisions() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(FILE_NAME);
+    let levels = || {
+        let said = all_lines(&path).into_iter().filter_map(|line| line["log"].as_str().map(str::to_owned));
+        said.collect::<Vec<_>>()
+    };
+    let log = DecisionLog::start(config(&path, Logged::Off, 10), directory.path()).expect("started");
+    closed(&log).await;
+    assert!(!path.try_exists().expect("looked"), "where there is no log, none lacks anything");
+    let log = DecisionLog::start(config(&path, Logged::All, 10), directory.path()).expect("started");
+    eventually("it is said", || levels() == ["all"]);
+    log.reload(config(&path, Logged::Notable, 10));
+    eventually("it is said", || levels() == ["all", "notable"]);
+    log.reload(config(&path, Logged::Notable, 10));
+    log.note(entry(1));
+    closed(&log).await;
+    assert_eq!((levels().len(), lines(&path).len(), log.counts().written), (2, 1, 1));
+    let log = DecisionLog::start(config(&path, Logged::Off, 10), directory.path()).expect("started");
+    closed(&log).await;
+    assert_eq!(levels(), ["all", "notable", "off"]);
 }

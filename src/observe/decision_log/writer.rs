@@ -32,6 +32,10 @@ pub struct Writer {
     buffer: Vec<u8>,
     /// So many of them are decisions.
     decisions: u64,
+    /// So many lines at their beginning say which decisions are logged.
+    levels: u64,
+    /// Which decisions are logged, as the log says.
+    said: Option<Logged>,
     /// Of the first of them, so many bytes are in the file already.
     begun: usize,
     /// Where the file stood then.
@@ -40,22 +44,23 @@ pub struct Writer {
 
 impl Writer {
     pub fn new(entries: mpsc::Receiver<Message>, shared: Arc<Shared>) -> Self {
-        Self { entries, shared, file: None, reload: 0, buffer: Vec::new(), decisions: 0, begun: 0, left_at: None }
+        let (file, buffer, left_at) = (None, Vec::new(), None);
+        Self { entries, shared, file, reload: 0, buffer, decisions: 0, levels: 0, said: None, begun: 0, left_at }
     }
 
     /// Writes until the log is closed and its queue is empty.
     pub fn run(mut self) {
         // A file that cannot be had is better known now than with the first refusal.
+        self.say_level();
         self.write_out();
         loop {
             if self.closing() {
                 // What is in the queue still comes, and then the end.
                 self.entries.close();
             }
-            match self.entries.blocking_recv() {
-                Some(message) => self.take(message),
-                None => break,
-            }
+            let Some(message) = self.entries.blocking_recv() else { break };
+            self.say_level();
+            self.take(message);
             while self.buffer.len() < BATCH_BYTES
                 && let Ok(message) = self.entries.try_recv()
             {
@@ -87,6 +92,23 @@ impl Writer {
         if let Some(entry) = message {
             line::append(&mut self.buffer, &entry);
             self.decisions += 1;
+        }
+    }
+
+    /// Says which decisions are logged, if that is news and nothing waits to be written before it.
+    fn say_level(&mut self) {
+        let settings = self.shared.settings.load();
+        let logged = settings.log;
+        if self.said == Some(logged) || !self.buffer.is_empty() {
+            return;
+        }
+        // Without a log there is none that lacks anything.
+        let is_there = || settings.path_in(&self.shared.state_dir).try_exists().unwrap_or(true);
+        let nothing_to_say = logged == Logged::Off && !is_there();
+        self.said = Some(logged);
+        if !nothing_to_say {
+            line::append_level(&mut self.buffer, clock::now(), logged);
+            self.levels += 1;
         }
     }
 
@@ -147,6 +169,8 @@ impl Writer {
             if fits == 0 && self.begun == 0 && !file.is_empty() {
                 file.rotate(settings.keep)?;
                 self.left_at = Some(file.place());
+                // Said again in the new file, which will be the oldest one day.
+                self.said = None;
                 continue;
             }
             if fits == 0 {
@@ -158,8 +182,10 @@ impl Writer {
             let whole = self.buffer.iter().take(self.begun).rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             let lines = self.buffer.drain(..whole).filter(|byte| *byte == b'\n').count() as u64;
             self.begun -= whole;
-            // What says how many are missing comes last.
-            let decisions = lines.min(self.decisions);
+            // What says which are logged comes first, and what says how many are missing last.
+            let levels = lines.min(self.levels);
+            self.levels -= levels;
+            let decisions = (lines - levels).min(self.decisions);
             self.decisions -= decisions;
             self.shared.written.fetch_add(decisions, Ordering::Relaxed);
         }

@@ -1,6 +1,5 @@
 //! The decision log.
 
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -8,14 +7,9 @@ use serde_json::Value;
 use super::page::get;
 use super::{LISTED, NEVER, PERSONAL, REMOVED, bind_peer, emergency, with_a_removal};
 use crate::common::{Daemon, Site};
-use crate::common::{ask, by_frn, by_number, eventually, exists, json};
+use crate::common::{ask, by_frn, by_number, decisions as lines, eventually, exists, json};
 use rmdd::api::grpc::v1::check_provider_request::Identity;
 use rmdd::api::grpc::v1::{CheckProviderRequest, ProviderRole, Verdict};
-
-fn lines(path: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
-}
 
 /// Whom each line is about, and what was decided.
 fn reported(lines: &[Value]) -> Vec<(String, String)> {
