@@ -51,12 +51,31 @@ const ADVISORIES: [(AdvisoryCode, Says); 19] = [
     (AdvisoryCode::LastUpdatedOld, last_updated_old),
 ];
 
+/// Those that may come or go by time alone where nothing is on record about a provider.
+pub(super) const OF_TIME: [AdvisoryCode; 3] =
+    [AdvisoryCode::ListingOld, AdvisoryCode::RecertificationOverdue, AdvisoryCode::LastUpdatedOld];
+
+/// The codes of [`OF_TIME`] that apply, the most urgent first.
+pub(super) fn advisories_of_time(facts: &Facts<'_>, ruling: &Ruling<'_>) -> Vec<Advisory> {
+    said(facts, ruling, Wording::Codes, |code| OF_TIME.contains(&code))
+}
+
 /// All advisories that apply, the most urgent first.
 pub(super) fn advisories(facts: &Facts<'_>, ruling: &Ruling<'_>, wording: Wording) -> Vec<Advisory> {
+    said(facts, ruling, wording, |_| true)
+}
+
+/// The advisories that apply, of those that are asked about.
+fn said(
+    facts: &Facts<'_>,
+    ruling: &Ruling<'_>,
+    wording: Wording,
+    asked: impl Fn(AdvisoryCode) -> bool,
+) -> Vec<Advisory> {
     let case = Case { facts, ruling, filing: facts.current_filing() };
     let off = &facts.policy.cells.advisories_off;
     let mut messages = Messages { code: AdvisoryCode::ListingOld, wording, all: Vec::new() };
-    for (code, says) in ADVISORIES.iter().filter(|(code, _)| !off.contains(code)) {
+    for (code, says) in ADVISORIES.iter().filter(|(code, _)| asked(*code) && !off.contains(code)) {
         messages.code = *code;
         says(&case, &mut messages);
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Services, SnapshotRef, interrupted, page_size};
 use crate::decide::impact::Basis;
 use crate::decide::own::{OwnFiling, own_filings};
-use crate::decide::standing::{PeerState, Standing, standings, standings_of};
+use crate::decide::standing::{PeerState, Standing, count_states, standings, standings_of};
 use crate::domain::{Change, ChangeKind, FieldChange, ProviderRole, RecordKind, Rejection};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -103,6 +103,12 @@ impl Services {
     pub fn standings(&self, now: Timestamp) -> Option<Vec<Standing>> {
         let (index, records, policy) = (self.index.load_full()?, self.records.load_full(), self.policy.load_full());
         Some(standings(Basis { index: &index, records: &records, policy: &policy }, now))
+    }
+
+    /// How many peers that are bound now stand how; nothing before the first listing. Looks at nothing but memory.
+    pub fn count_peers(&self, now: Timestamp) -> Option<[(PeerState, u64); PeerState::ALL.len()]> {
+        let (index, records, policy) = (self.index.load_full()?, self.records.load_full(), self.policy.load_full());
+        Some(count_states(Basis { index: &index, records: &records, policy: &policy }, now))
     }
 
     /// How the operator's own filings stand; nothing before the first listing. Reads the store.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::advisories::advisories;
+use super::advisories::{OF_TIME, advisories, advisories_of_time};
 use super::facts::{Facts, When};
 use super::impact::Basis;
 use super::{NamedBy, Query, Undecided, Wording, decide_by, matrix, sentence};
@@ -220,6 +220,21 @@ impl Outcome<'_> {
         }
     }
 
+    /// The outcome at another time, of a question about which nothing is on record: then all but what is said of time is as
+    /// it is now, unless the ruling is another.
+    fn by_time(facts: &Facts<'_>, now: &Outcome<'_>) -> Self {
+        let ruling = match matrix::rule(facts) {
+            Ok(ruling) if now.ruling == Some((ruling.verdict, ruling.reason)) => ruling,
+            _ => return Self::of(facts),
+        };
+        let mut advisories = advisories_of_time(facts, &ruling);
+        let others = now.advisories.iter().filter(|said| !OF_TIME.contains(&said.code));
+        // In the order in which all are told.
+        let at = usize::from(advisories.first().is_some_and(|said| said.code == AdvisoryCode::ListingOld));
+        advisories.splice(at..at, others.cloned());
+        Self { ruling: now.ruling, advisories: advisories.into() }
+    }
+
     fn state(&self) -> PeerState {
         state(self.ruling, self.advisories.iter().map(|said| said.code))
     }
@@ -263,14 +278,39 @@ fn state(ruling: Option<(Verdict, Reason)>, mut said: impl Iterator<Item = Advis
     }
 }
 
+/// How many of the peers that are bound now are in each state of [`PeerState::ALL`]. Looks for no deadline and writes no
+/// sentence: it is asked for with every page of metrics.
+pub fn count_states(basis: Basis<'_>, now: Timestamp) -> [(PeerState, u64); PeerState::ALL.len()] {
+    let Basis { index, records, policy } = basis;
+    let mut counts = PeerState::ALL.map(|state| (state, 0));
+    for peer in records.all(RecordKind::Peer).filter(|peer| peer.in_force(now)) {
+        let Some(query) = question(peer) else { continue };
+        let facts = Facts::gather(index, records, &query, policy, When::now(index, now));
+        let state = match matrix::rule(&facts) {
+            Ok(ruling) => {
+                let said = advisories(&facts, &ruling, Wording::Codes);
+                state(Some((ruling.verdict, ruling.reason)), said.iter().map(|said| said.code))
+            }
+            Err(_) => state(None, std::iter::empty()),
+        };
+        counts.iter_mut().filter(|(of, _)| *of == state).for_each(|(_, count)| *count += 1);
+    }
+    counts
+}
+
+/// The question that a peer's calls ask; nothing if it is no peer's record.
+fn question(peer: &Record) -> Option<Query> {
+    let Peer { role, kind, .. } = peer.peer()?;
+    let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
+    Some(Query { named_by, role: *role, ..Query::about(peer.provider) })
+}
+
 /// The shortest time: a moment before and a moment after.
 const TICK: jiff::SignedDuration = jiff::SignedDuration::from_nanos(1);
 
 impl Asking<'_> {
     fn about(&self, peer: &Arc<Record>) -> Option<Standing> {
-        let Peer { role, kind, .. } = peer.peer()?;
-        let named_by = if *kind == PeerKind::Ocn { NamedBy::Ocn } else { NamedBy::Peer };
-        let query = Query { named_by, role: *role, ..Query::about(peer.provider) };
+        let query = question(peer)?;
         let Basis { index, records, policy } = self.basis;
         let mut facts = Facts::gather(index, records, &query, policy, When::now(index, self.now));
         let answer = decide_by(&facts, Wording::Sentences);
@@ -287,6 +327,16 @@ impl Asking<'_> {
         Some(Standing { peer: Arc::clone(peer), query, state, answer, since, next })
     }
 
+    /// What the answer comes to at another time.
+    fn outcome<'a>(&'a self, facts: &mut Facts<'a>, when: When, now: &Outcome<'_>) -> Outcome<'a> {
+        let on_record = !facts.on_record.is_empty();
+        facts.at(
+            self.basis.records,
+            when,
+            |then| if on_record { Outcome::of(then) } else { Outcome::by_time(then, now) },
+        )
+    }
+
     /// What will change, asked for right after each moment to come.
     fn next<'a>(
         &'a self,
@@ -295,7 +345,7 @@ impl Asking<'_> {
         now: &Outcome<'_>,
         moments: &[Moment<'_>],
     ) -> Vec<Deadline> {
-        let (index, records) = (self.basis.index, self.basis.records);
+        let index = self.basis.index;
         let mut next: Vec<Deadline> = Vec::new();
         let mut before = None;
         let to_come = moments.partition_point(|moment| moment.at <= self.now);
@@ -312,7 +362,7 @@ impl Asking<'_> {
                 true => When::now(index, after),
                 false => facts.when.later(after),
             };
-            let outcome = facts.at(records, when, Outcome::of);
+            let outcome = self.outcome(facts, when, now);
             let base = before.as_ref().unwrap_or(now);
             if !outcome.is_as(base) {
                 let then = outcome.after(base);
@@ -338,7 +388,7 @@ impl Asking<'_> {
         now: &Outcome<'_>,
         moments: &[Moment<'_>],
     ) -> Option<Timestamp> {
-        let (index, records, carried) = (self.basis.index, self.basis.records, carried_since(facts));
+        let (index, carried) = (self.basis.index, carried_since(facts));
         let passed = moments.iter().rev().filter(|moment| moment.at <= self.now && moment.at > peer.at);
         let mut asked = None;
         passed.map(|moment| moment.at).find(|at| {
@@ -346,7 +396,7 @@ impl Asking<'_> {
                 return false;
             }
             let then = at.saturating_sub(TICK).unwrap_or(Timestamp::MIN);
-            let mut outcome = facts.at(records, When::then(index, then), Outcome::of);
+            let mut outcome = self.outcome(facts, When::then(index, then), now);
             if carried.is_some_and(|since| then < since) {
                 outcome.advisories.to_mut().retain(|said| said.code != AdvisoryCode::FilingCarried);
             }

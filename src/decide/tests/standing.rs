@@ -6,7 +6,7 @@ use super::recertified::{Dated, after};
 use super::*;
 use crate::decide::impact::Basis;
 use crate::decide::own::{MeConfig, OwnDeadlineKind, OwnFiling, OwnState, RecertificationState, own_filings};
-use crate::decide::standing::{Deadline, DeadlineKind, PeerState, Standing, standings};
+use crate::decide::standing::{Deadline, DeadlineKind, PeerState, Standing, count_states, standings};
 
 fn peer(name: &str, provider: &str, cells: &[(&str, &str)]) -> Record {
     let mut all = vec![("name", name), ("provider", provider)];
@@ -348,6 +348,58 @@ proptest! {
             expected = (Some(verdict), reason);
         }
         prop_assert_eq!((Some(decision.verdict), decision.reason), expected, "{:?}", standing.next);
+    }
+}
+
+/// The codes of what is said.
+fn codes(standing: &Standing) -> std::collections::BTreeSet<&'static str> {
+    standing.advisories().iter().map(|said| said.code.as_str()).collect()
+}
+
+proptest! {
+    /// What is found in short, for metrics and for peers with nothing on record, is what asking in full says.
+    #[test]
+    fn what_comes_and_how_many_stand_how_is_what_asking_then_says(
+        on_record in prop::collection::vec((0u8..8, -30i64..40), 0..3), old in 0usize..4, days in 0u32..400,
+        off in any::<bool>(),
+    ) {
+        let policy = cells(|cells| {
+            cells.listing_old = [OldListing::Answer, OldListing::Accept, OldListing::Refuse, OldListing::Error][old];
+            cells.last_updated_days = days;
+            cells.advisories_off = off.then_some(AdvisoryCode::ListingOld).into_iter().collect();
+        });
+        let mut records: Vec<Record> =
+            ["10", "20", "30", "99"].into_iter().map(|provider| peer(provider, provider, &[])).collect();
+        records.extend(on_record.into_iter().map(|(choice, day)| recent(choice, day)));
+        let records = Records::build(records, 0);
+        let index = listed();
+        let ask = |index: &Index, now: Timestamp| standings(Basis { index, records: &records, policy: &policy }, now);
+        let all = ask(&index, at(NOW));
+        for (state, count) in count_states(Basis { index: &index, records: &records, policy: &policy }, at(NOW)) {
+            prop_assert_eq!(all.iter().filter(|standing| standing.state == state).count() as u64, count);
+        }
+        for (place, standing) in all.iter().enumerate() {
+            for (order, deadline) in standing.next.iter().enumerate() {
+                let Some(then) = &deadline.then else { continue };
+                let after = deadline.at + jiff::SignedDuration::from_nanos(1);
+                let confirmed = match deadline.kind {
+                    DeadlineKind::ListingOld => index.as_confirmed_at(at(CONFIRMED)),
+                    _ => index.as_confirmed_at(after - at(NOW).duration_since(at(CONFIRMED))),
+                };
+                let asked = ask(&confirmed, after).remove(place);
+                let ruling = asked.verdict().map(|verdict| (verdict, asked.reason()));
+                prop_assert_eq!((asked.state, ruling), (then.state, then.ruling), "{:?}", deadline);
+                if order == 0 && ruling.is_some() && standing.verdict().is_some() {
+                    let mut expected = codes(standing);
+                    expected.extend(then.gained.iter().map(|code| code.as_str()));
+                    // Of two notices one may be answered.
+                    for lost in then.lost.iter().map(|code| code.as_str()).filter(|code| !codes(&asked).contains(code)) {
+                        expected.remove(lost);
+                    }
+                    prop_assert_eq!(codes(&asked), expected, "{:?}", deadline);
+                }
+            }
+        }
     }
 }
 

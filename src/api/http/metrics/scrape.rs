@@ -12,7 +12,6 @@ use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 
 use crate::decide::caller_id::CallerId;
-use crate::decide::standing::PeerState;
 use crate::domain::{
     Awaits, ErrorReason, Interface, Reason, RecordKind, SyncTrigger, Verdict, age, end_of_eastern_day,
 };
@@ -325,11 +324,10 @@ fn listing(
 }
 
 fn peers(page: &mut Page<'_>, services: &Services, now: Timestamp) -> Result<(), Error> {
-    let Some(standings) = services.standings(now) else { return Ok(()) };
-    let count = |state| standings.iter().filter(|standing| standing.state == state).count();
+    let Some(counts) = services.count_peers(now) else { return Ok(()) };
     page.gauges(
         of("rmdd_peers", "Peers that are bound now, by how they stand: `rmdd peers list` names them."),
-        PeerState::ALL.map(|state| (vec![("state", state.as_str())], count(state))),
+        counts.map(|(state, count)| (vec![("state", state.as_str())], count)),
     )
 }
 
