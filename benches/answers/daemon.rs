@@ -102,6 +102,25 @@ impl Daemon {
         Self::start_in(directory, Some(&config), Path::new(PROGRAM))
     }
 
+    /// One with these settings and so many peers.
+    pub fn start_with_peers(settings: &str, peers: usize) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let config = directory.path().join("rmdd.toml");
+        std::fs::write(&config, settings).expect("written");
+        let daemon = Self::start_in(directory, Some(&config), Path::new(PROGRAM));
+        let mut list = "name,provider\n".to_owned();
+        for (place, frn) in daemon.frns.iter().step_by((daemon.frns.len() / peers).max(1)).take(peers).enumerate() {
+            list.push_str(&format!("TG-{place},{frn}\n"));
+        }
+        let path = daemon.directory.path().join("peers.csv");
+        std::fs::write(&path, list).expect("written");
+        let mut command = Command::new(PROGRAM);
+        command.arg("--state-dir").arg(daemon.directory.path().join("state")).args(["peers", "import"]).arg(&path);
+        let imported = command.args(["--by", "bench"]).output().expect("the command runs");
+        assert!(imported.status.success(), "{imported:?}");
+        daemon
+    }
+
     fn start_in(directory: TempDir, config: Option<&Path>, program: &Path) -> Self {
         let (listing, wave) = listings();
         let source = directory.path().join("listing.csv");

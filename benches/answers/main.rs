@@ -5,7 +5,7 @@
 //! ```text
 //! cargo bench --bench answers                 # everything; needs h2load (nghttp2), and redis-server for that part
 //! cargo bench --bench answers -- unary wave   # some of it: unary latency batch stream http before wave flood
-//!                                             # secured redis memory
+//!                                             # secured redis alerts memory
 //! ```
 //!
 //! `http` needs nginx and wrk. `before` compares with another build, which `RMDD_BENCH_BEFORE` names.
@@ -15,6 +15,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "what is measured is waited for")]
 
+mod alerts;
 mod daemon;
 mod http;
 mod load;
@@ -155,6 +156,9 @@ fn main() -> ExitCode {
                 || run(daemon.port, Way::Plain),
             );
         }
+    }
+    if wants("alerts") {
+        alerts::compare(rounds, trying);
     }
     if wants("redis") {
         redis::compare(&daemon, &question, rounds, requests);

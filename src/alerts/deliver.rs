@@ -18,6 +18,9 @@ use crate::store::{EventRecord, StoreError, Waiting};
 /// So many events go out in one message to people.
 const TOGETHER: usize = 10_000;
 
+/// Among so many events those of one subject are looked for, where each has messages of its own.
+const APART: usize = 500;
+
 /// A message that the other end does not want is tried so often.
 const TRIES_OF_REFUSED: u32 = 3;
 
@@ -108,10 +111,16 @@ impl Task {
         if self.alerts.stopped().contains_key(&self.channel.name) {
             return Wait::For(LONGEST_SLEEP);
         }
-        let together = if self.channel.people { TOGETHER } else { 1 };
+        let apart = self.channel.tells_subjects_apart();
+        let together = match (self.channel.people, apart) {
+            (true, true) => APART,
+            (true, false) => TOGETHER,
+            (false, _) => 1,
+        };
         let name = self.channel.name.clone();
         let next = self.alerts.in_store(move |store| store.next_delivery(&name, together)).await;
         let waiting = match next {
+            Ok(Some(waiting)) if apart => of_first_subject(waiting),
             Ok(Some(waiting)) => waiting,
             Ok(None) => return self.tell_again(told_again).await,
             Err(error) => {
@@ -201,7 +210,7 @@ impl Task {
                 channel = name,
                 event = first.id,
                 count,
-                "alerts: {count} events were set aside after {tries} tries: see `rmdd alerts list --dead`, send them again with \
+                "alerts: deliveries set aside after {tries} tries: {count}, see `rmdd alerts list --dead`, and send them again with \
                  `rmdd alerts retry {}`",
                 first.id
             );
@@ -286,6 +295,15 @@ impl Task {
             tracing::warn!(%error, "how a channel is cannot be written: {error}");
         }
     }
+}
+
+/// Of what waits what is about the same as the first.
+fn of_first_subject(mut waiting: Waiting) -> Waiting {
+    if let Some(subject) = waiting.events.first().map(|event| event.subject.clone()) {
+        waiting.events.retain(|event| event.subject == subject);
+        waiting.threads.retain(|(of, _)| *of == subject);
+    }
+    waiting
 }
 
 /// The longest that another end is left alone because it asked for it.

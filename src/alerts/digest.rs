@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::alerts::event::{EventKind, code_of};
+use crate::alerts::event::{EventKind, code_of, is_remark_on_a_listing};
 use crate::domain::visible::one_line;
 use crate::records::lists::table;
 use crate::service::Severity;
@@ -61,6 +61,11 @@ impl Said {
         self.data.get(name).and_then(Value::as_u64).unwrap_or_default()
     }
 
+    /// Whether somebody asked for it, to see whether it arrives.
+    pub fn is_test(&self) -> bool {
+        self.data.get("test") == Some(&Value::Bool(true))
+    }
+
     /// Its type without what they have in common.
     pub fn word(&self) -> String {
         self.kind.map_or("event", EventKind::as_str).trim_start_matches("rmdd.").to_owned()
@@ -91,8 +96,6 @@ pub struct Digest {
     pub lines: Vec<String>,
     /// The whole list, as CSV.
     pub csv: String,
-    /// How bad the worst of it is.
-    pub worst: Severity,
 }
 
 impl Digest {
@@ -128,13 +131,17 @@ pub fn of(events: &[EventRecord]) -> Digest {
         }
         lines.push(String::new());
     }
+    lines.extend(found(events));
     lines.push("Ask with: rmdd status, rmdd peers list, rmdd alerts list".to_owned());
-    Digest {
-        subject: format!("[rmdd] {}", headline(&said)),
-        lines,
-        csv: csv(events, &said),
-        worst: said.iter().map(|said| said.severity).max().unwrap_or(Severity::Note),
-    }
+    Digest { subject: format!("[rmdd] {}", headline(&said)), lines, csv: csv(events, &said) }
+}
+
+/// When it was found: what waited for long, or is sent again, is old news.
+fn found(events: &[EventRecord]) -> Option<String> {
+    let minute = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let times = || events.iter().map(|event| event.at);
+    let (first, last) = (minute(times().min()?), minute(times().max()?));
+    Some(if first == last { format!("Found: {first}") } else { format!("Found: {first} to {last}") })
 }
 
 fn lines_of(said: &Said) -> Vec<String> {
@@ -197,7 +204,14 @@ fn headline(said: &[Said]) -> String {
     if accepted > 0 {
         return format!("{} may hand you calls again{behind}", upstreams(accepted));
     }
-    let others: Vec<&Said> = said.iter().filter(|said| said.kind != Some(EventKind::ListingApplied)).collect();
+    let concerns = |said: &Said| said.kind == Some(EventKind::ListingApplied) && said.number("own_peers_count") > 0;
+    let concerned = said.iter().any(concerns);
+    // What is odd about a listing comes behind what it does to the own peers.
+    let others: Vec<&Said> = said
+        .iter()
+        .filter(|said| said.kind != Some(EventKind::ListingApplied))
+        .filter(|said| !concerned || !is_remark_on_a_listing(&said.subject))
+        .collect();
     match others.as_slice() {
         [] => match said.iter().map(|said| said.number("own_peers_count")).sum::<u64>() {
             0 => format!("a listing was applied{behind}"),

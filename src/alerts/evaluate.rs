@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::channels::Channel;
-use super::event::{Draft, alarm_subject, is_of_one_listing};
+use super::event::{Draft, alarm_subject, is_of_one_listing, is_remark_on_a_listing};
 use super::standing;
 use super::watch::{self, Before, ListingNow, Now, Repeats};
 use super::{Alerts, InForce};
@@ -98,6 +98,7 @@ impl Alerts {
         if !nothing_new || kept.installation.is_none() {
             let installation = kept.installation.unwrap_or_else(rand::random);
             let failing = self.failing(&kept, &in_force, at);
+            let concerns_peers = now.listings.iter().any(|listing| !listing.own.is_empty());
             let mut step = AlertsStep {
                 installation: kept.installation.is_none().then_some(installation),
                 after: kept.sequence,
@@ -109,7 +110,7 @@ impl Alerts {
             };
             let mut sequence = kept.sequence + 1;
             for draft in &compared.drafts {
-                let to = to(draft, &in_force.channels, &failing);
+                let to = to(draft, &in_force.channels, &failing, concerns_peers);
                 // Only what somebody has is numbered: a gap reads as a loss.
                 if !wanted(draft, &to) {
                     continue;
@@ -169,14 +170,21 @@ fn wanted(draft: &Draft, to: &[String]) -> bool {
     }
 }
 
-/// The channels that are to have an event: the journal in any case. That a channel fails is told on the others.
-fn to(draft: &Draft, channels: &[Arc<Channel>], failing: &BTreeMap<String, String>) -> Vec<String> {
+/// The channels that are to have an event: the journal in any case. That a channel fails is told on the others. What is odd
+/// about a listing people are told with what it does to their peers; where it does nothing to them, the others have it.
+fn to(
+    draft: &Draft,
+    channels: &[Arc<Channel>],
+    failing: &BTreeMap<String, String>,
+    concerns_peers: bool,
+) -> Vec<String> {
     let about_channels = draft.subject == alarm_subject(AlarmCode::AlertsFailing.as_str());
     let has = |channel: &&Arc<Channel>| {
         channel.takes_events()
             && draft.only.as_ref().is_none_or(|only| *only == channel.name || channel.is_journal())
             && channel.filter.passes(draft.kind, draft.severity)
             && !(draft.clears && channel.is_read() && is_of_one_listing(&draft.subject))
+            && !(draft.raises && channel.people && !concerns_peers && is_remark_on_a_listing(&draft.subject))
             && !(about_channels && draft.raises && failing.contains_key(&channel.name))
     };
     channels.iter().filter(has).map(|channel| channel.name.clone()).collect()
@@ -256,13 +264,7 @@ pub(super) fn listings(
 }
 
 fn add(listing: &mut ListingNow, change: &Change, index: &Index, own: &Own) {
-    let place = match &change.kind {
-        ChangeKind::Listed => &mut listing.counts.listed,
-        ChangeKind::Amended(_) => &mut listing.counts.amended,
-        ChangeKind::Removed => &mut listing.counts.removed,
-        ChangeKind::Reinstated(_) => &mut listing.counts.reinstated,
-    };
-    *place += 1;
+    listing.counts.count(&change.kind);
     if matches!(change.kind, ChangeKind::Removed) && listing.removed.len() < NAMED {
         let name = index.removals().of(change.number).find(|removal| removal.snapshot == change.snapshot);
         let name = name.map(|removal| removal.filing.business_name().to_owned()).unwrap_or_default();
@@ -329,11 +331,30 @@ mod tests {
             [Arc::new(Channel::journal()), channel("chat", Format::Slack), channel("pager", Format::PagerDuty)];
         let of = |kind, code: AlarmCode| {
             let draft = Draft::of_alarm(kind, code.as_str(), Severity::Critical, serde_json::json!({}));
-            to(&draft, &channels, &BTreeMap::new())
+            to(&draft, &channels, &BTreeMap::new(), true)
         };
         assert_eq!(of(EventKind::AlarmRaised, AlarmCode::PeersGone), ["journal", "chat", "pager"]);
         assert_eq!(of(EventKind::AlarmCleared, AlarmCode::PeersGone), ["journal", "pager"]);
         assert_eq!(of(EventKind::AlarmCleared, AlarmCode::ListingCorroborated), ["journal", "pager"]);
         assert_eq!(of(EventKind::AlarmCleared, AlarmCode::SyncFailed), ["journal", "chat", "pager"]);
+    }
+
+    #[test]
+    fn what_is_odd_about_a_listing_that_concerns_no_peer_is_no_message_to_people() {
+        let mut machine = channel("machine", Format::CloudEvents).as_ref().clone();
+        machine.people = false;
+        let channels = [Arc::new(Channel::journal()), channel("chat", Format::Slack), Arc::new(machine)];
+        let of = |code: AlarmCode, concerns_peers: bool| {
+            let draft =
+                Draft::of_alarm(EventKind::AlarmRaised, code.as_str(), Severity::Warning, serde_json::json!({}));
+            to(&draft, &channels, &BTreeMap::new(), concerns_peers)
+        };
+        for code in [AlarmCode::ListingUnusual, AlarmCode::ListingCorroborated, AlarmCode::ListingLetThrough] {
+            assert_eq!(of(code, false), ["journal", "machine"]);
+            assert_eq!(of(code, true), ["journal", "chat", "machine"]);
+        }
+        for code in [AlarmCode::PeersGone, AlarmCode::ListingOld, AlarmCode::ListingHeld, AlarmCode::RowsUnreadable] {
+            assert_eq!(of(code, false), ["journal", "chat", "machine"]);
+        }
     }
 }

@@ -165,9 +165,14 @@ pub fn code_of(subject: &str) -> Option<&str> {
 /// Whether an alarm says how one listing is. It ends with the next listing, and that what it told of is mended is not said
 /// by that: peers that are gone are still refused.
 pub fn is_of_one_listing(subject: &str) -> bool {
+    code_of(subject).is_some_and(|code| code == AlarmCode::PeersGone.as_str()) || is_remark_on_a_listing(subject)
+}
+
+/// Whether an alarm remarks on a listing that was applied, whomever it concerns.
+pub fn is_remark_on_a_listing(subject: &str) -> bool {
     use AlarmCode as A;
-    let of_listing = [A::ListingUnusual, A::ListingCorroborated, A::PeersGone, A::ListingLetThrough];
-    code_of(subject).is_some_and(|code| of_listing.iter().any(|of| of.as_str() == code))
+    let remarks = [A::ListingUnusual, A::ListingCorroborated, A::ListingLetThrough];
+    code_of(subject).is_some_and(|code| remarks.iter().any(|remark| remark.as_str() == code))
 }
 
 /// What JSON objects hold.

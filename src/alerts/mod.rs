@@ -41,7 +41,7 @@ use channels::Channel;
 use config::AlertsConfig;
 
 pub use preview::Preview;
-pub use report::{ChannelReport, DeliveryReport, TestReport};
+pub use report::{ByHand, ChannelReport, DeliveryReport, TestReport};
 
 /// What is in force.
 #[derive(Debug)]

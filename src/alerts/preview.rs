@@ -159,6 +159,17 @@ fn written(channel: &Channel, events: &[EventRecord], at: Timestamp) -> Vec<Prev
     };
     match events {
         [] => Vec::new(),
+        events if channel.tells_subjects_apart() => {
+            let mut subjects: Vec<&str> = Vec::new();
+            for event in events.iter().filter(|event| channel.has_message_for(event)) {
+                if !subjects.contains(&event.subject.as_str()) {
+                    subjects.push(&event.subject);
+                }
+            }
+            let about =
+                |subject: &str| events.iter().filter(|event| event.subject == subject).cloned().collect::<Vec<_>>();
+            subjects.into_iter().map(|subject| one(&about(subject))).collect()
+        }
         events if channel.people => vec![one(events)],
         events => events
             .iter()

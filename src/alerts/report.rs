@@ -12,7 +12,7 @@ use crate::domain::visible::one_line;
 use crate::domain::{ErrorReason, Rejection};
 use crate::observe::clock;
 use crate::service::Severity;
-use crate::store::{ChannelRecord, ListedDelivery, Store, StoreError};
+use crate::store::{ChannelRecord, EventRecord, ListedDelivery, Store, StoreError};
 
 /// How a channel is.
 #[derive(Debug, Clone)]
@@ -27,8 +27,19 @@ pub struct ChannelReport {
     pub dead: u64,
     /// Why its other end wants nothing more, if that is so.
     pub stopped: Option<String>,
+    /// When what is next is tried again, if something waits for that.
+    pub next_at: Option<jiff::Timestamp>,
     /// What is on record of it.
     pub record: ChannelRecord,
+}
+
+/// An event of which something was changed by hand, and for which channels.
+#[derive(Debug, Clone)]
+pub struct ByHand {
+    /// The event.
+    pub event: EventRecord,
+    /// The channels.
+    pub channels: Vec<String>,
 }
 
 /// A delivery that waits or was set aside.
@@ -65,7 +76,9 @@ impl Alerts {
                 if kind.is_some() || queued + dead > 0 {
                     let record = kept.channels.remove(&name).unwrap_or_default();
                     let stopped = stopped.get(&name).cloned();
-                    reports.push(ChannelReport { name, kind, queued, dead, stopped, record });
+                    let next = store.next_delivery(&name, 1)?.and_then(|waiting| waiting.delivery.next_at);
+                    let next_at = next.filter(|_| kind.is_some() && stopped.is_none());
+                    reports.push(ChannelReport { name, kind, queued, dead, stopped, next_at, record });
                 }
             }
             Ok(reports)
@@ -116,37 +129,37 @@ impl Alerts {
         Ok(TestReport { delivered, said })
     }
 
-    /// Tries deliveries of an event again that were set aside, or that wait for their next attempt. Returns the channels.
+    /// Tries deliveries of an event again that were set aside, or that wait for their next attempt.
     ///
     /// # Errors
     ///
     /// If no such delivery is there, or the store cannot be written.
-    pub async fn retry(self: &Arc<Self>, id: &str) -> Result<Vec<String>, Rejection> {
+    pub async fn retry(self: &Arc<Self>, id: &str) -> Result<ByHand, Rejection> {
         let (asked, now) = (id.to_owned(), clock::now());
-        let channels = self.asked_of_store(move |store| store.retry_deliveries(&asked, now)).await?;
-        self.done(id, channels, "waits to be tried again")
+        let done = self.asked_of_store(move |store| store.retry_deliveries(&asked, now)).await?;
+        self.done(id, done, "waits to be tried again")
     }
 
-    /// Drops the deliveries of an event. Returns the channels that will not have it.
+    /// Drops the deliveries of an event: the channels will not have it.
     ///
     /// # Errors
     ///
     /// If no such delivery is there, or the store cannot be written.
-    pub async fn drop_event(self: &Arc<Self>, id: &str) -> Result<Vec<String>, Rejection> {
+    pub async fn drop_event(self: &Arc<Self>, id: &str) -> Result<ByHand, Rejection> {
         let asked = id.to_owned();
-        let channels = self.asked_of_store(move |store| store.drop_deliveries(&asked)).await?;
-        self.done(id, channels, "waits or was set aside")
+        let done = self.asked_of_store(move |store| store.drop_deliveries(&asked)).await?;
+        self.done(id, done, "waits or was set aside")
     }
 
-    fn done(&self, id: &str, channels: Vec<String>, what: &str) -> Result<Vec<String>, Rejection> {
-        if channels.is_empty() {
+    fn done(&self, id: &str, done: Option<(EventRecord, Vec<String>)>, what: &str) -> Result<ByHand, Rejection> {
+        let Some((event, channels)) = done.filter(|(_, channels)| !channels.is_empty()) else {
             let id = one_line(&id.chars().take(64).collect::<String>());
             return Err(ErrorReason::RecordUnknown.reject(format!(
                 "no delivery of event {id} {what}: `rmdd alerts list` and `rmdd alerts list --dead` have the IDs"
             )));
-        }
+        };
         self.wake();
-        Ok(channels)
+        Ok(ByHand { event, channels })
     }
 
     /// The channel of this name.

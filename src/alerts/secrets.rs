@@ -86,6 +86,22 @@ impl Secrets {
         self
     }
 
+    /// What may be secret of a program's arguments: all but the names of its options, and what is too short to be a key.
+    pub fn of_arguments(arguments: &[String]) -> Self {
+        let mut secrets = Self::default();
+        for argument in arguments {
+            let value = match argument.split_once('=') {
+                Some((name, value)) if name.starts_with('-') => value,
+                _ if argument.starts_with('-') => continue,
+                _ => argument,
+            };
+            if value.chars().count() >= PART {
+                secrets.add(value);
+            }
+        }
+        secrets
+    }
+
     fn add_part(&mut self, part: &str) {
         if percent_decode_str(part).decode_utf8_lossy().chars().count() >= PART {
             self.add(part);
@@ -205,6 +221,14 @@ mod tests {
             let shown = secrets.masked(&said);
             assert!(shown.starts_with("535 ***") && shown.ends_with(" is wrong"), "{said} -> {shown}");
         }
+    }
+
+    #[test]
+    fn what_a_program_repeats_of_its_arguments_is_masked() {
+        let arguments = ["--token", "SEKRET-1", "--key=SEKRET-2", "--queue", "voice"].map(str::to_owned);
+        let secrets = Secrets::of_arguments(&arguments);
+        let said = secrets.masked("usage: --token SEKRET-1 --key=SEKRET-2 --queue voice");
+        assert_eq!(said, "usage: --token *** --key=*** --queue voice");
     }
 
     #[test]

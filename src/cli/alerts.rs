@@ -124,28 +124,37 @@ impl AlertsCommand {
             }
             Some(Action::Retry { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
-                let answer = asked.retry_delivery(RetryDeliveryRequest { id: id.clone() }).await?;
+                let answer = asked.retry_delivery(RetryDeliveryRequest { id }).await?;
                 say!(
                     "{}  {} goes out again by {}",
                     text::good("RETRY"),
-                    text::one_line(&id),
+                    text::one_line(&answer.id),
                     answer.channels.join(", ")
                 );
+                about((&answer.r#type, &answer.subject), answer.time.as_ref());
                 Ok(YES)
             }
             Some(Action::Drop { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
-                let answer = asked.drop_delivery(DropDeliveryRequest { id: id.clone() }).await?;
+                let answer = asked.drop_delivery(DropDeliveryRequest { id }).await?;
                 say!(
                     "{}  {} does not go out by {}",
                     text::doubtful("DROPPED"),
-                    text::one_line(&id),
+                    text::one_line(&answer.id),
                     answer.channels.join(", ")
                 );
+                about((&answer.r#type, &answer.subject), answer.time.as_ref());
                 Ok(YES)
             }
         }
     }
+}
+
+/// What an event says that it is, what it is about, and when it was found.
+fn about((kind, subject): (&str, &str), found: Option<&prost_types::Timestamp>) {
+    text::fact("event", text::one_line(kind));
+    text::fact("about", text::one_line(subject));
+    text::fact("found", text::time_and_distance(found));
 }
 
 fn word(state: AlertChannelState) -> &'static str {
@@ -203,6 +212,9 @@ fn print_channel(channel: &AlertChannel) {
             say!("      {line}");
         }
     }
+    if let Some(next) = &channel.next_at {
+        say!("      next attempt {}", text::time_and_distance(Some(next)));
+    }
     if channel.overflowed > 0 {
         say!("      {} were set aside because the queue was full", text::count(channel.overflowed));
     }
@@ -224,6 +236,7 @@ fn channel_to_json(channel: &AlertChannel) -> serde_json::Value {
         "error": channel.error,
         "error_at": time(channel.error_at.as_ref()),
         "overflowed": channel.overflowed,
+        "next_at": time(channel.next_at.as_ref()),
     })
 }
 

@@ -68,6 +68,18 @@ impl ChangeKind {
     }
 }
 
+impl ChangeCounts {
+    /// Counts a change.
+    pub fn count(&mut self, kind: &ChangeKind) {
+        *match kind {
+            ChangeKind::Listed => &mut self.listed,
+            ChangeKind::Amended(_) => &mut self.amended,
+            ChangeKind::Removed => &mut self.removed,
+            ChangeKind::Reinstated(_) => &mut self.reinstated,
+        } += 1;
+    }
+}
+
 /// One cell that changed. A column that is not there counts as an empty cell.
 #[derive(Clone, PartialEq, Eq)]
 pub struct FieldChange {

@@ -8,7 +8,7 @@ use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, META, META_HISTORY_FLOOR, META_LAST_CHANGE, RECORD_EVENTS, SNAPSHOTS,
 };
 use super::{Store, StoreError, codec};
-use crate::domain::{Change, ChangeCounts, ChangeKind, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
+use crate::domain::{Change, ChangeCounts, ChangeSerial, RecordEvent, RmdNumber, SnapshotSerial};
 use crate::listing::rewind::{Broken, Rewind, SnapshotRecord};
 
 /// A way back that failed.
@@ -395,12 +395,7 @@ fn count_changes(
         if change.snapshot != of {
             break;
         }
-        match change.kind {
-            ChangeKind::Listed => counts.listed += 1,
-            ChangeKind::Amended(_) => counts.amended += 1,
-            ChangeKind::Removed => counts.removed += 1,
-            ChangeKind::Reinstated(_) => counts.reinstated += 1,
-        }
+        counts.count(&change.kind);
     }
     Ok(counts)
 }

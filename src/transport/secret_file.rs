@@ -33,6 +33,18 @@ pub enum SecretError {
         /// Its mode.
         mode: u32,
     },
+    /// Its group may write it.
+    #[error(
+        "{} holds a secret, and all of the file's group may write it (mode {mode:04o}): run `chmod g-w {}`; a group that rmdd \
+         is in may read it",
+        .path.display(), .path.display()
+    )]
+    Writable {
+        /// Which.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// It is far too large.
     #[error("{} has {bytes} bytes: that is no file of keys or tokens", .path.display())]
     TooLarge {
@@ -47,7 +59,7 @@ pub enum SecretError {
 ///
 /// # Errors
 ///
-/// If it cannot be read, everybody may read or write it, or it is far too large.
+/// If it cannot be read, everybody may read or write it, its group may write it, or it is far too large.
 pub fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
     use std::io::Read;
 
@@ -58,6 +70,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o007 != 0 {
         return Err(SecretError::Exposed { path: path.to_owned(), mode });
+    }
+    if mode & 0o020 != 0 {
+        return Err(SecretError::Writable { path: path.to_owned(), mode });
     }
     if metadata.len() > MOST_BYTES {
         return Err(SecretError::TooLarge { path: path.to_owned(), bytes: metadata.len() });

@@ -29,6 +29,8 @@ pub struct Command {
     pub arguments: Vec<String>,
     /// So long it may run.
     pub timeout: Duration,
+    /// What nothing may show that it says: its arguments may hold a key.
+    pub secrets: Secrets,
 }
 
 /// The processes of a program, killed when it is over, also where nobody waits for it any more.
@@ -64,7 +66,7 @@ impl Command {
         process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
         let child = process.spawn().map_err(|error| Failure::again(format!("{program} cannot be started: {error}")))?;
         let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()));
-        match tokio::time::timeout(self.timeout, ended(child, input)).await {
+        match tokio::time::timeout(self.timeout, ended(child, input, &self.secrets)).await {
             Err(_) => Err(Failure::again(format!("{program} did not end within {:?} and was killed", self.timeout))),
             Ok(Err(error)) => Err(Failure::again(format!("{program}: {error}"))),
             Ok(Ok((status, said))) if status.success() => Ok(format!("{status}: {said}")),
@@ -74,7 +76,11 @@ impl Command {
 }
 
 /// Gives it its input and waits for its end.
-async fn ended(mut child: Child, input: &[u8]) -> std::io::Result<(std::process::ExitStatus, String)> {
+async fn ended(
+    mut child: Child,
+    input: &[u8],
+    secrets: &Secrets,
+) -> std::io::Result<(std::process::ExitStatus, String)> {
     let (mut stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let give = async {
         if let Some(stdin) = &mut stdin {
@@ -106,5 +112,5 @@ async fn ended(mut child: Child, input: &[u8]) -> std::io::Result<(std::process:
         ended_with = status?;
     }
     let said = if said.1.is_empty() { said.0 } else { said.1 };
-    Ok((ended_with, excerpt(&said, &Secrets::default())))
+    Ok((ended_with, excerpt(&said, secrets)))
 }

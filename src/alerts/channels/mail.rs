@@ -14,6 +14,9 @@ use crate::alerts::digest;
 use crate::alerts::safe::{self, Reach, causes};
 use crate::alerts::secrets::Secrets;
 
+/// What a server answers where it is the login that is wrong, or missing, and not the mail.
+const OF_LOGIN: [u16; 4] = [530, 534, 535, 538];
+
 /// How the server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTls {
@@ -107,7 +110,9 @@ impl Mail {
                     return Ok(format!("{} {}", response.code(), safe::excerpt(said.join(" ").as_bytes(), secrets)));
                 }
                 Err(error) => {
-                    let means = if error.is_permanent() { Means::Refused } else { Means::Again };
+                    // A login that is refused says nothing of the message.
+                    let of_login = error.status().is_some_and(|code| OF_LOGIN.contains(&u16::from(code)));
+                    let means = if error.is_permanent() && !of_login { Means::Refused } else { Means::Again };
                     last = Failure { means, ..failed(causes(&error, secrets)) };
                     // One that answers speaks for all.
                     if error.status().is_some() {

@@ -132,6 +132,16 @@ impl Channel {
         }
     }
 
+    /// Whether each subject has messages of its own, though people read them.
+    pub fn tells_subjects_apart(&self) -> bool {
+        matches!(&self.kind, Kind::Webhook(webhook) if webhook.format == Format::PagerDuty)
+    }
+
+    /// Whether an event comes to a message there.
+    pub fn has_message_for(&self, event: &EventRecord) -> bool {
+        !self.tells_subjects_apart() || pagerduty::body(std::slice::from_ref(event), "").is_some()
+    }
+
     /// Whether events go to it at all.
     pub fn takes_events(&self) -> bool {
         !matches!(self.kind, Kind::Heartbeat(_))

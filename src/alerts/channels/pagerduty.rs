@@ -1,11 +1,9 @@
-//! PagerDuty's Events API v2: trigger and resolve, one key for each subject. All of the operator's own peers are one subject:
-//! whoever is woken up for a wave is woken up once.
-
-use std::collections::BTreeMap;
+//! PagerDuty's Events API v2: what needs somebody opens an incident, what is over resolves it. Each subject is an incident of
+//! its own, by its `dedup_key`; `group` and `class` let PagerDuty put those of one wave together.
 
 use serde_json::{Value, json};
 
-use crate::alerts::digest::{self, Said};
+use crate::alerts::digest::Said;
 use crate::alerts::event::EventKind;
 use crate::service::Severity;
 use crate::store::EventRecord;
@@ -13,68 +11,101 @@ use crate::store::EventRecord;
 /// So many characters a summary has at most.
 const SUMMARY: usize = 1024;
 
-/// What one incident is about.
-fn incident(said: &Said) -> String {
-    match said.subject.split('/').next() {
-        Some("peer") => "peers".to_owned(),
-        Some("deadline") => "deadlines".to_owned(),
-        _ => said.subject.clone(),
-    }
-}
-
-/// One body for each incident that the events are about.
-pub fn bodies(events: &[EventRecord], routing_key: &str) -> Vec<String> {
-    let mut incidents: BTreeMap<String, Vec<EventRecord>> = BTreeMap::new();
-    for event in events {
-        let said = Said::read(event);
-        // News of the listing are in the details of what they did; alone they wake nobody.
-        if said.kind == Some(EventKind::ListingApplied) || said.kind == Some(EventKind::BaselineTaken) {
-            continue;
-        }
-        incidents.entry(incident(&said)).or_default().push(event.clone());
-    }
-    incidents.iter().filter_map(|(about, events)| body(about, events, routing_key)).collect()
-}
-
-fn body(about: &str, events: &[EventRecord], routing_key: &str) -> Option<String> {
+/// The body for events of one subject; nothing where they are news, which open nothing and close nothing.
+pub fn body(events: &[EventRecord], routing_key: &str) -> Option<String> {
     let last = Said::read(events.last()?);
-    let source = last.source.clone();
-    let key = format!("{source}/{about}");
-    if over(about, &last) {
+    if matches!(last.kind, Some(EventKind::ListingApplied | EventKind::BaselineTaken)) && !last.is_test() {
+        return None;
+    }
+    let source = &last.source;
+    let key = format!("{source}/{}", last.subject);
+    if is_over(&last) {
         let event = json!({ "routing_key": routing_key, "event_action": "resolve", "dedup_key": key });
         return Some(event.to_string());
     }
-    let digest = digest::of(events);
-    let severity = match digest.worst {
+    let severity = match last.severity {
         Severity::Critical => "critical",
         Severity::Warning => "warning",
         Severity::Note => "info",
     };
+    let summary = format!("[rmdd] {}: {}", last.word(), last.line());
     let event = json!({
         "routing_key": routing_key,
         "event_action": "trigger",
         "dedup_key": key,
         "client": "rmdd",
         "payload": {
-            "summary": digest.subject.chars().take(SUMMARY).collect::<String>(),
+            "summary": summary.chars().take(SUMMARY).collect::<String>(),
             "source": source,
             "severity": severity,
             "timestamp": events.last()?.at.to_string(),
             "component": "rmdd",
+            "group": last.subject.split('/').next().unwrap_or_default(),
             "class": last.kind.map_or("", EventKind::as_str),
-            "custom_details": { "lines": digest.lines.iter().take(60).collect::<Vec<_>>() },
+            "custom_details": last.data,
         },
     });
     Some(event.to_string())
 }
 
 /// Whether nothing of an incident is left with its last event.
-fn over(about: &str, last: &Said) -> bool {
-    match about {
-        "peers" => {
-            let count = |state: &str| last.data.get("peers").and_then(|peers| peers.get(state)).and_then(Value::as_u64);
-            ["refused", "unmatched", "attention"].iter().all(|state| count(state) == Some(0))
+fn is_over(last: &Said) -> bool {
+    let state = |when: &str| last.data.get(when).and_then(|view| view.get("state")).and_then(Value::as_str);
+    match last.kind {
+        Some(EventKind::AlarmCleared | EventKind::DeadlinePassed | EventKind::PeerAccepted) => true,
+        // Its calls are taken: nobody need be woken.
+        Some(EventKind::PeerChanged) => state("after") == Some("accepted"),
+        // It stands again. One that stood and says something else now is looked at: who changed it?
+        Some(EventKind::MeChanged) => state("after") == Some("me_stands") && state("before") != Some("me_stands"),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, subject: &str, data: Value) -> EventRecord {
+        let body = json!({ "source": "urn:rmdd:1", "data": data }).to_string();
+        EventRecord {
+            sequence: 1,
+            id: "0000000001-0".to_owned(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            severity: "critical".to_owned(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            body,
         }
-        _ => last.kind == Some(EventKind::AlarmCleared),
+    }
+
+    fn read(event: EventRecord) -> Option<(String, String)> {
+        let body: Value = serde_json::from_str(&body(&[event], "KEY")?).expect("JSON");
+        let text = |name: &str| body[name].as_str().expect(name).to_owned();
+        Some((text("event_action"), text("dedup_key")))
+    }
+
+    #[test]
+    fn each_subject_is_an_incident_of_its_own_which_ends_when_it_stands_as_it_should() {
+        let state = |before: &str, after: &str| json!({ "before": { "state": before }, "after": { "state": after } });
+        for (kind, subject, data, action) in [
+            ("rmdd.peer.refused", "peer/trunk_group/TG-1", state("accepted", "refused"), "trigger"),
+            ("rmdd.peer.attention", "peer/trunk_group/TG-1", state("refused", "attention"), "trigger"),
+            ("rmdd.peer.accepted", "peer/trunk_group/TG-1", state("refused", "accepted"), "resolve"),
+            ("rmdd.peer.changed", "peer/trunk_group/TG-2", state("accepted", "accepted"), "resolve"),
+            ("rmdd.peer.changed", "peer/trunk_group/TG-2", state("refused", "refused"), "trigger"),
+            ("rmdd.me.removed", "me/0012345678", state("me_stands", "me_removed"), "trigger"),
+            ("rmdd.me.changed", "me/0012345678", state("me_removed", "me_stands"), "resolve"),
+            ("rmdd.me.changed", "me/0012345678", state("me_stands", "me_stands"), "trigger"),
+            ("rmdd.deadline.near", "deadline/x", json!({}), "trigger"),
+            ("rmdd.deadline.passed", "deadline/x", json!({}), "resolve"),
+            ("rmdd.alarm.raised", "alarm/SYNC_FAILED", json!({}), "trigger"),
+            ("rmdd.alarm.cleared", "alarm/SYNC_FAILED", json!({}), "resolve"),
+        ] {
+            let told = read(event(kind, subject, data));
+            assert_eq!(told, Some((action.to_owned(), format!("urn:rmdd:1/{subject}"))), "{kind}");
+        }
+        assert_eq!(read(event("rmdd.listing.applied", "listing/7", json!({}))), None);
+        assert_eq!(read(event("rmdd.baseline.taken", "baseline", json!({}))), None);
+        assert!(read(event("rmdd.baseline.taken", "test", json!({ "test": true }))).is_some(), "a test is seen");
     }
 }

@@ -82,11 +82,10 @@ impl Webhook {
             }
             Format::Slack => self.post(slack::body(&outgoing.events).into_bytes(), json, signed).await,
             Format::PagerDuty => {
-                let mut said = String::new();
-                for body in pagerduty::bodies(&outgoing.events, self.routing_key.as_deref().unwrap_or_default()) {
-                    said = self.post(body.into_bytes(), json, None).await?;
+                match pagerduty::body(&outgoing.events, self.routing_key.as_deref().unwrap_or_default()) {
+                    Some(body) => self.post(body.into_bytes(), json, None).await,
+                    None => Ok("nothing that opens or ends an incident".to_owned()),
                 }
-                Ok(said)
             }
             Format::Alertmanager => {
                 let alerts = alertmanager::of_events(&outgoing.events, outgoing.now, alertmanager::lapse(repeat));

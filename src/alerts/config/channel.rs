@@ -31,9 +31,9 @@ pub struct ChannelConfig {
     /// What it is: `webhook`, `mail`, `command` or `heartbeat`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The events that it has: types (`peer.refused`) or their groups (`peer`). None named: all.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<String>,
+    /// The events that it has: types (`peer.refused`) or their groups (`peer`). Without it: all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
     /// No event that is less bad: `note`, `warning` or `critical`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_severity: Option<String>,
@@ -134,7 +134,7 @@ impl ChannelConfig {
         match kind {
             Type::Webhook => self.format().map(drop)?,
             Type::Mail => self.validate_mail()?,
-            Type::Command if self.command.as_ref().is_none_or(Vec::is_empty) => {
+            Type::Command if self.command.as_ref().and_then(|words| words.first()).is_none_or(String::is_empty) => {
                 return Err(format!("{} is empty: name the program and its arguments", self.key("command")));
             }
             Type::Heartbeat => self.every().map(drop)?,
@@ -149,7 +149,7 @@ impl ChannelConfig {
     /// A setting that does nothing is a mistake.
     fn refuse_settings_of_others(&self, kind: Type) -> Result<(), String> {
         use Type::{Command, Heartbeat, Mail, Webhook};
-        let settings: [(&str, bool, &[Type]); 16] = [
+        let settings: [(&str, bool, &[Type]); 17] = [
             ("url", self.url.is_some(), &[Webhook, Heartbeat]),
             ("url_file", self.url_file.is_some(), &[Webhook, Heartbeat]),
             ("plain", self.plain, &[Webhook, Heartbeat]),
@@ -164,7 +164,8 @@ impl ChannelConfig {
             ("to", self.to.is_some(), &[Mail]),
             ("command", self.command.is_some(), &[Command]),
             ("every", self.every.is_some(), &[Heartbeat]),
-            ("events", !self.events.is_empty(), &[Webhook, Mail, Command]),
+            ("events", self.events.is_some(), &[Webhook, Mail, Command]),
+            ("min_severity", self.min_severity.is_some(), &[Webhook, Mail, Command]),
             ("repeat", self.repeat.is_some(), &[Webhook, Mail, Command]),
         ];
         match settings.iter().find(|(_, set, of)| *set && !of.contains(&kind)) {
@@ -192,7 +193,14 @@ impl ChannelConfig {
             EventKind::ALL.iter().map(|kind| (kind.as_str().trim_start_matches("rmdd."), [*kind])).collect();
         words.extend(types.iter().map(|(word, kind)| (*word, kind.as_slice())));
         let mut kinds = std::collections::BTreeSet::new();
-        for event in &self.events {
+        if self.events.as_ref().is_some_and(Vec::is_empty) {
+            return Err(format!(
+                "{} is empty, and so it would have none: name types or groups, such as [\"peer\", \"deadline\"], or leave it \
+                 out for all",
+                self.key("events")
+            ));
+        }
+        for event in self.events.iter().flatten() {
             let word = event.strip_prefix("rmdd.").unwrap_or(event);
             kinds.extend(one_of(&self.key("events"), word, &words)?);
         }
@@ -363,7 +371,9 @@ impl ChannelConfig {
         if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
             return Err(wrong("is no file that can be run".to_owned()));
         }
-        Ok(Command { program, arguments: words.collect(), timeout })
+        let arguments: Vec<String> = words.collect();
+        let secrets = Secrets::of_arguments(&arguments);
+        Ok(Command { program, arguments, timeout, secrets })
     }
 
     /// The address, which a file may hold.

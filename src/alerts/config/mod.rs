@@ -6,7 +6,7 @@
 mod channel;
 mod secret_url;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use rapidfuzz::distance::osa;
@@ -92,19 +92,24 @@ impl AlertsConfig {
                 return Err(format!("alerts.{name} is longer than a year"));
             }
         }
-        if self.retry_after.len() > 100 || self.retry_after.iter().any(|pause| pause.0 > LONGEST || pause.0.is_zero()) {
+        let good = |pause: &Pause| !pause.0.is_zero() && pause.0 <= LONGEST;
+        if !(1..=100).contains(&self.retry_after.len()) || !self.retry_after.iter().all(good) {
             return Err(
-                "alerts.retry_after is a list of at most 100 pauses, none of them zero: such as [\"5s\", \"5m\"]"
+                "alerts.retry_after is a list of 1 to 100 pauses between attempts, none of them zero or longer than a \
+                        year: such as [\"5s\", \"5m\"]"
                     .to_owned(),
             );
         }
-        let mut names = BTreeSet::new();
-        for channel in &self.channels {
+        let mut names = BTreeMap::new();
+        for (place, channel) in (1..).zip(&self.channels) {
             channel.validate()?;
-            if !names.insert(channel.name.as_str()) {
+            if let Some(before) = names.insert(channel.name.as_str(), place) {
                 return Err(format!(
-                    "alerts.channel: two channels are named {:?}: give each a name of its own",
-                    channel.name
+                    "alerts.channel: two channels have the name {:?}, the {} and the {} of the file: give each a `name` of its \
+                     own",
+                    channel.name,
+                    ordinal(before),
+                    ordinal(place)
                 ));
             }
         }
@@ -155,6 +160,17 @@ pub(super) fn one_of<T: Copy>(setting: &str, given: &str, words: &[(&str, T)]) -
     let hint = near.map_or_else(String::new, |word| format!("; {word:?} is meant, most likely"));
     let given: String = given.chars().take(40).collect();
     Err(format!("{setting} is {given:?}, which is none of {}{hint}", all.join(", ")))
+}
+
+fn ordinal(place: usize) -> String {
+    let ending = match (place % 10, place % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{place}{ending}")
 }
 
 /// What a channel is, for who only looks.

@@ -218,12 +218,23 @@ fn baseline(now: &Now) -> Draft {
     let counts = PeerCounts::of(&now.peers);
     let codes: Vec<&str> = now.alarms.iter().map(|alarm| alarm.code.as_str()).collect();
     let alarms = if codes.is_empty() { "no alarms".to_owned() } else { format!("alarms: {}", codes.join(", ")) };
-    let wrong = counts.refused + counts.unmatched > 0 || now.alarms.iter().any(|alarm| alarm.severity > Severity::Note);
-    let cause = format!(
+    let own: Vec<String> = now
+        .peers
+        .iter()
+        .filter(|peer| matches!(peer.stands, Stands::MeRemoved | Stands::MeDue))
+        .map(|peer| format!("{}: {}", peer.subject.trim_start_matches("me/"), peer.cause))
+        .collect();
+    let wrong = counts.refused + counts.unmatched > 0
+        || !own.is_empty()
+        || now.alarms.iter().any(|alarm| alarm.severity > Severity::Note);
+    let mut cause = format!(
         "alerts begin here, and tell of what changes from now on. Now: {} upstreams, {} refused, {} unmatched, {} to be looked \
          at; {alarms}",
         counts.total, counts.refused, counts.unmatched, counts.attention
     );
+    if !own.is_empty() {
+        cause.push_str(&format!("; your own filing {}", own.join("; ")));
+    }
     let worst = |stands: Stands| now.peers.iter().filter(move |peer| peer.stands == stands).map(|peer| &peer.name);
     let refused: Vec<&String> = worst(Stands::Refused).chain(worst(Stands::Unmatched)).collect();
     Draft {
@@ -234,7 +245,7 @@ fn baseline(now: &Now) -> Draft {
         raises: false,
         clears: false,
         only: None,
-        data: object(json!({ "cause": cause, "peers": counts, "refused": refused, "alarms": codes })),
+        data: object(json!({ "cause": cause, "peers": counts, "refused": refused, "own": own, "alarms": codes })),
     }
 }
 

@@ -131,6 +131,18 @@ fn what_is_still_raised_is_told_again_after_a_day_to_who_was_told() {
 }
 
 #[test]
+fn a_baseline_tells_people_that_the_own_filing_is_gone() {
+    let me = PeerNow { subject: "me/0012345678".to_owned(), ..peer("me", Stands::MeRemoved) };
+    let now = Now { at: at("2026-11-26T12:00:00Z"), peers: vec![me], ..Now::default() };
+    let begun = compare(&Before::default(), &now).drafts.remove(0);
+    assert_eq!((begun.kind, begun.severity), (EventKind::BaselineTaken, Severity::Warning));
+    assert!(
+        begun.data["cause"].as_str().is_some_and(|cause| cause.contains("your own filing 0012345678")),
+        "{begun:?}"
+    );
+}
+
+#[test]
 fn a_peer_is_told_of_when_it_stands_otherwise_and_when_the_reason_is_another() {
     let mut told = Told::with_baseline();
     let now = |time: &str, peers: Vec<PeerNow>| Now { at: at(time), peers, ..Now::default() };

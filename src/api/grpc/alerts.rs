@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::convert::{time_from_wire, time_to_wire};
 use super::v1;
 use super::v1::alerts_service_server::AlertsService;
-use crate::alerts::{Alerts, ChannelReport, DeliveryReport, Preview};
+use crate::alerts::{Alerts, ByHand, ChannelReport, DeliveryReport, Preview};
 use crate::domain::ErrorReason;
 
 /// So many deliveries are listed at once.
@@ -21,7 +21,7 @@ const LINES: usize = 100;
 pub struct GrpcAlerts(pub Arc<Alerts>);
 
 fn channel_to_wire(report: ChannelReport) -> v1::AlertChannel {
-    let ChannelReport { name, kind, queued, dead, stopped, record } = report;
+    let ChannelReport { name, kind, queued, dead, stopped, next_at, record } = report;
     let state = match (kind, &stopped, record.failing_since) {
         (None, ..) => v1::AlertChannelState::NotConfigured,
         (_, Some(_), _) => v1::AlertChannelState::Stopped,
@@ -39,6 +39,7 @@ fn channel_to_wire(report: ChannelReport) -> v1::AlertChannel {
         error: stopped.unwrap_or(record.error),
         error_at: record.error_at.map(time_to_wire),
         overflowed: record.overflowed,
+        next_at: next_at.map(time_to_wire),
     }
 }
 
@@ -106,15 +107,19 @@ impl AlertsService for GrpcAlerts {
         &self,
         request: Request<v1::RetryDeliveryRequest>,
     ) -> Result<Response<v1::RetryDeliveryResponse>, Status> {
-        let channels = self.0.retry(&request.into_inner().id).await?;
-        Ok(Response::new(v1::RetryDeliveryResponse { channels }))
+        let ByHand { event, channels } = self.0.retry(&request.into_inner().id).await?;
+        let time = Some(time_to_wire(event.at));
+        let (id, r#type, subject) = (event.id, event.kind, event.subject);
+        Ok(Response::new(v1::RetryDeliveryResponse { channels, id, r#type, subject, time }))
     }
 
     async fn drop_delivery(
         &self,
         request: Request<v1::DropDeliveryRequest>,
     ) -> Result<Response<v1::DropDeliveryResponse>, Status> {
-        let channels = self.0.drop_event(&request.into_inner().id).await?;
-        Ok(Response::new(v1::DropDeliveryResponse { channels }))
+        let ByHand { event, channels } = self.0.drop_event(&request.into_inner().id).await?;
+        let time = Some(time_to_wire(event.at));
+        let (id, r#type, subject) = (event.id, event.kind, event.subject);
+        Ok(Response::new(v1::DropDeliveryResponse { channels, id, r#type, subject, time }))
     }
 }

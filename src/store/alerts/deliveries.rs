@@ -262,14 +262,16 @@ impl Store {
         })
     }
 
-    /// Puts what was set aside back into its queue, at its own place. Returns the channels that it waits for again.
+    /// Puts what was set aside back into its queue, at its own place. Returns the event and the channels that it waits for
+    /// again; nothing if there is no such event.
     ///
     /// # Errors
     ///
     /// If the disk fails; then nothing has changed.
-    pub fn retry_deliveries(&self, id: &str, at: Timestamp) -> Result<Vec<String>, StoreError> {
+    pub fn retry_deliveries(&self, id: &str, at: Timestamp) -> Result<Option<(EventRecord, Vec<String>)>, StoreError> {
         self.alerts_written(|transaction| {
-            let Some(sequence) = sequence_of(transaction, id)? else { return Ok(Vec::new()) };
+            let Some(event) = event_of(transaction, id)? else { return Ok(None) };
+            let sequence = event.sequence;
             let mut again = Vec::new();
             let mut dead = transaction.open_table(ALERT_DEAD)?;
             let mut queue = transaction.open_table(ALERT_QUEUE)?;
@@ -289,18 +291,20 @@ impl Store {
                     again.push(channel);
                 }
             }
-            Ok(again)
+            Ok(Some((event, again)))
         })
     }
 
-    /// Drops the deliveries of an event, whether they wait or were set aside. Returns the channels that will not have it.
+    /// Drops the deliveries of an event, whether they wait or were set aside. Returns the event and the channels that will
+    /// not have it; nothing if there is no such event.
     ///
     /// # Errors
     ///
     /// If the disk fails; then nothing has changed.
-    pub fn drop_deliveries(&self, id: &str) -> Result<Vec<String>, StoreError> {
+    pub fn drop_deliveries(&self, id: &str) -> Result<Option<(EventRecord, Vec<String>)>, StoreError> {
         self.alerts_written(|transaction| {
-            let Some(sequence) = sequence_of(transaction, id)? else { return Ok(Vec::new()) };
+            let Some(event) = event_of(transaction, id)? else { return Ok(None) };
+            let sequence = event.sequence;
             let mut dropped = Vec::new();
             for table in [ALERT_DEAD, ALERT_QUEUE] {
                 let mut rows = transaction.open_table(table)?;
@@ -309,7 +313,7 @@ impl Store {
                     dropped.push(channel);
                 }
             }
-            Ok(dropped)
+            Ok(Some((event, dropped)))
         })
     }
 
@@ -335,12 +339,12 @@ impl ChannelRecord {
 }
 
 /// The event with this ID or sequence.
-fn sequence_of(transaction: &WriteTransaction, id: &str) -> Result<Option<u64>, StoreError> {
+fn event_of(transaction: &WriteTransaction, id: &str) -> Result<Option<EventRecord>, StoreError> {
     // The ID begins with it.
     let Some(sequence) = id.split('-').next().and_then(|number| number.parse::<u64>().ok()) else { return Ok(None) };
     let events = transaction.open_table(ALERT_EVENTS)?;
     let found = events.get(sequence)?.map(|bytes| stored::decode::<EventRecord>(bytes.value())).transpose()?;
-    Ok(found.filter(|event| !id.contains('-') || event.id == id).map(|event| event.sequence))
+    Ok(found.filter(|event| !id.contains('-') || event.id == id))
 }
 
 /// The channels that have a row of this event.

@@ -9,6 +9,9 @@ fn bad_channels_are_refused_with_their_key_and_the_nearest_right_word() {
     std::fs::write(&open, SECRET).expect("written");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(&open, mode).expect("its mode");
+    let shared = secret_file(&site, "shared", SECRET);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o660);
+    std::fs::set_permissions(&shared, mode).expect("its mode");
     let hook = "name = \"a\"\ntype = \"webhook\"\nurl = \"https://hooks.example/x\"\n";
     let mail = "name = \"m\"\ntype = \"mail\"\nserver = \"mail.example\"\nfrom = \"a@b.example\"\n";
     let cases: Vec<(String, &[&str])> = vec![
@@ -37,7 +40,12 @@ fn bad_channels_are_refused_with_their_key_and_the_nearest_right_word() {
                 .to_owned(),
             &["server", "relay on this machine", "starttls"],
         ),
-        (format!("{hook}\n[[alerts.channel]]\n{hook}"), &["two channels", "\"a\""]),
+        (format!("{hook}secret_file = {shared:?}\n"), &["group", "0660", "chmod g-w"]),
+        (format!("{hook}\n[[alerts.channel]]\n{hook}"), &["two channels", "\"a\"", "1st", "2nd", "`name`"]),
+        (format!("{hook}events = []\n"), &["events", "is empty", "leave it out"]),
+        ("name = \"h\"\ntype = \"heartbeat\"\nurl = \"https://hc.example/x\"\nmin_severity = \"note\"\n".to_owned(), &["min_severity", "heartbeat"]),
+        ("name = \"c\"\ntype = \"command\"\ncommand = []\n".to_owned(), &["command", "is empty"]),
+        ("name = \"c\"\ntype = \"command\"\ncommand = [\"\"]\n".to_owned(), &["command", "is empty"]),
         ("name = \"c\"\ntype = \"command\"\ncommand = [\"/no/such/file\"]\n".to_owned(), &["command", "/no/such/file"]),
         (
             "name = \"c\"\ntype = \"command\"\ncommand = [\"/etc\"]\n".to_owned(),
@@ -58,6 +66,26 @@ fn bad_channels_are_refused_with_their_key_and_the_nearest_right_word() {
         let source = site.listing().display().to_string();
         let started = site.run(&["serve", "--config", &config, "--source", &source, "--grpc-listen", "off"]);
         assert_eq!(status_of(&started), 1, "nothing starts half configured: {channel}");
+    }
+}
+
+#[test]
+fn settings_that_make_no_sense_and_keys_that_there_are_not_are_refused_with_what_is_meant() {
+    let (site, _) = site();
+    let channel = "[[alerts.channel]]\nname = \"a\"\ntype = \"webhook\"\nurl = \"https://hooks.example/x\"\n";
+    for (settings, words) in [
+        ("[alerts]\nretry_after = []\n".to_owned(), &["alerts.retry_after", "1 to 100"][..]),
+        ("[alerts]\nretry_after = [\"0s\"]\n".to_owned(), &["alerts.retry_after", "zero"]),
+        ("[alerts]\ntimeout = \"0s\"\n".to_owned(), &["alerts.timeout", "too short"]),
+        ("[alerts]\ngroup_wiat = \"30s\"\n".to_owned(), &["group_wiat", "`group_wait` is meant"]),
+        (format!("{channel}evnts = [\"peer\"]\n"), &["evnts", "`events` is meant"]),
+        (format!("{channel}secret-file = \"/x\"\n"), &["secret-file", "`secret_file` is meant"]),
+    ] {
+        let config = site.configure(&settings);
+        let checked = site.run(&["config", "check", "--config", &config]);
+        let said = stderr(&checked);
+        assert_ne!(status_of(&checked), 0, "{settings}");
+        assert!(words.iter().all(|word| said.contains(word)), "{settings}\n{said}");
     }
 }
 

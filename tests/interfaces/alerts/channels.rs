@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 use crate::common::http::Server;
@@ -44,6 +46,63 @@ async fn each_format_is_what_its_other_end_takes() {
     .await;
     let wanted = "alarm SYNC_REFUSED is over";
     eventually("slack", || async { found(&slack, wanted) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_pagerduty_each_subject_is_an_incident_of_its_own_and_a_refused_one_holds_no_other() {
+    let (site, mut world) = site();
+    // One of them PagerDuty does not want, and it asks for patience in between.
+    let tries = std::sync::atomic::AtomicUsize::new(0);
+    let pager = Server::start(Answer::by(move |request| {
+        let unwanted = event(request)["dedup_key"].as_str().is_some_and(|key| key.ends_with("/tg-1"));
+        match tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 {
+            _ if unwanted => answered("400 Bad Request"),
+            0 => answered("429 Too Many Requests"),
+            _ => Answer::response("202 Accepted", "Content-Length: 2\r\n", b"ok"),
+        }
+    }))
+    .await;
+    let key = secret_file(&site, "key", "R0UTINGKEY");
+    let only = "events = [\"peer\"]";
+    let channel = webhook("pager", &pager, &format!("format = \"pagerduty\"\nsecret_file = {key:?}\n{only}"));
+    let daemon = site.start_configured(&format!("{QUICK}{channel}"));
+    daemon.first_sync().await;
+    let numbers = super::peers::bind(&site, &world, 60);
+    let gone: Vec<_> = numbers.iter().take(3).filter_map(|number| world.remove(number)).collect();
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    let said = |action: &str| {
+        let seen = pager.seen();
+        let of_action = seen.iter().map(event).filter(|said| said["event_action"] == action);
+        of_action.map(|said| said["dedup_key"].as_str().expect("a key").to_owned()).collect::<BTreeSet<_>>()
+    };
+    let config = site.config();
+    let dead = eventually("what is not wanted is set aside", || async {
+        let waiting = site.run(&["alerts", "list", "--json", "--config", &config]).stdout;
+        let dead = site.run(&["alerts", "list", "--dead", "--json", "--config", &config]).stdout;
+        let waits = String::from_utf8_lossy(&waiting).contains("\"pager\"");
+        (!waits && !dead.is_empty()).then(|| serde_json::from_slice::<Value>(&dead).expect("one delivery"))
+    })
+    .await;
+    assert!(dead["subject"].as_str().is_some_and(|subject| subject.ends_with("/tg-1")), "{dead}");
+    let triggered = said("trigger");
+    let names: Vec<&str> = triggered.iter().filter_map(|key| key.rsplit('/').next()).collect();
+    assert_eq!(names, ["tg-0", "tg-1", "tg-2"]);
+    let first = pager.seen().iter().map(event).next().expect("one");
+    assert_eq!((&first["payload"]["group"], &first["payload"]["severity"]), (&"peer".into(), &"critical".into()));
+    assert!(first["payload"]["summary"].as_str().is_some_and(|said| said.contains("peer.refused: TG-0")), "{first}");
+
+    for row in gone {
+        world.insert(row);
+    }
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    let resolved = eventually("all three are over", || async {
+        let resolved = said("resolve");
+        (resolved.len() == 3).then_some(resolved)
+    })
+    .await;
+    assert_eq!(resolved, triggered, "under the keys under which they were opened");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,3 +77,28 @@ async fn what_the_other_end_repeats_of_the_address_and_the_key_is_shown_nowhere(
         assert!(said.contains("Cannot POST ***") && !said.contains("SEKRET") && !said.contains("R0UTING"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_program_repeats_of_its_arguments_is_shown_nowhere() {
+    let (site, _) = site();
+    let program = site.directory.path().join("says.sh");
+    std::fs::write(&program, "#!/bin/sh\necho \"usage: $*\"\nexit 3\n").expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&program, mode).expect("its mode");
+    let channel = format!(
+        "\n[[alerts.channel]]\nname = \"run\"\ntype = \"command\"\ncommand = [{program:?}, \"--token\", \"SEKRET-1\", \"--key=SEKRET-2\"]\n"
+    );
+    let daemon = site.start_configured(&format!("{QUICK}{channel}"));
+    daemon.first_sync().await;
+    let config = site.config();
+    let dead = eventually("it failed", || async {
+        let listed = stdout(&site.run(&["alerts", "list", "--dead", "--json", "--config", &config]));
+        listed.contains("usage").then_some(listed)
+    })
+    .await;
+    let tested = stdout(&site.run(&["alerts", "test", "run", "--config", &config]));
+    let (_, log) = daemon.terminate().await;
+    for said in [dead, tested, log] {
+        assert!(said.contains("usage: --token *** --key=***") && !said.contains("SEKRET"), "{said}");
+    }
+}

@@ -97,6 +97,8 @@ async fn what_was_queued_is_delivered_after_a_restart_and_nothing_is_told_twice(
     daemon.kill();
     server.answer(taken());
     let daemon = site.start_configured(&settings);
+    // Its own first sync is over: it could have read the listing before it was put right.
+    daemon.first_sync().await;
     event_of(&server, "rmdd.alarm.raised").await;
     site.publish(&world.to_csv());
     daemon.sync().await;
@@ -210,4 +212,157 @@ async fn alerts_begin_with_a_listing_and_a_channel_that_is_new_has_a_beginning_o
     let begun = event_of(&second, "rmdd.baseline.taken").await;
     assert!(begun["data"]["cause"].as_str().expect("a cause").contains("for channel second"), "{begun}");
     assert_eq!(kinds(&first).iter().filter(|kind| *kind == "rmdd.baseline.taken").count(), 1);
+}
+
+/// The sequences of the events that came and were taken, in their order.
+fn taken_in_order(seen: &[crate::common::http::Request]) -> Vec<u64> {
+    seen.iter()
+        .map(|request| event(request)["sequence"].as_str().expect("a sequence").parse().expect("a number"))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_recovers_after_its_messages_were_set_aside_gets_what_comes_and_what_is_retried_in_order() {
+    let (site, world) = site();
+    let (ill, other) = (Server::start(answered("500 Oh")).await, Server::start(taken()).await);
+    let quick = QUICK.replace("timeout = \"2s\"", "timeout = \"2s\"\nfailing_after = \"100ms\"");
+    let channels = webhook("ill", &ill, "") + &webhook("other", &other, "");
+    let daemon = site.start_configured(&format!("{quick}{channels}"));
+    daemon.first_sync().await;
+    let config = site.config();
+    let listed = |more: &[&str]| {
+        let listed = site.run(&[&["alerts", "list", "--json", "--config", &config], more].concat()).stdout;
+        let lines = String::from_utf8(listed).expect("UTF-8");
+        let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        rows.filter(|row| row["channel"] == "ill").collect::<Vec<_>>()
+    };
+    let alarm_of = |kind: &'static str| {
+        let other = &other;
+        eventually(kind, move || async move {
+            let seen = other.seen();
+            seen.iter().map(event).find(|said| said["type"] == kind && said["subject"] == "alarm/ALERTS_FAILING")
+        })
+    };
+    alarm_of("rmdd.alarm.raised").await;
+    site.publish(b"no listing");
+    daemon.sync().await;
+    let dead = eventually("all is set aside", || async {
+        let dead = listed(&["--dead"]);
+        (dead.len() == 2 && listed(&[]).is_empty()).then_some(dead)
+    })
+    .await;
+    assert!(dead.iter().all(|row| row["tries"] == 10), "each was tried as often as it may be: {dead:?}");
+
+    // It is back. What comes next arrives, and is told to be over; what was set aside waits for somebody.
+    let before = ill.seen().len();
+    ill.answer(taken());
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    alarm_of("rmdd.alarm.cleared").await;
+    eventually("the end of the alarm", || async {
+        let seen = ill.seen().split_off(before);
+        seen.iter().map(event).any(|said| said["type"] == "rmdd.alarm.cleared").then_some(())
+    })
+    .await;
+    assert_eq!(listed(&["--dead"]).len(), 2);
+    let before = ill.seen().len();
+    // The older one last: each goes to its own place, and is told with the time at which it was found.
+    for row in dead.iter().rev() {
+        let retried = site.run(&["alerts", "retry", row["id"].as_str().expect("an ID"), "--config", &config]);
+        let said = String::from_utf8_lossy(&retried.stdout).into_owned();
+        assert!(said.contains("goes out again by ill") && said.contains("found") && said.contains("ago"), "{said}");
+    }
+    eventually("both are sent", || async { listed(&["--dead"]).is_empty().then_some(()) }).await;
+    eventually("none waits", || async { listed(&[]).is_empty().then_some(()) }).await;
+    let ids: std::collections::BTreeSet<String> = ill
+        .seen()
+        .split_off(before)
+        .iter()
+        .map(|request| event(request)["id"].as_str().expect("an ID").to_owned())
+        .collect();
+    assert_eq!(ids, dead.iter().map(|row| row["id"].as_str().expect("an ID").to_owned()).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_gone_is_tried_again_after_a_reload_and_has_its_queue_in_order() {
+    let (site, world) = site();
+    let (gone, other) = (Server::start(answered("410 Gone")).await, Server::start(taken()).await);
+    let settings = format!("{QUICK}{}{}", webhook("gone", &gone, ""), webhook("other", &other, ""));
+    let daemon = site.start_configured(&settings);
+    daemon.first_sync().await;
+    event_of(&other, "rmdd.alarm.raised").await;
+    site.publish(b"no listing");
+    daemon.sync().await;
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    event_of(&other, "rmdd.alarm.cleared").await;
+    assert_eq!(gone.requests(), 1, "nothing more is sent to it");
+    let config = site.config();
+    let shown = site.run(&["alerts", "--config", &config]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("stopped"), "{shown:?}");
+    gone.answer(taken());
+    daemon.signal("-HUP");
+    eventually("its queue is delivered", || async {
+        let waiting = site.run(&["alerts", "list", "--json", "--config", &config]);
+        waiting.stdout.is_empty().then_some(())
+    })
+    .await;
+    let seen = gone.seen().split_off(1);
+    let order = taken_in_order(&seen);
+    assert!(order.len() >= 3 && order.windows(2).all(|pair| pair[0] < pair[1]), "in order, each once: {order:?}");
+    assert_eq!(event(&seen[0])["type"], "rmdd.baseline.taken", "what stopped it comes first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_fails_shows_when_it_is_tried_next() {
+    let (site, _) = site();
+    let busy = Server::start(Answer::response("503 Busy", "Retry-After: 1800\r\nContent-Length: 0\r\n", b"")).await;
+    let daemon = site.start_configured(&format!("{QUICK}{}", webhook("busy", &busy, "")));
+    daemon.first_sync().await;
+    let config = site.config();
+    eventually("the next attempt", || async {
+        let shown = site.run(&["alerts", "--config", &config]).stdout;
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        (shown.contains("failing") && shown.contains("next attempt 20") && shown.contains("(in ")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_left_the_configuration_and_is_back_begins_anew_and_has_what_was_left() {
+    let (site, world) = site();
+    let (away, stays) = (Server::start(answered("503 Busy")).await, Server::start(taken()).await);
+    let both = format!(
+        "{}{}{}",
+        QUICK.replace("\"20ms\"", "\"1s\""),
+        webhook("stays", &stays, ""),
+        webhook("away", &away, "")
+    );
+    let alone = format!("{QUICK}{}", webhook("stays", &stays, ""));
+    let daemon = site.start_configured(&both);
+    daemon.first_sync().await;
+    event_of(&stays, "rmdd.baseline.taken").await;
+    daemon.terminate().await;
+    let daemon = site.start_configured(&alone);
+    daemon.first_sync().await;
+    site.publish(b"no listing");
+    daemon.sync().await;
+    event_of(&stays, "rmdd.alarm.raised").await;
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    event_of(&stays, "rmdd.alarm.cleared").await;
+    daemon.terminate().await;
+    away.answer(taken());
+    let _daemon = site.start_configured(&both);
+    let baselines = eventually("two baselines", || async {
+        let seen = away.seen();
+        let said: Vec<Value> = seen.iter().map(event).collect();
+        let mut ids: Vec<&str> = said.iter().filter_map(|said| said["id"].as_str()).collect();
+        ids.dedup();
+        (ids.len() == 2).then_some(said)
+    })
+    .await;
+    let last = baselines.last().expect("one");
+    assert!(last["data"]["cause"].as_str().expect("a cause").contains("for channel away"), "{last}");
+    assert!(kinds(&away).iter().all(|kind| kind == "rmdd.baseline.taken"), "what it missed it does not get");
 }
