@@ -161,4 +161,19 @@ rmdd_is_back() {
   start_rmdd
   accepted 127.0.0.1 "$1"
   refused 127.0.0.2 "$1"
+  stop rmdd
+  decisions_name_calls
+}
+
+# Each decision in rmdd's log names its call as the switch got it.
+decisions_name_calls() {
+  python3 - "$scratch" <<'PY' || fail "the decision log does not name the calls"
+import json, pathlib, re, sys
+scratch = pathlib.Path(sys.argv[1])
+sent = {call_id for log in scratch.glob("call-*.txt") for call_id in re.findall(r"^Call-ID: *(\S+)", log.read_text(), re.M)}
+lines = [json.loads(line) for line in (scratch / "state/decisions.jsonl").read_text().splitlines()]
+refs = [line["ref"] for line in lines if "verdict" in line]
+print(f"{len(refs)} decisions are logged, each with its Call-ID")
+sys.exit(not refs or any(ref not in sent for ref in refs))
+PY
 }

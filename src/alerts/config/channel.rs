@@ -212,7 +212,10 @@ impl ChannelConfig {
     fn repeat(&self, kind: Type) -> Result<Option<Duration>, String> {
         match self.repeat.as_deref() {
             Some("off") => Ok(None),
-            Some(text) => self.duration("repeat", text, Duration::from_secs(10)).map(Some),
+            Some(text) => {
+                let read = self.duration("repeat", text, Duration::from_secs(10));
+                read.map(Some).map_err(|error| format!("{error}, or \"off\""))
+            }
             None if matches!(self.format(), Ok(Format::Alertmanager)) && kind == Type::Webhook => {
                 Ok(Some(Duration::from_secs(60)))
             }
@@ -269,7 +272,7 @@ impl ChannelConfig {
         // Read as an address is, so that an IPv6 address stands in brackets.
         let wrong = || format!("{} is {server:?}: give HOST or HOST:PORT", self.key("server"));
         let url = Url::parse(&format!("smtp://{server}")).map_err(|_| wrong())?;
-        let host = url.host_str().filter(|_| url.path().is_empty() && url.username().is_empty()).ok_or_else(wrong)?;
+        let host = url.host_str().filter(|_| url.port() != Some(0) && url.path().is_empty() && url.username().is_empty()).ok_or_else(wrong)?;
         let host = host.trim_matches(['[', ']']);
         if let Some(why) = safe::refused_server(host, self.mail_tls()?.reach()) {
             return Err(format!("{} cannot be used: {why}", self.key("server")));

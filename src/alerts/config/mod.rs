@@ -149,15 +149,20 @@ impl Filter {
     }
 }
 
+/// The word that is nearest to one that there is not, if one is near at all.
+pub(crate) fn nearest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let given: Vec<char> = given.chars().take(100).collect();
+    let slips = |word: &str| osa::distance(word.chars(), given.iter().copied());
+    words.min_by_key(|word| slips(word)).filter(|word| slips(word) <= word.len().div_ceil(2))
+}
+
 /// The word of a set that is meant, or the nearest one.
 pub(super) fn one_of<T: Copy>(setting: &str, given: &str, words: &[(&str, T)]) -> Result<T, String> {
     if let Some((_, meant)) = words.iter().find(|(word, _)| *word == given) {
         return Ok(*meant);
     }
     let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let near = all.iter().copied().min_by_key(|word| osa::distance(word.chars(), given.chars()));
-    let near = near.filter(|word| osa::distance(word.chars(), given.chars()) <= word.len().div_ceil(2));
-    let hint = near.map_or_else(String::new, |word| format!("; {word:?} is meant, most likely"));
+    let hint = nearest(given, all.iter().copied()).map_or_else(String::new, |word| format!("; {word:?} is meant, most likely"));
     let given: String = given.chars().take(40).collect();
     Err(format!("{setting} is {given:?}, which is none of {}{hint}", all.join(", ")))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
-use rapidfuzz::distance::osa;
 use thiserror::Error;
 
 use super::Config;
+use crate::alerts::config::nearest;
 
 /// Read if it exists and no other file is named.
 pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
@@ -162,28 +162,23 @@ pub fn load(
 /// Settings that had another name once, and what they are called now.
 const RENAMED: [(&str, &str); 1] = [("questions_per_second", "limits.rate_limit")];
 
-/// What is wrong, and what a setting is called now that goes by its old name.
+/// What is wrong, and what a setting is called now that goes by its old name, or which is meant.
 fn with_new_name(problem: String) -> String {
-    let mut problem = without_secrets(&without_addresses(&problem));
-    if let Some(near) = nearest(&problem).map(str::to_owned) {
-        problem = format!("{}\n`{near}` is meant, most likely", problem.trim_end());
-    }
-    for (old, new) in RENAMED {
-        if problem.contains(&format!("unknown field `{old}`")) {
-            problem = format!("{}\nlimits.{old} is called {new} now", problem.trim_end());
-        }
-    }
-    problem
+    let problem = without_secrets(&without_addresses(&problem));
+    let renamed = RENAMED.iter().find(|(old, _)| problem.contains(&format!("unknown field `{old}`")));
+    let advice = match (renamed, meant(&problem)) {
+        (Some((old, new)), _) => format!("limits.{old} is called {new} now"),
+        (None, Some(near)) => format!("`{near}` is meant, most likely"),
+        (None, None) => return problem,
+    };
+    format!("{}\n{advice}", problem.trim_end())
 }
 
 /// Which of the keys that there are is meant by one that there is not, if one is near it.
-fn nearest(problem: &str) -> Option<&str> {
+fn meant(problem: &str) -> Option<&str> {
     let (unknown, others) = problem.split_once("unknown field `")?.1.split_once('`')?;
-    let unknown: Vec<char> = unknown.chars().take(100).collect();
-    let slips = |key: &str| osa::distance(key.chars(), unknown.iter().copied());
     // Between the signs stand the keys, and words and commas.
-    let keys = others.split('`').skip(1).step_by(2);
-    keys.min_by_key(|key| slips(key)).filter(|key| slips(key) <= key.len().div_ceil(3))
+    nearest(unknown, others.split('`').skip(1).step_by(2))
 }
 
 /// A problem with no address beyond its host: the rest may be a secret, and parsers show the line that they stumble over.
