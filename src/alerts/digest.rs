@@ -296,3 +296,39 @@ pub fn grouped(value: u64) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(kind: &str, subject: &str, minute: i64, data: Value) -> EventRecord {
+        EventRecord {
+            sequence: 1,
+            id: "0000000001-0".to_owned(),
+            kind: kind.to_owned(),
+            subject: subject.to_owned(),
+            severity: "warning".to_owned(),
+            at: jiff::Timestamp::from_second(minute * 60).expect("a time"),
+            body: json!({ "source": "urn:rmdd:1", "data": data }).to_string(),
+        }
+    }
+
+    #[test]
+    fn own_upstreams_come_before_what_is_odd_about_a_listing_and_it_is_said_when_it_was_found() {
+        let applied = |own: u64| {
+            event("rmdd.listing.applied", "listing/7", 0, json!({ "own_peers_count": own, "removed_count": 251 }))
+        };
+        let odd = event("rmdd.alarm.raised", "alarm/LISTING_CORROBORATED", 0, json!({ "cause": "two copies" }));
+        let old = event("rmdd.alarm.raised", "alarm/LISTING_OLD", 61, json!({ "cause": "it is old" }));
+        let subject = |events: &[EventRecord]| of(events).subject;
+        let of_27 = "[rmdd] the filings of 27 of your upstreams changed (251 filings removed)";
+        assert_eq!(subject(&[applied(27), odd.clone()]), of_27);
+        assert_eq!(subject(&[applied(0), odd.clone()]), "[rmdd] alarm LISTING_CORROBORATED");
+        assert_eq!(subject(&[applied(27), odd.clone(), old.clone()]), "[rmdd] alarm LISTING_OLD");
+        let found = |events: &[EventRecord]| of(events).lines.into_iter().find(|line| line.starts_with("Found"));
+        assert_eq!(found(&[odd.clone()]).as_deref(), Some("Found: 1970-01-01 00:00 UTC"));
+        assert_eq!(found(&[odd, old]).as_deref(), Some("Found: 1970-01-01 00:00 UTC to 1970-01-01 01:01 UTC"));
+    }
+}

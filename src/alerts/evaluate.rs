@@ -182,6 +182,7 @@ fn to(
     let has = |channel: &&Arc<Channel>| {
         channel.takes_events()
             && draft.only.as_ref().is_none_or(|only| *only == channel.name || channel.is_journal())
+            && channel.has_messages_for(draft.kind)
             && channel.filter.passes(draft.kind, draft.severity)
             && !(draft.clears && channel.is_read() && is_of_one_listing(&draft.subject))
             && !(draft.raises && channel.people && !concerns_peers && is_remark_on_a_listing(&draft.subject))

@@ -149,7 +149,7 @@ impl Alerts {
 
 fn passes(channel: &Channel, event: &EventRecord) -> bool {
     let said = Said::read(event);
-    said.kind.is_some_and(|kind| channel.filter.passes(kind, said.severity))
+    said.kind.is_some_and(|kind| channel.has_messages_for(kind) && channel.filter.passes(kind, said.severity))
 }
 
 fn written(channel: &Channel, events: &[EventRecord], at: Timestamp) -> Vec<Preview> {
@@ -161,7 +161,7 @@ fn written(channel: &Channel, events: &[EventRecord], at: Timestamp) -> Vec<Prev
         [] => Vec::new(),
         events if channel.tells_subjects_apart() => {
             let mut subjects: Vec<&str> = Vec::new();
-            for event in events.iter().filter(|event| channel.has_message_for(event)) {
+            for event in events {
                 if !subjects.contains(&event.subject.as_str()) {
                     subjects.push(&event.subject);
                 }

@@ -50,7 +50,7 @@ pub fn of_events(events: &[EventRecord], now: Timestamp, lapse: SignedDuration) 
         let said = Said::read(event);
         // News are no state, and Alertmanager keeps states.
         let Some(kind) = said.kind else { continue };
-        if matches!(kind, EventKind::ListingApplied | EventKind::BaselineTaken) {
+        if matches!(kind, EventKind::ListingApplied | EventKind::BaselineTaken) && !said.is_test() {
             continue;
         }
         let over = matches!(kind, EventKind::AlarmCleared | EventKind::PeerAccepted | EventKind::DeadlinePassed);

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::alerts::config::Filter;
+use crate::alerts::event::EventKind;
 use crate::alerts::secrets::Secrets;
 use crate::store::EventRecord;
 
@@ -137,9 +138,13 @@ impl Channel {
         matches!(&self.kind, Kind::Webhook(webhook) if webhook.format == Format::PagerDuty)
     }
 
-    /// Whether an event comes to a message there.
-    pub fn has_message_for(&self, event: &EventRecord) -> bool {
-        !self.tells_subjects_apart() || pagerduty::body(std::slice::from_ref(event), "").is_some()
+    /// Whether it has messages for events of this type: who keeps states has none for news.
+    pub fn has_messages_for(&self, kind: EventKind) -> bool {
+        let keeps_states = matches!(
+            &self.kind,
+            Kind::Webhook(webhook) if matches!(webhook.format, Format::PagerDuty | Format::Alertmanager)
+        );
+        !keeps_states || !matches!(kind, EventKind::ListingApplied | EventKind::BaselineTaken)
     }
 
     /// Whether events go to it at all.

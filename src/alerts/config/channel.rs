@@ -272,7 +272,10 @@ impl ChannelConfig {
         // Read as an address is, so that an IPv6 address stands in brackets.
         let wrong = || format!("{} is {server:?}: give HOST or HOST:PORT", self.key("server"));
         let url = Url::parse(&format!("smtp://{server}")).map_err(|_| wrong())?;
-        let host = url.host_str().filter(|_| url.port() != Some(0) && url.path().is_empty() && url.username().is_empty()).ok_or_else(wrong)?;
+        let host = url
+            .host_str()
+            .filter(|_| url.port() != Some(0) && url.path().is_empty() && url.username().is_empty())
+            .ok_or_else(wrong)?;
         let host = host.trim_matches(['[', ']']);
         if let Some(why) = safe::refused_server(host, self.mail_tls()?.reach()) {
             return Err(format!("{} cannot be used: {why}", self.key("server")));

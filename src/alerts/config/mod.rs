@@ -162,7 +162,8 @@ pub(super) fn one_of<T: Copy>(setting: &str, given: &str, words: &[(&str, T)]) -
         return Ok(*meant);
     }
     let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let hint = nearest(given, all.iter().copied()).map_or_else(String::new, |word| format!("; {word:?} is meant, most likely"));
+    let hint = nearest(given, all.iter().copied())
+        .map_or_else(String::new, |word| format!("; {word:?} is meant, most likely"));
     let given: String = given.chars().take(40).collect();
     Err(format!("{setting} is {given:?}, which is none of {}{hint}", all.join(", ")))
 }

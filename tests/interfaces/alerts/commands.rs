@@ -102,3 +102,26 @@ async fn what_a_program_repeats_of_its_arguments_is_shown_nowhere() {
         assert!(said.contains("usage: --token *** --key=***") && !said.contains("SEKRET"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_is_sent_in_every_format() {
+    let (site, _) = site();
+    let server = Server::start(taken()).await;
+    let key = secret_file(&site, "key", "R0UTINGKEY");
+    let channels = ["cloudevents", "slack", "alertmanager"]
+        .map(|format| webhook(format, &server, &format!("format = {format:?}")))
+        .concat()
+        + &webhook("pagerduty", &server, &format!("format = \"pagerduty\"\nsecret_file = {key:?}"));
+    let config = site.configure(&format!("{QUICK}{channels}"));
+    assert_eq!(
+        status_of(&site.run(&["sync", "--config", &config, "--source", &site.listing().display().to_string()])),
+        0
+    );
+    for (place, format) in ["cloudevents", "slack", "alertmanager", "pagerduty"].into_iter().enumerate() {
+        let tested = site.run(&["alerts", "test", format, "--config", &config]);
+        assert_eq!(stdout(&tested), format!("DELIVERED  {format}: 200 OK: ok\n"), "{tested:?}");
+        assert_eq!(server.requests(), place + 1, "{format}");
+        let sent = server.seen().pop().expect("one").body;
+        assert!(String::from_utf8_lossy(&sent).contains("this is a test of channel"), "{format}");
+    }
+}

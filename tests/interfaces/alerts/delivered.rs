@@ -366,3 +366,24 @@ async fn a_channel_that_left_the_configuration_and_is_back_begins_anew_and_has_w
     assert!(last["data"]["cause"].as_str().expect("a cause").contains("for channel away"), "{last}");
     assert!(kinds(&away).iter().all(|kind| kind == "rmdd.baseline.taken"), "what it missed it does not get");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_start_on_a_store_of_the_format_before_tells_a_baseline_and_nothing_of_what_was_so() {
+    let (site, _) = site();
+    let packed = std::fs::read("tests/fixtures/store-format-3.redb.gz").expect("the fixture");
+    std::fs::create_dir_all(site.state_dir()).expect("made");
+    let mut file = std::fs::File::create(site.state_dir().join("rmdd.redb")).expect("made");
+    std::io::copy(&mut flate2::read::GzDecoder::new(packed.as_slice()), &mut file).expect("unpacked");
+    drop(file);
+    // Its source is away: it serves what the old version stored.
+    std::fs::remove_file(site.listing()).expect("removed");
+    let server = Server::start(taken()).await;
+    let daemon = site.start_configured(&format!("{QUICK}{}", webhook("noc", &server, "")));
+    let begun = event_of(&server, "rmdd.baseline.taken").await;
+    assert_eq!(begun["sequence"], "0000000001", "{begun}");
+    daemon.first_sync().await;
+    daemon.terminate().await;
+    let kinds = kinds(&server);
+    let others: Vec<_> = kinds.iter().skip(1).filter(|kind| !kind.starts_with("rmdd.alarm.")).collect();
+    assert!(others.is_empty(), "{kinds:?}");
+}
