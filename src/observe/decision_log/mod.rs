@@ -16,6 +16,7 @@
 
 mod file;
 mod line;
+mod tail;
 mod writer;
 
 use std::io;
@@ -34,6 +35,7 @@ use crate::domain::Verdict;
 use crate::observe::clock;
 
 pub use line::{Asked, Decided, Entry, ListingThen};
+pub use tail::{LoggedDecision, last_about};
 
 /// The log's file name in the state directory.
 pub const FILE_NAME: &str = "decisions.jsonl";
@@ -215,6 +217,11 @@ impl DecisionLog {
         if self.queue.try_send(Some(entry)).is_err() {
             self.shared.drop_some(1);
         }
+    }
+
+    /// The file that is written now.
+    pub fn path(&self) -> PathBuf {
+        self.shared.settings.load().path_in(&self.shared.state_dir)
     }
 
     /// What became of decisions so far.
