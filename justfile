@@ -164,7 +164,7 @@ page-check:
     fi
     # As all tests are built, so that nothing is built twice.
     rm -rf target/listings target/screenshots
-    RMDD_LISTINGS=$PWD/target/listings cargo test --quiet --locked --workspace --test interfaces -- --ignored page::browser
+    PAGE_LISTINGS=$PWD/target/listings cargo test --quiet --locked --workspace --test interfaces -- --ignored page::browser
     npm ci --prefix tests/browser --no-audit --no-fund --silent
     node --test --test-concurrency=1 tests/browser/page.mjs
 

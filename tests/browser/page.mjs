@@ -1,6 +1,6 @@
 // The page in a real browser: what axe-core finds on every path in both schemes at 320 and 1,920 pixels, the keyboard alone,
-// without scripts, names that mean harm; and a screenshot of each. `just page-check` runs it: RMDD_BIN is where the program is,
-// RMDD_LISTINGS where the listings of a made-up world are, week by week.
+// without scripts, names that mean harm; and a screenshot of each. `just page-check` runs it: PAGE_BIN is where the program is,
+// PAGE_LISTINGS where the listings of a made-up world are, week by week.
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,9 +11,9 @@ import { chromium } from "playwright-core";
 
 import { Scene, TOKENS } from "./scene.mjs";
 
-const bin = process.env.RMDD_BIN ?? "target/debug";
-const listings = process.env.RMDD_LISTINGS ?? "target/listings";
-const shots = process.env.RMDD_SCREENSHOTS ?? "target/screenshots";
+const bin = process.env.PAGE_BIN ?? "target/debug";
+const listings = process.env.PAGE_LISTINGS ?? "target/listings";
+const shots = process.env.PAGE_SCREENSHOTS ?? "target/screenshots";
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 const noc = { httpCredentials: { username: "noc", password: TOKENS.noc[1] } };
@@ -28,8 +28,8 @@ before(async () => {
   scene = await new Scene({
     bin,
     listings,
-    peers: Number(process.env.RMDD_PEERS ?? "42"),
-    hostile: !process.env.RMDD_TAME,
+    peers: Number(process.env.PAGE_PEERS ?? "42"),
+    hostile: !process.env.PAGE_TAME,
   }).start();
   await scene.call(300);
   browser = await chromium.launch({
@@ -64,6 +64,8 @@ async function open(options = {}) {
   const isFault = (text) => !text.includes("Failed to load resource");
   page.on("console", (message) => message.type() === "error" && isFault(message.text()) && page.faults.push(message.text()));
   page.on("pageerror", (error) => page.faults.push(String(error)));
+  // As a person does: by the page that asks for a token, which a browser then shows to all others.
+  if (!("httpCredentials" in options)) await page.goto("/peers");
   page.on("dialog", (dialog) => page.faults.push(dialog.message()) && dialog.dismiss());
   return page;
 }
@@ -88,6 +90,23 @@ for (const colorScheme of ["light", "dark"]) {
     });
   }
 }
+
+test("nothing is wider than the window in between either", async () => {
+  const page = await open();
+  for (const width of [480, 768, 1024, 1280, 1600]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const path of [paths.overview, paths.peers, paths.noticed, paths.hostile, paths.removals]) {
+      await page.goto(path);
+      const wide = await page.evaluate(() => {
+        const [inner, all] = [document.documentElement.clientWidth, [...document.querySelectorAll("main *")]];
+        const out = all.filter((one) => !one.closest(".unseen, thead, svg") && one.getBoundingClientRect().right > inner + 1);
+        return out.map((one) => one.outerHTML.slice(0, 120)).slice(0, 2);
+      });
+      assert.deepEqual(wide, [], `${path} at ${width} px`);
+    }
+  }
+  await page.context().close();
+});
 
 test("the keyboard alone reaches everything that can be clicked", async () => {
   const page = await open({ viewport: { width: 1280, height: 900 } });

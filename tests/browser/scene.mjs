@@ -38,7 +38,10 @@ export class Scene {
     this.directory = mkdtempSync(join(tmpdir(), "rmdd-page-"));
     this.state = join(this.directory, "state");
     const weeks = readdirSync(listings).length - 1;
-    const made = (week) => readFileSync(join(listings, `${week}.csv`), "utf8");
+    const made = (week) => {
+      const listing = readFileSync(join(listings, `${week}.csv`), "utf8");
+      return hostile ? this.#plant(listing) : listing;
+    };
     const archive = join(this.state, "archive");
     mkdirSync(archive, { recursive: true });
     for (let week = 0; week < weeks; week++) {
@@ -49,7 +52,6 @@ export class Scene {
       this.before ??= listing;
     }
     this.now = made(weeks);
-    if (hostile) this.now = this.#plant(this.now);
     this.listing = join(this.directory, "listing.csv");
     writeFileSync(this.listing, this.now);
     const tokens = join(this.directory, "tokens.toml");
@@ -76,12 +78,10 @@ frn = ["${own}"]
 `;
   }
 
-  // Gives some rows names that mean harm.
+  // Gives some rows names that mean harm, the same ones every week.
   #plant(listing) {
-    let place = 0;
-    return listing.replace(/^("?RMD\d{7}"?,"?\d{10}"?,)("(?:[^"]|"")*"|[^,\n]*)/gm, (row, before) => {
-      place += 1;
-      const name = place % 40 === 0 ? HOSTILE[(place / 40 - 1) % HOSTILE.length] : null;
+    return listing.replace(/^("?RMD(\d{7})"?,"?\d{10}"?,)("(?:[^"]|"")*"|[^,\n]*)/gm, (row, before, number) => {
+      const name = number % 40 === 0 ? HOSTILE[(number / 40) % HOSTILE.length] : null;
       return name === null ? row : `${before}"${name.replaceAll('"', '""')}"`;
     });
   }
@@ -92,9 +92,10 @@ frn = ["${own}"]
 
   // Starts the daemon and puts peers on record: most stand, some were removed or never filed, some have clocks that run.
   async start() {
-    this.daemon = spawn(join(this.bin, "rmdd"), ["--config", this.config, "serve"], { stdio: ["ignore", "pipe", "ignore"] });
+    this.daemon = spawn(join(this.bin, "rmdd"), ["--config", this.config, "serve"], { stdio: ["ignore", "pipe", "pipe"] });
     await new Promise((resolve, reject) => {
       let said = "";
+      this.daemon.stderr.on("data", (data) => (said += data));
       this.daemon.on("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${said}`)));
       this.daemon.stdout.on("data", (data) => {
         said += data;
@@ -107,6 +108,8 @@ frn = ["${own}"]
       const answer = await fetch(`${this.url}/v1/snapshots?page_size=1`);
       if (answer.ok && (await answer.json()).total > this.weeks) break;
     }
+    // The store was begun anew from the archive, which is an alarm until somebody takes note of it.
+    this.run("acknowledge", "--by", "noc");
     this.#bind();
     return this;
   }

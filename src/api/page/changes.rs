@@ -56,6 +56,7 @@ pub async fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejec
         .with(found.changes.iter().map(|change| row(change, &index, &own)))
         .or("Nothing changed in that time.")
         .in_csv_at("/changes", &params.again(&["kind", "day", "before"]));
+    let table = Own::in_table(asked, table);
     let next = found.next.map_or_else(String::new, |serial| {
         let again = params.again(&["kind", "day"]);
         format!("/changes?before={serial}{}{again}", if again.is_empty() { "" } else { "&" })
@@ -187,9 +188,14 @@ fn row(change: &Change, index: &Index, own: &Own) -> Vec<Cell> {
     ]
 }
 
-/// How many changes were observed on a day, so many at most.
-pub async fn on_day(services: &Services, index: &Index, day: &str, most: usize) -> Result<usize, Rejection> {
+/// How soon a change is looked at: what went first, what was amended last.
+pub fn weight(change: &Change) -> usize {
+    ["REMOVED", "REINSTATED", "LISTED"].iter().position(|kind| change.kind.as_str() == *kind).unwrap_or(3)
+}
+
+/// The changes of a day, newest first and so many at most; not those of the first listing.
+pub async fn on_day(services: &Services, index: &Index, day: &str, most: usize) -> Result<Vec<Change>, Rejection> {
     let day = Day::read(day).map_err(|bad| ErrorReason::InvalidTime.reject(bad))?;
-    let fits = |change: &Change| day.holds(change.observed_at);
-    Ok(newest(services, index, None, most, fits, Some(day.from)).await?.changes.len())
+    let fits = |change: &Change| day.holds(change.observed_at) && !is_first(change);
+    Ok(newest(services, index, None, most, fits, Some(day.from)).await?.changes)
 }

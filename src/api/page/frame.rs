@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::domain::AlarmCode;
+use crate::domain::visible::one_line;
 use crate::observe::clock;
 use crate::service::{Services, State, state};
 use crate::transport::auth::Right;
@@ -69,7 +70,7 @@ impl Frame {
             state,
             class,
             confirmed,
-            query: asked.params.get("q").unwrap_or_default().chars().take(200).collect(),
+            query: one_line(&asked.params.get("q").unwrap_or_default().chars().take(200).collect::<String>()),
             here: match asked.path {
                 Path::Overview => "/",
                 Path::Peers => "/peers",

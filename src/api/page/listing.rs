@@ -61,6 +61,7 @@ pub fn removals(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejecti
     .with(page.removals.iter().map(|removal| removal_row(removal, &own)))
     .or("Nothing was removed in that time.")
     .in_csv_at("/removals", &params.again(&["since", "until", "reinstated"]));
+    let table = Own::in_table(asked, table);
     let filter = |label: &str, query: &str, is_on: bool| Filter {
         label: label.to_owned(),
         href: format!("/removals{query}"),
@@ -130,6 +131,7 @@ pub async fn search(services: &Arc<Services>, asked: &Asked) -> Result<View, Rej
         .with(rows)
         .or(empty)
         .in_csv_at("/search", &asked.params.again(&["q"]));
+    let table = Own::in_table(asked, table);
     let page = Search { frame: Frame::of(services, asked, "Search", now), said, table };
     View::of(asked, &page, &[&page.table])
 }

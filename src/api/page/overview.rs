@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::decide::own::OwnState;
 use crate::decide::standing::{PeerState, Standing};
-use crate::domain::{Filing, Frn, Identity, RecordKind, Rejection, RmdNumber};
+use crate::domain::{Change, Filing, Frn, Identity, RecordKind, Rejection, RmdNumber};
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::service::{OwnReport, Services, Severity, StatusReport, Week};
@@ -67,6 +67,11 @@ pub struct Own {
 }
 
 impl Own {
+    /// A table with the column of the viewer's own peers, for who may see it.
+    pub fn in_table(asked: &Asked, table: Table) -> Table {
+        if asked.viewer.right >= Right::Operator { table } else { table.without("Yours") }
+    }
+
     /// The peers that are bound now; none for who may not see them.
     pub fn of(services: &Services, asked: &Asked, now: Timestamp) -> Self {
         let mut own = Self::default();
@@ -218,7 +223,7 @@ fn todo(standings: &[Standing], own: &[OwnReport], peers: usize) -> Table {
         ]
     });
     let empty = match peers {
-        0 => "No upstream is bound: `rmdd peers add NAME FRN` binds one.",
+        0 => "No upstream is bound: rmdd peers add NAME FRN binds one.",
         _ => "Nothing: every upstream is accepted.",
     };
     Table::new("todo", "What to do, the worst first", &["State", "Peer", "Provider", "Why", "Left"])
@@ -288,9 +293,22 @@ struct Recent {
 
 impl Recent {
     async fn of(services: &Services, asked: &Asked, index: &Index, now: Timestamp) -> Result<Self, Rejection> {
-        let fits = |change: &crate::domain::Change| !changes::is_first(change);
-        let found = changes::newest(services, index, None, RECENT, fits, None).await?.changes;
+        let fits = |change: &Change| !changes::is_first(change);
+        let newest = changes::newest(services, index, None, RECENT, fits, None).await?.changes;
         let own = Own::of(services, asked, now);
+        let is_own = |change: &Change| changes::filing(index, change).is_some_and(|filing| own.peer(filing).is_some());
+        let (mut found, mut of_day, mut href) = (newest, String::new(), String::new());
+        if let Some(day) = found.first().map(|newest| day(newest.observed_at)) {
+            let mut on_it = changes::on_day(services, index, &day, LOOKED_AT).await?;
+            let more = if on_it.len() >= LOOKED_AT { " or more" } else { "" };
+            of_day = format!("all {}{more} of {day}", count(on_it.len() as u64));
+            href = format!("/changes?day={day}");
+            // Of the newest day, what matters most: own peers first, and what went before what came.
+            on_it.sort_by_cached_key(|change| (!is_own(change), changes::weight(change)));
+            on_it.truncate(RECENT);
+            let older = found.split_off(found.len().min(on_it.len()));
+            found = on_it.into_iter().chain(older).collect();
+        }
         let mut rows: Vec<Vec<Cell>> = Vec::new();
         for change in found.iter().take(RECENT) {
             let filing = changes::filing(index, change);
@@ -303,19 +321,11 @@ impl Recent {
                 yours.map_or_else(Cell::default, |peer| Cell::word(peer, "own").to(wording::peer_card(peer))),
             ]);
         }
-        let (mut of_day, mut href) = (String::new(), String::new());
-        if let Some(newest) = found.first() {
-            let newest = day(newest.observed_at);
-            let on_it = changes::on_day(services, index, &newest, LOOKED_AT).await?;
-            let more = if on_it >= LOOKED_AT { " or more" } else { "" };
-            of_day = format!("all {}{more} of {newest}", count(on_it as u64));
-            href = format!("/changes?day={newest}");
-        }
         let table = Table::new("recent", "The newest changes", &["When", "What", "Number", "Name", "Yours"])
             .with(rows)
             .or("Nothing has changed since the first listing.")
             .in_csv_at("/", "");
-        Ok(Self { table, of_day, href })
+        Ok(Self { table: Own::in_table(asked, table), of_day, href })
     }
 }
 

@@ -86,7 +86,7 @@ pub fn decisions(services: &Services, subject: &Subject) -> Result<Table, Reject
         "The last decisions in the log",
         &["When", "Verdict", "Reason", "Asked for", "By", "Over", "Call"],
     )
-    .or("None at the end of the decision log. It has refusals, and what decision_log.log adds: `rmdd decisions` has all.")
+    .or("None at the end of the decision log. It has refusals, and what decision_log.log adds; rmdd decisions reads all of it.")
     .in_csv_at(&subject.path, "");
     let Some(observer) = &services.observer else { return Ok(table) };
     let found = last_about(&observer.log.path(), &subject.numbers(), DECISIONS).map_err(|error| {

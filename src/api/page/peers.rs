@@ -63,7 +63,7 @@ pub fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejection> 
     let left_out = found - standings.len();
     let table = Table::new("peers", "Peers, the worst first", &COLUMNS)
         .with(standings.iter().map(row))
-        .or("No peer is bound: `rmdd peers add NAME FRN` binds one.")
+        .or("No peer is bound: rmdd peers add NAME FRN binds one.")
         .in_csv_at("/peers", &asked.params.again(&["state"]));
     let left_out = match left_out {
         0 => String::new(),

@@ -4,6 +4,9 @@ use crate::domain::visible::one_line;
 
 use super::text;
 
+/// What is no longer is not broken between lines.
+const SHORT: usize = 20;
+
 /// A cell.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
@@ -12,13 +15,21 @@ pub struct Cell {
     /// Where it leads; empty for nowhere.
     pub href: String,
     /// How it is to be seen, by a class of the style sheet.
-    pub class: &'static str,
+    class: &'static str,
 }
 
 impl Cell {
     /// A text, which may be anybody's.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    /// The class of the cell: what is short is not broken.
+    pub fn class(&self) -> &'static str {
+        match self.class {
+            "" if self.text.len() <= SHORT => "short",
+            class => class,
+        }
     }
 
     /// A number or a time: nothing breaks it.
@@ -97,9 +108,30 @@ impl Table {
         Self { csv: format!("{path}?format=csv&table={}{more}", self.name), ..self }
     }
 
-    /// Whether it is shown row below row where there is little room: one of counts fits anywhere.
-    pub fn stacks(&self) -> bool {
-        !matches!(self.name, "calls" | "weeks")
+    /// Without a column that has nothing for whoever looks.
+    pub fn without(mut self, head: &str) -> Self {
+        if let Some(place) = self.columns.iter().position(|of| *of == head) {
+            self.columns.remove(place);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(place)));
+        }
+        self
+    }
+
+    /// By which room it is shown row below row, as a class: one of counts fits anywhere, one of many columns needs much.
+    pub fn class(&self) -> &'static str {
+        match self.columns.len() {
+            _ if matches!(self.name, "calls" | "weeks") => "narrow",
+            0..7 => "stacks",
+            _ => "stacks many",
+        }
+    }
+
+    /// The heads with how their columns are aligned.
+    pub fn heads(&self) -> impl Iterator<Item = (&'static str, bool)> {
+        let first = self.rows.first();
+        let is_count =
+            move |place: usize| first.is_some_and(|row| row.get(place).is_some_and(|cell| cell.class == "count"));
+        self.columns.iter().enumerate().map(move |(place, head)| (*head, is_count(place)))
     }
 
     /// The cells of a row with the heads of their columns.

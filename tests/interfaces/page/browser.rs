@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rmdd_testkit::World;
-use rmdd_testkit::listing::{CsvFormat, Step};
+use rmdd_testkit::listing::Step;
 
 /// A number of the environment.
 fn number(name: &str, default: usize) -> usize {
@@ -13,13 +13,12 @@ fn number(name: &str, default: usize) -> usize {
 #[test]
 #[ignore = "writes listings for the test in a browser: just page-check"]
 fn the_listings_of_the_test_in_a_browser_are_written() {
-    let directory = std::env::var("RMDD_LISTINGS").expect("where to");
-    let (filings, weeks) = (number("RMDD_FILINGS", 1200), number("RMDD_WEEKS", 20));
+    let directory = std::env::var("PAGE_LISTINGS").expect("where to");
+    let (filings, weeks) = (number("PAGE_FILINGS", 1200), number("PAGE_WEEKS", 14));
     std::fs::create_dir_all(&directory).expect("a folder");
-    let format = CsvFormat { recertified: true, ..CsvFormat::default() };
     let mut world = World::new(7, filings);
     for week in 0..=weeks {
-        std::fs::write(Path::new(&directory).join(format!("{week}.csv")), world.to_csv_with(&format)).expect("written");
+        std::fs::write(Path::new(&directory).join(format!("{week}.csv")), world.to_csv()).expect("written");
         // A wave of removals now and then, as the FCC's orders bring them.
         let remove = if week % 23 == 17 { filings / 60 } else { 2 + week % 4 };
         world.advance(Step { list: 5 + week % 9, amend: 40, remove, reinstate: week % 2 });

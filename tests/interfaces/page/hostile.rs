@@ -25,7 +25,7 @@ async fn names_that_mean_harm_are_text_and_nothing_else() {
         "/provider/0041000002",
         "/provider/0041000003",
         "/provider/peer:TG-Bad",
-        "/search?q=%3Cscript%3Ealert(1)%3C/script%3E%22%3E",
+        "/search?q=%3Cscript%3Ealert(1)%3C/script%3E%22%3E%E2%80%AE%1B",
     ];
     let mut shown = 0;
     for path in paths {
