@@ -121,7 +121,7 @@ impl Table {
     pub fn class(&self) -> &'static str {
         match self.columns.len() {
             _ if matches!(self.name, "calls" | "weeks") => "narrow",
-            0..7 => "stacks",
+            0..6 => "stacks",
             _ => "stacks many",
         }
     }
