@@ -23,6 +23,7 @@ use rmdd::listing::diff::diff;
 use rmdd::listing::index::{Index, PublishedIndex};
 use rmdd::listing::parse::parse;
 use rmdd::listing::vet::{Provenance, VetConfig, vet};
+use rmdd::observe::clock;
 use rmdd::records::Records;
 use rmdd::service::{self, CheckRequest, Detail, PastAsked, PastIndexes, Services, SyncAccess, View};
 use rmdd::store::{PublishedRecords, Store};
@@ -373,7 +374,7 @@ fn overview(criterion: &mut Criterion) {
 /// A store of four weeks and so many peers, of which some were removed in these.
 fn with_peers(directory: &std::path::Path, count: usize) -> Services {
     let store = Store::open(directory).expect("a store");
-    let (mut world, mut archived, now) = (World::new(1, 10_000), Vec::new(), Timestamp::now());
+    let (mut world, mut archived, now) = (World::new(1, 10_000), Vec::new(), clock::now());
     let frns: Vec<String> = world.rows().map(|row| row.get("frn").to_owned()).take(count).collect();
     for weeks_ago in (0..4).rev() {
         let fetched_at = now - jiff::SignedDuration::from_hours(24 * 7 * weeks_ago);
