@@ -62,10 +62,10 @@ fn world(names: [&str; 3]) -> World {
     let mut world = World::new(91, 60);
     for (place, name) in names.into_iter().enumerate() {
         let mut row = world.rows().next().cloned().expect("a row");
-        row.set("number", &format!("RMD090000{}", place + 1));
-        row.set("frn", &format!("004100000{}", place + 1));
+        row.set("number", format!("RMD090000{}", place + 1));
+        row.set("frn", format!("004100000{}", place + 1));
         row.set("business_name", name);
-        row.set("business_address", &format!("{place} Main Street"));
+        row.set("business_address", format!("{place} Main Street"));
         row.set("voice_service_provider_choice", "Yes");
         world.insert(row);
     }
