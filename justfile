@@ -152,6 +152,22 @@ alert-ends:
     fi
     VENV=target/python-alerts examples/alerts/test.sh
 
+# The page in a real browser: what axe-core finds, the keyboard, without scripts; screenshots in target/screenshots. Needs npm,
+# Node 20 or newer, zstd, and Chromium (CHROMIUM names another than /usr/bin/chromium).
+page-check:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    chromium=${CHROMIUM:-/usr/bin/chromium}
+    if [ ! -x "$chromium" ] || ! command -v npm >/dev/null || ! command -v zstd >/dev/null; then
+      echo "left out: chromium, npm or zstd is not here"
+      exit 0
+    fi
+    # As all tests are built, so that nothing is built twice.
+    rm -rf target/listings target/screenshots
+    PAGE_LISTINGS=$PWD/target/listings cargo test --quiet --locked --workspace --test interfaces -- --ignored page::browser
+    npm ci --prefix tests/browser --no-audit --no-fund --silent
+    node --test --test-concurrency=1 tests/browser/page.mjs
+
 # Test the alert rules. Needs promtool.
 alert-rules:
     #!/usr/bin/env bash

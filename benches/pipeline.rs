@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use jiff::Timestamp;
+use rmdd::api::page;
 use rmdd::decide::impact::Basis;
 use rmdd::decide::standing::standings;
 use rmdd::decide::{Policy, Query, decide};
@@ -22,9 +23,13 @@ use rmdd::listing::diff::diff;
 use rmdd::listing::index::{Index, PublishedIndex};
 use rmdd::listing::parse::parse;
 use rmdd::listing::vet::{Provenance, VetConfig, vet};
+use rmdd::observe::clock;
 use rmdd::records::Records;
-use rmdd::service::{CheckRequest, Detail, PastAsked, PastIndexes, View};
-use rmdd::store::Store;
+use rmdd::service::{self, CheckRequest, Detail, PastAsked, PastIndexes, Services, SyncAccess, View};
+use rmdd::store::{PublishedRecords, Store};
+use rmdd::sync::fetch::Source;
+use rmdd::sync::{ArchivedListing, SyncSettings, replay};
+use rmdd::transport::auth::Right;
 use rmdd::transport::budget::Work;
 use rmdd_testkit::{Step, World};
 
@@ -348,5 +353,65 @@ fn standing(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sync_stages, look_ups, sizes, as_of, standing);
+/// The page's overview at 10,000 filings and 500 peers, some of them refused, as an operator sees it.
+fn overview(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let directory = tempfile::tempdir().expect("a directory");
+    let services = Arc::new(with_peers(directory.path(), 500));
+    let viewer = page::Viewer { right: Right::Operator, known_as: None, has_tokens: false };
+    let asked = page::Asked { path: page::Path::Overview, params: page::Params::default(), viewer };
+    let mut group = criterion.benchmark_group("page");
+    group.bench_function("the overview of 10,000 filings and 500 peers", |bencher| {
+        bencher.iter(|| {
+            let made = runtime.block_on(page::make(&services, &asked)).expect("a page");
+            assert!(made.body.len() < 50_000, "{} bytes", made.body.len());
+            made
+        });
+    });
+    group.finish();
+}
+
+/// A store of four weeks and so many peers, of which some were removed in these.
+fn with_peers(directory: &std::path::Path, count: usize) -> Services {
+    let store = Store::open(directory).expect("a store");
+    let (mut world, mut archived, now) = (World::new(1, 10_000), Vec::new(), clock::now());
+    let frns: Vec<String> = world.rows().map(|row| row.get("frn").to_owned()).take(count).collect();
+    for weeks_ago in (0..4).rev() {
+        let fetched_at = now - jiff::SignedDuration::from_hours(24 * 7 * weeks_ago);
+        archived.push(ArchivedListing { fetched_at, source: "bench".to_owned(), bytes: world.to_csv() });
+        world.advance(Step { list: 30, amend: 120, remove: 100, reinstate: 1 });
+    }
+    let replayed = replay(&store, archived, &VetConfig::default()).expect("replayed");
+    assert_eq!(replayed.applied, 4, "{replayed:?}");
+    let peers = frns.iter().enumerate().filter_map(|(place, frn)| {
+        let body = RecordBody::Peer(Peer { kind: PeerKind::TrunkGroup, name: format!("TG-{place}"), role: None });
+        let (by, why, revision) = ("bench".to_owned(), String::new(), 1);
+        let provider = Identity::Frn(frn.parse().ok()?);
+        Some(Record { provider, by, at: now, why, expires_at: None, body, revision })
+    });
+    let records = PublishedRecords::new(Records::build(peers, 1));
+    let loaded = store.load().expect("loaded");
+    let index = loaded.snapshot.map(|snapshot| Index::build(snapshot, loaded.removals, loaded.last_change));
+    let settings = SyncSettings {
+        source: Source::read("listing.csv").expect("a path"),
+        fallbacks: Vec::new(),
+        fetch: Default::default(),
+        vet: VetConfig::default(),
+        archive: Default::default(),
+        history: Default::default(),
+    };
+    Services::new(service::Basis {
+        index: Arc::new(PublishedIndex::new(index)),
+        records: Arc::new(records),
+        store: Arc::new(store),
+        state_dir: directory.to_owned(),
+        sync: SyncAccess::Record { state: Arc::new(loaded.sync_state), settings: Arc::new(settings) },
+        freshness: Default::default(),
+        policy: Default::default(),
+        me: Default::default(),
+        limits: Default::default(),
+    })
+}
+
+criterion_group!(benches, sync_stages, look_ups, sizes, as_of, standing, overview);
 criterion_main!(benches);

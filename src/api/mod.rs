@@ -5,5 +5,6 @@ pub mod client;
 pub mod grpc;
 pub mod http;
 pub mod json;
+pub mod page;
 pub mod times;
 pub mod weights;

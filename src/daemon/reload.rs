@@ -24,13 +24,14 @@ use crate::transport::auth::Access;
 type Keep = fn(&mut Config, &Config);
 
 /// What is read once, at the start: the one list of what a reload leaves as it is. All else takes effect at once.
-const READ_AT_START: [(&str, Keep); 14] = [
+const READ_AT_START: [(&str, Keep); 15] = [
     ("state_dir", |next, now| next.state_dir.clone_from(&now.state_dir)),
     ("shutdown_grace", |next, now| next.shutdown_grace = now.shutdown_grace),
     ("grpc.listen", |next, now| next.grpc.listen.clone_from(&now.grpc.listen)),
     ("grpc.tls.", |next, now| next.grpc.tls.clone_from(&now.grpc.tls)),
     ("grpc.socket.", |next, now| next.grpc.socket.clone_from(&now.grpc.socket)),
     ("http.listen", |next, now| next.http.listen.clone_from(&now.http.listen)),
+    ("http.hosts", |next, now| next.http.hosts.clone_from(&now.http.hosts)),
     ("http.tls.", |next, now| next.http.tls.clone_from(&now.http.tls)),
     ("http.socket.", |next, now| next.http.socket.clone_from(&now.http.socket)),
     ("admin.listen", |next, now| next.admin.listen.clone_from(&now.admin.listen)),

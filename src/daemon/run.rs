@@ -26,7 +26,7 @@ use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
 use crate::listing::index::PublishedIndex;
 use crate::observe::decision_log::DecisionLog;
-use crate::observe::{Observer, clock};
+use crate::observe::{Observer, clock, last_hour};
 use crate::service::{Basis, ReloadResult, Running, Services, SyncAccess};
 use crate::store::Store;
 use crate::store::archive::Archive;
@@ -234,6 +234,7 @@ impl Start {
         tasks.spawn_fallible("schedule", |shutdown| schedule::run(scheduled, to, shutdown));
         let to = sync.clone();
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
+        tasks.spawn("last hour", |shutdown| last_hour::watch(Arc::clone(&observer), shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
@@ -296,7 +297,8 @@ impl Tasks {
         }
         let limits = Arc::clone(&services.limits);
         let (services, alerts, shutdown) = (Arc::clone(services), Arc::clone(alerts), self.shutdown.clone());
-        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown, descriptors };
+        let hosts = config.http.hosts.clone();
+        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown, descriptors, hosts };
         serving.spawn(&mut self.set, listeners, health_service);
         drop(serving);
         Ok((threads, health))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::{Request, Response, Version};
+use http_body_util::Either;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -10,12 +12,13 @@ use super::TaskEnd;
 use super::descriptors::Connections;
 use super::listen::{Listener, Listeners};
 use crate::alerts::Alerts;
-use crate::api::grpc::{self, Health, HealthServer};
-use crate::api::http::HttpService;
+use crate::api::grpc::{self, FastPath, Health, HealthServer};
+use crate::api::http::{Hosts, HttpService};
 use crate::service::Services;
 use crate::transport::auth::{Access, ListenerKind};
 use crate::transport::{
-    Acceptor, Allowances, Framing, LimitsConfig, ListenSocket, Place, Registries, Registry, Respond, Threads,
+    Acceptor, Allowances, Caller, Framing, Incoming, LimitsConfig, ListenSocket, Place, Registries, Registry, Respond,
+    Threads,
 };
 
 /// What all listeners have in common.
@@ -32,6 +35,26 @@ pub struct Serving<'a> {
     pub shutdown: CancellationToken,
     /// How many files may be open.
     pub descriptors: Option<usize>,
+    /// Names under which the page is served (`http.hosts`).
+    pub hosts: Vec<String>,
+}
+
+/// What the sockets of the administration answer: gRPC, and to browsers the page.
+struct Everything {
+    grpc: FastPath,
+    http: HttpService,
+}
+
+impl Respond for Everything {
+    type Body = Either<<FastPath as Respond>::Body, <HttpService as Respond>::Body>;
+
+    async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Self::Body> {
+        if request.version() <= Version::HTTP_11 {
+            self.http.respond(request, caller).await.map(Either::Right)
+        } else {
+            self.grpc.respond(request, caller).await.map(Either::Left)
+        }
+    }
 }
 
 impl Serving<'_> {
@@ -51,17 +74,20 @@ impl Serving<'_> {
             common.spawn(tasks, ("gRPC listener", listener), (Framing::Http2, service), on_threads());
         }
         if let Some(listener) = listeners.http {
-            let service = Arc::new(HttpService::new(Arc::clone(&self.services)));
+            let hosts = Hosts { names: self.hosts.clone(), is_certain: listener.tls.is_some() };
+            let service = Arc::new(HttpService::new(Arc::clone(&self.services)).under(hosts));
             common.spawn(tasks, ("HTTP listener", listener), (Framing::Either, service), on_threads());
         }
-        let service = Arc::new(grpc::everything(&self.services, &self.alerts, &health));
+        let hosts = Hosts { names: self.hosts.clone(), is_certain: false };
+        let http = HttpService::new(Arc::clone(&self.services)).under(hosts);
+        let service = Arc::new(Everything { grpc: grpc::everything(&self.services, &self.alerts, &health), http });
         // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
         let lives = TaskTracker::new();
         let here = || Place::Here(lives.clone());
         if let Some(listener) = listeners.administration {
             common.spawn(tasks, ("admin listener", listener), (Framing::Http2, Arc::clone(&service)), here());
         }
-        common.spawn(tasks, ("Unix socket", listeners.admin), (Framing::Http2, service), here());
+        common.spawn(tasks, ("Unix socket", listeners.admin), (Framing::ByPreface, service), here());
         let shutdown = self.shutdown.clone();
         tasks.spawn(async move {
             shutdown.cancelled().await;

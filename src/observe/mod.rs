@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod decision_log;
 pub mod histogram;
+pub mod last_hour;
 pub mod logging;
 pub mod metrics;
 
@@ -74,6 +75,8 @@ impl<'a> Came<'a> {
 pub struct Observer {
     /// What is counted.
     pub metrics: Metrics,
+    /// The calls of the last hour.
+    pub last_hour: last_hour::LastHour,
     /// Where it is logged.
     pub log: DecisionLog,
     listeners: Mutex<Vec<(&'static str, Arc<Registry>)>>,
@@ -82,7 +85,7 @@ pub struct Observer {
 impl Observer {
     /// One that has seen nothing yet.
     pub fn new(log: DecisionLog) -> Self {
-        Self { metrics: Metrics::default(), log, listeners: Mutex::default() }
+        Self { metrics: Metrics::default(), last_hour: Default::default(), log, listeners: Mutex::default() }
     }
 
     /// Connections of this listener are in that registry.
@@ -178,6 +181,12 @@ impl Seen<'_> {
             let mut caller_ids = self.caller_ids.get();
             caller_ids[place] += 1;
             self.caller_ids.set(caller_ids);
+        }
+        if decision.verdict == Verdict::Refuse
+            && self.came.interface != Interface::Cli
+            && let Some(peer) = peer
+        {
+            self.observer.last_hour.refused(peer, now);
         }
         if log.wants(decision.verdict, by_choice || matches!(decision.reason, Reason::Override | Reason::EmergencyCall))
         {

@@ -170,7 +170,7 @@ impl Services {
     }
 
     /// Finds in the store since when these hold of which memory does not know it.
-    fn find_since_when(&self, standings: &mut [Standing]) {
+    pub fn find_since_when(&self, standings: &mut [Standing]) {
         for standing in standings.iter_mut().filter(|standing| standing.since.is_none()) {
             standing.since = self.since_by_history(standing);
         }

@@ -36,6 +36,8 @@ pub enum Framing {
     Http2,
     /// HTTP/1.1 and HTTP/2.
     Either,
+    /// On a Unix socket, HTTP/2 as gRPC has it for who begins so, and HTTP/1.1 for others: browsers. On TCP, HTTP/2 alone.
+    ByPreface,
 }
 
 /// What answers the requests of a listener. It judges by itself who may ask what.
@@ -186,8 +188,10 @@ impl<R: Respond> Acceptor<R> {
                         }
                     }
                     Socket::Unix(socket) => {
-                        if let Ok(socket) = UnixStream::from_std(socket) {
-                            connection.serve(socket, framing, service, None).await;
+                        let Ok(socket) = UnixStream::from_std(socket) else { return };
+                        match framing {
+                            Framing::ByPreface => Box::pin(connection.serve_by_preface(socket, service)).await,
+                            framing => connection.serve(socket, framing, service, None).await,
                         }
                     }
                 }

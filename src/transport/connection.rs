@@ -22,6 +22,7 @@ use super::drive::{LINGER, Manners};
 use super::fair_queue::FairQueue;
 use super::io::Watched;
 use super::patience::{Patient, WatchedBody};
+use super::preface;
 use super::quota::Allowance;
 use super::registry::{Activity, Admitted};
 use super::tls::{Certified, Tls};
@@ -171,6 +172,26 @@ impl Connection {
         }
     }
 
+    /// Serves it to its end, in the version that its first bytes tell.
+    pub async fn serve_by_preface<S, R>(self, socket: S, service: Arc<R>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        R: Respond,
+    {
+        let looked = tokio::select! {
+            looked = preface::look(socket) => looked,
+            () = tokio::time::sleep_until(self.began + self.limits.handshake_timeout) => return,
+            () = self.shutdown.cancelled() => return,
+            () = self.admitted.activity.asked_to_close() => return,
+        };
+        match looked {
+            Ok((true, socket)) => self.serve(socket, Framing::Http2, service, None).await,
+            Ok((false, socket)) => self.serve(socket, Framing::Either, service, None).await,
+            // It ended before it began.
+            Err(_) => {}
+        }
+    }
+
     /// Serves it to its end. The certificate is the client's, if it showed one.
     pub async fn serve<S, R>(self, socket: S, framing: Framing, service: Arc<R>, certified: Option<Certified>)
     where
@@ -178,7 +199,7 @@ impl Connection {
         R: Respond,
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.fair_queue.clone());
-        let linger = if framing == Framing::Http2 { LINGER } else { Duration::ZERO };
+        let linger = if framing == Framing::Either { Duration::ZERO } else { LINGER };
         let io = TokioIo::new(socket.lingering(linger).with_http1(framing == Framing::Either));
         let Some(caller) = self.caller(certified).await else { return };
         let stopping = self.shutdown.clone();
@@ -200,7 +221,7 @@ impl Connection {
             _ => self.limits.streams,
         };
         match framing {
-            Framing::Http2 => {
+            Framing::Http2 | Framing::ByPreface => {
                 let mut builder = http2::Builder::new(patient);
                 builder
                     .timer(TokioTimer::new())

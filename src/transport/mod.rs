@@ -27,6 +27,7 @@ mod fair_queue;
 mod io;
 mod limits;
 mod patience;
+mod preface;
 pub mod priority;
 mod quota;
 mod registry;

@@ -6,3 +6,4 @@ mod common;
 mod alerts;
 mod http;
 mod observe;
+mod page;

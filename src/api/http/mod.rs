@@ -8,6 +8,7 @@ mod check;
 mod health;
 mod listing;
 pub mod metrics;
+mod page;
 mod params;
 mod problem;
 
@@ -27,7 +28,7 @@ use answer::{Format, Reply};
 use params::QueryString;
 use problem::Problem;
 
-use crate::api::weights;
+use crate::api::{page as pages, weights};
 use crate::domain::{ErrorReason, Interface};
 use crate::observe::Came;
 use crate::service::Services;
@@ -35,6 +36,7 @@ use crate::transport::auth::Right;
 use crate::transport::{Caller, Incoming, Respond};
 
 pub use answer::ReplyBody;
+pub use page::Hosts;
 pub use problem::HTTP_REASONS;
 
 /// The description of all this, in OpenAPI 3.1.
@@ -94,12 +96,19 @@ pub struct HttpService {
     services: Shared,
     router: Router,
     other_paths: Box<[&'static str]>,
+    hosts: Hosts,
 }
 
 impl HttpService {
     /// Answers from these services.
     pub fn new(services: Shared) -> Self {
-        Self { router: router(Arc::clone(&services)), services, other_paths: other_paths() }
+        let (router, other_paths) = (router(Arc::clone(&services)), other_paths());
+        Self { router, services, other_paths, hosts: Hosts::default() }
+    }
+
+    /// The same, with the page under these names.
+    pub fn under(self, hosts: Hosts) -> Self {
+        Self { hosts, ..self }
     }
 
     /// The query of every call, without what a router costs.
@@ -199,7 +208,12 @@ impl Respond for HttpService {
         if is_emergency && caller.session.is_answered_without_token() {
             return self.check(&request, &query, caller, Right::Query).await;
         }
-        let right = match caller.session.check_http(path, request.headers()) {
+        let right = caller.session.check_http(path, request.headers());
+        if !is_emergency && let Some(path) = pages::Path::read(path) {
+            // Apart, since a future is moved with all that it may ever hold.
+            return Box::pin(self.page(path, request, caller, right)).await;
+        }
+        let right = match right {
             Ok(right) => right,
             Err(denied) => return problem::denied(&denied, request.headers()),
         };

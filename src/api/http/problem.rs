@@ -12,7 +12,7 @@ use crate::domain::{ErrorKind, ErrorReason, Rejection};
 use crate::transport::auth::Denied;
 
 /// The header that has the word.
-const ERROR_HEADER: &str = "rmdd-error";
+pub(super) const ERROR_HEADER: &str = "rmdd-error";
 
 const INVALID_PARAMETER: &str = "INVALID_PARAMETER";
 const PATH_UNKNOWN: &str = "PATH_UNKNOWN";
@@ -53,6 +53,22 @@ impl Problem {
         Self::from(ErrorReason::Internal.reject(message))
     }
 
+    /// Something is served there, but not so.
+    pub fn method(method: &Method, uri: &Uri) -> Self {
+        let message = format!("{} takes GET and HEAD, not {method}", uri.path());
+        Self::of(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, message)
+    }
+
+    /// The status that goes with a reason.
+    pub fn status_of(reason: ErrorReason) -> StatusCode {
+        status(reason)
+    }
+
+    /// When to ask again after a 429, in seconds.
+    pub fn retry_after(reason: ErrorReason) -> HeaderValue {
+        HeaderValue::from_static(if reason == ErrorReason::TooManyTries { "60" } else { "1" })
+    }
+
     fn of(status: StatusCode, word: &'static str, message: String) -> Self {
         Self { status, word, reason: None, message }
     }
@@ -83,8 +99,8 @@ impl Problem {
         };
         response.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(self.word));
         if self.status == StatusCode::TOO_MANY_REQUESTS {
-            let seconds = if self.reason == Some(ErrorReason::TooManyTries) { "60" } else { "1" };
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
+            let after = Self::retry_after(self.reason.unwrap_or(ErrorReason::Overloaded));
+            response.headers_mut().insert(header::RETRY_AFTER, after);
         }
         response
     }
@@ -147,8 +163,7 @@ pub async fn no_such_path(uri: Uri, headers: HeaderMap) -> Response {
 
 /// Something is served there, but not so.
 pub async fn no_such_method(method: Method, uri: Uri, headers: HeaderMap) -> Response {
-    let message = format!("{} takes GET and HEAD, not {method}", uri.path());
-    Problem::of(StatusCode::METHOD_NOT_ALLOWED, METHOD_NOT_ALLOWED, message).respond(Format::accepted(&headers))
+    Problem::method(&method, &uri).respond(Format::accepted(&headers))
 }
 
 /// The code that made an answer is at fault. Whoever asked is told so, and the connection lives on.

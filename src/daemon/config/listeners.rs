@@ -55,6 +55,9 @@ pub struct HttpConfig {
     pub tls: TlsConfig,
     /// Who may open it, where it is a Unix socket.
     pub socket: SocketConfig,
+    /// Names under which the page is served to who shows no token or certificate and speaks no TLS, besides addresses,
+    /// `localhost` and the machine's own name: those by which people reach it.
+    pub hosts: Vec<String>,
 }
 
 impl Default for HttpConfig {
@@ -63,6 +66,7 @@ impl Default for HttpConfig {
             listen: Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 7634))),
             tls: TlsConfig::default(),
             socket: SocketConfig::default(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -70,6 +74,12 @@ impl Default for HttpConfig {
 impl HttpConfig {
     /// Whether its settings make sense together.
     pub(super) fn validate(&self) -> Result<(), String> {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        if let Some(bad) = self.hosts.iter().find(|host| host.is_empty() || !host.chars().all(is_name)) {
+            return Err(format!(
+                "http.hosts has {bad:?}, which is no name of a host: write it without scheme and port (rmd1.example.net)"
+            ));
+        }
         check("http", &self.listen, &self.tls)
     }
 

@@ -19,6 +19,7 @@
 
 mod file;
 mod line;
+mod tail;
 mod writer;
 
 use std::io;
@@ -37,6 +38,7 @@ use crate::domain::Verdict;
 use crate::observe::clock;
 
 pub use line::{Asked, Decided, Entry, ListingThen};
+pub use tail::{LoggedDecision, last_about};
 
 /// The log's file name in the state directory.
 pub const FILE_NAME: &str = "decisions.jsonl";
@@ -234,6 +236,11 @@ impl DecisionLog {
         if self.queue.try_send(Some(entry)).is_err() {
             self.shared.drop_some(1);
         }
+    }
+
+    /// The file that is written now.
+    pub fn path(&self) -> PathBuf {
+        self.shared.settings.load().path_in(&self.shared.state_dir)
     }
 
     /// What became of decisions so far.

@@ -116,8 +116,8 @@ impl Services {
         StatusReport { peers, own, ..self.state_of_daemon() }
     }
 
-    /// The same without the operator's peers.
-    fn state_of_daemon(&self) -> StatusReport {
+    /// The same without the operator's peers. Looks at memory, and at how much room the disk has.
+    pub fn state_of_daemon(&self) -> StatusReport {
         let now = clock::now();
         let index = self.index.load_full();
         let (sync, progress) = match &self.sync {

@@ -90,9 +90,12 @@ pub fn needed(path: &str) -> Right {
     }
 }
 
-/// The right that a path needs over HTTP. Whether the daemon lives and is ready, everybody may know.
+/// The right that a path needs over HTTP. Whether the daemon lives and is ready, everybody may know, and how its page looks.
 pub fn needed_over_http(path: &str) -> Option<Right> {
-    (!matches!(path, "/healthz" | "/readyz")).then_some(Right::Query)
+    match path {
+        "/healthz" | "/readyz" | "/page.css" | "/page.js" | "/icon.svg" => None,
+        _ => Some(Right::Query),
+    }
 }
 
 #[cfg(test)]

@@ -154,6 +154,16 @@ impl Session {
         self.open_right().is_some() || self.base(&self.access.rules.load()) >= Some(Right::Query)
     }
 
+    /// Whether a token could give somebody a right here.
+    pub fn takes_tokens(&self) -> bool {
+        !self.access.rules.load().tokens.is_empty()
+    }
+
+    /// Whether whoever asks shows a certificate.
+    pub fn is_certified(&self) -> bool {
+        self.certified.is_some()
+    }
+
     /// The name of the token that came last and is known.
     pub fn token(&self) -> Option<Arc<str>> {
         let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);

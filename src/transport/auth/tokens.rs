@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -98,14 +99,26 @@ pub fn read(path: &Path) -> Result<Vec<Token>, AccessError> {
     Ok(tokens)
 }
 
-/// The token that an `authorization` header holds, if it is a known one. Every known one is compared, whichever it is, so
-/// that the time tells nothing.
+/// The token that an `authorization` header holds, if it is a known one: alone (`Bearer`), or with its name, as browsers ask
+/// for it (`Basic`). Every known one is compared, whichever it is, so that the time tells nothing.
 pub fn find<'a>(tokens: &'a [Token], header: &[u8]) -> Option<&'a Token> {
-    let (scheme, token) = header.split_at_checked("Bearer ".len())?;
-    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-        return None;
+    if let Some(token) = behind(header, b"Bearer ") {
+        return by_digest(tokens, token);
     }
-    let digest: [u8; 32] = Sha256::digest(token.trim_ascii()).into();
+    let pair = BASE64_STANDARD.decode(behind(header, b"Basic ")?).ok()?;
+    let colon = pair.iter().position(|byte| *byte == b':')?;
+    let (name, token) = pair.split_at(colon);
+    by_digest(tokens, token.get(1..)?).filter(|found| found.name.as_bytes() == name)
+}
+
+/// What stands behind a scheme.
+fn behind<'a>(header: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
+    let (begins, rest) = header.split_at_checked(scheme.len())?;
+    begins.eq_ignore_ascii_case(scheme).then(|| rest.trim_ascii())
+}
+
+fn by_digest<'a>(tokens: &'a [Token], token: &[u8]) -> Option<&'a Token> {
+    let digest: [u8; 32] = Sha256::digest(token).into();
     let mut found = None;
     for token in tokens {
         if bool::from(token.digest.ct_eq(&digest)) {
@@ -145,6 +158,16 @@ mod tests {
             assert_eq!(found(none), None, "{none}");
         }
         assert!(!format!("{tokens:?}").contains(TOKEN));
+
+        // A browser shows a token with its name.
+        let basic = |pair: &str| found(&format!("Basic {}", BASE64_STANDARD.encode(pair)));
+        assert_eq!(basic(&format!("switch:{TOKEN}")), Some(("switch", Right::Query)));
+        assert_eq!(basic("noc:another-token-of-length"), Some(("noc", Right::Admin)));
+        for none in
+            [format!("noc:{TOKEN}"), format!(":{TOKEN}"), TOKEN.to_owned(), String::new(), format!("switch:{TOKEN}:")]
+        {
+            assert_eq!(basic(&none), None, "{none}");
+        }
     }
 
     #[test]

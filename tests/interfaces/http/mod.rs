@@ -164,7 +164,7 @@ async fn it_listens_where_it_is_told_and_nowhere_if_told_so() {
 async fn paths_and_methods_that_are_none_get_errors_in_the_usual_form() {
     let site = Site::with_listing(&World::new(1, 20).to_csv());
     let daemon = site.start();
-    for path in ["/", "/v1", "/v1/removals/", "/v2/check/RMD0001410", "/v1/providers", "/%ff"] {
+    for path in ["/v1", "/v1/removals/", "/v2/check/RMD0001410", "/v1/providers", "/%ff"] {
         assert_eq!(error(&daemon, path, StatusCode::NOT_FOUND).await, "PATH_UNKNOWN", "{path}");
     }
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {

@@ -1,0 +1,91 @@
+//! How times, counts and texts of third parties are written on the page.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::visible::one_line;
+use crate::domain::{Age, age, eastern_day};
+
+/// So many characters of a text are shown. What is longer is whole in CSV.
+const SHOWN: usize = 160;
+
+/// A text of a third party on one line, with nothing in it that could turn text around, up to a length.
+pub fn shown(text: &str) -> String {
+    // What is cut off need not be read: a name may be as long as a listing allows.
+    let cut = text.char_indices().nth(SHOWN).map(|(end, _)| end);
+    match cut {
+        None => one_line(text),
+        Some(end) => format!("{}…", one_line(text.get(..end).unwrap_or_default())),
+    }
+}
+
+/// A time to the second, as it is written everywhere.
+pub fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The day of the FCC's that a time is in, in Eastern time, as a day is read everywhere.
+pub fn day(at: Timestamp) -> String {
+    eastern_day(at).to_string()
+}
+
+/// A duration in its two largest units.
+pub fn span(duration: SignedDuration) -> String {
+    let seconds = duration.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// How long ago a time was, in words.
+pub fn ago(then: Timestamp, now: Timestamp) -> String {
+    match age(then, now) {
+        Age::Past(past) => format!("{} ago", span(past)),
+        Age::Ahead(_) => "at a time that lies ahead of the clock".to_owned(),
+    }
+}
+
+/// How long it is until a time.
+pub fn left(at: Timestamp, now: Timestamp) -> String {
+    let left = at.duration_since(now);
+    if left.is_negative() { "now".to_owned() } else { format!("in {}", span(left)) }
+}
+
+/// A count with its digits in groups.
+pub fn count(value: u64) -> String {
+    let digits = value.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// So many of something, whose name takes an s where it is not one.
+pub fn count_of(value: u64, what: &str) -> String {
+    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+/// A text as it may stand in the path or the query of a link.
+pub fn encoded(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_text_around_is_seen_and_does_nothing_and_what_is_long_is_cut() {
+        assert_eq!(shown("Fern\u{202e}\u{1b}[31m\n LLC"), "Fern\\u{202e}\\u{1b}[31m LLC");
+        assert_eq!(shown(&"é".repeat(4000)).chars().count(), SHOWN + 1);
+        assert_eq!(encoded("West 7/8"), "West%207%2F8");
+        assert_eq!((count(7), count(41_233), count_of(1, "filing")), ("7".into(), "41,233".into(), "1 filing".into()));
+    }
+}
