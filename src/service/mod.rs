@@ -19,6 +19,7 @@ mod standing;
 mod status;
 mod sync;
 mod watch;
+mod weeks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +56,7 @@ pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, cha
 pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
+pub use weeks::{MOST_WEEKS, Week};
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
 pub type ReloadResult = Result<Reloaded, String>;

@@ -108,6 +108,30 @@ impl Store {
         Ok((page, total))
     }
 
+    /// How many filings the listings had that were applied at a time or after it, and the last one before, oldest first:
+    /// when each was applied, and of how many filings.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn listing_sizes(&self, since: Timestamp) -> Result<Vec<(Timestamp, u64)>, StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let mut sizes = Vec::new();
+            for entry in transaction.open_table(SNAPSHOTS)?.iter()?.rev() {
+                let (serial, bytes) = entry?;
+                let record = codec::decode_snapshot(serial.value(), bytes.value())?;
+                sizes.push((record.applied_at, record.filings));
+                // It never goes back from one to the next.
+                if record.applied_at < since {
+                    break;
+                }
+            }
+            sizes.reverse();
+            Ok(sizes)
+        })
+    }
+
     /// What is on record about the oldest snapshot that history reaches back to.
     ///
     /// # Errors
