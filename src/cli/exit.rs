@@ -2,7 +2,9 @@
 
 use clap::Command;
 
-use super::text;
+
+/// The table of statuses is so wide, unless the terminal is narrower.
+const HELP_COLUMNS: usize = 80;
 
 /// What stands before the statuses of a command.
 const INDENT: &str = "      ";
@@ -80,7 +82,8 @@ pub fn described(command: Command) -> Command {
     let table: Vec<String> = rows()
         .iter()
         .flat_map(|(command, say)| {
-            let below = text::wrapped(say, INDENT.len()).into_iter().map(|line| format!("{INDENT}{line}"));
+            let below = textwrap::wrap(say, HELP_COLUMNS - INDENT.len());
+            let below = below.into_iter().map(|line| format!("{INDENT}{line}"));
             std::iter::once(format!("  {command}")).chain(below).collect::<Vec<_>>()
         })
         .collect();

@@ -28,6 +28,7 @@ mod output;
 mod probe;
 mod records;
 mod removals;
+mod screen;
 mod search;
 mod serve;
 mod show;

@@ -146,31 +146,6 @@ fn in_words(peer: &v1::PeerStanding) -> Vec<String> {
     lines
 }
 
-/// The peers in `rmdd status`: a line of numbers, and the worst by name.
-pub fn summary(peers: &v1::PeersSummary) {
-    text::fact("peers", in_numbers(peers));
-    for peer in &peers.worst {
-        in_words(peer).iter().for_each(|line| text::fact("", line));
-    }
-    let soon = peers.changing_soon;
-    let more = (peers.refused + peers.unmatched + peers.attention).saturating_sub(peers.worst.len() as u64);
-    if more > 0 {
-        text::fact("", format!("and {} more: `rmdd status --peers`", text::count(more)));
-    }
-    if soon > 0 {
-        text::fact(
-            "",
-            format!(
-                "{} by itself within 24 hours: `rmdd deadlines`",
-                match soon {
-                    1 => "1 changes".to_owned(),
-                    _ => format!("{} change", text::count(soon)),
-                }
-            ),
-        );
-    }
-}
-
 /// The operator's own filing under one FRN.
 pub fn own(own: &v1::OwnFiling) {
     let name = if own.name.is_empty() { String::new() } else { format!(" ({})", text::one_line(&own.name)) };
@@ -208,7 +183,7 @@ pub fn own(own: &v1::OwnFiling) {
         let what = if columns.is_empty() { String::new() } else { format!(": {}", columns.join(", ")) };
         let roles = if change.roles { text::bad(" ROLES CHANGED") } else { String::new() };
         let kind = change.kind.to_lowercase();
-        let said = format!("{} {kind} {}{what}", change.rmd_number, text::minute(change.at.as_ref()));
+        let said = format!("{} {kind} {}{what}", change.rmd_number, text::time(change.at.as_ref()));
         let lines = text::wrapped(&said, 20);
         let last = lines.len().saturating_sub(1);
         for (line, place) in lines.iter().zip(0..) {

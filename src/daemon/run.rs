@@ -228,6 +228,8 @@ impl Start {
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
         let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
         tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
+        let seen = Arc::clone(&observer);
+        tasks.spawn("activity", |shutdown| activity(seen, shutdown));
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
         let (scheduled, to) = (schedule.clone(), sync.clone());
@@ -366,6 +368,18 @@ impl Daemon {
         // Left behind they would only puzzle the next to look.
         for socket in &self.made {
             let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+/// Ends a second of what is decided, once in each.
+async fn activity(observer: Arc<Observer>, shutdown: CancellationToken) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = seconds.tick() => observer.activity.tick(&observer.metrics, clock::now(), Instant::now()),
         }
     }
 }

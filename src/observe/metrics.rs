@@ -101,6 +101,11 @@ thread_local! {
     static THREAD: usize = NEXT_THREAD.fetch_add(1, Ordering::Relaxed);
 }
 
+/// The number of the thread that counts.
+pub(super) fn this_thread() -> usize {
+    THREAD.with(|thread| *thread)
+}
+
 /// What is counted where answers are given.
 #[derive(Debug)]
 pub struct Metrics {
@@ -117,8 +122,7 @@ impl Default for Metrics {
 
 impl Metrics {
     fn shard(&self) -> Option<&Shard> {
-        let thread = THREAD.with(|thread| *thread);
-        self.shards.get(thread % self.shards.len())
+        self.shards.get(this_thread() % self.shards.len())
     }
 
     /// This was read of so many calling numbers in questions that came in this interface.

@@ -45,15 +45,15 @@ impl Calls {
         }
     }
 
-    /// Says of an upstream whose last call was refused what the log supports.
-    pub fn say_of(&self, who: &str) {
-        let Some(refused) = self.refused.get(who) else { return };
+    /// What the log supports of an upstream whose last call was refused.
+    pub fn of(&self, who: &str) -> Option<String> {
+        let refused = self.refused.get(who)?;
         match (refused.since, refused.last) {
             (Some(since), _) if self.has_plain_accepts => {
-                say!("    no call of it was accepted since {}, as far as this log tells", text::moment(since));
+                Some(format!("no call of it was accepted since {}, as far as this log tells", text::moment(since)))
             }
-            (_, Some(last)) => say!("    last refused {}", text::moment(last)),
-            _ => {}
+            (_, Some(last)) => Some(format!("last refused {}", text::moment(last))),
+            _ => None,
         }
     }
 

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, watch};
 use crate::domain::Verdict;
 use crate::observe::clock;
 
-pub use line::{Asked, Decided, Entry, ListingThen};
+pub use line::{Asked, Decided, Entry, ListingThen, name};
 
 /// The log's file name in the state directory.
 pub const FILE_NAME: &str = "decisions.jsonl";
