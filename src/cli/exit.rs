@@ -2,7 +2,6 @@
 
 use clap::Command;
 
-
 /// The table of statuses is so wide, unless the terminal is narrower.
 const HELP_COLUMNS: usize = 80;
 
@@ -89,6 +88,11 @@ pub fn described(command: Command) -> Command {
         .collect();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let command = command.after_help(format!("Exit statuses:\n{}\n\n{after}", table.join("\n")));
+    TABLE.iter().fold(command, |command, row| with_own(command, row.command, row.say))
+}
+
+/// The command line with the status of each command in that one's help alone.
+pub fn described_in_short(command: Command) -> Command {
     TABLE.iter().fold(command, |command, row| with_own(command, row.command, row.say))
 }
 

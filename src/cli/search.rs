@@ -50,7 +50,7 @@ static COLUMNS: [Column; 6] = [
     Column::whole("FILING"),
     Column::whole("FRN"),
     Column::text("NAME"),
-    Column::text("FOUND BY").from(70),
+    Column::text("FOUND BY ANOTHER NAME").from(70),
     Column::whole("FIRST MISSING").from(130),
 ];
 
@@ -64,7 +64,7 @@ fn add(table: &mut Table, found: &NameMatch) {
     let by = match found.column.as_str() {
         "other_dba_names" => format!("doing business as {name}"),
         "previous_dba_names" => format!("formerly {name}"),
-        _ => "its name".to_owned(),
+        _ => String::new(),
     };
     let gone = found.removal.as_ref().map(|removal| text::time(removal.first_missing_at.as_ref()));
     let cells = [

@@ -117,7 +117,8 @@ const LEAST_DIGITS: usize = 8;
 /// Reads a digest, or so many of its first digits.
 fn digits(text: &str) -> Result<String, String> {
     let digits = text.trim().to_ascii_lowercase();
-    let is_digest = (LEAST_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let is_digest =
+        (LEAST_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     let problem = || {
         format!(
             "give the digest of a listing that is held, as `rmdd status` shows it: {LEAST_DIGITS} or more of its 64 \
@@ -137,7 +138,9 @@ async fn held(target: &Target, digits: &str) -> anyhow::Result<Sha256Digest> {
     let mut digests = held.iter().map(|held| hex::encode(&held.sha256)).filter(|digest| digest.starts_with(digits));
     match (digests.next(), digests.next()) {
         (Some(one), None) => one.parse().map_err(anyhow::Error::msg),
-        (Some(_), Some(_)) => anyhow::bail!("several listings that are held have digests that begin {digits}: give more of it"),
+        (Some(_), Some(_)) => {
+            anyhow::bail!("several listings that are held have digests that begin {digits}: give more of it")
+        }
         (None, _) if held.is_empty() => anyhow::bail!("no listing is held: there is nothing to approve"),
         (None, _) => anyhow::bail!("no listing that is held has a digest that begins {digits}: see `rmdd status`"),
     }

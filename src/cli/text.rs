@@ -106,6 +106,18 @@ pub fn write(bytes: &[u8]) -> Result<(), NoReader> {
     }
 }
 
+/// Has what was written go out now.
+///
+/// # Errors
+///
+/// If nobody reads it any more.
+pub fn flush() -> Result<(), NoReader> {
+    if FATE.get().is_none() {
+        note(std::io::stdout().flush());
+    }
+    if has_no_reader() { Err(NoReader) } else { Ok(()) }
+}
+
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBTFUL: Style = AnsiColor::Yellow.on_default().bold();
@@ -132,12 +144,12 @@ pub fn strong(text: &str) -> String {
 }
 
 /// Where the values of facts stand.
-const FACTS: usize = 19;
+pub const FACTS: usize = 19;
 
 /// One aligned line of facts.
 pub fn fact(name: &str, value: impl std::fmt::Display) {
     let room = screen::columns().unwrap_or(usize::MAX);
-    print(&format!("  {name:<16} {value}"), if room < 3 * FACTS { 4 } else { FACTS });
+    print(format!("  {name:<16} {value}").trim_end(), if room < 3 * FACTS { 4 } else { FACTS });
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.

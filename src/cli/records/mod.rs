@@ -186,7 +186,7 @@ impl Notices {
 /// Who asks for a change.
 #[derive(Debug, Args)]
 pub struct By {
-    /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's number].
+    /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's name].
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }

@@ -43,7 +43,7 @@ static COLUMNS: [Column; 6] = [
     Column::whole("REASON"),
     Column::whole("FILING"),
     Column::text("PROVIDER"),
-    Column::whole("SINCE").from(130),
+    Column::whole("SINCE").from(110),
 ];
 
 static VANISHED: [Column; 6] = [
@@ -190,15 +190,12 @@ fn table(standings: &[v1::PeerStanding], records: &[v1::ListedRecord]) {
     say!("{gap}{} on record{counts}", RecordKind::Peer.count(records.len()));
 }
 
-/// What else is to be known of a peer: since when, the advisories, and what will change by itself.
+/// What else is to be known of a peer: the advisories, and what will change by itself.
 fn notes(peer: &v1::PeerStanding) -> Vec<String> {
     let mut notes = Vec::new();
     let codes: Vec<String> = peer.advisories.iter().map(|advisory| text::one_line(&advisory.code)).collect();
-    let since = peer.since.as_ref().filter(|_| peer.state() != v1::PeerState::Accepted);
-    let since = since.map(|since| format!("since {}", standing::day(since)));
-    let said: Vec<String> = since.into_iter().chain((!codes.is_empty()).then(|| codes.join(", "))).collect();
-    if !said.is_empty() {
-        notes.push(said.join(": "));
+    if !codes.is_empty() {
+        notes.push(codes.join(", "));
     }
     for deadline in peer.next.iter().filter(|next| counts(next) && !is_common(next)) {
         let at = text::time_and_distance(deadline.at.as_ref());

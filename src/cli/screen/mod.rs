@@ -99,7 +99,8 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal_and_no_word_is_lost() {
-        let line = "  source           https://fccprod.example/rmd?id=0123456789abcdef is good, 名前 \u{1b}[1mand\u{1b}[0m on";
+        let line =
+            "  source           https://fccprod.example/rmd?id=0123456789abcdef is good, 名前 \u{1b}[1mand\u{1b}[0m on";
         for columns in [1, 2, 5, 20, 40, 80, 200] {
             let lines = fitted(line, columns, 19);
             assert!(lines.iter().all(|line| width(line) <= columns.max(2)), "{columns}: {lines:?}");
@@ -112,7 +113,10 @@ mod tests {
 
     #[test]
     fn a_text_is_cut_by_what_it_takes_on_the_screen() {
-        assert_eq!((cut("Example", 7), cut("Example", 5), cut("名前名前", 5)), ("Example".into(), "Exam…".into(), "名前…".into()));
+        assert_eq!(
+            (cut("Example", 7), cut("Example", 5), cut("名前名前", 5)),
+            ("Example".into(), "Exam…".into(), "名前…".into())
+        );
         assert_eq!(cut("abc", 1), "…");
     }
 }

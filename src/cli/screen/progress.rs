@@ -26,15 +26,6 @@ impl Progress {
         Self(bar)
     }
 
-    /// The same at once.
-    pub fn at_once(what: impl Into<String>) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        bar.set_style(style("{spinner} {wide_msg}"));
-        bar.set_message(what.into());
-        show(&bar);
-        Self(bar)
-    }
-
     fn show_later(bar: &ProgressBar) {
         if !can_be_shown() {
             return;

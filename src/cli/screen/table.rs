@@ -11,6 +11,9 @@ const GAP: usize = 2;
 /// A column that may be cut is no narrower.
 const NARROWEST: usize = 12;
 
+/// Stands for a blank while a table is laid out: a name is cut where the room ends, not where its last word began.
+const HARD_BLANK: &str = "\u{a0}";
+
 /// What is wider than this does not widen its column for a pipe: one long name would pad them all.
 const WIDEST_PADDED: usize = 40;
 
@@ -212,7 +215,9 @@ impl Table {
         let shown: Vec<(usize, &Column)> = self.shown(terminal).collect();
         let mut table = comfy_table::Table::new();
         table.load_style(comfy_table::TableStyle::new()).enforce_styling().set_truncation_indicator("…");
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(u16::try_from(terminal).unwrap_or(u16::MAX));
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(u16::try_from(terminal).unwrap_or(u16::MAX));
         let title = |(_, column): &(usize, &Column)| {
             let alignment = if column.is_number { CellAlignment::Right } else { CellAlignment::Left };
             comfy_table::Cell::new(column.title).add_attribute(Attribute::Bold).set_alignment(alignment)
@@ -240,7 +245,7 @@ impl Table {
                 });
             }
         }
-        let mut lines = table.lines().map(|line| line.trim_end().to_owned());
+        let mut lines = table.lines().map(|line| line.replace(HARD_BLANK, " ").trim_end().to_owned());
         let mut all: Vec<String> = lines.next().into_iter().collect();
         for (record, line) in self.records.iter().zip(lines) {
             all.push(line);
@@ -252,7 +257,7 @@ impl Table {
 
 fn to_table(cell: Option<&Cell>, column: &Column) -> comfy_table::Cell {
     let Some(cell) = cell else { return comfy_table::Cell::new("") };
-    let shown = comfy_table::Cell::new(&cell.text);
+    let shown = comfy_table::Cell::new(cell.text.replace(' ', HARD_BLANK));
     let shown = if column.is_number { shown.set_alignment(CellAlignment::Right) } else { shown };
     match cell.look {
         Look::Plain => shown,
@@ -281,11 +286,11 @@ mod tests {
 
     fn table(name: &str) -> Table {
         let mut table = Table::new(&COLUMNS);
-        let cells = |name: &str, count: &str| {
-            [Cell::good("2026-11-26 02:42:49 UTC"), count.into(), name.into(), "here".into()]
-        };
+        let cells =
+            |name: &str, count: &str| [Cell::good("2026-11-26 02:42:49 UTC"), count.into(), name.into(), "here".into()];
         table.add(cells(name, "1,203"), Vec::new());
-        table.add(cells("Short", "7"), vec!["a note that is longer than what there is room for on one line".to_owned()]);
+        table
+            .add(cells("Short", "7"), vec!["a note that is longer than what there is room for on one line".to_owned()]);
         table
     }
 

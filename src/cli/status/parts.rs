@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Look;
 use crate::api::grpc::v1::{
-    Alarm, AlertChannel, AlertChannelState, GetStatusResponse, HeldListing, OwnState, PeerStanding, PeerState,
-    PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
+    Alarm, AlertChannel, AlertChannelState, DeadlineKind, GetStatusResponse, HeldListing, OwnState, PeerStanding,
+    PeerState, PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
 };
 use crate::api::json;
 use crate::cli::from_wire::{self, time};
@@ -26,6 +26,9 @@ const NEAR: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// So wide are names of peers and providers, at most, where there is no more room.
 const PEER: usize = 14;
 const PROVIDER: usize = 22;
+
+/// So many weeks are shown at least.
+const LEAST_WEEKS: usize = 8;
 
 /// Words that a part begins with are so wide.
 const WORD: usize = 10;
@@ -98,13 +101,14 @@ impl Screen {
             return;
         };
         let confirmed = ago(time(snapshot.confirmed_at.as_ref()));
+        let said = format!("{}, confirmed {confirmed}", text::count_of(status.filings, "filing"));
         let old = content_age(&status.content_as_of).unwrap_or_default();
-        let said = format!("{}, confirmed {confirmed}{old}", text::count_of(status.filings, "filing"));
         let serial = format!("snapshot {}", text::count(snapshot.serial));
         // At the right, where there is room.
-        let taken = word.len() + gap.len() + said.len() + serial.len();
+        let taken = word.len() + gap.len() + said.len() + old.len() + serial.len();
         let room = self.columns.map_or(0, |columns| columns.min(WIDE)).saturating_sub(taken).max(2);
-        self.lines.push(format!("{styled}{gap}{said}{}{serial}", " ".repeat(room)));
+        let old = if old.is_empty() { old } else { text::doubtful(&old) };
+        self.lines.push(format!("{styled}{gap}{said}{old}{}{serial}", " ".repeat(room)));
     }
 
     fn alarms(&mut self, status: &GetStatusResponse) {
@@ -123,30 +127,42 @@ impl Screen {
 
     fn peers(&mut self, peers: &PeersSummary) {
         let mut lines = vec![in_numbers(peers)];
-        let [peer, provider] = self.widths();
-        for standing in &peers.worst {
-            let (word, what) = trouble(standing);
-            let [name, who] = [standing::name(standing), standing::provider(standing)];
-            let name = self.padded(&name, peer);
-            let who = self.padded(&who, provider);
-            let word = standing::styled(standing.state(), &format!("{word:<WORD$}"));
-            lines.push(format!("{word} {name} {who} {what}"));
-        }
+        lines.extend(self.worst(&peers.worst));
         let more = (peers.refused + peers.unmatched + peers.attention).saturating_sub(peers.worst.len() as u64);
         if more > 0 {
             lines.push(format!("and {} more: rmdd status --peers", text::count(more)));
         }
         if peers.changing_soon > 0 {
             let changes = if peers.changing_soon == 1 { "changes" } else { "change" };
-            lines.push(format!("{} {changes} within 24 hours: rmdd deadlines", text::count(peers.changing_soon)));
+            let soon = text::count(peers.changing_soon);
+            lines.push(format!("{soon} of them {changes} within 24 hours: rmdd deadlines"));
         }
         self.part("PEERS", lines);
     }
 
-    /// How wide a peer's and a provider's names are.
-    fn widths(&self) -> [usize; 2] {
-        let more = self.columns.unwrap_or(WIDE).saturating_sub(screen::USUAL);
-        [PEER + (more / 6).min(20), PROVIDER + (more / 4).min(40)]
+    /// The worst of the peers, each on a line: what is the matter, its name, its provider, and more of it. Of a time the day
+    /// alone is shown where there is no room for more.
+    fn worst(&self, worst: &[PeerStanding]) -> Vec<String> {
+        let found: Vec<Trouble> = worst.iter().map(Trouble::of).collect();
+        let widest = |of: &dyn Fn(&Trouble) -> usize| found.iter().map(of).max().unwrap_or_default();
+        let (names, providers) = (widest(&|of| screen::width(&of.name)), widest(&|of| screen::width(&of.provider)));
+        // What the names may take, where all of them have more than they need.
+        let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(NAMES + 2 + WORD + 3));
+        let peer = names.min(if room < usize::MAX { (room / 3).max(PEER) } else { PEER });
+        let whole = widest(&|of| screen::width(&of.what));
+        let is_whole = room >= peer + providers.min(PROVIDER) + whole;
+        let what = if is_whole { whole } else { widest(&|of| screen::width(&of.in_brief)) };
+        let provider = providers.min(if room < usize::MAX {
+            room.saturating_sub(peer + what).max(PROVIDER / 2)
+        } else {
+            PROVIDER
+        });
+        let line = |of: &Trouble| {
+            let word = standing::styled(of.state, &format!("{:<WORD$}", of.word));
+            let (name, who) = (self.padded(&of.name, peer), self.padded(&of.provider, provider));
+            format!("{word} {name} {who} {}", if is_whole { &of.what } else { &of.in_brief })
+        };
+        found.iter().map(line).collect()
     }
 
     /// A name in so many columns; whole for a pipe.
@@ -174,38 +190,52 @@ impl Screen {
         }
         if !own.update_by.is_empty() && !own.is_updated {
             let (changed, by) = (&own.changed, &own.update_by);
-            lines.push(text::doubtful(&format!("it changed on {changed}: its update is due by {by}")));
+            // What is past does not come any more.
+            let is_due = own.next.iter().any(|deadline| deadline.kind() == DeadlineKind::OwnUpdateDue);
+            lines.push(match is_due {
+                true => text::doubtful(&format!("update the filing by {by}: it changed on {changed}")),
+                false => text::bad(&format!("update overdue since {by}: it changed on {changed}")),
+            });
+        }
+        for change in own.changes.iter().filter(|change| change.roles).take(1) {
+            let changed = text::bad("ROLES CHANGED");
+            lines.push(format!("{changed} {} {}", change.rmd_number, text::time(change.at.as_ref())));
         }
         self.part("ME", lines);
     }
 
     fn weeks(&mut self, weeks: &[Week]) {
-        let room = self.columns.map_or(weeks.len(), |columns| columns.saturating_sub(NAMES + 46).max(4));
+        // What stands before the bars and behind them.
+        let beside = NAMES + 2 + 9 + 3 + "1,203 in the week of 2026-11-23, 9 of peers".len();
+        let room = self.columns.map_or(weeks.len(), |columns| columns.saturating_sub(beside).max(LEAST_WEEKS));
         let shown = spark::last(weeks, room);
         let filings: Vec<Option<u64>> = shown.iter().map(|week| week.filings).collect();
         let known = || filings.iter().flatten().copied();
         let (Some(least), Some(most)) = (known().min(), known().max()) else { return };
         let removals: Vec<u64> = shown.iter().map(|week| week.removals).collect();
-        let heading = format!("filings {} weeks", shown.len());
         let range = match least == most {
             true => text::count(most),
             false => format!("{} .. {}", text::count(least), text::count(most)),
         };
+        let range = format!("{range} in {} weeks", shown.len());
         let worst = shown.iter().filter(|week| week.removals > 0).max_by_key(|week| week.removals);
         let worst = worst.map_or_else(
             || "none".to_owned(),
             |week| {
                 let own = match week.removals_of_peers {
                     0 => String::new(),
-                    own => format!(" ({} of peers)", text::count(own)),
+                    own => format!(", {} of peers", text::count(own)),
                 };
                 format!("{} in the week of {}{own}", text::count(week.removals), week.monday)
             },
         );
-        self.part("LIST", vec![
-            format!("{heading:<17} {}   {range}", spark::between(&filings)),
-            format!("{:<17} {}   {worst}", "removals", spark::from_zero(&removals)),
-        ]);
+        self.part(
+            "LIST",
+            vec![
+                format!("{:<8} {}   {range}", "filings", spark::between(&filings)),
+                format!("{:<8} {}   {worst}", "removals", spark::from_zero(&removals)),
+            ],
+        );
     }
 
     fn held(&mut self, held: &HeldListing) {
@@ -279,7 +309,7 @@ fn content_age(as_of: &str) -> Option<String> {
             0..3 => text::count_of(days.unsigned_abs(), "day"),
             months => format!("{} months", text::count(months.unsigned_abs())),
         };
-        format!(", {} of {as_of}, {distance} old", text::doubtful("content"))
+        format!(", content {distance} old")
     })
 }
 
@@ -301,26 +331,51 @@ pub fn in_numbers(peers: &PeersSummary) -> String {
     }
 }
 
-/// What is the matter with a peer: a word, and what it is.
-fn trouble(peer: &PeerStanding) -> (String, String) {
+/// What is the matter with a peer.
+struct Trouble {
+    state: PeerState,
+    word: String,
+    name: String,
+    provider: String,
+    /// What it is, with its time, and with the day alone.
+    what: String,
+    in_brief: String,
+}
+
+impl Trouble {
+    fn of(peer: &PeerStanding) -> Self {
+        let (word, what, at) = trouble(peer);
+        let [whole, day] = match at {
+            Some(at) => [text::moment(at), at.strftime("%Y-%m-%d").to_string()],
+            None => Default::default(),
+        };
+        let [what, in_brief] = [whole, day].map(|at| format!("{what}{at}"));
+        let (name, provider) = (standing::name(peer), standing::provider(peer));
+        Self { state: peer.state(), word, name, provider, what, in_brief }
+    }
+}
+
+/// What is the matter with a peer: a word, what it is, and since or until when.
+fn trouble(peer: &PeerStanding) -> (String, String, Option<Timestamp>) {
     let near = peer.next.iter().find(|next| standing::counts(next) && !standing::is_common(next));
     let near = near.and_then(|next| Some((next, time(next.at.as_ref())?)));
     let near = near.filter(|(_, at)| at.duration_since(clock::now()) <= NEAR);
-    let since = peer.since.as_ref().map(|since| format!(" since {}", text::time(Some(since)))).unwrap_or_default();
+    let at = time(peer.since.as_ref());
+    let since = if at.is_some() { " since " } else { "" };
     let reason = standing::reason(peer.reason()).unwrap_or_default();
     if let (PeerState::Attention, Some((next, at))) = (peer.state(), near) {
         let of = if next.record.is_empty() { String::new() } else { format!("{}, ", text::one_line(&next.record)) };
         let left = at.duration_since(clock::now()).max(SignedDuration::ZERO).as_hours();
         let left = if left < 100 { format!("{left} h LEFT") } else { format!("{} d LEFT", left / 24) };
-        return (left, format!("{of}{}", text::moment(at)));
+        return (left, of, Some(at));
     }
     let codes: Vec<String> = peer.advisories.iter().map(|advisory| text::one_line(&advisory.code)).collect();
     match peer.state() {
         PeerState::Refused | PeerState::Unmatched => {
-            (standing::state(peer.state()).to_uppercase(), format!("{reason}{since}"))
+            (standing::state(peer.state()).to_uppercase(), format!("{reason}{since}"), at)
         }
-        _ if codes.is_empty() => ("ATTENTION".to_owned(), format!("{reason}{since}")),
-        _ => ("ATTENTION".to_owned(), format!("{}{since}", codes.join(", "))),
+        _ if codes.is_empty() => ("ATTENTION".to_owned(), format!("{reason}{since}"), at),
+        _ => ("ATTENTION".to_owned(), format!("{}{since}", codes.join(", ")), at),
     }
 }
 
@@ -355,7 +410,7 @@ fn in_brief(channel: &AlertChannel) -> String {
         0 => String::new(),
         queued => format!("{} waiting", text::count(queued)),
     };
-    let error = screen::cut(&text::one_line(&channel.error), 60);
+    let error = screen::cut(&text::one_line(&channel.error), 40);
     match (channel.state(), channel.delivered_at.as_ref()) {
         (AlertChannelState::Failing, _) => text::bad(&format!("{name}: failing, {queued} ({error})")),
         (AlertChannelState::Stopped, _) => text::bad(&format!("{name}: stopped ({error})")),
@@ -432,7 +487,10 @@ mod tests {
                 "the last sync brought a listing that is held: too few. It is kept, and the last one goes on being served. It \
                  would change 3 answers",
             ),
-            ("alerts do not arrive: mail. They wait; see `rmdd alerts`, and try", "alerts do not arrive: mail. They wait"),
+            (
+                "alerts do not arrive: mail. They wait; see `rmdd alerts`, and try",
+                "alerts do not arrive: mail. They wait",
+            ),
             ("`rmdd x` alone", "`rmdd x` alone"),
             ("nothing to run", "nothing to run"),
         ] {

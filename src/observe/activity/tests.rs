@@ -20,7 +20,8 @@ struct Clock {
 
 impl Clock {
     fn new() -> Self {
-        let clock = Self { activity: Activity::default(), metrics: Metrics::default(), begin: Instant::now(), second: 0 };
+        let clock =
+            Self { activity: Activity::default(), metrics: Metrics::default(), begin: Instant::now(), second: 0 };
         clock.activity.tick(&clock.metrics, at(0), clock.begin);
         clock
     }

@@ -91,7 +91,8 @@ mod tests {
         for (key, times) in [("a", 3), ("b", 1), ("a", 2), ("c", 9)] {
             top.add(&key, times);
         }
-        let counted: Vec<_> = top.most(2).into_iter().map(|counter| (counter.key, counter.count, counter.over)).collect();
+        let counted: Vec<_> =
+            top.most(2).into_iter().map(|counter| (counter.key, counter.count, counter.over)).collect();
         assert_eq!(counted, [("c", 9, 0), ("a", 5, 0)]);
     }
 

@@ -61,6 +61,13 @@ impl FreshnessConfig {
         if self.critical_after > Duration::from_secs(366 * 24 * 3600) {
             return Err("freshness.critical_after is longer than a year".to_owned());
         }
+        let day = Duration::from_secs(24 * 3600);
+        if !self.content_warn_after.is_zero() && self.content_warn_after < day {
+            return Err(
+                "freshness.content_warn_after is shorter than a day: the listing has dates of days; \"0s\" is never"
+                    .to_owned(),
+            );
+        }
         Ok(())
     }
 
