@@ -255,6 +255,9 @@ pub fn what_to_do(code: AlarmCode) -> &'static str {
         }
         A::RecordsLost | A::RecordsMended => "compare your records with what you know, then run `rmdd acknowledge`",
         A::AlertsFailing => "run `rmdd alerts`, then `rmdd alerts test CHANNEL`",
+        A::ContentOld => {
+            "compare with the FCC's own site (`rmdd check WHO --live`): if it shows newer filings, the source is frozen"
+        }
         _ => "look at it with `rmdd status`",
     }
 }

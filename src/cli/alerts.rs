@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use tonic::Request;
 
+use super::screen::{Cell, Column, Table};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -157,6 +158,13 @@ fn about((kind, subject): (&str, &str), found: Option<&prost_types::Timestamp>) 
     text::fact("found", text::time_and_distance(found));
 }
 
+/// The channels of a daemon; nothing where none was asked, or it does not say.
+pub async fn channels_of(target: &Target) -> Option<Vec<AlertChannel>> {
+    let Target::Daemon { channel, .. } = target else { return None };
+    let answer = AlertsServiceClient::new(channel.clone()).get_alerts(GetAlertsRequest {}).await;
+    answer.ok().map(|answer| answer.into_inner().channels)
+}
+
 fn word(state: AlertChannelState) -> &'static str {
     match state {
         AlertChannelState::Good => "good",
@@ -177,8 +185,9 @@ async fn channels(asked: &Asked, json: bool) -> anyhow::Result<u8> {
         }
     }
     if !json {
-        say!("{}", text::strong("CHANNEL           TYPE       STATE    QUEUED   DEAD  LAST DELIVERED (UTC)"));
-        answer.channels.iter().for_each(print_channel);
+        let mut table = Table::new(&COLUMNS);
+        answer.channels.iter().for_each(|channel| add(&mut table, channel));
+        table.print();
         if answer.channels.len() < 2 {
             say!();
             say!("No channel is configured but the journal: see `[[alerts.channel]]` in docs/alerts.md.");
@@ -187,37 +196,45 @@ async fn channels(asked: &Asked, json: bool) -> anyhow::Result<u8> {
     Ok(if answer.channels.iter().any(|channel| fails(&channel)) { NO } else { YES })
 }
 
-fn print_channel(channel: &AlertChannel) {
-    let state = format!("{:<8}", word(channel.state()));
-    let state = match channel.state() {
-        AlertChannelState::Good => text::good(&state),
-        AlertChannelState::Failing | AlertChannelState::Stopped => text::bad(&state),
-        _ => text::doubtful(&state),
-    };
+static COLUMNS: [Column; 6] = [
+    Column::text("CHANNEL"),
+    Column::whole("TYPE"),
+    Column::whole("STATE"),
+    Column::number("QUEUED"),
+    Column::number("DEAD"),
+    Column::whole("LAST DELIVERED"),
+];
+
+fn add(table: &mut Table, channel: &AlertChannel) {
+    let state = word(channel.state());
+    let fails = matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
     let delivered = match &channel.delivered_at {
-        Some(at) => text::minute(Some(at)),
+        Some(at) => text::time(Some(at)),
         None => "never".to_owned(),
     };
-    say!(
-        "{:<17} {:<10} {state} {:>6} {:>6}  {delivered}",
-        channel.name,
-        channel.r#type,
-        text::count(channel.queued),
-        text::count(channel.dead)
-    );
-    let fails = matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
+    let cells = [
+        Cell::plain(&channel.name),
+        Cell::plain(&channel.r#type),
+        match channel.state() {
+            AlertChannelState::Good => Cell::good(state),
+            _ if fails => Cell::bad(state),
+            _ => Cell::doubtful(state),
+        },
+        Cell::plain(text::count(channel.queued)),
+        Cell::plain(text::count(channel.dead)),
+        Cell::plain(delivered),
+    ];
+    let mut notes = Vec::new();
     if !channel.error.is_empty() && (fails || channel.dead > 0) {
-        let error = format!("{}: {}", text::time(channel.error_at.as_ref()), text::one_line(&channel.error));
-        for line in text::wrapped(&error, 6) {
-            say!("      {line}");
-        }
+        notes.push(format!("{}: {}", text::time(channel.error_at.as_ref()), text::one_line(&channel.error)));
     }
     if let Some(next) = &channel.next_at {
-        say!("      next attempt {}", text::time_and_distance(Some(next)));
+        notes.push(format!("next attempt {}", text::time_and_distance(Some(next))));
     }
     if channel.overflowed > 0 {
-        say!("      {} were set aside because the queue was full", text::count(channel.overflowed));
+        notes.push(format!("{} were set aside because the queue was full", text::count(channel.overflowed)));
     }
+    table.add(cells, notes);
 }
 
 fn time(at: Option<&prost_types::Timestamp>) -> Option<String> {
@@ -284,7 +301,7 @@ async fn preview(asked: &Asked, (channel, since): (String, Timestamp), full: boo
             say!("{message}");
             continue;
         }
-        say!("{}  {}", text::minute(message.time.as_ref()), text::strong(&text::one_line(&message.subject)));
+        say!("{}  {}", text::time(message.time.as_ref()), text::strong(&text::one_line(&message.subject)));
         for line in message.lines.iter().filter(|_| full) {
             say!("    {}", crate::domain::visible::for_terminal(line));
         }
@@ -300,19 +317,19 @@ async fn preview(asked: &Asked, (channel, since): (String, Timestamp), full: boo
 }
 
 fn print_delivery(delivery: &AlertDelivery) {
-    say!("{}  {} to {}", text::strong(&delivery.id), text::one_line(&delivery.r#type), delivery.channel);
-    text::fact("about", text::one_line(&delivery.subject));
-    text::fact("found", text::time_and_distance(delivery.time.as_ref()));
+    let to = format!("{}  {} to {}", text::strong(&delivery.id), text::one_line(&delivery.r#type), delivery.channel);
+    let mut below = vec![
+        format!("about {}", text::one_line(&delivery.subject)),
+        format!("found {}", text::time_and_distance(delivery.time.as_ref())),
+    ];
     if delivery.tries > 0 || !delivery.error.is_empty() {
         let tries = text::count_of(delivery.tries.into(), "attempt");
-        text::fact("failed", tries);
-        for line in text::wrapped(&text::one_line(&delivery.error), 19) {
-            text::fact("", line);
-        }
+        below.push(format!("failed: {tries}; {}", text::one_line(&delivery.error)));
     }
     if delivery.next_at.is_some() {
-        text::fact("next attempt", text::time_and_distance(delivery.next_at.as_ref()));
+        below.push(format!("next attempt {}", text::time_and_distance(delivery.next_at.as_ref())));
     }
+    text::record(&to, &below);
 }
 
 fn delivery_to_json(delivery: &AlertDelivery) -> serde_json::Value {

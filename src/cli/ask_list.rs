@@ -8,6 +8,7 @@ use crate::api::grpc::{role_to_wire, time_to_wire};
 use crate::domain::ErrorReason;
 use crate::domain::{Identity, ProviderRole, Who};
 
+use super::screen::progress::Progress;
 use super::target::{Refused, Target};
 
 /// The reason of an upstream that no operator bound to a provider.
@@ -39,6 +40,8 @@ pub async fn ask(
     mut questions: &[Question],
     at: Option<Timestamp>,
 ) -> anyhow::Result<Vec<Answer>> {
+    let all = questions.len() as u64;
+    let progress = Progress::of("asking");
     let mut answers = Vec::with_capacity(questions.len());
     let mut at_once = AT_ONCE;
     while let Some(Question { place: first, .. }) = questions.first() {
@@ -73,6 +76,7 @@ pub async fn ask(
             });
         }
         questions = rest;
+        progress.count("asked", answers.len() as u64, all);
     }
     Ok(answers)
 }

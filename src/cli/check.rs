@@ -72,11 +72,11 @@ impl Check {
         let target = Target::find(global, &loaded, Access::Read).await?;
         if let Some(number) = self.caller_id.as_deref().filter(|number| caller_id::read(number) == CallerId::Unreadable)
         {
-            anstream::eprintln!(
+            text::aside(format_args!(
                 "{} {:?} cannot be read as a calling number: it counts as not known.",
                 text::doubtful("WARNING:"),
                 text::one_line(number)
-            );
+            ));
         }
         let mut request = CheckProviderRequest {
             emergency: self.emergency,

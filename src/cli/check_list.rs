@@ -216,7 +216,7 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
         *reasons.entry(counted).or_default() += 1;
     }
     for line in list_file::first_of(&bad) {
-        anstream::eprintln!("{}: {}: {}", text::bad("not asked"), list_file::name(file), text::one_line(&line));
+        text::aside(format_args!("{}: {}: {}", text::bad("not asked"), list_file::name(file), text::one_line(&line)));
     }
     let counts: Vec<String> = reasons
         .iter()
@@ -235,7 +235,7 @@ fn sum_up(file: &Path, lines: &[Line], unasked: &[String], at: Option<Timestamp>
     let outcome = if amiss.is_empty() { text::good("all accepted") } else { text::bad(&amiss.join(", ")) };
     let then = text::as_of(at.map(time_to_wire).as_ref()).map(|then| format!(" {then}")).unwrap_or_default();
     let upstreams = text::count_of(lines.len() as u64, "upstream");
-    anstream::eprintln!("{upstreams}{then}: {outcome} ({})", counts.join(", "));
+    text::aside(format_args!("{upstreams}{then}: {outcome} ({})", counts.join(", ")));
     match (not_asked + unasked.len() as u64, refused, unanswered) {
         (0, 0, 0) => YES,
         (0, 1.., _) => NO,

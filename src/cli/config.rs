@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::{Args, Subcommand};
 
 use super::text::{self, say};
-use super::{Global, YES};
+use super::{Global, YES, screen};
 use crate::daemon::config::{Loaded, Overrides};
 use crate::decide::matrix::MATRIX;
 use crate::domain::eastern_day;
@@ -76,42 +76,71 @@ fn print_json(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
 /// From this column on a setting is wide, and the remarks of the others do not go after it.
 const WIDEST: usize = 60;
 
+/// So many columns a remark takes.
+const BESIDE: usize = "  # environment".len();
+
 fn print(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
     match &loaded.file {
-        Some(file) => say!("# The configuration is good. File: {}", file.display()),
+        Some(file) => remark(&format!("The configuration is good. File: {}", file.display())),
         None => {
-            say!("# The configuration is good. No file: {} does not exist.", crate::daemon::config::DEFAULT_FILE)
+            let default = crate::daemon::config::DEFAULT_FILE;
+            remark(&format!("The configuration is good. No file: {default} does not exist."));
         }
     }
     for warning in warnings {
-        say!("# {} {warning}", text::doubtful("WARNING:"));
+        remark(&format!("{} {warning}", text::doubtful("WARNING:")));
     }
-    let lines: Vec<(String, &str)> = settings
-        .iter()
-        .filter_map(|(name, value)| Some((format!("{name} = {}", value.as_ref()?), loaded.origin(name).as_str())))
-        .collect();
-    // A long one pushes only its own remark to the right.
-    let width = lines.iter().map(|(line, _)| line.len()).filter(|length| *length <= WIDEST).max().unwrap_or_default();
-    for (line, origin) in lines {
-        say!("{line:<width$}  # {origin}");
-    }
+    print_settings(loaded, settings);
     let unset: Vec<&str> =
         settings.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
     if !unset.is_empty() {
-        say!("# Not set: {}", unset.join(", "));
+        remark(&format!("Not set: {}", unset.join(", ")));
     }
     if let Ok(state_dir) = loaded.config.state_dir()
         && loaded.config.state_dir.is_none()
     {
-        say!("# state_dir is not set: {} is used", state_dir.display());
+        remark(&format!("state_dir is not set: {} is used", state_dir.display()));
     }
     if loaded.config.schedule.cron.is_none() {
-        say!("# schedule.cron is not set: hourly, at a minute drawn once for each installation");
+        remark("schedule.cron is not set: hourly, at a minute drawn once for each installation");
     }
     say!("#");
-    say!("# What is decided under this policy, the first line that applies:");
+    remark("What is decided under this policy, the first line that applies:");
     for row in &MATRIX {
+        let says = (row.says)(&loaded.config.policy);
         let setting = row.setting.map_or(String::new(), |setting| format!(" [{setting}]"));
-        say!("#   {:<29} {} | {} ({}){setting}", (row.says)(&loaded.config.policy), row.upstream, row.state, row.basis);
+        let when = format!("{} | {} ({}){setting}", row.upstream, row.state, row.basis);
+        match screen::columns() {
+            None => say!("#   {says:<29} {when}"),
+            Some(_) => {
+                say!("#   {}", text::strong(says));
+                text::wrapped(&when, "#       ".len()).iter().for_each(|line| say!("#       {line}"));
+            }
+        }
+    }
+}
+
+/// A comment, each of its lines with its sign: all that is printed may stand in a configuration file.
+fn remark(remark: &str) {
+    text::wrapped(remark, "# ".len()).iter().for_each(|line| say!("# {line}"));
+}
+
+/// The settings, each with where it comes from: beside it where there is room on the terminal, else above it.
+fn print_settings(loaded: &Loaded, settings: &Settings) {
+    let lines: Vec<(String, &str)> = settings
+        .iter()
+        .filter_map(|(name, value)| Some((format!("{name} = {}", value.as_ref()?), loaded.origin(name).as_str())))
+        .collect();
+    let widest = screen::columns().map_or(WIDEST, |columns| columns.saturating_sub(BESIDE).min(WIDEST));
+    // A long one pushes only its own remark to the right.
+    let width = lines.iter().map(|(line, _)| line.len()).filter(|length| *length <= widest).max().unwrap_or_default();
+    for (line, origin) in lines {
+        match line.len() <= widest || screen::columns().is_none() {
+            true => say!("{line:<width$}  # {origin}"),
+            false => {
+                say!("# {origin}:");
+                say!("{line}");
+            }
+        }
     }
 }

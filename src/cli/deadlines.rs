@@ -158,12 +158,10 @@ fn say_what_is_left_out(entries: &[Entry]) {
 fn print(entries: &[Entry], peers: usize) {
     for entry in entries {
         let eastern = crate::domain::in_eastern_time(entry.at).strftime("%a %b %-d %H:%M %Z");
-        say!("{} ({eastern})", text::strong(&text::time_and_distance(entry.deadline.at.as_ref())));
+        let at = text::strong(&text::time_and_distance(entry.deadline.at.as_ref()));
         let what = format!("{}: {}", entry.whom(NAMED), standing::event(&entry.deadline));
         let then = if entry.own { String::new() } else { format!(" -> {}", entry.outcome) };
-        for line in text::wrapped(&format!("{what}{then}"), 4) {
-            say!("    {line}");
-        }
+        text::record(&format!("{at} ({eastern})"), &[format!("{what}{then}")]);
     }
     let gap = if entries.is_empty() { "" } else { "\n" };
     let (count, peers) = (text::count_of(entries.len() as u64, "deadline"), text::count_of(peers as u64, "peer"));

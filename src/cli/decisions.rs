@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use self::calls::Calls;
+use super::screen::{Cell, Column, Table};
 use super::target::{Access, Target};
 use super::text::{self, say};
 use super::{Global, YES, named};
@@ -248,20 +249,19 @@ impl Line {
             || self.filing.as_ref().is_some_and(|filing| is(&Some(filing.number.clone())) || is(&filing.frn))
     }
 
-    /// On a line of its own, with who asked and the call's name below it.
+    /// With who asked and the call's name, and the answer's sentence.
     fn print(&self, first: bool) {
         if first {
-            say!("{}", text::strong("AT (UTC)             VERDICT  REASON               WHO"));
+            say!("{}", text::strong("AT                       VERDICT  REASON               WHO"));
         }
         let verdict = styled(&self.verdict, &format!("{:<7}", text::one_line(&self.verdict)));
-        let (at, who) = (self.at.strftime("%Y-%m-%d %H:%M:%S"), text::one_line(&self.asked.named()));
-        say!("{at}  {verdict}  {:<19}  {who}", text::one_line(&self.reason));
+        let (at, who) = (text::moment(self.at), text::one_line(&self.asked.named()));
+        let head = format!("{at}  {verdict}  {:<19}  {who}", text::one_line(&self.reason));
         let by = self.asked_by.as_deref().map(|by| format!("asked by {} over ", text::one_line(by)));
         let reference = self.reference.as_deref().map(|of| format!(", ref {}", text::one_line(of)));
-        say!("    {}{}{}", by.unwrap_or_default(), text::one_line(&self.interface), reference.unwrap_or_default());
-        for line in text::wrapped(&text::one_line(&self.message), 4) {
-            say!("    {line}");
-        }
+        let by =
+            format!("{}{}{}", by.unwrap_or_default(), text::one_line(&self.interface), reference.unwrap_or_default());
+        text::record(&head, &[by, text::one_line(&self.message)]);
     }
 }
 
@@ -309,18 +309,34 @@ fn styled(verdict: &str, shown: &str) -> String {
     if verdict == "REFUSE" { text::bad(shown) } else { text::good(shown) }
 }
 
+static COLUMNS: [Column; 6] = [
+    Column::text("WHO"),
+    Column::whole("FIRST"),
+    Column::whole("LAST").from(100),
+    Column::whole("VERDICT"),
+    Column::text("REASON"),
+    Column::number("CALLS"),
+];
+
 /// What was decided of each upstream, from when to when.
 fn print_runs(found: &Found) {
+    let mut table = Table::new(&COLUMNS);
     for (who, runs) in &found.runs {
-        say!("{}", text::strong(&text::one_line(who)));
-        for run in runs {
-            let (first, last) = (run.first.strftime("%Y-%m-%d %H:%M:%S"), run.last.strftime("%Y-%m-%d %H:%M:%S"));
-            let when = if run.count == 1 { format!("{first}{:23}", " UTC") } else { format!("{first} to {last} UTC") };
-            let (verdict, reason) = (text::one_line(&run.verdict), text::one_line(&run.reason));
-            say!("    {when}  {} {reason}, {}", styled(&run.verdict, &verdict), text::count_of(run.count, "call"));
+        for (run, place) in runs.iter().zip(1..) {
+            let verdict = text::one_line(&run.verdict);
+            let cells = [
+                Cell::plain(text::one_line(who)),
+                Cell::plain(text::moment(run.first)),
+                Cell::plain(text::moment(run.last)),
+                if run.verdict == "REFUSE" { Cell::bad(verdict) } else { Cell::good(verdict) },
+                Cell::plain(text::one_line(&run.reason)),
+                Cell::plain(text::count(run.count)),
+            ];
+            let said = if place == runs.len() { found.calls.of(who) } else { None };
+            table.add(cells, said.into_iter().collect());
         }
-        found.calls.say_of(who);
     }
+    table.print();
 }
 
 /// What is wrong with a name that the log has no decision about: nobody bound it, or it looks like a number and is none.

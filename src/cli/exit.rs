@@ -2,7 +2,8 @@
 
 use clap::Command;
 
-use super::text;
+/// The table of statuses is so wide, unless the terminal is narrower.
+const HELP_COLUMNS: usize = 80;
 
 /// What stands before the statuses of a command.
 const INDENT: &str = "      ";
@@ -80,12 +81,18 @@ pub fn described(command: Command) -> Command {
     let table: Vec<String> = rows()
         .iter()
         .flat_map(|(command, say)| {
-            let below = text::wrapped(say, INDENT.len()).into_iter().map(|line| format!("{INDENT}{line}"));
+            let below = textwrap::wrap(say, HELP_COLUMNS - INDENT.len());
+            let below = below.into_iter().map(|line| format!("{INDENT}{line}"));
             std::iter::once(format!("  {command}")).chain(below).collect::<Vec<_>>()
         })
         .collect();
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let command = command.after_help(format!("Exit statuses:\n{}\n\n{after}", table.join("\n")));
+    TABLE.iter().fold(command, |command, row| with_own(command, row.command, row.say))
+}
+
+/// The command line with the status of each command in that one's help alone.
+pub fn described_in_short(command: Command) -> Command {
     TABLE.iter().fold(command, |command, row| with_own(command, row.command, row.say))
 }
 

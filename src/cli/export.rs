@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::output::{New, Output};
+use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
@@ -58,7 +59,14 @@ impl Export {
                 let cannot = || format!("{} cannot be written", path.display());
                 // The listing is public.
                 let mut file = Output::open(path, New { mode: 0o644, over: true }).with_context(cannot)?;
-                let written = copy(&target, request, |bytes| Ok(file.write_all(bytes)?)).await;
+                let (progress, mut size) = (Progress::of("writing the listing"), 0);
+                let written = copy(&target, request, |bytes| {
+                    size += bytes.len() as u64;
+                    progress.bytes("writing the listing", size, None);
+                    Ok(file.write_all(bytes)?)
+                });
+                let written = written.await;
+                drop(progress);
                 let (snapshot, at) = written.with_context(cannot)?;
                 file.finish().with_context(cannot)?;
                 text::aside(format_args!(

@@ -8,7 +8,7 @@ use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::api::json::{
     Alarm, Change, Changes, Check, FieldChange, Filing, FirstKnown, Held, Impact, ListedSnapshot, NameMatch, Note,
     OwnFiling, PeerImpact, PeersAffected, PeersSummary, Provider, Removal, RemovalTimes, ServedSnapshot, Snapshot,
-    Source, SourceFault, Status, Sync, filled,
+    Source, SourceFault, Status, Sync, Week, filled,
 };
 
 /// A time, if there is one.
@@ -266,6 +266,7 @@ impl From<&v1::GetStatusResponse> for Status {
                     severity: word(alarm.severity().as_str_name(), "SEVERITY_").to_ascii_lowercase(),
                     code: alarm.code.clone(),
                     message: alarm.message.clone(),
+                    what_to_do: alarm.what_to_do.clone(),
                 })
                 .collect(),
             snapshot: status
@@ -291,6 +292,19 @@ impl From<&v1::GetStatusResponse> for Status {
             content_as_of: filled(&status.content_as_of),
             peers: status.peers.as_ref().map(PeersSummary::from),
             own_filings: status.own_filings.iter().map(OwnFiling::from).collect(),
+            weeks: status.weeks.iter().map(Week::from).collect(),
+            sync_waits_until: time(status.sync_in_progress.as_ref().and_then(|sync| sync.waits_until.as_ref())),
+        }
+    }
+}
+
+impl From<&v1::Week> for Week {
+    fn from(week: &v1::Week) -> Self {
+        Self {
+            monday: week.monday.clone(),
+            filings: week.filings,
+            removals: week.removals,
+            removals_of_peers: week.removals_of_peers,
         }
     }
 }

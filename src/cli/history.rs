@@ -36,10 +36,14 @@ pub struct History {
     /// Only changes of this serial or higher.
     #[arg(long, value_name = "SERIAL", default_value_t = 0, value_parser = text::number::<u64>)]
     from: u64,
-    /// At most so many, the oldest first [default: all].
+    /// At most so many: the newest, with --json the oldest [default: 100 of all filings, and all with WHO, a bound, --all or
+    /// --json].
     #[arg(long, value_name = "N", value_parser = text::number::<usize>)]
     limit: Option<usize>,
-    /// Print one JSON object a line for each change; with WHO, one object for it all.
+    /// All of them, down to the first listing's.
+    #[arg(long, conflicts_with = "limit")]
+    all: bool,
+    /// Print one JSON object a line for each change, the oldest first; with WHO, one object for it all.
     #[arg(long)]
     json: bool,
 }
@@ -53,6 +57,9 @@ struct Report {
     snapshot: Option<json::Snapshot>,
 }
 
+/// So many are shown of all, unless more are asked for.
+const SHOWN_OF_ALL: usize = 100;
+
 impl History {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
@@ -61,9 +68,10 @@ impl History {
             after_serial: self.from.saturating_sub(1),
             since: self.since.map(time_to_wire),
             until: self.until.map(time_to_wire),
+            newest_first: !self.json,
             ..ListChangesRequest::default()
         };
-        let limit = self.limit.unwrap_or(usize::MAX);
+        let limit = self.most();
         let whole = self.json && self.who.is_some();
         let mut changes = Vec::new();
         let mut shown = 0;
@@ -95,14 +103,9 @@ impl History {
                 }
             }
             shown += page.changes.len();
-            let Some(newest) = page.changes.last() else { break page };
-            if page.changes.len() < request.limit as usize || shown >= limit {
+            if !self.asks_on(&mut request, &page)? || shown >= limit {
                 break page;
             }
-            if newest.serial <= request.after_serial {
-                bail!("the daemon's pages do not end: this is a fault of the daemon");
-            }
-            request.after_serial = newest.serial;
         };
         if whole {
             let report = Report {
@@ -116,9 +119,38 @@ impl History {
             if let Some(who) = &nothing_known {
                 say!("{}", show::nothing_known(who));
             }
-            print_end(shown, &last);
+            print_end(shown, &last, shown == limit && self.limit.is_none());
         }
         Ok(if nothing_known.is_some() { NO } else { YES })
+    }
+
+    /// So many are shown at most.
+    fn most(&self) -> usize {
+        let is_bounded = self.who.is_some() || self.since.is_some() || self.until.is_some() || self.from > 0;
+        match self.limit {
+            Some(limit) => limit,
+            None if self.all || self.json || is_bounded => usize::MAX,
+            None => SHOWN_OF_ALL,
+        }
+    }
+
+    /// Prepares the request for the page behind this one; false behind the last.
+    fn asks_on(&self, request: &mut ListChangesRequest, page: &ListChangesResponse) -> anyhow::Result<bool> {
+        let Some(last) = page.changes.last().filter(|_| page.changes.len() >= request.limit as usize) else {
+            return Ok(false);
+        };
+        let goes_on = match self.json {
+            true => last.serial > request.after_serial,
+            false => request.before_serial == 0 || last.serial < request.before_serial,
+        };
+        if !goes_on {
+            bail!("the daemon's pages do not end: this is a fault of the daemon");
+        }
+        match self.json {
+            true => request.after_serial = last.serial,
+            false => request.before_serial = last.serial,
+        }
+        Ok(true)
     }
 }
 
@@ -133,9 +165,12 @@ fn print_first_known(known: &[FirstKnown]) {
     }
 }
 
-fn print_end(shown: usize, last: &ListChangesResponse) {
-    let count = text::count(shown as u64);
-    let changes = if shown == 1 { "change" } else { "changes" };
+fn print_end(shown: usize, last: &ListChangesResponse, is_cut: bool) {
+    let changes = text::count_of(shown as u64, "change");
     let since = text::time(last.reaches_back_to.as_ref());
-    say!("{count} {changes}; the newest of all is {}; the history begins {since}", text::count(last.last_serial));
+    let newest = text::count(last.last_serial);
+    match is_cut {
+        true => say!("{changes}, the newest first: all with --all; the newest is {newest}; the history begins {since}"),
+        false => say!("{changes}; the newest of all is {newest}; the history begins {since}"),
+    }
 }

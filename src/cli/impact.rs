@@ -159,6 +159,6 @@ fn print(impact: &PeerImpact) {
         (now, then) if now == then => format!("{}, as now", word(then)),
         (now, then) => format!("{}, {} now", word(then), word(now)),
     };
-    say!("{}  {newly}", text::strong(&text::one_line(&then.peer)));
-    say!("    {}", text::one_line(&then.message));
+    let name = text::strong(&text::one_line(&then.peer));
+    text::record(&format!("{name}  {newly}"), &[text::one_line(&then.message)]);
 }

@@ -31,7 +31,7 @@ pub fn name(file: &Path) -> String {
 /// Says on standard error how a list was read.
 pub fn say_notes(file: &Path, notes: &[String]) {
     for note in notes {
-        anstream::eprintln!("{}: {}: {}", text::doubtful("note"), name(file), text::one_line(note));
+        text::aside(format_args!("{}: {}: {}", text::doubtful("note"), name(file), text::one_line(note)));
     }
 }
 

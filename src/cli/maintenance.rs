@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::output::{New, Output};
+use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -43,20 +44,21 @@ impl Backup {
         };
         // Operators' records are in it.
         let mut file = Output::open(path, New { mode: 0o600, over: self.force }).map_err(failed)?;
-        let size = receive(&target, &mut file).await?;
+        let size = receive(&target, &mut file, &Progress::of("preparing a copy of the store")).await?;
         file.finish().map_err(failed)?;
         say!("{}  {} in {}", text::good("BACKED UP"), text::bytes(size), path.display());
         Ok(YES)
     }
 }
 
-async fn receive(target: &Target, file: &mut Output) -> anyhow::Result<u64> {
+async fn receive(target: &Target, file: &mut Output, progress: &Progress) -> anyhow::Result<u64> {
     let mut pieces = target.backup().await?;
     let (mut expected, mut size) = (None, 0);
     let mut hasher = Sha256::new();
     while let Some(piece) = pieces.next().await? {
         expected = expected.or(Some(piece.size));
         size += piece.chunk.len() as u64;
+        progress.bytes("copying", size, expected);
         hasher.update(&piece.chunk);
         file.write_all(&piece.chunk).context("the copy cannot be written")?;
         if !piece.sha256.is_empty() {
@@ -76,6 +78,9 @@ pub struct Verify {
     json: bool,
 }
 
+/// What is said while it lasts.
+const CHECKING: &str = "checking the store, the journal and the archive";
+
 /// What a check found.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
@@ -94,13 +99,17 @@ impl Verify {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let loaded = global.load(Overrides::new())?;
         let verified = match Target::find(global, &loaded, Access::Read).await {
-            Ok(target) => target.verify(VerifyRequest {}).await?,
+            Ok(target) => {
+                let _progress = Progress::of(CHECKING);
+                target.verify(VerifyRequest {}).await?
+            }
             // It cannot be opened: what is wrong with it is just what is asked for.
             Err(error) if damaged(&error) => {
                 let state_dir = match &loaded.config.state_dir {
                     Some(directory) => directory.clone(),
                     None => default_state_dir().map_err(|error| anyhow::anyhow!(error))?,
                 };
+                let _progress = Progress::of(CHECKING);
                 let closed = tokio::task::spawn_blocking(move || verify_closed(&state_dir)).await?;
                 let mut verified = match closed {
                     Ok(verified) => verified_to_wire(verified),
@@ -160,15 +169,11 @@ fn print(verified: &VerifyResponse) {
             say!("  {} {}", text::bad("!"), text::one_line(fault));
         }
         say!(
-            "  What to do: stop the daemon and start it with `rmdd serve --rebuild`: it keeps a damaged store aside and"
+            "  do: stop the daemon and start it with `rmdd serve --rebuild`: it keeps a damaged store aside and begins again \
+             from the archive and the journal of records; or copy the last backup to its place. A journal is mended from \
+             the store at the next start, and a listing of the archive that is still in use is put there again by the next \
+             sync."
         );
-        say!(
-            "  begins again from the archive and the journal of records; or copy the last backup to its place. A journal"
-        );
-        say!(
-            "  is mended from the store at the next start, and a listing of the archive that is still in use is put there"
-        );
-        say!("  again by the next sync.");
         say!();
     }
     text::fact("snapshots", format!("{} reached, with their digests", text::count(verified.snapshots)));
@@ -185,7 +190,9 @@ pub struct Compact {}
 impl Compact {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Maintain).await?;
+        let progress = Progress::of("compacting the store");
         let answer = target.compact(CompactRequest {}).await?;
+        drop(progress);
         say!(
             "{}  from {} to {}",
             text::good("COMPACTED"),

@@ -28,6 +28,7 @@ mod output;
 mod probe;
 mod records;
 mod removals;
+mod screen;
 mod search;
 mod serve;
 mod show;
@@ -38,10 +39,10 @@ mod status_peers;
 mod sync;
 mod target;
 mod text;
+mod top;
 mod watch;
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -59,6 +60,13 @@ Times are given with their zone (\"2025-08-06 12:00 ET\", 2025-08-06T16:00Z), as
 time) or as a span (7d, 36h). They are printed in UTC.
 
 Documentation: https://docs.rs/rmdd (the library), README.md and `rmdd man` (the command).";
+
+const AFTER_SHORT_HELP: &str = "\
+Every command but `serve` asks the daemon that runs on this machine; where none runs, those that only read, `sync`, and \
+those that keep records work on the store directly, and say so. Times are printed in UTC.
+
+Each command has a help of its own: `rmdd check --help`. What their exit statuses and these options mean: `rmdd --help \
+--all`, or `rmdd man`.";
 
 /// What the help calls the options that every command has.
 const OF_ALL: &str = "Options of every command";
@@ -122,6 +130,8 @@ enum Command {
     Export(export::Export),
     /// How things stand.
     Status(status::Status),
+    /// What is decided just now: how much, who is refused most, who asks, and how fast; on a screen of its own.
+    Top(top::Top),
     /// Who your upstreams are: trunk groups, OCNs, SPCs, IP addresses and accounts, bound to providers.
     Peers(records::Peers),
     /// Allow or deny a provider, whatever the listing says.
@@ -186,10 +196,40 @@ fn command_line() -> clap::Command {
     exit::described(Cli::command())
 }
 
+/// The same with a short help: the options of every command by name alone.
+fn command_line_in_short() -> clap::Command {
+    let hidden = |command: clap::Command| {
+        command.mut_args(|arg| if arg.get_help_heading() == Some(OF_ALL) { arg.hide(true) } else { arg })
+    };
+    let command = exit::described_in_short(Cli::command().after_help(AFTER_SHORT_HELP));
+    let names = command.get_arguments().filter(|arg| arg.get_help_heading() == Some(OF_ALL));
+    let names: Vec<String> = names.filter_map(|arg| arg.get_long().map(|name| format!("--{name}"))).collect();
+    let line = format!("{OF_ALL}: {} (`rmdd --help --all`)", names.join(", "));
+    with_below(hidden(command), &|command| {
+        let after = command.get_after_help().map(|after| format!("\n\n{after}")).unwrap_or_default();
+        command.after_help(format!("{line}{after}"))
+    })
+}
+
+/// Changes a command and all below it.
+fn with_below(command: clap::Command, change: &dyn Fn(clap::Command) -> clap::Command) -> clap::Command {
+    change(command).mut_subcommands(|below| with_below(below, change))
+}
+
+/// The command line that reads these arguments, and what is left of them for it: `--help --all` asks for the whole help.
+fn asked(arguments: Vec<OsString>) -> (clap::Command, Vec<OsString>) {
+    let mut before_end = arguments.iter().take_while(|argument| *argument != "--");
+    let helps = before_end.any(|argument| argument == "--help" || argument == "-h");
+    match helps && arguments.iter().any(|argument| argument == "--all") {
+        true => (command_line(), arguments.into_iter().filter(|argument| argument != "--all").collect()),
+        false => (command_line_in_short(), arguments),
+    }
+}
+
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
-    let matches = command_line().try_get_matches_from(&arguments);
+    let (command, arguments) = asked(std::env::args_os().collect());
+    let matches = command.try_get_matches_from(&arguments);
     let cli = match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return not_a_command(&error, &arguments),
@@ -225,17 +265,19 @@ pub fn main() -> ExitCode {
 /// What is wrong with the arguments, or the help that they ask for. A mistyped flag must not look like an answer: of a
 /// monitoring plugin, 2 says that all is lost.
 fn not_a_command(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let printed = error.print().and_then(|()| std::io::stdout().flush());
+    // Its lines are made for the terminal; a word that is longer still is not.
+    let said = error.render().ansi().to_string();
     if !error.use_stderr() {
-        return match printed {
-            // Whoever reads it may have gone.
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+        said.trim_end().lines().for_each(|line| text::line(format_args!("{line}")));
+        return match text::finish() {
+            Err(error) => {
                 text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
                 ExitCode::from(FAILED)
             }
-            _ => ExitCode::from(YES),
+            Ok(()) => ExitCode::from(YES),
         };
     }
+    said.trim_end().lines().for_each(|line| text::aside(format_args!("{line}")));
     let command = command_line();
     let named = arguments.iter().skip(1).find_map(|argument| {
         let argument = argument.to_str()?;
@@ -288,6 +330,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Snapshots(command) => command.run(&global).await,
             Command::Export(command) => command.run(&global).await,
             Command::Status(command) => command.run(&global).await,
+            Command::Top(command) => command.run(&global).await,
             Command::Acknowledge(command) => command.run(&global).await,
             Command::Alerts(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
@@ -315,6 +358,7 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         command_line().debug_assert();
+        command_line_in_short().debug_assert();
     }
 
     #[test]

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::records::peers::is_of;
+use super::screen::{Cell, Column, Table};
 use super::standing;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
-use crate::api::grpc::v1::{ListRemovalsRequest, Removal};
+use crate::api::grpc::v1::{ListRemovalsRequest, Removal, SnapshotRef};
 use crate::api::json;
 use crate::api::times::{moment, since};
 use crate::daemon::config::Overrides;
@@ -78,28 +79,27 @@ impl Removals {
             page_size: PAGE,
             page_token: String::new(),
         };
-        let mut shown = 0u64;
+        let (mut shown, mut table) = (0u64, Table::new(if self.peers { &OF_PEERS } else { &OF_ALL }));
         loop {
             let page = target.list_removals(request.clone()).await?;
             for removal in &page.removals {
                 let of: Option<Vec<String>> = peers
                     .as_ref()
                     .map(|peers| peers.iter().filter(|peer| is_of(removal, peer)).map(standing::name).collect());
-                if of.as_ref().is_none_or(|of| !of.is_empty()) {
-                    self.say(removal, of.as_deref(), shown == 0)?;
-                    shown += 1;
+                if of.as_ref().is_some_and(Vec::is_empty) {
+                    continue;
+                }
+                shown += 1;
+                match self.json {
+                    true => say!("{}", visible::to_json(&OfPeers { removal: removal.into(), peers: of.as_deref() })?),
+                    false => add(&mut table, removal, of.as_deref()),
                 }
             }
             if page.next_page_token.is_empty() {
                 if !self.json {
+                    table.print();
                     let total = if self.peers { shown } else { page.total };
-                    say!(
-                        "{}{} removed{}; snapshot {}",
-                        if shown > 0 { "\n" } else { "" },
-                        text::count(total),
-                        if self.peers { " of your peers" } else { "" },
-                        text::snapshot(page.snapshot.as_ref())
-                    );
+                    print_end(total, self.peers, page.snapshot.as_ref(), shown > 0);
                 }
                 return Ok(YES);
             }
@@ -109,35 +109,45 @@ impl Removals {
             request.page_token = page.next_page_token;
         }
     }
-
-    /// One removal, with the names of the peers whose provider it is of where they are asked for.
-    fn say(&self, removal: &Removal, of: Option<&[String]>, first: bool) -> anyhow::Result<()> {
-        if self.json {
-            say!("{}", visible::to_json(&OfPeers { removal: removal.into(), peers: of })?);
-            return Ok(());
-        }
-        if first {
-            let title = "FIRST MISSING            LAST SEEN                FILING      FRN         NAME";
-            say!("{}", text::strong(title));
-        }
-        print(removal, of);
-        Ok(())
-    }
 }
 
-fn print(removal: &Removal, of: Option<&[String]>) {
+/// The columns where the removals of all are asked for, and where those of peers are.
+static OF_ALL: [Column; 6] = [
+    Column::whole("FIRST MISSING"),
+    Column::whole("LAST SEEN").from(110),
+    Column::whole("FILING"),
+    Column::whole("FRN"),
+    Column::text("NAME"),
+    Column::whole("LISTED AGAIN").from(140),
+];
+static OF_PEERS: [Column; 7] = [
+    Column::whole("FIRST MISSING"),
+    Column::whole("LAST SEEN").from(130),
+    Column::whole("FILING"),
+    Column::whole("FRN").from(100),
+    Column::text("PEERS"),
+    Column::text("NAME"),
+    Column::whole("LISTED AGAIN").from(160),
+];
+
+fn add(table: &mut Table, removal: &Removal, of: Option<&[String]>) {
     let Some(filing) = &removal.filing else { return };
-    let back = match &removal.reinstated_at {
-        Some(at) => format!("  (stands again since {})", text::time(Some(at))),
-        None => String::new(),
-    };
-    let of = of.map(|of| format!("  [{}]", of.join(", "))).unwrap_or_default();
-    say!(
-        "{:<23}  {:<23}  {}  {:<10}  {}{back}{of}",
-        text::time(removal.first_missing_at.as_ref()),
-        text::time(removal.last_seen_at.as_ref()),
-        filing.number,
-        filing.frn,
-        text::one_line(&filing.business_name),
-    );
+    let back = removal.reinstated_at.as_ref().map(|at| text::time(Some(at))).unwrap_or_default();
+    let of = of.map(|of| Cell::plain(of.join(", ")));
+    let before = [
+        Cell::plain(text::time(removal.first_missing_at.as_ref())),
+        Cell::plain(text::time(removal.last_seen_at.as_ref())),
+        Cell::plain(&filing.number),
+        Cell::plain(&filing.frn),
+    ];
+    let behind = [Cell::plain(text::one_line(&filing.business_name)), Cell::good(back)];
+    table.add(before.into_iter().chain(of).chain(behind), Vec::new());
+}
+
+fn print_end(total: u64, of_peers: bool, snapshot: Option<&SnapshotRef>, gap: bool) {
+    if gap {
+        say!();
+    }
+    let of_peers = if of_peers { " of your peers" } else { "" };
+    say!("{} removed{of_peers}; snapshot {}", text::count(total), text::snapshot(snapshot));
 }

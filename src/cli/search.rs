@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::screen::{Cell, Column, Table};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
@@ -28,13 +29,15 @@ impl Search {
         let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
         let request = SearchProvidersRequest { text: self.text.join(" "), limit: self.limit };
         let found = target.search_providers(request).await?;
+        let mut table = Table::new(&COLUMNS);
         for entry in &found.matches {
             if self.json {
                 say!("{}", visible::to_json(&json::NameMatch::from(entry))?);
             } else {
-                print(entry);
+                add(&mut table, entry);
             }
         }
+        table.print();
         if found.matches.is_empty() && !self.json {
             say!("No provider bears such a name; snapshot {}", text::snapshot(found.snapshot.as_ref()));
         }
@@ -42,17 +45,35 @@ impl Search {
     }
 }
 
-fn print(found: &NameMatch) {
+static COLUMNS: [Column; 6] = [
+    Column::whole("STATE"),
+    Column::whole("FILING"),
+    Column::whole("FRN"),
+    Column::text("NAME"),
+    Column::text("FOUND BY ANOTHER NAME").from(70),
+    Column::whole("FIRST MISSING").from(130),
+];
+
+fn add(table: &mut Table, found: &NameMatch) {
     let Some(filing) = &found.filing else { return };
     let state = match &found.removal {
-        None => text::good("listed "),
-        Some(_) => text::bad("removed"),
+        None => Cell::good("listed"),
+        Some(_) => Cell::bad("removed"),
     };
-    let also = match found.column.as_str() {
-        "other_dba_names" => format!("  (doing business as {})", text::one_line(&found.name)),
-        "previous_dba_names" => format!("  (formerly {})", text::one_line(&found.name)),
+    let name = text::one_line(&found.name);
+    let by = match found.column.as_str() {
+        "other_dba_names" => format!("doing business as {name}"),
+        "previous_dba_names" => format!("formerly {name}"),
         _ => String::new(),
     };
-    let name = text::one_line(&filing.business_name);
-    say!("{state}  {}  {:<10}  {name}{also}", filing.number, filing.frn);
+    let gone = found.removal.as_ref().map(|removal| text::time(removal.first_missing_at.as_ref()));
+    let cells = [
+        state,
+        Cell::plain(&filing.number),
+        Cell::plain(&filing.frn),
+        Cell::plain(text::one_line(&filing.business_name)),
+        Cell::plain(by),
+        Cell::plain(gone.unwrap_or_default()),
+    ];
+    table.add(cells, Vec::new());
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::target::{Access, Target};
 use super::text::say;
-use super::{Global, NO, YES, text};
+use super::{Global, NO, YES, screen, text};
 use crate::api::grpc::time_to_wire;
 use crate::api::grpc::v1::{Change, ChangeKind, Filing, GetProviderRequest, GetProviderResponse, Removal};
 use crate::api::json;
@@ -14,8 +14,8 @@ use crate::daemon::config::Overrides;
 use crate::domain::visible;
 use crate::domain::{Column, Who};
 
-/// Of a cell that changed, so much is shown on a line.
-const SHOWN_OF_CELL: usize = 60;
+/// Of a cell that changed, so much is shown at least.
+const LEAST_OF_CELL: usize = 12;
 
 #[derive(Debug, Args)]
 pub struct Show {
@@ -76,8 +76,8 @@ fn print(provider: &GetProviderResponse) {
         print_removal(removal, &provider.filings);
     }
     if !provider.changes.is_empty() {
-        say!("History");
-        for change in &provider.changes {
+        say!("History, the newest first");
+        for change in provider.changes.iter().rev() {
             print_change(change);
         }
         say!();
@@ -100,7 +100,9 @@ fn print_filing(filing: &Filing) {
         [Column::VoiceServiceProviderChoice, Column::GatewayProviderChoice, Column::IntermediateProviderChoice];
     for column in Column::ALL {
         let Some(cell) = filing.cells.get(column.name()) else { continue };
-        if !reported.contains(&column) && !choices.contains(&column) {
+        if column == Column::FilingUrl {
+            print_address(&text::one_line(cell));
+        } else if !reported.contains(&column) && !choices.contains(&column) {
             text::fact(label(column), text::one_line(cell));
         }
     }
@@ -110,6 +112,17 @@ fn print_filing(filing: &Filing) {
         }
     }
     say!();
+}
+
+/// Where the filing is: below its name where there is no room beside it, over the whole width of the terminal.
+fn print_address(address: &str) {
+    match screen::columns() {
+        Some(columns) if screen::width(address) + text::FACTS > columns => {
+            text::fact("filing", "");
+            screen::fitted(address, columns, 0).iter().for_each(|line| say!("{line}"));
+        }
+        _ => text::fact("filing", address),
+    }
 }
 
 /// A column's name, short enough to align.
@@ -169,20 +182,23 @@ pub fn change_line(change: &Change) -> String {
     )
 }
 
+/// A change: on a terminal with each cell on a line below, cut to what there is room for.
 pub fn print_change(change: &Change) {
-    say!("  {}", change_line(change));
-    for field in &change.fields {
-        say!("      {}: {} -> {}", text::one_line(&field.column), shortened(&field.before), shortened(&field.after));
-    }
+    let fields = change.fields.iter().map(|field| {
+        let column = text::one_line(&field.column);
+        // What stands before the values, and between them.
+        let beside = 4 + column.chars().count() + ": ".len() + " -> ".len();
+        let room = screen::columns().map(|columns| columns.saturating_sub(beside) / 2);
+        format!("{column}: {} -> {}", shortened(&field.before, room), shortened(&field.after, room))
+    });
+    text::record(&change_line(change), &fields.collect::<Vec<_>>());
 }
 
-fn shortened(cell: &str) -> String {
-    let line = text::one_line(cell);
-    if line.is_empty() {
-        return "(empty)".to_owned();
-    }
-    match line.char_indices().nth(SHOWN_OF_CELL) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+/// A cell, cut to so many columns where it goes to a terminal.
+fn shortened(cell: &str, room: Option<usize>) -> String {
+    match (text::one_line(cell), room) {
+        (line, _) if line.is_empty() => "(empty)".to_owned(),
+        (line, Some(room)) => screen::cut(&line, room.max(LEAST_OF_CELL)),
+        (line, None) => line,
     }
 }

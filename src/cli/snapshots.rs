@@ -4,11 +4,12 @@ use anyhow::bail;
 use clap::Args;
 use jiff::Timestamp;
 
+use super::screen::{Cell, Column, Table};
 use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, YES, text};
 use crate::api::grpc::time_to_wire;
-use crate::api::grpc::v1::{ListSnapshotsRequest, ListedSnapshot};
+use crate::api::grpc::v1::{self, ListSnapshotsRequest, ListedSnapshot};
 use crate::api::json;
 use crate::api::times::{moment, since};
 use crate::daemon::config::Overrides;
@@ -17,9 +18,6 @@ const PAGE: u32 = 500;
 
 /// Of a digest, so many digits are shown: enough to tell all listings there will ever be apart.
 const SHOWN_OF_DIGEST: usize = 12;
-
-/// What stands before a line of a note.
-const BESIDE_NOTES: usize = 12;
 
 #[derive(Debug, Args)]
 pub struct Snapshots {
@@ -45,7 +43,7 @@ impl Snapshots {
             page_size: PAGE,
             page_token: String::new(),
         };
-        let mut first = true;
+        let mut table = Table::new(&COLUMNS);
         loop {
             let page = target.list_snapshots(request.clone()).await?;
             for snapshot in &page.snapshots {
@@ -53,15 +51,11 @@ impl Snapshots {
                     say!("{}", serde_json::to_string(&json::ListedSnapshot::from(snapshot))?);
                     continue;
                 }
-                if first {
-                    let title = "SNAPSHOT  FETCHED (UTC)     CONFIRMED (UTC)   FILINGS  SHA256        CHANGES";
-                    say!("{}", text::strong(title));
-                }
-                print(snapshot);
-                first = false;
+                add(&mut table, snapshot);
             }
             if page.next_page_token.is_empty() {
                 if !self.json {
+                    table.print();
                     print_end(page.total);
                 }
                 return Ok(YES);
@@ -81,12 +75,24 @@ fn print_end(total: u64) {
         return;
     }
     say!();
-    say!("{} {what}. Changes: + new, - gone, ~ amended, ^ back again. --json has the", text::count(total));
-    say!("digests whole, also that of what `rmdd export --at` writes.");
+    say!(
+        "{} {what}. Changes: + new, - gone, ~ amended, ^ back again. --json has the digests whole, also that of what \
+         `rmdd export --at` writes.",
+        text::count(total)
+    );
 }
 
-/// One snapshot on one line, and what was out of the ordinary below it.
-fn print(listed: &ListedSnapshot) {
+static COLUMNS: [Column; 6] = [
+    Column::number("SNAPSHOT"),
+    Column::whole("FETCHED"),
+    Column::whole("CONFIRMED").from(100),
+    Column::number("FILINGS"),
+    Column::whole("SHA256"),
+    Column::text("CHANGES"),
+];
+
+/// One snapshot, and what was out of the ordinary.
+fn add(table: &mut Table, listed: &ListedSnapshot) {
     let Some(snapshot) = json::ListedSnapshot::from(listed).snapshot else { return };
     let counted = [(listed.listed, "+"), (listed.removed, "-"), (listed.amended, "~"), (listed.reinstated, "^")];
     let changes: Vec<String> = counted
@@ -96,19 +102,14 @@ fn print(listed: &ListedSnapshot) {
         .collect();
     let changes = if changes.is_empty() { "none".to_owned() } else { changes.join(" ") };
     let reported = listed.snapshot.as_ref();
-    say!(
-        "{:>8}  {:<16}  {:<16}  {:>7}  {:<12}  {changes}",
-        snapshot.serial,
-        text::minute(reported.and_then(|reported| reported.fetched_at.as_ref())),
-        text::minute(reported.and_then(|reported| reported.confirmed_at.as_ref())),
-        text::count(listed.filings),
-        snapshot.sha256.get(..SHOWN_OF_DIGEST).unwrap_or(&snapshot.sha256)
-    );
-    for note in &listed.notes {
-        let lines = text::wrapped(&format!("{}: {}", note.code, text::one_line(&note.message)), BESIDE_NOTES);
-        for (line, place) in lines.iter().zip(0..) {
-            let mark = if place == 0 { text::doubtful("!") } else { " ".to_owned() };
-            say!("          {mark} {line}");
-        }
-    }
+    let cells = [
+        Cell::plain(snapshot.serial.to_string()),
+        Cell::plain(text::time(reported.and_then(|reported| reported.fetched_at.as_ref()))),
+        Cell::plain(text::time(reported.and_then(|reported| reported.confirmed_at.as_ref()))),
+        Cell::plain(text::count(listed.filings)),
+        Cell::plain(snapshot.sha256.get(..SHOWN_OF_DIGEST).unwrap_or(&snapshot.sha256)),
+        Cell::plain(changes),
+    ];
+    let note = |note: &v1::SnapshotNote| format!("{}: {}", note.code, text::one_line(&note.message));
+    table.add(cells, listed.notes.iter().map(note).collect());
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::from_wire::{role, time, word};
+use super::screen::Cell;
 use super::target::Target;
 use super::text;
 use crate::api::grpc::v1::{self, ListStandingsRequest, ListStandingsResponse};
@@ -57,6 +58,15 @@ pub fn styled(of: v1::PeerState, shown: &str) -> String {
         v1::PeerState::Accepted => text::good(shown),
         v1::PeerState::Attention => text::doubtful(shown),
         _ => text::bad(shown),
+    }
+}
+
+/// A text in the colour of a state.
+pub fn cell(of: v1::PeerState, shown: String) -> Cell {
+    match of {
+        v1::PeerState::Accepted => Cell::good(shown),
+        v1::PeerState::Attention => Cell::doubtful(shown),
+        _ => Cell::bad(shown),
     }
 }
 

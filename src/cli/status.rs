@@ -1,15 +1,19 @@
 //! `rmdd status`
 
+mod facts;
+mod parts;
+mod watch;
+
+use std::time::Duration;
+
 use clap::Args;
 
+use self::parts::Screen;
 use super::target::{Access, Target};
 use super::text::say;
-use super::{FAILED, Global, NO, UNKNOWN, YES, status_peers, text};
-use crate::api::grpc::v1::{
-    GetStatusRequest, GetStatusResponse, PeersAffected, Severity, SourceStatus, State, SyncOutcome,
-};
+use super::{FAILED, Global, NO, UNKNOWN, YES, alerts, screen, status_peers};
+use crate::api::grpc::v1::{AlertChannel, GetStatusRequest, GetStatusResponse, State};
 use crate::api::json;
-use crate::cli::from_wire;
 use crate::daemon::config::Overrides;
 use crate::domain::visible;
 
@@ -19,9 +23,48 @@ pub struct Status {
     /// within 24 hours.
     #[arg(long)]
     peers: bool,
+    /// Everything that is known: times, digests, sources, the store.
+    #[arg(long, conflicts_with = "peers")]
+    all: bool,
+    /// Look again every so many seconds, and show it in place of what was there; a line each time where there is no
+    /// terminal.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        conflicts_with_all = ["peers", "all", "json"]
+    )]
+    watch: Option<u64>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// What a look found.
+struct Look {
+    status: GetStatusResponse,
+    /// The channels of alerts; none where no daemon runs, or it does not say.
+    channels: Vec<AlertChannel>,
+}
+
+impl Look {
+    async fn at(target: &Target) -> anyhow::Result<Self> {
+        let status = target.get_status(GetStatusRequest {}).await?;
+        let channels = alerts::channels_of(target).await.unwrap_or_default();
+        Ok(Self { status, channels })
+    }
+
+    fn exit(&self) -> u8 {
+        match self.status.state() {
+            State::Fresh => YES,
+            State::Warning => NO,
+            State::Critical => FAILED,
+            State::Unspecified => UNKNOWN,
+        }
+    }
 }
 
 impl Status {
@@ -30,182 +73,21 @@ impl Status {
         if self.peers {
             return status_peers::run(&target, self.json).await;
         }
-        let status = target.get_status(GetStatusRequest {}).await?;
+        if let Some(seconds) = self.watch {
+            return watch::run(&target, Duration::from_secs(seconds)).await;
+        }
         if self.json {
+            let status = target.get_status(GetStatusRequest {}).await?;
             say!("{}", visible::to_json(&json::Status::from(&status))?);
-        } else {
-            print(&status);
+            return Ok(Look { status, channels: Vec::new() }.exit());
         }
-        Ok(match status.state() {
-            State::Fresh => YES,
-            State::Warning => NO,
-            State::Critical => FAILED,
-            State::Unspecified => UNKNOWN,
-        })
-    }
-}
-
-fn styled(state: State) -> String {
-    let word = from_wire::state(state).to_uppercase();
-    match state {
-        State::Fresh => text::good(&word),
-        State::Warning => text::doubtful(&word),
-        _ => text::bad(&word),
-    }
-}
-
-fn print(status: &GetStatusResponse) {
-    let summary = match &status.snapshot {
-        None => "no listing was ever loaded".to_owned(),
-        Some(snapshot) => format!(
-            "snapshot {} with {}, confirmed {}",
-            snapshot.serial,
-            text::count_of(status.filings, "filing"),
-            text::time_and_distance(snapshot.confirmed_at.as_ref())
-        ),
-    };
-    // Monitoring shows the first line.
-    say!("{}  {summary}", styled(status.state()));
-    for alarm in &status.alarms {
-        let severity = match alarm.severity() {
-            Severity::Critical => styled(State::Critical),
-            Severity::Warning => styled(State::Warning),
-            Severity::Note | Severity::Unspecified => "NOTE".to_owned(),
-        };
-        say!("  {severity} {}: {}", alarm.code, text::one_line(&alarm.message));
-    }
-    say!();
-    if let Some(snapshot) = &status.snapshot {
-        text::fact("last contact", text::time_and_distance(status.last_contact_at.as_ref()));
-        text::fact("last confirmed", text::time_and_distance(snapshot.confirmed_at.as_ref()));
-        text::fact("last changed", text::time_and_distance(snapshot.fetched_at.as_ref()));
-        if !status.content_as_of.is_empty() {
-            text::fact("content as of", &status.content_as_of);
+        let look = Look::at(&target).await?;
+        let shown = Screen::of(&look, screen::columns());
+        shown.lines().iter().for_each(|line| say!("{line}"));
+        if self.all {
+            say!();
+            facts::print(&look.status);
         }
-        text::fact("sha256", json::Snapshot::from(snapshot).sha256);
+        Ok(look.exit())
     }
-    if let Some(peers) = &status.peers {
-        status_peers::summary(peers);
-    }
-    status.own_filings.iter().for_each(status_peers::own);
-    text::fact("removed", text::count_of(status.removed_filings, "filing"));
-    text::fact("last change", status.last_change_serial);
-    match &status.last_sync {
-        None => text::fact("last sync", "none yet"),
-        Some(sync) => {
-            let outcome = json::Sync::from(sync).outcome;
-            let outcome = match sync.outcome() {
-                SyncOutcome::Applied | SyncOutcome::Unchanged => outcome,
-                _ => text::bad(&outcome),
-            };
-            text::fact("last sync", format!("{outcome}, {}", text::time_and_distance(sync.at.as_ref())));
-            if sync.outcome() == SyncOutcome::Applied {
-                text::fact(
-                    "",
-                    format!(
-                        "{} listed, {} amended, {} removed, {} reinstated",
-                        text::count(sync.listed),
-                        text::count(sync.amended),
-                        text::count(sync.removed),
-                        text::count(sync.reinstated)
-                    ),
-                );
-            }
-        }
-    }
-    for held in &status.held {
-        let digest = json::Held::from(held).sha256;
-        text::fact(
-            "held",
-            format!(
-                "{}, without {} of those standing; fetched {}, first {}",
-                text::count_of(held.filings, "filing"),
-                text::count(held.gone),
-                if held.times == 1 { "once".to_owned() } else { format!("{} times", held.times) },
-                text::time_and_distance(held.first_fetched_at.as_ref())
-            ),
-        );
-        text::fact("", format!("{} (waits for a {})", digest, json::Held::from(held).awaits.replace('_', " ")));
-        for doubt in &held.doubts {
-            text::fact("", text::one_line(doubt));
-        }
-        if let Some(affected) = &held.peers {
-            text::fact("", peers_affected(affected));
-        }
-    }
-    if let Some(progress) = &status.sync_in_progress {
-        text::fact(
-            "running now",
-            format!(
-                "{} ({} so far)",
-                from_wire::word(progress.stage().as_str_name(), "SYNC_STAGE_").to_ascii_lowercase(),
-                text::bytes(progress.bytes)
-            ),
-        );
-    }
-    if status.started_at.is_some() {
-        text::fact("next sync", text::time_and_distance(status.next_sync_at.as_ref()));
-        text::fact("schedule", format!("{} (cron, UTC)", status.schedule));
-    } else {
-        text::fact("next sync", "no daemon runs");
-    }
-    for source in &status.sources {
-        print_source(source);
-    }
-    text::fact("store", format!("{} in {}", text::bytes(status.store_bytes), status.state_dir));
-    let running = match &status.started_at {
-        Some(at) => format!(", running since {}", text::time(Some(at))),
-        None => String::new(),
-    };
-    text::fact("version", format!("{}{running}", status.version));
-}
-
-/// What approving a held listing would do to the operator's own peers.
-fn peers_affected(affected: &PeersAffected) -> String {
-    let providers = text::count_of(affected.providers, "provider");
-    if affected.peers == 0 {
-        return format!(
-            "approving it would change the answer about {providers} in some role; no peers are on record, so \
-             nobody can tell what it would do to yours"
-        );
-    }
-    let named = match affected.refused.join(", ") {
-        none if none.is_empty() => String::new(),
-        named if affected.newly_refused > affected.refused.len() as u64 => format!(" ({named}, ...)"),
-        named => format!(" ({named})"),
-    };
-    format!(
-        "approving it would refuse {}{named} and accept {} of your {} that are not now, and change the answer in \
-         some role about {} of them and {providers} in all: rmdd impact --held",
-        text::count(affected.newly_refused),
-        text::count(affected.newly_accepted),
-        text::count_of(affected.peers, "peer"),
-        text::count(affected.in_some_role)
-    )
-}
-/// A source's clock that differs by no more seconds is not worth a word.
-const SKEW_SHOWN: i64 = 60;
-
-/// One source on one line: how it is, and what is out of the ordinary.
-fn print_source(source: &SourceStatus) {
-    let mut said = match &source.fault {
-        Some(fault) => format!("{} ({} in a row)", text::doubtful(&fault.kind), text::count(source.failures)),
-        None if source.last_success_at.is_some() => {
-            format!("good {}", text::time_and_distance(source.last_success_at.as_ref()))
-        }
-        None => "not asked yet".to_owned(),
-    };
-    if source.not_before.is_some() {
-        let until = text::time_and_distance(source.not_before.as_ref());
-        said.push_str(&format!(", wants to be left alone until {until}"));
-    }
-    if source.conditional {
-        said.push_str(", asked for changes only");
-    }
-    if let Some(skew) = source.clock_skew.as_ref().map(|skew| skew.seconds).filter(|skew| skew.abs() > SKEW_SHOWN) {
-        let by = text::span(jiff::SignedDuration::from_secs(skew.abs()));
-        said.push_str(&format!(", its clock {by} {}", if skew > 0 { "ahead of ours" } else { "behind ours" }));
-    }
-    text::fact("source", text::one_line(&source.source));
-    text::fact("", said);
 }

@@ -71,9 +71,8 @@ pub async fn run(target: &Target, as_json: bool) -> anyhow::Result<u8> {
         say!();
     }
     for peer in shown {
-        for (line, place) in in_words(peer).iter().zip(0..) {
-            say!("{}{line}", if place == 0 { "  " } else { "      " });
-        }
+        let [head, below @ ..] = &in_words(peer)[..] else { continue };
+        text::record(&format!("  {head}"), below);
     }
     all.own_filings.iter().for_each(own);
     Ok(status)
@@ -130,45 +129,13 @@ fn in_words(peer: &v1::PeerStanding) -> Vec<String> {
         None => String::new(),
     };
     let said = format!("{} ({}): {why}{since}", standing::name(peer), standing::provider(peer));
-    let mut lines: Vec<String> = text::wrapped(&format!("{state} {said}"), 20);
-    // Only now: what colours a word has no width.
-    if let Some(first) = lines.first_mut()
-        && let Some(rest) = first.strip_prefix(&state)
-    {
-        *first = format!("{}{rest}", standing::styled(peer.state(), &state));
-    }
+    let mut lines = vec![format!("{} {said}", standing::styled(peer.state(), &state))];
     let near = next(peer).filter(|deadline| !standing::is_common(deadline));
     if let Some(deadline) = near {
         let at = text::time_and_distance(deadline.at.as_ref());
-        let said = format!("{at}: {} -> {}", standing::event(deadline), standing::outcome(deadline, peer));
-        lines.extend(text::wrapped(&said, 20));
+        lines.push(format!("{at}: {} -> {}", standing::event(deadline), standing::outcome(deadline, peer)));
     }
     lines
-}
-
-/// The peers in `rmdd status`: a line of numbers, and the worst by name.
-pub fn summary(peers: &v1::PeersSummary) {
-    text::fact("peers", in_numbers(peers));
-    for peer in &peers.worst {
-        in_words(peer).iter().for_each(|line| text::fact("", line));
-    }
-    let soon = peers.changing_soon;
-    let more = (peers.refused + peers.unmatched + peers.attention).saturating_sub(peers.worst.len() as u64);
-    if more > 0 {
-        text::fact("", format!("and {} more: `rmdd status --peers`", text::count(more)));
-    }
-    if soon > 0 {
-        text::fact(
-            "",
-            format!(
-                "{} by itself within 24 hours: `rmdd deadlines`",
-                match soon {
-                    1 => "1 changes".to_owned(),
-                    _ => format!("{} change", text::count(soon)),
-                }
-            ),
-        );
-    }
 }
 
 /// The operator's own filing under one FRN.
@@ -208,11 +175,7 @@ pub fn own(own: &v1::OwnFiling) {
         let what = if columns.is_empty() { String::new() } else { format!(": {}", columns.join(", ")) };
         let roles = if change.roles { text::bad(" ROLES CHANGED") } else { String::new() };
         let kind = change.kind.to_lowercase();
-        let said = format!("{} {kind} {}{what}", change.rmd_number, text::minute(change.at.as_ref()));
-        let lines = text::wrapped(&said, 20);
-        let last = lines.len().saturating_sub(1);
-        for (line, place) in lines.iter().zip(0..) {
-            text::fact("", format!("{line}{}", if place == last { roles.as_str() } else { "" }));
-        }
+        let at = text::time(change.at.as_ref());
+        text::fact("", format!("{} {kind} {at}{what}{roles}", change.rmd_number));
     }
 }

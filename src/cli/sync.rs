@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use jiff::SignedDuration;
 
+use super::from_wire::time;
 use super::records::By;
+use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::text::say;
 use super::{FAILED, Global, NO, YES, source_flags, text};
@@ -15,6 +17,7 @@ use crate::api::grpc::v1::{self, SyncOutcome, SyncStage};
 use crate::api::json;
 use crate::domain::Sha256Digest;
 use crate::domain::visible;
+use crate::observe::clock;
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -24,9 +27,10 @@ pub struct Sync {
     /// order of preference.
     #[arg(long, value_name = "URL|PATH")]
     source: Vec<String>,
-    /// Let the held listing with this digest through, whatever is odd about it. `rmdd status` shows what is held.
-    #[arg(long, value_name = "DIGEST", conflicts_with = "source")]
-    approve: Option<Sha256Digest>,
+    /// Let the held listing with this digest through, whatever is odd about it: eight or more of its first digits. `rmdd
+    /// status` shows what is held.
+    #[arg(long, value_name = "DIGEST", conflicts_with = "source", value_parser = digits)]
+    approve: Option<String>,
     #[command(flatten)]
     by: By,
     /// Print one JSON object.
@@ -47,8 +51,10 @@ impl Sync {
         }
         let sync = match self.approve {
             None => with_progress(&target).await?.sync,
-            Some(digest) => {
-                let request = v1::ApproveListingRequest { sha256: digest.0.to_vec(), by: self.by.name()? };
+            Some(digits) => {
+                let (by, digest) = (self.by.name()?, held(&target, &digits).await?);
+                let _progress = Progress::of("applying the listing");
+                let request = v1::ApproveListingRequest { sha256: digest.0.to_vec(), by };
                 target.approve_listing(request).await?.sync
             }
         };
@@ -73,42 +79,71 @@ async fn with_progress(target: &Target) -> anyhow::Result<v1::TriggerSyncRespons
     if !std::io::stderr().is_terminal() {
         return outcome.await;
     }
-    let bar = ProgressBar::no_length();
-    bar.enable_steady_tick(LOOK_EVERY);
+    let progress = Progress::of("waiting for the sync that runs");
     let mut looks = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
-            response = &mut outcome => {
-                bar.finish_and_clear();
-                return response;
-            }
+            response = &mut outcome => return response,
             _ = looks.tick() => {
                 if let Ok(status) = target.get_status(v1::GetStatusRequest {}).await
-                    && let Some(progress) = status.sync_in_progress
+                    && let Some(running) = status.sync_in_progress
                 {
-                    show(&bar, &progress);
+                    show(&progress, &running);
                 }
             }
         }
     }
 }
 
-fn show(bar: &ProgressBar, progress: &v1::SyncProgress) {
-    let (template, doing) = match (progress.stage(), progress.bytes_expected) {
-        (SyncStage::Fetch, 0) => ("{spinner} {msg} {bytes} ({bytes_per_sec})", "fetching"),
-        (SyncStage::Fetch, _) => ("{spinner} {msg} [{bar:30}] {bytes} of {total_bytes}, {eta} left", "fetching"),
-        (SyncStage::Vet, _) => ("{spinner} {msg}", "reading and vetting the listing"),
-        (SyncStage::Corroborate, _) => ("{spinner} {msg}", "this listing is unusual: waiting for a second copy"),
-        _ => ("{spinner} {msg}", "committing"),
+fn show(progress: &Progress, running: &v1::SyncProgress) {
+    match (running.stage(), time(running.waits_until.as_ref())) {
+        (SyncStage::Fetch, _) => {
+            progress.bytes("fetching", running.bytes, (running.bytes_expected > 0).then_some(running.bytes_expected));
+        }
+        (SyncStage::Vet, _) => progress.say("reading and vetting the listing"),
+        (SyncStage::Corroborate, Some(until)) => {
+            let left = until.duration_since(clock::now()).max(SignedDuration::ZERO);
+            let seconds = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+            progress.say(format!("this listing is unusual: a second copy is fetched in {seconds} s"));
+        }
+        (SyncStage::Corroborate, None) => progress.say("this listing is unusual: a second copy is fetched"),
+        _ => progress.say("committing"),
+    }
+}
+
+/// So many digits of a digest tell the listings that are held apart.
+const LEAST_DIGITS: usize = 8;
+
+/// Reads a digest, or so many of its first digits.
+fn digits(text: &str) -> Result<String, String> {
+    let digits = text.trim().to_ascii_lowercase();
+    let is_digest =
+        (LEAST_DIGITS..=64).contains(&digits.len()) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let problem = || {
+        format!(
+            "give the digest of a listing that is held, as `rmdd status` shows it: {LEAST_DIGITS} or more of its 64 \
+             hexadecimal digits"
+        )
     };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+    is_digest.then_some(digits).ok_or_else(problem)
+}
+
+/// The digest of the held listing that begins so.
+async fn held(target: &Target, digits: &str) -> anyhow::Result<Sha256Digest> {
+    if let Ok(whole) = digits.parse() {
+        // Whether it is held is for the daemon to say.
+        return Ok(whole);
     }
-    if progress.bytes_expected > 0 {
-        bar.set_length(progress.bytes_expected);
+    let held = target.get_status(v1::GetStatusRequest {}).await?.held;
+    let mut digests = held.iter().map(|held| hex::encode(&held.sha256)).filter(|digest| digest.starts_with(digits));
+    match (digests.next(), digests.next()) {
+        (Some(one), None) => one.parse().map_err(anyhow::Error::msg),
+        (Some(_), Some(_)) => {
+            anyhow::bail!("several listings that are held have digests that begin {digits}: give more of it")
+        }
+        (None, _) if held.is_empty() => anyhow::bail!("no listing is held: there is nothing to approve"),
+        (None, _) => anyhow::bail!("no listing that is held has a digest that begins {digits}: see `rmdd status`"),
     }
-    bar.set_position(progress.bytes);
-    bar.set_message(doing);
 }
 
 fn print(sync: &v1::SyncReport) {

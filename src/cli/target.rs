@@ -14,7 +14,7 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::connect::{AsCommand, Link};
-use super::{Global, connect};
+use super::{Global, connect, text};
 use crate::api::client::{self, Bearer, TlsFiles};
 use crate::api::grpc::Grpc;
 use crate::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
@@ -178,7 +178,7 @@ impl Target {
             Some(closed) => anyhow!("{closed}; and {error}"),
             None => hint(error, installation(global, loaded), &state_dir),
         })?;
-        anstream::eprintln!("No daemon runs; working on the store {} directly.", services.store.path().display());
+        text::aside(format_args!("No daemon runs; working on the store {} directly.", services.store.path().display()));
         Ok(Self::Store(Grpc(Arc::new(services))))
     }
 

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use anstyle::{AnsiColor, Style};
 use jiff::{SignedDuration, Timestamp};
 
+use super::screen;
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::domain::times::in_eastern;
 use crate::domain::visible::for_terminal;
@@ -19,9 +20,26 @@ macro_rules! say {
 }
 pub(super) use say;
 
+/// Prints a line; on a terminal as lines that are no wider than it is.
 pub fn line(line: std::fmt::Arguments<'_>) {
-    if FATE.get().is_none() {
-        note(writeln!(anstream::stdout().lock(), "{}", for_terminal(&line.to_string())));
+    let line = line.to_string();
+    print(&line, screen::hanging(&line));
+}
+
+/// Prints a line of which what goes on below is indented by so much.
+fn print(line: &str, indent: usize) {
+    if FATE.get().is_some() {
+        return;
+    }
+    let line = for_terminal(line);
+    let mut out = anstream::stdout().lock();
+    match screen::columns() {
+        None => note(writeln!(out, "{line}")),
+        Some(columns) => {
+            for line in screen::fitted(&line, columns, indent) {
+                note(writeln!(out, "{line}"));
+            }
+        }
     }
 }
 
@@ -51,6 +69,11 @@ pub fn finish() -> Result<(), &'static std::io::Error> {
     }
 }
 
+/// Whether nobody reads what is printed any more, or it cannot be written.
+pub fn has_no_reader() -> bool {
+    FATE.get().is_some()
+}
+
 /// Nobody reads what is printed any more: the command may end.
 #[derive(Debug, thiserror::Error)]
 #[error("nobody reads what is printed any more")]
@@ -58,7 +81,13 @@ pub struct NoReader;
 
 /// Says something beside what was asked for, or what went wrong, on standard error.
 pub fn aside(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(anstream::stderr().lock(), "{}", for_terminal(&line.to_string()));
+    let line = line.to_string();
+    let line = for_terminal(&line);
+    let mut out = anstream::stderr().lock();
+    let lines = screen::columns_beside().map(|columns| screen::fitted(&line, columns, 4));
+    for line in lines.unwrap_or_else(|| vec![line.into_owned()]) {
+        let _ = writeln!(out, "{line}");
+    }
 }
 
 /// Writes to standard output.
@@ -75,6 +104,18 @@ pub fn write(bytes: &[u8]) -> Result<(), NoReader> {
         None => Ok(()),
         Some(_) => Err(NoReader),
     }
+}
+
+/// Has what was written go out now.
+///
+/// # Errors
+///
+/// If nobody reads it any more.
+pub fn flush() -> Result<(), NoReader> {
+    if FATE.get().is_none() {
+        note(std::io::stdout().flush());
+    }
+    if has_no_reader() { Err(NoReader) } else { Ok(()) }
 }
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
@@ -102,31 +143,40 @@ pub fn strong(text: &str) -> String {
     styled(STRONG, text)
 }
 
+/// Where the values of facts stand.
+pub const FACTS: usize = 19;
+
 /// One aligned line of facts.
 pub fn fact(name: &str, value: impl std::fmt::Display) {
-    say!("  {name:<16} {value}");
+    let room = screen::columns().unwrap_or(usize::MAX);
+    print(format!("  {name:<16} {value}").trim_end(), if room < 3 * FACTS { 4 } else { FACTS });
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.
 pub use crate::domain::visible::one_line;
 
-/// So many columns a terminal has at least.
-const COLUMNS: usize = 80;
-
-/// A sentence on lines that leave so many columns for what stands before them.
-pub fn wrapped(text: &str, beside: usize) -> Vec<String> {
-    let room = COLUMNS.saturating_sub(beside);
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
+/// Prints a record: on a terminal what else is to be known of it on lines below, for a pipe all on one line.
+pub fn record(head: &str, below: &[String]) {
+    if screen::columns().is_none() {
+        let all: Vec<&str> = std::iter::once(head).chain(below.iter().map(String::as_str)).collect();
+        print(all.join("  ").trim_end(), 0);
+        return;
     }
-    lines
+    print(head, screen::hanging(head));
+    below.iter().for_each(|line| print(&format!("    {line}"), 6));
+}
+
+/// The narrowest room for a sentence beside something else.
+const NARROWEST: usize = 12;
+
+/// A sentence on lines that leave so many columns of the terminal for what stands before them; on one line for a pipe.
+pub fn wrapped(text: &str, beside: usize) -> Vec<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match screen::columns() {
+        _ if text.is_empty() => Vec::new(),
+        None => vec![text],
+        Some(columns) => screen::fitted(&text, columns.saturating_sub(beside).max(NARROWEST.min(columns)), 0),
+    }
 }
 
 /// A time to the second.
@@ -137,11 +187,6 @@ pub fn time(at: Option<&prost_types::Timestamp>) -> String {
 /// A time to the second.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A time to the minute, where its heading says that it is UTC.
-pub fn minute(at: Option<&prost_types::Timestamp>) -> String {
-    at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// A time to the second, and how long ago or ahead it is.
@@ -239,14 +284,14 @@ pub fn as_of(at: Option<&prost_types::Timestamp>) -> Option<String> {
     Some(format!("as of {} ({})", moment(at), in_eastern(at)))
 }
 
-/// A filing's roles in words.
+/// A filing's roles in words: those that it certifies.
 pub fn roles(filing: &v1::Filing) -> String {
     let roles: Vec<&str> = filing
         .roles()
         .map(|role| match role {
-            v1::ProviderRole::VoiceService => "voice service provider",
-            v1::ProviderRole::Gateway => "gateway provider",
-            v1::ProviderRole::NonGatewayIntermediate => "non-gateway intermediate provider",
+            v1::ProviderRole::VoiceService => "voice service",
+            v1::ProviderRole::Gateway => "gateway",
+            v1::ProviderRole::NonGatewayIntermediate => "non-gateway intermediate",
             v1::ProviderRole::Unspecified => "unknown",
         })
         .collect();
@@ -277,9 +322,8 @@ mod tests {
     }
 
     #[test]
-    fn a_sentence_is_broken_between_words_and_a_word_is_never() {
-        let long = "x".repeat(90);
-        assert_eq!(wrapped(&format!("one two {long} three"), 70), ["one two", &long, "three"]);
+    fn for_a_pipe_a_sentence_is_one_line() {
+        assert_eq!(wrapped(&format!("one  two {}", "x".repeat(90)), 70), [format!("one two {}", "x".repeat(90))]);
         assert_eq!(wrapped("", 10), Vec::<String>::new());
     }
 

@@ -130,7 +130,7 @@ impl Progress {
                     (None, Some(Event::Change(change))) => change.serial.saturating_sub(1),
                     (None, None) => 0,
                 };
-                anstream::eprintln!("Watching {at} behind change {behind}.");
+                text::aside(format_args!("Watching {at} behind change {behind}."));
                 *said = None;
             }
             match next.event {

@@ -26,7 +26,7 @@ use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
 use crate::listing::index::PublishedIndex;
 use crate::observe::decision_log::DecisionLog;
-use crate::observe::{Observer, clock, last_hour};
+use crate::observe::{Observer, clock};
 use crate::service::{Basis, ReloadResult, Running, Services, SyncAccess};
 use crate::store::Store;
 use crate::store::archive::Archive;
@@ -228,13 +228,14 @@ impl Start {
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
         let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
         tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
+        let seen = Arc::clone(&observer);
+        tasks.spawn("activity", |shutdown| activity(seen, shutdown));
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
         let (scheduled, to) = (schedule.clone(), sync.clone());
         tasks.spawn_fallible("schedule", |shutdown| schedule::run(scheduled, to, shutdown));
         let to = sync.clone();
         tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
-        tasks.spawn("last hour", |shutdown| last_hour::watch(Arc::clone(&observer), shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
@@ -368,6 +369,18 @@ impl Daemon {
         // Left behind they would only puzzle the next to look.
         for socket in &self.made {
             let _ = std::fs::remove_file(socket);
+        }
+    }
+}
+
+/// Ends a second of what is decided, once in each.
+async fn activity(observer: Arc<Observer>, shutdown: CancellationToken) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = seconds.tick() => observer.activity.tick(&observer.metrics, clock::now(), Instant::now()),
         }
     }
 }

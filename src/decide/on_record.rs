@@ -167,9 +167,9 @@ fn is_met(
 
 /// What became of the two duties of a notice by now, in words.
 pub fn clocks(on: &NoticeOnRecord, now: Timestamp) -> String {
-    let minute = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let moment = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let duty = |verb: [&str; 2], by: Timestamp, noted: &Option<Noted>| {
-        let due = minute(by);
+        let due = moment(by);
         match noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now) {
             Some(at) if at > by => format!("it {} late, due {due}", verb[1]),
             Some(_) => format!("it {} in time", verb[1]),

@@ -91,5 +91,5 @@ fn reported(record: &Record, early: bool, notes: bool) -> String {
 }
 
 fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

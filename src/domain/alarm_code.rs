@@ -39,6 +39,7 @@ pub enum AlarmCode {
     StoreReadOnly,
     DiskLow,
     AlertsFailing,
+    ContentOld,
 }
 
 impl AlarmCode {

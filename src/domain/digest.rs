@@ -7,6 +7,13 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256Digest(pub [u8; 32]);
 
+impl Sha256Digest {
+    /// The first 12 digits: enough to tell all listings there will ever be apart.
+    pub fn short(&self) -> String {
+        hex::encode(self.0.get(..6).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
@@ -38,6 +45,7 @@ mod tests {
     fn a_digest_is_read_back_from_its_writing() {
         let digest = Sha256Digest(std::array::from_fn(|place| place as u8 * 7));
         assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!(digest.short(), digest.to_string()[..12]);
         assert!("ab".parse::<Sha256Digest>().is_err());
         assert!("+f".repeat(32).parse::<Sha256Digest>().is_err());
         assert!("zz".repeat(32).parse::<Sha256Digest>().is_err());

@@ -55,6 +55,37 @@ impl Spread {
         self.nanos = self.nanos.wrapping_add(buckets.nanos.load(Ordering::Relaxed));
     }
 
+    /// Adds what another one over the same bounds has.
+    pub fn join(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+        self.nanos = self.nanos.wrapping_add(other.nanos);
+    }
+
+    /// What came since it was read before.
+    pub fn since(&self, before: &Self) -> Self {
+        let counts = self.counts.iter().zip(&before.counts).map(|(now, then)| now.saturating_sub(*then)).collect();
+        Self { bounds: self.bounds, counts, nanos: self.nanos.wrapping_sub(before.nanos) }
+    }
+
+    /// So long took this share of all at most, from 0 to 1: between the bounds of its bucket as if all in it were evenly
+    /// spread. Of what is above all bounds, the highest bound. Nothing where there is nothing.
+    pub fn quantile(&self, share: f64) -> Option<Duration> {
+        let wanted = self.count() as f64 * share;
+        let (mut below, mut lower) = (0u64, 0u64);
+        for (count, place) in self.counts.iter().zip(0..) {
+            let Some(upper) = self.bounds.get(place).copied() else { break };
+            let through = below + count;
+            if *count > 0 && through as f64 >= wanted {
+                let part = ((wanted - below as f64) / *count as f64).clamp(0.0, 1.0);
+                return Some(Duration::from_nanos(lower + ((upper - lower) as f64 * part) as u64));
+            }
+            (below, lower) = (through, upper);
+        }
+        (self.count() > 0).then(|| Duration::from_nanos(lower))
+    }
+
     /// How many there are in all.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -80,6 +111,30 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_quantile_lies_within_its_bucket_and_what_came_since_is_told_apart() {
+        const BOUNDS: [u64; 2] = [1_000, 2_000];
+        let buckets = Buckets::<3>::new();
+        let read = || {
+            let mut spread = Spread::over(&BOUNDS);
+            spread.add(&buckets);
+            spread
+        };
+        assert_eq!(read().quantile(0.5), None);
+        buckets.observe(&BOUNDS, Duration::from_nanos(900), 98);
+        let before = read();
+        assert_eq!(before.quantile(0.5), Some(Duration::from_nanos(500)));
+        buckets.observe(&BOUNDS, Duration::from_nanos(1_500), 2);
+        assert_eq!(read().quantile(0.99), Some(Duration::from_nanos(1_500)));
+        let since = read().since(&before);
+        assert_eq!((since.count(), since.quantile(0.0)), (2, Some(Duration::from_nanos(1_000))));
+        buckets.observe(&BOUNDS, Duration::from_secs(9), 100);
+        assert_eq!(read().quantile(0.99), Some(Duration::from_nanos(2_000)), "no more is known of those above");
+        let mut both = before.clone();
+        both.join(&since);
+        assert_eq!(both.count(), 100);
+    }
 
     #[test]
     fn a_bound_belongs_to_its_bucket_and_the_last_has_no_bound() {

@@ -3,10 +3,10 @@
 //! A question about the past decides about no call: it is neither counted nor logged. Commands that work on the store
 //! directly have no observer.
 
+pub mod activity;
 pub mod clock;
 pub mod decision_log;
 pub mod histogram;
-pub mod last_hour;
 pub mod logging;
 pub mod metrics;
 
@@ -22,6 +22,7 @@ use crate::decide::caller_id::CallerId;
 use crate::domain::visible::is_hidden;
 use crate::domain::{Decision, ErrorReason, Interface, ProviderRole, Reason, Record, Rejection, Verdict, Who};
 use crate::listing::index::Index;
+use crate::observe::activity::Activity;
 use crate::observe::decision_log::{Asked, Decided, DecisionLog, Entry};
 use crate::observe::metrics::{Kind, Metrics};
 use crate::transport::Registry;
@@ -75,17 +76,17 @@ impl<'a> Came<'a> {
 pub struct Observer {
     /// What is counted.
     pub metrics: Metrics,
-    /// The calls of the last hour.
-    pub last_hour: last_hour::LastHour,
     /// Where it is logged.
     pub log: DecisionLog,
+    /// What is decided just now.
+    pub activity: Activity,
     listeners: Mutex<Vec<(&'static str, Arc<Registry>)>>,
 }
 
 impl Observer {
     /// One that has seen nothing yet.
     pub fn new(log: DecisionLog) -> Self {
-        Self { metrics: Metrics::default(), last_hour: Default::default(), log, listeners: Mutex::default() }
+        Self { metrics: Metrics::default(), log, activity: Activity::default(), listeners: Mutex::default() }
     }
 
     /// Connections of this listener are in that registry.
@@ -129,7 +130,12 @@ impl Drop for Seen<'_> {
             }
         }
         if self.decided.get() > 0 {
-            self.observer.metrics.took(self.came.interface, self.came.since.elapsed(), self.decided.get());
+            let (interface, decided) = (self.came.interface, self.decided.get());
+            self.observer.metrics.took(interface, self.came.since.elapsed(), decided);
+            // What people ask is no call.
+            if interface != Interface::Cli {
+                self.observer.activity.asked(decided, || self.asker());
+            }
         }
     }
 }
@@ -177,16 +183,13 @@ impl Seen<'_> {
         let log = &self.observer.log;
         let Question { who, query, peer, caller_id_given, caller_id, reference, by_choice } = question;
         self.count(decision.verdict, decision.reason, query.role);
+        if decision.verdict == Verdict::Refuse && self.came.interface != Interface::Cli {
+            self.observer.activity.refused(who, peer);
+        }
         if let Some(place) = caller_id.place() {
             let mut caller_ids = self.caller_ids.get();
             caller_ids[place] += 1;
             self.caller_ids.set(caller_ids);
-        }
-        if decision.verdict == Verdict::Refuse
-            && self.came.interface != Interface::Cli
-            && let Some(peer) = peer
-        {
-            self.observer.last_hour.refused(peer, now);
         }
         if log.wants(decision.verdict, by_choice || matches!(decision.reason, Reason::Override | Reason::EmergencyCall))
         {

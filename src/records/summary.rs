@@ -69,6 +69,9 @@ fn duty(duty: &str, by: Timestamp, done: Option<&Noted>, now: Timestamp) -> Stri
 /// What the lines at the top begin with.
 const HEADINGS: [&str; 3] = ["From:    ", "Date:    ", "Subject: "];
 
+/// A mail and a terminal show so many columns whole.
+const COLUMNS: usize = 78;
+
 /// Running text on lines that a mail shows whole.
 fn wrapped(line: &str) -> String {
     let indent = match line {
@@ -76,7 +79,7 @@ fn wrapped(line: &str) -> String {
         heading if HEADINGS.iter().any(|name| heading.starts_with(name)) => "         ",
         _ => "",
     };
-    textwrap::fill(line, textwrap::Options::new(100).subsequent_indent(indent).break_words(false))
+    textwrap::fill(line, textwrap::Options::new(COLUMNS).subsequent_indent(indent).break_words(false))
 }
 
 /// The provider's numbers: its FRN, and that of the filing that the notice is on record under.

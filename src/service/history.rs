@@ -27,9 +27,13 @@ pub struct ChangesRequest {
     pub until: Option<Timestamp>,
     /// So many at most; 0 leaves it to the daemon.
     pub limit: u32,
+    /// The newest first, instead of the oldest.
+    pub newest_first: bool,
+    /// Those before this one.
+    pub before: Option<ChangeSerial>,
 }
 
-/// Changes, oldest first.
+/// Changes in the order that was asked for.
 #[derive(Debug, Clone)]
 pub struct ChangesPage {
     /// The changes.
@@ -105,7 +109,8 @@ impl Services {
             }
         };
         let after = request.after;
-        let asked = ChangesAsked { after, since: request.since, until: request.until, filings };
+        let ChangesRequest { since, until, newest_first, before, .. } = request;
+        let asked = ChangesAsked { after, before, since, until, filings, newest_first };
         let limit = page_size(request.limit, DEFAULT_CHANGES, MOST_CHANGES);
         let store = Arc::clone(&self.store);
         let read = self.budget.work.blocking(move || read(&store, &asked, limit)).await?;

@@ -4,6 +4,7 @@
 //! Why there is no answer is always a [`Rejection`]. Commands that work on the store directly use
 //! the same services, so that both say the same.
 
+mod activity;
 mod as_of;
 mod check;
 mod export;
@@ -42,6 +43,7 @@ use crate::transport::auth::Access;
 use crate::transport::budget::Budget;
 use crate::transport::{LimitsConfig, Tls};
 
+pub use activity::{Decisions, DecisionsStream, RefusedMost};
 pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
@@ -53,8 +55,8 @@ pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
 pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
-pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
-pub use status::{SourceReport, StatusReport};
+pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state};
+pub use status::{SourceReport, StatusReport, WEEKS};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 pub use weeks::{MOST_WEEKS, Week};
 

@@ -366,21 +366,18 @@ impl Store {
     fn read_changes(&self, asked: &ChangesAsked, limit: usize) -> Result<Vec<Change>, StoreError> {
         let transaction = self.begin_read()?;
         let changes = transaction.open_table(CHANGES)?;
+        let (first, end) = asked.serials();
         let mut found = Vec::new();
-        let fits = |change: &Change| {
-            asked.since.is_none_or(|since| change.observed_at >= since)
-                && asked.until.is_none_or(|until| change.observed_at <= until)
-        };
-        let first = asked.after.0.saturating_add(1);
         match &asked.filings {
             None => {
-                for entry in changes.range(first..)? {
+                let mut entries = changes.range(first..end.max(first))?;
+                while let Some(entry) = if asked.newest_first { entries.next_back() } else { entries.next() } {
                     let (serial, bytes) = entry?;
                     let change = codec::decode_change(serial.value(), bytes.value())?;
-                    if found.len() == limit || asked.until.is_some_and(|until| change.observed_at > until) {
+                    if found.len() == limit || asked.is_past(&change) {
                         break;
                     }
-                    found.extend(Some(change).filter(fits));
+                    found.extend(Some(change).filter(|change| asked.fits(change)));
                 }
             }
             Some(numbers) => {
@@ -391,14 +388,18 @@ impl Store {
                         serials.push(entry?.0.value().1);
                     }
                 }
+                serials.retain(|serial| *serial < end);
                 serials.sort_unstable();
+                if asked.newest_first {
+                    serials.reverse();
+                }
                 for serial in serials {
                     if found.len() == limit {
                         break;
                     }
                     if let Some(bytes) = changes.get(serial)? {
                         let change = codec::decode_change(serial, bytes.value())?;
-                        found.extend(Some(change).filter(fits));
+                        found.extend(Some(change).filter(|change| asked.fits(change)));
                     }
                 }
             }
@@ -475,10 +476,34 @@ pub struct SnapshotsAsked {
 pub struct ChangesAsked {
     /// Only those behind this serial.
     pub after: ChangeSerial,
+    /// Only those before this serial.
+    pub before: Option<ChangeSerial>,
     /// Only those observed then or later.
     pub since: Option<Timestamp>,
     /// Only those observed then or earlier.
     pub until: Option<Timestamp>,
     /// Only those of these filings.
     pub filings: Option<Vec<RmdNumber>>,
+    /// The newest first, instead of the oldest.
+    pub newest_first: bool,
+}
+
+impl ChangesAsked {
+    /// The first serial that is asked for, and the first behind them all.
+    fn serials(&self) -> (u64, u64) {
+        (self.after.0.saturating_add(1), self.before.map_or(u64::MAX, |before| before.0))
+    }
+
+    fn fits(&self, change: &Change) -> bool {
+        self.since.is_none_or(|since| change.observed_at >= since)
+            && self.until.is_none_or(|until| change.observed_at <= until)
+    }
+
+    /// Whether no more that fits comes behind this one: times are in the order of serials.
+    fn is_past(&self, change: &Change) -> bool {
+        match self.newest_first {
+            true => self.since.is_some_and(|since| change.observed_at < since),
+            false => self.until.is_some_and(|until| change.observed_at > until),
+        }
+    }
 }

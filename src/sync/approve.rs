@@ -32,6 +32,7 @@ pub async fn run(
         bytes_expected: Some(held.bytes),
         started_at,
         trigger: SyncTrigger::Approval,
+        waits_until: None,
     }));
     let mut published = archived(at, held).await?;
     // It may have been fetched while the clock was ahead.

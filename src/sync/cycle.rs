@@ -51,13 +51,21 @@ pub async fn run(
     at.catch_up().await;
     let asked = Mutex::new(Asked { source: settings.source.to_string(), ..Asked::default() });
     let report = |stage, bytes, bytes_expected| {
-        progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger }));
+        let waits_until = None;
+        progress.send_replace(Some(SyncProgress { stage, bytes, bytes_expected, started_at, trigger, waits_until }));
     };
     let record = |outcome| {
         let Asked { source, passed_over, sources } = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
         SyncRecord { at: clock::now(), trigger, source, outcome, passed_over, sources }
     };
-    let cycle = Cycle { at, settings: &settings, asked: &asked, report: &report, record: &record };
+    let waiting = |until| {
+        progress.send_modify(|progress| {
+            if let Some(progress) = progress {
+                progress.waits_until = Some(until);
+            }
+        });
+    };
+    let cycle = Cycle { at, settings: &settings, asked: &asked, report: &report, waiting: &waiting, record: &record };
     let record = match cycle.attempt().await {
         Ok(record) => record,
         Err(error) => record_failure(at, error, record).await,
@@ -118,6 +126,8 @@ struct Cycle<'a, Report, Record> {
     settings: &'a SyncSettings,
     asked: &'a Mutex<Asked>,
     report: &'a Report,
+    /// Told until when a second copy is waited for.
+    waiting: &'a (dyn Fn(Timestamp) + Send + Sync),
     record: &'a Record,
 }
 
@@ -184,6 +194,7 @@ where
             };
             self.await_second_copy(prepared).await?;
             (self.report)(SyncStage::Corroborate, length, Some(length));
+            (self.waiting)(clock::now().checked_add(wait).unwrap_or(Timestamp::MAX));
             tokio::time::sleep(wait).await;
         }
     }
@@ -289,7 +300,6 @@ where
     }
 
     fn reason_to_hold(&self, prepared: &Prepared, current: Option<&Index>) -> String {
-        let sha256 = prepared.published.sha256;
         // A loss that large is what another source's listing looks like too. Those that are configured give the same.
         let configured = |source: &str| self.settings.sources().any(|known| known.to_string() == source);
         let other = current.map(Index::snapshot).filter(|snapshot| !configured(&snapshot.source));
@@ -302,8 +312,9 @@ where
         });
         format!(
             "{}. It is kept, and the last one goes on being served; if it is right all the same, let it through with \
-             `rmdd sync --approve {sha256}`.{hint}",
-            prepared.doubts()
+             `rmdd sync --approve {}`.{hint}",
+            prepared.doubts(),
+            prepared.published.sha256.short()
         )
     }
 

@@ -79,6 +79,8 @@ pub struct SyncProgress {
     pub started_at: Timestamp,
     /// What started it.
     pub trigger: SyncTrigger,
+    /// While a second copy is waited for: when it is fetched.
+    pub waits_until: Option<Timestamp>,
 }
 
 /// The stages of a cycle that take time.

@@ -104,6 +104,39 @@ impl Schedule {
         }
     }
 
+    /// The schedule as a person says it: "hourly at minute 29". One that has no such words is told as it is written.
+    pub fn in_words(&self) -> String {
+        let fields: Vec<&str> = self.expression.split_whitespace().collect();
+        let [second, minute, hour, "*", "*", "*"] = fields[..] else { return self.as_written() };
+        let number = |field: &str| field.parse::<u8>().ok();
+        let clock = |hour: u8, minute: u8| match number(second) {
+            Some(0) => format!("{hour:02}:{minute:02}"),
+            _ => format!("{hour:02}:{minute:02}:{second:0>2}"),
+        };
+        let every = |field: &str| field.strip_prefix("*/").and_then(number);
+        match (number(second), number(minute), number(hour)) {
+            (Some(_), Some(minute), Some(hour)) => format!("daily at {} UTC", clock(hour, minute)),
+            (Some(0), Some(minute), None) if hour == "*" => format!("hourly at minute {minute}"),
+            (Some(0), None, None) if hour == "*" && minute == "*" => "every minute".to_owned(),
+            (Some(0), None, None) if hour == "*" => match every(minute) {
+                Some(minutes) => format!("every {minutes} minutes"),
+                None if minute.split(',').all(|minute| number(minute).is_some()) => {
+                    format!("hourly at minutes {}", minute.replace(',', ", "))
+                }
+                None => self.as_written(),
+            },
+            (Some(0), Some(minute), None) => match every(hour) {
+                Some(hours) => format!("every {hours} hours at minute {minute}"),
+                None => self.as_written(),
+            },
+            _ => self.as_written(),
+        }
+    }
+
+    fn as_written(&self) -> String {
+        format!("by {:?}, cron in UTC", self.expression.strip_prefix("0 ").unwrap_or(&self.expression))
+    }
+
     /// The first time behind this one.
     pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let next = self.cron.find_next_occurrence(&to_chrono(at)?, false).ok()?;

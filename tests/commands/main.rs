@@ -8,4 +8,6 @@ mod hostile_text;
 mod operator;
 mod outputs;
 mod printed;
+mod screens;
 mod scripted;
+mod top;

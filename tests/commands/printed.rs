@@ -20,7 +20,9 @@ const REMOVED_NUMBER: &str = "RMD0000002";
 const NEVER: &str = "0041000009";
 
 /// Patterns of what is not the same everywhere, and what stands for it. The order matters.
-const FILTERS: [(&str, &str); 14] = [
+const FILTERS: [(&str, &str); 16] = [
+    (r"in the week of \d{4}-\d\d-\d\d", "in the week of [day]"),
+    (r"content \d+ (days|months) old", "content [span] old"),
     // A supposed order is released today.
     (r"\(supposed\) of \d{4}-\d\d-\d\d", "(supposed) of [day]"),
     (r"20(2[6-9]|[3-9]\d)-\d\d-\d\d \d\d:\d\d(:\d\d)?( UTC)?", "[time]"),
@@ -92,6 +94,9 @@ fn command() -> Command {
 /// A command on a site, by its configuration.
 fn run(site: &Site, arguments: &[&str]) -> Output {
     let mut command = command();
+    if arguments.first() == Some(&"config") {
+        command.env_remove("RMDD_FRESHNESS__CONTENT_WARN_AFTER");
+    }
     command.args(["--config", &site.config(), "--state-dir"]).arg(site.state_dir());
     command.args(arguments).output().expect("it runs")
 }

@@ -43,6 +43,8 @@ pub fn rmdd() -> Command {
     }
     // Small worlds lose large shares at once: what takes a second copy is not to take a minute.
     command.env("RMDD_VET__CORROBORATE_AFTER", "0s");
+    // Made-up listings are as old as they are.
+    command.env("RMDD_FRESHNESS__CONTENT_WARN_AFTER", "0s");
     // Daemons of many tests run at once.
     command.env("RMDD_HTTP__LISTEN", "127.0.0.1:0");
     command.env("NO_COLOR", "1").stdin(Stdio::null());

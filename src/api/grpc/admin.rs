@@ -5,7 +5,8 @@ use tonic::{Request, Response, Status};
 use super::convert::{self, time_to_wire};
 use super::export::BackupStream;
 use super::v1::admin_service_server::AdminService;
-use super::{Grpc, records, standing, v1};
+use super::{Grpc, activity, authorization, records, standing, v1};
+use crate::alerts::event::what_to_do;
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{
@@ -35,6 +36,7 @@ fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
     v1::Alarm {
         code: alarm.code.as_str().to_owned(),
         message: alarm.message,
+        what_to_do: what_to_do(alarm.code).to_owned(),
         severity: severity_to_wire(alarm.severity).into(),
         kind: kind.unwrap_or_default().into(),
     }
@@ -67,6 +69,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
             bytes_expected: progress.bytes_expected.unwrap_or_default(),
             started_at: Some(time_to_wire(progress.started_at)),
             trigger: convert::trigger_to_wire(progress.trigger).into(),
+            waits_until: progress.waits_until.map(time_to_wire),
         }),
         last_change_serial: report.last_change.0,
         state_dir: report.state_dir.display().to_string(),
@@ -81,6 +84,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         content_as_of: report.content_as_of.unwrap_or_default(),
         peers: report.peers.as_ref().map(standing::summary_to_wire),
         own_filings: report.own.iter().map(standing::own_to_wire).collect(),
+        weeks: report.weeks.iter().map(activity::week_to_wire).collect(),
     }
 }
 
@@ -219,6 +223,17 @@ impl AdminService for Grpc {
         let policy = policy.into_iter().collect();
         let report = self.0.impact(ImpactRequest { listing, held, records, policy }).await?;
         Ok(Response::new(records::impact_to_wire(&report)))
+    }
+
+    type WatchDecisionsStream = activity::WatchDecisions;
+
+    async fn watch_decisions(
+        &self,
+        request: Request<v1::WatchDecisionsRequest>,
+    ) -> Result<Response<Self::WatchDecisionsStream>, Status> {
+        let seconds = usize::try_from(request.get_ref().history_seconds).unwrap_or(usize::MAX);
+        let authorization = authorization(&request, activity::WATCH_DECISIONS);
+        Ok(Response::new(activity::WatchDecisions(self.0.watch_decisions(seconds, authorization)?)))
     }
 
     async fn list_standings(

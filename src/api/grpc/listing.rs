@@ -52,6 +52,8 @@ impl ListingService for Grpc {
             since: optional_time_from_wire(request.since.as_ref())?,
             until: optional_time_from_wire(request.until.as_ref())?,
             limit: request.limit,
+            newest_first: request.newest_first,
+            before: (request.before_serial > 0).then_some(ChangeSerial(request.before_serial)),
         };
         Ok(Response::new(changes_to_wire(&self.0.changes(request).await?)))
     }

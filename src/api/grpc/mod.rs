@@ -3,6 +3,7 @@
 //! Query and admin services are apart: a TCP listener carries the query services only, the Unix socket carries all.
 
 mod acceptance;
+mod activity;
 mod admin;
 mod alerts;
 mod batch;

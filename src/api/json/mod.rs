@@ -19,7 +19,7 @@ use crate::service;
 pub use compact::CompactCheck;
 pub use snapshots::{Changes, ListedSnapshot, Snapshots};
 pub use standing::{Deadline, OwnChange, OwnFiling, PeerStanding, PeersSummary};
-pub use status::{Alarm, Held, PeersAffected, ServedSnapshot, Source, SourceFault, Status, Sync};
+pub use status::{Alarm, Held, PeersAffected, ServedSnapshot, Source, SourceFault, Status, Sync, Week};
 
 /// Text, if there is some.
 pub fn filled(text: &str) -> Option<String> {

@@ -127,6 +127,23 @@ pub struct Status {
     pub peers: Option<PeersSummary>,
     /// How the operator's own filings stand (`me.frn`).
     pub own_filings: Vec<OwnFiling>,
+    /// The last 26 weeks of the listing, oldest first; the last one is the week that runs.
+    pub weeks: Vec<Week>,
+    /// When the running cycle fetches the second copy that it waits for; null where it waits for none.
+    pub sync_waits_until: Option<Timestamp>,
+}
+
+/// A week of the listing, from Monday to Sunday in Eastern time.
+#[derive(Debug, Clone, Serialize)]
+pub struct Week {
+    /// Its Monday.
+    pub monday: String,
+    /// How many filings stood at its end; null before the history begins.
+    pub filings: Option<u64>,
+    /// How many filings were first missed in it.
+    pub removals: u64,
+    /// How many of these are of peers' providers.
+    pub removals_of_peers: u64,
 }
 
 /// A listing that was fetched and not applied.
@@ -182,4 +199,6 @@ pub struct Alarm {
     pub code: String,
     /// One sentence.
     pub message: String,
+    /// What to do about it.
+    pub what_to_do: String,
 }

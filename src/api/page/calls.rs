@@ -1,6 +1,7 @@
 //! The calls of the last hour, as the page has them.
 
-use crate::observe::last_hour::Calls;
+use crate::domain::Verdict;
+use crate::observe::activity::{self, Upstream};
 use crate::service::Services;
 
 use super::table::{Cell, Table};
@@ -18,44 +19,44 @@ pub struct LastHour {
     pub table: Table,
 }
 
-/// Reads them; nothing where no daemon answers.
+/// Reads them; nothing where no daemon answers, or within its first second.
 pub fn last_hour(services: &Services, now: jiff::Timestamp, operator: bool) -> Option<LastHour> {
-    let observer = services.observer.as_ref()?;
-    let calls = observer.last_hour.calls(&observer.metrics, now);
+    let calls = services.observer.as_ref()?.activity.last_hour()?;
+    let refused = calls.counts.with_verdict(Verdict::Refuse);
     let mut rows = vec![
-        vec![Cell::word("accepted", "good"), Cell::default(), Cell::count(calls.accepted)],
-        vec![Cell::word("refused", "bad"), Cell::text("all"), Cell::count(calls.refused)],
+        vec![
+            Cell::word("accepted", "good"),
+            Cell::default(),
+            Cell::count(calls.counts.with_verdict(Verdict::Accept)),
+        ],
+        vec![Cell::word("refused", "bad"), Cell::text("all"), Cell::count(refused)],
     ];
     if operator {
-        rows.extend(calls.refused_peers.iter().take(NAMED).map(|(peer, refused)| {
-            let name = wording::peer_name(peer);
+        let peers = calls.refused.iter().filter_map(|counter| match &counter.key {
+            Upstream::Peer(record) => Some((wording::peer_name(record), counter.count)),
+            Upstream::Provider(_) => None,
+        });
+        rows.extend(peers.take(NAMED).map(|(name, refused)| {
             let link = wording::peer_card(&name);
-            vec![Cell::word("refused", "bad"), Cell::text(name).to(link), Cell::count(*refused)]
+            vec![Cell::word("refused", "bad"), Cell::text(name).to(link), Cell::count(refused)]
         }));
-        let rest: u64 = calls.refused_peers.iter().skip(NAMED).map(|(_, refused)| refused).sum();
-        let rest = rest + calls.refused_others;
-        if rest > 0 {
-            rows.push(vec![Cell::word("refused", "bad"), Cell::text("other peers"), Cell::count(rest)]);
-        }
     }
-    rows.push(vec![Cell::word("errors", "warn"), Cell::default(), Cell::count(calls.errors)]);
+    rows.push(vec![Cell::word("errors", "warn"), Cell::default(), Cell::count(calls.counts.failed())]);
     let table =
         Table::new("calls", "Calls by verdict and peer", &["Verdict", "Peer", "Calls"]).with(rows).in_csv_at("/", "");
     Some(LastHour { said: said(&calls, now), table })
 }
 
-fn said(calls: &Calls, now: jiff::Timestamp) -> String {
+fn said(calls: &activity::LastHour, now: jiff::Timestamp) -> String {
     let counted = now.duration_since(calls.since);
     let long = match counted.as_mins() {
         59..=61 => "in the last hour".to_owned(),
         _ => format!("since {} ({})", time(calls.since), span(counted)),
     };
-    let fast = match calls.p99 {
-        Some(p99) => format!("; 99 of 100 answered within {}", milliseconds(p99)),
-        None if calls.accepted + calls.refused > 0 => "; more than 1 in 100 took over 100 ms".to_owned(),
-        None => String::new(),
-    };
-    format!("{} {long}{fast}", count_of(calls.accepted + calls.refused, "decision"))
+    let decided = calls.counts.with_verdict(Verdict::Accept) + calls.counts.with_verdict(Verdict::Refuse);
+    let fast = calls.counts.took.quantile(0.99);
+    let fast = fast.map(|p99| format!("; 99 of 100 answered within {}", milliseconds(p99))).unwrap_or_default();
+    format!("{} {long}{fast}", count_of(decided, "decision"))
 }
 
 fn milliseconds(duration: std::time::Duration) -> String {

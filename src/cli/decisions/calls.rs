@@ -87,21 +87,23 @@ impl Calls {
         open.map(|from| Whole { from, until: None }).or(found)
     }
 
-    /// Says of an upstream whose last call was refused what the log supports.
-    pub fn say_of(&self, who: &str) {
-        let Some(Refused { since: Some(since), last: Some(last) }) = self.refused.get(who) else { return };
-        match self.whole(*since) {
+    /// What the log supports of an upstream whose last call was refused.
+    pub fn of(&self, who: &str) -> Option<String> {
+        let Refused { since: Some(since), last: Some(last) } = self.refused.get(who)? else { return None };
+        Some(match self.whole(*since) {
             Some(Whole { from, until: None }) => {
                 let from = text::moment(from.max(*since));
-                say!("    no call of it was accepted since {from}, as far as this log tells");
+                format!("no call of it was accepted since {from}, as far as this log tells")
             }
             Some(Whole { from, until: Some(until) }) => {
                 let (from, until) = (text::moment(from.max(*since)), text::moment(until));
-                say!("    no call of it was accepted from {from} to {until}, as far as this log tells;");
-                say!("    accepted calls are not in it since then");
+                format!(
+                    "no call of it was accepted from {from} to {until}, as far as this log tells; accepted calls are not in \
+                     it since then"
+                )
             }
-            None => say!("    last refused {}", text::moment(*last)),
-        }
+            None => format!("last refused {}", text::moment(*last)),
+        })
     }
 
     /// Says what the log does not have, where one of these was refused last.

@@ -174,18 +174,20 @@ pub fn print(entry: &v1::ListedRecord, with_standing: bool) {
     let Some(record) = &entry.record else { return };
     let line = in_words(record);
     // Only a peer says that calls come from there: of an order it is no problem that the filing is gone.
-    match problem(entry).filter(|_| with_standing || !entry.in_force) {
-        Some(problem) => say!("{line}  {}", text::doubtful(&format!("! {problem}"))),
-        None => say!("{line}"),
-    }
-    say!("    {} by {}, {}", text::one_line(&record.id), text::one_line(&record.by), text::time(record.at.as_ref()));
+    let line = match problem(entry).filter(|_| with_standing || !entry.in_force) {
+        Some(problem) => format!("{line}  {}", text::doubtful(&format!("! {problem}"))),
+        None => line,
+    };
+    let (id, by, at) = (text::one_line(&record.id), text::one_line(&record.by), text::time(record.at.as_ref()));
+    let mut below = vec![format!("{id} by {by}, {at}")];
     if let Ok(Record { body: RecordBody::Notice(notice), .. }) = domain(record.clone()) {
-        say!("    {}", clocks(&notice));
+        below.extend(clocks(&notice));
     }
+    text::record(&line, &below);
 }
 
 /// A notice's two clocks, and what was done in them.
-fn clocks(notice: &Notice) -> String {
+fn clocks(notice: &Notice) -> [String; 2] {
     let clock = |duty: &str, by: Timestamp, done: &Option<Noted>| match done {
         Some(done) if done.at <= by => format!("{duty} in time"),
         Some(_) => format!("{duty} late"),
@@ -194,7 +196,7 @@ fn clocks(notice: &Notice) -> String {
     };
     let mitigated = clock("mitigated", notice.mitigate_by(), &notice.mitigated);
     let informed = clock("informed the FCC", notice.inform_by(), &notice.informed);
-    format!("48 hours: {mitigated}; 14 days: {informed}")
+    [format!("48 hours: {mitigated}"), format!("14 days: {informed}")]
 }
 
 impl List {
@@ -379,20 +381,21 @@ fn print_event(event: &v1::RecordEvent) {
         (RecordAction::Removed, why) if !why.is_empty() => format!(" ({})", text::one_line(why)),
         _ => String::new(),
     };
-    say!("{:>5}  {at}  {}  by {by}: {}{why}", event.serial, action_word(event.action()), in_words(record));
-    say_differences(event, 7);
+    let (serial, action) = (event.serial, action_word(event.action()));
+    text::record(&format!("{serial:>5}  {at}  {action}  by {by}: {}{why}", in_words(record)), &differences_of(event));
 }
 
 /// What a change changed, from what to what.
-pub fn say_differences(event: &v1::RecordEvent, indent: usize) {
-    let (Some(before), Some(after)) = (event.before.clone(), event.after.clone()) else { return };
-    let (Ok(before), Ok(after)) = (domain(before), domain(after)) else { return };
+pub fn differences_of(event: &v1::RecordEvent) -> Vec<String> {
+    let (Some(before), Some(after)) = (event.before.clone(), event.after.clone()) else { return Vec::new() };
+    let (Ok(before), Ok(after)) = (domain(before), domain(after)) else { return Vec::new() };
     let shown = |field: &str, text: &str| match text.parse::<Timestamp>() {
         _ if text.is_empty() => "(nothing)".to_owned(),
         Ok(at) if field.ends_with("_at") => text::moment(at),
         _ => text::one_line(text),
     };
-    for (field, before, after) in differences(&before, &after) {
-        say!("{:indent$}{field}: {} -> {}", "", shown(field, &before), shown(field, &after));
-    }
+    let of = |(field, before, after): (&'static str, String, String)| {
+        format!("{field}: {} -> {}", shown(field, &before), shown(field, &after))
+    };
+    differences(&before, &after).into_iter().map(of).collect()
 }

@@ -11,14 +11,15 @@ pub mod peers;
 mod providers;
 mod report;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use nix::unistd::{Uid, User};
 
 use super::list_file;
+use super::screen::progress::Progress;
 pub use providers::Providers;
 
 use super::target::{Access, Target};
@@ -185,7 +186,7 @@ impl Notices {
 /// Who asks for a change.
 #[derive(Debug, Args)]
 pub struct By {
-    /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's number].
+    /// Who asks for it, for the history [default: $SUDO_USER, else $USER, else the user's name].
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 }
@@ -200,8 +201,9 @@ impl By {
         let of = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let name = self.by.clone().or_else(|| of("SUDO_USER")).or_else(|| of("USER")).or_else(|| of("LOGNAME"));
         // A unit or container may have no such variable. Its processes belong to somebody all the same.
-        let number = || std::fs::metadata("/proc/self").ok().map(|process| format!("uid {}", process.uid()));
-        name.or_else(number).context("nobody is named who asks for this change: say it with --by NAME")
+        let user = || User::from_uid(Uid::current()).ok().flatten().map(|user| user.name);
+        let number = || Some(format!("uid {}", Uid::current()));
+        name.or_else(user).or_else(number).context("nobody is named who asks for this change: say it with --by NAME")
     }
 }
 
@@ -245,7 +247,9 @@ async fn put_named(
 ) -> anyhow::Result<()> {
     let request =
         v1::PutRecordsRequest { records: records.iter().map(record_to_wire).collect(), replace, by: by.to_owned() };
+    let progress = Progress::of(format!("putting {} on record", text::count_of(records.len() as u64, "record")));
     let v1::PutRecordsResponse { events, unmatched } = target.put_records(request).await?;
+    drop(progress);
     say_what_was_done(&events, records.len());
     warn_of_unmatched(records, &unmatched, place);
     Ok(())
@@ -264,7 +268,7 @@ pub fn warn_of_unmatched(records: &[Record], unmatched: &[u32], place: &dyn Fn(u
         }
     }
     for line in list_file::first_of(&lines) {
-        anstream::eprintln!("{}: {}", text::doubtful("warning"), text::one_line(&line));
+        text::aside(format_args!("{}: {}", text::doubtful("warning"), text::one_line(&line)));
     }
 }
 
@@ -276,8 +280,8 @@ fn say_what_was_done(events: &[v1::RecordEvent], asked: usize) {
     if events.len() <= SAID_SINGLY {
         for event in events {
             let Some(record) = event.after.as_ref().or(event.before.as_ref()) else { continue };
-            say!("{}  {}", list::action_word(event.action()), list::in_words(record));
-            list::say_differences(event, 9);
+            let done = format!("{}  {}", list::action_word(event.action()), list::in_words(record));
+            text::record(&done, &list::differences_of(event));
         }
     }
     let (added, changed) = (count(RecordAction::Added), count(RecordAction::Changed));

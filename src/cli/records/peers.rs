@@ -1,13 +1,13 @@
 //! `rmdd peers list`: every upstream with its name and its verdict; and which of them vanished when.
 
 use std::collections::HashMap;
-use std::io::IsTerminal;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::removals::removals;
+use super::super::screen::{Cell, Column, Table};
 use super::super::standing::{self, counts, is_common};
 use super::super::target::{Refused, Target};
 use super::super::text::{self, say};
@@ -37,39 +37,23 @@ pub struct ListPeers {
     json: bool,
 }
 
-/// The columns of the table on a terminal of 80, but for the last.
-const WIDTHS: [usize; 4] = [18, 7, 19, 10];
+static COLUMNS: [Column; 6] = [
+    Column::text("PEER"),
+    Column::whole("VERDICT"),
+    Column::whole("REASON"),
+    Column::whole("FILING"),
+    Column::text("PROVIDER"),
+    Column::whole("SINCE").from(110),
+];
 
-/// The width of a terminal that does not say how wide it is, and the least that the table is made for.
-const TERMINAL: usize = 80;
-
-/// How wide the columns are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Widths {
-    /// Those of the table but for the last.
-    columns: [usize; 4],
-    /// That of the last.
-    provider: usize,
-}
-
-impl Widths {
-    /// On a terminal so wide: what is there beyond 80 columns is shared by the names of peers and of providers.
-    fn of(terminal: usize) -> Self {
-        let more = terminal.saturating_sub(TERMINAL);
-        let [peer, verdict, reason, filing] = WIDTHS;
-        // Hardly a name is longer.
-        let peer = (peer + more / 2).min(64);
-        let beside = peer + verdict + reason + filing + 2 * 4;
-        Self { columns: [peer, verdict, reason, filing], provider: terminal.max(TERMINAL) - beside }
-    }
-
-    /// Those of the terminal that standard output is; nothing if it is none.
-    fn of_terminal() -> Option<Self> {
-        let stdout = std::io::stdout();
-        let width = || terminal_size::terminal_size_of(&stdout).map_or(TERMINAL, |(width, _)| usize::from(width.0));
-        stdout.is_terminal().then(|| Self::of(width()))
-    }
-}
+static VANISHED: [Column; 6] = [
+    Column::whole("FIRST MISSING"),
+    Column::whole("FILING"),
+    Column::text("PEER"),
+    Column::whole("NOW"),
+    Column::text("PROVIDER"),
+    Column::whole("LISTED AGAIN").from(130),
+];
 
 impl ListPeers {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
@@ -109,7 +93,7 @@ impl ListPeers {
         };
         text::warn_if_ahead(self.since);
         let removals = removals(target, request).await?;
-        let mut shown = 0;
+        let (mut shown, mut table) = (0, Table::new(&VANISHED));
         for peer in standings {
             let gone: Vec<&v1::Removal> = removals.iter().filter(|removal| is_of(removal, peer)).collect();
             if gone.is_empty() {
@@ -120,14 +104,12 @@ impl ListPeers {
                 object["removals"] = gone.iter().map(|removal| json!(json::Removal::from(*removal))).collect();
                 say!("{}", visible::to_json(&object)?);
             } else {
-                if shown == 0 {
-                    say!("{}", text::strong("FIRST MISSING (UTC)  FILING      PEER                NOW      PROVIDER"));
-                }
-                gone.iter().for_each(|removal| print_vanished(peer, removal));
+                gone.iter().for_each(|removal| add_vanished(&mut table, peer, removal));
             }
             shown += 1;
         }
         if !self.json {
+            table.print();
             let gap = if shown > 0 { "\n" } else { "" };
             let all = text::count_of(standings.len() as u64, "peer");
             say!("{gap}{} of {all} had a filing that vanished then", text::count(shown));
@@ -170,29 +152,27 @@ fn without_a_listing(records: &[v1::ListedRecord], as_json: bool) -> anyhow::Res
     Ok(YES)
 }
 
-/// A text in so many columns, cut where it is longer.
-fn cell(text: &str, width: usize) -> String {
-    let shown = match text.chars().count() > width {
-        true => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-        false => text.to_owned(),
-    };
-    format!("{shown:<width$}")
-}
-
-/// The table: on a terminal as wide as that is, with what else is to be known on lines below; else one peer a line, nothing cut.
+/// The table: what else is to be known of a peer stands below it, or behind it for a pipe.
 fn table(standings: &[v1::PeerStanding], records: &[v1::ListedRecord]) {
-    let widths = Widths::of_terminal();
-    if !standings.is_empty() {
-        let titles: Vec<String> = ["PEER", "VERDICT", "REASON", "FILING"]
-            .iter()
-            .zip(widths.map_or(WIDTHS, |widths| widths.columns))
-            .map(|(title, width)| cell(title, width))
-            .collect();
-        say!("{}", text::strong(&format!("{}  PROVIDER", titles.join("  "))));
-    }
+    let mut table = Table::new(&COLUMNS);
     for peer in standings {
-        print_standing(peer, widths);
+        let verdict = standing::verdict(peer.verdict()).unwrap_or_else(|| "none".to_owned());
+        let reason = match peer.state() {
+            v1::PeerState::Unmatched if peer.reason() == v1::Reason::NotListed => "NOT_LISTED (typo?)".to_owned(),
+            _ => standing::reason(peer.reason()).unwrap_or_default(),
+        };
+        let filing = if peer.rmd_number.is_empty() { &peer.provider } else { &peer.rmd_number };
+        let cells = [
+            Cell::plain(standing::name(peer)),
+            standing::cell(peer.state(), verdict),
+            Cell::plain(reason),
+            Cell::plain(filing),
+            Cell::plain(standing::provider(peer)),
+            Cell::plain(peer.since.as_ref().map(|since| text::time(Some(since))).unwrap_or_default()),
+        ];
+        table.add(cells, notes(peer));
     }
+    table.print();
     let ended: Vec<&v1::ListedRecord> = records.iter().filter(|entry| !entry.in_force).collect();
     if !ended.is_empty() {
         say!("{}Their bindings have ended:", if standings.is_empty() { "" } else { "\n" });
@@ -204,60 +184,18 @@ fn table(standings: &[v1::PeerStanding], records: &[v1::ListedRecord]) {
         [v1::PeerState::Refused, v1::PeerState::Unmatched, v1::PeerState::Attention, v1::PeerState::Accepted]
             .into_iter()
             .filter(|state| of(*state) > 0)
-            .map(|state| format!("{} {}", of(state), standing::state(state)))
+            .map(|state| format!("{} {}", text::count(of(state) as u64), standing::state(state)))
             .collect();
     let counts = if counts.is_empty() { String::new() } else { format!(": {}", counts.join(", ")) };
     say!("{gap}{} on record{counts}", RecordKind::Peer.count(records.len()));
 }
 
-fn print_standing(peer: &v1::PeerStanding, widths: Option<Widths>) {
-    let verdict = standing::verdict(peer.verdict()).unwrap_or_else(|| "none".to_owned());
-    let reason = match peer.state() {
-        v1::PeerState::Unmatched if peer.reason() == v1::Reason::NotListed => "NOT_LISTED (typo?)".to_owned(),
-        _ => standing::reason(peer.reason()).unwrap_or_default(),
-    };
-    let filing = if peer.rmd_number.is_empty() { &peer.provider } else { &peer.rmd_number };
-    let cells = [&standing::name(peer), &verdict, &reason, filing];
-    let mut shown: Vec<String> = cells
-        .iter()
-        .zip(widths.map_or(WIDTHS, |widths| widths.columns))
-        .map(|(text, width)| if widths.is_some() { cell(text, width) } else { format!("{text:<width$}") })
-        .collect();
-    if let Some(verdict) = shown.get_mut(1) {
-        *verdict = standing::styled(peer.state(), verdict);
-    }
-    let provider = standing::provider(peer);
-    let provider = match widths {
-        Some(widths) => cell(&provider, widths.provider).trim_end().to_owned(),
-        None => provider,
-    };
-    let notes = notes(peer);
-    match (widths.is_some(), notes.is_empty()) {
-        (true, _) => {
-            say!("{}  {provider}", shown.join("  "));
-            for note in &notes {
-                for (line, place) in text::wrapped(note, 6).iter().zip(0..) {
-                    let mark = if place == 0 { text::doubtful("!") } else { " ".to_owned() };
-                    say!("    {mark} {line}");
-                }
-            }
-        }
-        (false, true) => say!("{}  {provider}", shown.join("  ")),
-        (false, false) => {
-            say!("{}  {provider}  {}", shown.join("  "), text::doubtful(&format!("! {}", notes.join("; "))));
-        }
-    }
-}
-
-/// What else is to be known of a peer: since when, the advisories, and what will change by itself.
+/// What else is to be known of a peer: the advisories, and what will change by itself.
 fn notes(peer: &v1::PeerStanding) -> Vec<String> {
     let mut notes = Vec::new();
     let codes: Vec<String> = peer.advisories.iter().map(|advisory| text::one_line(&advisory.code)).collect();
-    let since = peer.since.as_ref().filter(|_| peer.state() != v1::PeerState::Accepted);
-    let since = since.map(|since| format!("since {}", standing::day(since)));
-    let said: Vec<String> = since.into_iter().chain((!codes.is_empty()).then(|| codes.join(", "))).collect();
-    if !said.is_empty() {
-        notes.push(said.join(": "));
+    if !codes.is_empty() {
+        notes.push(codes.join(", "));
     }
     for deadline in peer.next.iter().filter(|next| counts(next) && !is_common(next)) {
         let at = text::time_and_distance(deadline.at.as_ref());
@@ -266,33 +204,17 @@ fn notes(peer: &v1::PeerStanding) -> Vec<String> {
     notes
 }
 
-fn print_vanished(peer: &v1::PeerStanding, removal: &v1::Removal) {
-    let back = match &removal.reinstated_at {
-        Some(at) => format!("  (stands again since {})", text::minute(Some(at))),
-        None => String::new(),
-    };
+fn add_vanished(table: &mut Table, peer: &v1::PeerStanding, removal: &v1::Removal) {
+    let back = removal.reinstated_at.as_ref().map(|at| text::time(Some(at))).unwrap_or_default();
     let verdict = standing::verdict(peer.verdict()).unwrap_or_else(|| "none".to_owned());
     let number = removal.filing.as_ref().map_or("", |filing| filing.number.as_str());
-    say!(
-        "{:<19}  {number:<10}  {:<18}  {}  {}{back}",
-        text::minute(removal.first_missing_at.as_ref()),
-        standing::name(peer),
-        standing::styled(peer.state(), &format!("{verdict:<7}")),
-        standing::provider(peer),
-    );
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_as_wide_as_the_terminal_and_no_narrower_than_80() {
-        for (terminal, peer, provider) in [(0, 18, 18), (60, 18, 18), (80, 18, 18), (100, 28, 28), (200, 64, 92)] {
-            let widths = Widths::of(terminal);
-            assert_eq!((widths.columns[0], widths.provider), (peer, provider), "{terminal}");
-            let all = widths.columns.iter().sum::<usize>() + 2 * 4 + widths.provider;
-            assert_eq!(all, terminal.max(80));
-        }
-    }
+    let cells = [
+        Cell::plain(text::time(removal.first_missing_at.as_ref())),
+        Cell::plain(number),
+        Cell::plain(standing::name(peer)),
+        standing::cell(peer.state(), verdict),
+        Cell::plain(standing::provider(peer)),
+        Cell::good(back),
+    ];
+    table.add(cells, Vec::new());
 }

@@ -5,7 +5,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::super::target::Target;
-use super::super::text;
+use super::super::{screen, text};
 use super::notices::notice_of;
 use super::{By, Global, YES, all, one, to_change, to_read};
 use crate::api::grpc::v1::record::Provider as Number;
@@ -35,7 +35,7 @@ pub struct Report {
 }
 
 fn mind(what: &str) {
-    anstream::eprintln!("{}: {what}", text::doubtful("mind"));
+    text::aside(format_args!("{}: {what}", text::doubtful("mind")));
 }
 
 impl Report {
@@ -68,7 +68,11 @@ impl Report {
             mind("no basis of your own is on record: --basis TEXT puts one there, and into the summary");
         }
         let summary = summary(&record, &notice, &provider, self.from.as_deref(), now);
-        text::write(summary.as_bytes())?;
+        match screen::columns() {
+            // What is cut at its edge could not be copied.
+            Some(_) => summary.lines().for_each(|line| text::line(format_args!("{line}"))),
+            None => text::write(summary.as_bytes())?,
+        }
         Ok(YES)
     }
 
@@ -93,7 +97,7 @@ impl Report {
             v1::PutRecordsRequest { records: vec![record_to_wire(record)], replace: true, by: self.by.name()? };
         target.put_records(request).await?;
         // Beside the summary, which may go straight into a file.
-        anstream::eprintln!("The basis is on record with the notice {}.", record.id());
+        text::aside(format_args!("The basis is on record with the notice {}.", record.id()));
         Ok(())
     }
 }

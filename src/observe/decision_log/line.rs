@@ -298,8 +298,9 @@ fn line(entry: &Entry) -> Line {
     }
 }
 
-/// Who asked, in words: `token switch-1`, `certificate sbc.example`, `user rmdd`, or an address.
-fn name(asker: &Asker) -> Option<String> {
+/// Who asked, in words: `token switch-1`, `certificate sbc.example`, `user rmdd`, or an address. It may have to ask the
+/// machine what a user is called.
+pub fn name(asker: &Asker) -> Option<String> {
     match asker {
         Asker::Token(name) => Some(format!("token {name}")),
         Asker::Certificate(name) => Some(format!("certificate {name}")),

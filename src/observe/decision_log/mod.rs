@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, watch};
 use crate::domain::Verdict;
 use crate::observe::clock;
 
-pub use line::{Asked, Decided, Entry, ListingThen};
+pub use line::{Asked, Decided, Entry, ListingThen, name};
 pub use tail::{LoggedDecision, last_about};
 
 /// The log's file name in the state directory.

@@ -5,10 +5,11 @@ mod clocks;
 
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
+use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, eastern_day, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
 use crate::store::{RecordsNotice, SyncState};
@@ -26,12 +27,21 @@ pub struct FreshnessConfig {
     /// Past this time the state is critical.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub critical_after: Duration,
+    /// Past this time since the newest date in the listing the state is a warning, however recently the source confirmed it:
+    /// a source may be frozen. Zero for never.
+    #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
+    pub content_warn_after: Duration,
 }
 
 impl Default for FreshnessConfig {
     fn default() -> Self {
-        // The listing changes every working day: a day and two hours means that one change may have been missed.
-        Self { warn_after: Duration::from_secs(26 * 3600), critical_after: Duration::from_secs(74 * 3600) }
+        Self {
+            // The listing changes every working day: a day and two hours means that one change may have been missed.
+            warn_after: Duration::from_secs(26 * 3600),
+            critical_after: Duration::from_secs(74 * 3600),
+            // Over holidays nothing may be filed for a week or two; the source stood still for six in autumn 2025.
+            content_warn_after: Duration::from_secs(21 * 24 * 3600),
+        }
     }
 }
 
@@ -50,6 +60,13 @@ impl FreshnessConfig {
         }
         if self.critical_after > Duration::from_secs(366 * 24 * 3600) {
             return Err("freshness.critical_after is longer than a year".to_owned());
+        }
+        let day = Duration::from_secs(24 * 3600);
+        if !self.content_warn_after.is_zero() && self.content_warn_after < day {
+            return Err(
+                "freshness.content_warn_after is shorter than a day: the listing has dates of days; \"0s\" is never"
+                    .to_owned(),
+            );
         }
         Ok(())
     }
@@ -119,6 +136,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
         }),
         Some(index) => {
             alarms.extend(listing_old(age(index.confirmed_at(), now), limits));
+            alarms.extend(content_old(index.content_as_of(), limits, now));
             alarms.extend(index.snapshot().anomalies.iter().map(|anomaly| Alarm {
                 code: anomaly.code(),
                 message: anomaly.to_string(),
@@ -145,6 +163,28 @@ fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
     };
     let severity = if unconfirmed.exceeds(limits.critical()) { Severity::Critical } else { Severity::Warning };
     unconfirmed.exceeds(limits.warn()).then_some(Alarm { code: AlarmCode::ListingOld, message, severity })
+}
+
+/// How many days ago the newest date in a listing is, in the FCC's days; nothing where it has none. Below zero if it is
+/// still to come.
+pub fn content_days(as_of: Option<&str>, now: Timestamp) -> Option<i64> {
+    let day: Date = as_of?.parse().ok()?;
+    Some(i64::from(day.until(eastern_day(now)).ok()?.get_days()))
+}
+
+/// The source confirms a listing in which nothing has come for long.
+fn content_old(as_of: Option<&str>, limits: &FreshnessConfig, now: Timestamp) -> Option<Alarm> {
+    let days = content_days(as_of, now)?;
+    let most = i64::try_from(limits.content_warn_after.as_secs() / (24 * 3600)).unwrap_or(i64::MAX);
+    (!limits.content_warn_after.is_zero() && days > most).then(|| Alarm {
+        code: AlarmCode::ContentOld,
+        message: format!(
+            "the newest date in the listing is {}, {days} days ago, though the source confirms it: what was filed and removed \
+             since then is not known here (freshness.content_warn_after = {most} days)",
+            as_of.unwrap_or_default()
+        ),
+        severity: Severity::Warning,
+    })
 }
 
 fn last_sync(sync: &SyncState) -> Option<Alarm> {
@@ -191,7 +231,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                  it through with `rmdd sync --approve {}`.{}",
                 moment(newest.last_fetched_at),
                 listed(&newest.doubts),
-                newest.sha256,
+                newest.sha256.short(),
                 newest.peers.as_ref().map(reach).unwrap_or_default()
             ),
             severity: Severity::Warning,
@@ -209,7 +249,7 @@ fn held(sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm
                 message: format!(
                     "a listing has been held {how_long} and waits for somebody: look at what is odd about it, then let it \
                      through with `rmdd sync --approve {}` or find out what is wrong with the source",
-                    longest.sha256
+                    longest.sha256.short()
                 ),
                 severity: Severity::Critical,
             });

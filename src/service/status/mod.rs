@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{OwnReport, PeersSummary, Services, SnapshotRef, SyncAccess};
+use super::{OwnReport, PeersSummary, Services, SnapshotRef, SyncAccess, Week};
 use crate::domain::{ChangeSerial, Sha256Digest, SourceState};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -55,7 +55,12 @@ pub struct StatusReport {
     pub peers: Option<PeersSummary>,
     /// How the operator's own filings stand.
     pub own: Vec<OwnReport>,
+    /// The last [`WEEKS`] weeks of the listing, oldest first; none before the first listing.
+    pub weeks: Vec<Week>,
 }
+
+/// So many weeks are in a status: half a year.
+pub const WEEKS: usize = 26;
 
 /// How a source of listings is.
 #[derive(Debug)]
@@ -107,13 +112,15 @@ impl Services {
     /// How the daemon is.
     pub async fn status(&self) -> StatusReport {
         let services = self.clone();
-        let (peers, own) = tokio::task::spawn_blocking(move || {
+        let (peers, own, weeks) = tokio::task::spawn_blocking(move || {
             let now = clock::now();
-            (services.peers_summary(now), services.own_filings(now))
+            // Without a listing there are none; a store that cannot be read is an alarm besides.
+            let weeks = services.weeks_until(WEEKS, now).unwrap_or_default();
+            (services.peers_summary(now), services.own_filings(now), weeks)
         })
         .await
         .unwrap_or_default();
-        StatusReport { peers, own, ..self.state_of_daemon() }
+        StatusReport { peers, own, weeks, ..self.state_of_daemon() }
     }
 
     /// The same without the operator's peers. Looks at memory, and at how much room the disk has.
@@ -146,6 +153,7 @@ impl Services {
             store_bytes: self.store.size(),
             peers: None,
             own: Vec::new(),
+            weeks: Vec::new(),
         }
     }
 

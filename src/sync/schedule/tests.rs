@@ -158,3 +158,21 @@ async fn a_look_at_a_clock_that_has_leapt_starts_a_cycle_and_one_that_was_set_ba
     stop.cancel();
     running.await.expect("it ends");
 }
+
+#[test]
+fn a_schedule_reads_as_a_person_says_it() {
+    for (cron, words) in [
+        ("0 29 * * * *", "hourly at minute 29"),
+        ("29 * * * *", "hourly at minute 29"),
+        ("7,37 * * * *", "hourly at minutes 7, 37"),
+        ("*/15 * * * *", "every 15 minutes"),
+        ("* * * * *", "every minute"),
+        ("5 */6 * * *", "every 6 hours at minute 5"),
+        ("30 2 * * *", "daily at 02:30 UTC"),
+        ("15 30 2 * * *", "daily at 02:30:15 UTC"),
+        ("0 0 1 1 *", "by \"0 0 1 1 *\", cron in UTC"),
+        ("0-30/10 * * * *", "by \"0-30/10 * * * *\", cron in UTC"),
+    ] {
+        assert_eq!(cron.parse::<Schedule>().expect("a schedule").in_words(), words, "{cron}");
+    }
+}

@@ -61,6 +61,7 @@ pub const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AdminService/ListRecordEvents", Right::Operator),
     ("/rmdd.v1.AdminService/AssessImpact", Right::Operator),
     ("/rmdd.v1.AdminService/ListStandings", Right::Operator),
+    ("/rmdd.v1.AdminService/WatchDecisions", Right::Operator),
     ("/rmdd.v1.AdminService/Verify", Right::Operator),
     ("/rmdd.v1.AdminService/ApproveListing", Right::Admin),
     ("/rmdd.v1.AdminService/ReloadConfig", Right::Admin),

@@ -89,7 +89,7 @@ fn a_history_of_nobody_is_not_found_as_one_shown_is_not() {
 fn every_help_gives_the_exit_statuses_that_the_manual_page_gives() {
     let reported = |arguments: &[&str]| stdout(&rmdd().args(arguments).output().expect("it runs"));
     let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "");
-    let (help, page) = (unwrapped(&reported(&["--help"])), unwrapped(&reported(&["man"])));
+    let (help, page) = (unwrapped(&reported(&["--help", "--all"])), unwrapped(&reported(&["man"])));
     for command in [
         &["check"][..],
         &["show"],

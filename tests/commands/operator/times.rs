@@ -138,7 +138,7 @@ async fn snapshots_are_listed_newest_first_with_the_digests_of_what_was_publishe
     for (snapshot, line) in
         by_store.iter().zip(table.lines().filter(|line| line.trim_start().starts_with(['1', '2', '3'])))
     {
-        assert!(line.contains(&snapshot["sha256"].as_str().expect("a digest")[..12]) && line.len() <= 80, "{line}");
+        assert!(line.contains(&snapshot["sha256"].as_str().expect("a digest")[..12]), "{line}");
     }
     assert!(table.contains("LISTING_CORROBORATED") || by_store.iter().all(|one| one["notes"] == serde_json::json!([])));
     assert!(table.contains("3 snapshots"), "{table}");

@@ -4,7 +4,7 @@
 //! it changed, so that a test knows by another route than rmdd's own what a sync must find. Everything in it is
 //! invented: names, addresses, numbers. It does not depend on rmdd.
 //!
-//! [`hostile`] is a client that does to a daemon what it may not.
+//! [`hostile`] is a client that does to a daemon what it may not; [`terminal`] a terminal that commands run on.
 //!
 //! ```
 //! use rmdd_testkit::listing::{Step, World};
@@ -30,6 +30,7 @@ mod world;
 
 pub mod hostile;
 pub mod misspell;
+pub mod terminal;
 
 /// Listings: their filings, their quirks, their next states and their files.
 pub mod listing {

@@ -301,6 +301,10 @@ fn listing(
         content.and_then(end_of_eastern_day).map(since),
     )?;
     let limits = services.freshness.load();
+    page.gauge(
+        seconds("rmdd_content_age_limit", "The content age past which the state is a warning; 0 for never."),
+        Some(limits.content_warn_after.as_secs_f64()),
+    )?;
     page.gauges(
         seconds(
             "rmdd_confirmation_age_limit",

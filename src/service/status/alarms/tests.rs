@@ -232,3 +232,26 @@ fn limits_in_the_wrong_order_are_refused() {
     let config = FreshnessConfig { critical_after: Duration::from_secs(1), ..FreshnessConfig::default() };
     assert!(config.validate().is_err());
 }
+
+#[test]
+fn a_source_that_stands_still_is_a_warning_past_three_weeks_of_the_newest_date() {
+    // The source stood still for six weeks in autumn 2025, and was confirmed all the while.
+    let limits = FreshnessConfig::default();
+    let on = |day: &str| {
+        let now: Timestamp = format!("{day}T17:00:00Z").parse().expect("a time");
+        content_old(Some("2025-10-01"), &limits, now)
+    };
+    assert_eq!(on("2025-10-22"), None, "21 days");
+    let alarm = on("2025-10-23").expect("an alarm");
+    assert_eq!((alarm.code, alarm.severity), (AlarmCode::ContentOld, Severity::Warning));
+    assert!(alarm.message.contains("2025-10-01, 22 days ago"), "{}", alarm.message);
+    assert!(on("2025-11-12").is_some_and(|alarm| alarm.message.contains("42 days ago")));
+    // A day is the FCC's: in Washington it is still the 22nd.
+    assert_eq!(content_old(Some("2025-10-01"), &limits, "2025-10-23T03:59:59Z".parse().expect("a time")), None);
+    for unknown in [None, Some(""), Some("soon")] {
+        assert_eq!(content_old(unknown, &limits, at(100_000)), None);
+    }
+    let never = FreshnessConfig { content_warn_after: Duration::ZERO, ..limits };
+    assert_eq!(content_old(Some("2001-01-01"), &never, at(0)), None);
+    assert!(FreshnessConfig { content_warn_after: Duration::from_secs(3600), ..never }.validate().is_err());
+}
