@@ -117,6 +117,10 @@ fn look_at_copy(site: &Site, records: &[Record]) -> Option<Stand> {
 }
 
 fn sync_command(site: &Site) -> Command {
+    // Only a daemon makes one.
+    if !crate::common::exists(&site.state_dir().join(FILE_NAME)) {
+        site.make_store();
+    }
     let mut command = crate::common::rmdd();
     command.arg("--state-dir").arg(site.state_dir()).arg("sync").arg("--source").arg(site.listing());
     command
