@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".rmdd.v1.SnapshotRef")
         .bytes(".rmdd.v1.ExportListingResponse")
         .bytes(".rmdd.v1.BackupResponse")
+        .codec_path("crate::api::grpc::codec::Codec")
         .compile_fds(descriptors)?;
     Ok(())
 }

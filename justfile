@@ -78,7 +78,7 @@ fuzz SECONDS="20" *TARGETS="listing identity diff lists":
       local target=$1 log="fuzz/corpus/$1.log"
       mkdir -p "fuzz/corpus/$target"
       if ! cargo fuzz run --dev --sanitizer none "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
-        -max_total_time={{ SECONDS }} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1; then
+        -max_total_time={{ SECONDS }} -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 >"$log" 2>&1; then
         tail -n 60 "$log"
         return 1
       fi

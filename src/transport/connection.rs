@@ -42,6 +42,10 @@ const SEND_BUFFER_BYTES: usize = 64 << 10;
 const STREAM_WINDOW_BYTES: u32 = 64 << 10;
 const CONNECTION_WINDOW_BYTES: u32 = 1 << 20;
 
+/// Requests at a time on one connection for the administration, whatever `limits.streams` says: its connections are in no
+/// fair queue, so all that they send is read at once.
+const ADMIN_STREAMS: u32 = 64;
+
 /// Who is at the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -191,13 +195,17 @@ impl Connection {
             }
         });
         let patient = Patient { patience: self.limits.reader_patience, untaken: Arc::clone(&self.untaken) };
+        let streams = match self.listener_kind {
+            ListenerKind::AdminSocket | ListenerKind::Administration => self.limits.streams.min(ADMIN_STREAMS),
+            _ => self.limits.streams,
+        };
         match framing {
             Framing::Http2 => {
                 let mut builder = http2::Builder::new(patient);
                 builder
                     .timer(TokioTimer::new())
                     .auto_date_header(false)
-                    .max_concurrent_streams(self.limits.streams)
+                    .max_concurrent_streams(streams)
                     .max_header_list_size(self.limits.header_bytes)
                     .max_send_buf_size(SEND_BUFFER_BYTES)
                     .initial_stream_window_size(STREAM_WINDOW_BYTES)
@@ -216,7 +224,7 @@ impl Connection {
                     .max_buf_size((self.limits.header_bytes as usize).max(8 << 10))
                     .http2()
                     .timer(TokioTimer::new())
-                    .max_concurrent_streams(self.limits.streams)
+                    .max_concurrent_streams(streams)
                     .max_header_list_size(self.limits.header_bytes)
                     .max_send_buf_size(SEND_BUFFER_BYTES)
                     .initial_stream_window_size(STREAM_WINDOW_BYTES)

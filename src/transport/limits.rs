@@ -15,7 +15,7 @@ pub struct LimitsConfig {
     /// Connections that a listener holds at a time. Where it is full, the one that was idle longest makes room; if none
     /// is idle, the new one is closed.
     pub connections: usize,
-    /// Requests at a time on one HTTP/2 connection.
+    /// Requests at a time on one HTTP/2 connection; on one for the administration 64 at most.
     pub streams: u32,
     /// Questions that one client (an address, or a user over a Unix socket) may put in a second, over gRPC and HTTP
     /// together; as many as a batch may have can come at once. 0: as many as it likes.

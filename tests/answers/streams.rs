@@ -295,6 +295,44 @@ async fn a_stream_answers_in_order_goes_on_after_errors_and_ends_when_the_last_i
     assert_eq!(answers.message().await.expect("no error"), None);
 }
 
+/// A CheckStreamRequest whose question is given as bytes.
+#[derive(Clone, PartialEq, prost::Message)]
+struct AskedAsBytes {
+    #[prost(uint64, tag = "1")]
+    id: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    question: Vec<u8>,
+}
+
+#[tokio::test]
+async fn a_text_that_is_none_ends_no_stream() {
+    let scene = scene(89, "").await;
+    let question = by_number(&scene.removed[0]);
+    let bytes = |caller_id: &[u8]| {
+        let mut bytes = question.encode_to_vec();
+        // The field of the calling number, as a switch passes it on.
+        bytes.extend([10 << 3 | 2, u8::try_from(caller_id.len()).expect("short")]);
+        bytes.extend(caller_id);
+        bytes
+    };
+    let asked = [(1, bytes(b"+1212\xff5550100")), (2, bytes(b"+12125550100")), (3, bytes(b"\xff\xfe"))];
+    let asked = asked.map(|(id, question)| AskedAsBytes { id, question });
+    let channel = rmdd::api::client::connect_tcp(scene.daemon.tcp.as_deref().expect("a listener")).await;
+    let mut client = tonic::client::Grpc::new(channel.expect("connected"));
+    client.ready().await.expect("ready");
+    let codec = tonic_prost::ProstCodec::<AskedAsBytes, CheckStreamResponse>::new();
+    let path = http::uri::PathAndQuery::from_static("/rmdd.v1.AcceptanceService/CheckStream");
+    let request = tonic::Request::new(tokio_stream::iter(asked));
+    let mut answers = client.streaming(request, path, codec).await.expect("a stream").into_inner();
+    let alone = one_by_one(&scene.daemon, &[question]).await;
+    for id in 1..=3 {
+        let answer = next(&mut answers).await;
+        assert_eq!(answer.id, id);
+        assert_eq!(result(answer).expect("an answer").verdict, alone[0].as_ref().expect("an answer").verdict);
+    }
+    assert_eq!(answers.message().await.expect("no error"), None);
+}
+
 #[tokio::test]
 async fn a_stream_tells_the_listing_anew_when_another_is_applied_or_confirmed() {
     let mut scene = scene(86, "").await;

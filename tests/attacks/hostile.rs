@@ -151,6 +151,8 @@ impl Switch {
 
 /// A daemon to attack, with a listing that has some history.
 async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
+    // Fails where another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let filings = if force.bound { 10_000 } else { 1_000 };
     let mut world = World::new(12, filings);
     let site = Site::with_listing(&world.to_csv());

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use tonic::transport::Channel;
 
 /// Long enough for any machine; nothing waits that long unless something is broken.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The command, with nothing of the surrounding environment that could change what it does.
 pub fn rmdd() -> Command {

@@ -357,7 +357,9 @@ async fn a_daemon_that_starts_at_1970_answers_says_so_and_leaves_the_past_as_it_
     early.args(["--source", &site.listing().display().to_string()]);
     let daemon = Daemon::spawn(early);
     let sync = daemon.sync().await;
-    assert_eq!((sync.outcome(), sync.snapshot_serial), (v1::SyncOutcome::Applied, 2), "{}", sync.error);
+    // The cycle of the start may have been first.
+    let applied = matches!(sync.outcome(), v1::SyncOutcome::Applied | v1::SyncOutcome::Unchanged);
+    assert!(applied && sync.snapshot_serial == 2, "{sync:?}");
     let status = daemon.status().await;
     assert_eq!(codes(&status), ["LISTING_OLD", "CLOCK_WRONG"], "{status:?}");
     let answer = ask(&mut daemon.acceptance().await, by_number(&days.stands)).await;

@@ -42,9 +42,6 @@ const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 /// A message's own header: whether it is compressed, and its length.
 const PREFIX_BYTES: usize = 5;
 
-/// Where a batch has its questions.
-const QUESTIONS_FIELD: u32 = 1;
-
 /// A batch of more bytes takes a place: it has some hundred questions.
 const LONG_BATCH: usize = SHORT;
 
@@ -167,13 +164,14 @@ impl FastPath {
         let came = Came::over(interface, since).by(&caller.session, token);
         let mut batch = v1::CheckProvidersRequest::default();
         batch.questions.reserve(self.grpc.queries_in(message.len()));
-        let read = batch.merge(&*message).or_else(|error| match text::mended(&message, Some(QUESTIONS_FIELD)) {
-            Some(mended) => {
-                batch.clear();
-                batch.merge(mended.as_slice())
-            }
-            None => Err(error),
-        });
+        let read =
+            batch.merge(&*message).or_else(|error| match text::mended(&message, Some(text::QUESTIONS_OF_BATCH)) {
+                Some(mended) => {
+                    batch.clear();
+                    batch.merge(mended.as_slice())
+                }
+                None => Err(error),
+            });
         drop(message);
         read.map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
         let questions = batch.questions.len() + if batch.at.is_some() { weights::LOOK_UP } else { 0 };

@@ -8,6 +8,7 @@ mod alerts;
 mod batch;
 mod beside;
 mod check_stream;
+mod codec;
 mod compact;
 mod convert;
 mod export;

@@ -7,6 +7,12 @@ use prost::encoding::{WireType, decode_key, decode_varint, encode_key, encode_va
 /// The fields of a CheckProviderRequest that hold text.
 const TEXTS: [u32; 5] = [1, 2, 3, 4, 10];
 
+/// The field of a CheckProvidersRequest that holds its questions.
+pub const QUESTIONS_OF_BATCH: u32 = 1;
+
+/// The field of a CheckStreamRequest that holds its question.
+pub const QUESTION_OF_STREAM: u32 = 2;
+
 /// The longest varint.
 const VARINT_BYTES: usize = 10;
 
@@ -47,7 +53,7 @@ mod tests {
     use prost::Message;
 
     use super::*;
-    use crate::api::grpc::v1::{CheckProviderRequest, CheckProvidersRequest};
+    use crate::api::grpc::v1::{CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest};
 
     fn raw(tag: u32, content: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -65,9 +71,13 @@ mod tests {
         assert!(CheckProviderRequest::decode(message.as_slice()).is_err());
         let read = CheckProviderRequest::decode(mended(&message, None).expect("a message").as_slice()).expect("read");
         assert_eq!(read, CheckProviderRequest { caller_id: "+1212\u{fffd}5550100".to_owned(), ..good.clone() });
+        let stream = [&[0x08, 7][..], &raw(QUESTION_OF_STREAM, &message)].concat();
+        let of_stream = mended(&stream, Some(QUESTION_OF_STREAM)).expect("a message");
+        let of_stream = CheckStreamRequest::decode(of_stream.as_slice()).expect("read");
+        assert_eq!(of_stream, CheckStreamRequest { id: 7, question: Some(read.clone()) });
         let mut batch = raw(1, &message);
         batch.extend(raw(1, &good.encode_to_vec()));
-        let mended = mended(&batch, Some(1)).expect("a message");
+        let mended = mended(&batch, Some(QUESTIONS_OF_BATCH)).expect("a message");
         assert_eq!(CheckProvidersRequest::decode(mended.as_slice()).expect("read").questions, [read, good]);
     }
 
