@@ -54,7 +54,8 @@ pub fn is_of(state_dir: &Path, source: &str) -> bool {
 /// If it cannot be written.
 pub fn prepare(state_dir: &Path) -> Result<PathBuf, DaemonError> {
     let source = state_dir.join(FILE);
-    let begins = !state_dir.join(FILE_NAME).exists();
+    let path = state_dir.join(FILE_NAME);
+    let begins = !path.try_exists().map_err(|error| DaemonError::StateDir(format!("{}: {error}", path.display())))?;
     // It makes the directory, with a mode of its own.
     let store = Store::open(state_dir)?;
     std::fs::File::create(&source)

@@ -94,7 +94,8 @@ fn others(state_dir: &Path, report: &mut Report) {
     let others: BTreeSet<PathBuf> = candidates
         .into_iter()
         .flatten()
-        .filter(|other| other.join(FILE_NAME).is_file())
+        // What may not be looked into is not taken for one.
+        .filter(|other| other.join(FILE_NAME).try_exists().unwrap_or(false))
         .filter_map(|other| other.canonicalize().ok())
         .filter(|other| *other != own)
         .collect();

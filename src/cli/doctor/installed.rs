@@ -62,7 +62,7 @@ type Properties = BTreeMap<String, String>;
 
 /// What systemd says of the unit, where it runs.
 fn unit() -> Option<Properties> {
-    Path::new("/run/systemd/system").is_dir().then_some(())?;
+    Path::new("/run/systemd/system").try_exists().unwrap_or(false).then_some(())?;
     let properties = "LoadState,ActiveState,SubState,UnitFileState,FragmentPath,NRestarts,Result,User,DynamicUser";
     let mut command = Command::new("systemctl");
     let said = command.args(["show", UNIT, "--property", properties]).stdin(Stdio::null()).output().ok()?;
@@ -94,7 +94,9 @@ fn about_unit(unit: &Properties, case: &Case<'_>, report: &mut Report) {
         _ => report.broken(ABOUT, "it does not run: systemctl start rmdd"),
     }
     let fragment = of("FragmentPath");
-    if fragment.starts_with("/etc/") && PACKAGED.iter().any(|packaged| Path::new(packaged).exists()) {
+    if fragment.starts_with("/etc/")
+        && PACKAGED.iter().any(|packaged| Path::new(packaged).try_exists().unwrap_or(false))
+    {
         report.look(
             ABOUT,
             format!(
