@@ -26,7 +26,7 @@ finish() {
 
 fail() {
   echo "FAILED: $*"
-  tail -n 30 "$scratch"/{rmdd,kamailio,fail_open,asterisk}.log "$scratch/call-$calls.txt" 2>/dev/null || true
+  tail -n 30 "$scratch"/{rmdd,kamailio,fail_open,asterisk,radius}.log "$scratch/call-$calls.txt" 2>/dev/null || true
   exit 1
 }
 
@@ -75,8 +75,8 @@ start_rmdd() {
   until_so "rmdd is ready" curl -fs "http://127.0.0.1:$http_port/readyz"
 }
 
-# rmdd, serving at $http_port a listing of which `take_away` takes one filing; and where accepted calls go, at $next_port.
-begin() {
+# rmdd, serving at $http_port a listing of which `take_away` takes one filing.
+begin_rmdd() {
   scratch=$(mktemp -d)
   trap finish EXIT
   read -r switch_port next_port http_port other_port < <(free_ports 4)
@@ -87,6 +87,11 @@ for name, kept in [("listing.csv", rows), ("after.csv", [row for row in rows if 
     csv.writer(open(f"{sys.argv[2]}/{name}", "w", newline="")).writerows(kept)
 PY
   start_rmdd
+}
+
+# That, and where accepted calls go, at $next_port.
+begin() {
+  begin_rmdd
   sipp -sn uas -i 127.0.0.1 -p "$next_port" -nostdin -trace_msg -message_file "$scratch/next-hop.txt" \
     >"$scratch/next-hop.log" 2>&1 &
   running[next_hop]=$!

@@ -19,7 +19,7 @@ pub struct Acknowledge {
 impl Acknowledge {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let by = self.by.name()?;
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Maintain).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Maintain).await?;
         let answer = target.acknowledge_records(AcknowledgeRecordsRequest { by }).await?;
         if answer.noted_at.is_none() {
             say!(

@@ -103,7 +103,7 @@ impl Asked {
     ask!(drop_delivery, DropDeliveryRequest, v1::DropDeliveryResponse);
 
     async fn find(global: &Global, access: Access) -> anyhow::Result<Self> {
-        let loaded = global.load(Overrides::new())?;
+        let loaded = global.settings(Overrides::new())?;
         match Target::find(global, &loaded, access).await? {
             Target::Store(grpc) => {
                 let in_force = InForce::load(&loaded.config.alerts).map_err(|error| anyhow::anyhow!(error))?;
@@ -112,6 +112,17 @@ impl Asked {
             daemon => Ok(Self::Daemon(daemon)),
         }
     }
+}
+
+/// The channels of a daemon.
+///
+/// # Errors
+///
+/// If it does not tell.
+pub async fn channels_of(daemon: &Target) -> anyhow::Result<Vec<AlertChannel>> {
+    let Target::Daemon { channel, .. } = daemon else { anyhow::bail!("no daemon was asked") };
+    let answer = AlertsServiceClient::new(channel.clone()).get_alerts(GetAlertsRequest {}).await;
+    answer.map(|answer| answer.into_inner().channels).map_err(|status| daemon.explain(&status))
 }
 
 impl AlertsCommand {

@@ -9,7 +9,7 @@ use super::check_list::{self, ListOptions};
 use super::check_live;
 use super::target::{Access, Target};
 use super::text::say;
-use super::{FAILED, Global, NO, YES, text};
+use super::{FAILED, Global, NO, YES, text, words};
 use crate::api::grpc::v1::{self, AnswerDetail, CheckProviderRequest, CheckProviderResponse, Ternary, Verdict};
 use crate::api::grpc::{role_to_wire, time_to_wire};
 use crate::api::json;
@@ -38,10 +38,10 @@ pub struct Check {
     live: bool,
     /// The role in which it hands the calls over: voice_service, gateway or non_gateway_intermediate, or as people write
     /// them (VSP, "Gateway Provider") [default: that of the peer that is named, else any].
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = words::role(), hide_possible_values = true)]
     role: Option<ProviderRole>,
     /// Whether it is a foreign provider [default: it is if all its filings say so].
-    #[arg(long, value_name = "YES|NO", value_parser = ternary)]
+    #[arg(long, value_name = "YES|NO", value_parser = words::proposing(words::TERNARY, ternary))]
     foreign: Option<Ternary>,
     /// The calling number as a switch has it: +12125550100, 2125550100, 011442079460018, a tel or SIP URI, a From header;
     /// with its plus, without which a foreign number may pass for a US number with an extension or a prefix.
@@ -64,11 +64,11 @@ pub struct Check {
 impl Check {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         if let Some(file) = &self.file {
-            let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+            let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
             return check_list::run(&target, file, &ListOptions { role: self.role, at: self.at, json: self.json })
                 .await;
         }
-        let loaded = global.load(Overrides::new())?;
+        let loaded = global.settings(Overrides::new())?;
         let target = Target::find(global, &loaded, Access::Read).await?;
         if let Some(number) = self.caller_id.as_deref().filter(|number| caller_id::read(number) == CallerId::Unreadable)
         {

@@ -11,8 +11,9 @@ use tonic::transport::{Channel, Uri};
 use tonic::{Request, Status};
 
 use super::Global;
+use super::here::SYSTEM_SOCKET;
 use super::probe::{Speaks, probe};
-use super::target::{SYSTEM_SOCKET, Target};
+use super::target::Target;
 use crate::api::client::{self, Bearer};
 use crate::api::grpc::INTERFACE;
 use crate::domain::Interface;

@@ -114,7 +114,7 @@ impl Entry {
 
 impl Deadlines {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let standings = standing::all(&target).await?;
         let entries = entries(&standings, self.until);
         match &self.ics {

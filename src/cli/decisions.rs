@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,10 +17,10 @@ use self::calls::Calls;
 use super::screen::{Cell, Column, Table};
 use super::target::{Access, Target};
 use super::text::{self, say};
-use super::{Global, YES, named};
+use super::{Global, YES, here, named};
 use crate::api::grpc::v1::{GetProviderRequest, GetStatusRequest};
 use crate::api::times::{moment, since};
-use crate::daemon::config::{Loaded, Overrides, default_state_dir};
+use crate::daemon::config::{Loaded, Overrides};
 use crate::domain::{Interface, PeerName, Who};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -139,7 +139,7 @@ const BAD_NAMED: usize = 5;
 impl Decisions {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
-        let loaded = global.load(Overrides::new())?;
+        let loaded = global.settings(Overrides::new())?;
         let path = path(global, &loaded).await?;
         let files = files(&path)?;
         let mut found = Found::default();
@@ -362,9 +362,9 @@ async fn path(global: &Global, loaded: &Loaded) -> anyhow::Result<PathBuf> {
     let state_dir = match (&log.path, &loaded.config.state_dir) {
         (Some(_), _) => PathBuf::new(),
         (None, Some(directory)) => directory.clone(),
-        (None, None) => match Target::find_daemon(global, loaded).await? {
+        (None, None) => match Target::find_daemon(global, loaded, Access::Maintain).await? {
             Some(daemon) => PathBuf::from(daemon.get_status(GetStatusRequest {}).await?.state_dir),
-            None => default_state_dir().map_err(|error| anyhow!(error))?,
+            None => here::state_dir(loaded)?,
         },
     };
     Ok(log.path_in(&state_dir))

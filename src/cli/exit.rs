@@ -14,7 +14,7 @@ pub const YES: u8 = 0;
 pub const NO: u8 = 1;
 /// The question could not be answered, or the command failed.
 pub const FAILED: u8 = 2;
-/// Of `status` and `config check`, whose 2 is an answer: how things stand is not known.
+/// Of `status`, `doctor` and `config check`, whose 2 is an answer: how things stand is not known.
 pub const UNKNOWN: u8 = 3;
 
 /// What the statuses of a command say. Those that are not here end with 0, or with 2 if they failed.
@@ -30,7 +30,7 @@ const fn of(command: &'static [&'static str], say: &'static str) -> Statuses {
     Statuses { command, say, failed: FAILED }
 }
 
-const TABLE: [Statuses; 13] = [
+const TABLE: [Statuses; 14] = [
     of(
         &["check"],
         "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked; with --file \
@@ -53,6 +53,11 @@ const TABLE: [Statuses; 13] = [
     of(&["alerts", "test"], "0 the other end took the message, 1 it did not, 2 failed"),
     of(&["verify"], "0 good, 1 damaged, 2 could not be checked"),
     Statuses {
+        command: &["doctor"],
+        say: "0 all is good, 1 something should be looked at, 2 something is broken, 3 it was not examined",
+        failed: UNKNOWN,
+    },
+    Statuses {
         command: &["config", "check"],
         say: "0 it can be used, 2 it cannot, 3 it was not checked",
         failed: UNKNOWN,
@@ -65,7 +70,7 @@ pub fn rows() -> Vec<(String, &'static str)> {
     let own = TABLE.iter().map(|row| (row.command.join(" "), row.say));
     let rest = [
         ("all others", "0, or 2 if the command failed"),
-        ("arguments that cannot be read", "2; of status and config check, where 2 is an answer, 3"),
+        ("arguments that cannot be read", "2; of status, doctor and config check, where 2 is an answer, 3"),
     ];
     own.chain(rest.map(|(command, say)| (command.to_owned(), say))).collect()
 }

@@ -39,7 +39,7 @@ enum Format {
 
 impl Export {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let mut request = ExportListingRequest { at: self.at.map(time_to_wire), ..ExportListingRequest::default() };
         request.set_format(match self.format {
             Format::Csv => ExportFormat::Csv,

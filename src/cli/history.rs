@@ -63,7 +63,7 @@ const SHOWN_OF_ALL: usize = 100;
 impl History {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let mut request = ListChangesRequest {
             after_serial: self.from.saturating_sub(1),
             since: self.since.map(time_to_wire),

@@ -58,7 +58,7 @@ impl Impact {
         }
         let now = clock::now();
         let orders = self.orders.as_ref().map(|file| read_list(file, RecordKind::Order, now)).transpose()?;
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let held_sha256 = match &self.held {
             None => Vec::new(),
             Some(digest) => held(&target, digest).await?,

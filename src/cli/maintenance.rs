@@ -12,10 +12,10 @@ use super::output::{New, Output};
 use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::text::say;
-use super::{Global, NO, YES, text};
+use super::{Global, NO, YES, here, text};
 use crate::api::grpc::v1::{CompactRequest, VerifyRequest, VerifyResponse};
 use crate::api::grpc::verified_to_wire;
-use crate::daemon::config::{Overrides, default_state_dir};
+use crate::daemon::config::Overrides;
 use crate::domain::visible;
 use crate::store::{StoreError, verify_closed};
 
@@ -37,7 +37,7 @@ impl Backup {
         if !self.force && path.symlink_metadata().is_ok() {
             return Err(exists());
         }
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::AlreadyExists => exists(),
             _ => anyhow::Error::new(error).context(format!("{} cannot be written", path.display())),
@@ -97,7 +97,7 @@ struct Report<'a> {
 
 impl Verify {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let loaded = global.load(Overrides::new())?;
+        let loaded = global.settings(Overrides::new())?;
         let verified = match Target::find(global, &loaded, Access::Read).await {
             Ok(target) => {
                 let _progress = Progress::of(CHECKING);
@@ -105,10 +105,7 @@ impl Verify {
             }
             // It cannot be opened: what is wrong with it is just what is asked for.
             Err(error) if damaged(&error) => {
-                let state_dir = match &loaded.config.state_dir {
-                    Some(directory) => directory.clone(),
-                    None => default_state_dir().map_err(|error| anyhow::anyhow!(error))?,
-                };
+                let state_dir = here::state_dir(&loaded)?;
                 let _progress = Progress::of(CHECKING);
                 let closed = tokio::task::spawn_blocking(move || verify_closed(&state_dir)).await?;
                 let mut verified = match closed {
@@ -189,7 +186,7 @@ pub struct Compact {}
 
 impl Compact {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Maintain).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Maintain).await?;
         let progress = Progress::of("compacting the store");
         let answer = target.compact(CompactRequest {}).await?;
         drop(progress);

@@ -1,5 +1,8 @@
 //! `rmdd man`
 
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
 use clap::Args;
 use clap_mangen::Man as Page;
 use roff::{Roff, bold, roman};
@@ -11,11 +14,18 @@ pub struct Man {
     /// The command whose page is wanted, such as check, or peers add; without one, that of rmdd.
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
+    /// Write the pages of all commands into this directory, as packages have them.
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    directory: Option<PathBuf>,
 }
 
 impl Man {
     pub fn run(self, mut command: clap::Command) -> anyhow::Result<u8> {
         command.build();
+        if let Some(directory) = &self.directory {
+            write_all(&command, directory)?;
+            return Ok(YES);
+        }
         for (name, behind) in self.command.iter().zip(0..) {
             command = command.find_subcommand(name).cloned().ok_or_else(|| {
                 let of = self.command[..behind].join(" ");
@@ -23,15 +33,28 @@ impl Man {
                 anyhow::anyhow!("{of} has no command {name:?}: see `{of} --help`")
             })?;
         }
-        let mut page = Vec::new();
-        let of_rmdd = self.command.is_empty();
-        Page::new(command).render(&mut page)?;
-        if of_rmdd {
-            sections().to_writer(&mut page)?;
-        }
-        text::write(&page)?;
+        text::write(&page(command, self.command.is_empty())?)?;
         Ok(YES)
     }
+}
+
+fn page(command: clap::Command, of_rmdd: bool) -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    // The day of a build is no news, and would make each build another.
+    Page::new(command).date("").render(&mut page)?;
+    if of_rmdd {
+        sections().to_writer(&mut page)?;
+    }
+    Ok(page)
+}
+
+/// Writes the page of a command and those of the commands below it.
+fn write_all(command: &clap::Command, directory: &Path) -> anyhow::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let path = directory.join(format!("{name}.1"));
+    let page = page(command.clone(), name == "rmdd")?;
+    std::fs::write(&path, page).with_context(|| format!("{} cannot be written", path.display()))?;
+    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write_all(below, directory))
 }
 
 /// What the arguments cannot tell.

@@ -11,9 +11,11 @@ mod config;
 mod connect;
 mod deadlines;
 mod decisions;
+mod doctor;
 mod exit;
 mod export;
 mod from_wire;
+mod here;
 mod history;
 mod ics;
 mod impact;
@@ -33,6 +35,7 @@ mod search;
 mod serve;
 mod show;
 mod snapshots;
+mod snippets;
 mod standing;
 mod status;
 mod status_peers;
@@ -41,6 +44,7 @@ mod target;
 mod text;
 mod top;
 mod watch;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -156,6 +160,10 @@ enum Command {
     Verify(maintenance::Verify),
     /// Give back the room that is free within the store's file.
     Compact(maintenance::Compact),
+    /// Is all well here? One line for each thing that can be wrong, with what to do; and a bundle for a bug report.
+    Doctor(doctor::Doctor),
+    /// Print what to put into a switch, with this daemon's address, and what it does while rmdd is down.
+    Connect(snippets::Connect),
     /// Check the configuration, or show the effective one.
     Config(config::ConfigCommand),
     /// Print a completion script for a shell.
@@ -179,6 +187,22 @@ impl Global {
             flags.insert("state_dir", directory.display().to_string());
         }
         flags
+    }
+
+    /// The settings for a command that asks a daemon. A configuration that cannot be used does not stand in its way; where no
+    /// daemon is found, [`target::Target`] says what is wrong with it.
+    fn settings(&self, flags: Overrides) -> anyhow::Result<Loaded> {
+        let flags = self.with_flags(flags);
+        let environment = crate::daemon::config::environment();
+        let loaded = crate::daemon::config::load_to_ask(self.config.as_deref(), environment, &flags)?;
+        if let Some(left_out) = &loaded.left_out {
+            // A file that was named says which daemon is meant: another is not to answer in its place.
+            let meant = self.config.is_none() || self.connect.is_some() || loaded.config.state_dir.is_some();
+            if left_out.unread && !meant {
+                anyhow::bail!("{}", left_out.problem);
+            }
+        }
+        Ok(loaded)
     }
 
     /// The settings in force for this command.
@@ -235,7 +259,7 @@ pub fn main() -> ExitCode {
         Err(error) => return not_a_command(&error, &arguments),
     };
     let failed = match &cli.command {
-        Command::Status(_) => UNKNOWN,
+        Command::Status(_) | Command::Doctor(_) => UNKNOWN,
         Command::Serve(_) => NO,
         _ => FAILED,
     };
@@ -304,6 +328,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Completions(command) => return command.run(command_line()),
         Command::Man(command) => return command.run(command_line()),
         Command::Config(command) => return command.run(&global),
+        Command::Connect(command) => return command.run(&global),
         _ => {}
     }
     let daemon = matches!(command, Command::Serve(_));
@@ -343,7 +368,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Deadlines(command) => command.run(&global).await,
             Command::Decisions(command) => command.run(&global).await,
             Command::Impact(command) => command.run(&global).await,
-            Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
+            Command::Doctor(command) => command.run(&global).await,
+            Command::Config(_) | Command::Connect(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
         }
     });
     // A fetch that was dropped may have left a thread in a system call; a commit is waited for.

@@ -26,7 +26,7 @@ pub struct Search {
 
 impl Search {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let request = SearchProvidersRequest { text: self.text.join(" "), limit: self.limit };
         let found = target.search_providers(request).await?;
         let mut table = Table::new(&COLUMNS);

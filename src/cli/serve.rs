@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::{Global, NO, YES, source_flags};
-use crate::daemon;
+use super::{Global, NO, YES, source_flags, words};
+use crate::daemon::{self, example};
 use crate::observe::logging;
 
 #[derive(Debug, Args)]
@@ -12,6 +12,10 @@ pub struct Serve {
     /// Given several times: in order of preference.
     #[arg(long, value_name = "URL|PATH")]
     source: Vec<String>,
+    /// Serve a made-up listing to play with, of which a filing was removed, with some upstreams that have names; its store is
+    /// in ~/.local/state/rmdd-example, unless --state-dir names another place.
+    #[arg(long, conflicts_with = "source")]
+    example: bool,
     /// Where questions are answered over gRPC: ADDRESS:PORT (port 0 takes a free one), unix:PATH, or off [default:
     /// 127.0.0.1:7633]. The Unix socket is always served besides.
     #[arg(long, value_name = "ADDR")]
@@ -32,7 +36,7 @@ pub struct Serve {
     #[arg(long)]
     rebuild: bool,
     /// The least severity that is logged: error, warn, info, debug or trace [default: info].
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = words::text_like(words::LOG_LEVELS), hide_possible_values = true)]
     log_level: Option<String>,
 }
 
@@ -49,6 +53,14 @@ impl Serve {
             if let Some(value) = value {
                 flags.insert(name, value);
             }
+        }
+        if self.example {
+            let state_dir = match &global.state_dir {
+                Some(directory) => directory.clone(),
+                None => example::default_directory().map_err(|error| anyhow::anyhow!(error))?,
+            };
+            let source = example::prepare(&state_dir)?;
+            flags.extend([("state_dir", state_dir.display().to_string()), ("source", source.display().to_string())]);
         }
         let flags = global.with_flags(flags);
         let loaded = global.load(flags.clone())?;

@@ -34,7 +34,7 @@ pub struct Show {
 
 impl Show {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let ask = async |who: Who| {
             let at = self.at.map(time_to_wire);
             let request = GetProviderRequest { identity: Some(who.clone().into()), include_history: true, at };

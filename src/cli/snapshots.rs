@@ -36,7 +36,7 @@ pub struct Snapshots {
 impl Snapshots {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let mut request = ListSnapshotsRequest {
             since: self.since.map(time_to_wire),
             until: self.until.map(time_to_wire),

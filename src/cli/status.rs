@@ -69,7 +69,7 @@ impl Look {
 
 impl Status {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.load(Overrides::new())?, Access::Read).await?;
+        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         if self.peers {
             return status_peers::run(&target, self.json).await;
         }

@@ -42,7 +42,7 @@ impl Sync {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let named_source = !self.source.is_empty();
         let flags = source_flags(&self.source);
-        let target = Target::find(global, &global.load(flags)?, Access::Sync).await?;
+        let target = Target::find(global, &global.settings(flags)?, Access::Sync).await?;
         if named_source && let Target::Daemon { at, .. } = &target {
             anyhow::bail!(
                 "a daemon runs here ({at}) and asks its own source: leave --source away, or change the daemon's \

@@ -1,7 +1,6 @@
 //! Whom a command asks: a daemon, or, where none runs, the same services over the store.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -14,7 +13,8 @@ use tonic::{Code, Request, Status};
 use tonic_types::StatusExt;
 
 use super::connect::{AsCommand, Link};
-use super::{Global, connect, text};
+use super::here::SYSTEM_SOCKET;
+use super::{Global, connect, here, text};
 use crate::api::client::{self, Bearer, TlsFiles};
 use crate::api::grpc::Grpc;
 use crate::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
@@ -24,17 +24,13 @@ use crate::api::grpc::v1::admin_service_server::AdminService;
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::listing_service_server::ListingService;
 use crate::api::grpc::v1::{self, GetStatusRequest};
-use crate::daemon::config::{Listen, Loaded, Origin, default_state_dir};
-use crate::daemon::{self, SOCKET_NAME, runtime_socket};
+use crate::daemon;
+use crate::daemon::config::Loaded;
 use crate::domain::Who;
 use crate::service::{Basis, Services, SyncAccess};
+use crate::store::Store;
 use crate::store::archive::Archive;
-use crate::store::{FILE_NAME, Store, StoreError};
 use crate::sync::{Own, Syncer};
-
-/// Where systemd keeps the daemon's socket and state.
-pub const SYSTEM_SOCKET: &str = "/run/rmdd/rmdd.sock";
-const SYSTEM_STATE: &str = "/var/lib/rmdd";
 
 /// What a command does with the store where no daemon runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,37 +163,53 @@ impl Target {
 
     /// Finds whom to ask: the daemon that `--connect` names; else the one that runs on this machine; else the store.
     pub async fn find(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Self> {
-        if let Some(daemon) = Self::find_daemon(global, loaded).await? {
+        if let Some(daemon) = Self::find_daemon(global, loaded, access).await? {
             return Ok(daemon);
         }
-        let state_dir = match &loaded.config.state_dir {
-            Some(directory) => directory.clone(),
-            None => default_state_dir().map_err(|error| anyhow!(error))?,
-        };
-        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match closed(loaded) {
+        if let Some(left_out) = &loaded.left_out {
+            // The store is worked on by the settings that are meant, or not at all.
+            bail!("no daemon runs, and {}", left_out.problem);
+        }
+        let state_dir = here::state_dir(loaded)?;
+        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match here::closed(loaded) {
             Some(closed) => anyhow!("{closed}; and {error}"),
-            None => hint(error, installation(global, loaded), &state_dir),
+            None => here::hint(error, &state_dir),
         })?;
         text::aside(format_args!("No daemon runs; working on the store {} directly.", services.store.path().display()));
         Ok(Self::Store(Grpc(Arc::new(services))))
     }
 
-    /// Finds the daemon that `--connect` names, else the one that runs on this machine, if one does.
-    pub async fn find_daemon(global: &Global, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+    /// Finds the daemon that `--connect` names, else the one that runs on this machine, if one does. Where its Unix socket is
+    /// not for this user, a question goes to its listener for queries.
+    pub async fn find_daemon(global: &Global, loaded: &Loaded, access: Access) -> anyhow::Result<Option<Self>> {
         if let Some(url) = &global.connect {
             return connect::connect(url, global).await.map(Some);
         }
-        let installation = installation(global, loaded);
-        for socket in sockets(loaded) {
+        let installation = here::installation(global, loaded);
+        let mut found = None;
+        for socket in here::sockets(loaded) {
             let Ok(channel) = client::connect_unix(&socket).await else { continue };
             let at = format!("unix:{}", socket.display());
             let daemon = Self::Daemon { channel: Link::new(channel, AsCommand(global.bearer()?)), at };
             match installation {
                 Some(asked) if !daemon.keeps(asked, &socket).await => {}
-                _ => return Ok(Some(daemon)),
+                _ => {
+                    found = Some(daemon);
+                    break;
+                }
             }
         }
-        Ok(None)
+        if found.is_none() && access == Access::Read {
+            found = here::at_its_listener(global, loaded).await;
+        }
+        if let (Some(left_out), Some(_)) = (&loaded.left_out, &found) {
+            text::aside(format_args!(
+                "{} {}\n  The daemon is asked all the same; it goes on by the settings that it has.",
+                text::doubtful("WARNING:"),
+                left_out.problem
+            ));
+        }
+        Ok(found)
     }
 
     async fn keeps(&self, state_dir: &Path, socket: &Path) -> bool {
@@ -226,7 +238,7 @@ impl Target {
         match status.code() {
             Code::Unimplemented => anyhow!(
                 "{at} serves questions only: for this command connect to the daemon's Unix socket (--connect \
-                 unix:{SYSTEM_SOCKET})"
+                 unix:{SYSTEM_SOCKET}), which root, its owner and its group may use"
             ),
             // A status with a source was not said by the daemon but made of what became of the connection.
             code if std::error::Error::source(status).is_some()
@@ -267,75 +279,20 @@ impl Global {
     }
 }
 
-/// The state directory of the one installation that is meant, where flags, the environment or a configuration that was
-/// named say so. The daemon of another one is not whom to ask.
-fn installation<'a>(global: &Global, loaded: &'a Loaded) -> Option<&'a Path> {
-    let meant = match loaded.origin("state_dir") {
-        Origin::Flag | Origin::Environment => true,
-        Origin::File => global.config.is_some(),
-        Origin::Default => false,
-    };
-    loaded.config.state_dir.as_deref().filter(|_| meant)
-}
-
-/// Where a daemon's socket may be, the likeliest first: where the settings in force say, then where systemd's daemon and the
-/// user's own have theirs.
-fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
-    let mut sockets = Vec::new();
-    if let Some(directory) = &loaded.config.state_dir {
-        sockets.push(directory.join(SOCKET_NAME));
-    }
-    if let Listen::Unix(path) = &loaded.config.admin.listen {
-        sockets.push(path.clone());
-    }
-    if std::env::var_os("RUNTIME_DIRECTORY").is_some() {
-        sockets.push(runtime_socket(Path::new("")));
-    }
-    sockets.push(SYSTEM_SOCKET.into());
-    if let Ok(directory) = default_state_dir() {
-        sockets.push(directory.join(SOCKET_NAME));
-    }
-    // Where this user may not look, nothing is there for it.
-    sockets.retain(|socket| socket.try_exists().unwrap_or(false));
-    sockets
-}
-
-/// What to say where nobody could be asked, if a daemon's socket is there and not for this user.
-pub fn closed(loaded: &Loaded) -> Option<anyhow::Error> {
-    let refuses = |socket: &PathBuf| {
-        std::os::unix::net::UnixStream::connect(socket).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
-    };
-    let socket = sockets(loaded).into_iter().find(refuses)?;
-    Some(anyhow!(
-        "only its owner, its group and root may use the daemon's socket {}: be one of these, or ask it over TCP what is no \
-         administration (--connect http://127.0.0.1:7633)",
-        socket.display()
-    ))
-}
-
-fn hint(error: anyhow::Error, installation: Option<&Path>, state_dir: &Path) -> anyhow::Error {
-    let system = Path::new(SYSTEM_STATE);
-    let missing = matches!(error.downcast_ref(), Some(StoreError::Missing { .. }));
-    if missing && installation.is_none() && state_dir != system && system.join(FILE_NAME).try_exists().unwrap_or(false)
-    {
-        return anyhow!("no daemon runs, and {error}; systemd's daemon keeps its own: --state-dir {SYSTEM_STATE}");
-    }
-    if missing { anyhow!("no daemon runs, and {error}") } else { error }
-}
-
 /// The services over the store itself.
 async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow::Result<Services> {
     let directory = state_dir.to_owned();
-    let (vet, max_bytes) = (loaded.config.vet.clone(), loaded.config.fetch.max_bytes);
+    if access != Access::Read {
+        here::become_owner_of(state_dir).map_err(|error| {
+            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
+        })?;
+    }
     let opened = tokio::task::spawn_blocking(move || {
-        if matches!(access, Access::Write | Access::Sync) {
-            daemon::refill_if_gone(&directory, &vet, max_bytes)?;
-        }
+        // Only the daemon makes a store: one that a mistyped name, or a command of root's, made elsewhere would be empty, well
+        // kept, and taken for the real one.
         let store = match access {
             Access::Read => Store::open_existing(&directory),
-            // A name that is mistyped must not make a store that is empty and well kept.
-            Access::Maintain => Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory)),
-            Access::Write | Access::Sync => Store::open(&directory),
+            _ => Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory)),
         };
         daemon::publish_stored(store?)
     })

@@ -11,8 +11,8 @@ use tonic::{Code, Status};
 use super::connect::{Link, speaks_no_grpc};
 use super::probe::probe;
 use super::show::change_line;
-use super::target::{self, MAX_ANSWER_BYTES, Target};
-use super::{Global, YES, text};
+use super::target::{Access, MAX_ANSWER_BYTES, Target};
+use super::{Global, YES, here, text};
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::watch_changes_request::Start;
 use crate::api::grpc::v1::watch_changes_response::Event;
@@ -58,10 +58,10 @@ enum End {
 
 impl Watch {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let loaded = global.load(Overrides::new())?;
-        let found = Target::find_daemon(global, &loaded).await?;
+        let loaded = global.settings(Overrides::new())?;
+        let found = Target::find_daemon(global, &loaded, Access::Read).await?;
         let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
-            if let Some(closed) = target::closed(&loaded) {
+            if let Some(closed) = here::closed(&loaded) {
                 return Err(closed);
             }
             bail!(

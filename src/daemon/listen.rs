@@ -146,6 +146,14 @@ impl Listeners {
         all.into_iter().flatten().filter_map(|listener| listener.made.clone()).collect()
     }
 
+    /// Where HTTP is answered on an address and port, as a browser has it.
+    pub fn http_url(&self) -> Option<String> {
+        let listener = self.http.as_ref().filter(|listener| !listener.address.starts_with("unix:"))?;
+        let scheme = if listener.tls.is_some() { "https" } else { "http" };
+        let address = listener.address.replacen("0.0.0.0:", "127.0.0.1:", 1).replacen("[::]:", "[::1]:", 1);
+        Some(format!("{scheme}://{address}"))
+    }
+
     /// Prints where the daemon listens: with port 0 nobody could know.
     pub fn announce(&self) {
         use std::io::Write;

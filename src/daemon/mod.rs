@@ -6,6 +6,7 @@
 mod check;
 pub mod config;
 mod descriptors;
+pub mod example;
 mod listen;
 mod readiness;
 mod rebuild;

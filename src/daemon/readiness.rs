@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::systemd;
 use crate::api::grpc::Readiness;
-use crate::listing::index::PublishedIndex;
+use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::clock;
 use crate::service::Services;
 use crate::sync::SyncHandle;
@@ -25,6 +25,35 @@ pub struct Watch {
     pub health: Readiness,
     /// Says whether queries are answered.
     pub services: Arc<Services>,
+    /// What is told of a daemon that is new here, once it can be asked.
+    pub welcome: Option<Welcome>,
+}
+
+/// Where to look next.
+pub struct Welcome {
+    /// Where HTTP is answered.
+    pub http: Option<String>,
+}
+
+impl Welcome {
+    fn tell(&self, index: &Index) {
+        let filings = &index.snapshot().filings;
+        let Some(filing) = filings.iter().find(|filing| filing.frn().is_some()).or(filings.first()) else { return };
+        let number = filing.number();
+        tracing::info!(
+            "what next: ask about a provider, such as `rmdd check {number}`; find one by `rmdd search NAME`"
+        );
+        if let Some(http) = &self.http {
+            tracing::info!(
+                "what next: a switch asks `curl '{http}/v1/check/{number}?format=text'`, and `rmdd connect kamailio` (asterisk, \
+                 ...) prints what to put into one; the page for people is {http}/"
+            );
+        }
+        tracing::info!(
+            "what next: `rmdd peers add NAME FRN` tells whose calls those of a trunk group are; `rmdd doctor` looks \
+             whether all is well"
+        );
+    }
 }
 
 /// So often it is looked at whether the listing became too old to answer from (`policy.listing_old`).
@@ -35,6 +64,11 @@ impl Watch {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut completed = self.sync.completed();
         loop {
+            if let Some(index) = self.index.load().as_deref()
+                && let Some(welcome) = self.welcome.take()
+            {
+                welcome.tell(index);
+            }
             self.health.set(self.services.ready().is_ok()).await;
             systemd::status(&self.status_line(clock::now()));
             tokio::select! {

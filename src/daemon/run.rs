@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, Loaded};
 use super::listen::{Listeners, runtime_socket};
+use super::readiness::Welcome;
 use super::reload::Reloader;
 use super::state::{self, Opened};
 use super::tls::{self, ListenersTls};
 use super::{
-    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, readiness, reserve, serve, sync_settings,
-    systemd,
+    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, example, readiness, reserve, serve,
+    sync_settings, systemd,
 };
 use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::{self, Readiness};
@@ -226,6 +227,8 @@ impl Start {
 
         let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
+        let is_new = index.load().is_none() || example::is_of(&services.state_dir, &config.source);
+        let welcome = is_new.then(|| Welcome { http: listeners.http_url() });
         let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
         tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
         let seen = Arc::clone(&observer);
@@ -240,7 +243,8 @@ impl Start {
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
         tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
-        let watch = readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services };
+        let watch =
+            readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services, welcome };
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
         systemd::ready();
         if due {

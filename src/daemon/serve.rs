@@ -21,6 +21,9 @@ use crate::transport::{
     Threads,
 };
 
+/// What `admin.listen` names.
+const ADMIN_LISTENER: &str = "admin listener";
+
 /// What all listeners have in common.
 pub struct Serving<'a> {
     /// What is asked.
@@ -85,7 +88,7 @@ impl Serving<'_> {
         let lives = TaskTracker::new();
         let here = || Place::Here(lives.clone());
         if let Some(listener) = listeners.administration {
-            common.spawn(tasks, ("admin listener", listener), (Framing::Http2, Arc::clone(&service)), here());
+            common.spawn(tasks, (ADMIN_LISTENER, listener), (Framing::Http2, Arc::clone(&service)), here());
         }
         common.spawn(tasks, ("Unix socket", listeners.admin), (Framing::ByPreface, service), here());
         let shutdown = self.shutdown.clone();
@@ -130,6 +133,7 @@ impl Common<'_> {
             (ListenSocket::Tcp(_), Place::Threads(_)) => ListenerKind::Queries,
             (ListenSocket::Unix(_), Place::Threads(_)) => ListenerKind::QuerySocket,
             (ListenSocket::Tcp(_), Place::Here(_)) => ListenerKind::Administration,
+            (ListenSocket::Unix(_), Place::Here(_)) if name == ADMIN_LISTENER => ListenerKind::AdminListenSocket,
             (ListenSocket::Unix(_), Place::Here(_)) => ListenerKind::AdminSocket,
         };
         let acceptor = Acceptor {

@@ -79,7 +79,8 @@ impl ListenersTls {
 
 /// Who has which right, as the configuration says, and that nobody is let in by mistake, or kept out.
 pub fn rules(config: &Config) -> Result<Rules, AccessError> {
-    let rules = Rules::load(&config.access, &config.admin.users, &config.admin.groups)?;
+    let rules = Rules::load(&config.access, &config.admin.users, &config.admin.groups)?
+        .with_socket_right(config.admin.socket_right);
     let asks_on_tcp = [(&config.grpc.listen, &config.grpc.tls), (&config.http.listen, &config.http.tls)]
         .into_iter()
         .filter(|(listen, _)| matches!(listen, Listen::Tcp(_)));

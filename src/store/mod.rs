@@ -54,6 +54,7 @@ mod held;
 mod history;
 mod journal;
 mod mend;
+mod migrate;
 mod open;
 mod published_records;
 mod read;
@@ -107,10 +108,22 @@ pub const FILE_NAME: &str = "rmdd.redb";
 #[non_exhaustive]
 pub enum StoreError {
     /// Nothing was ever stored there.
-    #[error("there is no store at {}: `rmdd serve` or `rmdd sync` makes one", .path.display())]
+    #[error("there is no store at {}: `rmdd serve` makes one", .path.display())]
     Missing {
         /// Where.
         path: PathBuf,
+    },
+    /// It is of an older format, and no copy could be kept of it as it is.
+    #[error("the store {} is of the older format {format}, and the copy of it that is kept before it is brought to format {FORMAT} cannot be written to {}: {detail}. The store is left as it is: make room there, or go back to the version before", .path.display(), .kept.display())]
+    NotKept {
+        /// The store.
+        path: PathBuf,
+        /// Where the copy should be.
+        kept: PathBuf,
+        /// Its format.
+        format: u32,
+        /// Why it is not there.
+        detail: String,
     },
     /// Another process has it open.
     #[error("the store {} is held by another process: a daemon that starts or runs, or a command such as a sync that waits for its second copy. Try again in a moment (see `rmdd status`)", .path.display())]
@@ -135,7 +148,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The file is of a layout that this version does not know.
-    #[error("the store {} has format {found}, and this version of rmdd knows formats {OLDEST_FORMAT} to {FORMAT}. It was left as it is: use the version of rmdd that wrote it, or move it aside", .path.display())]
+    #[error("the store {} has format {found}, and this version of rmdd knows formats {OLDEST_FORMAT} to {FORMAT}. It was left as it is: use the version of rmdd that wrote it, or go back: an upgrade keeps the store as it was before beside it, as rmdd.redb.format-N; or move it aside", .path.display())]
     UnknownFormat {
         /// Where.
         path: PathBuf,

@@ -6,21 +6,17 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableHandle};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
 
 use super::contained::contained;
 use super::directory;
-use super::history::RewindError;
 use super::journal::Journal;
 use super::tables::{
     ALERT_CHANNELS, ALERT_DEAD, ALERT_EVENTS, ALERT_QUEUE, ALERT_REPORTED, ALERT_TOLD, CHANGES, CHANGES_BY_FILING,
     CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM, META_REMOVALS_SUM,
     META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, Loaded, OLDEST_FORMAT, Store, StoreError, codec, is_damage, sums};
-use crate::domain::{Sha256Digest, SnapshotSerial};
-use crate::listing::canonical;
-use crate::listing::rewind::Rewind;
+use super::{FILE_NAME, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError, is_damage};
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
@@ -125,75 +121,10 @@ impl Store {
         store.set_notice(store.contained_read(|| store.stored_notice())?);
         Ok(store)
     }
-
-    /// Brings an older layout to this one, in one transaction.
-    fn migrate(&self, from: u32) -> Result<(), StoreError> {
-        let digests = if from < 3 { self.listing_digests()? } else { Vec::new() };
-        let transaction = self.begin_write()?;
-        {
-            // From 1 to 2: operators' records have come.
-            transaction.open_table(RECORDS)?;
-            transaction.open_table(RECORD_EVENTS)?;
-            // From 2 to 3: held listings, states of sources, confirmations, and in each snapshot's record the digest of
-            // its export.
-            transaction.open_table(HELD)?;
-            transaction.open_table(SOURCES)?;
-            transaction.open_table(CONFIRMATIONS)?;
-            let mut snapshots = transaction.open_table(SNAPSHOTS)?;
-            for (serial, digest) in digests {
-                let record = snapshots.get(serial.0)?.map(|bytes| codec::add_listing_digest(bytes.value(), digest));
-                if let Some(record) = record.transpose()? {
-                    snapshots.insert(serial.0, record.as_slice())?;
-                }
-            }
-            // From 3 to 4: the outbox of alerts.
-            lay_out_alerts(&transaction)?;
-            // And the sums of what is served from other tables.
-            let mut meta = transaction.open_table(META)?;
-            let mut sum = 0u64;
-            for entry in transaction.open_table(REMOVALS)?.iter()? {
-                let (key, bytes) = entry?;
-                sum = sum.wrapping_add(sums::removal(key.value(), bytes.value()));
-            }
-            meta.insert(META_REMOVALS_SUM, sum)?;
-            sum = 0;
-            for entry in transaction.open_table(RECORDS)?.iter()? {
-                let (key, bytes) = entry?;
-                sum = sum.wrapping_add(sums::record(key.value(), bytes.value()));
-            }
-            meta.insert(META_RECORDS_SUM, sum)?;
-            meta.insert(META_FORMAT, u64::from(FORMAT))?;
-        }
-        transaction.commit()?;
-        tracing::info!(format = FORMAT, "the store was brought to format {FORMAT}");
-        Ok(())
-    }
-
-    /// The digest of every snapshot's export, by walking back from the last one.
-    fn listing_digests(&self) -> Result<Vec<(SnapshotSerial, Sha256Digest)>, StoreError> {
-        let Loaded { snapshot, removals, .. } = self.load()?;
-        let mut digests = Vec::new();
-        let Some(snapshot) = snapshot else { return Ok(digests) };
-        let mut way = Rewind::from(&snapshot, &removals);
-        for record in self.snapshot_records()?.iter().rev() {
-            let led = match self.rewind(&mut way, record.serial) {
-                Ok(_) => way.reach(record, record.confirmed_at).map(|_| ()),
-                Err(RewindError::Broken(broken)) => Err(broken),
-                Err(RewindError::Store(error)) => return Err(error),
-            };
-            if let Err(broken) = led {
-                // What is earlier cannot be reached; what stands can, and that is what answers rest on.
-                tracing::error!(%broken, "{broken}");
-                break;
-            }
-            digests.push((record.serial, canonical::digest(&way.filings())));
-        }
-        Ok(digests)
-    }
 }
 
 /// Who may read and write what the store is kept in: its owner. Operators' records are nobody else's business.
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 
 /// Where a new store is made.
 fn making(path: &Path) -> PathBuf {
@@ -270,7 +201,7 @@ pub(super) fn lay_out(database: &Database) -> Result<(), StoreError> {
 }
 
 /// Makes the tables of alerts.
-fn lay_out_alerts(transaction: &redb::WriteTransaction) -> Result<(), StoreError> {
+pub(super) fn lay_out_alerts(transaction: &redb::WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(ALERT_REPORTED)?;
     transaction.open_table(ALERT_EVENTS)?;
     transaction.open_table(ALERT_QUEUE)?;

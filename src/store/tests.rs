@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -340,6 +341,37 @@ fn a_store_of_format_1_is_read_as_it_is_and_brought_to_this_format_where_it_is_w
     drop(store);
     let again = Store::open_existing(directory.path()).expect("opened");
     assert_eq!(again.load_records().expect("loaded").0.len(), 1);
+
+    // What it was before stands beside it, for the version before: of that format, and without what came since.
+    let kept = directory.path().join("rmdd.redb.format-1");
+    let back = tempfile::tempdir().expect("a directory");
+    std::fs::copy(&kept, back.path().join(FILE_NAME)).expect("kept");
+    let database = crate::store::open::builder().open_read_only(back.path().join(FILE_NAME)).expect("opened");
+    assert_eq!(crate::store::open::check_format(&kept, &database).expect("known"), 1);
+    drop(database);
+    holds(&Store::open_existing(back.path()).expect("opened"));
+    assert_eq!(std::fs::metadata(&kept).expect("there").permissions().mode() & 0o777, 0o600);
+
+    // A second one does not take its place.
+    std::fs::copy(back.path().join(FILE_NAME), directory.path().join(FILE_NAME)).expect("put back");
+    drop(again);
+    drop(Store::open(directory.path()).expect("opened"));
+    std::fs::metadata(directory.path().join("rmdd.redb.format-1.1")).expect("a second copy");
+}
+
+#[test]
+fn a_store_that_cannot_be_kept_as_it_is_is_not_brought_to_another_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    put_fixture("store-format-2.redb.gz", directory.path());
+    let before = std::fs::read(directory.path().join(FILE_NAME)).expect("read");
+    // In the way of the copy.
+    std::fs::create_dir(directory.path().join("rmdd.redb.keeping")).expect("made");
+    let refused = Store::open(directory.path()).expect_err("refused");
+    assert!(matches!(refused, StoreError::NotKept { format: 2, .. }), "{refused}");
+    assert!(refused.to_string().contains("make room"), "{refused}");
+    let is_as_before = Store::open_existing(directory.path()).expect("opened").load().expect("loaded").snapshot;
+    assert!(is_as_before.is_some());
+    assert_eq!(std::fs::read(directory.path().join(FILE_NAME)).expect("read").len(), before.len());
 }
 
 /// Made by hand from the listings that the fixture was made of, not by this program.

@@ -261,7 +261,7 @@ impl Connection {
     /// Who asks. Nothing only where the runtime is going down.
     async fn caller(&self, certified: Option<Certified>) -> Option<Arc<Caller>> {
         let (peer, listener_kind, access) = (self.peer.clone(), self.listener_kind, Arc::clone(&self.access));
-        let session = if listener_kind == ListenerKind::AdminSocket {
+        let session = if listener_kind.is_admin_socket() {
             // It may look up groups, which may ask a directory on the network.
             tokio::task::spawn_blocking(move || Session::new(peer, certified, listener_kind, access)).await.ok()?
         } else {

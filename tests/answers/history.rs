@@ -32,6 +32,7 @@ fn weeks() -> (Site, Vec<Week>) {
         let recertified = step == 2;
         let published = world.to_csv_with(&CsvFormat { recertified, ..CsvFormat::default() });
         site.publish(&published);
+        site.make_store();
         let sync = site.run(&["sync", "--source", &source, "--json"]);
         assert_eq!(json(&sync)["outcome"], "applied", "{}", stderr(&sync));
         weeks.push(Week {

@@ -589,6 +589,7 @@ async fn a_source_of_another_kind_is_asked_at_start_only_when_a_sync_is_due() {
 async fn a_start_waits_for_a_command_that_looks_into_the_store() {
     let site = Site::with_listing(&World::new(71, 60).to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
     let holding = rmdd::store::Store::open(&site.state_dir()).expect("opened");
     let mut command = rmdd();

@@ -37,6 +37,7 @@ impl Scene {
         let scene = Self { site, server, world, number, frn };
         scene.configure("");
         let source = scene.site.listing().display().to_string();
+        scene.site.make_store();
         assert_eq!(status_of(&scene.site.run(&["sync", "--source", &source])), 0);
         scene
     }

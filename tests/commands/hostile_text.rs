@@ -21,6 +21,7 @@ fn hostile() -> (Site, String, String) {
     }
     let site = Site::with_listing(&world.to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     let synced = site.run(&["sync", "--source", &source]);
     assert_eq!(status_of(&synced), 0, "{}", stderr(&synced));
     (site, number, frn)

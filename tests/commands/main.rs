@@ -4,6 +4,7 @@
 mod common;
 
 mod check_live;
+mod guide;
 mod hostile_text;
 mod operator;
 mod outputs;

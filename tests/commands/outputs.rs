@@ -13,6 +13,7 @@ use rmdd_testkit::World;
 
 fn site(world: &World) -> Site {
     let site = Site::with_listing(&world.to_csv());
+    site.make_store();
     let synced = site.run(&["sync", "--source", &site.listing().display().to_string()]);
     assert_eq!(status_of(&synced), 0, "{}", stderr(&synced));
     site
@@ -154,8 +155,8 @@ fn a_file_that_a_user_names_stays_what_it_is() {
     assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with('.')), "{left:?}");
 }
 
-#[test]
-fn whatever_the_umask_files_have_a_mode_of_their_own() {
+#[tokio::test]
+async fn whatever_the_umask_files_have_a_mode_of_their_own() {
     for umask in ["0", "022", "077"] {
         let site = Site::with_listing(&World::new(94, 60).to_csv());
         let run = |arguments: &str| {
@@ -166,7 +167,16 @@ fn whatever_the_umask_files_have_a_mode_of_their_own() {
             let output = command.arg("-c").arg(script).output().expect("it runs");
             assert_eq!(status_of(&output), 0, "{}", stderr(&output));
         };
-        run(&format!("sync --source {}", site.listing().display()));
+        let mut serve = Command::new("sh");
+        serve.env("RMDD_HTTP__LISTEN", "off").env("RMDD_GRPC__LISTEN", "off").arg("-c").arg(format!(
+            "umask {umask}; exec {} --state-dir {} serve --source {}",
+            env!("CARGO_BIN_EXE_rmdd"),
+            site.state_dir().display(),
+            site.listing().display()
+        ));
+        let daemon = crate::common::Daemon::spawn(serve);
+        daemon.first_sync().await;
+        daemon.terminate().await;
         let backup = site.directory.path().join("backup");
         run(&format!("backup {}", backup.display()));
         let state = site.state_dir();

@@ -71,6 +71,7 @@ fn site() -> Site {
     }
     let site = Site::with_listing(&world.to_csv());
     site.configure(&format!("source = {:?}\n", site.listing()));
+    site.make_store();
     assert_eq!(status_of(&run(&site, &["sync"])), 0);
     world.remove(REMOVED_NUMBER).expect("it stood");
     site.publish(&world.to_csv());

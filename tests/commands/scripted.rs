@@ -14,6 +14,7 @@ fn synced() -> (Site, World, Vec<String>) {
     let mut world = World::new(31, 150);
     let site = Site::with_listing(&world.to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
     let gone = world.advance(Step { remove: 12, amend: 3, list: 2, ..Step::default() }).removed;
     site.publish(&world.to_csv());

@@ -100,6 +100,11 @@ impl Site {
         self.start_with(&["--config", &config, "--source", &source])
     }
 
+    /// Makes an empty store, as a first start of the daemon does and no other command.
+    pub fn make_store(&self) {
+        drop(rmdd::store::Store::open(&self.state_dir()).expect("a store"));
+    }
+
     /// Runs a command on this site's state directory to its end.
     pub fn run(&self, arguments: &[&str]) -> Output {
         rmdd().arg("--state-dir").arg(self.state_dir()).args(arguments).output().expect("the command runs")

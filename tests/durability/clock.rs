@@ -319,6 +319,7 @@ async fn a_sync_by_a_clock_that_has_leapt_ahead_drops_nothing_and_the_next_one_m
     let site = Site::with_listing(&days.yesterday);
     let source = site.listing().display().to_string();
     let config = site.configure("[archive]\nkeep = \"240h\"\n[history]\nkeep_days = 30\n");
+    site.make_store();
     assert_eq!(status_of(&site.run(&["--config", &config, "sync", "--source", &source])), 0);
     site.publish(&days.today);
     let Some(mut leapt) = at_another_time("@2031-03-01 12:00:00") else { return };
@@ -350,6 +351,7 @@ async fn a_daemon_that_starts_at_1970_answers_says_so_and_leaves_the_past_as_it_
     let site = Site::new();
     fill(&site, &[(ago(72), &days.yesterday)]);
     site.publish(&days.today);
+    site.make_store();
     let Some(mut early) = at_another_time("@1970-01-01 00:00:10") else { return };
     early.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0"]);
     early.args(["--source", &site.listing().display().to_string()]);

@@ -117,6 +117,10 @@ fn look_at_copy(site: &Site, records: &[Record]) -> Option<Stand> {
 }
 
 fn sync_command(site: &Site) -> Command {
+    // Only a daemon makes one.
+    if !crate::common::exists(&site.state_dir().join(FILE_NAME)) {
+        site.make_store();
+    }
     let mut command = crate::common::rmdd();
     command.arg("--state-dir").arg(site.state_dir()).arg("sync").arg("--source").arg(site.listing());
     command
@@ -278,9 +282,17 @@ fn a_kill_at_any_point_of_the_first_sync_leaves_nothing_that_hinders_the_next() 
     let mut site = Site::with_listing(&world.to_csv());
     for kill in 0..FIRST_KILLS {
         let share = share(kill, FIRST_KILLS);
-        let (status, time) = kill_after(sync_command(&site), pace.delay(share));
+        // Only a daemon makes the store: every third begins without one.
+        let daemon = kill % 3 == 2;
+        if daemon {
+            site = Site::with_listing(&world.to_csv());
+        }
+        let command = if daemon { serve_command(&site) } else { sync_command(&site) };
+        let (status, time) = kill_after(command, pace.delay(share));
         assert!(status.code().is_none_or(|code| code == 0), "kill {kill}: {status}");
-        pace.saw(share, status.success().then_some(time));
+        if !daemon {
+            pace.saw(share, status.success().then_some(time));
+        }
         let found = match Store::open_existing(&site.state_dir()) {
             Err(StoreError::Missing { .. }) => None,
             opened => {

@@ -80,6 +80,7 @@ async fn copies_made_while_syncs_run_are_each_a_whole_store_and_can_be_put_in_it
 fn a_backup_never_overwrites_unless_it_is_told_to_and_needs_no_daemon() {
     let site = Site::with_listing(&World::new(52, 80).to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
     let file = site.directory.path().join("kept");
     std::fs::write(&file, b"something dear").expect("written");
@@ -130,6 +131,7 @@ fn compaction_makes_the_file_smaller_and_changes_nothing_in_it() {
     let mut world = World::new(54, 400);
     let site = Site::with_listing(&world.to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     for _ in 0..4 {
         assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
         world.advance(Step { amend: 100, remove: 5, ..Step::default() });

@@ -182,6 +182,7 @@ fn every_real_week_is_exported_later_as_it_was_published() {
     let mut known = Vec::new();
     for (name, bytes) in &weeks {
         site.publish(bytes);
+        site.make_store();
         let sync = crate::common::json(&site.run(&["sync", "--source", &source, "--json"]));
         assert_eq!(sync["outcome"], "applied", "{name}: {sync}");
         known.push((name, crate::common::now().to_string(), export_of(bytes)));

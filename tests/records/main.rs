@@ -98,6 +98,7 @@ impl Desk {
         let site = Site::with_listing(&world.to_csv());
         site.configure(&format!("source = {:?}\n[schedule]\ncron = \"0 0 1 1 *\"\n{more}", site.listing()));
         let mut desk = Self { site, daemon: None, world: world.clone() };
+        desk.site.make_store();
         desk.ok(&["sync"]);
         world.remove(GONE_NUMBER);
         desk.site.publish(&world.to_csv());

@@ -160,6 +160,7 @@ fn sources_on_the_command_line_take_the_place_of_those_of_the_configuration() {
     let (site, config) = configured("fallback_sources = [\"/nonexistent/never-asked.csv\"]\n");
     site.publish(&world.to_csv());
     let good = site.listing().display().to_string();
+    site.make_store();
     let sync = |sources: &[&str]| {
         let flags: Vec<&str> = sources.iter().flat_map(|source| ["--source", source]).collect();
         site.run(&[["--config", &config, "sync"].as_slice(), &flags].concat())

@@ -3,7 +3,7 @@
 use anyhow::anyhow;
 use clap::Args;
 
-use super::super::text;
+use super::super::{text, words};
 use super::kept::keep_what_came_later;
 use super::providers::Providers;
 use super::{About, Global, YES, flags, on_record, put, say, to_change};
@@ -21,11 +21,11 @@ pub struct AddPeer {
     #[arg(value_name = "WHO")]
     provider: String,
     /// What the name is: trunk_group, ocn, spc, ip or account.
-    #[arg(long, value_name = "KIND", default_value = "trunk_group")]
+    #[arg(long, value_name = "KIND", default_value = "trunk_group", value_parser = words::text_like(words::PEER_KINDS), hide_possible_values = true)]
     kind: String,
     /// The role in which it hands calls over where a question names none: voice_service, gateway or
     /// non_gateway_intermediate, or any for none [default: that of the peer that WHO names, if WHO is one].
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = words::text_like(words::ROLES_OR_ANY), hide_possible_values = true)]
     role: Option<String>,
     #[command(flatten)]
     about: About,
@@ -34,7 +34,7 @@ pub struct AddPeer {
 #[derive(Debug, Args)]
 pub struct AddOverride {
     /// allow or deny.
-    #[arg(value_name = "ACTION")]
+    #[arg(value_name = "ACTION", value_parser = words::text_like(words::OVERRIDE_ACTIONS), hide_possible_values = true)]
     action: String,
     /// The providers: FRNs, RMD numbers, OCNs or peers' names that are bound to one.
     #[arg(value_name = "WHO", required = true)]
@@ -46,7 +46,7 @@ pub struct AddOverride {
 #[derive(Debug, Args)]
 pub struct AddOrder {
     /// What it does: removal, final_determination or show_cause.
-    #[arg(value_name = "KIND")]
+    #[arg(value_name = "KIND", value_parser = words::text_like(words::ORDER_KINDS), hide_possible_values = true)]
     kind: String,
     /// Its number, such as "DA 26-237".
     #[arg(value_name = "DOCUMENT")]

@@ -225,11 +225,11 @@ struct About {
 }
 
 async fn to_change(global: &Global) -> anyhow::Result<Target> {
-    Target::find(global, &global.load(Overrides::new())?, Access::Write).await
+    Target::find(global, &global.settings(Overrides::new())?, Access::Write).await
 }
 
 async fn to_read(global: &Global) -> anyhow::Result<Target> {
-    Target::find(global, &global.load(Overrides::new())?, Access::Read).await
+    Target::find(global, &global.settings(Overrides::new())?, Access::Read).await
 }
 
 /// Puts records in and says what became of each.

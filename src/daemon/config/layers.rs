@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Map, Source as Layer, Value};
 use thiserror::Error;
 
-use super::Config;
+use super::{Config, Listen};
 use crate::alerts::config::nearest;
 
 /// Read if it exists and no other file is named.
@@ -92,7 +92,18 @@ pub struct Loaded {
     pub config: Config,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
+    /// What is wrong with a file that was left out; see [`load_to_ask`].
+    pub left_out: Option<LeftOut>,
     origins: BTreeMap<String, Origin>,
+}
+
+/// A configuration file that was left out.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// What is wrong with it, and with which file.
+    pub problem: String,
+    /// Whether nothing at all could be read of it.
+    pub unread: bool,
 }
 
 impl Loaded {
@@ -113,18 +124,100 @@ pub fn load(
     environment: impl IntoIterator<Item = (String, String)>,
     flags: &Overrides,
 ) -> Result<Loaded, ConfigError> {
+    let path = in_use(file);
+    let text = match path {
+        None => None,
+        Some(path) => {
+            let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+            Some((path, std::fs::read_to_string(path).map_err(unreadable)?))
+        }
+    };
+    from_layers(text.as_ref().map(|(path, text)| (*path, text.as_str())), environment, flags)
+}
+
+/// Reads all layers for a command that only asks a daemon. The daemon goes on by the settings that it has, so a file that
+/// cannot be used is no reason not to ask it: of such a file only where the daemon is found is taken, if that can be read,
+/// and what is wrong with it is in [`Loaded::left_out`].
+///
+/// # Errors
+///
+/// If a variable or a flag cannot be used.
+pub fn load_to_ask(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<Loaded, ConfigError> {
+    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let problem = match load(file, environment.clone(), flags) {
+        Ok(loaded) => return Ok(loaded),
+        Err(problem) => problem,
+    };
+    let Some(path) = in_use(file) else { return Err(problem) };
+    let text = std::fs::read_to_string(path);
+    let whereabouts = text.as_ref().map(|text| whereabouts(text)).unwrap_or_default();
+    let loaded = from_layers(Some((path, &whereabouts)), environment.clone(), flags)
+        .or_else(|_| from_layers(None, environment, flags));
+    match loaded {
+        Ok(loaded) => {
+            let left_out = LeftOut { problem: problem.to_string(), unread: text.is_err() };
+            Ok(Loaded { left_out: Some(left_out), ..loaded })
+        }
+        // It is not the file's fault, or not its alone.
+        Err(_) => Err(problem),
+    }
+}
+
+/// The file that was named, else the default one if it exists.
+fn in_use(file: Option<&Path>) -> Option<&Path> {
     let default_file = Path::new(DEFAULT_FILE);
     // One that may not be looked at is no reason to run by the defaults: reading it says why.
-    let path = file.or_else(|| default_file.try_exists().unwrap_or(true).then_some(default_file));
+    file.or_else(|| default_file.try_exists().unwrap_or(true).then_some(default_file))
+}
+
+/// Where a daemon is found, by tables and keys of the configuration.
+const WHEREABOUTS: [(Option<&str>, &str); 3] =
+    [(None, "state_dir"), (Some("grpc"), "listen"), (Some("admin"), "listen")];
+
+/// Of a file with mistakes, the lines that say where its daemon is found.
+fn whereabouts(text: &str) -> String {
+    let (table, _) = toml::de::DeTable::parse_recoverable(text);
+    let mut kept = toml::Table::new();
+    for (within, key) in WHEREABOUTS {
+        let table = match within {
+            None => Some(table.get_ref()),
+            Some(within) => table.get_ref().get(within).and_then(|value| value.get_ref().as_table()),
+        };
+        let Some(text) = table.and_then(|table| table.get(key)).and_then(|value| value.get_ref().as_str()) else {
+            continue;
+        };
+        // What is wrong there leads nowhere, and must not keep the rest from being of use.
+        if key == "listen" && text.parse::<Listen>().is_err() {
+            continue;
+        }
+        let text = toml::Value::String(text.to_owned());
+        match within {
+            None => drop(kept.insert(key.to_owned(), text)),
+            Some(within) => {
+                drop(kept.insert(within.to_owned(), toml::Table::from_iter([(key.to_owned(), text)]).into()))
+            }
+        }
+    }
+    kept.to_string()
+}
+
+/// Reads and checks the layers, of which the file is this text.
+fn from_layers(
+    file: Option<(&Path, &str)>,
+    environment: impl IntoIterator<Item = (String, String)>,
+    flags: &Overrides,
+) -> Result<Loaded, ConfigError> {
     let mut origins = BTreeMap::new();
     let mut builder = config::Config::builder();
-    if let Some(path) = path {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    if let Some((path, text)) = file {
         // Read alone first: the reader of TOML names line and column of what is wrong, the layers do not.
         let of_file = |detail: String| ConfigError::File { path: path.to_owned(), detail };
-        toml::from_str::<Config>(&text).map_err(|error| of_file(with_new_name(error.to_string())))?;
-        let layer = File::from_str(&text, FileFormat::Toml);
+        toml::from_str::<Config>(text).map_err(|error| of_file(with_new_name(error.to_string())))?;
+        let layer = File::from_str(text, FileFormat::Toml);
         note(&mut origins, "", layer.collect().map_err(|error| of_file(error.to_string()))?, Origin::File);
         builder = builder.add_source(layer);
     }
@@ -156,7 +249,7 @@ pub fn load(
     }
     let config: Config = builder.build().and_then(config::Config::try_deserialize).map_err(layers)?;
     config.validate()?;
-    Ok(Loaded { config, file: path.map(Path::to_owned), origins })
+    Ok(Loaded { config, file: file.map(|(path, _)| path.to_owned()), left_out: None, origins })
 }
 
 /// Settings that had another name once, and what they are called now.

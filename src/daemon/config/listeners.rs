@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::transport::TlsConfig;
+use crate::transport::auth::Right;
 
 /// The gRPC listener of the query services. The Unix socket is always served besides it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,6 +102,9 @@ pub struct AdminConfig {
     pub users: Vec<String>,
     /// Groups of such users.
     pub groups: Vec<String>,
+    /// What others may do who can open `rmdd.sock`: `query`, `operator` or `admin`. On the Unix socket of `listen` it does not
+    /// apply: who may open that administers, so that a group of its own can.
+    pub socket_right: Right,
     /// Its TLS, on an address and port.
     pub tls: TlsConfig,
     /// Who may open its Unix sockets.
@@ -113,6 +117,7 @@ impl Default for AdminConfig {
             listen: Listen::Off,
             users: Vec::new(),
             groups: Vec::new(),
+            socket_right: Right::Admin,
             tls: TlsConfig::default(),
             socket: SocketConfig::default(),
         }
@@ -123,7 +128,9 @@ impl AdminConfig {
     /// Whether its settings make sense together.
     pub(super) fn validate(&self) -> Result<(), String> {
         check("admin", &self.listen, &self.tls)?;
-        if self.socket.mode.0 & 0o002 != 0 && self.users.is_empty() && self.groups.is_empty() {
+        let unnamed = self.users.is_empty() && self.groups.is_empty();
+        let opened_administers = self.socket_right == Right::Admin || matches!(self.listen, Listen::Unix(_));
+        if self.socket.mode.0 & 0o002 != 0 && unnamed && opened_administers {
             return Err(format!(
                 "admin.socket.mode is {}: everybody on this machine would be an admin. Take the last digit away (0660), or \
                  name those who are in admin.users or admin.groups",

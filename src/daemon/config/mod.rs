@@ -28,7 +28,7 @@ use crate::sync::schedule::{Schedule, ScheduleConfig};
 use crate::transport::LimitsConfig;
 use crate::transport::auth::AccessConfig;
 
-pub use layers::{ConfigError, DEFAULT_FILE, Loaded, Origin, Overrides, environment, load};
+pub use layers::{ConfigError, DEFAULT_FILE, LeftOut, Loaded, Origin, Overrides, environment, load, load_to_ask};
 pub use listeners::{AdminConfig, GrpcConfig, HttpConfig, Listen, Mode, SocketConfig};
 
 /// All settings.

@@ -174,7 +174,7 @@ fn source_time(headers: &HeaderMap) -> Option<Timestamp> {
 }
 
 /// By how much the source's clock is ahead of this machine's. A `Date` has whole seconds.
-fn clock_skew(headers: &HeaderMap) -> Option<SignedDuration> {
+pub(super) fn clock_skew(headers: &HeaderMap) -> Option<SignedDuration> {
     let skew = source_time(headers)?.duration_since(clock::now());
     Some(SignedDuration::from_secs(skew.as_secs()))
 }

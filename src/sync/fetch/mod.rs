@@ -14,6 +14,7 @@ mod error;
 mod http;
 mod incoming;
 mod live;
+mod reach;
 mod retry;
 mod source;
 
@@ -29,6 +30,7 @@ pub use config::{FetchConfig, Proxy};
 pub use error::FetchError;
 pub use incoming::{FetchedListing, clear_incoming};
 pub use live::{FCC_LIVE_URL, LiveUrl, ask_live};
+pub use reach::{Reached, addresses, proxy, reach};
 pub use retry::pause;
 pub use source::{FCC_CSV_URL, Source};
 

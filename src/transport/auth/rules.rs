@@ -88,6 +88,8 @@ pub struct Rules {
     certificates: Vec<CertificateRight>,
     /// Who alone is admin on the admin socket: users and groups; nothing if whoever opens it is.
     admins: Option<(Vec<u32>, Vec<u32>)>,
+    /// The right of whoever opens `rmdd.sock`, where nobody is named.
+    socket_right: Right,
     own: u32,
 }
 
@@ -135,8 +137,15 @@ impl Rules {
             tokens,
             certificates: config.certificates.clone(),
             admins,
+            socket_right: Right::Admin,
             own: geteuid().as_raw(),
         })
+    }
+
+    /// With this right for whoever opens `rmdd.sock`, in place of the right to administer.
+    #[must_use]
+    pub fn with_socket_right(self, socket_right: Right) -> Self {
+        Self { socket_right, ..self }
     }
 
     /// Whether a token gives this right.
@@ -155,10 +164,18 @@ impl Rules {
         named.map(|entry| entry.right).max().unwrap_or(Right::Query)
     }
 
-    /// The right of whoever opened the admin socket.
-    pub(super) fn of_user(&self, uid: Option<u32>, gids: &[u32]) -> Right {
+    /// The right of whoever opened a socket of the administration, either of them.
+    pub(super) fn of_user(&self, listener_kind: ListenerKind, uid: Option<u32>, gids: &[u32]) -> Right {
+        let shared = listener_kind == ListenerKind::AdminSocket;
         match (&self.admins, uid) {
-            (None, _) => Right::Admin,
+            (None, Some(uid)) if uid == 0 || uid == self.own => Right::Admin,
+            (None, _) => {
+                if shared {
+                    self.socket_right
+                } else {
+                    Right::Admin
+                }
+            }
             (Some((users, groups)), Some(uid))
                 if uid == 0
                     || uid == self.own
@@ -167,7 +184,13 @@ impl Rules {
             {
                 Right::Admin
             }
-            (Some(_), _) => Right::Operator,
+            (Some(_), _) => {
+                if shared {
+                    self.socket_right.min(Right::Operator)
+                } else {
+                    Right::Operator
+                }
+            }
         }
     }
 
@@ -191,8 +214,17 @@ pub enum ListenerKind {
     QuerySocket,
     /// A listener for everything, on TCP.
     Administration,
-    /// A Unix socket for everything.
+    /// The Unix socket `rmdd.sock`.
     AdminSocket,
+    /// The Unix socket of `admin.listen`, for everything.
+    AdminListenSocket,
+}
+
+impl ListenerKind {
+    /// Whether it is one of the administration's Unix sockets.
+    pub fn is_admin_socket(self) -> bool {
+        matches!(self, Self::AdminSocket | Self::AdminListenSocket)
+    }
 }
 
 /// The rules in force.
@@ -202,6 +234,7 @@ pub struct Access {
     /// Whether nothing need be looked at on a query listener, and on the admin socket: so that it costs nothing there.
     queries_open: AtomicBool,
     socket_open: AtomicBool,
+    listen_socket_open: AtomicBool,
     pub(super) denied: AtomicU64,
     /// Who was refused, and tried which tokens.
     pub tries: Tries,
@@ -216,6 +249,7 @@ impl Access {
             rules: ArcSwap::from_pointee(rules),
             queries_open: AtomicBool::new(false),
             socket_open: AtomicBool::new(false),
+            listen_socket_open: AtomicBool::new(false),
             denied: AtomicU64::new(0),
             tries: Tries::default(),
             changes: watch::Sender::new(()),
@@ -227,7 +261,9 @@ impl Access {
     fn note(&self) {
         let rules = self.rules.load();
         self.queries_open.store(!rules.require && rules.tokens.is_empty(), Ordering::Relaxed);
-        self.socket_open.store(rules.admins.is_none(), Ordering::Relaxed);
+        let unnamed = rules.admins.is_none();
+        self.socket_open.store(unnamed && rules.socket_right == Right::Admin, Ordering::Relaxed);
+        self.listen_socket_open.store(unnamed, Ordering::Relaxed);
     }
 
     /// Puts other rules in force, also for connections and streams that are open. Says whether the tokens are others.
@@ -244,6 +280,7 @@ impl Access {
             ListenerKind::Queries => self.queries_open.load(Ordering::Relaxed),
             ListenerKind::QuerySocket => true,
             ListenerKind::AdminSocket => self.socket_open.load(Ordering::Relaxed),
+            ListenerKind::AdminListenSocket => self.listen_socket_open.load(Ordering::Relaxed),
             ListenerKind::Administration => false,
         }
     }
@@ -270,15 +307,23 @@ mod tests {
     #[test]
     fn on_the_admin_socket_whoever_opens_it_is_admin_unless_users_or_groups_are_named() {
         let open = Rules::load(&AccessConfig::default(), &[], &[]).expect("rules");
-        assert_eq!(open.of_user(Some(12345), &[]), Right::Admin);
+        assert_eq!(open.of_user(ListenerKind::AdminSocket, Some(12345), &[]), Right::Admin);
         let named = Rules::load(&AccessConfig::default(), &names(&["4242"]), &names(&["77"])).expect("rules");
-        assert_eq!(named.of_user(Some(12345), &[1, 2]), Right::Operator);
-        assert_eq!(named.of_user(None, &[]), Right::Operator);
+        assert_eq!(named.of_user(ListenerKind::AdminSocket, Some(12345), &[1, 2]), Right::Operator);
+        assert_eq!(named.of_user(ListenerKind::AdminSocket, None, &[]), Right::Operator);
         for (uid, gids) in [(0, vec![]), (4242, vec![]), (geteuid().as_raw(), vec![]), (12345, vec![1, 77])] {
-            assert_eq!(named.of_user(Some(uid), &gids), Right::Admin, "{uid} {gids:?}");
+            assert_eq!(named.of_user(ListenerKind::AdminSocket, Some(uid), &gids), Right::Admin, "{uid} {gids:?}");
         }
         let root = Rules::load(&AccessConfig::default(), &names(&["root"]), &names(&["root"])).expect("rules");
-        assert_eq!(root.of_user(Some(12345), &[0]), Right::Admin);
+        assert_eq!(root.of_user(ListenerKind::AdminSocket, Some(12345), &[0]), Right::Admin);
+        let shared = Rules::load(&AccessConfig::default(), &[], &[]).expect("rules").with_socket_right(Right::Operator);
+        for (uid, on_shared) in [(12345, Right::Operator), (0, Right::Admin), (geteuid().as_raw(), Right::Admin)] {
+            assert_eq!(shared.of_user(ListenerKind::AdminSocket, Some(uid), &[]), on_shared, "{uid}");
+            assert_eq!(shared.of_user(ListenerKind::AdminListenSocket, Some(uid), &[]), Right::Admin, "{uid}");
+        }
+        let both = named.with_socket_right(Right::Query);
+        assert_eq!(both.of_user(ListenerKind::AdminSocket, Some(12345), &[]), Right::Query);
+        assert_eq!(both.of_user(ListenerKind::AdminListenSocket, Some(12345), &[]), Right::Operator);
         let error = Rules::load(&AccessConfig::default(), &names(&["no-such-user"]), &[]).expect_err("nobody");
         assert!(error.to_string().contains("admin.users") && error.to_string().contains("no-such-user"), "{error}");
     }

@@ -113,9 +113,7 @@ impl Session {
     /// Somebody who came in here. May ask the machine for a user's groups, which may take a while.
     pub fn new(peer: Peer, certified: Option<Certified>, listener_kind: ListenerKind, access: Arc<Access>) -> Self {
         let gids = match peer {
-            Peer::Unix { uid, gid }
-                if listener_kind == ListenerKind::AdminSocket && access.rules.load().asks_for_groups() =>
-            {
+            Peer::Unix { uid, gid } if listener_kind.is_admin_socket() && access.rules.load().asks_for_groups() => {
                 groups(uid, gid)
             }
             _ => Vec::new(),
@@ -174,7 +172,7 @@ impl Session {
     fn open_right(&self) -> Option<Right> {
         self.access.is_open(self.listener_kind).then_some(match self.listener_kind {
             ListenerKind::Queries | ListenerKind::QuerySocket => Right::Query,
-            ListenerKind::Administration | ListenerKind::AdminSocket => Right::Admin,
+            ListenerKind::Administration | ListenerKind::AdminSocket | ListenerKind::AdminListenSocket => Right::Admin,
         })
     }
 
@@ -234,8 +232,10 @@ impl Session {
             (ListenerKind::Queries, _) => by_certificate.or(rules.of_anybody()),
             (ListenerKind::QuerySocket, _) => Some(Right::Query),
             (ListenerKind::Administration, _) => by_certificate,
-            (ListenerKind::AdminSocket, Peer::Unix { uid, .. }) => Some(rules.of_user(*uid, &self.gids)),
-            (ListenerKind::AdminSocket, Peer::Tcp(_)) => None,
+            (kind @ (ListenerKind::AdminSocket | ListenerKind::AdminListenSocket), Peer::Unix { uid, .. }) => {
+                Some(rules.of_user(kind, *uid, &self.gids))
+            }
+            (ListenerKind::AdminSocket | ListenerKind::AdminListenSocket, Peer::Tcp(_)) => None,
         }
     }
 
@@ -275,7 +275,7 @@ impl Session {
 
     /// Notes in the log who had something changed, where things can be changed.
     pub fn note(&self, path: &str, headers: &HeaderMap) {
-        if matches!(self.listener_kind, ListenerKind::AdminSocket | ListenerKind::Administration)
+        if (self.listener_kind.is_admin_socket() || self.listener_kind == ListenerKind::Administration)
             && needed(path) == Right::Admin
         {
             let who = self.called(&self.memory.lock().unwrap_or_else(PoisonError::into_inner), headers);

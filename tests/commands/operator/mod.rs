@@ -1,6 +1,8 @@
 //! What a tired operator meets: times as they are given and told, exit statuses of slips, errors that say what to do.
 
 mod asked;
+mod everybody;
+mod examined;
 mod names;
 mod times;
 
@@ -22,6 +24,7 @@ fn past() -> Past {
     let site = Site::with_listing(&world.to_csv());
     let source = site.listing().display().to_string();
     let mut published = vec![world.to_csv()];
+    site.make_store();
     assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
     let first = crate::common::now().to_string();
     let gone = world.advance(Step { remove: 4, amend: 6, list: 2, ..Step::default() }).removed[0].clone();
@@ -166,9 +169,18 @@ async fn why_a_start_failed_is_said_once_in_the_form_of_the_log() {
 }
 
 #[test]
-fn a_mistyped_state_directory_is_said_and_not_made() {
+fn no_command_but_serve_makes_a_store() {
     let site = Site::new();
-    for arguments in [&["compact"][..], &["verify"], &["snapshots"], &["export"], &["check", "20237343"]] {
+    for arguments in [
+        &["compact"][..],
+        &["verify"],
+        &["snapshots"],
+        &["export"],
+        &["check", "20237343"],
+        &["sync", "--source", "/nonexistent/listing.csv"],
+        &["peers", "add", "TG-1", "20237343"],
+        &["overrides", "add", "deny", "20237343", "--why", "x"],
+    ] {
         let refused = site.run(arguments);
         assert_eq!((status_of(&refused), stdout(&refused).as_str()), (2, ""), "{arguments:?}");
         assert!(stderr(&refused).contains("there is no store at"), "{}", stderr(&refused));

@@ -61,6 +61,7 @@ fn behind_its_prefix_a_number_is_read_without_its_leading_zeros() {
     let world = World::new(77, 20);
     let site = Site::with_listing(&world.to_csv());
     let source = site.listing().display().to_string();
+    site.make_store();
     assert_eq!(status_of(&site.run(&["sync", "--source", &source])), 0);
     let listed = lines(&stdout(&site.run(&["history", "--json"])));
     let number = listed[0]["number"].as_str().expect("a number").to_owned();

@@ -1,0 +1,97 @@
+//! What is beyond this machine: the sources, the way there, the time there; and who from there reaches the listeners.
+
+use jiff::SignedDuration;
+
+use super::{Case, Report, text};
+use crate::daemon::config::Listen;
+use crate::sync::fetch::{self, Source};
+
+/// A clock that is off by more is worth a word: the FCC's deadlines are of minutes, those of certificates too.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+pub async fn examine(case: &Case<'_>, offline: bool, report: &mut Report) {
+    let config = &case.loaded.config;
+    let (first, others) = match config.sources() {
+        Ok(sources) => sources,
+        Err(error) => {
+            report.broken("source", error);
+            return;
+        }
+    };
+    let mut clock = None;
+    for source in std::iter::once(&first).chain(&others) {
+        match source {
+            Source::File(path) => match std::fs::File::open(path) {
+                Ok(_) => report.good("source", format!("{} can be read", path.display())),
+                Err(error) => report.broken("source", format!("{} cannot be read: {error}", path.display())),
+            },
+            Source::Url(_) if offline => report.not_examined("source", format!("{source} is not asked (--offline)")),
+            Source::Url(_) => clock = ask(case, source, report).await.or(clock),
+        }
+    }
+    if first == others.last().cloned().unwrap_or_else(|| first.clone()) && matches!(first, Source::File(_)) {
+        report.not_examined("clock", "the source is a file, and has no time of its own");
+        return;
+    }
+    match clock {
+        None => report.not_examined("clock", "no source told what time it is"),
+        Some(skew) if skew.abs() > SKEW => {
+            let (by, which) = (text::span(skew.abs()), if skew.is_negative() { "ahead of" } else { "behind" });
+            report.look("clock", format!("this machine's is {by} {which} the source's: timedatectl set-ntp true"));
+        }
+        Some(skew) => report.good("clock", format!("as the source's, within {} s", skew.abs().as_secs().max(1))),
+    }
+}
+
+/// One source: its name, the way, and what it says.
+async fn ask(case: &Case<'_>, source: &Source, report: &mut Report) -> Option<SignedDuration> {
+    let config = &case.loaded.config.fetch;
+    let proxy = fetch::proxy(config);
+    match (&proxy, fetch::addresses(source).await) {
+        // Its name is the proxy's business.
+        (Some(proxy), _) => report.good("proxy", proxy.clone()),
+        (None, Ok(Some((host, addresses)))) => {
+            let shown: Vec<String> = addresses.iter().take(2).map(ToString::to_string).collect();
+            report.good("DNS", format!("{host} is {}", shown.join(", ")));
+        }
+        (None, Ok(None)) => {}
+        (None, Err(error)) => {
+            report.broken(
+                "DNS",
+                format!("the name of {source} has no address ({error}): see /etc/resolv.conf, or set fetch.proxy"),
+            );
+            return None;
+        }
+    }
+    match fetch::reach(source, config).await {
+        Ok(reached) => {
+            report.good("source", format!("{source} answers"));
+            reached.and_then(|reached| reached.clock_skew)
+        }
+        Err(error) => {
+            report.broken("source", error.to_string());
+            None
+        }
+    }
+}
+
+/// Who reaches the listeners.
+pub fn listeners(case: &Case<'_>, report: &mut Report) {
+    const ABOUT: &str = "listeners";
+    let config = &case.loaded.config;
+    for warning in config.warnings() {
+        report.look(ABOUT, warning);
+    }
+    if !report.complains_of(ABOUT) {
+        let all = [&config.grpc.listen, &config.http.listen, &config.admin.listen];
+        let outside = all.into_iter().filter(|listen| matches!(listen, Listen::Tcp(at) if !at.ip().is_loopback()));
+        let outside: Vec<String> = outside.map(ToString::to_string).collect();
+        report.good(
+            ABOUT,
+            match outside.as_slice() {
+                [] => "none is reached from outside this machine".to_owned(),
+                some => format!("reached from outside, over TLS: {}", some.join(", ")),
+            },
+        );
+    }
+}
