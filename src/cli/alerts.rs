@@ -169,13 +169,6 @@ fn about((kind, subject): (&str, &str), found: Option<&prost_types::Timestamp>) 
     text::fact("found", text::time_and_distance(found));
 }
 
-/// The channels of a daemon; nothing where none was asked, or it does not say.
-pub async fn channels_of(target: &Target) -> Option<Vec<AlertChannel>> {
-    let Target::Daemon { channel, .. } = target else { return None };
-    let answer = AlertsServiceClient::new(channel.clone()).get_alerts(GetAlertsRequest {}).await;
-    answer.ok().map(|answer| answer.into_inner().channels)
-}
-
 fn word(state: AlertChannelState) -> &'static str {
     match state {
         AlertChannelState::Good => "good",

@@ -24,11 +24,7 @@ pub fn last_hour(services: &Services, now: jiff::Timestamp, operator: bool) -> O
     let calls = services.observer.as_ref()?.activity.last_hour()?;
     let refused = calls.counts.with_verdict(Verdict::Refuse);
     let mut rows = vec![
-        vec![
-            Cell::word("accepted", "good"),
-            Cell::default(),
-            Cell::count(calls.counts.with_verdict(Verdict::Accept)),
-        ],
+        vec![Cell::word("accepted", "good"), Cell::default(), Cell::count(calls.counts.with_verdict(Verdict::Accept))],
         vec![Cell::word("refused", "bad"), Cell::text("all"), Cell::count(refused)],
     ];
     if operator {

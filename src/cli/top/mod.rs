@@ -16,8 +16,8 @@ use tonic::{Code, Status};
 use self::history::History;
 use self::terminal::{Key, Screen};
 use super::connect::{Link, speaks_no_grpc};
-use super::target::{self, Target};
-use super::{Global, YES, text};
+use super::target::{Access, Target};
+use super::{Global, YES, here, text};
 use crate::api::grpc::v1::admin_service_client::AdminServiceClient;
 use crate::api::grpc::v1::{WatchDecisionsRequest, WatchDecisionsResponse};
 use crate::daemon::config::Overrides;
@@ -40,10 +40,11 @@ pub struct Top {
 
 impl Top {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let loaded = global.load(Overrides::new())?;
-        let found = Target::find_daemon(global, &loaded).await?;
+        let loaded = global.settings(Overrides::new())?;
+        // Only the administration tells what is decided: a listener for queries is no help.
+        let found = Target::find_daemon(global, &loaded, Access::Maintain).await?;
         let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
-            if let Some(closed) = target::closed(&loaded) {
+            if let Some(closed) = here::closed(&loaded) {
                 return Err(closed);
             }
             bail!(
