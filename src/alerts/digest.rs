@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(subject(&[applied(0), odd.clone()]), "[rmdd] alarm LISTING_CORROBORATED");
         assert_eq!(subject(&[applied(27), odd.clone(), old.clone()]), "[rmdd] alarm LISTING_OLD");
         let found = |events: &[EventRecord]| of(events).lines.into_iter().find(|line| line.starts_with("Found"));
-        assert_eq!(found(&[odd.clone()]).as_deref(), Some("Found: 1970-01-01 00:00 UTC"));
+        assert_eq!(found(std::slice::from_ref(&odd)).as_deref(), Some("Found: 1970-01-01 00:00 UTC"));
         assert_eq!(found(&[odd, old]).as_deref(), Some("Found: 1970-01-01 00:00 UTC to 1970-01-01 01:01 UTC"));
     }
 }
