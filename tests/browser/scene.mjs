@@ -86,8 +86,15 @@ frn = ["${own}"]
     });
   }
 
+  // Runs a command; again, where the machine is so busy that the daemon did not answer it in time.
   run(...args) {
-    return execFileSync(join(this.bin, "rmdd"), ["--config", this.config, ...args], { encoding: "utf8" });
+    for (let tries = 1; ; tries++) {
+      try {
+        return execFileSync(join(this.bin, "rmdd"), ["--config", this.config, ...args], { encoding: "utf8" });
+      } catch (error) {
+        if (tries === 10 || !String(error.stderr).includes("does not answer")) throw error;
+      }
+    }
   }
 
   // Starts the daemon and puts peers on record: most stand, some were removed or never filed, some have clocks that run.
