@@ -1,7 +1,7 @@
 // A daemon with a made-up listing that has a history, and with peers of every state.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -86,17 +86,26 @@ frn = ["${own}"]
     });
   }
 
+  // Runs a command; again, where the machine is so busy that the daemon did not answer it in time.
   run(...args) {
-    return execFileSync(join(this.bin, "rmdd"), ["--config", this.config, ...args], { encoding: "utf8" });
+    for (let tries = 1; ; tries++) {
+      try {
+        return execFileSync(join(this.bin, "rmdd"), ["--config", this.config, ...args], { encoding: "utf8" });
+      } catch (error) {
+        if (tries === 10 || !String(error.stderr).includes("does not answer")) throw error;
+      }
+    }
   }
 
   // Starts the daemon and puts peers on record: most stand, some were removed or never filed, some have clocks that run.
   async start() {
-    this.daemon = spawn(join(this.bin, "rmdd"), ["--config", this.config, "serve"], { stdio: ["ignore", "pipe", "pipe"] });
+    // Its log goes to a file: nobody empties a pipe while a command runs below, and a full one would hold the daemon up.
+    const log = join(this.directory, "daemon.log");
+    const stdio = ["ignore", "pipe", openSync(log, "w")];
+    this.daemon = spawn(join(this.bin, "rmdd"), ["--config", this.config, "serve"], { stdio });
     await new Promise((resolve, reject) => {
       let said = "";
-      this.daemon.stderr.on("data", (data) => (said += data));
-      this.daemon.on("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${said}`)));
+      this.daemon.on("exit", (code) => reject(new Error(`the daemon ended with ${code}: ${readFileSync(log, "utf8")}`)));
       this.daemon.stdout.on("data", (data) => {
         said += data;
         const at = said.match(/listening on (127\.0\.0\.1:\d+) \(HTTP/);
