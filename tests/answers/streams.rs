@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::common::{Daemon, Site, by_frn, by_number, eventually, status_of, stderr};
 use jiff::Timestamp;
+use prost::Message;
 use rmdd::api::grpc::time_to_wire;
 use rmdd::api::grpc::v1::check_provider_request::Identity;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
