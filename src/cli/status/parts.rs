@@ -6,8 +6,8 @@ use super::Look;
 use super::alarm::{finding, what_to_do};
 use super::trouble::Trouble;
 use crate::api::grpc::v1::{
-    Alarm, AlertChannel, AlertChannelState, DeadlineKind, GetStatusResponse, HeldListing, OwnState, PeerStanding,
-    PeerState, PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
+    AlertChannel, AlertChannelState, DeadlineKind, GetStatusResponse, HeldListing, OwnState, PeerStanding,
+    PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
 };
 use crate::api::json;
 use crate::cli::from_wire::{self, time};
