@@ -60,6 +60,17 @@ struct Report {
 /// So many are shown of all, unless more are asked for.
 const SHOWN_OF_ALL: usize = 100;
 
+impl Report {
+    fn of(last: &ListChangesResponse, changes: Vec<json::Change>) -> Self {
+        Self {
+            first_known: last.first_known.iter().map(json::FirstKnown::from).collect(),
+            changes,
+            reaches_back_to: from_wire::time(last.reaches_back_to.as_ref()),
+            snapshot: last.snapshot.as_ref().map(json::Snapshot::from),
+        }
+    }
+}
+
 impl History {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         text::warn_if_ahead(self.since);
@@ -108,13 +119,7 @@ impl History {
             }
         };
         if whole {
-            let report = Report {
-                first_known: last.first_known.iter().map(json::FirstKnown::from).collect(),
-                changes,
-                reaches_back_to: from_wire::time(last.reaches_back_to.as_ref()),
-                snapshot: last.snapshot.as_ref().map(json::Snapshot::from),
-            };
-            say!("{}", visible::to_json(&report)?);
+            say!("{}", visible::to_json(&Report::of(&last, changes))?);
         } else if !self.json {
             if let Some(who) = &nothing_known {
                 say!("{}", show::nothing_known(who));

@@ -1,7 +1,9 @@
 //! `rmdd status`
 
+mod alarm;
 mod facts;
 mod parts;
+mod trouble;
 mod watch;
 
 use std::time::Duration;

@@ -70,7 +70,7 @@ impl Services {
             return Err(ErrorReason::NoDaemon.reject("no daemon runs here: nothing is decided"));
         };
         let (past, newest) = observer.activity.watch(seconds.min(SECONDS));
-        let coming = Newest::from_changes(newest).filter_map(|frame| std::future::ready(frame));
+        let coming = Newest::from_changes(newest).filter_map(std::future::ready);
         let services = self.clone();
         let frames = tokio_stream::iter(past).chain(coming).map(move |frame| services.decisions(&frame));
         let shutdown = self.shutdown.clone();

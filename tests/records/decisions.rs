@@ -55,7 +55,7 @@ async fn what_was_accepted_later_counts_whatever_verdict_is_asked_for_and_calls_
         let told = desk.ok(&[&["decisions", "--peer", "gone"], verdict].concat());
         assert!(told.contains(NONE_ACCEPTED), "whatever became of a call to 911: {told}");
         let told = desk.ok(&[&["decisions", "--peer", "wrong-role"], verdict].concat());
-        assert!(told.contains("REFUSE ROLE_NOT_CERTIFIED") && !told.contains(NONE_ACCEPTED), "{told}");
+        assert!(told.contains("REFUSE   ROLE_NOT_CERTIFIED") && !told.contains(NONE_ACCEPTED), "{told}");
         assert!(!told.contains("last refused"), "{told}");
     }
     assert_eq!(desk.ok(&["decisions", "--verdict", "Accept", "--json"]).lines().count(), 3);

@@ -81,7 +81,7 @@ async fn the_letter_to_twilio_runs_its_course_on_the_command_line() {
         assert!(codes.contains(&&"NOTICE_ANSWERED_LATE".into()), "{answered}");
 
         let list = desk.ok(&["notices", "list"]);
-        assert!(list.contains("48 hours: mitigated late; 14 days: informed the FCC late"), "{list}");
+        assert!(list.contains("48 hours: mitigated late  14 days: informed the FCC late"), "{list}");
         let closed = desk.run(&["notices", "report", "twilio"]);
         assert!(status_of(&closed) == 0 && stderr(&closed).contains("no ground to block"), "{}", stderr(&closed));
         assert!(stdout(&closed).starts_with("DRAFT, not to be sent"), "{}", stdout(&closed));

@@ -33,7 +33,8 @@ impl Progress {
         let shown = bar.clone();
         // It is not in the runtime: what lasts may keep that busy.
         let _ = std::thread::Builder::new().name("progress".to_owned()).spawn(move || {
-            std::thread::sleep(PATIENCE);
+            // Nobody wakes it: it is done once the time is over.
+            std::thread::park_timeout(PATIENCE);
             if !shown.is_finished() {
                 show(&shown);
             }

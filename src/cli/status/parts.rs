@@ -1,11 +1,13 @@
 //! The status in one look: a part a line or a few, each with its name in front.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Look;
+use super::alarm::{finding, what_to_do};
+use super::trouble::Trouble;
 use crate::api::grpc::v1::{
-    Alarm, AlertChannel, AlertChannelState, DeadlineKind, GetStatusResponse, HeldListing, OwnState, PeerStanding,
-    PeerState, PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
+    AlertChannel, AlertChannelState, DeadlineKind, GetStatusResponse, HeldListing, OwnState, PeerStanding,
+    PeersAffected, PeersSummary, RecertificationState, Severity, State, SyncOutcome, SyncReport, Week,
 };
 use crate::api::json;
 use crate::cli::from_wire::{self, time};
@@ -19,9 +21,6 @@ const NAMES: usize = 8;
 
 /// Content that is older than so many days is told of.
 const OLD_CONTENT: i64 = 7;
-
-/// A deadline within so long is the first that is told of a peer.
-const NEAR: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// So wide are names of peers and providers, at most, where there is no more room.
 const PEER: usize = 14;
@@ -331,54 +330,6 @@ pub fn in_numbers(peers: &PeersSummary) -> String {
     }
 }
 
-/// What is the matter with a peer.
-struct Trouble {
-    state: PeerState,
-    word: String,
-    name: String,
-    provider: String,
-    /// What it is, with its time, and with the day alone.
-    what: String,
-    in_brief: String,
-}
-
-impl Trouble {
-    fn of(peer: &PeerStanding) -> Self {
-        let (word, what, at) = trouble(peer);
-        let [whole, day] = match at {
-            Some(at) => [text::moment(at), at.strftime("%Y-%m-%d").to_string()],
-            None => Default::default(),
-        };
-        let [what, in_brief] = [whole, day].map(|at| format!("{what}{at}"));
-        let (name, provider) = (standing::name(peer), standing::provider(peer));
-        Self { state: peer.state(), word, name, provider, what, in_brief }
-    }
-}
-
-/// What is the matter with a peer: a word, what it is, and since or until when.
-fn trouble(peer: &PeerStanding) -> (String, String, Option<Timestamp>) {
-    let near = peer.next.iter().find(|next| standing::counts(next) && !standing::is_common(next));
-    let near = near.and_then(|next| Some((next, time(next.at.as_ref())?)));
-    let near = near.filter(|(_, at)| at.duration_since(clock::now()) <= NEAR);
-    let at = time(peer.since.as_ref());
-    let since = if at.is_some() { " since " } else { "" };
-    let reason = standing::reason(peer.reason()).unwrap_or_default();
-    if let (PeerState::Attention, Some((next, at))) = (peer.state(), near) {
-        let of = if next.record.is_empty() { String::new() } else { format!("{}, ", text::one_line(&next.record)) };
-        let left = at.duration_since(clock::now()).max(SignedDuration::ZERO).as_hours();
-        let left = if left < 100 { format!("{left} h LEFT") } else { format!("{} d LEFT", left / 24) };
-        return (left, of, Some(at));
-    }
-    let codes: Vec<String> = peer.advisories.iter().map(|advisory| text::one_line(&advisory.code)).collect();
-    match peer.state() {
-        PeerState::Refused | PeerState::Unmatched => {
-            (standing::state(peer.state()).to_uppercase(), format!("{reason}{since}"), at)
-        }
-        _ if codes.is_empty() => ("ATTENTION".to_owned(), format!("{reason}{since}"), at),
-        _ => ("ATTENTION".to_owned(), format!("{}{since}", codes.join(", ")), at),
-    }
-}
-
 fn in_words(schedule: &str) -> String {
     schedule.parse::<Schedule>().map_or_else(|_| schedule.to_owned(), |schedule| schedule.in_words())
 }
@@ -420,32 +371,6 @@ fn in_brief(channel: &AlertChannel) -> String {
     }
 }
 
-/// An alarm's sentence without the clauses that name a command: what to do stands on a line of its own.
-fn finding(message: &str) -> String {
-    let mut said = message.to_owned();
-    while let Some(command) = said.find("`rmdd ") {
-        let (before, behind) = said.split_at(command);
-        let cut = [". ", "; ", ": "].iter().filter_map(|end| before.rfind(end)).max();
-        let Some(cut) = cut else { break };
-        let rest = behind.find(". ").and_then(|end| behind.get(end + 1..)).unwrap_or_default().to_owned();
-        said = format!("{}.{rest}", before.get(..cut).unwrap_or_default());
-    }
-    said.trim_end_matches('.').to_owned()
-}
-
-/// What to do about an alarm, with the digest of the listing that waits for it.
-fn what_to_do(alarm: &Alarm, held: &[HeldListing]) -> Option<String> {
-    if alarm.severity() == Severity::Note || alarm.what_to_do.is_empty() {
-        return None;
-    }
-    let newest = held.iter().rev().find(|held| json::Held::from(*held).awaits == "person");
-    let digest = newest.map(|held| hex::encode(held.sha256.get(..6).unwrap_or_default()));
-    Some(match digest {
-        Some(digest) => alarm.what_to_do.replace("--approve DIGEST", &format!("--approve {digest}")),
-        None => alarm.what_to_do.clone(),
-    })
-}
-
 /// What approving a held listing would do to the operator's own peers.
 fn peers_affected(affected: &PeersAffected) -> String {
     let providers = text::count_of(affected.providers, "provider");
@@ -468,33 +393,4 @@ fn peers_affected(affected: &PeersAffected) -> String {
         text::count_of(affected.peers, "peer"),
         text::count(affected.in_some_role)
     )
-}
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_alarm_says_what_is_the_matter_without_the_commands_that_help() {
-        for (message, found) in [
-            (
-                "the store is damaged (page 7): answers go on from memory. Run `rmdd verify`, then put a backup in its place \
-                 or start with `rmdd serve --rebuild`",
-                "the store is damaged (page 7): answers go on from memory",
-            ),
-            (
-                "the last sync brought a listing that is held: too few. It is kept, and the last one goes on being served; if it \
-                 is right all the same, let it through with `rmdd sync --approve 0123456789ab`. It would change 3 answers.",
-                "the last sync brought a listing that is held: too few. It is kept, and the last one goes on being served. It \
-                 would change 3 answers",
-            ),
-            (
-                "alerts do not arrive: mail. They wait; see `rmdd alerts`, and try",
-                "alerts do not arrive: mail. They wait",
-            ),
-            ("`rmdd x` alone", "`rmdd x` alone"),
-            ("nothing to run", "nothing to run"),
-        ] {
-            assert_eq!(finding(message), found);
-        }
-    }
 }

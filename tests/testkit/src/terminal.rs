@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use nix::pty::{OpenptyResult, Winsize, openpty};
@@ -38,7 +38,7 @@ impl Terminal {
         drop(command);
         let controller = File::from(master);
         let mut reader = controller.try_clone()?;
-        let (sender, coming) = channel();
+        let (sender, coming) = sync_channel(1024);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(read) = reader.read(&mut bytes) {
