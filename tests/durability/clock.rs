@@ -351,7 +351,6 @@ async fn a_daemon_that_starts_at_1970_answers_says_so_and_leaves_the_past_as_it_
     let site = Site::new();
     fill(&site, &[(ago(72), &days.yesterday)]);
     site.publish(&days.today);
-    site.make_store();
     let Some(mut early) = at_another_time("@1970-01-01 00:00:10") else { return };
     early.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0"]);
     early.args(["--source", &site.listing().display().to_string()]);
@@ -389,6 +388,7 @@ async fn a_daemon_that_starts_at_1970_answers_says_so_and_leaves_the_past_as_it_
 fn a_first_listing_at_1970_is_not_dated_before_its_own_days() {
     let days = days(309);
     let site = Site::with_listing(&days.today);
+    site.make_store();
     let Some(mut early) = at_another_time("@1970-01-01 00:00:10") else { return };
     early.arg("--state-dir").arg(site.state_dir());
     early.args(["sync", "--source", &site.listing().display().to_string()]);

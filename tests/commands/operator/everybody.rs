@@ -125,7 +125,8 @@ fn what_root_does_to_a_store_of_the_daemons_user_stays_that_users() {
         let below =
             |directory: &Path| std::fs::read_dir(directory).expect("read").map(|entry| entry.expect("one").path());
         let top: Vec<_> = below(&state_dir).collect();
-        let archived: Vec<_> = top.iter().filter(|path| path.is_dir()).flat_map(|path| below(path)).collect();
+        let archived: Vec<_> =
+            top.iter().filter(|path| path.ends_with("archive")).flat_map(|path| below(path)).collect();
         [vec![state_dir.clone()], top, archived].concat()
     };
     for path in entries() {
