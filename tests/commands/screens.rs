@@ -273,8 +273,9 @@ async fn a_status_that_is_watched_is_drawn_in_place_and_a_pipe_gets_a_line_each_
 #[tokio::test]
 async fn content_of_long_ago_is_an_alarm_however_recently_it_was_confirmed() {
     let desk = Site::with_listing(&World::new(18, 60).to_csv());
-    let source = desk.listing().display().to_string();
-    assert_eq!(status_of(&desk.run(&["sync", "--source", &source])), 0);
+    let daemon = desk.start();
+    daemon.first_sync().await;
+    daemon.terminate().await;
     let with = |limit: &str| {
         let mut command = rmdd();
         command.env("RMDD_FRESHNESS__CONTENT_WARN_AFTER", limit).arg("--state-dir").arg(desk.state_dir());

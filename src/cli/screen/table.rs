@@ -88,6 +88,8 @@ impl Cell {
     fn coloured(&self, padded: &str) -> String {
         let Some(behind) = padded.strip_prefix(&self.text) else { return padded.to_owned() };
         let shown = match self.look {
+            // Nothing has no colour, and ends no line.
+            _ if self.text.is_empty() => return padded.to_owned(),
             Look::Plain => return padded.to_owned(),
             Look::Good => text::good(&self.text),
             Look::Doubtful => text::doubtful(&self.text),
