@@ -215,6 +215,7 @@ async fn which_upstreams_vanished_when_is_told() {
 async fn before_the_first_listing_peers_are_listed_without_a_standing() {
     let site = Site::with_listing(&world().to_csv());
     site.configure(&format!("source = {:?}\n", site.listing()));
+    site.make_store();
     let run = |arguments: &[&str]| site.run(&[&["--config", &site.config()], arguments].concat());
     assert_eq!(status_of(&run(&["peers", "add", "voice", VOICE, "--by", "alice"])), 0);
     let listed = run(&["peers", "list"]);
