@@ -60,7 +60,12 @@ impl Serve {
                 None => example::default_directory().map_err(|error| anyhow::anyhow!(error))?,
             };
             let source = example::prepare(&state_dir)?;
-            flags.extend([("state_dir", state_dir.display().to_string()), ("source", source.display().to_string())]);
+            flags.extend([
+                ("state_dir", state_dir.display().to_string()),
+                ("source", source.display().to_string()),
+                // Its dates stay what they are.
+                ("freshness.content_warn_after", "0s".to_owned()),
+            ]);
         }
         let flags = global.with_flags(flags);
         let loaded = global.load(flags.clone())?;
