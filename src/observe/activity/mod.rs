@@ -5,7 +5,7 @@
 //!        └───▶ Activity (a sketch a thread) ────┴─▶ tick, once a second ─▶ Frame ─▶ whoever watches
 //! ```
 //!
-//! How much is decided is what [`Metrics`](super::metrics::Metrics) counts anyway, and a tick takes the difference. Whom it
+//! How much is decided is what [`Metrics`] counts anyway, and a tick takes the difference. Whom it
 //! concerns goes into a bounded sketch of the thread that answers: only refusals, and of those who ask the first of each
 //! second, then one in many. Nothing waits: where a tick reads a sketch just then, that one decision is not in it. What
 //! people ask with `rmdd check` is no call and is left out.
