@@ -196,7 +196,7 @@ alert-rules:
     set -euo pipefail
     if ! command -v promtool >/dev/null; then echo "left out: promtool is not here"; exit 0; fi
     promtool check rules examples/prometheus/rmdd.rules.yml
-    promtool test rules examples/prometheus/rmdd.rules.test.yml
+    promtool test rules examples/prometheus/rmdd.rules.test.yml examples/prometheus/rmdd.rules.long.test.yml
 
 # Check the systemd units. Needs systemd-analyze.
 units:
@@ -213,7 +213,7 @@ units:
     # It also complains of units that others installed here.
     complaints=$(systemd-analyze verify "$scratch/rmdd.service" "$scratch/rmdd.socket" 2>&1 | grep -F rmdd || true)
     if [ -n "$complaints" ]; then echo "$complaints"; exit 1; fi
-    systemd-analyze security --offline=true --threshold=12 "$scratch/rmdd.service" | tail -n 1
+    systemd-analyze security --offline=true --threshold=12 systemd/rmdd.service | tail -n 1
 
 # Everything that must hold before a change lands, as CI runs it. Installs what it needs.
 ci:

@@ -113,6 +113,7 @@ async fn a_test_is_sent_in_every_format() {
         .concat()
         + &webhook("pagerduty", &server, &format!("format = \"pagerduty\"\nsecret_file = {key:?}"));
     let config = site.configure(&format!("{QUICK}{channels}"));
+    site.make_store();
     assert_eq!(
         status_of(&site.run(&["sync", "--config", &config, "--source", &site.listing().display().to_string()])),
         0

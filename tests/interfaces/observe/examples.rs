@@ -8,7 +8,10 @@ use serde_json::Value;
 use super::table::documented;
 
 const RULES: &str = include_str!("../../../examples/prometheus/rmdd.rules.yml");
-const RULES_TESTS: &str = include_str!("../../../examples/prometheus/rmdd.rules.test.yml");
+const RULES_TESTS: &str = concat!(
+    include_str!("../../../examples/prometheus/rmdd.rules.test.yml"),
+    include_str!("../../../examples/prometheus/rmdd.rules.long.test.yml")
+);
 const DASHBOARD: &str = include_str!("../../../examples/grafana/rmdd.json");
 
 /// The metrics in an expression, with the labels that it chooses them by.
@@ -99,7 +102,11 @@ fn the_rules_ask_for_what_there_is_and_each_is_shown_to_fire() {
 #[test]
 fn the_rules_fire_when_they_should() {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus");
-    for arguments in [["check", "rules", "rmdd.rules.yml"], ["test", "rules", "rmdd.rules.test.yml"]] {
+    let (check, test) = (["check", "rules"], ["test", "rules"]);
+    for (command, file) in
+        [(check, "rmdd.rules.yml"), (test, "rmdd.rules.test.yml"), (test, "rmdd.rules.long.test.yml")]
+    {
+        let arguments = [command[0], command[1], file];
         let Ok(output) = Command::new("promtool").args(arguments).current_dir(directory).output() else {
             println!("left out: promtool is not here (.ci/run installs it)");
             return;
