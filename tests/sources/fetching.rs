@@ -136,7 +136,7 @@ async fn a_source_that_is_down_is_passed_over_with_an_alarm_until_it_is_back() {
     let reported = json(&output);
     assert_eq!(reported["sources"][0]["fault"]["kind"], "SERVER_ERROR");
     assert_eq!(reported["last_sync"]["passed_over"][1]["kind"], "FILE_MISSING");
-    assert!(stdout(&site.run(&["--config", &config, "status"])).contains("SERVER_ERROR"));
+    assert!(stdout(&site.run(&["--config", &config, "status", "--all"])).contains("SERVER_ERROR"));
 
     let daemon = start(&site, &config);
     preferred.answer(good);
