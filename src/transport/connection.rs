@@ -216,9 +216,9 @@ impl Connection {
             }
         });
         let patient = Patient { patience: self.limits.reader_patience, untaken: Arc::clone(&self.untaken) };
-        let streams = match self.listener_kind {
-            ListenerKind::AdminSocket | ListenerKind::Administration => self.limits.streams.min(ADMIN_STREAMS),
-            _ => self.limits.streams,
+        let streams = match self.listener_kind.administers() {
+            true => self.limits.streams.min(ADMIN_STREAMS),
+            false => self.limits.streams,
         };
         match framing {
             Framing::Http2 | Framing::ByPreface => {

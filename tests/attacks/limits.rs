@@ -439,14 +439,18 @@ async fn a_call_is_answered_whatever_bytes_its_texts_are_one_to_911_and_those_be
 }
 
 #[tokio::test]
-async fn a_connection_for_the_administration_has_fewer_requests_at_a_time() {
-    let scene = scene("").await;
-    let socket = tokio::net::UnixStream::connect(&scene.daemon.socket).await.expect("connected");
-    let (sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
-    tokio::spawn(connection);
-    let sender = sender.ready().await.expect("ready");
-    // What the daemon allows has come with its settings.
-    eventually("its settings came", || async { (sender.current_max_send_streams() == 64).then_some(()) }).await;
+async fn a_connection_for_the_administration_has_fewer_requests_at_a_time_on_whatever_socket() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let listen = directory.path().join("admin.sock");
+    let scene = scene(&format!("[admin]\nlisten = \"unix:{}\"", listen.display())).await;
+    for path in [&scene.daemon.socket, &listen] {
+        let socket = tokio::net::UnixStream::connect(path).await.expect("connected");
+        let (sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
+        tokio::spawn(connection);
+        let sender = sender.ready().await.expect("ready");
+        // What the daemon allows has come with its settings.
+        eventually("its settings came", || async { (sender.current_max_send_streams() == 64).then_some(()) }).await;
+    }
     let calls = raw(scene.grpc()).await;
     eventually("its settings came", || async { (calls.current_max_send_streams() == 256).then_some(()) }).await;
 }

@@ -166,31 +166,17 @@ impl Rules {
 
     /// The right of whoever opened a socket of the administration, either of them.
     pub(super) fn of_user(&self, listener_kind: ListenerKind, uid: Option<u32>, gids: &[u32]) -> Right {
-        let shared = listener_kind == ListenerKind::AdminSocket;
-        match (&self.admins, uid) {
-            (None, Some(uid)) if uid == 0 || uid == self.own => Right::Admin,
-            (None, _) => {
-                if shared {
-                    self.socket_right
-                } else {
-                    Right::Admin
-                }
-            }
-            (Some((users, groups)), Some(uid))
-                if uid == 0
-                    || uid == self.own
-                    || users.contains(&uid)
-                    || gids.iter().any(|gid| groups.contains(gid)) =>
-            {
-                Right::Admin
-            }
-            (Some(_), _) => {
-                if shared {
-                    self.socket_right.min(Right::Operator)
-                } else {
-                    Right::Operator
-                }
-            }
+        let is_own = uid.is_some_and(|uid| uid == 0 || uid == self.own);
+        let is_named = self.admins.as_ref().is_some_and(|(users, groups)| {
+            uid.is_some_and(|uid| users.contains(&uid) || gids.iter().any(|gid| groups.contains(gid)))
+        });
+        if is_own || is_named {
+            return Right::Admin;
+        }
+        let most = if self.admins.is_none() { Right::Admin } else { Right::Operator };
+        match listener_kind {
+            ListenerKind::AdminSocket => most.min(self.socket_right),
+            _ => most,
         }
     }
 
@@ -221,6 +207,11 @@ pub enum ListenerKind {
 }
 
 impl ListenerKind {
+    /// Whether the daemon is administered there.
+    pub fn administers(self) -> bool {
+        self == Self::Administration || self.is_admin_socket()
+    }
+
     /// Whether it is one of the administration's Unix sockets.
     pub fn is_admin_socket(self) -> bool {
         matches!(self, Self::AdminSocket | Self::AdminListenSocket)

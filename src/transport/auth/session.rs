@@ -275,9 +275,7 @@ impl Session {
 
     /// Notes in the log who had something changed, where things can be changed.
     pub fn note(&self, path: &str, headers: &HeaderMap) {
-        if (self.listener_kind.is_admin_socket() || self.listener_kind == ListenerKind::Administration)
-            && needed(path) == Right::Admin
-        {
+        if self.listener_kind.administers() && needed(path) == Right::Admin {
             let who = self.called(&self.memory.lock().unwrap_or_else(PoisonError::into_inner), headers);
             let method = path.rsplit('/').next().unwrap_or(path);
             tracing::info!(method, who, "{method} was asked for by {who}");
