@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::alerts::event::{EventKind, code_of, is_remark_on_a_listing};
 use crate::domain::visible::one_line;
+use crate::domain::wording;
 use crate::records::lists::table;
 use crate::service::Severity;
 use crate::store::EventRecord;
@@ -127,7 +128,7 @@ pub fn of(events: &[EventRecord]) -> Digest {
             lines.extend(lines_of(said));
         }
         if of_group.len() > LINES {
-            lines.push(format!("  … and {} more, all in the list", grouped((of_group.len() - LINES) as u64)));
+            lines.push(format!("  … and {} more, all in the list", wording::count((of_group.len() - LINES) as u64)));
         }
         lines.push(String::new());
     }
@@ -165,7 +166,7 @@ fn lines_of(said: &Said) -> Vec<String> {
         let all = said.number("removed_count");
         let shown = removed.map_or(0, |removed| removed.len().min(LINES)) as u64;
         if all > shown {
-            lines.push(format!("    … and {} more: rmdd removals", grouped(all - shown)));
+            lines.push(format!("    … and {} more: rmdd removals", wording::count(all - shown)));
         }
     }
     lines
@@ -176,7 +177,7 @@ fn headline(said: &[Said]) -> String {
     let count = |kind: EventKind| said.iter().filter(|said| said.kind == Some(kind)).count();
     let all = said.iter().rev().find_map(|said| said.data.get("peers").and_then(|peers| peers.get("total")?.as_u64()));
     let upstreams = |count: usize| match all {
-        Some(all) => format!("{count} of your {} upstream{}", grouped(all), if all == 1 { "" } else { "s" }),
+        Some(all) => format!("{count} of your {} upstream{}", wording::count(all), if all == 1 { "" } else { "s" }),
         None => format!("{count} of your upstreams"),
     };
     let removed: u64 = said
@@ -187,7 +188,7 @@ fn headline(said: &[Said]) -> String {
     let behind = match removed {
         0 => String::new(),
         1 => " (1 filing removed)".to_owned(),
-        removed => format!(" ({} filings removed)", grouped(removed)),
+        removed => format!(" ({} filings removed)", wording::count(removed)),
     };
     let refused = count(EventKind::PeerRefused) + count(EventKind::PeerUnmatched);
     if refused > 0 {
@@ -282,19 +283,6 @@ fn csv(events: &[EventRecord], said: &[Said]) -> String {
     // A vector takes all that is written.
     let _ = table::write(&mut out, rows);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// A count with its digits in groups.
-pub fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What of rmdd is on this machine: sockets of daemons, state directories, and what to say where they are of no use.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,16 @@ fn join(socket: &Path) -> String {
     }
 }
 
+/// Where a listener of this machine is reached: one for every address, at the loopback's.
+pub fn reached_at(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(every) if every.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(every) if every.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
 /// The listener for queries of a daemon whose Unix socket is not for this user, if it answers. One installation that was
 /// named cannot be told from others there, so that it is not asked.
 pub async fn at_its_listener(global: &Global, loaded: &Loaded) -> Option<Target> {
@@ -92,12 +102,7 @@ pub async fn at_its_listener(global: &Global, loaded: &Loaded) -> Option<Target>
         Listen::Off => return None,
         Listen::Unix(path) => format!("unix:{}", path.display()),
         Listen::Tcp(address) => {
-            let mut address = *address;
-            match address.ip() {
-                IpAddr::V4(every) if every.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(every) if every.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                _ => {}
-            }
+            let address = reached_at(*address);
             let scheme = if grpc.tls.certificate.is_some() { "https" } else { "http" };
             format!("{scheme}://{address}")
         }

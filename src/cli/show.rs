@@ -103,7 +103,7 @@ fn print_filing(filing: &Filing) {
         if column == Column::FilingUrl {
             print_address(&text::one_line(cell));
         } else if !reported.contains(&column) && !choices.contains(&column) {
-            text::fact(label(column), text::one_line(cell));
+            text::fact(column.label(), text::one_line(cell));
         }
     }
     for (name, cell) in &filing.cells {
@@ -122,28 +122,6 @@ fn print_address(address: &str) {
             screen::fitted(address, columns, 0).iter().for_each(|line| say!("{line}"));
         }
         _ => text::fact("filing", address),
-    }
-}
-
-/// A column's name, short enough to align.
-fn label(column: Column) -> &'static str {
-    match column {
-        Column::BusinessAddress => "address",
-        Column::ForeignVoiceProvider => "foreign",
-        Column::OtherFrns => "other FRNs",
-        Column::OtherDbaNames => "doing business as",
-        Column::PreviousDbaNames => "former names",
-        Column::RobocallMitigationContactName => "contact",
-        Column::ContactTitle => "contact title",
-        Column::ContactDepartment => "department",
-        Column::ContactBusinessAddress => "contact address",
-        Column::ContactCountry => "contact country",
-        Column::ContactTelephoneNumber => "telephone",
-        Column::ContactPhoneExtension => "extension",
-        Column::LastUpdated => "last updated",
-        Column::LastRecertified => "recertified",
-        Column::FilingUrl => "filing",
-        other => other.name(),
     }
 }
 

@@ -1,12 +1,10 @@
 //! `rmdd connect`: what to put into a switch, out of `examples/`, whose tests drive real ones with it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
 use super::text::{self, say};
-use super::{Global, YES};
+use super::{Global, YES, here};
 use crate::daemon::config::{Config, Listen, Overrides};
 
 /// The switches that there is something for.
@@ -160,12 +158,7 @@ fn address(config: &Config) -> anyhow::Result<(&'static str, String)> {
             path.display()
         ),
         Listen::Tcp(address) => {
-            let mut address = *address;
-            match address.ip() {
-                IpAddr::V4(every) if every.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-                IpAddr::V6(every) if every.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-                _ => {}
-            }
+            let address = here::reached_at(*address);
             Ok((if config.http.tls.is_on() { "https" } else { "http" }, address.to_string()))
         }
     }

@@ -154,6 +154,7 @@ pub fn fact(name: &str, value: impl std::fmt::Display) {
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.
 pub use crate::domain::visible::one_line;
+pub use crate::domain::wording::{count, count_of, moment, span};
 
 /// Prints a record: on a terminal what else is to be known of it on lines below, for a pipe all on one line.
 pub fn record(head: &str, below: &[String]) {
@@ -184,11 +185,6 @@ pub fn time(at: Option<&prost_types::Timestamp>) -> String {
     at.and_then(time_from_wire).map_or_else(|| "unknown".to_owned(), moment)
 }
 
-/// A time to the second.
-pub fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// A time to the second, and how long ago or ahead it is.
 pub fn time_and_distance(at: Option<&prost_types::Timestamp>) -> String {
     let Some(at) = at.and_then(time_from_wire) else { return "unknown".to_owned() };
@@ -212,39 +208,9 @@ pub fn warn_if_ahead(since: Option<Timestamp>) {
     }
 }
 
-/// A duration in its two largest units.
-pub fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
-}
-
 /// Reads a whole number, and says what is wanted where it is none.
 pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "give a whole number, such as 1".to_owned())
-}
-
-/// A count with its digits in groups.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// So many of something, whose name takes an s where it is not one.
-pub fn count_of(value: u64, what: &str) -> String {
-    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
 /// A size in the unit that fits it.

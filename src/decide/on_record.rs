@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::facts::When;
+use crate::domain::wording::moment;
 use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
 use crate::listing::index::{Index, IndexedFiling};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
@@ -167,7 +168,6 @@ fn is_met(
 
 /// What became of the two duties of a notice by now, in words.
 pub fn clocks(on: &NoticeOnRecord, now: Timestamp) -> String {
-    let moment = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
     let duty = |verb: [&str; 2], by: Timestamp, noted: &Option<Noted>| {
         let due = moment(by);
         match noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now) {

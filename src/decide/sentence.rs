@@ -1,8 +1,7 @@
 //! A decision in one sentence.
 
-use jiff::Timestamp;
-
 use super::Query;
+use crate::domain::wording::moment;
 use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, eastern_day};
 
 /// The sentence for a call to 911 where nothing else can be said.
@@ -20,8 +19,8 @@ pub fn sentence(decision: &Decision, query: &Query, notes: bool) -> String {
     let stands = match (&decision.filing, &decision.removal) {
         (_, Some(removal)) => format!(
             "{who} is no longer in the database: last seen {}, first missing {}",
-            seconds(removal.last_seen_at),
-            seconds(removal.first_missing_at)
+            moment(removal.last_seen_at),
+            moment(removal.first_missing_at)
         ),
         (Some(filing), None) => match query.identity {
             Identity::RmdNumber(asked) if asked != filing.number() => {
@@ -64,7 +63,7 @@ fn on_record(decision: &Decision, notes: bool) -> String {
 fn reported(record: &Record, early: bool, notes: bool) -> String {
     match &record.body {
         RecordBody::Override(body) => {
-            let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", seconds(end)));
+            let until = record.expires_at.map_or_else(String::new, |end| format!(", until {}", moment(end)));
             let action = body.action.as_str();
             match notes {
                 true => format!("the override of {} ({action}{until}) decides: {}", record.by, record.why.trim()),
@@ -88,8 +87,4 @@ fn reported(record: &Record, early: bool, notes: bool) -> String {
         }
         RecordBody::Peer(peer) => format!("the peer {}", peer.name),
     }
-}
-
-fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

@@ -97,6 +97,28 @@ impl Column {
         }
     }
 
+    /// The name in a few words, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::BusinessAddress => "address",
+            Self::ForeignVoiceProvider => "foreign",
+            Self::OtherFrns => "other FRNs",
+            Self::OtherDbaNames => "doing business as",
+            Self::PreviousDbaNames => "former names",
+            Self::RobocallMitigationContactName => "contact",
+            Self::ContactTitle => "contact title",
+            Self::ContactDepartment => "department",
+            Self::ContactBusinessAddress => "contact address",
+            Self::ContactCountry => "contact country",
+            Self::ContactTelephoneNumber => "telephone",
+            Self::ContactPhoneExtension => "extension",
+            Self::LastUpdated => "last updated",
+            Self::LastRecertified => "recertified",
+            Self::FilingUrl => "filing",
+            other => other.name(),
+        }
+    }
+
     /// The column of this header name; case and blanks around it do not matter.
     pub fn by_name(name: &str) -> Option<Self> {
         let name = name.trim();

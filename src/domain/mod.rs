@@ -30,6 +30,7 @@ mod sync_record;
 pub mod times;
 pub mod visible;
 mod who;
+pub mod wording;
 
 pub use address::{AddressError, read_network};
 pub use age::{Age, CLOCK_TOLERANCE, EARLIEST, age, is_ahead, later_than, listed_day};

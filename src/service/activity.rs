@@ -46,16 +46,6 @@ pub struct Decisions {
 }
 
 impl Services {
-    /// What was decided within the last hour, as far as this daemon runs so long. Nothing where none runs, or within its
-    /// first second. Looks at nothing but memory, and asks the machine for the names of users.
-    pub fn decisions_of_last_hour(&self, now: Timestamp) -> Option<Decisions> {
-        let hour = self.observer.as_deref()?.activity.last_hour()?;
-        let lasted = Duration::try_from(now.duration_since(hour.since)).unwrap_or_default();
-        let (counts, index) = (hour.counts, self.index.load_full());
-        let refused = named(&hour.refused, index.as_deref());
-        Some(Decisions { at: now, lasted, counts, refused, askers: askers(&hour.askers) })
-    }
-
     /// What is decided, second by second, for as long as the authorization holds; the last so many seconds first.
     ///
     /// # Errors

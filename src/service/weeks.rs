@@ -11,7 +11,6 @@ use crate::domain::{
     Filing, Frn, Identity, RecordKind, Rejection, Removal, RmdNumber, begins_in_eastern_time as begins, eastern_day,
 };
 use crate::listing::index::Index;
-use crate::observe::clock;
 use crate::records::Records;
 
 /// So many weeks can be asked about: ten years.
@@ -31,22 +30,12 @@ pub struct Week {
 }
 
 impl Services {
-    /// The last so many weeks ([`MOST_WEEKS`] at most), oldest first; the last one is the week that runs. Reads what the
-    /// store has on record about the snapshots of these weeks.
+    /// The last so many weeks ([`MOST_WEEKS`] at most) as of a time, oldest first; the last one is the week that runs. Reads
+    /// what the store has on record about the snapshots of these weeks, and blocks for so long.
     ///
     /// # Errors
     ///
     /// If no listing is loaded, or the store cannot be read.
-    pub async fn weeks(&self, count: usize) -> Result<Vec<Week>, Rejection> {
-        let services = self.clone();
-        self.budget.work.blocking(move || services.weeks_until(count, clock::now())).await?
-    }
-
-    /// The same as of a time; blocks while the store is read.
-    ///
-    /// # Errors
-    ///
-    /// As of [`Self::weeks`].
     pub fn weeks_until(&self, count: usize, now: Timestamp) -> Result<Vec<Week>, Rejection> {
         let index = self.loaded()?;
         let mut weeks = calendar(count.clamp(1, MOST_WEEKS), now);

@@ -25,6 +25,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SyncSettings;
+use crate::domain::wording::moment;
 use crate::domain::{DISTRUST, Sha256Digest, SourceFault, SourceState, later_than};
 use crate::observe::clock;
 use crate::sync::fetch::{FetchConfig, FetchError, Fetched, Source, fetch, pause};
@@ -112,11 +113,7 @@ fn left_alone(state: &SourceState, longest: SignedDuration, now: Timestamp) -> O
     Some(SourceFault {
         source: state.source.clone(),
         kind: LEFT_ALONE.to_owned(),
-        error: format!(
-            "{} asked to be left alone until {}{because}: it was not asked",
-            state.source,
-            until.strftime("%Y-%m-%d %H:%M:%S UTC")
-        ),
+        error: format!("{} asked to be left alone until {}{because}: it was not asked", state.source, moment(until)),
     })
 }
 

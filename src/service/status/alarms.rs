@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::wording::moment;
 use crate::domain::{Age, AlarmCode, Awaits, PeersAffected, SyncOutcome, SyncTrigger, age, eastern_day, listed};
 use crate::listing::index::Index;
 use crate::observe::decision_log::Counts;
@@ -288,10 +289,6 @@ fn sources(sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
     alarms
 }
 
-fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// That something is wrong with the store: answers are good until the daemon stops, and then there are none.
 pub fn store_damaged(what: &str) -> Alarm {
     Alarm {
@@ -425,7 +422,7 @@ pub fn reload_refused(refused: &RefusedReload) -> Alarm {
         message: format!(
             "the configuration was not reloaded at {}, and all that was in force before still is, tokens and rights too: \
              {}. Put it right and reload again; a restart would be refused as well",
-            refused.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+            moment(refused.at),
             without_excerpt(&refused.error)
         ),
         severity: Severity::Warning,
@@ -467,7 +464,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
             message: format!(
                 "the decision log lacks {} decisions since the start, the last of {}: {cause}",
                 counts.dropped,
-                last.strftime("%Y-%m-%d %H:%M:%S UTC")
+                moment(last)
             ),
             severity: Severity::Warning,
         });
