@@ -212,7 +212,7 @@ fn filing_card(filing: &Filing, state: &'static str, class: &'static str) -> Fil
     for column in Column::ALL.into_iter().filter(|column| !told.contains(column) && !of_roles.contains(column)) {
         let text = filing.text(column);
         if !text.is_empty() {
-            let label = if column == Column::Frn { "FRN" } else { wording::label(column) };
+            let label = if column == Column::Frn { "FRN" } else { column.label() };
             facts.push((label.to_owned(), shown(text)));
         }
     }

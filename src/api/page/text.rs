@@ -1,9 +1,11 @@
 //! How times, counts and texts of third parties are written on the page.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::visible::one_line;
 use crate::domain::{Age, age, eastern_day};
+
+pub use crate::domain::wording::{count, count_of, moment as time, span};
 
 /// So many characters of a text are shown. What is longer is whole in CSV.
 const SHOWN: usize = 160;
@@ -18,26 +20,9 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// A time to the second, as it is written everywhere.
-pub fn time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
 /// The day of the FCC's that a time is in, in Eastern time, as a day is read everywhere.
 pub fn day(at: Timestamp) -> String {
     eastern_day(at).to_string()
-}
-
-/// A duration in its two largest units.
-pub fn span(duration: SignedDuration) -> String {
-    let seconds = duration.as_secs();
-    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
 }
 
 /// How long ago a time was, in words.
@@ -52,24 +37,6 @@ pub fn ago(then: Timestamp, now: Timestamp) -> String {
 pub fn left(at: Timestamp, now: Timestamp) -> String {
     let left = at.duration_since(now);
     if left.is_negative() { "now".to_owned() } else { format!("in {}", span(left)) }
-}
-
-/// A count with its digits in groups.
-pub fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
-/// So many of something, whose name takes an s where it is not one.
-pub fn count_of(value: u64, what: &str) -> String {
-    format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
 }
 
 /// A text as it may stand in the path or the query of a link.

@@ -2,7 +2,7 @@
 
 use crate::decide::own::OwnDeadlineKind;
 use crate::decide::standing::{Deadline, DeadlineKind, PeerState, Standing};
-use crate::domain::{Certification, Column, Filing, Identity, Implementation, PeerKind, ProviderRole, Record, Verdict};
+use crate::domain::{Certification, Filing, Identity, Implementation, PeerKind, ProviderRole, Record, Verdict};
 
 use super::table::Cell;
 use super::text::encoded;
@@ -140,26 +140,4 @@ pub fn implementation(filing: &Filing) -> &str {
 pub fn roles(filing: &Filing) -> String {
     let labels: Vec<&str> = filing.roles().iter().map(ProviderRole::label).collect();
     if labels.is_empty() { "none certified".to_owned() } else { labels.join(", ") }
-}
-
-/// A column's name in words.
-pub fn label(column: Column) -> &'static str {
-    match column {
-        Column::BusinessAddress => "address",
-        Column::ForeignVoiceProvider => "foreign",
-        Column::OtherFrns => "other FRNs",
-        Column::OtherDbaNames => "doing business as",
-        Column::PreviousDbaNames => "former names",
-        Column::RobocallMitigationContactName => "contact",
-        Column::ContactTitle => "contact title",
-        Column::ContactDepartment => "department",
-        Column::ContactBusinessAddress => "contact address",
-        Column::ContactCountry => "contact country",
-        Column::ContactTelephoneNumber => "telephone",
-        Column::ContactPhoneExtension => "extension",
-        Column::LastUpdated => "last updated",
-        Column::LastRecertified => "recertified",
-        Column::FilingUrl => "filing",
-        other => other.name(),
-    }
 }
