@@ -336,9 +336,10 @@ fn alarms(status: &StatusReport) -> Table {
             Severity::Warning => Cell::word("WARNING", "warn"),
             Severity::Note => Cell::word("NOTE", "plain"),
         };
-        vec![severity, Cell::text(alarm.code.as_str()), Cell::text(alarm.message.clone())]
+        let (finding, remedy) = (alarm.message.clone(), alarm.remedy.clone());
+        vec![severity, Cell::text(alarm.code.as_str()), Cell::text(finding), Cell::text(remedy)]
     });
-    Table::new("alarms", "Alarms, the worst first", &["Severity", "Code", "Message"])
+    Table::new("alarms", "Alarms, the worst first", &["Severity", "Code", "What happened", "What to do"])
         .with(rows)
         .or("None.")
         .in_csv_at("/", "")
