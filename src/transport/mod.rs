@@ -34,6 +34,7 @@ mod registry;
 mod request_line;
 pub mod secret_file;
 mod tls;
+pub mod users;
 mod workers;
 
 /// The body of a request, as it arrives.
