@@ -137,7 +137,7 @@ pub fn outcome(deadline: &v1::Deadline, now: &v1::PeerStanding) -> String {
     };
     let (come, go) = (others(&deadline.gained), others(&deadline.lost));
     said.extend(come_and_go(come.iter().map(String::as_str), go.iter().map(String::as_str)));
-    if said.is_empty() { "what the advisory says changes".to_owned() } else { said.join("; ") }
+    if said.is_empty() { "the verdict stays, and what its advisory says changes".to_owned() } else { said.join("; ") }
 }
 
 /// The day of a time, in UTC.

@@ -93,14 +93,14 @@ async fn the_wait_for_a_second_copy_is_counted_down() {
     let mut world = World::new(24, 400);
     let site = Site::with_listing(&world.to_csv());
     let mut patient = rmdd();
-    patient.env("RMDD_VET__CORROBORATE_AFTER", "4s").arg("serve").arg("--state-dir").arg(site.state_dir());
+    patient.env("RMDD_VET__CORROBORATE_AFTER", "8s").arg("serve").arg("--state-dir").arg(site.state_dir());
     patient.args(["--grpc-listen", "off", "--source"]).arg(site.listing());
     let daemon = Daemon::spawn(patient);
     daemon.first_sync().await;
-    world.advance(Step { remove: 130, ..Step::default() });
+    world.advance(Step { remove: 30, ..Step::default() });
     site.publish(&world.to_csv());
     let mut terminal = on_terminal(&site, &["sync"]);
     terminal.wait_for("a second copy is fetched in");
     let (status, shown, as_it_was) = terminal.end();
-    assert!(status.success() && as_it_was && shown.contains("130 removed"), "{status}: {shown}");
+    assert!(status.success() && as_it_was && shown.contains("30 removed"), "{status}: {shown}");
 }

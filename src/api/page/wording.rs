@@ -110,7 +110,7 @@ pub fn outcome(deadline: &Deadline, now: &Standing) -> String {
         codes.iter().map(|code| code.as_str()).filter(|code| *code != reason).collect::<Vec<_>>()
     };
     said.extend(come_and_go(others(&then.gained), others(&then.lost)));
-    if said.is_empty() { "what the advisory says changes".to_owned() } else { said.join("; ") }
+    if said.is_empty() { "the verdict stays, and what its advisory says changes".to_owned() } else { said.join("; ") }
 }
 
 /// What comes for the operator's own filing.
