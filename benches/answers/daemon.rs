@@ -14,8 +14,8 @@ use rmdd::api::grpc::v1::admin_service_client::AdminServiceClient;
 use rmdd::api::grpc::v1::check_provider_request::Identity;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
 use rmdd::api::grpc::v1::{
-    CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, GetStatusRequest, ProviderRole, SyncOutcome,
-    TriggerSyncRequest, Verdict,
+    ApproveListingRequest, CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, GetStatusRequest,
+    ProviderRole, SyncOutcome, TriggerSyncRequest, Verdict,
 };
 use rmdd::listing::parse::parse;
 use rmdd_testkit::{Step, World};
@@ -62,6 +62,15 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_rmdd");
 
 /// The token of a client of a daemon that asks for one.
 pub const TOKEN: &str = "a-token-of-the-benchmark-0123456789";
+
+/// The program, without the variables that are meant for this benchmark: to it they would be unknown settings.
+fn program_alone(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RMDD_")) {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// A certificate and a file of tokens, and the configuration that names them.
 fn secured(directory: &Path) -> PathBuf {
@@ -114,7 +123,7 @@ impl Daemon {
         }
         let path = daemon.directory.path().join("peers.csv");
         std::fs::write(&path, list).expect("written");
-        let mut command = Command::new(PROGRAM);
+        let mut command = program_alone(Path::new(PROGRAM));
         command.arg("--state-dir").arg(daemon.directory.path().join("state")).args(["peers", "import"]).arg(&path);
         let imported = command.args(["--by", "bench"]).output().expect("the command runs");
         assert!(imported.status.success(), "{imported:?}");
@@ -134,10 +143,7 @@ impl Daemon {
         let (before, behind) = (stands(&listing), stands(&wave));
         let behind: std::collections::HashSet<_> = behind.into_iter().collect();
         let frns: Vec<String> = before.into_iter().filter(|frn| behind.contains(frn)).collect();
-        let mut command = Command::new(program);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RMDD_")) {
-            command.env_remove(name);
-        }
+        let mut command = program_alone(program);
         if let Some(config) = config {
             command.arg("--config").arg(config);
         }
@@ -292,6 +298,15 @@ impl Daemon {
         self.admin(async |mut admin| {
             let report = admin.trigger_sync(TriggerSyncRequest {}).await.expect("an outcome").into_inner().sync;
             let report = report.expect("a report");
+            // A tenth that goes and comes time and again looks like a source that loses its list bit by bit.
+            let report = match report.outcome() {
+                SyncOutcome::Held => {
+                    let approval = ApproveListingRequest { sha256: report.held_sha256, by: "bench".to_owned() };
+                    let approved = admin.approve_listing(approval).await.expect("an outcome").into_inner().sync;
+                    approved.expect("a report")
+                }
+                _ => report,
+            };
             assert_eq!(report.outcome(), SyncOutcome::Applied, "{report:?}");
         });
     }

@@ -1,5 +1,6 @@
 //! h2load, and what it measured.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// One kind of load.
 pub struct Load {
     pub port: u16,
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// The request's body, with the header of its gRPC message.
     pub body: Vec<u8>,
     pub connections: usize,
@@ -22,6 +23,8 @@ pub enum Way {
     Tls,
     /// TLS, with a token in every request.
     TlsWithToken(&'static str),
+    /// HTTP/1.1 without a body, its requests one behind the other (pipelined).
+    Http1,
 }
 
 /// What came of it.
@@ -42,12 +45,15 @@ fn now_micros() -> u64 {
 
 impl Load {
     fn command(&self, directory: &tempfile::TempDir, log: bool) -> Command {
-        let body = directory.path().join("question");
-        std::fs::write(&body, &self.body).expect("written");
         let mut command = Command::new("h2load");
-        command.args(["-t", "1", "-H", "content-type: application/grpc", "-H", "te: trailers"]);
-        command.args(["-c", &self.connections.to_string(), "-m", &self.streams.to_string()]);
-        command.arg("-d").arg(body);
+        command.args(["-t", "1", "-c", &self.connections.to_string(), "-m", &self.streams.to_string()]);
+        if self.way == Way::Http1 {
+            command.arg("--h1");
+        } else {
+            let body = directory.path().join("question");
+            std::fs::write(&body, &self.body).expect("written");
+            command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]).arg("-d").arg(body);
+        }
         if let Way::TlsWithToken(token) = self.way {
             command.args(["-H", &format!("authorization: Bearer {token}")]);
         }
@@ -59,7 +65,7 @@ impl Load {
     }
 
     fn url(&self) -> String {
-        let scheme = if self.way == Way::Plain { "http" } else { "https" };
+        let scheme = if matches!(self.way, Way::Plain | Way::Http1) { "http" } else { "https" };
         format!("{scheme}://127.0.0.1:{}{}", self.port, self.path)
     }
 
@@ -131,6 +137,17 @@ impl Measured {
             share,
             self.waits.iter().filter(|(at, took)| at + took >= from && *at <= to).map(|(_, took)| *took).collect(),
         )
+    }
+
+    /// Requests a second that ended between two times.
+    pub fn rate_between(&self, from: u64, to: u64) -> f64 {
+        let ended = self.waits.iter().filter(|(at, took)| (from..to).contains(&(at + took))).count();
+        ended as f64 * 1e6 / (to - from) as f64
+    }
+
+    /// When the first began, in microseconds since 1970.
+    pub fn began(&self) -> u64 {
+        self.waits.iter().map(|(at, _)| *at).min().unwrap_or_default()
     }
 
     /// Of the others.

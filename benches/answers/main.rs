@@ -115,7 +115,7 @@ fn main() -> ExitCode {
     }
     if wants("batch") {
         let load = || Load {
-            path: "/rmdd.v1.AcceptanceService/CheckProviders",
+            path: "/rmdd.v1.AcceptanceService/CheckProviders".into(),
             connections: BUSY.0,
             streams: 4,
             ..check(daemon.port, &daemon.batch(BATCH))
@@ -142,7 +142,9 @@ fn main() -> ExitCode {
         wave(&daemon, &question, rounds, trying);
     }
     if wants("flood") {
-        flood(&daemon, &question, rounds, trying);
+        for way in [Way::Plain, Way::Http1] {
+            flood(&daemon, &question, way, rounds, trying);
+        }
     }
     if wants("secured") {
         let secured = Daemon::start_secured();
@@ -181,7 +183,7 @@ fn before(daemon: &Daemon, rounds: usize, requests: usize) {
     paired("CheckProvider against the other build", "answers/s", rounds, || unary(daemon), || unary(&other));
     let batch = daemon.batch(BATCH);
     let batches = |daemon: &Daemon| {
-        let path = "/rmdd.v1.AcceptanceService/CheckProviders";
+        let path = "/rmdd.v1.AcceptanceService/CheckProviders".into();
         let load = Load { path, streams: 4, ..check(daemon.port, &batch) };
         load.run((requests / 100).max(64)).per_second * BATCH as f64
     };
@@ -200,7 +202,7 @@ fn before(daemon: &Daemon, rounds: usize, requests: usize) {
 fn check(port: u16, question: &[u8]) -> Load {
     Load {
         port,
-        path: "/rmdd.v1.AcceptanceService/CheckProvider",
+        path: "/rmdd.v1.AcceptanceService/CheckProvider".into(),
         body: question.to_vec(),
         connections: BUSY.0,
         streams: BUSY.1,
@@ -208,34 +210,52 @@ fn check(port: u16, question: &[u8]) -> Load {
     }
 }
 
+/// The same over HTTP, one line of text.
+fn check_http(daemon: &Daemon) -> Load {
+    let frn = &daemon.frns()[daemon.frns().len() / 2];
+    let path = format!("/v1/check/{frn}?format=text").into();
+    Load { port: daemon.http_port, path, way: Way::Http1, ..check(daemon.http_port, &[]) }
+}
+
 /// Waits of a client that asks one question at a time, while others ask all they can, against its waits when it is alone.
 /// On few cores the flood's own client takes the most of them from everybody; how much is said by the same client's waits
-/// at another daemon, which nobody floods.
-fn flood(daemon: &Daemon, question: &[u8], rounds: usize, trying: bool) {
-    let beside = Daemon::start();
+/// at another daemon, which nobody floods. And what the flood gets while that client is there, against what it gets alone.
+fn flood(daemon: &Daemon, question: &[u8], way: Way, rounds: usize, trying: bool) {
+    let (beside, over) = (Daemon::start(), if way == Way::Http1 { "HTTP/1.1" } else { "gRPC" });
+    let load = |daemon: &Daemon| match way {
+        Way::Http1 => check_http(daemon),
+        _ => check(daemon.port, question),
+    };
     let one = |daemon: &Daemon| {
-        let load = Load { connections: 1, streams: 1, ..check(daemon.port, question) };
+        let load = Load { connections: 1, streams: 1, ..load(daemon) };
         load.run_for(if trying { 1 } else { 3 }).percentile(0.99)
     };
-    let (mut ratios, mut others) = (Vec::new(), Vec::new());
+    let (mut ratios, mut others, mut kept) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let quiet = one(daemon);
-        let flood = || Load { streams: 256, ..check(daemon.port, question) };
+        let flood = || Load { streams: 256, ..load(daemon) };
         let (mut flooded, mut other) = (f64::NAN, f64::NAN);
-        let _ = flood().run_while(if trying { 3 } else { 8 }, || flooded = one(daemon));
+        let (with, (from, to)) = flood().run_while(if trying { 3 } else { 8 }, || flooded = one(daemon));
+        // A moment for the connections to be there.
+        let alone = with.rate_between(with.began() + 500_000, from);
+        let share = with.rate_between(from, to) / alone;
         let _ = flood().run_while(if trying { 3 } else { 8 }, || other = one(&beside));
         println!(
-            "  p99 of one client: {quiet:.0} µs alone, {flooded:.0} in a flood ({:.2}), {other:.0} at a daemon beside it ({:.2})",
+            "  p99 of one client: {quiet:.0} µs alone, {flooded:.0} in a flood ({:.2}), {other:.0} at a daemon beside it ({:.2}); \
+             the flood keeps {share:.2} of its answers",
             flooded / quiet,
             other / quiet
         );
         ratios.push(flooded / quiet);
         others.push(other / quiet);
+        kept.push(share);
     }
     println!(
-        "p99 of one client in a flood: {:.2} times, at a daemon beside it {:.2}, the medians of {rounds}\n",
+        "{over}: p99 of one client in a flood: {:.2} times, at a daemon beside it {:.2}; the flood keeps {:.2} of its answers: \
+         the medians of {rounds}\n",
         median(&mut ratios),
-        median(&mut others)
+        median(&mut others),
+        median(&mut kept)
     );
 }
 

@@ -39,9 +39,10 @@ impl LogConfig {
     }
 
     fn filter(&self) -> Result<EnvFilter, String> {
-        // A bare word is about rmdd; the libraries below it only speak up when something is wrong.
+        // A bare word is about rmdd; the libraries below it only speak up when something is wrong. What rustls finds odd
+        // about a client's greeting is the client's affair, and would be a line for each of its connections.
         let bare = !self.level.contains(['=', ',']);
-        let directives = if bare { format!("warn,rmdd={}", self.level) } else { self.level.clone() };
+        let directives = if bare { format!("warn,rustls=error,rmdd={}", self.level) } else { self.level.clone() };
         EnvFilter::builder()
             .parse(directives)
             .map_err(|error| format!("log.level is {:?}: {error}; give error, warn, info, debug or trace", self.level))

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
+use super::processor::Processor;
 use super::registry::{Activity, sparse_requests};
 
 /// A quantum that took longer is halved, one that took less than a third of it doubled.
@@ -39,7 +40,8 @@ const YIELDS: usize = 4;
 /// For so long after its last request a sparse client is taken to be there.
 const SPARSE_FOR: Duration = Duration::from_secs(1);
 
-/// While there is one, bulk connections are served for so long, and then pause for the shortest time that a timer knows.
+/// While there is one, and processes wait for a processor, bulk connections are served for so long, and then pause for the
+/// shortest time that a timer knows.
 const BURST: Duration = Duration::from_micros(800);
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -89,6 +91,7 @@ impl Scheduler {
     /// Serves the queue until all its connections are gone, on the thread that runs them.
     pub async fn run(mut self) {
         let (mut seen, mut seen_at, mut burst) = (0, None::<Instant>, Duration::ZERO);
+        let mut processor = Processor::new();
         while let Some(next) = self.queue.recv().await {
             if next.round == self.shared.round.load(Ordering::Relaxed) {
                 self.shared.round.fetch_add(1, Ordering::Relaxed);
@@ -118,7 +121,8 @@ impl Scheduler {
             burst += took;
             if burst > BURST {
                 burst = Duration::ZERO;
-                if sparse {
+                // A pause with idle processors would be good to nobody.
+                if sparse && processor.is_wanted(began) {
                     tokio::time::sleep(PAUSE).await;
                 }
             }

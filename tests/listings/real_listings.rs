@@ -73,7 +73,9 @@ async fn the_removals_of_a_real_week_are_exactly_the_numbers_missing_from_its_li
             let by_frn = ask(&mut acceptance, by_frn(frn)).await;
             assert_eq!((by_frn.verdict(), by_frn.reason()), (Verdict::Refuse, Reason::Removed), "{round}: {frn}");
         }
-        for (number, frn) in &later {
+        // What a restart could lose is the same for all: one in ten is asked about again.
+        let one_in = if round == "running" { 1 } else { 10 };
+        for (number, frn) in later.iter().step_by(one_in) {
             let answer = ask(&mut acceptance, by_number(number)).await;
             assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::Listed), "{round}: {number}");
             if !frn.is_empty() {

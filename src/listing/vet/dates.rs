@@ -13,9 +13,18 @@ const AHEAD_DAYS: i64 = 2;
 /// The newest date that so many filings reach is the listing's: one filing alone may bear any date.
 const REACHED_BY: usize = 3;
 
-/// A filing's `last_updated`, if it is a date.
+/// A filing's `last_updated`, if it is a date: `2025-08-25`, and what stands behind it. Every row is read several times in
+/// each step, so the digits are read here and not by a parser of all ways in which dates are written.
 pub fn last_updated(filing: &Filing) -> Option<Date> {
-    filing.text(Column::LastUpdated).get(..10)?.parse().ok()
+    let text: &[u8; 10] = filing.text(Column::LastUpdated).as_bytes().first_chunk()?;
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return None };
+    let digits = |digits: &[u8]| {
+        digits
+            .iter()
+            .try_fold(0i16, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i16::from(digit - b'0')))
+    };
+    let (month, day) = (digits(&[m1, m2])?, digits(&[d1, d2])?);
+    Date::new(digits(&[y1, y2, y3, y4])?, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
 }
 
 /// Days from one date to another; fewer than none if it is the earlier one.
