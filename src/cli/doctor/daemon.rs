@@ -163,7 +163,7 @@ pub async fn told(case: &Case<'_>, report: &mut Report) {
                 Severity::Warning => report.look(about, says),
                 Severity::Note | Severity::Unspecified => report.good(about, says),
             }
-            report.to_do(what_to_do(alarm));
+            report.say_what_to_do(what_to_do(alarm));
         }
         peers(status, report);
     } else {
@@ -244,7 +244,7 @@ async fn channels(case: &Case<'_>, report: &mut Report) {
             }
             _ => continue,
         };
-        report.to_do(Some(to_do));
+        report.say_what_to_do(Some(to_do));
     }
     if answer.len() < 2 {
         report.look(

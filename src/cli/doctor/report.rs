@@ -52,7 +52,7 @@ impl Report {
     }
 
     /// What to do about what was added last.
-    pub fn to_do(&mut self, what: Option<String>) {
+    pub fn say_what_to_do(&mut self, what: Option<String>) {
         if let Some(last) = self.findings.last_mut() {
             last.what_to_do = what;
         }
