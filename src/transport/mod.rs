@@ -29,7 +29,6 @@ mod limits;
 mod patience;
 mod preface;
 pub mod priority;
-mod processor;
 mod quota;
 mod registry;
 mod request_line;
