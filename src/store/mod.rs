@@ -102,6 +102,11 @@ pub use state::{ListingState, RecordsState, State};
 pub use verify::{Verified, nameless_file, verify_closed};
 pub use write::{Committed, Expected};
 
+/// Operators' records and their events in the shape in which they are exported, which the fleet's logs have too.
+pub(crate) mod exported {
+    pub use super::codec::{decode_record, decode_record_event, encode_record, encode_record_event};
+}
+
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 4;
 
