@@ -8,18 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::channels::{Channel, Failure, Kind, Means, Outgoing, message_id};
+use super::channels::{Channel, Failure, Incident, Kind, Means, Outgoing, message_id, pagerduty};
 use super::config::AlertsConfig;
 use super::{Alerts, InForce};
 use crate::observe::clock;
 use crate::service::Severity;
-use crate::store::{EventRecord, StoreError, Waiting};
+use crate::store::{EventRecord, StoreError, Thread, Waiting};
 
 /// So many events go out in one message to people.
 const TOGETHER: usize = 10_000;
 
-/// Among so many events those of one subject are looked for, where each has messages of its own.
-const APART: usize = 500;
+/// Among so many events those of one incident are looked for.
+const FEW: usize = 500;
 
 /// A message that the other end does not want is tried so often.
 const TRIES_OF_REFUSED: u32 = 3;
@@ -111,17 +111,16 @@ impl Task {
         if self.alerts.stopped().contains_key(&self.channel.name) {
             return Wait::For(LONGEST_SLEEP);
         }
-        let apart = self.channel.tells_subjects_apart();
-        let together = match (self.channel.people, apart) {
-            (true, true) => APART,
-            (true, false) => TOGETHER,
-            (false, _) => 1,
+        let next = match self.channel.keeps_incidents() {
+            true => self.next_of_incidents().await,
+            false => {
+                let (name, together) = (self.channel.name.clone(), if self.channel.people { TOGETHER } else { 1 });
+                let next = self.alerts.in_store(move |store| store.next_delivery(&name, together)).await;
+                next.map(|waiting| waiting.map(|waiting| (waiting, None)))
+            }
         };
-        let name = self.channel.name.clone();
-        let next = self.alerts.in_store(move |store| store.next_delivery(&name, together)).await;
-        let waiting = match next {
-            Ok(Some(waiting)) if apart => of_first_subject(waiting),
-            Ok(Some(waiting)) => waiting,
+        let (waiting, incident) = match next {
+            Ok(Some(next)) => next,
             Ok(None) => return self.tell_again(told_again).await,
             Err(error) => {
                 tracing::warn!(%error, channel = self.channel.name, "alerts cannot be read for delivery: {error}");
@@ -132,13 +131,31 @@ impl Task {
         if let Some(left) = self.left(&waiting, now) {
             return Wait::For(left);
         }
-        match self.attempt(&waiting, now).await {
+        match self.attempt(&waiting, incident, now).await {
             Ok(()) => Wait::No,
             Err(error) => {
                 tracing::warn!(%error, channel = self.channel.name, "what became of a delivery cannot be written: {error}");
                 Wait::For(STORE_PAUSE)
             }
         }
+    }
+
+    /// What is next where the other end keeps incidents: events that belong to one, and what they do to it.
+    async fn next_of_incidents(&self) -> Result<Option<(Waiting, Option<Incident>)>, StoreError> {
+        let name = self.channel.name.clone();
+        let found = self.alerts.in_store(move |store| {
+            let open = store.incidents(&name)?;
+            let Some(few) = store.next_delivery(&name, FEW)? else { return Ok(None) };
+            let next = pagerduty::next(&few.events, &open);
+            // Those of one incident may be many more.
+            let all = next.as_ref().is_some_and(|(events, _)| events.len() > 1) && few.events.len() >= FEW;
+            let waiting = if all { store.next_delivery(&name, TOGETHER)? } else { Some(few) };
+            Ok(waiting.and_then(|waiting| {
+                let (events, incident) = pagerduty::next(&waiting.events, &open)?;
+                Some((Waiting { events, threads: Vec::new(), ..waiting }, Some(incident)))
+            }))
+        });
+        found.await
     }
 
     /// How long it is until it may be sent.
@@ -161,7 +178,7 @@ impl Task {
         (left > SignedDuration::ZERO).then(|| Duration::try_from(left).unwrap_or(LONGEST_SLEEP).min(LONGEST_SLEEP))
     }
 
-    async fn attempt(&self, waiting: &Waiting, now: Timestamp) -> Result<(), StoreError> {
+    async fn attempt(&self, waiting: &Waiting, incident: Option<Incident>, now: Timestamp) -> Result<(), StoreError> {
         let events: Arc<[EventRecord]> = waiting.events.clone().into();
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         let (name, sequence, upto) = (self.channel.name.clone(), first.sequence, last.sequence);
@@ -169,20 +186,19 @@ impl Task {
             let channel = name.clone();
             self.alerts.in_store(move |store| store.settle_batch(&channel, sequence, upto)).await?;
         }
-        let outgoing = Outgoing { events: Arc::clone(&events), threads: waiting.threads.clone(), now };
+        let outgoing = Outgoing { events: Arc::clone(&events), threads: waiting.threads.clone(), incident, now };
         let sent = self.channel.send(&outgoing).await;
         let at = clock::now();
         let failure = match sent {
             Ok(said) => {
                 tracing::debug!(channel = name, event = first.id, said, "alert delivered to {name}");
-                let thread = match &self.channel.kind {
-                    Kind::Mail(mail) => Some(message_id(outgoing.id(), &mail.from)),
-                    _ => None,
+                let thread = match (&self.channel.kind, outgoing.incident.clone()) {
+                    (Kind::Mail(mail), _) => Thread::Answers(message_id(outgoing.id(), &mail.from)),
+                    (_, Some(Incident::Trigger(key))) => Thread::Incident(key),
+                    (_, Some(Incident::Resolve(key) | Incident::Remains(key))) => Thread::Over(key),
+                    (_, Some(Incident::News) | None) => Thread::None,
                 };
-                return self
-                    .alerts
-                    .in_store(move |store| store.note_delivered(&name, &events, thread.as_deref(), at))
-                    .await;
+                return self.alerts.in_store(move |store| store.note_delivered(&name, &events, &thread, at)).await;
             }
             Err(failure) => failure,
         };
@@ -253,7 +269,7 @@ impl Task {
     /// Calls the heartbeat's address if all is well.
     async fn beat(&self) {
         let Some(why) = self.unwell() else {
-            let outgoing = Outgoing { events: Arc::new([]), threads: Vec::new(), now: clock::now() };
+            let outgoing = Outgoing { events: Arc::new([]), threads: Vec::new(), incident: None, now: clock::now() };
             let outcome = self.channel.send(&outgoing).await.map(drop).map_err(|failure| failure.error);
             return self.note(outcome, true).await;
         };
@@ -295,15 +311,6 @@ impl Task {
             tracing::warn!(%error, "how a channel is cannot be written: {error}");
         }
     }
-}
-
-/// Of what waits what is about the same as the first.
-fn of_first_subject(mut waiting: Waiting) -> Waiting {
-    if let Some(subject) = waiting.events.first().map(|event| event.subject.clone()) {
-        waiting.events.retain(|event| event.subject == subject);
-        waiting.threads.retain(|(of, _)| *of == subject);
-    }
-    waiting
 }
 
 /// The longest that another end is left alone because it asked for it.

@@ -62,6 +62,11 @@ impl Said {
         self.data.get(name).and_then(Value::as_u64).unwrap_or_default()
     }
 
+    /// How what it is about stood `before`, or stands `after`.
+    pub fn state(&self, when: &str) -> Option<&str> {
+        self.data.get(when)?.get("state")?.as_str()
+    }
+
     /// Whether somebody asked for it, to see whether it arrives.
     pub fn is_test(&self) -> bool {
         self.data.get("test") == Some(&Value::Bool(true))
@@ -139,9 +144,8 @@ pub fn of(events: &[EventRecord]) -> Digest {
 
 /// When it was found: what waited for long, or is sent again, is old news.
 fn found(events: &[EventRecord]) -> Option<String> {
-    let minute = |at: jiff::Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
     let times = || events.iter().map(|event| event.at);
-    let (first, last) = (minute(times().min()?), minute(times().max()?));
+    let (first, last) = (wording::moment(times().min()?), wording::moment(times().max()?));
     Some(if first == last { format!("Found: {first}") } else { format!("Found: {first} to {last}") })
 }
 
@@ -155,7 +159,7 @@ fn lines_of(said: &Said) -> Vec<String> {
     }
     let to_do = said.text("what_to_do");
     if !to_do.is_empty() && said.kind != Some(EventKind::AlarmCleared) {
-        lines.push(format!("             {to_do}"));
+        lines.push(format!("             do: {to_do}"));
     }
     if said.kind == Some(EventKind::ListingApplied) {
         let removed = said.data.get("removed").and_then(Value::as_array);
@@ -236,6 +240,7 @@ fn short(said: &Said) -> String {
         (Some(EventKind::AlarmCleared), Some(code)) => format!("alarm {code} is over"),
         (Some(EventKind::DeadlineNear), _) => "something changes within 24 hours".to_owned(),
         (Some(EventKind::DeadlinePassed), _) => "a deadline has passed".to_owned(),
+        (Some(EventKind::DeadlineCleared), _) => "a deadline does not come any more".to_owned(),
         (Some(EventKind::MeChanged), _) => "your own filing has changed".to_owned(),
         (Some(EventKind::MeRecertification), _) => "your own filing must be recertified".to_owned(),
         (Some(EventKind::BaselineTaken), _) => "alerts begin here".to_owned(),
@@ -316,7 +321,7 @@ mod tests {
         assert_eq!(subject(&[applied(0), odd.clone()]), "[rmdd] alarm LISTING_CORROBORATED");
         assert_eq!(subject(&[applied(27), odd.clone(), old.clone()]), "[rmdd] alarm LISTING_OLD");
         let found = |events: &[EventRecord]| of(events).lines.into_iter().find(|line| line.starts_with("Found"));
-        assert_eq!(found(std::slice::from_ref(&odd)).as_deref(), Some("Found: 1970-01-01 00:00 UTC"));
-        assert_eq!(found(&[odd, old]).as_deref(), Some("Found: 1970-01-01 00:00 UTC to 1970-01-01 01:01 UTC"));
+        assert_eq!(found(std::slice::from_ref(&odd)).as_deref(), Some("Found: 1970-01-01 00:00:00 UTC"));
+        assert_eq!(found(&[odd, old]).as_deref(), Some("Found: 1970-01-01 00:00:00 UTC to 1970-01-01 01:01:00 UTC"));
     }
 }

@@ -15,6 +15,7 @@ use super::{Alerts, InForce};
 use crate::decide::impact::Basis;
 use crate::decide::own::{MeConfig, own_filings};
 use crate::decide::standing::standings;
+use crate::domain::wording::moment;
 use crate::domain::{AlarmCode, Change, ChangeCounts, ChangeKind, ChangeSerial, Frn, RecordKind, RmdNumber, age};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -135,8 +136,7 @@ impl Alerts {
         for channel in &in_force.channels {
             let Some(record) = kept.channels.get(&channel.name) else { continue };
             if let Some(since) = record.failing_since.filter(|since| age(*since, now).exceeds(limit)) {
-                let since = since.strftime("%Y-%m-%d %H:%M UTC");
-                failing.insert(channel.name.clone(), format!("since {since}: {}", record.error));
+                failing.insert(channel.name.clone(), format!("since {}: {}", moment(since), record.error));
             }
         }
         for (channel, why) in self.stopped().iter() {
@@ -185,6 +185,7 @@ fn to(
             && channel.has_messages_for(draft.kind)
             && channel.filter.passes(draft.kind, draft.severity)
             && !(draft.clears && channel.is_read() && is_of_one_listing(&draft.subject))
+            && !(draft.is_of_record_that_ended() && channel.is_read())
             && !(draft.raises && channel.people && !concerns_peers && is_remark_on_a_listing(&draft.subject))
             && !(about_channels && draft.raises && failing.contains_key(&channel.name))
     };

@@ -31,6 +31,7 @@ pub enum EventKind {
     MeRecertification,
     DeadlineNear,
     DeadlinePassed,
+    DeadlineCleared,
     ListingApplied,
     AlarmRaised,
     AlarmCleared,
@@ -47,7 +48,7 @@ impl EventKind {
         [
             ("peer", &[K::PeerRefused, K::PeerAccepted, K::PeerAttention, K::PeerChanged, K::PeerUnmatched]),
             ("me", &[K::MeRemoved, K::MeChanged, K::MeRecertification]),
-            ("deadline", &[K::DeadlineNear, K::DeadlinePassed]),
+            ("deadline", &[K::DeadlineNear, K::DeadlinePassed, K::DeadlineCleared]),
             ("listing", &[K::ListingApplied]),
             ("alarm", &[K::AlarmRaised, K::AlarmCleared]),
             ("baseline", &[K::BaselineTaken]),
@@ -67,6 +68,7 @@ impl EventKind {
             Self::MeRecertification => "rmdd.me.recertification",
             Self::DeadlineNear => "rmdd.deadline.near",
             Self::DeadlinePassed => "rmdd.deadline.passed",
+            Self::DeadlineCleared => "rmdd.deadline.cleared",
             Self::ListingApplied => "rmdd.listing.applied",
             Self::AlarmRaised => "rmdd.alarm.raised",
             Self::AlarmCleared => "rmdd.alarm.cleared",
@@ -116,6 +118,11 @@ impl Draft {
         }
     }
 
+    /// Whether it is about what is no peer, or no own filing, any more. Whoever ended it knows.
+    pub fn is_of_record_that_ended(&self) -> bool {
+        self.data.get("after").and_then(|after| after.get("state")).is_some_and(|state| state == NOT_ON_RECORD)
+    }
+
     /// Gives it its place and freezes it.
     ///
     /// # Errors
@@ -151,6 +158,9 @@ impl Draft {
         })
     }
 }
+
+/// How a peer or an own filing stands that is none any more, in what is said of it afterwards.
+pub const NOT_ON_RECORD: &str = "not_on_record";
 
 /// The subject of an alarm.
 pub fn alarm_subject(code: &str) -> String {
@@ -228,36 +238,5 @@ fn cut(value: &mut Value) {
         Value::Array(list) => list.iter_mut().for_each(cut),
         Value::Object(map) => map.values_mut().for_each(cut),
         _ => {}
-    }
-}
-
-/// What to do about an alarm.
-pub fn what_to_do(code: AlarmCode) -> &'static str {
-    use AlarmCode as A;
-    match code {
-        A::NoSnapshot => "look at why no sync succeeds (`rmdd status`), then run `rmdd sync`",
-        A::ListingOld | A::SyncFailed | A::SourceDown => {
-            "look whether the source can be reached (`rmdd status`), then run `rmdd sync`"
-        }
-        A::SyncRefused | A::ListingHeld | A::ListingHeldLong => {
-            "look at what is odd about the listing (`rmdd status`), then let it through with `rmdd sync --approve DIGEST` or wait \
-             for a better one"
-        }
-        A::ClockWrong | A::ClockSkew | A::TimesAhead => "set this machine's clock right (chrony, ntpd)",
-        A::StoreDamaged => "run `rmdd verify`, then put a backup in place or start with `rmdd serve --rebuild`",
-        A::StoreReadOnly | A::DiskLow => "make room on the disk of the state directory",
-        A::DecisionLogFailing | A::DecisionsDropped | A::ArchiveFailing | A::RecordsJournalFailing => {
-            "look after the disk and who may write there"
-        }
-        A::ReloadRefused => "put the configuration right (`rmdd config check`) and reload it",
-        A::CertificateExpires | A::CertificateExpired | A::CertificateNotYetValid | A::CertificateUnusable => {
-            "renew the certificate, or put the file right that it is in"
-        }
-        A::RecordsLost | A::RecordsMended => "compare your records with what you know, then run `rmdd acknowledge`",
-        A::AlertsFailing => "run `rmdd alerts`, then `rmdd alerts test CHANNEL`",
-        A::ContentOld => {
-            "compare with the FCC's own site (`rmdd check WHO --live`): if it shows newer filings, the source is frozen"
-        }
-        _ => "look at it with `rmdd status`",
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::channels::Channel;
+use super::channels::{Channel, Incident, pagerduty};
 use super::digest::{self, Said};
 use super::evaluate::{listings, me};
 use super::watch::{self, Before, Now};
@@ -46,6 +46,8 @@ struct Walk {
     reported: Option<BTreeMap<String, Value>>,
     cursor: ChangeSerial,
     sequence: u64,
+    /// The incidents that would be open, by subject.
+    open: BTreeMap<String, String>,
 }
 
 impl Alerts {
@@ -65,7 +67,7 @@ impl Alerts {
             let then = self.services.as_of(at).await?;
             let events = self.compare_then(&mut walk, then, at).await?;
             let passing: Vec<EventRecord> = events.into_iter().filter(|event| passes(&channel, event)).collect();
-            messages.extend(written(&channel, &passing, at));
+            messages.extend(written(&channel, &passing, &mut walk.open, at));
         }
         Ok(messages)
     }
@@ -152,25 +154,40 @@ fn passes(channel: &Channel, event: &EventRecord) -> bool {
     said.kind.is_some_and(|kind| channel.has_messages_for(kind) && channel.filter.passes(kind, said.severity))
 }
 
-fn written(channel: &Channel, events: &[EventRecord], at: Timestamp) -> Vec<Preview> {
-    let one = |events: &[EventRecord]| {
-        let digest = digest::of(events);
-        Preview { at, subject: digest.subject, lines: digest.lines, events: events.len() }
-    };
+fn one(events: &[EventRecord], at: Timestamp) -> Preview {
+    let digest = digest::of(events);
+    Preview { at, subject: digest.subject, lines: digest.lines, events: events.len() }
+}
+
+/// The messages to who keeps incidents. `open` has those that are open, by subject.
+fn of_incidents(mut events: Vec<EventRecord>, open: &mut BTreeMap<String, String>, at: Timestamp) -> Vec<Preview> {
+    let mut messages = Vec::new();
+    while let Some((these, incident)) = pagerduty::next(&events, open) {
+        events.retain(|event| !these.contains(event));
+        for event in &these {
+            match &incident {
+                Incident::Trigger(key) => _ = open.insert(event.subject.clone(), key.clone()),
+                Incident::Resolve(_) | Incident::Remains(_) => _ = open.remove(&event.subject),
+                Incident::News => {}
+            }
+        }
+        if matches!(incident, Incident::Trigger(_) | Incident::Resolve(_)) {
+            messages.push(one(&these, at));
+        }
+    }
+    messages
+}
+
+fn written(
+    channel: &Channel,
+    events: &[EventRecord],
+    open: &mut BTreeMap<String, String>,
+    at: Timestamp,
+) -> Vec<Preview> {
     match events {
         [] => Vec::new(),
-        events if channel.tells_subjects_apart() => {
-            let mut subjects: Vec<&str> = Vec::new();
-            for event in events {
-                if !subjects.contains(&event.subject.as_str()) {
-                    subjects.push(&event.subject);
-                }
-            }
-            let about =
-                |subject: &str| events.iter().filter(|event| event.subject == subject).cloned().collect::<Vec<_>>();
-            subjects.into_iter().map(|subject| one(&about(subject))).collect()
-        }
-        events if channel.people => vec![one(events)],
+        events if channel.keeps_incidents() => of_incidents(events.to_vec(), open, at),
+        events if channel.people => vec![one(events, at)],
         events => events
             .iter()
             .map(|event| Preview {

@@ -121,7 +121,7 @@ impl Alerts {
         let event = draft
             .freeze(0, installation, now)
             .map_err(|error| ErrorReason::RecordUnknown.reject(format!("the test cannot be written: {error}")))?;
-        let outgoing = Outgoing { events: Arc::new([event]), threads: Vec::new(), now };
+        let outgoing = Outgoing { events: Arc::new([event]), threads: Vec::new(), incident: None, now };
         let (delivered, said) = match channel.send(&outgoing).await {
             Ok(said) => (true, said),
             Err(Failure { error, .. }) => (false, error),

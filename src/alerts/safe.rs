@@ -225,6 +225,15 @@ pub fn causes(error: &(dyn Error + 'static), secrets: &Secrets) -> String {
     excerpt(said.as_bytes(), secrets)
 }
 
+/// The cause of an error that is behind all others, without secrets, on one line.
+pub fn innermost(error: &(dyn Error + 'static), secrets: &Secrets) -> String {
+    let mut said: &dyn Error = error;
+    while let Some(inner) = said.source() {
+        said = inner;
+    }
+    excerpt(said.to_string().as_bytes(), secrets)
+}
+
 /// Why a mail server that is written in numbers may not be connected to. A name is looked at when it is resolved.
 pub fn refused_server(host: &str, reach: Reach) -> Option<String> {
     let literal = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };

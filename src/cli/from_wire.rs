@@ -266,6 +266,7 @@ impl From<&v1::GetStatusResponse> for Status {
                     severity: word(alarm.severity().as_str_name(), "SEVERITY_").to_ascii_lowercase(),
                     code: alarm.code.clone(),
                     message: alarm.message.clone(),
+                    finding: alarm.finding.clone(),
                     what_to_do: alarm.what_to_do.clone(),
                 })
                 .collect(),

@@ -100,9 +100,7 @@ fn print_filing(filing: &Filing) {
         [Column::VoiceServiceProviderChoice, Column::GatewayProviderChoice, Column::IntermediateProviderChoice];
     for column in Column::ALL {
         let Some(cell) = filing.cells.get(column.name()) else { continue };
-        if column == Column::FilingUrl {
-            print_address(&text::one_line(cell));
-        } else if !reported.contains(&column) && !choices.contains(&column) {
+        if !reported.contains(&column) && !choices.contains(&column) {
             text::fact(column.label(), text::one_line(cell));
         }
     }
@@ -112,17 +110,6 @@ fn print_filing(filing: &Filing) {
         }
     }
     say!();
-}
-
-/// Where the filing is: below its name where there is no room beside it, over the whole width of the terminal.
-fn print_address(address: &str) {
-    match screen::columns() {
-        Some(columns) if screen::width(address) + text::FACTS > columns => {
-            text::fact("filing", "");
-            screen::fitted(address, columns, 0).iter().for_each(|line| say!("{line}"));
-        }
-        _ => text::fact("filing", address),
-    }
 }
 
 fn print_removal(removal: &Removal, current: &[Filing]) {

@@ -8,6 +8,7 @@ use super::target::Target;
 use super::text;
 use crate::api::grpc::v1::{self, ListStandingsRequest, ListStandingsResponse};
 use crate::api::json::{Deadline, Note, OwnChange, OwnFiling, PeerStanding, PeersSummary, filled};
+use crate::domain::wording::come_and_go;
 
 const PAGE: u32 = 2000;
 
@@ -125,14 +126,18 @@ pub fn outcome(deadline: &v1::Deadline, now: &v1::PeerStanding) -> String {
     let changes = (deadline.verdict(), deadline.reason()) != (now.verdict(), now.reason());
     let mut said: Vec<String> = Vec::new();
     if changes {
-        said.push(verdict(deadline.verdict()).unwrap_or_else(|| "no verdict".to_owned()));
-        said.extend(reason(deadline.reason()).filter(|reason| reason != "LISTED"));
+        let verdict = verdict(deadline.verdict()).unwrap_or_else(|| "no verdict".to_owned());
+        let why = reason(deadline.reason()).filter(|reason| reason != "LISTED").map(|reason| format!(" {reason}"));
+        said.push(format!("{verdict}{}", why.unwrap_or_default()));
     }
-    said.extend(deadline.gained.iter().map(|code| format!("+{}", text::one_line(code))));
-    // What is the reason from then on is not said to go.
-    let lost = deadline.lost.iter().filter(|code| reason(deadline.reason()).as_ref() != Some(code));
-    said.extend(lost.map(|code| format!("-{}", text::one_line(code))));
-    if said.is_empty() { "what the advisory says changes".to_owned() } else { said.join(" ") }
+    // What is the reason from then on is neither said to come nor to go.
+    let reason = reason(deadline.reason()).unwrap_or_default();
+    let others = |codes: &[String]| -> Vec<String> {
+        codes.iter().map(|code| text::one_line(code)).filter(|code| *code != reason).collect()
+    };
+    let (come, go) = (others(&deadline.gained), others(&deadline.lost));
+    said.extend(come_and_go(come.iter().map(String::as_str), go.iter().map(String::as_str)));
+    if said.is_empty() { "the verdict stays, and what its advisory says changes".to_owned() } else { said.join("; ") }
 }
 
 /// The day of a time, in UTC.

@@ -1,6 +1,6 @@
 //! `rmdd status`
 
-mod alarm;
+pub mod alarm;
 mod facts;
 mod parts;
 mod trouble;

@@ -212,6 +212,21 @@ impl Target {
         Ok(found)
     }
 
+    /// The daemon, for what only one tells, with the way to it and its address. `otherwise` says what to do where none runs.
+    pub async fn daemon(
+        global: &Global,
+        loaded: &Loaded,
+        access: Access,
+        otherwise: &str,
+    ) -> anyhow::Result<(Self, Link, String)> {
+        let found = Self::find_daemon(global, loaded, access).await?;
+        let Some(Self::Daemon { channel, at }) = found else {
+            return Err(here::closed(loaded).unwrap_or_else(|| anyhow!("{otherwise}")));
+        };
+        let (link, address) = (channel.clone(), at.clone());
+        Ok((Self::Daemon { channel, at }, link, address))
+    }
+
     async fn keeps(&self, state_dir: &Path, socket: &Path) -> bool {
         let same = |left: &Path, right: &Path| match (left.canonicalize(), right.canonicalize()) {
             (Ok(left), Ok(right)) => left == right,

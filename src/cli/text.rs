@@ -146,10 +146,26 @@ pub fn strong(text: &str) -> String {
 /// Where the values of facts stand.
 pub const FACTS: usize = 19;
 
-/// One aligned line of facts.
+/// One aligned line of facts. A value that is one long word stands below its name where there is no room beside it.
 pub fn fact(name: &str, value: impl std::fmt::Display) {
-    let room = screen::columns().unwrap_or(usize::MAX);
-    print(format!("  {name:<16} {value}").trim_end(), if room < 3 * FACTS { 4 } else { FACTS });
+    let (room, value) = (screen::columns().unwrap_or(usize::MAX), value.to_string());
+    let wide = screen::width(&value);
+    if value.contains(' ') || FACTS + wide <= room {
+        return print(format!("  {name:<16} {value}").trim_end(), if room < 3 * FACTS { 4 } else { FACTS });
+    }
+    print(&format!("  {name}"), 0);
+    match value.starts_with("https://") && 4 + wide > room {
+        true => unbroken(&value),
+        false => print(&format!("    {value}"), 4),
+    }
+}
+
+/// Prints an address that the terminal is not wide enough for without breaking it: the terminal goes on with it on its next
+/// line by itself, and whoever copies or opens it has it whole.
+fn unbroken(address: &str) {
+    if FATE.get().is_none() {
+        note(writeln!(anstream::stdout().lock(), "{}", for_terminal(address)));
+    }
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use tokio::time::{sleep, timeout};
 use tonic::{Code, Status};
@@ -12,7 +12,7 @@ use super::connect::{Link, speaks_no_grpc};
 use super::probe::probe;
 use super::show::change_line;
 use super::target::{Access, MAX_ANSWER_BYTES, Target};
-use super::{Global, YES, here, text};
+use super::{Global, YES, text};
 use crate::api::grpc::v1::listing_service_client::ListingServiceClient;
 use crate::api::grpc::v1::watch_changes_request::Start;
 use crate::api::grpc::v1::watch_changes_response::Event;
@@ -59,27 +59,20 @@ enum End {
 impl Watch {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let loaded = global.settings(Overrides::new())?;
-        let found = Target::find_daemon(global, &loaded, Access::Read).await?;
-        let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
-            if let Some(closed) = here::closed(&loaded) {
-                return Err(closed);
-            }
-            bail!(
-                "watching needs a daemon, and none runs here: start one with `rmdd serve`, name one with --connect, or \
-                 read what the store holds with `rmdd history`"
-            );
-        };
+        let otherwise = "watching needs a daemon, and none runs here: start one with `rmdd serve`, name one with --connect, or \
+                         read what the store holds with `rmdd history`";
+        let (target, channel, at) = Target::daemon(global, &loaded, Access::Read, otherwise).await?;
         let mut progress = Progress { behind: None, known: None, json: self.json };
         let begin = self.from.map_or(Start::FromNow(true), |from| Start::AfterSerial(from.saturating_sub(1)));
         let (mut pause, mut said) = (FIRST_PAUSE, None);
         loop {
             let before = progress.behind;
             let start = before.map_or_else(|| begin, Start::AfterSerial);
-            let status = match progress.follow(channel, start, at, &mut said).await? {
+            let status = match progress.follow(&channel, start, &at, &mut said).await? {
                 End::NoReader => return Ok(YES),
                 End::Status(status) if is_final(&status) => return Err(target.explain(&status)),
                 // Nothing was heard of it yet, so it did not go away: it may never have been a daemon.
-                End::Status(status) if progress.behind.is_none() && probe(at).is_some() => {
+                End::Status(status) if progress.behind.is_none() && probe(&at).is_some() => {
                     return Err(target.explain(&status));
                 }
                 End::Status(status) => status,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::systemd;
 use crate::api::grpc::Readiness;
+use crate::domain::wording::{count_of, moment};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::clock;
 use crate::service::Services;
@@ -84,7 +85,7 @@ impl Watch {
 
     fn status_line(&self, now: Timestamp) -> String {
         let next = earlier(self.schedule.borrow().next_after(now), *self.retry.borrow())
-            .map_or_else(|| "never".to_owned(), |next| next.strftime("%H:%M UTC").to_string());
+            .map_or_else(|| "never".to_owned(), moment);
         let state = self.sync.state();
         let trouble = state
             .last
@@ -94,10 +95,10 @@ impl Watch {
         match self.index.load().as_deref() {
             None => format!("No listing loaded yet, nothing can be answered{trouble}; next sync {next}"),
             Some(index) => format!(
-                "Serving snapshot {} with {} filings, confirmed {}{trouble}; next sync {next}",
+                "Serving snapshot {} with {}, confirmed {}{trouble}; next sync {next}",
                 index.snapshot().serial,
-                index.snapshot().filings.len(),
-                index.confirmed_at().strftime("%Y-%m-%d %H:%M UTC"),
+                count_of(index.snapshot().filings.len() as u64, "filing"),
+                moment(index.confirmed_at()),
             ),
         }
     }

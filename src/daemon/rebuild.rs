@@ -1,14 +1,20 @@
 //! `--rebuild`: a damaged store is kept aside, and the daemon begins again.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::systemd;
+use crate::domain::wording::moment;
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::store::archive::{Archive, Fate};
 use crate::store::{self, Rebuilt, Store, StoreError};
 use crate::sync::{ArchivedListing, replay};
+
+/// No listing takes longer to be applied again, on whatever machine.
+const ONE_LISTING: Duration = Duration::from_secs(60);
 
 /// Begins the store again if it is damaged or gone, and says what became of what was in it.
 ///
@@ -65,7 +71,13 @@ fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> 
         tracing::error!(%error, "the archive cannot be read: {error}");
         Vec::new()
     });
-    let listings = entries.into_iter().filter(|entry| entry.fate == Fate::Applied).filter_map(|entry| {
+    let applied: Vec<_> = entries.into_iter().filter(|entry| entry.fate == Fate::Applied).collect();
+    let all = applied.len();
+    let listings = applied.into_iter().zip(1..).filter_map(|(entry, place)| {
+        // Each may take a second or two, and there may be hundreds.
+        systemd::extend_start(ONE_LISTING);
+        let fetched = moment(entry.fetched_at);
+        tracing::info!(place, all, fetched, "the store is begun again: listing {place} of {all}, fetched {fetched}");
         let bytes = archive
             .read_entry(&entry, max_bytes)
             .inspect_err(|error| tracing::error!(%error, "a listing of the archive was passed over: {error}"))

@@ -47,4 +47,65 @@ impl AlarmCode {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
+
+    /// What to do about it, in a clause that begins small and has no full stop. An alarm that knows more says it more exactly.
+    /// `docs/alarms.md` has the same texts.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NoSnapshot => "look at why no sync succeeds (`rmdd status`), then run `rmdd sync`",
+            Self::ListingOld | Self::SyncFailed | Self::SourceDown => {
+                "look at the source and at the disk (`rmdd doctor`), then try again with `rmdd sync`"
+            }
+            Self::SyncRefused => {
+                "look at what the source sends: it is no listing that can be read; the next sync asks again by itself"
+            }
+            Self::ListingHeld | Self::ListingHeldLong => {
+                "look at what is odd about the listing (`rmdd status`, `rmdd impact --held`), then let it through with \
+                 `rmdd sync --approve DIGEST` or wait for a better one"
+            }
+            Self::ClockWrong | Self::ClockSkew => "set the clock right that is wrong (chrony, ntpd)",
+            Self::TimesAhead => {
+                "if this machine's clock is wrong, set it right (chrony, ntpd); if it is right now, run `rmdd sync`"
+            }
+            Self::ColumnMissing => {
+                "nothing at once: what rests on that column is not known; look for a new version of rmdd"
+            }
+            Self::ColumnUnknown => "nothing: the FCC added a column; look for a new version of rmdd",
+            Self::RowsUnreadable => {
+                "nothing: the last good filings stand in for those rows; tell the FCC, or the makers of rmdd, if it lasts"
+            }
+            Self::ValidatorsLie => {
+                "nothing: the whole listing is asked for each time; set `fetch.conditional = false` if it lasts"
+            }
+            Self::StoreDamaged => "run `rmdd verify`, then put a backup in place or start with `rmdd serve --rebuild`",
+            Self::StoreReadOnly => "look after the disk of the state directory; the next sync tries again by itself",
+            Self::DiskLow => "make room on the disk of the state directory",
+            Self::DecisionLogFailing | Self::ArchiveFailing | Self::RecordsJournalFailing => {
+                "look after the disk and who may write there"
+            }
+            Self::DecisionsDropped => "look whether the disk is slow, or raise `decision_log.queue`",
+            Self::ReloadRefused => "put the configuration right (`rmdd config check`) and reload it",
+            Self::CertificateExpires | Self::CertificateExpired => {
+                "put a new certificate in its place; no restart is needed"
+            }
+            Self::CertificateNotYetValid => {
+                "look whether this machine's clock is right, or put a certificate in place that is valid now"
+            }
+            Self::CertificateUnusable => "put the files right, or back; no restart is needed",
+            Self::ListingUnusual | Self::ListingCorroborated => "look at what changed (`rmdd history`)",
+            Self::PeersGone => {
+                "see who of yours is refused (`rmdd peers list --vanished`), and decide: docs/wave.md says how"
+            }
+            Self::ListingLetThrough => "nothing: somebody approved it, and who is said; look whether they meant it",
+            Self::RecordsLost => {
+                "compare your records with what you know (`rmdd peers list`, `overrides list`, `orders list`, `notices list`), \
+                 enter what is missing or put a backup in place, then run `rmdd acknowledge`"
+            }
+            Self::RecordsMended => "compare your records with what you know, then run `rmdd acknowledge`",
+            Self::AlertsFailing => "run `rmdd alerts`, then `rmdd alerts test CHANNEL`",
+            Self::ContentOld => {
+                "compare with the FCC's own site (`rmdd check WHO --live`): if it shows newer filings, the source is frozen"
+            }
+        }
+    }
 }

@@ -263,6 +263,33 @@ impl AdvisoryCode {
             Self::CallerIdUnreadable => "CALLER_ID_UNREADABLE",
         }
     }
+
+    /// The same in a few words, where people read it.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::ListingOld => "the listing is old",
+            Self::FilingCarried => "its row cannot be read",
+            Self::RoleBlank => "the role is left blank",
+            Self::RoleNotCertified => "the role is not certified",
+            Self::NoRoleCertified => "no role is certified",
+            Self::FilingUnfinished => "another filing looks unfinished",
+            Self::ListedAgain => "it was removed once",
+            Self::Successor => "a newer filing looks like a successor",
+            Self::OtherFrn => "only another filing names it",
+            Self::RecertificationOverdue => "recertification is overdue",
+            Self::LastUpdatedOld => "the last update is too old",
+            Self::WatchListed => "it is on the watch list",
+            Self::RemovalOrder => "a removal order is on record",
+            Self::FinalDetermination => "a Final Determination Order is on record",
+            Self::NoticePending => "the clocks of a notice run",
+            Self::NoticeUnanswered => "a notice is unanswered",
+            Self::NoticeAnsweredLate => "a notice was answered late",
+            Self::PolicyOfToday => "the policy is that of today",
+            Self::ForeignDiffers => "its filings differ on whether it is foreign",
+            Self::CellUnrecognized => "a cell is not understood",
+            Self::CallerIdUnreadable => "the calling number cannot be read",
+        }
+    }
 }
 
 /// The answer to "may I accept calls from this provider?".

@@ -3,6 +3,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::AdvisoryCode;
+
 /// A time to the second, as it is written everywhere.
 pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
@@ -18,6 +20,16 @@ pub fn span(duration: SignedDuration) -> String {
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, hours, _) => format!("{days} d {hours} h"),
     }
+}
+
+/// The advisories that come and go at a moment, by their codes: in words, as far as this version knows them.
+pub fn come_and_go<'a>(come: impl IntoIterator<Item = &'a str>, go: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let in_words = |code: &str| {
+        let known = AdvisoryCode::ALL.into_iter().find(|known| known.as_str() == code);
+        known.map_or_else(|| code.to_owned(), |known| known.in_words().to_owned())
+    };
+    let come = come.into_iter().map(in_words);
+    come.chain(go.into_iter().map(|code| format!("no longer: {}", in_words(code)))).collect()
 }
 
 /// A count with its digits in groups.

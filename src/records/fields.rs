@@ -254,76 +254,105 @@ pub fn read(kind: RecordKind, fields: &Fields, by: &str, now: Timestamp) -> Resu
     if kind != RecordKind::Notice && !fields.calls.is_empty() {
         return Err(BadField::new("calls", "only a notice has traced calls"));
     }
-    let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
-    let required = |name: &str, what: &str| {
-        fields.get(name).ok_or_else(|| BadField::new(name, format!("it is empty: give {what}")))
-    };
-    let time = |name: &str, read: &dyn Fn(&str) -> Result<Timestamp, String>| {
-        fields.get(name).map(|text| read(text).map_err(|problem| BadField::new(name, problem))).transpose()
-    };
-    let past = |text: &str| read_past(text, now);
-    let noted = |name: &str| -> Result<Option<Noted>, BadField> {
-        let (at, note) = (format!("{name}_at"), format!("{name}_note"));
-        match (time(&at, &past)?, text(&note)) {
-            (Some(at), note) => Ok(Some(Noted { at, note })),
-            (None, note) if note.is_empty() => Ok(None),
-            (None, _) => Err(BadField::new(&at, "it is empty: say when it happened")),
-        }
-    };
-    let provider: Identity = required("provider", "an FRN or an RMD number")?
+    let entry = Entry { fields, now };
+    let provider: Identity = entry
+        .required("provider", "an FRN or an RMD number")?
         .parse()
         .map_err(|error: crate::domain::IdentityError| BadField::new("provider", error.to_string()))?;
-    let body = match kind {
-        RecordKind::Peer => RecordBody::Peer(Peer {
-            name: required("name", "the switch's name for the upstream")?.to_owned(),
-            kind: fields.get("kind").map_or(Ok(PeerKind::TrunkGroup), |text| {
-                text.parse().map_err(|problem: String| BadField::new("kind", problem))
-            })?,
-            role: fields
-                .get("role")
-                .map(|text| writings::role(text).map_err(|problem| BadField::new("role", problem)))
-                .transpose()?
-                .flatten(),
-        }),
-        RecordKind::Override => {
-            let action: OverrideAction = required("action", "allow or deny")?
-                .parse()
-                .map_err(|problem: String| BadField::new("action", problem))?;
-            RecordBody::Override(Override { action })
-        }
-        RecordKind::Order => RecordBody::Order(Order {
-            document: required("document", "the order's number, such as \"DA 26-237\"")?.to_owned(),
-            kind: required("kind", "removal, final_determination or show_cause")?
-                .parse()
-                .map_err(|problem: String| BadField::new("kind", problem))?,
-            released: read_day(required("released", "the day of the order's release (YYYY-MM-DD)")?)
-                .map_err(|problem| BadField::new("released", problem))?,
-            notified: noted("notified")?,
-        }),
-        RecordKind::Notice => RecordBody::Notice(Notice {
-            id: required("id", "a name for the notice")?.to_owned(),
-            document: text("document"),
-            basis: text("basis"),
-            issued_at: read_past(required("issued_at", "the notice's time stamp")?, now)
-                .map_err(|problem| BadField::new("issued_at", problem))?,
-            mitigated: noted("mitigated")?,
-            informed: noted("informed")?,
-            notified: noted("notified")?,
-            calls: fields.calls.iter().map(read_call).collect::<Result<_, _>>()?,
-        }),
-    };
     Ok(Record {
         provider,
         by: fields.get("by").unwrap_or(by).to_owned(),
-        at: time("at", &past)?.unwrap_or(now),
-        why: text("why"),
-        expires_at: time("expires_at", &read_end)?,
-        body,
+        at: entry.past("at")?.unwrap_or(now),
+        why: entry.text("why"),
+        expires_at: entry.time("expires_at", read_end)?,
+        body: entry.body(kind)?,
         revision: match fields.get(REVISION) {
             Some(text) => text.parse().map_err(|_| BadField::new(REVISION, "it is no number"))?,
             None => 0,
         },
     })
+}
+
+/// The fields of one record, as they are read.
+struct Entry<'a> {
+    fields: &'a Fields,
+    now: Timestamp,
+}
+
+impl<'a> Entry<'a> {
+    fn text(&self, name: &str) -> String {
+        self.fields.get(name).unwrap_or_default().to_owned()
+    }
+
+    fn required(&self, name: &str, what: &str) -> Result<&'a str, BadField> {
+        self.fields.get(name).ok_or_else(|| BadField::new(name, format!("it is empty: give {what}")))
+    }
+
+    fn time(
+        &self,
+        name: &str,
+        read: impl Fn(&str) -> Result<Timestamp, String>,
+    ) -> Result<Option<Timestamp>, BadField> {
+        self.fields.get(name).map(|text| read(text).map_err(|problem| BadField::new(name, problem))).transpose()
+    }
+
+    fn past(&self, name: &str) -> Result<Option<Timestamp>, BadField> {
+        self.time(name, |text| read_past(text, self.now))
+    }
+
+    /// What happened, and when: two fields.
+    fn noted(&self, name: &str) -> Result<Option<Noted>, BadField> {
+        let (at, note) = (format!("{name}_at"), format!("{name}_note"));
+        match (self.past(&at)?, self.text(&note)) {
+            (Some(at), note) => Ok(Some(Noted { at, note })),
+            (None, note) if note.is_empty() => Ok(None),
+            (None, _) => Err(BadField::new(&at, "it is empty: say when it happened")),
+        }
+    }
+
+    fn body(&self, kind: RecordKind) -> Result<RecordBody, BadField> {
+        Ok(match kind {
+            RecordKind::Peer => RecordBody::Peer(self.peer()?),
+            RecordKind::Override => {
+                let action: OverrideAction = self
+                    .required("action", "allow or deny")?
+                    .parse()
+                    .map_err(|problem: String| BadField::new("action", problem))?;
+                RecordBody::Override(Override { action })
+            }
+            RecordKind::Order => RecordBody::Order(Order {
+                document: self.required("document", "the order's number, such as \"DA 26-237\"")?.to_owned(),
+                kind: self
+                    .required("kind", "removal, final_determination or show_cause")?
+                    .parse()
+                    .map_err(|problem: String| BadField::new("kind", problem))?,
+                released: read_day(self.required("released", "the day of the order's release (YYYY-MM-DD)")?)
+                    .map_err(|problem| BadField::new("released", problem))?,
+                notified: self.noted("notified")?,
+            }),
+            RecordKind::Notice => RecordBody::Notice(Notice {
+                id: self.required("id", "a name for the notice")?.to_owned(),
+                document: self.text("document"),
+                basis: self.text("basis"),
+                issued_at: read_past(self.required("issued_at", "the notice's time stamp")?, self.now)
+                    .map_err(|problem| BadField::new("issued_at", problem))?,
+                mitigated: self.noted("mitigated")?,
+                informed: self.noted("informed")?,
+                notified: self.noted("notified")?,
+                calls: self.fields.calls.iter().map(read_call).collect::<Result<_, _>>()?,
+            }),
+        })
+    }
+
+    fn peer(&self) -> Result<Peer, BadField> {
+        let kind = self.fields.get("kind").map_or(Ok(PeerKind::TrunkGroup), str::parse);
+        let role = self.fields.get("role").map(writings::role).transpose();
+        Ok(Peer {
+            name: self.required("name", "the switch's name for the upstream")?.to_owned(),
+            kind: kind.map_err(|problem: String| BadField::new("kind", problem))?,
+            role: role.map_err(|problem| BadField::new("role", problem))?.flatten(),
+        })
+    }
 }
 
 /// One traced call, by the names of [`CALL_COLUMNS`].

@@ -244,7 +244,8 @@ impl Services {
             WatchStart::Oldest => kept.behind,
             WatchStart::After(after) if after > kept.last => {
                 return Err(ErrorReason::HistoryReplaced.reject(format!(
-                    "there is no change {after}: the newest is {}. The store was begun anew or restored since: begin anew",
+                    "the newest change is {}, and what comes behind a later one was asked for: the store was begun anew or \
+                     restored since, or the serial is wrong. Begin anew",
                     kept.last
                 )));
             }

@@ -86,7 +86,7 @@ use crate::domain::Record;
 
 pub use alerts::{
     AlertsKept, AlertsStep, ChannelRecord, DeliveryRecord, EventRecord, Listed as ListedDelivery, MOST_QUEUED,
-    NewEvent, Told, Waiting,
+    NewEvent, Thread, Told, Waiting,
 };
 pub use codec::CodecError;
 pub use held::Holding;

@@ -76,7 +76,8 @@ impl Store {
                 // What cannot be served is not opened for writing either.
                 let looked_at = Self::new(Handle::ReadOnly(database), path.clone());
                 looked_at.load()?;
-                looked_at.stored_records()?;
+                looked_at.load_records()?;
+                looked_at.walk_record_events()?;
             }
             Err(StoreError::NeedsRecovery { .. }) => {}
             Err(error) => return Err(error),

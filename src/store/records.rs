@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use redb::{ReadableTable, TableError};
 
-use super::journal::{Plan, Stored, gaps};
+use super::journal::{Plan, Stored, gaps, mark};
 use super::tables::{
     META, META_EVENTS_SALVAGED, META_FORMAT, META_JOURNAL, META_RECORDS_SUM, RECORD_EVENTS, RECORDS, SYNC_STATE,
     SYNC_STATE_RECORDS_NOTICE,
 };
 use super::{Advance, RecordsNotice, Store, StoreError, codec, sums};
-use crate::domain::{Record, RecordEvent, RecordKind};
+use crate::domain::{Record, RecordEvent, RecordKind, Sha256Digest};
 
 impl Store {
     /// Every record, and the serial of the newest event.
@@ -163,6 +163,29 @@ impl Store {
                 mark: number(META_JOURNAL)?,
                 notice: self.stored_notice()?,
             })
+        })
+    }
+
+    /// Whether the newest event is this one, and the journal's line of it has this digest.
+    pub(super) fn remembers(&self, (serial, digest): (u64, Sha256Digest)) -> Result<bool, StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let remembered = transaction.open_table(META)?.get(META_JOURNAL)?.map(|mark| mark.value());
+            let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(false) };
+            let last = events.last()?.map(|(serial, _)| serial.value());
+            Ok(last == Some(serial) && remembered == Some(mark(digest)))
+        })
+    }
+
+    /// Reads all events of records, and looks at none: whether they can be read at all.
+    pub(super) fn walk_record_events(&self) -> Result<(), StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(events) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(()) };
+            for entry in events.iter()? {
+                entry?;
+            }
+            Ok(())
         })
     }
 

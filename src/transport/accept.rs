@@ -155,7 +155,7 @@ impl<R: Respond> Acceptor<R> {
 
     fn begin(&self, socket: Socket, peer: Peer) -> Result<(), ThreadEnded> {
         let Some(admitted) = self.registry.admit() else {
-            tracing::debug!(listener = self.name, ?peer, "no room for another connection to the {}", self.name);
+            tracing::debug!(listener = self.name, %peer, "no room for another connection to the {}", self.name);
             return Ok(());
         };
         let mut connection = Connection {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::Peer;
+use super::{Peer, users};
 
 /// One client, whatever the number of its connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ impl fmt::Display for Client {
         match self {
             Self::Address(IpAddr::V6(ip)) => write!(f, "{ip}/64"),
             Self::Address(ip) => ip.fmt(f),
-            Self::User(Some(uid)) => write!(f, "uid {uid}"),
+            Self::User(Some(uid)) => users::called(*uid).fmt(f),
             Self::User(None) => f.write_str("a user of this machine"),
             Self::Token(name) => write!(f, "the token {name}"),
             Self::Here => f.write_str("this process"),

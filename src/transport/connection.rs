@@ -26,7 +26,7 @@ use super::preface;
 use super::quota::Allowance;
 use super::registry::{Activity, Admitted};
 use super::tls::{Certified, Tls};
-use super::{Client, Framing, LimitsConfig, Respond};
+use super::{Client, Framing, LimitsConfig, Respond, users};
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::{Access, ListenerKind, Session};
 
@@ -66,7 +66,7 @@ impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix { uid: Some(uid), .. } => write!(f, "uid {uid}"),
+            Self::Unix { uid: Some(uid), .. } => users::called(*uid).fmt(f),
             Self::Unix { uid: None, .. } => f.write_str("a user of this machine"),
         }
     }
@@ -167,7 +167,7 @@ impl Connection {
             Ok((socket, certified)) => self.serve(socket, framing, service, certified).await,
             Err(error) => {
                 tls.note_failed();
-                tracing::debug!(peer = ?self.peer, error, "a TLS handshake came to nothing: {error}");
+                tracing::debug!(peer = %self.peer, error, "a TLS handshake came to nothing: {error}");
             }
         }
     }
@@ -263,10 +263,20 @@ impl Connection {
     /// Who asks. Nothing only where the runtime is going down.
     async fn caller(&self, certified: Option<Certified>) -> Option<Arc<Caller>> {
         let (peer, listener_kind, access) = (self.peer.clone(), self.listener_kind, Arc::clone(&self.access));
+        let user = match peer {
+            Peer::Unix { uid, .. } => uid,
+            Peer::Tcp(_) => None,
+        };
         let session = if listener_kind.is_admin_socket() {
-            // It may look up groups, which may ask a directory on the network.
-            tokio::task::spawn_blocking(move || Session::new(peer, certified, listener_kind, access)).await.ok()?
+            // It looks up the user's name, and may look up groups, which may ask a directory on the network.
+            let made = move || {
+                let _ = user.map(users::ask);
+                Session::new(peer, certified, listener_kind, access)
+            };
+            tokio::task::spawn_blocking(made).await.ok()?
         } else {
+            // Nothing waits for the name of somebody who asks about providers.
+            user.into_iter().for_each(users::learn);
             Session::new(peer, certified, listener_kind, access)
         };
         Some(Arc::new(Caller {

@@ -29,12 +29,12 @@ mod limits;
 mod patience;
 mod preface;
 pub mod priority;
-mod processor;
 mod quota;
 mod registry;
 mod request_line;
 pub mod secret_file;
 mod tls;
+pub mod users;
 mod workers;
 
 /// The body of a request, as it arrives.

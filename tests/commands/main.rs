@@ -9,6 +9,7 @@ mod hostile_text;
 mod operator;
 mod outputs;
 mod printed;
+mod progress;
 mod screens;
 mod scripted;
 mod top;

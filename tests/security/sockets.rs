@@ -107,7 +107,8 @@ async fn admins_that_are_named_are_told_from_others_by_their_user_and_groups() {
     assert!(!as_user(4711, &["compact"]).status.success());
 
     let (_, log) = daemon.terminate().await;
-    assert!(log.contains("Compact was asked for by uid 4711"), "{log}");
+    assert!(log.contains("Compact was asked for by uid 4711"), "a user without a name is a number: {log}");
+    assert!(log.contains("Compact was asked for by user root"), "and one with a name is called by it: {log}");
 }
 
 #[tokio::test]

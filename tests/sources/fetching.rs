@@ -169,6 +169,13 @@ fn sources_on_the_command_line_take_the_place_of_those_of_the_configuration() {
     assert_eq!(status_of(&output), 0, "{}", stderr(&output));
     let text = stdout(&output);
     assert!(text.contains("passed over") && text.contains("FILE_MISSING") && text.contains(&good), "{text}");
+    // The status has them beside those that are configured, which come first.
+    let status = stdout(&site.run(&["--config", &config, "status", "--json"]));
+    let status: serde_json::Value = serde_json::from_str(&status).expect("JSON");
+    let sources: Vec<&str> =
+        status["sources"].as_array().expect("sources").iter().filter_map(|of| of["source"].as_str()).collect();
+    assert_eq!(sources[1..], ["/nonexistent/never-asked.csv", "/nonexistent/first.csv", good.as_str()], "{status}");
+    assert!(status["sources"][3]["last_success_at"].is_string(), "{status}");
     let output = sync(&["/nonexistent/first.csv"]);
     assert_eq!(status_of(&output), 2);
     assert!(!stdout(&output).contains("never-asked"), "{}", stdout(&output));

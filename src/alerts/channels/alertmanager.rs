@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::alerts::config::Filter;
 use crate::alerts::digest::Said;
-use crate::alerts::event::{EventKind, code_of};
+use crate::alerts::event::{EventKind, NOT_ON_RECORD, code_of};
 use crate::alerts::watch;
 use crate::service::Severity;
 use crate::store::EventRecord;
@@ -53,7 +53,10 @@ pub fn of_events(events: &[EventRecord], now: Timestamp, lapse: SignedDuration) 
         if matches!(kind, EventKind::ListingApplied | EventKind::BaselineTaken) && !said.is_test() {
             continue;
         }
-        let over = matches!(kind, EventKind::AlarmCleared | EventKind::PeerAccepted | EventKind::DeadlinePassed);
+        let over = matches!(
+            kind,
+            EventKind::AlarmCleared | EventKind::PeerAccepted | EventKind::DeadlinePassed | EventKind::DeadlineCleared
+        ) || said.state("after") == Some(NOT_ON_RECORD);
         let ends = if over { event.at } else { end(now, lapse) };
         let annotations = json!({ "summary": said.line(), "description": said.text("what_to_do") });
         // How bad it is tells alerts apart there: one that has become worse is another, and the one before is over.

@@ -3,7 +3,7 @@
 mod alertmanager;
 mod command;
 mod mail;
-mod pagerduty;
+pub(in crate::alerts) mod pagerduty;
 pub mod signature;
 mod slack;
 mod webhook;
@@ -21,6 +21,7 @@ use crate::store::EventRecord;
 
 pub use command::Command;
 pub use mail::{Mail, MailTls, message_id};
+pub use pagerduty::Incident;
 pub use webhook::{Format, Webhook};
 
 /// A way out, ready to be used.
@@ -73,6 +74,8 @@ pub struct Outgoing {
     pub events: Arc<[EventRecord]>,
     /// What it answers, by subject, where there is such a message.
     pub threads: Vec<(String, String)>,
+    /// What it does to which incident, where the other end keeps incidents; nothing: what it does alone.
+    pub incident: Option<Incident>,
     /// The time of this attempt.
     pub now: Timestamp,
 }
@@ -133,8 +136,8 @@ impl Channel {
         }
     }
 
-    /// Whether each subject has messages of its own, though people read them.
-    pub fn tells_subjects_apart(&self) -> bool {
+    /// Whether the other end keeps incidents, and calls people for each.
+    pub fn keeps_incidents(&self) -> bool {
         matches!(&self.kind, Kind::Webhook(webhook) if webhook.format == Format::PagerDuty)
     }
 
@@ -211,9 +214,10 @@ fn journal(event: &EventRecord) {
     let EventRecord { id, kind, subject, severity, sequence, .. } = event;
     let said = crate::alerts::digest::Said::read(event);
     let cause = format!("{}: {}", said.word(), said.line());
+    let what_to_do = Some(said.text("what_to_do")).filter(|what| !what.is_empty());
     match severity.as_str() {
-        "critical" => tracing::error!(event = id, kind, subject, severity, sequence, "alert: {cause}"),
-        "warning" => tracing::warn!(event = id, kind, subject, severity, sequence, "alert: {cause}"),
-        _ => tracing::info!(event = id, kind, subject, severity, sequence, "alert: {cause}"),
+        "critical" => tracing::error!(event = id, kind, subject, severity, sequence, what_to_do, "alert: {cause}"),
+        "warning" => tracing::warn!(event = id, kind, subject, severity, sequence, what_to_do, "alert: {cause}"),
+        _ => tracing::info!(event = id, kind, subject, severity, sequence, what_to_do, "alert: {cause}"),
     }
 }

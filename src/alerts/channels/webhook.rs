@@ -1,5 +1,6 @@
 //! Over HTTP.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use super::signature::{self, Key};
 use super::{Failure, Means, Outgoing, alertmanager, pagerduty, slack};
 use crate::alerts::config::secret_url_shown;
-use crate::alerts::safe::{beginning, causes};
+use crate::alerts::safe::{beginning, causes, innermost};
 use crate::alerts::secrets::Secrets;
 use crate::observe::clock;
 
@@ -82,7 +83,10 @@ impl Webhook {
             }
             Format::Slack => self.post(slack::body(&outgoing.events).into_bytes(), json, signed).await,
             Format::PagerDuty => {
-                match pagerduty::body(&outgoing.events, self.routing_key.as_deref().unwrap_or_default()) {
+                let alone = || Some(pagerduty::next(&outgoing.events, &BTreeMap::new())?.1);
+                let incident = outgoing.incident.clone().or_else(alone);
+                let key = self.routing_key.as_deref().unwrap_or_default();
+                match incident.and_then(|incident| pagerduty::body(&outgoing.events, &incident, key)) {
                     Some(body) => self.post(body.into_bytes(), json, None).await,
                     None => Ok("nothing that opens or ends an incident".to_owned()),
                 }
@@ -120,7 +124,12 @@ pub(super) async fn answered(request: RequestBuilder, url: &Url, secrets: &Secre
     let at = secret_url_shown(url);
     let response = request.send().await.map_err(|error| {
         let error = error.without_url();
-        let why = if error.is_timeout() { "it did not answer in time".to_owned() } else { causes(&error, secrets) };
+        let why = match () {
+            () if error.is_timeout() => "it did not answer in time".to_owned(),
+            // What lies below says all of it: "error sending request: client error (Connect)" is no news.
+            () if error.is_connect() => format!("it cannot be connected to: {}", innermost(&error, secrets)),
+            () => causes(&error, secrets),
+        };
         Failure::again(format!("{at}: {why}"))
     })?;
     let status = response.status();

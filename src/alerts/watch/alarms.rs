@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Before, Compared, Now, Raised, Reported};
-use crate::alerts::event::{Draft, EventKind, alarm_subject, code_of, what_to_do};
+use crate::alerts::event::{Draft, EventKind, alarm_subject, code_of};
 use crate::service::{Alarm, Severity};
 
 /// An alarm that is raised so often within [`QUIET`] comes and goes.
@@ -105,7 +105,7 @@ fn draft(kind: EventKind, alarm: &Alarm, severity: Severity, more: serde_json::V
     let mut data = json!({
         "cause": alarm.message,
         "code": alarm.code.as_str(),
-        "what_to_do": what_to_do(alarm.code),
+        "what_to_do": alarm.remedy,
     });
     if let (Some(data), serde_json::Value::Object(more)) = (data.as_object_mut(), more) {
         data.extend(more);

@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Compared, Now, Reported};
+use super::{Compared, Now, Raised, Reported};
 use crate::alerts::event::{Draft, EventKind, object};
 use crate::domain::Frn;
+use crate::domain::wording::moment;
 use crate::service::Severity;
 
 /// So long before it comes it is told: 24 hours, whatever the clocks do in between.
@@ -50,6 +51,24 @@ pub struct DeadlineState {
     pub frn: Option<String>,
 }
 
+impl DeadlineState {
+    /// One that is near is raised until it has passed, or does not come any more.
+    pub(super) fn as_raised(&self, subject: &str) -> Option<Raised> {
+        self.near.then(|| Raised {
+            subject: subject.to_owned(),
+            kind: EventKind::DeadlineNear,
+            severity: self.severity(),
+            since: self.at.checked_sub(AHEAD).unwrap_or(self.at),
+            summary: format!("at {}: {}", moment(self.at), self.cause),
+            frn: self.frn.clone(),
+        })
+    }
+
+    fn severity(&self) -> Severity {
+        if self.refused > 0 { Severity::Critical } else { Severity::Warning }
+    }
+}
+
 pub(super) fn compare(known: &BTreeMap<&str, Reported>, now: &Now, compared: &mut Compared) {
     let coming: BTreeMap<&str, &DeadlineNow> = now
         .deadlines
@@ -86,23 +105,26 @@ pub(super) fn compare(known: &BTreeMap<&str, Reported>, now: &Now, compared: &mu
         }
         if state.at <= now.at {
             compared.drafts.push(draft(EventKind::DeadlinePassed, subject, state, ""));
+        } else if state.near {
+            // It was met, or what it is about has changed. Who was told that it is near is told that it does not come.
+            compared.drafts.push(draft(EventKind::DeadlineCleared, subject, state, ""));
         }
-        // Or it does not come any more.
         compared.forget(subject);
     }
 }
 
 fn draft(kind: EventKind, subject: &str, state: &DeadlineState, what_to_do: &str) -> Draft {
-    let when = state.at.strftime("%Y-%m-%d %H:%M UTC");
+    let when = moment(state.at);
     let cause = match kind {
         EventKind::DeadlinePassed => format!("since {when}: {}", state.cause),
+        EventKind::DeadlineCleared => format!("what was to happen at {when} does not: {}", state.cause),
         _ => format!("at {when}: {}", state.cause),
     };
     Draft {
         kind,
         subject: subject.to_owned(),
         frn: state.frn.as_ref().and_then(|frn| frn.parse().ok()),
-        severity: if state.refused > 0 { Severity::Critical } else { Severity::Warning },
+        severity: state.severity(),
         raises: false,
         clears: false,
         only: None,

@@ -135,7 +135,7 @@ pub fn raised(subject: &str, state: &Value) -> Option<Raised> {
     match Reported::read(state)? {
         Reported::Alarm(alarm) => alarm.as_raised(subject),
         Reported::Peer(peer) => peer.as_raised(subject),
-        Reported::Deadline(_) => None,
+        Reported::Deadline(deadline) => deadline.as_raised(subject),
     }
 }
 

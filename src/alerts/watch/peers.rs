@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Compared, Now, Raised, Reported, frn_text};
-use crate::alerts::event::{Draft, EventKind, object};
+use crate::alerts::event::{Draft, EventKind, NOT_ON_RECORD, object};
 use crate::domain::Frn;
 use crate::domain::visible::one_line;
 use crate::service::Severity;
@@ -181,9 +181,40 @@ pub(super) fn compare(known: &BTreeMap<&str, Reported>, now: &Now, compared: &mu
         compared.keep(&peer.subject, &Reported::Peer(state));
     }
     for (subject, state) in known {
-        if matches!(state, Reported::Peer(_)) && !seen.contains(subject) {
+        let Reported::Peer(state) = state else { continue };
+        if !seen.contains(subject) {
+            // Somebody ended it, and knows. Who keeps states, and was told that it does not stand, is told as well.
+            if !state.stands.is_good() {
+                compared.drafts.push(ended(subject, state, &counts));
+            }
             compared.forget(subject);
         }
+    }
+}
+
+/// That something is no peer, or no own filing, any more.
+fn ended(subject: &str, was: &PeerState, counts: &Value) -> Draft {
+    let name = was.summary.split(": ").next().unwrap_or_default();
+    let own = matches!(was.stands.changed(), EventKind::MeChanged);
+    let cause = match own {
+        true => "it is not among your own filings (me.frn) any more",
+        false => "it is no peer of yours any more: its binding has ended",
+    };
+    Draft {
+        kind: was.stands.changed(),
+        subject: subject.to_owned(),
+        frn: was.frn.as_ref().and_then(|frn| frn.parse().ok()),
+        severity: was.stands.severity(),
+        raises: false,
+        clears: false,
+        only: None,
+        data: object(json!({
+            "name": one_line(name),
+            "cause": cause,
+            "before": view(was.stands, &was.facts),
+            "after": { "state": NOT_ON_RECORD },
+            "peers": counts,
+        })),
     }
 }
 

@@ -13,7 +13,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn alarm(code: AlarmCode, severity: Severity) -> Alarm {
-    Alarm { code, message: format!("{code:?} holds"), severity }
+    Alarm::new(code, severity, format!("{code:?} holds"))
 }
 
 fn peer(name: &str, stands: Stands) -> PeerNow {
@@ -160,6 +160,11 @@ fn a_peer_is_told_of_when_it_stands_otherwise_and_when_the_reason_is_another() {
     // One whose binding is gone is nothing to be told of, and if it comes again it is new.
     assert!(told.kinds(&now("2026-11-26T12:04:00Z", Vec::new())).is_empty());
     assert_eq!(told.kinds(&now("2026-11-26T12:05:00Z", vec![peer("a", Stands::Unmatched)])), ["peer.unmatched"]);
+    // But who was told that it does not stand is told that it is no matter any more.
+    let ended = told.step(&now("2026-11-26T12:06:00Z", Vec::new()));
+    assert_eq!((ended.len(), ended[0].kind, ended[0].severity), (1, EventKind::PeerChanged, Severity::Critical));
+    assert!(ended[0].is_of_record_that_ended() && ended[0].data["name"] == "a", "{ended:?}");
+    assert!(told.kinds(&now("2026-11-26T12:07:00Z", Vec::new())).is_empty(), "once");
 }
 
 fn deadline(time: &str) -> DeadlineNow {
@@ -191,6 +196,22 @@ fn a_deadline_is_told_24_hours_before_over_a_change_of_the_clocks_and_once_when_
     assert!(told.kinds(&now("2027-03-20T00:00:00Z", vec![deadline("2027-03-25T00:00:00Z")])).is_empty());
     assert!(told.kinds(&now("2027-03-21T00:00:00Z", Vec::new())).is_empty());
     assert!(told.kinds(&now("2027-03-26T00:00:00Z", Vec::new())).is_empty());
+    // One that was told as near and does not come is told, at the same severity, and once.
+    let met = "2027-03-30T00:00:00Z";
+    assert_eq!(told.kinds(&now("2027-03-29T12:00:00Z", vec![deadline(met)])), ["deadline.near"]);
+    let raised = |told: &Told| {
+        let reported = told.reported.as_ref().expect("a baseline");
+        reported
+            .iter()
+            .filter_map(|(subject, state)| raised(subject, state))
+            .map(|raised| raised.kind)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(raised(&told), [EventKind::DeadlineNear], "who keeps states is told of it again and again");
+    let cleared = told.step(&now("2027-03-29T13:00:00Z", Vec::new()));
+    assert_eq!((cleared[0].kind, cleared[0].severity), (EventKind::DeadlineCleared, Severity::Critical));
+    assert_eq!((cleared[0].subject.as_str(), raised(&told)), ("deadline/x/2027-03-30T00:00:00Z", Vec::new()));
+    assert!(told.kinds(&now("2027-03-31T00:00:00Z", Vec::new())).is_empty());
     // One that nobody looked at for its last day is told when it has passed.
     told.step(&now("2027-04-01T00:00:00Z", vec![deadline("2027-04-03T00:00:00Z")]));
     assert_eq!(told.kinds(&now("2027-04-04T00:00:00Z", Vec::new())), ["deadline.passed"]);

@@ -6,7 +6,6 @@ use super::convert::{self, time_to_wire};
 use super::export::BackupStream;
 use super::v1::admin_service_server::AdminService;
 use super::{Grpc, activity, authorization, records, standing, v1};
-use crate::alerts::event::what_to_do;
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{
@@ -35,8 +34,9 @@ fn alarm_to_wire(alarm: Alarm) -> v1::Alarm {
     let kind = v1::AlarmCode::from_str_name(&format!("ALARM_CODE_{}", alarm.code.as_str()));
     v1::Alarm {
         code: alarm.code.as_str().to_owned(),
-        message: alarm.message,
-        what_to_do: what_to_do(alarm.code).to_owned(),
+        message: alarm.whole(),
+        finding: alarm.message,
+        what_to_do: alarm.remedy,
         severity: severity_to_wire(alarm.severity).into(),
         kind: kind.unwrap_or_default().into(),
     }
@@ -256,8 +256,9 @@ mod tests {
     #[test]
     fn every_alarm_has_its_number_in_the_protocol() {
         for code in AlarmCode::VARIANTS {
-            let alarm = Alarm { code: *code, message: String::new(), severity: Severity::Note };
-            let wire = alarm_to_wire(alarm);
+            let wire = alarm_to_wire(Alarm::new(*code, Severity::Note, "it happened"));
+            assert_eq!((wire.finding.as_str(), wire.what_to_do.as_str()), ("it happened", code.remedy()));
+            assert_eq!(wire.message, format!("it happened. What to do: {}", code.remedy()), "older clients have both");
             assert!(wire.kind() != v1::AlarmCode::Unspecified && wire.code == code.as_str(), "{code:?}");
         }
         let last = i32::try_from(AlarmCode::VARIANTS.len()).expect("few");

@@ -201,14 +201,27 @@ fn noted_from_wire(field: &str, noted: Option<v1::Noted>) -> Result<Option<Noted
 ///
 /// Names the field that is missing or cannot be read.
 pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<Record, BadField> {
-    let unset = |field: &str, what: &str| BadField::new(field, format!("it is not set: give {what}"));
     let provider = match record.provider.ok_or_else(|| unset("provider", "frn or rmd_number"))? {
         v1::record::Provider::Frn(text) => text.parse().map(Identity::Frn).map_err(|error| error.to_string()),
         v1::record::Provider::RmdNumber(text) => {
             text.parse().map(Identity::RmdNumber).map_err(|error: crate::domain::RmdNumberError| error.to_string())
         }
     };
-    let body = match record.body.ok_or_else(|| unset("body", "peer, override, order or notice"))? {
+    let body = body_from_wire(record.body.ok_or_else(|| unset("body", "peer, override, order or notice"))?)?;
+    Ok(Record {
+        provider: provider.map_err(|problem| BadField::new("provider", problem))?,
+        by: if record.by.trim().is_empty() { by.to_owned() } else { record.by },
+        at: moment("at", record.at)?.unwrap_or(now),
+        why: record.why.trim().to_owned(),
+        expires_at: moment("expires_at", record.expires_at)?,
+        body,
+        revision: record.revision,
+    })
+}
+
+/// What a record says, by its kind.
+fn body_from_wire(body: v1::record::Body) -> Result<RecordBody, BadField> {
+    Ok(match body {
         v1::record::Body::Peer(peer) => RecordBody::Peer(Peer {
             kind: match known("kind", peer.kind)? {
                 v1::PeerKind::Unspecified | v1::PeerKind::TrunkGroup => PeerKind::TrunkGroup,
@@ -250,32 +263,25 @@ pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<
             mitigated: noted_from_wire("mitigated", notice.mitigated)?,
             informed: noted_from_wire("informed", notice.informed)?,
             notified: noted_from_wire("notified", notice.notified)?,
-            calls: notice
-                .calls
-                .into_iter()
-                .map(|call| {
-                    let call = TracedCall {
-                        notified_at: moment("calls.notified_at", call.notified_at)?,
-                        called_at: moment("calls.called_at", call.called_at)?,
-                        caller: call.caller,
-                        called: call.called,
-                        campaign: call.campaign,
-                        violation: call.violation,
-                    };
-                    Ok(call)
-                })
-                .collect::<Result<_, BadField>>()?,
+            calls: notice.calls.into_iter().map(call_from_wire).collect::<Result<_, _>>()?,
         }),
-    };
-    Ok(Record {
-        provider: provider.map_err(|problem| BadField::new("provider", problem))?,
-        by: if record.by.trim().is_empty() { by.to_owned() } else { record.by },
-        at: moment("at", record.at)?.unwrap_or(now),
-        why: record.why.trim().to_owned(),
-        expires_at: moment("expires_at", record.expires_at)?,
-        body,
-        revision: record.revision,
     })
+}
+
+fn call_from_wire(call: v1::TracedCall) -> Result<TracedCall, BadField> {
+    Ok(TracedCall {
+        notified_at: moment("calls.notified_at", call.notified_at)?,
+        called_at: moment("calls.called_at", call.called_at)?,
+        caller: call.caller,
+        called: call.called,
+        campaign: call.campaign,
+        violation: call.violation,
+    })
+}
+
+/// A field that must be set, and is not.
+fn unset(field: &str, what: &str) -> BadField {
+    BadField::new(field, format!("it is not set: give {what}"))
 }
 
 fn event_to_wire(event: &RecordEvent) -> v1::RecordEvent {

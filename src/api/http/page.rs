@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use futures_util::FutureExt;
 use http_body_util::Full;
-use nix::unistd::{Uid, User};
 
 use super::answer::{Reply, ReplyBody};
 use super::problem::{self, ERROR_HEADER, Problem};
@@ -15,7 +14,7 @@ use crate::api::page::{self, Answer, Asked, Failed, Params, Path, Viewer};
 use crate::domain::visible::one_line;
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::{Denied, Right};
-use crate::transport::{Caller, Incoming, Peer};
+use crate::transport::{Caller, Incoming, Peer, users};
 
 /// How somebody shows a token: a browser asks a person for it by the first.
 const CHALLENGES: [&str; 2] = ["Basic realm=\"rmdd\", charset=\"UTF-8\"", "Bearer realm=\"rmdd\""];
@@ -87,8 +86,7 @@ impl HttpService {
         };
         let work = async move {
             // The machine's users may be told by a directory on the network.
-            let name = |uid| User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
-            asked.viewer.known_as = asked.viewer.known_as.take().or_else(|| user.and_then(name));
+            asked.viewer.known_as = asked.viewer.known_as.take().or_else(|| user.and_then(users::ask_once));
             AssertUnwindSafe(page::make(&services, &asked)).catch_unwind().await
         };
         let made = match budget.work.run(&client, ErrorReason::Overloaded, work).await {

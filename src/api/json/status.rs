@@ -197,8 +197,10 @@ pub struct Alarm {
     pub severity: String,
     /// A stable code.
     pub code: String,
-    /// One sentence.
+    /// What happened and what to do about it, as one text.
     pub message: String,
-    /// What to do about it.
+    /// What happened, to what.
+    pub finding: String,
+    /// What to do about it; empty if nobody need do anything.
     pub what_to_do: String,
 }

@@ -153,14 +153,14 @@ fn verdicts(services: &Services, who: &Who, operator: bool) -> Table {
                     Cell::text(name),
                     wording::verdict(Some(decision.verdict)),
                     Cell::text(decision.reason.as_str()),
-                    Cell::text(answer.message.unwrap_or_default()),
+                    Cell::sentence(answer.message.unwrap_or_default()),
                 ]
             }
             Err(rejection) => vec![
                 Cell::text(name),
                 wording::verdict(None),
                 Cell::text(rejection.reason.as_str()),
-                Cell::text(rejection.message),
+                Cell::sentence(rejection.message),
             ],
         }
     });

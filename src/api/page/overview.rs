@@ -203,7 +203,7 @@ fn todo(standings: &[Standing], own: &[OwnReport], peers: usize) -> Table {
             Cell::word(word, class),
             Cell::text("your own filing").to(wording::card(&own.frn.to_string())),
             Cell::text(own.name()),
-            Cell::text(next),
+            Cell::sentence(next),
             Cell::default(),
         ]
     });
@@ -214,7 +214,7 @@ fn todo(standings: &[Standing], own: &[OwnReport], peers: usize) -> Table {
             wording::state(standing.state),
             Cell::text(name.clone()).to(wording::peer_card(&name)),
             Cell::text(wording::provider(standing)),
-            Cell::text(match (next, standing.since) {
+            Cell::sentence(match (next, standing.since) {
                 (Some(next), _) => format!("{}: {} {}", peers::reasons(standing), wording::event(next), time(next.at)),
                 (None, Some(since)) => format!("{} since {}", peers::reasons(standing), time(since)),
                 (None, None) => peers::reasons(standing),
@@ -257,7 +257,7 @@ fn time_left(standings: &[Standing], own: &[OwnReport], now: Timestamp) -> Table
             [first, rest @ ..] => Cell::text(format!("{first} and {} more", count(rest.len() as u64))),
             [] => Cell::default(),
         };
-        vec![Cell::fixed(time(at)), Cell::fixed(left(at, now)), whom, Cell::text(event), Cell::text(outcome)]
+        vec![Cell::fixed(time(at)), Cell::fixed(left(at, now)), whom, Cell::sentence(event), Cell::sentence(outcome)]
     });
     Table::new("deadlines", "Time left, soonest first", &["When", "Left", "Whom", "What happens", "Then"])
         .with(rows)
@@ -336,9 +336,10 @@ fn alarms(status: &StatusReport) -> Table {
             Severity::Warning => Cell::word("WARNING", "warn"),
             Severity::Note => Cell::word("NOTE", "plain"),
         };
-        vec![severity, Cell::text(alarm.code.as_str()), Cell::text(alarm.message.clone())]
+        let (finding, remedy) = (alarm.message.clone(), alarm.remedy.clone());
+        vec![severity, Cell::text(alarm.code.as_str()), Cell::sentence(finding), Cell::sentence(remedy)]
     });
-    Table::new("alarms", "Alarms, the worst first", &["Severity", "Code", "Message"])
+    Table::new("alarms", "Alarms, the worst first", &["Severity", "Code", "What happened", "What to do"])
         .with(rows)
         .or("None.")
         .in_csv_at("/", "")
@@ -377,7 +378,7 @@ fn sources(status: &StatusReport, now: Timestamp) -> Table {
                 (None, None) => (Cell::word("NOT ASKED", "plain"), String::new()),
             },
         };
-        vec![state, Cell::text(source.source.clone()), Cell::text(said)]
+        vec![state, Cell::text(source.source.clone()), Cell::sentence(said)]
     });
     Table::new("sources", "Sources of listings, the preferred one first", &["State", "Source", "Last"])
         .with(rows)
@@ -394,7 +395,7 @@ fn held(status: &StatusReport, now: Timestamp) -> Table {
             Cell::count(held.gone),
             Cell::fixed(format!("{} ({})", time(held.first_fetched_at), ago(held.first_fetched_at, now))),
             Cell::text(held.awaits.as_str().replace('_', " ")),
-            Cell::text(held.doubts.join("; ")),
+            Cell::sentence(held.doubts.join("; ")),
         ]
     });
     let columns = ["Digest", "Filings", "Would be gone", "First fetched", "Waits for", "Doubts"];

@@ -85,7 +85,7 @@ pub fn worst_first(services: &Services, now: Timestamp) -> Result<Vec<Standing>,
 fn row(standing: &Standing) -> Vec<Cell> {
     let role = standing.query.role.map_or("any", |role| role.as_str());
     let next = standing.next_deadline();
-    let next = next.map_or_else(String::new, |next| format!("{} {}", time(next.at), wording::event(next)));
+    let next = next.map_or_else(String::new, |next| format!("{}: {}", time(next.at), wording::event(next)));
     let name = wording::peer_name(&standing.peer);
     vec![
         wording::state(standing.state),

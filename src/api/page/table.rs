@@ -16,12 +16,19 @@ pub struct Cell {
     pub href: String,
     /// How it is to be seen, by a class of the style sheet.
     class: &'static str,
+    /// Whether it is a sentence of ours, which is shown whole.
+    is_sentence: bool,
 }
 
 impl Cell {
     /// A text, which may be anybody's.
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A sentence of ours, which may quote anybody.
+    pub fn sentence(text: impl Into<String>) -> Self {
+        Self { is_sentence: true, ..Self::text(text) }
     }
 
     /// The class of the cell: what is short is not broken.
@@ -59,7 +66,7 @@ impl Cell {
 
     /// What is shown of it.
     pub fn shown(&self) -> String {
-        text::shown(&self.text)
+        if self.is_sentence { text::sentence(&self.text) } else { text::shown(&self.text) }
     }
 
     /// What a spreadsheet gets: on one line, and nothing that it would take for a formula.

@@ -2,7 +2,10 @@
 
 use crate::decide::own::OwnDeadlineKind;
 use crate::decide::standing::{Deadline, DeadlineKind, PeerState, Standing};
-use crate::domain::{Certification, Filing, Identity, Implementation, PeerKind, ProviderRole, Record, Verdict};
+use crate::domain::wording::come_and_go;
+use crate::domain::{
+    AdvisoryCode, Certification, Filing, Identity, Implementation, PeerKind, ProviderRole, Record, Verdict,
+};
 
 use super::table::Cell;
 use super::text::encoded;
@@ -101,9 +104,13 @@ pub fn outcome(deadline: &Deadline, now: &Standing) -> String {
             None => "no verdict".to_owned(),
         });
     }
-    said.extend(then.gained.iter().map(|code| format!("+{}", code.as_str())));
-    said.extend(then.lost.iter().map(|code| format!("-{}", code.as_str())));
-    if said.is_empty() { "what the advisory says changes".to_owned() } else { said.join(" ") }
+    let reason = then.ruling.map(|(_, reason)| reason.as_str()).unwrap_or_default();
+    // What is the reason from then on is neither said to come nor to go.
+    let others = |codes: &[AdvisoryCode]| {
+        codes.iter().map(|code| code.as_str()).filter(|code| *code != reason).collect::<Vec<_>>()
+    };
+    said.extend(come_and_go(others(&then.gained), others(&then.lost)));
+    if said.is_empty() { "the verdict stays, and what its advisory says changes".to_owned() } else { said.join("; ") }
 }
 
 /// What comes for the operator's own filing.

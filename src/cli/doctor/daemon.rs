@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::super::status::alarm::{finding, what_to_do};
 use super::super::{alerts, here};
 use super::{Case, Report, text};
 use crate::api::grpc::v1::{self, AlertChannelState, Severity};
@@ -156,12 +157,13 @@ pub async fn told(case: &Case<'_>, report: &mut Report) {
         for alarm in &status.alarms {
             let about =
                 TOLD_ELSEWHERE.iter().find(|(code, _)| alarm.code.starts_with(code)).map_or("alarm", |(_, of)| of);
-            let says = format!("{}: {}", alarm.code, alarm.message);
+            let says = format!("{}: {}", alarm.code, finding(alarm));
             match alarm.severity() {
                 Severity::Critical => report.broken(about, says),
                 Severity::Warning => report.look(about, says),
                 Severity::Note | Severity::Unspecified => report.good(about, says),
             }
+            report.say_what_to_do(what_to_do(alarm));
         }
         peers(status, report);
     } else {
@@ -226,16 +228,23 @@ async fn channels(case: &Case<'_>, report: &mut Report) {
         return;
     };
     for channel in &answer {
-        let failed = format!("{}: {}. rmdd alerts test {0}", channel.name, channel.error);
-        match channel.state() {
-            AlertChannelState::Failing => report.look(ABOUT, failed),
-            AlertChannelState::Stopped => report.broken(ABOUT, failed),
-            _ if channel.dead > 0 => report.look(
-                ABOUT,
-                format!("{}: {} were set aside: rmdd alerts list --dead", channel.name, text::count(channel.dead)),
-            ),
-            _ => {}
-        }
+        let failed = format!("{}: {}", channel.name, channel.error);
+        let to_do = match channel.state() {
+            AlertChannelState::Failing => {
+                report.look(ABOUT, failed);
+                format!("try it with `rmdd alerts test {}`", channel.name)
+            }
+            AlertChannelState::Stopped => {
+                report.broken(ABOUT, failed);
+                format!("try it with `rmdd alerts test {}`", channel.name)
+            }
+            _ if channel.dead > 0 => {
+                report.look(ABOUT, format!("{}: {} were set aside", channel.name, text::count(channel.dead)));
+                "see `rmdd alerts list --dead`".to_owned()
+            }
+            _ => continue,
+        };
+        report.say_what_to_do(Some(to_do));
     }
     if answer.len() < 2 {
         report.look(

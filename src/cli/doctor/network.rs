@@ -56,10 +56,9 @@ async fn ask(case: &Case<'_>, source: &Source, report: &mut Report) -> Option<Si
         }
         (None, Ok(None)) => {}
         (None, Err(error)) => {
-            report.broken(
-                "DNS",
-                format!("the name of {source} has no address ({error}): see /etc/resolv.conf, or set fetch.proxy"),
-            );
+            let address = source.to_string();
+            let host = address.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or(&address);
+            report.broken("DNS", format!("{host} has no address ({error}): see /etc/resolv.conf, or set fetch.proxy"));
             return None;
         }
     }

@@ -30,8 +30,11 @@ impl Level {
 pub struct Finding {
     pub level: Level,
     pub about: &'static str,
-    /// What it is, or what is wrong and what to do.
+    /// What it is, or what is wrong and, but for alarms, what to do.
     pub says: String,
+    /// What to do about an alarm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_to_do: Option<String>,
 }
 
 /// All that was.
@@ -45,7 +48,14 @@ const BESIDE: usize = 24;
 
 impl Report {
     fn add(&mut self, level: Level, about: &'static str, says: impl Into<String>) {
-        self.findings.push(Finding { level, about, says: text::one_line(&says.into()) });
+        self.findings.push(Finding { level, about, says: text::one_line(&says.into()), what_to_do: None });
+    }
+
+    /// What to do about what was added last.
+    pub fn say_what_to_do(&mut self, what: Option<String>) {
+        if let Some(last) = self.findings.last_mut() {
+            last.what_to_do = what;
+        }
     }
 
     pub fn good(&mut self, about: &'static str, says: impl Into<String>) {
@@ -89,6 +99,10 @@ impl Report {
             let mut lines = text::wrapped(&found.says, BESIDE).into_iter();
             say!("{level}  {:<15} {}", found.about, lines.next().unwrap_or_default());
             for line in lines {
+                say!("{:BESIDE$}{line}", "");
+            }
+            let to_do = found.what_to_do.as_ref().map(|what| format!("do: {what}"));
+            for line in to_do.iter().flat_map(|what| text::wrapped(what, BESIDE)) {
                 say!("{:BESIDE$}{line}", "");
             }
         }

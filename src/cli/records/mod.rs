@@ -16,7 +16,7 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use nix::unistd::{Uid, User};
+use nix::unistd::Uid;
 
 use super::list_file;
 use super::screen::progress::Progress;
@@ -31,6 +31,7 @@ use crate::api::times::end_written_out;
 use crate::daemon::config::Overrides;
 use crate::domain::{Record, RecordKind};
 use crate::observe::clock;
+use crate::transport::users;
 
 pub use import::List;
 
@@ -201,7 +202,7 @@ impl By {
         let of = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let name = self.by.clone().or_else(|| of("SUDO_USER")).or_else(|| of("USER")).or_else(|| of("LOGNAME"));
         // A unit or container may have no such variable. Its processes belong to somebody all the same.
-        let user = || User::from_uid(Uid::current()).ok().flatten().map(|user| user.name);
+        let user = || users::ask(Uid::current().as_raw());
         let number = || Some(format!("uid {}", Uid::current()));
         name.or_else(user).or_else(number).context("nobody is named who asks for this change: say it with --by NAME")
     }

@@ -198,16 +198,18 @@ impl Table {
         }
     }
 
-    /// Where there is no room for a table: each record by itself, on as many lines as it takes.
+    /// Where there is no room for a table: each record by itself, on as many lines as it takes. Each cell but the first has
+    /// the title of its column in front.
     fn print_narrow(&self) {
         for record in &self.records {
-            let cells: Vec<String> = record
-                .cells
-                .iter()
-                .filter(|cell| !cell.text.is_empty())
-                .map(|cell| cell.coloured(&cut(&cell.text, 200)))
+            let cells = record.cells.iter().zip(self.columns).zip(0..).filter(|((cell, _), _)| !cell.text.is_empty());
+            let cells: Vec<String> = cells
+                .map(|((cell, column), place)| match (cell.coloured(&cut(&cell.text, 200)), place) {
+                    (shown, 0) => shown,
+                    (shown, _) => format!("{} {shown}", column.title.to_lowercase()),
+                })
                 .collect();
-            say!("{}", cells.join("  "));
+            say!("{}", cells.join(", "));
             print_notes(&record.notes);
         }
     }

@@ -29,6 +29,9 @@ const PROVIDER: usize = 22;
 /// So many weeks are shown at least.
 const LEAST_WEEKS: usize = 8;
 
+/// Stands between what is beside one another.
+const BETWEEN: &str = "    ";
+
 /// Words that a part begins with are so wide.
 const WORD: usize = 10;
 
@@ -79,6 +82,22 @@ impl Screen {
         }
     }
 
+    /// Pieces beside one another as far as there is room, none of them broken that fits.
+    fn beside_one_another(&self, pieces: &[String]) -> Vec<String> {
+        let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(NAMES + 2));
+        let mut lines: Vec<String> = Vec::new();
+        for piece in pieces {
+            match lines.last_mut() {
+                Some(line) if screen::width(line) + BETWEEN.len() + screen::width(piece) <= room => {
+                    line.push_str(BETWEEN);
+                    line.push_str(piece);
+                }
+                _ => lines.push(piece.clone()),
+            }
+        }
+        lines
+    }
+
     /// A line on lines that leave room for the name.
     fn fitted(&self, line: &str) -> Vec<String> {
         match self.columns {
@@ -117,8 +136,8 @@ impl Screen {
                 Severity::Warning => text::doubtful("WARNING"),
                 Severity::Note | Severity::Unspecified => "NOTE".to_owned(),
             };
-            self.lines.push(format!("  {severity} {}: {}", alarm.code, finding(&text::one_line(&alarm.message))));
-            if let Some(what) = what_to_do(alarm, &status.held) {
+            self.lines.push(format!("  {severity} {}: {}", alarm.code, finding(alarm)));
+            if let Some(what) = what_to_do(alarm) {
                 self.lines.push(format!("    do: {what}"));
             }
         }
@@ -278,7 +297,7 @@ impl Screen {
         match (channels.is_empty(), configured.is_empty()) {
             (true, _) => {}
             (_, true) => self.part("ALERTS", vec!["only the journal is told: no channel is configured".to_owned()]),
-            _ => self.part("ALERTS", vec![configured.join("    ")]),
+            _ => self.part("ALERTS", self.beside_one_another(&configured)),
         }
     }
 }

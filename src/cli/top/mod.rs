@@ -17,7 +17,7 @@ use self::history::History;
 use self::terminal::{Key, Screen};
 use super::connect::{Link, speaks_no_grpc};
 use super::target::{Access, Target};
-use super::{Global, YES, here, text};
+use super::{Global, YES, text};
 use crate::api::grpc::v1::admin_service_client::AdminServiceClient;
 use crate::api::grpc::v1::{WatchDecisionsRequest, WatchDecisionsResponse};
 use crate::daemon::config::Overrides;
@@ -42,18 +42,11 @@ impl Top {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let loaded = global.settings(Overrides::new())?;
         // Only the administration tells what is decided: a listener for queries is no help.
-        let found = Target::find_daemon(global, &loaded, Access::Maintain).await?;
-        let (Some(target), Some(Target::Daemon { channel, at })) = (&found, &found) else {
-            if let Some(closed) = here::closed(&loaded) {
-                return Err(closed);
-            }
-            bail!(
-                "what is decided is seen of a daemon, and none runs here: start one with `rmdd serve`, name one with \
-                 --connect, or read what was decided with `rmdd decisions`"
-            );
-        };
+        let otherwise = "what is decided is seen of a daemon, and none runs here: start one with `rmdd serve`, name one with \
+                         --connect, or read what was decided with `rmdd decisions`";
+        let (target, channel, at) = Target::daemon(global, &loaded, Access::Maintain, otherwise).await?;
         if self.json {
-            return follow_as_json(target, channel).await;
+            return follow_as_json(&target, &channel).await;
         }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             bail!("standard output or input is no terminal: for a pipe there is --json, a JSON object a second");
@@ -63,7 +56,7 @@ impl Top {
                 "this terminal can only show one line after the other (TERM): there is --json, a JSON object a second"
             );
         }
-        on_screen(target, channel, at).await
+        on_screen(&target, &channel, &at).await
     }
 }
 

@@ -132,4 +132,25 @@ mod tests {
         assert_eq!(key(KeyCode::Char(' '), KeyModifiers::NONE), Some(Key::Pause));
         assert_eq!(meant(&Event::Resize(5, 5)), Some(Key::Redraw));
     }
+
+    /// Whoever runs this test with it set is on a terminal, and is to panic on it.
+    const PANICS: &str = "RMDD_TEST_PANICS_ON_ITS_TERMINAL";
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        if std::env::var_os(PANICS).is_some() {
+            let mut screen = Screen::open().expect("a terminal");
+            screen.draw(|_| panic!("it broke while it was drawn")).expect("it does not come here");
+        }
+        // The same test again, on a terminal of its own.
+        let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));
+        command.args(["a_panic_gives_the_terminal_back_before_it_is_told", "--nocapture"]);
+        command.env(PANICS, "1").env("TERM", "xterm-256color");
+        let mut terminal = rmdd_testkit::terminal::Terminal::start(command, 80, 24).expect("a terminal");
+        terminal.wait_for("\u{1b}[?1049h");
+        let (status, shown, as_it_was) = terminal.end();
+        assert!(!status.success() && as_it_was, "{status}: {shown:?}");
+        let told = shown.find("it broke while it was drawn").expect("it is told");
+        assert!(shown[..told].contains("\u{1b}[?1049l"), "after the screen was left: {shown:?}");
+    }
 }

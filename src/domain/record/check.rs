@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::super::{PeerName, eastern_day};
-use super::{Noted, OrderKind, Record, RecordBody, TracedCall};
+use super::{Noted, Notice, Order, OrderKind, Record, RecordBody, TracedCall};
 
 /// What is wrong with a record, by field.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -49,13 +49,6 @@ impl Record {
     ///
     /// Names the first field that makes no sense.
     pub fn check(&self, now: Timestamp) -> Result<(), BadField> {
-        let bad = |field: &str, problem: String| Err(BadField::new(field, problem));
-        let text = |field: &str, text: &str| {
-            if text.chars().count() > LONGEST_TEXT {
-                return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
-            }
-            visible(field, text)
-        };
         if self.by.trim().is_empty() {
             return bad("by", "it is empty: say who puts this on record".to_owned());
         }
@@ -68,61 +61,82 @@ impl Record {
         if let Some(end) = self.expires_at.filter(|end| *end <= self.at) {
             return bad("expires_at", format!("{end} is past: the record would have no effect"));
         }
-        let happened = |field: &str, noted: &Option<Noted>, earliest: Timestamp, what: &str| match noted {
-            Some(noted) if noted.at < earliest => {
-                bad(&format!("{field}_at"), format!("{} is before {what}, {earliest}", noted.at))
-            }
-            Some(noted) if noted.at > now => bad(&format!("{field}_at"), format!("{} has not come yet", noted.at)),
-            Some(noted) => text(&format!("{field}_note"), &noted.note),
-            None => Ok(()),
-        };
-        let name = |field: &str, name: &str| {
-            if name.trim().is_empty() || name.chars().count() > PeerName::LONGEST || name.chars().any(char::is_control)
-            {
-                return bad(
-                    field,
-                    format!("give 1 to {} characters, none of them a control character", PeerName::LONGEST),
-                );
-            }
-            visible(field, name)
-        };
         match &self.body {
             RecordBody::Peer(peer) => peer.check().or_else(|problem| bad("name", problem)),
             RecordBody::Override(_) if self.why.trim().is_empty() => {
                 bad("why", "it is empty: an override needs a reason".to_owned())
             }
             RecordBody::Override(_) => Ok(()),
-            RecordBody::Order(order) => {
-                name("document", &order.document)?;
-                if order.released > eastern_day(now) {
-                    return bad("released", format!("{} has not come yet", order.released));
-                }
-                if order.kind != OrderKind::FinalDetermination && order.notified.is_some() {
-                    return bad(
-                        "notified_at",
-                        format!("a {} asks for no notice to the Commission", order.kind.label()),
-                    );
-                }
-                happened("notified", &order.notified, order.effective_at(), "the order's release")
-            }
-            RecordBody::Notice(notice) => {
-                name("id", &notice.id)?;
-                text("document", &notice.document)?;
-                text("basis", &notice.basis)?;
-                if notice.issued_at > now {
-                    return bad("issued_at", format!("{} has not come yet", notice.issued_at));
-                }
-                for (field, noted) in
-                    [("mitigated", &notice.mitigated), ("informed", &notice.informed), ("notified", &notice.notified)]
-                {
-                    happened(field, noted, notice.issued_at, "the notice itself")?;
-                }
-                for (call, place) in notice.calls.iter().zip(1..) {
-                    call.check().map_err(|bad| BadField { field: format!("calls[{place}].{}", bad.field), ..bad })?;
-                }
-                Ok(())
-            }
+            RecordBody::Order(order) => order.check(now),
+            RecordBody::Notice(notice) => notice.check(now),
         }
+    }
+}
+
+fn bad(field: &str, problem: String) -> Result<(), BadField> {
+    Err(BadField::new(field, problem))
+}
+
+fn text(field: &str, text: &str) -> Result<(), BadField> {
+    if text.chars().count() > LONGEST_TEXT {
+        return bad(field, format!("it is longer than {LONGEST_TEXT} characters"));
+    }
+    visible(field, text)
+}
+
+/// What names a document or a notice.
+fn name(field: &str, name: &str) -> Result<(), BadField> {
+    if name.trim().is_empty() || name.chars().count() > PeerName::LONGEST || name.chars().any(char::is_control) {
+        return bad(field, format!("give 1 to {} characters, none of them a control character", PeerName::LONGEST));
+    }
+    visible(field, name)
+}
+
+impl Noted {
+    /// Whether it may have happened when it is said to have: not before what it follows, and not in the future.
+    fn check(&self, field: &str, (earliest, what): (Timestamp, &str), now: Timestamp) -> Result<(), BadField> {
+        if self.at < earliest {
+            return bad(&format!("{field}_at"), format!("{} is before {what}, {earliest}", self.at));
+        }
+        if self.at > now {
+            return bad(&format!("{field}_at"), format!("{} has not come yet", self.at));
+        }
+        text(&format!("{field}_note"), &self.note)
+    }
+}
+
+impl Order {
+    fn check(&self, now: Timestamp) -> Result<(), BadField> {
+        name("document", &self.document)?;
+        if self.released > eastern_day(now) {
+            return bad("released", format!("{} has not come yet", self.released));
+        }
+        if self.kind != OrderKind::FinalDetermination && self.notified.is_some() {
+            return bad("notified_at", format!("a {} asks for no notice to the Commission", self.kind.label()));
+        }
+        let release = (self.effective_at(), "the order's release");
+        self.notified.as_ref().map_or(Ok(()), |notified| notified.check("notified", release, now))
+    }
+}
+
+impl Notice {
+    fn check(&self, now: Timestamp) -> Result<(), BadField> {
+        name("id", &self.id)?;
+        text("document", &self.document)?;
+        text("basis", &self.basis)?;
+        if self.issued_at > now {
+            return bad("issued_at", format!("{} has not come yet", self.issued_at));
+        }
+        let issue = (self.issued_at, "the notice itself");
+        for (field, noted) in
+            [("mitigated", &self.mitigated), ("informed", &self.informed), ("notified", &self.notified)]
+        {
+            noted.as_ref().map_or(Ok(()), |noted| noted.check(field, issue, now))?;
+        }
+        for (call, place) in self.calls.iter().zip(1..) {
+            call.check().map_err(|bad| BadField { field: format!("calls[{place}].{}", bad.field), ..bad })?;
+        }
+        Ok(())
     }
 }
 
@@ -133,7 +147,6 @@ impl TracedCall {
     ///
     /// Names the first field that makes no sense.
     pub fn check(&self) -> Result<(), BadField> {
-        let bad = |field: &str, problem: String| Err(BadField::new(field, problem));
         for (field, number) in [("caller", &self.caller), ("called", &self.called)] {
             let digits = number.chars().filter(char::is_ascii_digit).count();
             let written = |c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.' | '(' | ')' | ' ');

@@ -1,11 +1,8 @@
 //! One decision, as it waits and as it is written.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use nix::unistd::{Uid, User};
 use serde::Serialize;
 
 use super::Logged;
@@ -17,6 +14,7 @@ use crate::domain::{
 };
 use crate::listing::index::Index;
 use crate::transport::auth::Asker;
+use crate::transport::users;
 
 /// One decision on its way to the log. It holds what the decision shares, and no text of its own.
 #[derive(Debug)]
@@ -310,19 +308,10 @@ pub fn name(asker: &Asker) -> Option<String> {
     }
 }
 
-thread_local! {
-    /// What users of this machine are called, as far as this thread has asked.
-    static USERS: RefCell<HashMap<u32, String>> = RefCell::default();
-}
-
 /// What a user of this machine is called; the number where nobody knows. It may have to be asked for, which is for the
 /// thread that writes alone.
 fn user(uid: u32) -> String {
-    USERS.with_borrow_mut(|users| {
-        let ask =
-            || User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-        users.entry(uid).or_insert_with(ask).clone()
-    })
+    users::ask_once(uid).unwrap_or_else(|| uid.to_string())
 }
 
 fn asked(asked: &Asked) -> AskedLine {

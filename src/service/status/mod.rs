@@ -157,7 +157,7 @@ impl Services {
         }
     }
 
-    /// The sources. They are asked by the digest of the current listing where they may be.
+    /// The sources that are configured, in their order, then those that the last sync asked instead. They are asked by the digest of the current listing where they may be.
     fn sources(&self, current: Option<Sha256Digest>, sync: &SyncState, now: Timestamp) -> Vec<SourceReport> {
         let settings = self.sync.settings();
         let conditional = settings.fetch.conditional.then_some(current).flatten();
@@ -174,6 +174,11 @@ impl Services {
                 state,
             }
         };
-        settings.sources().map(|source| report(source.to_string())).collect()
+        let configured: Vec<String> = settings.sources().map(|source| source.to_string()).collect();
+        // The last sync may have been told of others: `rmdd sync --source FILE`.
+        let others =
+            sync.sources.iter().map(|state| state.source.clone()).filter(|source| !configured.contains(source));
+        let others: Vec<String> = others.collect();
+        configured.into_iter().chain(others).map(report).collect()
     }
 }

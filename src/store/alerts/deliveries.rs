@@ -1,5 +1,7 @@
 //! The queue of each channel, strictly in the order of the events, and what was set aside.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use redb::{ReadableTable, WriteTransaction};
 
@@ -28,6 +30,39 @@ pub struct Listed {
     pub event: EventRecord,
     /// How it stands.
     pub delivery: DeliveryRecord,
+}
+
+/// How later messages about the same subjects follow one that was delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thread {
+    /// Not at all.
+    None,
+    /// They answer the first message about what is open.
+    Answers(String),
+    /// They belong to this incident, which is open.
+    Incident(String),
+    /// Nothing more belongs to this incident.
+    Over(String),
+}
+
+impl Thread {
+    /// What is on record of a subject behind a message; nothing where nothing of it is open.
+    fn after(&self, was: Option<Told>, at: Timestamp) -> Option<Told> {
+        match (self, was) {
+            (Self::Incident(key), was) => {
+                // Its end may be written already, and waits to be told.
+                let (at, open) = was.map_or((at, true), |was| (was.at, was.open));
+                Some(Told { at, open, thread: Some(key.clone()) })
+            }
+            (Self::Over(key), Some(was)) if was.open && was.thread.as_ref() != Some(key) => Some(was),
+            (Self::Over(_), _) | (_, None) => None,
+            // The first message about it is the one that is answered.
+            (Self::Answers(id), Some(was)) if was.open && was.thread.is_none() => {
+                Some(Told { thread: Some(id.clone()), ..was })
+            }
+            (_, Some(was)) => was.open.then_some(was),
+        }
+    }
 }
 
 /// A row of a channel.
@@ -95,7 +130,30 @@ impl Store {
         })
     }
 
-    /// These events were delivered. `thread` is the message that a later one about the same subjects answers.
+    /// The incidents in which a channel was told of subjects, by subject.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn incidents(&self, channel: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let mut found = BTreeMap::new();
+            let Some(told) = missing_in_older(transaction.open_table(ALERT_TOLD))? else { return Ok(found) };
+            for entry in told.range((channel, "")..)? {
+                let (key, bytes) = entry?;
+                let (of, subject) = key.value();
+                if of != channel {
+                    break;
+                }
+                let told: Told = stored::decode(bytes.value())?;
+                found.extend(told.thread.map(|incident| (subject.to_owned(), incident)));
+            }
+            Ok(found)
+        })
+    }
+
+    /// These events were delivered, and later ones about the same subjects follow them so.
     ///
     /// # Errors
     ///
@@ -104,7 +162,7 @@ impl Store {
         &self,
         channel: &str,
         events: &[EventRecord],
-        thread: Option<&str>,
+        thread: &Thread,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.alerts_written(|transaction| {
@@ -114,14 +172,9 @@ impl Store {
                 queue.remove((channel, event.sequence))?;
                 let key = (channel, event.subject.as_str());
                 let found = told.get(key)?.map(|bytes| stored::decode::<Told>(bytes.value())).transpose()?;
-                match (found, thread) {
-                    // The first message about it is the one that is answered.
-                    (Some(was), Some(thread)) if was.open && was.thread.is_none() => {
-                        let now = Told { thread: Some(thread.to_owned()), ..was };
-                        told.insert(key, stored::encode(&now)?.as_slice())?;
-                    }
-                    (Some(was), _) if !was.open => _ = told.remove(key)?,
-                    _ => {}
+                match thread.after(found, event.at) {
+                    Some(now) => _ = told.insert(key, stored::encode(&now)?.as_slice())?,
+                    None => _ = told.remove(key)?,
                 }
             }
             drop((queue, told));

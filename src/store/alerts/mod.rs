@@ -20,7 +20,7 @@ use super::tables::{
 use super::{Store, StoreError};
 use crate::domain::ChangeSerial;
 
-pub use deliveries::{Listed, Waiting, check};
+pub use deliveries::{Listed, Thread, Waiting, check};
 pub use stored::{ChannelRecord, DeliveryRecord, EventRecord, Told};
 
 /// The channel that is always there.

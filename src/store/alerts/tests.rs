@@ -88,11 +88,38 @@ fn what_goes_out_in_one_message_is_settled_by_its_first_attempt() {
     store.note_failed("a", 1, "no", (at(200), at(205))).expect("written");
     let again = store.next_delivery("a", 100).expect("read").expect("one");
     assert_eq!((again.events, again.delivery.tries), (waiting.events.clone(), 1));
-    store.note_delivered("a", &waiting.events, Some("<m>"), at(300)).expect("written");
+    let thread = Thread::Answers("<m>".to_owned());
+    store.note_delivered("a", &waiting.events, &thread, at(300)).expect("written");
     let kept = store.alerts_kept().expect("read");
     assert_eq!(kept.told[&("a".to_owned(), "x".to_owned())].thread.as_deref(), Some("<m>"));
     assert_eq!((kept.channels["a"].failing_since, kept.channels["a"].delivered), (None, 2));
     assert_eq!(sequences(&store, "a"), [3]);
+}
+
+#[test]
+fn the_incident_of_a_subject_is_kept_until_nothing_of_it_is_left() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let events = vec![new(1, "peer/1", false, false), new(2, "alarm/X", true, false)];
+    store.commit_alerts(&step(0, events)).expect("written");
+    let waiting = store.next_delivery("a", 100).expect("read").expect("one");
+    let incident = Thread::Incident("both".to_owned());
+    store.note_delivered("a", &waiting.events, &incident, at(300)).expect("written");
+    let both = |subjects: &[&str]| subjects.iter().map(|of| ((*of).to_owned(), "both".to_owned())).collect();
+    assert_eq!(store.incidents("a").expect("read"), both(&["alarm/X", "peer/1"]));
+    assert!(store.incidents("b").expect("read").is_empty() && store.incidents("0").expect("read").is_empty());
+    store
+        .commit_alerts(&step(2, vec![new(3, "alarm/X", false, true), new(4, "peer/1", false, false)]))
+        .expect("written");
+    let over = |store: &Store| {
+        let waiting = store.next_delivery("a", 1).expect("read").expect("one");
+        store.note_delivered("a", &waiting.events, &Thread::Over("both".to_owned()), at(400)).expect("written");
+    };
+    assert_eq!(store.incidents("a").expect("read"), both(&["alarm/X", "peer/1"]), "its end is not told yet");
+    over(&store);
+    assert_eq!(store.incidents("a").expect("read"), both(&["peer/1"]));
+    over(&store);
+    assert!(store.incidents("a").expect("read").is_empty());
 }
 
 #[test]

@@ -40,6 +40,7 @@ use super::{Advance, Store, StoreError};
 use crate::domain::{RecordEvent, Sha256Digest};
 use file::{Mark, Open};
 use line::{Content, Note};
+use read::newest;
 pub(super) use read::{Found, read};
 pub(super) use settle::{ById, Plan, Stored, apply, fold, gaps, in_neither, mark, serials};
 use settle::{Rewrite, When, batched, plan};
@@ -137,8 +138,16 @@ impl Store {
     /// What a start for writing would make of the records, where this one only reads: those that the journal has besides
     /// count as they would there. Nothing is written.
     pub(super) fn look_ahead(&self) -> Result<(), StoreError> {
+        let path = self.path.with_file_name(JOURNAL_NAME);
+        // Where the journal ends as the store remembers it, it has nothing besides. What else there may be is for the daemon,
+        // and for `rmdd verify`: both may have a hundred thousand events, and a command is to answer at once.
+        if let Ok(Some(newest)) = newest(&path)
+            && self.remembers(newest)?
+        {
+            return Ok(());
+        }
         // A journal that cannot be read is for the daemon to tell.
-        let Ok(Some(found)) = read(&self.path.with_file_name(JOURNAL_NAME)) else { return Ok(()) };
+        let Ok(Some(found)) = read(&path) else { return Ok(()) };
         let last = found.last();
         let stored = self.stored_records()?;
         let plan = plan(&stored, Some(found), When::Start { made: false, before: false }, now());

@@ -171,6 +171,31 @@ fn a_store_that_is_gone_or_older_has_its_records_from_the_journal() {
 }
 
 #[test]
+fn a_command_that_reads_looks_at_the_end_of_the_journal_alone_where_that_is_as_the_store_remembers_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (records, last) = filled(directory.path());
+    let path = journal(directory.path());
+    assert_eq!(newest(&path).expect("read").map(|(serial, _)| serial), Some(last));
+    let whole = std::fs::read(&path).expect("read");
+    let mut broken = whole.clone();
+    let first = whole.iter().position(|byte| *byte == b'\n').expect("a line");
+    broken[first + 30] ^= 1;
+    std::fs::write(&path, &broken).expect("written");
+    {
+        let store = Store::open_existing(directory.path()).expect("opened");
+        assert_eq!(store.load_records().expect("loaded"), (records, last));
+        assert_eq!(store.records_notice(), None);
+    }
+    let verified = super::super::verify_closed(directory.path()).expect("checked");
+    assert!(!verified.journal_faults.is_empty(), "whoever checks reads all of it");
+    // A line that is cut off is no end, nor is one that tells of no event.
+    std::fs::write(&path, &whole[..whole.len() - 1]).expect("written");
+    assert_eq!(newest(&path).expect("read"), None);
+    std::fs::write(&path, &whole[..=first]).expect("written");
+    assert_eq!(newest(&path).expect("read"), None);
+}
+
+#[test]
 fn what_stood_in_neither_is_lost_and_that_stays_told() {
     let directory = tempfile::tempdir().expect("a directory");
     let (records, last) = filled(directory.path());

@@ -197,9 +197,9 @@ impl Session {
             let is_unknown = matches!(denied, Denied::TokenUnknown | Denied::TooManyTries(_));
             // Who tries many times must not fill the log: what comes behind it is told in sum.
             if self.access.tries.refused(&Client::of(&self.peer), is_unknown, Instant::now()) {
-                tracing::warn!(peer = ?self.peer, path, "{path} was refused to {}: {denied}", self.peer);
+                tracing::warn!(peer = %self.peer, path, "{path} was refused to {}: {denied}", self.peer);
             } else {
-                tracing::debug!(peer = ?self.peer, path, "refused: {denied}");
+                tracing::debug!(peer = %self.peer, path, "refused: {denied}");
             }
         }
         judged

@@ -106,6 +106,46 @@ async fn in_pagerduty_each_subject_is_an_incident_of_its_own_and_a_refused_one_h
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_pagerduty_a_wave_that_takes_many_peers_away_is_one_incident_until_the_last_is_back() {
+    let (site, mut world) = site();
+    let pager = Server::start(taken()).await;
+    let key = secret_file(&site, "key", "R0UTINGKEY");
+    let settings = format!("format = \"pagerduty\"\nsecret_file = {key:?}\nevents = [\"peer\"]");
+    let daemon = site.start_configured(&format!("{QUICK}{}", webhook("pager", &pager, &settings)));
+    daemon.first_sync().await;
+    let numbers = super::peers::bind(&site, &world, 60);
+    let gone: Vec<_> = numbers.iter().take(12).filter_map(|number| world.remove(number)).collect();
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    let config = site.config();
+    let delivered = || async {
+        let waiting = site.run(&["alerts", "list", "--json", "--config", &config]).stdout;
+        (!String::from_utf8_lossy(&waiting).contains("\"pager\"")).then_some(())
+    };
+    eventually("one is told", || async { (!pager.seen().is_empty()).then_some(()) }).await;
+    eventually("all is delivered", delivered).await;
+    let opened = event(&pager.seen()[0]);
+    assert_eq!(pager.seen().len(), 1, "twelve peers, one call");
+    assert_eq!((&opened["event_action"], &opened["payload"]["severity"]), (&"trigger".into(), &"critical".into()));
+    assert_eq!(opened["payload"]["summary"], "[rmdd] 12 of your 60 upstreams may no longer hand you calls");
+    let told = opened["payload"]["custom_details"]["told"].as_array().expect("which").len();
+    assert_eq!(told, 12);
+
+    let mut back = gone.into_iter();
+    world.insert(back.next().expect("the first"));
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    back.for_each(|row| world.insert(row));
+    site.publish(&world.to_csv());
+    daemon.sync().await;
+    eventually("it is over", || async { (pager.seen().len() > 1).then_some(()) }).await;
+    eventually("all is delivered", delivered).await;
+    let seen: Vec<Value> = pager.seen().iter().map(event).collect();
+    assert_eq!(seen.len(), 2, "the last of them ends it, and nobody before: {seen:?}");
+    assert_eq!((&seen[1]["event_action"], &seen[1]["dedup_key"]), (&"resolve".into(), &opened["dedup_key"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_gets_the_event_in_a_clean_environment_and_none_of_its_processes_is_left() {
     let (site, _) = site();
     let (program, seen) = (site.directory.path().join("told.sh"), site.directory.path().join("told"));

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, Severity};
 use crate::domain::AlarmCode;
+use crate::domain::wording::moment;
 use crate::transport::CertificateState;
 
 /// How long before its end a certificate is an alarm.
@@ -13,44 +14,23 @@ const CERTIFICATE_ENDS_SOON: SignedDuration = SignedDuration::from_hours(14 * 24
 pub fn certificate(certificate: &CertificateState, now: Timestamp) -> Vec<Alarm> {
     let CertificateState { name, valid_from, expires_at, unusable } = certificate;
     let mut alarms = Vec::new();
-    let until = expires_at.strftime("%Y-%m-%d %H:%M UTC");
+    let until = moment(*expires_at);
     if *expires_at <= now {
-        alarms.push(Alarm {
-            code: AlarmCode::CertificateExpired,
-            message: format!(
-                "the certificate of {name} was good until {until}: clients do not believe it any more. Put a new one in its \
-                 place; no restart is needed"
-            ),
-            severity: Severity::Critical,
-        });
+        let message = format!("the certificate of {name} was good until {until}: clients do not believe it any more");
+        alarms.push(Alarm::new(AlarmCode::CertificateExpired, Severity::Critical, message));
     } else if expires_at.duration_since(now) <= CERTIFICATE_ENDS_SOON {
-        alarms.push(Alarm {
-            code: AlarmCode::CertificateExpires,
-            message: format!(
-                "the certificate of {name} is good until {until} only: put a new one in its place; no restart is needed"
-            ),
-            severity: Severity::Warning,
-        });
+        let message = format!("the certificate of {name} is good until {until} only");
+        alarms.push(Alarm::new(AlarmCode::CertificateExpires, Severity::Warning, message));
     }
     if *valid_from > now {
-        alarms.push(Alarm {
-            code: AlarmCode::CertificateNotYetValid,
-            message: format!(
-                "the certificate of {name} is good from {} only: clients do not believe it before. Is this machine's clock \
-                 right?",
-                valid_from.strftime("%Y-%m-%d %H:%M UTC")
-            ),
-            severity: Severity::Critical,
-        });
+        let from = moment(*valid_from);
+        let message = format!("the certificate of {name} is good from {from} only: clients do not believe it before");
+        alarms.push(Alarm::new(AlarmCode::CertificateNotYetValid, Severity::Critical, message));
     }
     if let Some(why) = unusable {
-        alarms.push(Alarm {
-            code: AlarmCode::CertificateUnusable,
-            message: format!(
-                "the files of {name} cannot be used as they are now, and those of before stay in force: {why}"
-            ),
-            severity: Severity::Warning,
-        });
+        let message =
+            format!("the files of {name} cannot be used as they are now, and those of before stay in force: {why}");
+        alarms.push(Alarm::new(AlarmCode::CertificateUnusable, Severity::Warning, message));
     }
     alarms
 }

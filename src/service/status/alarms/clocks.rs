@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Alarm, Severity, moment};
+use super::{Alarm, Severity};
+use crate::domain::wording::moment;
 use crate::domain::{Age, AlarmCode, SourceState, age, later_than};
 use crate::listing::index::Index;
 use crate::store::SyncState;
@@ -20,17 +21,17 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Al
 
 fn wrong(index: Option<&Index>, now: Timestamp) -> Option<Alarm> {
     let least = later_than(now, index.and_then(Index::listed_day))?;
-    Some(Alarm {
-        code: AlarmCode::ClockWrong,
-        message: format!(
-            "this machine's clock says {}, and it is {} at least, as the listing's own dates and the age of this program show: \
-             set it. Until then it is not known how old the listing is, orders and notices count as still to come, what \
-             should expire does not, and a listing that comes is not dated by it",
-            moment(now),
-            least.strftime("%Y-%m-%d")
-        ),
-        severity: Severity::Critical,
-    })
+    let message = format!(
+        "this machine's clock says {}, and it is {} at least, as the listing's own dates and the age of this program show. Until \
+         it is set it is not known how old the listing is, orders and notices count as still to come, what should expire does \
+         not, and a listing that comes is not dated by it",
+        moment(now),
+        least.strftime("%Y-%m-%d")
+    );
+    Some(
+        Alarm::new(AlarmCode::ClockWrong, Severity::Critical, message)
+            .remedied_by("set this machine's clock (chrony, ntpd)"),
+    )
 }
 
 fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Option<Alarm> {
@@ -51,30 +52,27 @@ fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Optio
             Age::Past(_) => None,
         })
         .collect();
-    (!ahead.is_empty()).then(|| Alarm {
-        code: AlarmCode::TimesAhead,
-        message: format!(
-            "times on record lie ahead of this machine's clock, which says {}: {}. They are not believed. If the clock is \
-             right now, the next sync that succeeds sets them right (`rmdd sync` for one at once); if it is not, set it",
+    (!ahead.is_empty()).then(|| {
+        let message = format!(
+            "times on record lie ahead of this machine's clock, which says {}: {}. They are not believed; if the clock is right \
+             now, the next sync that succeeds sets them right",
             moment(now),
             ahead.join(", ")
-        ),
-        severity: Severity::Warning,
+        );
+        Alarm::new(AlarmCode::TimesAhead, Severity::Warning, message)
     })
 }
 
 fn skew(source: &SourceState) -> Option<Alarm> {
     let skew = source.clock_skew.filter(|skew| skew.abs() > SKEW_TOLD)?;
     let direction = if skew.is_negative() { "ahead of" } else { "behind" };
-    Some(Alarm {
-        code: AlarmCode::ClockSkew,
-        message: format!(
-            "this machine's clock was {} {direction} that of {} when that last gave something: set the one that is wrong",
-            span(skew.abs()),
-            source.source
-        ),
-        severity: if source.contradicts_the_clock() { Severity::Critical } else { Severity::Warning },
-    })
+    let severity = if source.contradicts_the_clock() { Severity::Critical } else { Severity::Warning };
+    let message = format!(
+        "this machine's clock was {} {direction} that of {} when that last gave something",
+        span(skew.abs()),
+        source.source
+    );
+    Some(Alarm::new(AlarmCode::ClockSkew, severity, message))
 }
 
 /// A duration in the unit that fits it.

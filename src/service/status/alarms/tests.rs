@@ -1,7 +1,11 @@
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 use super::*;
 use crate::domain::{
-    AlarmCode, Anomaly, ChangeSerial, Column, EARLIEST, HeldListing, RemovalHistory, Sha256Digest, Snapshot,
-    SnapshotSerial, SourceFault, SourceState, SyncRecord,
+    AlarmCode, Anomaly, Awaits, ChangeSerial, Column, EARLIEST, HeldListing, PeersAffected, RemovalHistory,
+    Sha256Digest, Snapshot, SnapshotSerial, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger,
 };
 use crate::transport::CertificateState;
 
@@ -120,18 +124,18 @@ fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_syn
     assert_eq!(codes(&failed, Awaits::SecondCopy), ["SYNC_FAILED"], "the next sync settles it");
     let sync = SyncState { held: vec![held(Awaits::Person, 1)], ..SyncState::default() };
     let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
-    assert!(
-        reported[0].message.contains("the end is missing") && reported[0].message.contains("--approve 0707"),
-        "{reported:?}"
-    );
+    let (message, remedy) = (&reported[0].message, &reported[0].remedy);
+    assert!(message.contains("the end is missing") && !message.contains("rmdd"), "{reported:?}");
+    assert!(remedy.contains("`rmdd sync --approve 0707"), "{reported:?}");
     let peers = Some(PeersAffected { peers: 9, in_some_role: 4, providers: 235, ..PeersAffected::default() });
     for outcome in [holds, failed] {
         let listing = HeldListing { peers: peers.clone(), ..held(Awaits::Person, 1) };
         let sync =
             SyncState { last: last(SyncTrigger::Schedule, outcome), held: vec![listing], ..SyncState::default() };
         let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
-        let said = reported.iter().any(|alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers"));
-        assert!(said, "{reported:?}");
+        let reach = |alarm: &&Alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers");
+        let held = reported.iter().find(reach).unwrap_or_else(|| panic!("{reported:?}"));
+        assert!(held.remedy.contains("--approve 0707") && !held.message.contains("--approve"), "{held:?}");
     }
 }
 
