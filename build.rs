@@ -26,5 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".rmdd.v1.BackupResponse")
         .codec_path("crate::api::grpc::codec::Codec")
         .compile_fds(descriptors)?;
+    // What sites of a fleet say to one another: messages alone, which no client is told of.
+    let fleet = protox::compile(["rmdd/fleet/v1/fleet.proto"], ["proto"])?;
+    tonic_prost_build::configure().compile_fds(fleet)?;
     Ok(())
 }

@@ -35,6 +35,7 @@
 //! | [`sync`] | one cycle through the stages; its source, its schedule, its retries |
 //! | [`service`] | the use cases, on domain types |
 //! | [`alerts`] | what is told to people and machines outside, and that it arrives |
+//! | [`fleet`] | what sites of a fleet say to one another, and what each makes of it |
 //! | [`api`] | gRPC, HTTP and JSON side by side on `service`; the client |
 //! | [`daemon`] | wiring, settings, readiness, signals, drain |
 //! | [`cli`] | what people type, one file a command |
@@ -76,6 +77,8 @@ pub mod sync;
 pub mod service;
 
 pub mod alerts;
+
+pub mod fleet;
 
 pub mod api;
 

@@ -28,8 +28,8 @@ use crate::daemon;
 use crate::daemon::config::Loaded;
 use crate::domain::Who;
 use crate::service::{Basis, Services, SyncAccess};
-use crate::store::Store;
 use crate::store::archive::Archive;
+use crate::store::{Ledger, Store};
 use crate::sync::{Own, Syncer};
 
 /// What a command does with the store where no daemon runs.
@@ -321,7 +321,7 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
         }
         Access::Sync => {
             let (syncer, handle) = Syncer::new(
-                Arc::clone(&opened.store),
+                Ledger::Own(Arc::clone(&opened.store)),
                 Arc::clone(&opened.index),
                 opened.sync_state,
                 settings,

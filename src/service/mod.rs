@@ -36,7 +36,7 @@ use crate::decide::{OldListing, Policy, Undecided};
 use crate::domain::{ErrorReason, Rejection, age};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::observe::{Came, Observer, Seen, clock};
-use crate::store::{PublishedRecords, Store, SyncState};
+use crate::store::{Ledger, PublishedRecords, Store, SyncState};
 use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
 use crate::transport::auth::Access;
@@ -132,6 +132,8 @@ pub struct Services {
     pub records: Arc<PublishedRecords>,
     /// The store, for histories.
     pub store: Arc<Store>,
+    /// Where changes of records are made.
+    pub ledger: Ledger,
     /// Indexes of the past, as they were asked for.
     pub past: Arc<PastIndexes>,
     /// One copy of the store at a time.
@@ -195,6 +197,7 @@ impl Services {
         Self {
             index: basis.index,
             records: basis.records,
+            ledger: Ledger::Own(Arc::clone(&basis.store)),
             store: basis.store,
             past: Arc::default(),
             copying: Arc::default(),

@@ -132,7 +132,7 @@ impl Services {
     ///
     /// If it makes no sense or does not fit what is on record. Nothing has changed then.
     pub async fn change_records(&self, change: Change) -> Result<Vec<RecordEvent>, Rejection> {
-        self.records.change(&self.store, change, clock::now()).await.map_err(Rejection::from)
+        self.records.change(&self.ledger, change, clock::now()).await.map_err(Rejection::from)
     }
 
     /// Takes note that somebody knows what was lost of records, or mended. Returns what that was, if there was anything.

@@ -1,6 +1,7 @@
 //! Records <-> bytes, by postcard. The stored shapes stand here and nowhere else: a change to one of them is a new
 //! format and a migration. Operators' records alone are stored as JSON, with a member for each field.
 
+mod position;
 mod records;
 mod sync_state;
 
@@ -18,6 +19,7 @@ use crate::domain::{
 };
 use crate::listing::rewind::SnapshotRecord;
 
+pub use position::*;
 pub use records::*;
 pub use sync_state::*;
 
@@ -155,7 +157,25 @@ pub fn encode_snapshot(
     listing_sha256: Sha256Digest,
     applied_at: Timestamp,
 ) -> Result<Vec<u8>, CodecError> {
-    let anomalies = snapshot
+    let record = SnapshotRecord {
+        serial: snapshot.serial,
+        sha256: snapshot.sha256,
+        listing_sha256: Some(listing_sha256),
+        source: snapshot.source.clone(),
+        bytes: snapshot.bytes,
+        fetched_at: snapshot.fetched_at,
+        confirmed_at: snapshot.confirmed_at,
+        applied_at,
+        filings: snapshot.filings.len() as u64,
+        carried: snapshot.carried.clone(),
+        anomalies: snapshot.anomalies.clone(),
+    };
+    encode_snapshot_record(&record, counts)
+}
+
+/// Writes what is on record about a snapshot, and what it changed.
+pub fn encode_snapshot_record(record: &SnapshotRecord, counts: ChangeCounts) -> Result<Vec<u8>, CodecError> {
+    let anomalies = record
         .anomalies
         .iter()
         .map(|anomaly| match anomaly {
@@ -170,22 +190,30 @@ pub fn encode_snapshot(
             }
         })
         .collect();
-    let carried = snapshot.carried.iter().map(|(number, since)| (number.value(), since.as_millisecond())).collect();
-    let more = StoredSnapshotMore { listing_sha256: listing_sha256.0, applied_at: applied_at.as_millisecond() };
+    let carried = record.carried.iter().map(|(number, since)| (number.value(), since.as_millisecond())).collect();
+    let more = record
+        .listing_sha256
+        .map(|digest| StoredSnapshotMore { listing_sha256: digest.0, applied_at: record.applied_at.as_millisecond() });
     join_snapshot(
         &StoredSnapshot {
-            sha256: snapshot.sha256.0,
-            source: snapshot.source.clone(),
-            bytes: snapshot.bytes,
-            fetched_at: snapshot.fetched_at.as_millisecond(),
-            confirmed_at: snapshot.confirmed_at.as_millisecond(),
-            filings: snapshot.filings.len() as u64,
+            sha256: record.sha256.0,
+            source: record.source.clone(),
+            bytes: record.bytes,
+            fetched_at: record.fetched_at.as_millisecond(),
+            confirmed_at: record.confirmed_at.as_millisecond(),
+            filings: record.filings,
             counts: [counts.listed, counts.amended, counts.removed, counts.reinstated],
             carried,
             anomalies,
         },
-        Some(&more),
+        more.as_ref(),
     )
+}
+
+/// What a snapshot changed, as its record says.
+pub fn decode_counts(bytes: &[u8]) -> Result<ChangeCounts, CodecError> {
+    let [listed, amended, removed, reinstated] = split_snapshot(bytes)?.0.counts;
+    Ok(ChangeCounts { listed, amended, removed, reinstated })
 }
 
 /// Reads a snapshot's record; its filings are in a table of their own.

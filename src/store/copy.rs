@@ -9,7 +9,7 @@ use super::open::{builder, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
     ALERT_CHANNELS, ALERT_DEAD, ALERT_EVENTS, ALERT_QUEUE, ALERT_REPORTED, ALERT_TOLD, CHANGES, CHANGES_BY_FILING,
-    CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, META_JOURNAL, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS,
+    CONFIRMATIONS, FILINGS, FIRST_SIGHTS, FLEET, HELD, META, META_JOURNAL, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS,
     SOURCES, SYNC_STATE,
 };
 use super::{Store, StoreError};
@@ -43,6 +43,7 @@ impl Store {
         copy(&from, &transaction, SOURCES, &mut left)?;
         copy(&from, &transaction, RECORDS, &mut left)?;
         copy(&from, &transaction, RECORD_EVENTS, &mut left)?;
+        copy(&from, &transaction, FLEET, &mut left)?;
         copy(&from, &transaction, ALERT_REPORTED, &mut left)?;
         copy(&from, &transaction, ALERT_EVENTS, &mut left)?;
         copy(&from, &transaction, ALERT_QUEUE, &mut left)?;

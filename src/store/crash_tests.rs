@@ -12,10 +12,12 @@ use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 
 use super::open::{builder, lay_out};
-use super::tests::{allow, apply, commit, put, snapshot};
+use super::tests::{allow, apply, commit, cycle, plan_on, put, snapshot, time};
 use super::verify::check_database;
 use super::*;
-use crate::domain::{ChangeSerial, Filing, RecordEvent, SnapshotSerial};
+use crate::domain::{ChangeSerial, Filing, RecordEvent, Sha256Digest, SnapshotSerial, SyncOutcome};
+use crate::listing::canonical;
+use crate::listing::diff::step;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -139,6 +141,7 @@ struct Told {
     records: Vec<crate::domain::Record>,
     events: Vec<RecordEvent>,
     oldest: Option<SnapshotSerial>,
+    position: Option<FleetPosition>,
 }
 
 fn reported(store: &Store) -> Told {
@@ -155,6 +158,7 @@ fn reported(store: &Store) -> Told {
         records,
         events,
         oldest: store.oldest_snapshot().expect("read").map(|record| record.serial),
+        position: store.fleet_position().expect("read"),
     }
 }
 
@@ -256,7 +260,7 @@ fn a_cut_at_any_point_of_a_confirmation_or_of_a_change_of_records_leaves_the_sto
             passed_over: Vec::new(),
             sources: Vec::new(),
         };
-        store.record_cycle(&cycle, Some((&current, at)), Holding::AsBefore).expect("written");
+        store.record_cycle(&cycle, Some((current.serial, at)), &Holding::AsBefore).expect("written");
     };
     assert!(cut_everywhere(confirm, never) > 10);
     let records = |store: &Store| {
@@ -283,6 +287,53 @@ fn a_cut_while_history_is_shortened_leaves_a_history_that_begins_somewhere_betwe
         same == *after && before.changes.ends_with(&found.changes)
     };
     assert!(cut_everywhere(shorten, between) > 10);
+}
+
+#[test]
+fn a_cut_at_any_point_of_an_entry_of_a_fleet_leaves_its_effect_with_the_position_or_neither() {
+    let origin = FleetPosition::origin(FleetId([7; 16]));
+    let advance = |log| Advance {
+        log,
+        from: origin.of(log).sha256,
+        to: Position { index: 1, sha256: Sha256Digest([1; 32]), at: time(99) },
+    };
+    let founded = |before: &Told, _: &Told, found: &Told| *found == Told { position: Some(origin), ..before.clone() };
+    let by_snapshot = |store: &Store| {
+        store.found_fleet(origin.fleet).expect("founded");
+        let loaded = store.load().expect("loaded");
+        let (before, snapshot) = (loaded.snapshot.expect("one"), snapshot(13, &[(10, "Ten"), (500, "New")]));
+        let step = step(Some((&before, before.confirmed_at)), &loaded.removals, &snapshot);
+        let (listing_sha256, counts) = (canonical::digest(&snapshot.filings), step.counts());
+        let last_change = ChangeSerial(loaded.last_change.0 + step.delta.as_ref().expect("one").len() as u64);
+        let outcome = SyncOutcome::Applied { serial: snapshot.serial, filings: 2, changes: counts };
+        let fact = SnapshotFact { snapshot, step, current: None, cycle: cycle(outcome) };
+        let expected = Expected { listing_sha256, last_change, advance: advance(Log::Listing) };
+        store.follow_snapshot(&fact, &expected).expect("followed");
+    };
+    assert!(cut_everywhere(by_snapshot, founded) > 10);
+    let by_records = |store: &Store| {
+        store.found_fleet(origin.fleet).expect("founded");
+        let events = plan_on(store, put(vec![allow(3, "third")]));
+        store.follow_records(&events, &advance(Log::Records)).expect("followed");
+    };
+    assert!(cut_everywhere(by_records, founded) > 10);
+}
+
+#[test]
+fn a_cut_at_any_point_of_a_base_leaves_the_store_before_or_after_it() {
+    let origin = FleetPosition::origin(FleetId([7; 16]));
+    let directory = tempfile::tempdir().expect("a directory");
+    let other = Store::open(directory.path()).expect("made");
+    apply(&other, &snapshot(1, &[(10, "Ten"), (500, "New")])).expect("committed");
+    apply(&other, &snapshot(2, &[(10, "Ten, renamed")])).expect("committed");
+    let (state, _) = other.state(Log::Listing).expect("read");
+    let take = |store: &Store| {
+        store.found_fleet(origin.fleet).expect("founded");
+        let to = Position { index: 9, sha256: Sha256Digest([1; 32]), at: time(99) };
+        store.take_base(&state, origin.fleet, to).expect("taken");
+    };
+    let founded = |before: &Told, _: &Told, found: &Told| *found == Told { position: Some(origin), ..before.clone() };
+    assert!(cut_everywhere(take, founded) > 10);
 }
 
 #[test]

@@ -4,21 +4,21 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::records::missing_in_older;
 use super::tables::HELD;
-use super::{Store, StoreError, codec};
+use super::{Advance, Store, StoreError, codec};
 use crate::domain::{Awaits, HeldListing, Sha256Digest};
 
 /// So many are kept. A source that cuts its file at another place every hour would fill the store otherwise.
 const KEPT: usize = 8;
 
 /// What becomes of the held listings.
-#[derive(Debug, Clone, Copy)]
-pub enum Holding<'a> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holding {
     /// They stay as they are.
     AsBefore,
     /// None is held any more: the source publishes what is believed.
     Nothing,
     /// One is held, anew or again.
-    Listing(&'a HeldListing),
+    Listing(Box<HeldListing>),
 }
 
 impl Store {
@@ -28,12 +28,24 @@ impl Store {
     ///
     /// If the disk fails; then nothing has changed.
     pub fn hold(&self, listing: &HeldListing) -> Result<Vec<HeldListing>, StoreError> {
-        self.written(|| {
-            let transaction = self.begin_write()?;
-            let held = write(&transaction, Holding::Listing(listing))?;
-            transaction.commit()?;
-            Ok(held)
-        })
+        self.written(|| self.write_held(listing, None))
+    }
+
+    /// The same, where an entry of the fleet's log says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::hold`], and if the entry is not the next.
+    pub fn follow_held(&self, listing: &HeldListing, advance: &Advance) -> Result<Vec<HeldListing>, StoreError> {
+        self.written(|| self.write_held(listing, Some(advance)))
+    }
+
+    fn write_held(&self, listing: &HeldListing, advance: Option<&Advance>) -> Result<Vec<HeldListing>, StoreError> {
+        let transaction = self.begin_write()?;
+        let held = write(&transaction, &Holding::Listing(Box::new(listing.clone())))?;
+        advance.map_or(Ok(()), |advance| self.advance(&transaction, advance))?;
+        transaction.commit()?;
+        Ok(held)
     }
 }
 
@@ -56,7 +68,7 @@ fn all(table: &impl ReadableTable<&'static [u8; 32], &'static [u8]>) -> Result<V
 }
 
 /// Does it, and returns what is held then.
-pub fn write(transaction: &WriteTransaction, holding: Holding<'_>) -> Result<Vec<HeldListing>, StoreError> {
+pub fn write(transaction: &WriteTransaction, holding: &Holding) -> Result<Vec<HeldListing>, StoreError> {
     let mut table = transaction.open_table(HELD)?;
     let held = all(&table)?;
     let drop = match holding {

@@ -153,7 +153,7 @@ mod tests {
         let outcome = SyncOutcome::Unchanged { serial: standing.serial, filings: 0 };
         let (source, trigger) = ("a test".to_owned(), SyncTrigger::Schedule);
         let record = SyncRecord { at, trigger, source, outcome, passed_over: Vec::new(), sources: Vec::new() };
-        store.record_cycle(&record, Some((&standing, at)), Holding::Nothing).expect("recorded");
+        store.record_cycle(&record, Some((standing.serial, at)), &Holding::Nothing).expect("recorded");
     }
 
     /// One filing goes in the second snapshot and comes back in the third, both by a clock that is years ahead.

@@ -37,7 +37,7 @@ impl Store {
         })
     }
 
-    fn copy_beside(&self, path: &std::path::Path) -> Result<(), String> {
+    pub(super) fn copy_beside(&self, path: &std::path::Path) -> Result<(), String> {
         let said = |error: std::io::Error| error.to_string();
         // One that was broken off is no copy.
         let _ = std::fs::remove_file(path);

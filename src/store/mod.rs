@@ -24,6 +24,7 @@
 //! | `alert_channels` | channel | its last delivery, and since when it fails |
 //! | `alert_told` | channel, subject | that it was told of something that is open, and by which message |
 //! | `record_events` | event serial | who changed which record, when and why, before and after; never deleted |
+//! | `fleet` | `id`, `listing`, `records` | in a fleet alone: which one, and behind which entry of each of its logs the store stands |
 //!
 //! A snapshot is written in one transaction, together with its changes, its removals and the outcome of its cycle, so
 //! a crash leaves the store before it or after it. Nothing but a newer row replaces a row: removals are
@@ -34,7 +35,8 @@
 //!
 //! # Formats
 //!
-//! This version reads and writes format 4. Format 3 had no outbox of alerts. Format 1 had no operators' records. Format 2 had no held listings, no states of
+//! This version reads and writes format 4, and for a store in a fleet format 5, which has the table `fleet` besides: versions
+//! that know no fleet leave it alone. A store comes to that with its first position in a fleet. Format 3 had no outbox of alerts. Format 1 had no operators' records. Format 2 had no held listings, no states of
 //! sources, no digest of a snapshot's export, no time at which it was applied, and no confirmations. Opened for writing,
 //! an older store is brought to format 4 by one transaction; read only, it is read as it is.
 //!
@@ -53,9 +55,11 @@ mod first_sights;
 mod held;
 mod history;
 mod journal;
+mod ledger;
 mod mend;
 mod migrate;
 mod open;
+mod position;
 mod published_records;
 mod read;
 mod rebuild;
@@ -63,6 +67,7 @@ mod records;
 mod recover;
 mod retire;
 mod sources;
+mod state;
 mod sums;
 mod tables;
 mod verify;
@@ -87,15 +92,26 @@ pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotAt, SnapshotThen, SnapshotsAsked};
 pub use journal::{JOURNAL_NAME, RecordsNotice};
+pub use ledger::{CycleFact, Ledger, SnapshotFact};
+pub use position::{Advance, FleetId, FleetPosition, Log, Position};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
 pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage, was_there};
 pub use retire::{Compacted, Retired};
+pub use state::{ListingState, RecordsState, State};
 pub use verify::{Verified, nameless_file, verify_closed};
-pub use write::Committed;
+pub use write::{Committed, Expected};
+
+/// Operators' records and their events in the shape in which they are exported, which the fleet's logs have too.
+pub(crate) mod exported {
+    pub use super::codec::{decode_record, decode_record_event, encode_record, encode_record_event};
+}
 
 /// The layout that this version reads and writes.
 pub const FORMAT: u32 = 4;
+
+/// The layout of a store that is in a fleet.
+pub const FLEET_FORMAT: u32 = 5;
 
 /// The oldest layout that this version opens.
 pub const OLDEST_FORMAT: u32 = 1;
@@ -148,7 +164,7 @@ pub enum StoreError {
         detail: String,
     },
     /// The file is of a layout that this version does not know.
-    #[error("the store {} has format {found}, and this version of rmdd knows formats {OLDEST_FORMAT} to {FORMAT}. It was left as it is: use the version of rmdd that wrote it, or go back: an upgrade keeps the store as it was before beside it, as rmdd.redb.format-N; or move it aside", .path.display())]
+    #[error("the store {} has format {found}, and this version of rmdd knows formats {OLDEST_FORMAT} to {FLEET_FORMAT}. It was left as it is: use the version of rmdd that wrote it, or go back: an upgrade keeps the store as it was before beside it, as rmdd.redb.format-N; or move it aside", .path.display())]
     UnknownFormat {
         /// Where.
         path: PathBuf,
@@ -187,6 +203,48 @@ pub enum StoreError {
         expected: u64,
         /// The serial found.
         found: u64,
+    },
+    /// It is in a fleet already.
+    #[error("the store {} is in a fleet already, {found}", .path.display())]
+    InFleet {
+        /// Where.
+        path: PathBuf,
+        /// Which fleet.
+        found: FleetId,
+    },
+    /// It has a past that is none of the fleet's.
+    #[error("the store {} has listings or records of its own: what a fleet holds would take their place. Move it aside first", .path.display())]
+    OwnPast {
+        /// Where.
+        path: PathBuf,
+    },
+    /// An entry of a fleet's log does not follow the one behind which the store stands.
+    #[error("entry {entry} of the fleet's log `{}` does not follow what the store holds{}", .log.as_str(), .found.map_or_else(|| ", which is in no fleet".to_owned(), |found| format!(", which stands behind entry {found}")))]
+    NotNext {
+        /// The log.
+        log: Log,
+        /// The entry's index.
+        entry: u64,
+        /// The store's.
+        found: Option<u64>,
+    },
+    /// An entry of a fleet's log comes to something else here than where it was made. Nothing was written.
+    #[error("entry {entry} of the fleet's log `{}` comes to something else here than where it was made: {detail}", .log.as_str())]
+    Diverges {
+        /// The log.
+        log: Log,
+        /// The entry's index.
+        entry: u64,
+        /// What differs.
+        detail: String,
+    },
+    /// The whole state that a fleet gives does not hold together. Nothing was written.
+    #[error("the base of the fleet's log `{}` does not hold together: {detail}", .log.as_str())]
+    BadBase {
+        /// The log.
+        log: Log,
+        /// What is wrong with it.
+        detail: String,
     },
     /// It has a table that a copy would lack.
     #[error("the store has a table `{table}` that this version cannot copy: back it up with the version that wrote it")]

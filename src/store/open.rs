@@ -16,7 +16,7 @@ use super::tables::{
     CONFIRMATIONS, FILINGS, HELD, META, META_FORMAT, META_LAST_CHANGE, META_RECORDS_SUM, META_REMOVALS_SUM,
     META_SCHEDULE_MINUTE, RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE,
 };
-use super::{FILE_NAME, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError, is_damage};
+use super::{FILE_NAME, FLEET_FORMAT, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError, is_damage};
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
 const CACHE_BYTES: usize = 4 << 20;
@@ -255,7 +255,7 @@ fn read_format(path: &Path, database: &impl ReadableDatabase) -> Result<u32, Sto
     let meta = transaction.open_table(META).map_err(|error| unknown(format!("none ({error})")))?;
     match meta.get(META_FORMAT)?.map(|format| format.value()) {
         Some(found) => match u32::try_from(found) {
-            Ok(known) if (OLDEST_FORMAT..=FORMAT).contains(&known) => Ok(known),
+            Ok(known) if (OLDEST_FORMAT..=FLEET_FORMAT).contains(&known) => Ok(known),
             _ => Err(unknown(found.to_string())),
         },
         None => Err(unknown("none".to_owned())),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 
-use super::{Store, StoreError};
+use super::{Ledger, StoreError};
 use crate::domain::RecordEvent;
 use crate::domain::visible::one_line;
 use crate::records::{Change, PlanError, Records, plan};
@@ -66,7 +66,7 @@ impl PublishedRecords {
     /// If it cannot be made whole. Nothing has changed then.
     pub async fn change(
         &self,
-        store: &Arc<Store>,
+        ledger: &Ledger,
         change: Change,
         now: Timestamp,
     ) -> Result<Vec<RecordEvent>, ChangeError> {
@@ -78,8 +78,8 @@ impl PublishedRecords {
             if events.is_empty() {
                 return Ok(events);
             }
-            let store = Arc::clone(store);
-            let written = tokio::task::spawn_blocking(move || commit(&store, events)).await;
+            let ledger = ledger.clone();
+            let written = tokio::task::spawn_blocking(move || commit(&ledger, events)).await;
             match written.map_err(|_| ChangeError::Interrupted)?? {
                 Committed::Done(events) => {
                     self.current.store(Arc::new(current.after(&events)));
@@ -109,8 +109,9 @@ enum Committed {
 }
 
 /// Commits events. A disk that fails at the very end leaves it open whether it did as it was told: then the file says.
-fn commit(store: &Store, events: Vec<RecordEvent>) -> Result<Committed, StoreError> {
-    match store.commit_records(&events) {
+fn commit(ledger: &Ledger, events: Vec<RecordEvent>) -> Result<Committed, StoreError> {
+    let store = ledger.store();
+    match ledger.records(&events) {
         Ok(()) => Ok(Committed::Done(events)),
         Err(StoreError::Conflict { .. }) => {
             let (records, last_event) = store.load_records()?;
@@ -135,6 +136,7 @@ fn log(event: &RecordEvent) {
 mod tests {
     use super::*;
     use crate::domain::{Identity, Peer, PeerKind, Record, RecordBody, RecordKind};
+    use crate::store::Store;
 
     fn now() -> Timestamp {
         "2026-11-26T00:00:00Z".parse().expect("a time")
@@ -160,13 +162,13 @@ mod tests {
     async fn events_that_the_disk_kept_without_a_word_are_met_by_the_next_change() {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Arc::new(Store::open(directory.path()).expect("made"));
-        let published = PublishedRecords::default();
-        published.change(&store, put(peer("first", "0041000001")), now()).await.expect("put");
+        let (published, ledger) = (PublishedRecords::default(), Ledger::Own(Arc::clone(&store)));
+        published.change(&ledger, put(peer("first", "0041000001")), now()).await.expect("put");
         // As if the disk had failed behind the last byte of a commit.
         let unheard = plan(&published.load_full(), put(peer("second", "0041000002")), now()).expect("planned");
         store.commit_records(&unheard).expect("stored");
 
-        let events = published.change(&store, put(peer("third", "0041000003")), now()).await.expect("put");
+        let events = published.change(&ledger, put(peer("third", "0041000003")), now()).await.expect("put");
         assert_eq!(events.iter().map(|event| event.serial).collect::<Vec<_>>(), [3]);
         let records = published.load_full();
         assert_eq!((records.all(RecordKind::Peer).count(), records.last_event()), (3, 3));

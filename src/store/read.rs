@@ -62,12 +62,7 @@ impl Store {
     fn read_all(&self) -> Result<Loaded, StoreError> {
         let transaction = self.begin_read()?;
         let meta = transaction.open_table(META)?;
-        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_NOW)? {
-            Some(bytes) => codec::decode_sync_state(bytes.value())?,
-            None => SyncState::default(),
-        };
-        sync_state.held = held::read(&transaction)?;
-        sources::add_to(&mut sync_state, &transaction)?;
+        let sync_state = self.read_sync_state(&transaction)?;
         let mut removals = Vec::new();
         let mut sum = 0u64;
         for entry in transaction.open_table(REMOVALS)?.iter()? {
@@ -114,6 +109,17 @@ impl Store {
             sync_state,
             schedule_minute: u8::try_from(number(META_SCHEDULE_MINUTE)? % 60).unwrap_or_default(),
         })
+    }
+
+    /// How syncing went, with what is held and what is known of the sources.
+    pub(super) fn read_sync_state(&self, transaction: &ReadTransaction) -> Result<SyncState, StoreError> {
+        let mut sync_state = match transaction.open_table(SYNC_STATE)?.get(SYNC_STATE_NOW)? {
+            Some(bytes) => codec::decode_sync_state(bytes.value())?,
+            None => SyncState::default(),
+        };
+        sync_state.held = held::read(transaction)?;
+        sources::add_to(&mut sync_state, transaction)?;
+        Ok(sync_state)
     }
 
     pub(super) fn damaged(&self, detail: String) -> StoreError {

@@ -23,7 +23,7 @@ use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
+use super::{FILE_NAME, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 /// A history longer than this is not probed event by event.
@@ -93,6 +93,10 @@ pub fn rebuild(
     {
         // Its journal is the one that is there already.
         let (store, _) = Store::open_alone(&making)?;
+        // It stays its fleet's, and has all from there once it can be reached.
+        if let Some(fleet) = fleet_of(&path) {
+            store.found_fleet(fleet)?;
+        }
         store.restore_records(&salvaged, &notice(&faults, &salvaged, now))?;
         refill(&store)?;
     }
@@ -108,6 +112,12 @@ pub fn rebuild(
     directory::sync(state_dir).map_err(inaccessible)?;
     let _ = std::fs::remove_dir(&making);
     Ok(Some(Rebuilt { kept, faults, salvaged }))
+}
+
+/// The fleet that a damaged store is in, if that can be read.
+fn fleet_of(path: &Path) -> Option<FleetId> {
+    let store = open_damaged(path).ok()?;
+    Some(contained(|| store.fleet_position()).ok()?.ok()??.fleet)
 }
 
 /// Whether there was a store once.

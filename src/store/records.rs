@@ -9,7 +9,7 @@ use super::tables::{
     META, META_EVENTS_SALVAGED, META_FORMAT, META_JOURNAL, META_RECORDS_SUM, RECORD_EVENTS, RECORDS, SYNC_STATE,
     SYNC_STATE_RECORDS_NOTICE,
 };
-use super::{RecordsNotice, Store, StoreError, codec, sums};
+use super::{Advance, RecordsNotice, Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind, Sha256Digest};
 
 impl Store {
@@ -56,13 +56,46 @@ impl Store {
     /// If the disk fails, or the events do not follow the last one stored; then nothing has changed.
     pub fn commit_records(&self, events: &[RecordEvent]) -> Result<(), StoreError> {
         match &self.journal {
-            Some(journal) => self.commit_journaled(journal, events),
-            None => self.written(|| self.write_records(events, None)),
+            Some(journal) => self.commit_journaled(journal, events, None),
+            None => self.written(|| self.write_records(events, None, None)),
+        }
+    }
+
+    /// The same, where an entry of the fleet's log says so. A crash may have left them in the journal alone, from which they
+    /// were completed without the position: then only that is written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit_records`], if the entry is not the next, and if other events stand in the place of these.
+    pub fn follow_records(&self, events: &[RecordEvent], advance: &Advance) -> Result<(), StoreError> {
+        let last = self.last_event()?;
+        if events.last().is_some_and(|event| event.serial <= last) {
+            let first = events.first().map_or(0, |event| event.serial);
+            let mut stored = self.record_events_between(first.saturating_sub(1), last + 1, events.len())?;
+            stored.reverse();
+            if stored != events {
+                let detail = format!("other events stand here behind event {}", first.saturating_sub(1));
+                return Err(StoreError::Diverges { log: advance.log, entry: advance.to.index, detail });
+            }
+            return self.written(|| {
+                let transaction = self.begin_write()?;
+                self.advance(&transaction, advance)?;
+                transaction.commit()
+            });
+        }
+        match &self.journal {
+            Some(journal) => self.commit_journaled(journal, events, Some(advance)),
+            None => self.written(|| self.write_records(events, None, Some(advance))),
         }
     }
 
     /// `mark` is what is remembered of the journal's line of the last event.
-    pub(super) fn write_records(&self, events: &[RecordEvent], mark: Option<u64>) -> Result<(), StoreError> {
+    pub(super) fn write_records(
+        &self,
+        events: &[RecordEvent],
+        mark: Option<u64>,
+        advance: Option<&Advance>,
+    ) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;
         {
             let mut meta = transaction.open_table(META)?;
@@ -95,6 +128,7 @@ impl Store {
                 meta.insert(META_JOURNAL, mark)?;
             }
         }
+        advance.map_or(Ok(()), |advance| self.advance(&transaction, advance))?;
         transaction.commit()
     }
 

@@ -18,6 +18,9 @@ pub const FIRST_SIGHTS: TableDefinition<u32, i64> = TableDefinition::new("first_
 pub const RECORDS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("records");
 pub const RECORD_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("record_events");
 
+/// The fleet's ID, and where the store stands in each of its logs. There in format 5 alone.
+pub const FLEET: TableDefinition<&str, &[u8]> = TableDefinition::new("fleet");
+
 /// What was last reported, by subject.
 pub const ALERT_REPORTED: TableDefinition<&str, &[u8]> = TableDefinition::new("alert_reported");
 pub const ALERT_EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("alert_events");

@@ -54,7 +54,7 @@ pub(super) fn snapshot(serial: u64, filings: &[(u32, &str)]) -> Snapshot {
     }
 }
 
-fn cycle(outcome: SyncOutcome) -> SyncRecord {
+pub(super) fn cycle(outcome: SyncOutcome) -> SyncRecord {
     SyncRecord {
         at: time(99),
         trigger: SyncTrigger::Schedule,
@@ -149,10 +149,10 @@ fn a_confirmation_is_kept_and_ends_up_in_the_snapshots_own_record() {
     let first = snapshot(1, &[(10, "Ten")]);
     apply(&store, &first).expect("committed");
     let unchanged = cycle(SyncOutcome::Unchanged { serial: first.serial, filings: 1 });
-    store.record_cycle(&unchanged, Some((&first, time(1500))), Holding::Nothing).expect("recorded");
+    store.record_cycle(&unchanged, Some((first.serial, time(1500))), &Holding::Nothing).expect("recorded");
     assert_eq!(store.load().expect("loaded").snapshot.expect("one").confirmed_at, time(1500));
     let failed = cycle(SyncOutcome::Failed { error: "no route".to_owned() });
-    assert_eq!(store.record_cycle(&failed, None, Holding::AsBefore).expect("recorded").failures_since, 1);
+    assert_eq!(store.record_cycle(&failed, None, &Holding::AsBefore).expect("recorded").failures_since, 1);
     let loaded = store.load().expect("loaded");
     assert_eq!(loaded.snapshot.expect("one").confirmed_at, time(1500), "a failure confirms nothing");
     assert_eq!(loaded.sync_state.last_success_at, Some(time(99)));
@@ -204,7 +204,7 @@ fn the_states_of_the_configured_sources_are_kept_in_their_order_with_the_cycle()
     };
     {
         let store = Store::open(directory.path()).expect("made");
-        assert_eq!(store.record_cycle(&record, None, Holding::AsBefore).expect("recorded").sources, sources);
+        assert_eq!(store.record_cycle(&record, None, &Holding::AsBefore).expect("recorded").sources, sources);
     }
     let store = Store::open(directory.path()).expect("opened");
     let loaded = store.load().expect("loaded").sync_state;
@@ -212,7 +212,7 @@ fn the_states_of_the_configured_sources_are_kept_in_their_order_with_the_cycle()
     assert_eq!(loaded.last.expect("a cycle").passed_over, record.passed_over);
 
     let failed = SyncRecord { sources: vec![full.clone()], ..cycle(SyncOutcome::Failed { error: String::new() }) };
-    store.record_cycle(&failed, None, Holding::AsBefore).expect("recorded");
+    store.record_cycle(&failed, None, &Holding::AsBefore).expect("recorded");
     let loaded = store.load().expect("loaded").sync_state;
     assert_eq!((loaded.sources, loaded.last.expect("a cycle").passed_over), (vec![full], vec![]), "one is gone");
 }
@@ -225,7 +225,7 @@ fn another_format_is_refused_and_not_touched() {
     {
         let database = redb::Database::open(&path).expect("opened");
         let transaction = database.begin_write().expect("begun");
-        let future = u64::from(FORMAT) + 1;
+        let future = u64::from(FLEET_FORMAT) + 1;
         transaction.open_table(tables::META).expect("meta").insert(tables::META_FORMAT, future).expect("written");
         transaction.commit().expect("committed");
     }
@@ -233,7 +233,7 @@ fn another_format_is_refused_and_not_touched() {
     for refused in [Store::open(directory.path()).map(|_| ()), Store::open_existing(directory.path()).map(|_| ())] {
         let error = refused.expect_err("refused");
         assert!(
-            matches!(&error, StoreError::UnknownFormat { found, .. } if *found == (FORMAT + 1).to_string()),
+            matches!(&error, StoreError::UnknownFormat { found, .. } if *found == (FLEET_FORMAT + 1).to_string()),
             "{error}"
         );
     }

@@ -21,9 +21,9 @@ use super::journal::{ById, Found, apply, read, serials};
 use super::open::{builder, check_format, contained_open};
 use super::records::missing_in_older;
 use super::tables::{
-    CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
+    CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_FORMAT, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
 };
-use super::{FILE_NAME, Handle, JOURNAL_NAME, RewindError, Store, StoreError, codec};
+use super::{FILE_NAME, FLEET_FORMAT, Handle, JOURNAL_NAME, Log, RewindError, Store, StoreError, codec};
 use crate::domain::{Record, RecordEvent, RecordKind, SnapshotSerial};
 use crate::listing::rewind::Rewind;
 
@@ -241,21 +241,63 @@ fn check_pages_and_rows(path: &Path, mut database: Database) -> (Verified, Optio
         return (verified, None);
     }
     let store = Store::new(Handle::ReadWrite(database), path.to_owned());
-    let parts: [(&str, Part); 5] = [
+    let parts: [(&str, Part); 6] = [
         ("its changes", check_changes),
         ("its removals", check_removals),
         ("its operators' records", check_records),
         ("its snapshots", check_snapshots),
+        ("its position in a fleet", check_position),
         ("its alerts", |store, verified| super::alerts::check(store, &mut |fault| verified.fault(fault))),
     ];
+    check_parts(&store, &parts, &mut verified);
+    (verified, Some(store))
+}
+
+fn check_parts(store: &Store, parts: &[(&str, Part)], verified: &mut Verified) {
     for (name, part) in parts {
-        match contained(|| part(&store, &mut verified)) {
+        match contained(|| part(store, verified)) {
             Ok(Ok(())) => {}
             Ok(Err(error)) => verified.fault(format!("{name} cannot be checked: {}", reported(&error))),
             Err(_) => verified.fault(format!("{name} cannot be checked: redb gave up on them")),
         }
     }
-    (verified, Some(store))
+}
+
+/// What is wrong with a state that one log of a fleet makes. The way back to every snapshot is not gone: that takes as long
+/// as the history is, and whoever made the state has gone it.
+pub(super) fn check_state(store: &Store, log: Log) -> Vec<String> {
+    let mut verified = Verified::default();
+    let parts: &[(&str, Part)] = match log {
+        Log::Listing => &[
+            ("its changes", check_changes),
+            ("its removals", check_removals),
+            ("its snapshots", check_records_of_snapshots),
+        ],
+        Log::Records => &[("its operators' records", check_records)],
+    };
+    check_parts(store, parts, &mut verified);
+    verified.faults
+}
+
+/// That the snapshots' serials follow one another, from the one that history reaches back to.
+fn check_records_of_snapshots(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let mut expected = store.history_floor()?;
+    for record in store.snapshot_records()? {
+        if record.serial != expected {
+            verified.fault(format!("snapshot {} stands where snapshot {expected} should", record.serial));
+        }
+        expected = record.serial.next();
+    }
+    Ok(())
+}
+
+/// That a store of a fleet's format says where it stands.
+fn check_position(store: &Store, verified: &mut Verified) -> Result<(), StoreError> {
+    let in_fleet = store.begin_read()?.open_table(META)?.get(META_FORMAT)?.map(|format| format.value());
+    if in_fleet == Some(u64::from(FLEET_FORMAT)) && store.fleet_position()?.is_none() {
+        verified.fault("it is a fleet's, and does not say which");
+    }
+    Ok(())
 }
 
 /// An error without the name of the copy, which says nothing to anybody.

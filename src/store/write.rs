@@ -10,9 +10,10 @@ use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, META, META_LAST_CHANGE, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS,
     SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_STEPS,
 };
-use super::{Holding, Store, StoreError, SyncState, codec, held, sources, sums};
+use super::{Advance, CycleFact, Holding, SnapshotFact, Store, StoreError, SyncState, codec, held, sources, sums};
 use crate::domain::{
-    Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Sha256Digest, Snapshot, SyncRecord,
+    Change, ChangeKind, ChangeSerial, Delta, Filing, Removal, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    SyncRecord,
 };
 use crate::listing::canonical;
 
@@ -25,6 +26,43 @@ pub struct Committed {
     pub listing_sha256: Sha256Digest,
     /// The sync state as stored.
     pub state: SyncState,
+}
+
+/// What a snapshot brings.
+struct Applied<'a> {
+    snapshot: &'a Snapshot,
+    delta: Option<&'a Delta>,
+    removals: &'a [Arc<Removal>],
+    cycle: &'a SyncRecord,
+}
+
+/// What a snapshot came to where it was made, and which entry says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// The digest of its canonical export.
+    pub listing_sha256: Sha256Digest,
+    /// The serial of its last change.
+    pub last_change: ChangeSerial,
+    /// The entry.
+    pub advance: Advance,
+}
+
+impl Expected {
+    fn check(&self, listing_sha256: Sha256Digest, last_change: ChangeSerial) -> Result<(), StoreError> {
+        let entry = self.advance.to.index;
+        let differs = |detail: String| Err(StoreError::Diverges { log: self.advance.log, entry, detail });
+        if listing_sha256 != self.listing_sha256 {
+            return differs(format!(
+                "the listing is {} here, and {} there",
+                listing_sha256.short(),
+                self.listing_sha256.short()
+            ));
+        }
+        if last_change != self.last_change {
+            return differs(format!("the last change is {last_change} here, and {} there", self.last_change));
+        }
+        Ok(())
+    }
 }
 
 impl Store {
@@ -42,16 +80,22 @@ impl Store {
         removals: &[Arc<Removal>],
         cycle: &SyncRecord,
     ) -> Result<Committed, StoreError> {
-        self.written(|| self.write_snapshot(snapshot, delta, removals, cycle))
+        self.written(|| self.write_snapshot(Applied { snapshot, delta, removals, cycle }, None))
     }
 
-    fn write_snapshot(
-        &self,
-        snapshot: &Snapshot,
-        delta: Option<&Delta>,
-        removals: &[Arc<Removal>],
-        cycle: &SyncRecord,
-    ) -> Result<Committed, StoreError> {
+    /// The same, where an entry of the fleet's log says so: what comes of it must be what came of it where it was made.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`], if the entry is not the next, and if something else comes of it.
+    pub fn follow_snapshot(&self, fact: &SnapshotFact, expected: &Expected) -> Result<Committed, StoreError> {
+        let SnapshotFact { snapshot, step, cycle, .. } = fact;
+        let applied = Applied { snapshot, delta: step.delta.as_ref(), removals: &step.touched, cycle };
+        self.written(|| self.write_snapshot(applied, Some(expected)))
+    }
+
+    fn write_snapshot(&self, applied: Applied<'_>, expected: Option<&Expected>) -> Result<Committed, StoreError> {
+        let Applied { snapshot, delta, removals, cycle } = applied;
         // Before the transaction: this alone takes as long as the listing is, and the store need not wait for it.
         let listing_sha256 = canonical::digest(&snapshot.filings);
         let transaction = self.begin_write()?;
@@ -95,11 +139,15 @@ impl Store {
             meta.insert(META_REMOVALS_SUM, removals_sum)?;
             drop(meta);
             last_change = self.write_changes(&transaction, snapshot, delta)?;
-            state = after(previous_state, cycle, Some((snapshot, snapshot.confirmed_at)));
-            held::write(&transaction, Holding::Nothing)?;
+            state = after(previous_state, cycle, Some((snapshot.serial, snapshot.confirmed_at)));
+            held::write(&transaction, &Holding::Nothing)?;
             write_sync_state(&transaction, &state, cycle)?;
             let steps = codec::encode_steps(&snapshot.steps)?;
             transaction.open_table(SYNC_STATE)?.insert(SYNC_STATE_STEPS, steps.as_slice())?;
+            if let Some(expected) = expected {
+                expected.check(listing_sha256, last_change)?;
+                self.advance(&transaction, &expected.advance)?;
+            }
         }
         transaction.commit()?;
         if let Some(mended) = mended {
@@ -118,33 +166,42 @@ impl Store {
     pub fn record_cycle(
         &self,
         cycle: &SyncRecord,
-        confirmed: Option<(&Snapshot, Timestamp)>,
-        holding: Holding<'_>,
+        confirmed: Option<(SnapshotSerial, Timestamp)>,
+        holding: &Holding,
     ) -> Result<SyncState, StoreError> {
-        self.written(|| self.write_cycle(cycle, confirmed, holding))
+        self.written(|| self.write_cycle((cycle, confirmed, holding), None))
+    }
+
+    /// The same, where an entry of the fleet's log says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::record_cycle`], and if the entry is not the next.
+    pub fn follow_cycle(&self, fact: &CycleFact, advance: &Advance) -> Result<SyncState, StoreError> {
+        self.written(|| self.write_cycle((&fact.cycle, fact.confirmed, &fact.holding), Some(advance)))
     }
 
     fn write_cycle(
         &self,
-        cycle: &SyncRecord,
-        confirmed: Option<(&Snapshot, Timestamp)>,
-        holding: Holding<'_>,
+        (cycle, confirmed, holding): (&SyncRecord, Option<(SnapshotSerial, Timestamp)>, &Holding),
+        advance: Option<&Advance>,
     ) -> Result<SyncState, StoreError> {
         let transaction = self.begin_write()?;
         let previous_state = self.sync_state(&transaction)?;
         let mut confirmed = confirmed;
         let mut mended = None;
         if let Some((snapshot, at)) = &mut confirmed {
-            let before = previous_state.confirmed.filter(|(serial, _)| *serial == snapshot.serial).map(|(_, at)| at);
+            let before = previous_state.confirmed.filter(|(serial, _)| *serial == *snapshot).map(|(_, at)| at);
             mended = mend(&transaction, before, *at, cycle.at)?.map(|mended| (mended, *at));
             // A clock that was set back takes no confirmation away.
             let late = mended.is_some_and(|(mended, _)| mended.snapshots > 0);
             *at = before.filter(|_| !late).map_or(*at, |before| before.max(*at));
-            transaction.open_table(CONFIRMATIONS)?.insert((snapshot.serial.0, at.as_millisecond()), ())?;
+            transaction.open_table(CONFIRMATIONS)?.insert((snapshot.0, at.as_millisecond()), ())?;
         }
         let mut state = after(previous_state, cycle, confirmed);
         state.held = held::write(&transaction, holding)?;
         write_sync_state(&transaction, &state, cycle)?;
+        advance.map_or(Ok(()), |advance| self.advance(&transaction, advance))?;
         transaction.commit()?;
         if let Some((mended, to)) = mended {
             mended.tell(to);
@@ -237,14 +294,14 @@ fn write_sync_state(
     sources::write(transaction, cycle)
 }
 
-fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(&Snapshot, Timestamp)>) -> SyncState {
+fn after(before: SyncState, cycle: &SyncRecord, confirmed: Option<(SnapshotSerial, Timestamp)>) -> SyncState {
     let success = cycle.outcome.is_success();
     SyncState {
         held: Vec::new(),
         last_contact_at: if cycle.outcome.is_contact() { Some(cycle.at) } else { before.last_contact_at },
         last_success_at: if success { Some(cycle.at) } else { before.last_success_at },
         failures_since: if success { 0 } else { before.failures_since + 1 },
-        confirmed: confirmed.map(|(snapshot, at)| (snapshot.serial, at)).or(before.confirmed),
+        confirmed: confirmed.or(before.confirmed),
         sources: if cycle.sources.is_empty() { before.sources } else { cycle.sources.clone() },
         last: Some(cycle.clone()),
     }

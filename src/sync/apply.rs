@@ -12,7 +12,7 @@ use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::{Doubt, OwnPeer, Refusal, Resolution, VetConfig, Vetted};
 use crate::store::archive::ArchiveError;
-use crate::store::{Committed, StoreError};
+use crate::store::{Committed, SnapshotFact, StoreError};
 
 /// Published bytes, and where and when they came.
 #[derive(Debug, Clone)]
@@ -99,7 +99,7 @@ pub async fn apply(
         changes: step.counts(),
     });
     let committed = {
-        let (store, archive, record) = (Arc::clone(&at.store), at.archive.clone(), record.clone());
+        let (ledger, archive, cycle) = (at.ledger.clone(), at.archive.clone(), record.clone());
         let fault = Arc::clone(&at.archive_fault);
         spawn_blocking(move || {
             let (sha256, fetched_at) = (published.sha256, published.fetched_at);
@@ -107,10 +107,9 @@ pub async fn apply(
             // effect as long as the store itself can be written.
             At::keep(&archive, &fault, &published.bytes, sha256, fetched_at);
             drop(published);
-            let snapshot = vetted.snapshot;
-            let Committed { last_change, listing_sha256, state } =
-                store.commit(&snapshot, step.delta.as_ref(), &step.touched, &record)?;
-            let index = Index::build_known(snapshot, listing_sha256, step.removals, last_change);
+            let fact = SnapshotFact { snapshot: vetted.snapshot, step, current, cycle };
+            let Committed { last_change, listing_sha256, state } = ledger.snapshot(&fact)?;
+            let index = Index::build_known(fact.snapshot, listing_sha256, fact.step.removals, last_change);
             Ok::<_, StoreError>((index, state))
         })
         .await

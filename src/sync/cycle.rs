@@ -18,7 +18,7 @@ use crate::listing::next::dated;
 use crate::listing::vet::{Doubt, Refusal, Resolution};
 use crate::observe::clock;
 use crate::store::archive::{ArchiveError, Fate};
-use crate::store::{Holding, StoreError, SyncState};
+use crate::store::{CycleFact, Holding, StoreError, SyncState};
 use crate::sync::fetch::{Fetched, FetchedListing, fetch};
 
 /// Why a cycle brought nothing.
@@ -87,11 +87,9 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
     };
     let record = record(outcome);
     let kept = {
-        let (store, record, held) = (Arc::clone(&at.store), record.clone(), held.clone());
-        spawn_blocking(move || {
-            store.record_cycle(&record, None, held.as_ref().map_or(Holding::AsBefore, Holding::Listing))
-        })
-        .await
+        let holding = held.clone().map_or(Holding::AsBefore, |held| Holding::Listing(Box::new(held)));
+        let (ledger, fact) = (at.ledger.clone(), CycleFact { cycle: record.clone(), confirmed: None, holding });
+        spawn_blocking(move || ledger.cycle(&fact)).await
     };
     match kept {
         Ok(Ok(kept)) => at.state.store(Arc::new(kept)),
@@ -249,11 +247,10 @@ where
             filings: current.snapshot().filings.len() as u64,
         });
         let kept = {
-            let (store, record, current) = (Arc::clone(&self.at.store), record.clone(), Arc::clone(current));
-            spawn_blocking(move || {
-                store.record_cycle(&record, Some((current.snapshot(), fetched_at)), Holding::Nothing)
-            })
-            .await
+            let confirmed = Some((current.snapshot().serial, fetched_at));
+            let fact = CycleFact { cycle: record.clone(), confirmed, holding: Holding::Nothing };
+            let ledger = self.at.ledger.clone();
+            spawn_blocking(move || ledger.cycle(&fact)).await
         };
         self.at.state.store(Arc::new(kept.map_err(|_| CycleError::Panicked("commit"))??));
         self.at.publish(current.confirmed(fetched_at));
@@ -402,8 +399,8 @@ where
         if let Err(error) = self.archive(prepared).await {
             tracing::error!(%error, "the raw listing could not be archived: {error}");
         }
-        let store = Arc::clone(&self.at.store);
-        let held = spawn_blocking(move || store.hold(&listing)).await.map_err(|_| CycleError::Panicked("hold"))??;
+        let ledger = self.at.ledger.clone();
+        let held = spawn_blocking(move || ledger.held(&listing)).await.map_err(|_| CycleError::Panicked("hold"))??;
         let state = self.at.state.load_full();
         self.at.state.store(Arc::new(SyncState { held, ..(*state).clone() }));
         Ok(())

@@ -35,7 +35,7 @@ use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
 use crate::observe::clock;
 use crate::store::archive::{Archive, ArchiveConfig, ArchiveError, Fate};
-use crate::store::{Loaded, Retired, Store, StoreError, SyncState};
+use crate::store::{Ledger, Loaded, Retired, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 
 pub use own::Own;
@@ -242,7 +242,7 @@ impl SyncHandle {
 /// What cycles work on.
 #[derive(Debug)]
 struct At {
-    store: Arc<Store>,
+    ledger: Ledger,
     archive: Archive,
     incoming: PathBuf,
     index: Arc<PublishedIndex>,
@@ -307,7 +307,7 @@ impl At {
     /// Serves what is stored, if that is not what is served: a disk that failed at the very end of a commit leaves it open
     /// whether it did as it was told, and only the file can say.
     async fn catch_up(&self) {
-        let (store, served) = (Arc::clone(&self.store), self.index.load_full());
+        let (store, served) = (Arc::clone(self.ledger.store()), self.index.load_full());
         let served = served.map(|index| index.snapshot().serial);
         let read = tokio::task::spawn_blocking(move || match store.newest_snapshot()? {
             newest if newest == served => Ok::<_, StoreError>(None),
@@ -344,7 +344,7 @@ pub struct Syncer {
 impl Syncer {
     /// A syncer over an open store and the index published from it, and the way to it.
     pub fn new(
-        store: Arc<Store>,
+        ledger: Ledger,
         index: Arc<PublishedIndex>,
         state: SyncState,
         settings: SyncSettings,
@@ -370,8 +370,8 @@ impl Syncer {
             archive_fault: Arc::clone(&archive_fault),
         };
         // Beside the store: whoever has that has this.
-        let incoming = store.path().with_file_name(INCOMING);
-        let at = At { store, archive, incoming, index, state, tally, published, own: None, archive_fault };
+        let incoming = ledger.store().path().with_file_name(INCOMING);
+        let at = At { ledger, archive, incoming, index, state, tally, published, own: None, archive_fault };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
@@ -422,7 +422,7 @@ impl Syncer {
     }
 
     async fn retire(&self, from: Timestamp) {
-        let store = Arc::clone(&self.at.store);
+        let store = Arc::clone(self.at.ledger.store());
         match tokio::task::spawn_blocking(move || store.retire(from)).await {
             Ok(Ok(Retired { changes: 0, snapshots: 0, .. })) => {}
             Ok(Ok(Retired { changes, snapshots, floor })) => tracing::info!(

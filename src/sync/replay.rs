@@ -60,7 +60,7 @@ pub fn replay(
             let filings = current.filings.len() as u64;
             let outcome = SyncOutcome::Unchanged { serial: current.serial, filings };
             let confirmed_at = current.confirmed_at.max(fetched_at);
-            store.record_cycle(&cycle(outcome), Some((&*current, confirmed_at)), Holding::AsBefore)?;
+            store.record_cycle(&cycle(outcome), Some((current.serial, confirmed_at)), &Holding::AsBefore)?;
             current.confirmed_at = confirmed_at;
             replayed.confirmed += 1;
             continue;

@@ -7,6 +7,7 @@ use rmdd_testkit::{Step, World};
 use super::*;
 use crate::daemon::{Opened, publish_stored};
 use crate::domain::{SnapshotSerial, SyncOutcome};
+use crate::store::Store;
 
 fn settings(source: &Path) -> SyncSettings {
     SyncSettings {
@@ -36,7 +37,8 @@ async fn a_snapshot_that_was_committed_without_a_word_is_served_by_the_next_cycl
     let Opened { store, index, sync_state, .. } =
         publish_stored(Store::open(&directory.path().join("state")).expect("made")).expect("read");
     let archive = Archive::new(&directory.path().join("state"));
-    let (syncer, sync) = Syncer::new(Arc::clone(&store), Arc::clone(&index), sync_state, settings(&file), archive);
+    let (syncer, sync) =
+        Syncer::new(Ledger::Own(Arc::clone(&store)), Arc::clone(&index), sync_state, settings(&file), archive);
     let running = tokio::spawn(syncer.run(CancellationToken::new()));
     assert_eq!(applied(&sync.sync(SyncTrigger::Operator).await.expect("an outcome")), 1);
 
@@ -66,7 +68,7 @@ async fn whoever_asks_while_a_cycle_runs_joins_it_and_gets_its_outcome() {
     let Opened { store, index, sync_state, .. } =
         publish_stored(Store::open(&directory.path().join("state")).expect("made")).expect("read");
     let archive = Archive::new(&directory.path().join("state"));
-    let (syncer, sync) = Syncer::new(store, index, sync_state, settings(&file), archive);
+    let (syncer, sync) = Syncer::new(Ledger::Own(store), index, sync_state, settings(&file), archive);
     // All of them wait before the first cycle begins, each by another way.
     let triggers = [SyncTrigger::Schedule, SyncTrigger::Operator, SyncTrigger::Retry, SyncTrigger::Reload];
     let mut asked = Vec::new();

@@ -239,7 +239,7 @@ async fn a_sources_wish_from_a_clock_that_was_ahead_keeps_nobody_from_asking_it(
         passed_over: Vec::new(),
         sources: vec![source],
     };
-    store.record_cycle(&record, None, Holding::AsBefore).expect("recorded");
+    store.record_cycle(&record, None, &Holding::AsBefore).expect("recorded");
     drop(store);
     let daemon = site.start_with(&["--source", &server.url, "--schedule", "0 0 1 1 *"]);
     let sync = daemon.sync().await;

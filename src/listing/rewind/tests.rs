@@ -205,7 +205,7 @@ fn confirmations_after_a_moment_do_not_count_for_it() {
             passed_over: Vec::new(),
             sources: Vec::new(),
         };
-        store.record_cycle(&cycle, Some((&current, time(seconds))), Holding::Nothing).expect("written");
+        store.record_cycle(&cycle, Some((current.serial, time(seconds))), &Holding::Nothing).expect("written");
     };
     confirm(100);
     confirm(200);

@@ -36,14 +36,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::rebuild::was_there;
-use super::{Store, StoreError};
+use super::{Advance, Store, StoreError};
 use crate::domain::{RecordEvent, Sha256Digest};
 use file::{Mark, Open};
 use line::{Content, Note};
 use read::newest;
 pub(super) use read::{Found, read};
 pub(super) use settle::{ById, Plan, Stored, apply, fold, gaps, in_neither, mark, serials};
-use settle::{Rewrite, When, plan};
+use settle::{Rewrite, When, batched, plan};
 
 /// The journal's file name in the state directory.
 pub const JOURNAL_NAME: &str = "records.jsonl";
@@ -186,6 +186,47 @@ impl Store {
         self.settle(journal, &mut journal.open(), When::Running)
     }
 
+    /// The journal, for whoever puts other records into the store and has it follow; nothing where there is none.
+    pub(super) fn journal_open(&self) -> Option<MutexGuard<'_, Option<Open>>> {
+        self.journal.as_ref().map(Journal::open)
+    }
+
+    /// Writes the journal anew from records that came from elsewhere, whole. What it had that these have not is kept beside.
+    /// A journal that cannot be written is an alarm, and follows with the next change.
+    pub(super) fn journal_follows(&self, open: &mut Option<Open>) -> Result<(), StoreError> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        *open = None;
+        match self.write_from_store(journal, open) {
+            Err(StoreError::Journal { path, source }) => {
+                let (path, error) = (path.display(), source);
+                tracing::error!(%path, %error, "the journal of operators' records {path} cannot be used: {error}");
+                Ok(())
+            }
+            written => written,
+        }
+    }
+
+    fn write_from_store(&self, journal: &Journal, open: &mut Option<Open>) -> Result<(), StoreError> {
+        let found = read(&journal.path).map_err(|source| journal.failed(source))?.unwrap_or_default();
+        let stored = self.stored_records()?;
+        let lacking =
+            |(serial, journaled): (&u64, &read::Journaled)| stored.events.get(serial) != Some(&journaled.event);
+        let kept = !found.faults.is_empty() || found.unknown_format.is_some() || found.events.iter().any(lacking);
+        let plan = Plan {
+            events: batched(&stored.events),
+            add: Vec::new(),
+            records: None,
+            rewrite: if kept { Rewrite::KeptAs("before-base") } else { Rewrite::Anew },
+            notice: stored.notice.clone(),
+            news: false,
+            said: Vec::new(),
+        };
+        let (opened, mark) = self.write_journal(journal, &plan, now())?;
+        *open = Some(opened);
+        journal.note_fault(None);
+        self.take_over(&stored, &plan, mark.unwrap_or(NO_EVENT)).inspect_err(|_| *open = None)
+    }
+
     fn settle(&self, journal: &Journal, open: &mut Option<Open>, when: When) -> Result<(), StoreError> {
         *open = None;
         let found = read(&journal.path).map_err(|source| journal.failed(source))?;
@@ -252,7 +293,12 @@ impl Store {
     }
 
     /// Appends a change to the journal, then commits it to the store.
-    pub(super) fn commit_journaled(&self, journal: &Journal, events: &[RecordEvent]) -> Result<(), StoreError> {
+    pub(super) fn commit_journaled(
+        &self,
+        journal: &Journal,
+        events: &[RecordEvent],
+        advance: Option<&Advance>,
+    ) -> Result<(), StoreError> {
         let mut open = journal.open();
         self.make_ready(journal, &mut open)?;
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
@@ -264,7 +310,7 @@ impl Store {
         let contents: Vec<Content> =
             events.iter().map(|event| Content::Event { event: Box::new(event.clone()), batch }).collect();
         let (digest, before) = journal.append(&mut open, &contents)?;
-        match self.written(|| self.write_records(events, Some(mark(digest)))) {
+        match self.written(|| self.write_records(events, Some(mark(digest)), advance)) {
             Ok(()) => Ok(()),
             // A disk that fails at the very end leaves it open whether it did as it was told.
             Err(error) => match self.last_event() {

@@ -197,7 +197,7 @@ pub fn plan(stored: &Stored, found: Option<Found>, when: When, now: Timestamp) -
     Plan { events, add, records, rewrite, notice, news, said: told.said }
 }
 
-fn batched(events: &BTreeMap<u64, RecordEvent>) -> BTreeMap<u64, Batched> {
+pub fn batched(events: &BTreeMap<u64, RecordEvent>) -> BTreeMap<u64, Batched> {
     events.iter().map(|(serial, event)| (*serial, (event.clone(), (*serial, *serial)))).collect()
 }
 

@@ -6,8 +6,8 @@ use super::*;
 use crate::daemon::{Opened, publish_stored};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::VetConfig;
-use crate::store::Store;
 use crate::store::archive::{Archive, ArchiveConfig};
+use crate::store::{Ledger, Store};
 use crate::sync::fetch::{FetchConfig, Source};
 use crate::sync::{SyncSettings, Syncer};
 
@@ -130,7 +130,7 @@ fn syncer(directory: &std::path::Path) -> (Syncer, SyncHandle) {
         archive: ArchiveConfig::default(),
         history: HistoryConfig::default(),
     };
-    Syncer::new(store, index, sync_state, settings, Archive::new(&state_dir))
+    Syncer::new(Ledger::Own(store), index, sync_state, settings, Archive::new(&state_dir))
 }
 
 #[tokio::test]

@@ -1,0 +1,113 @@
+//! Many sites, one truth: what the sites of a fleet say to one another, and what each makes of it.
+//!
+//! A fleet has two append-only logs, one of the listing and one of operators' records. What a site holds is a pure function of
+//! the entries up to where it stands in each: sites with the same positions hold the same.
+//!
+//! ```text
+//!  fact ─▶ payload ─▶ entry ─▶ (the log) ─▶ entry::chain ─▶ payload ─▶ apply ─▶ store, with the position, in one transaction
+//!                                           head, digests              step
+//!  store ─▶ base::make ─▶ manifest, parts ─▶ (the log) ─▶ base::Assembly ─▶ store::take_base, likewise
+//! ```
+//!
+//! What travels is what was decided, not how: of a snapshot its header, the rows that it changes and what comes of it. Every
+//! site makes the step itself, and compares.
+//!
+//! # What is believed
+//!
+//! Nothing that comes from a log is applied before its bytes are those that the head vouches for, through the digests from
+//! entry to entry, and before all of it could be read. What is cut short, changed in a bit, out of order, of another fleet, of
+//! a format or a kind that is not known, or swells when it is unpacked is a [`Fault`] that names it, and changes nothing.
+
+pub mod apply;
+pub mod base;
+pub mod blob;
+pub mod entry;
+pub mod head;
+pub mod payload;
+mod wire;
+
+use thiserror::Error;
+
+use crate::store::{Log, StoreError};
+
+/// The format of entries, heads and bases that this version writes.
+pub const FORMAT: u32 = 1;
+
+/// The oldest that it reads.
+pub const OLDEST_FORMAT: u32 = 1;
+
+/// Why something of a fleet's log was not applied, or cannot go there. Nothing has changed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// It is not what was written.
+    #[error("{what} is damaged: {detail}")]
+    Damaged {
+        /// Which entry, head, base or blob.
+        what: String,
+        /// What shows it.
+        detail: String,
+    },
+    /// It is of a format that this version does not read.
+    #[error(
+        "{what} has format {found}, and this version of rmdd reads formats {OLDEST_FORMAT} to {FORMAT}: install the version that the rest of the fleet has"
+    )]
+    Format {
+        /// Which entry, head or base.
+        what: String,
+        /// Its format.
+        found: u32,
+    },
+    /// It says something of a kind that this version does not know.
+    #[error("{what} says what this version of rmdd does not know: {detail}")]
+    Unknown {
+        /// Which entry or base.
+        what: String,
+        /// What.
+        detail: String,
+    },
+    /// It is too large for a fleet.
+    #[error("{what} has {bytes} bytes, and a fleet carries {most} at most: {advice}")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// How many bytes it has.
+        bytes: u64,
+        /// How many it may have.
+        most: u64,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Fault {
+    fn damaged(what: &str, detail: impl ToString) -> Self {
+        Self::Damaged { what: what.to_owned(), detail: detail.to_string() }
+    }
+
+    fn of(what: &str, bad: wire::Bad) -> Self {
+        match bad {
+            wire::Bad::Damaged(detail) => Self::damaged(what, detail),
+            wire::Bad::Unknown(detail) => Self::Unknown { what: what.to_owned(), detail },
+        }
+    }
+}
+
+/// Refuses what is of another format.
+fn check_format(what: &str, found: u32) -> Result<(), Fault> {
+    match found {
+        OLDEST_FORMAT..=FORMAT => Ok(()),
+        _ => Err(Fault::Format { what: what.to_owned(), found }),
+    }
+}
+
+/// An entry in sentences.
+fn entry_of(log: Log, index: u64) -> String {
+    format!("entry {index} of the fleet's log `{}`", log.as_str())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! Sites that come to the same by entries and bases, and what is done to both.
+
+mod attacks;
+mod bases;
+mod histories;
+mod real;
+mod site;

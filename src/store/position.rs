@@ -1,0 +1,196 @@
+//! Where a store stands in the logs of its fleet.
+//!
+//! The position of a log is written in the transaction that does what the entry says, or not at all. A store that has one is
+//! of format 5, which versions that know no fleet refuse: they would change it without anybody else being told.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use sha2::{Digest, Sha256};
+
+use super::records::missing_in_older;
+use super::tables::{FLEET, META, META_FORMAT};
+use super::{FLEET_FORMAT, Store, StoreError, codec};
+use crate::domain::Sha256Digest;
+
+/// Tells one fleet from all others. Drawn when it is founded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FleetId(pub [u8; 16]);
+
+impl fmt::Display for FleetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+/// One of the two logs of a fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Log {
+    /// Snapshots, cycles and held listings.
+    Listing,
+    /// Events of operators' records.
+    Records,
+}
+
+impl Log {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Listing, Self::Records];
+
+    /// The word in keys and sentences.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Listing => "listing",
+            Self::Records => "records",
+        }
+    }
+}
+
+/// A place in a log: behind which entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The entry's index, from 1; 0 before the first.
+    pub index: u64,
+    /// The digest of the entry, which covers all before it.
+    pub sha256: Sha256Digest,
+    /// The entry's time. No later entry has an earlier one.
+    pub at: Timestamp,
+}
+
+impl Position {
+    /// Before the first entry. What the first one follows is the fleet itself and the log, so that no entry of another fits.
+    pub fn origin(fleet: FleetId, log: Log) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(b"rmdd fleet\0");
+        hasher.update(fleet.0);
+        hasher.update(log.as_str());
+        Self { index: 0, sha256: Sha256Digest(hasher.finalize().into()), at: Timestamp::UNIX_EPOCH }
+    }
+}
+
+/// Where a store stands in a fleet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FleetPosition {
+    /// Which fleet.
+    pub fleet: FleetId,
+    /// In the log of the listing.
+    pub listing: Position,
+    /// In the log of records.
+    pub records: Position,
+}
+
+impl FleetPosition {
+    /// Before the first entry of both.
+    pub fn origin(fleet: FleetId) -> Self {
+        let origin = |log| Position::origin(fleet, log);
+        Self { fleet, listing: origin(Log::Listing), records: origin(Log::Records) }
+    }
+
+    /// In one of the logs.
+    pub fn of(&self, log: Log) -> Position {
+        match log {
+            Log::Listing => self.listing,
+            Log::Records => self.records,
+        }
+    }
+}
+
+/// One entry further in a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advance {
+    /// Which log.
+    pub log: Log,
+    /// The digest of the entry before.
+    pub from: Sha256Digest,
+    /// Where the store stands then.
+    pub to: Position,
+}
+
+/// The key of the fleet's ID; positions stand under the words of their logs.
+const ID: &str = "id";
+
+impl Store {
+    /// Where the store stands in its fleet; nothing where it is in none.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn fleet_position(&self) -> Result<Option<FleetPosition>, StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            read(&transaction)
+        })
+    }
+
+    /// Makes what the store holds the beginning of a fleet: the state before the first entry of both logs.
+    ///
+    /// # Errors
+    ///
+    /// If it is in a fleet already, or cannot be written; then nothing has changed.
+    pub fn found_fleet(&self, fleet: FleetId) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            if let Some(found) = in_write(&transaction)? {
+                return Err(StoreError::InFleet { path: self.path.clone(), found: found.fleet });
+            }
+            write(&transaction, &FleetPosition::origin(fleet))?;
+            transaction.commit()
+        })
+    }
+
+    /// Goes on by one entry, in the transaction that does what it says.
+    pub(super) fn advance(&self, transaction: &WriteTransaction, advance: &Advance) -> Result<(), StoreError> {
+        let Advance { log, from, to } = *advance;
+        let Some(mut position) = in_write(transaction)? else {
+            return Err(StoreError::NotNext { log, entry: to.index, found: None });
+        };
+        let found = position.of(log);
+        if found.index + 1 != to.index || found.sha256 != from || to.at < found.at {
+            return Err(StoreError::NotNext { log, entry: to.index, found: Some(found.index) });
+        }
+        match log {
+            Log::Listing => position.listing = to,
+            Log::Records => position.records = to,
+        }
+        write(transaction, &position)
+    }
+}
+
+/// The position, as a transaction sees it.
+pub(super) fn read(transaction: &ReadTransaction) -> Result<Option<FleetPosition>, StoreError> {
+    match missing_in_older(transaction.open_table(FLEET))? {
+        Some(table) => decode(&table),
+        None => Ok(None),
+    }
+}
+
+/// The position, as a transaction that writes sees it.
+pub(super) fn in_write(transaction: &WriteTransaction) -> Result<Option<FleetPosition>, StoreError> {
+    let format = transaction.open_table(META)?.get(META_FORMAT)?.map(|format| format.value());
+    // To open a table makes it, and a store without a fleet has none.
+    if format != Some(u64::from(FLEET_FORMAT)) {
+        return Ok(None);
+    }
+    decode(&transaction.open_table(FLEET)?)
+}
+
+fn decode(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Option<FleetPosition>, StoreError> {
+    let Some(fleet) = table.get(ID)?.map(|id| codec::decode_fleet_id(id.value())).transpose()? else { return Ok(None) };
+    let position = |log: Log| -> Result<Position, StoreError> {
+        let stored = table.get(log.as_str())?;
+        let bytes = stored.as_ref().map_or(&[][..], |bytes| bytes.value());
+        Ok(codec::decode_position(bytes)?)
+    };
+    Ok(Some(FleetPosition { fleet, listing: position(Log::Listing)?, records: position(Log::Records)? }))
+}
+
+/// Writes the position, and that the store is of a format that only versions with fleets read.
+pub(super) fn write(transaction: &WriteTransaction, position: &FleetPosition) -> Result<(), StoreError> {
+    transaction.open_table(META)?.insert(META_FORMAT, u64::from(FLEET_FORMAT))?;
+    let mut table = transaction.open_table(FLEET)?;
+    table.insert(ID, position.fleet.0.as_slice())?;
+    for log in Log::ALL {
+        table.insert(log.as_str(), codec::encode_position(&position.of(log))?.as_slice())?;
+    }
+    Ok(())
+}
