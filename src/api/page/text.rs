@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(shown("Fern\u{202e}\u{1b}[31m\n LLC"), "Fern\\u{202e}\\u{1b}[31m LLC");
         assert_eq!(shown(&"é".repeat(4000)).chars().count(), SHOWN + 1);
         assert_eq!(sentence(&"é".repeat(4000)).chars().count(), WORD + 1);
-        assert_eq!(sentence(&"é ".repeat(4000)).chars().count(), SENTENCE + 1);
+        assert_eq!(sentence(&"éé ".repeat(4000)).chars().count(), SENTENCE + 1);
         assert_eq!(encoded("West 7/8"), "West%207%2F8");
         assert_eq!((count(7), count(41_233), count_of(1, "filing")), ("7".into(), "41,233".into(), "1 filing".into()));
     }
