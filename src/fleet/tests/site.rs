@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::domain::{
     Anomaly, ChangeSerial, HeldListing, Identity, Peer, PeerKind, Record, RecordBody, RecordEvent, RecordKind,
-    Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger, Validators, is_ahead,
+    Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger, Validators, is_ahead, later_than,
 };
 use crate::fleet::entry::{self, Author, Entry, Payload, Written};
 use crate::fleet::{Fault, apply, base, payload};
@@ -181,7 +181,7 @@ impl Origin {
             0 => Vec::new(),
             _ => vec![state, SourceState::new("b".to_owned())],
         };
-        let passed_over = if self.count % 2 == 0 { vec![fault] } else { Vec::new() };
+        let passed_over = if self.count.is_multiple_of(2) { vec![fault] } else { Vec::new() };
         let trigger = SyncTrigger::ALL[usize::from(self.count) % SyncTrigger::ALL.len()];
         SyncRecord { at: self.now, trigger, source: "https://fcc.example".to_owned(), outcome, passed_over, sources }
     }
@@ -189,7 +189,8 @@ impl Origin {
     /// What stands as it is held against a listing that comes now.
     fn believed(&self) -> Option<Arc<Index>> {
         let current = self.site.index.clone()?;
-        Some(match is_ahead(current.confirmed_at(), self.now) {
+        let ahead = is_ahead(current.confirmed_at(), self.now);
+        Some(match ahead && later_than(self.now, current.listed_day()).is_none() {
             true => Arc::new(current.no_later_than(self.now)),
             false => current,
         })
@@ -290,7 +291,7 @@ fn peer(name: &str, frn: u64, at: Timestamp) -> Record {
         why: "a test".to_owned(),
         at,
         revision: 0,
-        expires_at: (frn % 2 == 0).then(|| at + SignedDuration::from_hours(99)),
+        expires_at: frn.is_multiple_of(2).then(|| at + SignedDuration::from_hours(99)),
     }
 }
 
