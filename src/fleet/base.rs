@@ -12,7 +12,6 @@ use super::blob::{Blob, BlobName};
 use super::head::BaseName;
 use super::wire::{self, Columns, Read, damaged, v1};
 use super::{FORMAT, Fault, check_format};
-use crate::domain::RecordEvent;
 use crate::store::{ListingState, Log, Position, RecordsState, State};
 
 /// So many changes or events are in one part, counted from serial 1.
@@ -68,9 +67,9 @@ fn pieces<T>(rows: &[T], part: impl Fn(&[T]) -> v1::BasePart) -> Vec<v1::BasePar
 }
 
 /// Rows in pieces that end at fixed serials.
-fn by_serial<T>(rows: &[T], serial: impl Fn(&T) -> u64, part: impl Fn(&[T]) -> v1::BasePart) -> Vec<v1::BasePart> {
-    let place = |row: &T| serial(row).saturating_sub(1) / SERIALS;
-    rows.chunk_by(|one, next| place(one) == place(next)).map(part).collect()
+fn by_serial<T>(rows: &[T], serial: impl Fn(&T) -> u64) -> impl Iterator<Item = &[T]> {
+    let place = move |row: &T| serial(row).saturating_sub(1) / SERIALS;
+    rows.chunk_by(move |one, next| place(one) == place(next))
 }
 
 fn parts_of_listing(state: &ListingState) -> Vec<v1::BasePart> {
@@ -87,16 +86,14 @@ fn parts_of_listing(state: &ListingState) -> Vec<v1::BasePart> {
         removals: rows.iter().map(|removal| wire::removal_to_wire(removal)).collect(),
         ..none()
     }));
-    parts.extend(by_serial(
-        &state.snapshots,
-        |(record, _)| record.serial.0,
-        |rows| v1::BasePart { snapshots: rows.iter().map(wire::snapshot_record_to_wire).collect(), ..none() },
-    ));
-    parts.extend(by_serial(
-        &state.changes,
-        |change| change.serial.0,
-        |rows| v1::BasePart { changes: rows.iter().map(wire::change_to_wire).collect(), ..none() },
-    ));
+    parts.extend(
+        by_serial(&state.snapshots, |(record, _)| record.serial.0)
+            .map(|rows| v1::BasePart { snapshots: rows.iter().map(wire::snapshot_record_to_wire).collect(), ..none() }),
+    );
+    parts.extend(
+        by_serial(&state.changes, |change| change.serial.0)
+            .map(|rows| v1::BasePart { changes: rows.iter().map(wire::change_to_wire).collect(), ..none() }),
+    );
     parts.extend(pieces(&state.confirmations, |rows| v1::BasePart {
         confirmations: rows.iter().copied().map(wire::confirmation_to_wire).collect(),
         ..none()
@@ -114,8 +111,7 @@ fn parts_of_records(state: &RecordsState) -> Read<Vec<v1::BasePart>> {
         let records = rows.iter().map(wire::record_to_wire).collect::<Read<_>>()?;
         parts.push(v1::BasePart { records, ..v1::BasePart::default() });
     }
-    let place = |event: &RecordEvent| event.serial.saturating_sub(1) / SERIALS;
-    for rows in state.events.chunk_by(|one, next| place(one) == place(next)) {
+    for rows in by_serial(&state.events, |event| event.serial) {
         let events = rows.iter().map(wire::event_to_wire).collect::<Read<_>>()?;
         parts.push(v1::BasePart { events, ..v1::BasePart::default() });
     }
@@ -199,9 +195,12 @@ fn extend<W, T>(rows: &mut Vec<T>, wire: Vec<W>, read: impl Fn(W) -> Read<T>) ->
     Ok(())
 }
 
+/// Why a part is not taken.
+const OF_THE_OTHER: &str = "it has rows of the other log";
+
 fn add_to_listing(state: &mut ListingState, part: v1::BasePart) -> Read<()> {
-    if !part.records.is_empty() || !part.events.is_empty() {
-        return Err(damaged("it has rows of the other log"));
+    if !part.records.is_empty() || !part.events.is_empty() || part.salvaged.is_some() {
+        return Err(damaged(OF_THE_OTHER));
     }
     let columns = Columns::new(&part.columns);
     extend(&mut state.filings, part.filings, |row| columns.filing(&row))?;
@@ -213,14 +212,15 @@ fn add_to_listing(state: &mut ListingState, part: v1::BasePart) -> Read<()> {
     part.listing_status.map_or(Ok(()), |status| wire::status_from_wire(status, state))
 }
 
-fn add_to_records(state: &mut RecordsState, part: v1::BasePart) -> Read<()> {
-    let of_listing = part.listing_status.is_some()
-        || !(part.filings.is_empty() && part.snapshots.is_empty() && part.changes.is_empty());
-    if of_listing {
-        return Err(damaged("it has rows of the other log"));
+fn add_to_records(state: &mut RecordsState, mut part: v1::BasePart) -> Read<()> {
+    let (records, events) = (std::mem::take(&mut part.records), std::mem::take(&mut part.events));
+    let salvaged = part.salvaged.take();
+    // Whatever is left is of the listing, of which kind it may be.
+    if part != v1::BasePart::default() {
+        return Err(damaged(OF_THE_OTHER));
     }
-    extend(&mut state.records, part.records, |row| wire::record_from_wire(&row))?;
-    extend(&mut state.events, part.events, |row| wire::event_from_wire(&row))?;
-    state.salvaged = part.salvaged.or(state.salvaged);
+    extend(&mut state.records, records, |row| wire::record_from_wire(&row))?;
+    extend(&mut state.events, events, |row| wire::event_from_wire(&row))?;
+    state.salvaged = salvaged.or(state.salvaged);
     Ok(())
 }
