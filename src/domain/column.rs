@@ -66,6 +66,11 @@ impl Column {
         Self::IprImported,
     ];
 
+    /// The one that the listing's header calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|column| column.name() == name)
+    }
+
     /// The name in the listing's header.
     pub fn name(self) -> &'static str {
         match self {

@@ -5,8 +5,6 @@
 
 use std::io::{Cursor, Read};
 
-use sha2::{Digest, Sha256};
-
 use super::Fault;
 use super::wire::{Bad, digest, v1};
 use crate::domain::Sha256Digest;
@@ -67,7 +65,7 @@ impl Blob {
         if packed_bytes > MOST_PACKED {
             return refuse(packed_bytes, MOST_PACKED);
         }
-        let sha256 = Sha256Digest(Sha256::digest(&packed).into());
+        let sha256 = Sha256Digest::of(&packed);
         Ok(Self { name: BlobName { sha256, packed_bytes, bytes: length }, packed })
     }
 
@@ -101,7 +99,7 @@ impl BlobName {
         if (packed.len() as u64) < self.packed_bytes {
             return damaged(format!("it has {} bytes of {}", packed.len(), self.packed_bytes));
         }
-        if Sha256Digest(Sha256::digest(&packed).into()) != self.sha256 {
+        if Sha256Digest::of(&packed) != self.sha256 {
             return damaged("its digest is another".to_owned());
         }
         // It grows with what comes, whatever was announced, and one byte more than that is enough to know.

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use prost::Message;
-use sha2::{Digest, Sha256};
 
 use super::blob::{Blob, BlobName};
 use super::wire::{Bad, decode, digest, log_from_wire, log_to_wire, time, v1};
@@ -65,7 +64,7 @@ pub fn write(log: Log, after: &Position, payload: Vec<u8>, author: Author) -> Re
         payload: Some(payload),
     };
     let bytes = entry.encode_to_vec();
-    let sha256 = Sha256Digest(Sha256::digest(&bytes).into());
+    let sha256 = Sha256Digest::of(&bytes);
     Ok(Written { bytes, position: Position { index, sha256, at }, blob })
 }
 
@@ -119,7 +118,7 @@ impl Entry {
             return Err(Fault::damaged(&what, format!("it is {}", entry_of(found, wire.index))));
         }
         let id = wire.id.try_into().map_err(|_| Fault::damaged(&what, "its ID is not 16 bytes"))?;
-        let sha256 = Sha256Digest(Sha256::digest(bytes).into());
+        let sha256 = Sha256Digest::of(bytes);
         let payload = match wire.payload {
             Some(v1::entry::Payload::Inline(bytes)) => Payload::Inline(bytes),
             Some(v1::entry::Payload::Blob(name)) => Payload::Blob(BlobName::from_wire(&name).map_err(of)?),
@@ -159,7 +158,7 @@ pub fn chain(log: Log, after: &Position, entries: &[impl AsRef<[u8]>], end: Sha2
     for (place, bytes) in entries.iter().map(AsRef::as_ref).enumerate().rev() {
         let index = after.index + 1 + place as u64;
         let what = entry_of(log, index);
-        if Sha256Digest(Sha256::digest(bytes).into()) != expected {
+        if Sha256Digest::of(bytes) != expected {
             return Err(Fault::damaged(&what, "its digest is another"));
         }
         match Entry::read(log, index, bytes) {

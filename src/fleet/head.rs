@@ -1,7 +1,6 @@
 //! Where a log ends, and where a site that is far behind begins. Sites compare heads by their bytes.
 
 use prost::Message;
-use sha2::{Digest, Sha256};
 
 use super::blob::BlobName;
 use super::wire::{decode, digest, log_from_wire, log_to_wire, v1};
@@ -49,7 +48,7 @@ impl Head {
             base,
             sha256: Vec::new(),
         };
-        head.sha256 = Sha256::digest(head.encode_to_vec()).to_vec();
+        head.sha256 = Sha256Digest::of(&head.encode_to_vec()).0.to_vec();
         head.encode_to_vec()
     }
 
@@ -63,8 +62,8 @@ impl Head {
         let of = |bad| Fault::of(&what, bad);
         let wire: v1::Head = decode(bytes).map_err(of)?;
         check_format(&what, wire.format)?;
-        let digest_of_rest = Sha256::digest(v1::Head { sha256: Vec::new(), ..wire.clone() }.encode_to_vec());
-        if wire.sha256[..] != digest_of_rest[..] || wire.encode_to_vec() != bytes {
+        let rest = v1::Head { sha256: Vec::new(), ..wire.clone() }.encode_to_vec();
+        if wire.sha256[..] != Sha256Digest::of(&rest).0 || wire.encode_to_vec() != bytes {
             return Err(Fault::damaged(&what, "its digest is another"));
         }
         if log_from_wire(wire.log).map_err(of)? != log {

@@ -224,7 +224,7 @@ impl Archive {
             .and_then(|file| zstd::stream::read::Decoder::with_buffer(BufReader::new(file)))
             .and_then(|decoder| decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes))
             .map_err(|source| failure(entry, source))?;
-        if Sha256Digest(Sha256::digest(&bytes).into()) != entry.sha256 {
+        if Sha256Digest::of(&bytes) != entry.sha256 {
             return Err(ArchiveError::Damaged { path: path.clone() });
         }
         Ok(bytes)
@@ -350,7 +350,7 @@ mod tests {
     use super::*;
 
     fn digest(bytes: &[u8]) -> Sha256Digest {
-        Sha256Digest(Sha256::digest(bytes).into())
+        Sha256Digest::of(bytes)
     }
 
     fn at(text: &str) -> Timestamp {

@@ -1,7 +1,6 @@
 //! Listings that were fetched before, applied again in order: how a store that was lost is filled from an archive.
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
@@ -47,7 +46,7 @@ pub fn replay(
     let mut removals: RemovalHistory = loaded.removals;
     let mut replayed = Replayed::default();
     for ArchivedListing { fetched_at, source, bytes } in listings {
-        let sha256 = Sha256Digest(Sha256::digest(&bytes).into());
+        let sha256 = Sha256Digest::of(&bytes);
         let cycle = |outcome| SyncRecord {
             at: fetched_at,
             trigger: SyncTrigger::Operator,

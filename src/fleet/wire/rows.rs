@@ -25,8 +25,7 @@ pub struct Columns<'a>(Vec<(&'a str, Option<Column>)>);
 
 impl<'a> Columns<'a> {
     pub fn new(names: &'a [String]) -> Self {
-        let known = |name: &str| Column::ALL.into_iter().find(|column| column.name() == name);
-        Self(names.iter().map(|name| (name.as_str(), known(name))).collect())
+        Self(names.iter().map(|name| (name.as_str(), Column::named(name))).collect())
     }
 
     /// The filing of a row.
@@ -37,10 +36,8 @@ impl<'a> Columns<'a> {
         let mut cells = [""; Column::COUNT];
         let mut further: Vec<(&str, &str)> = Vec::new();
         let named = self.0.iter().zip(&row.cells).map(|((name, column), cell)| (*name, *column, cell.as_str()));
-        let others = row.further.iter().map(|cell| {
-            let column = Column::ALL.into_iter().find(|column| column.name() == cell.column);
-            (cell.column.as_str(), column, cell.text.as_str())
-        });
+        let others =
+            row.further.iter().map(|cell| (cell.column.as_str(), Column::named(&cell.column), cell.text.as_str()));
         for (name, column, cell) in named.chain(others) {
             match column.and_then(|column| cells.get_mut(column as usize)) {
                 Some(place) => *place = cell,

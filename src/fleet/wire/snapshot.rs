@@ -66,8 +66,7 @@ pub fn anomalies_from_wire(anomalies: Vec<v1::Anomaly>) -> Read<Vec<Anomaly>> {
 }
 
 fn column(name: &str) -> Read<Column> {
-    let known = Column::ALL.into_iter().find(|column| column.name() == name);
-    known.ok_or_else(|| Bad::Unknown(format!("a column {name:?}")))
+    Column::named(name).ok_or_else(|| Bad::Unknown(format!("a column {name:?}")))
 }
 
 fn cells_to_wire(cells: &[ChangedCell]) -> Vec<v1::ChangedCell> {

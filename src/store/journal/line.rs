@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::super::codec::{self, CodecError};
 use crate::domain::{RecordEvent, Sha256Digest};
@@ -100,7 +99,7 @@ pub fn encode(content: &Content, before: Sha256Digest) -> Result<(Vec<u8>, Sha25
     let mut bytes = serde_json::to_vec(&stored).map_err(|error| codec::invalid("journal of records", error))?;
     // Its digest stands within the object, behind all that it covers.
     bytes.pop();
-    let digest = Sha256Digest(Sha256::digest(&bytes).into());
+    let digest = Sha256Digest::of(&bytes);
     bytes.extend_from_slice(DIGEST);
     bytes.extend_from_slice(digest.to_string().as_bytes());
     bytes.extend_from_slice(END);
@@ -117,7 +116,7 @@ pub fn decode(bytes: &[u8]) -> Result<Line, BadLine> {
     let digest = tail.strip_prefix(DIGEST).and_then(|rest| rest.strip_suffix(END));
     let digest = digest.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
     let digest: Sha256Digest = digest.ok_or_else(|| damaged("it has no digest"))?;
-    if Sha256Digest(Sha256::digest(body).into()) != digest {
+    if Sha256Digest::of(body) != digest {
         return Err(damaged("its digest is another"));
     }
     let whole = [body, b"}"].concat();
