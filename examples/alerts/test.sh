@@ -107,6 +107,22 @@ eventually "its end is told" grep -q '"fault": null.*rmdd.alarm.cleared' "$scrat
 eventually "the mail has it, as an answer" grep -q '"in-reply-to"' "$scratch/mails.jsonl"
 if [ -n "$manager" ]; then eventually "Alertmanager has its end" quiet; fi
 
+# A mail about a peer that is out of trouble answers the one that told of it.
+frn=0012897441
+ask peers add TG-Mail "$frn" >/dev/null
+ask overrides add deny "$frn" --why "a test" >/dev/null
+eventually "the mail has that a peer is refused" grep -q 'may no longer hand you calls' "$scratch/mails.jsonl"
+ask overrides remove "$frn" >/dev/null
+eventually "the mail has that it is accepted again" grep -q 'may hand you calls again' "$scratch/mails.jsonl"
+"$venv/bin/python" - "$scratch/mails.jsonl" <<'PYTHON' || fail "a mail about a peer that answers none"
+import json, sys
+
+mails = [json.loads(line)["headers"] for line in open(sys.argv[1], encoding="utf-8")]
+refused = next(mail for mail in mails if "may no longer hand" in mail["subject"])
+accepted = next(mail for mail in mails if "again" in mail["subject"])
+sys.exit(accepted.get("in-reply-to") != refused["message-id"])
+PYTHON
+
 ! grep -v '"fault": null' "$scratch/hooks.jsonl" || fail "a message that the official library or the schema refuses"
 ! grep -v '"tls": true' "$scratch/mails.jsonl" || fail "a mail in the clear"
 grep -q '"text/csv": "time,event,' "$scratch/mails.jsonl" || fail "a mail without its list"

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::channels::{Channel, Failure, Incident, Kind, Means, Outgoing, message_id, pagerduty};
 use super::config::AlertsConfig;
-use super::{Alerts, InForce};
+use super::{Alerts, InForce, digest};
 use crate::observe::clock;
 use crate::service::Severity;
 use crate::store::{EventRecord, StoreError, Thread, Waiting};
@@ -193,7 +193,9 @@ impl Task {
             Ok(said) => {
                 tracing::debug!(channel = name, event = first.id, said, "alert delivered to {name}");
                 let thread = match (&self.channel.kind, outgoing.incident.clone()) {
-                    (Kind::Mail(mail), _) => Thread::Answers(message_id(outgoing.id(), &mail.from)),
+                    (Kind::Mail(mail), _) => {
+                        Thread::Answers { id: message_id(outgoing.id(), &mail.from), open: digest::left_open(&events) }
+                    }
                     (_, Some(Incident::Trigger(key))) => Thread::Incident(key),
                     (_, Some(Incident::Resolve(key) | Incident::Remains(key))) => Thread::Over(key),
                     (_, Some(Incident::News) | None) => Thread::None,

@@ -1,9 +1,11 @@
 //! One message for people, of all that belongs together: own peers first, then the own filing, deadlines, the listing's news,
 //! alarms. It is made of the frozen events alone, so that it is the same in every attempt.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use crate::alerts::event::{EventKind, code_of, is_remark_on_a_listing};
+use crate::alerts::event::{EventKind, NOT_ON_RECORD, code_of, is_remark_on_a_listing};
 use crate::domain::visible::one_line;
 use crate::domain::wording;
 use crate::records::lists::table;
@@ -65,6 +67,15 @@ impl Said {
     /// How what it is about stood `before`, or stands `after`.
     pub fn state(&self, when: &str) -> Option<&str> {
         self.data.get(when)?.get("state")?.as_str()
+    }
+
+    /// Whether what it is about is in trouble behind it; nothing where other events say so.
+    fn leaves_open(&self) -> Option<bool> {
+        match self.kind? {
+            EventKind::DeadlineNear => Some(true),
+            EventKind::DeadlinePassed | EventKind::DeadlineCleared => Some(false),
+            _ => self.state("after").map(|state| !matches!(state, "accepted" | "me_stands" | NOT_ON_RECORD)),
+        }
     }
 
     /// Whether somebody asked for it, to see whether it arrives.
@@ -140,6 +151,13 @@ pub fn of(events: &[EventRecord]) -> Digest {
     lines.extend(found(events));
     lines.push("Ask with: rmdd status, rmdd peers list, rmdd alerts list".to_owned());
     Digest { subject: format!("[rmdd] {}", headline(&said)), lines, csv: csv(events, &said) }
+}
+
+/// The subjects of events, each with whether the last of them leaves it in trouble: later messages about those belong to this
+/// one. Alarms are not among them, whose events are pairs.
+pub fn left_open(events: &[EventRecord]) -> BTreeMap<String, bool> {
+    let left = |event: &EventRecord| Some((event.subject.clone(), Said::read(event).leaves_open()?));
+    events.iter().filter_map(left).collect()
 }
 
 /// When it was found: what waited for long, or is sent again, is old news.

@@ -1,6 +1,7 @@
 //! Real weekly listings, where a folder of them stands beside this checkout. They are never part of this repository.
 //!
-//! `RMDD_REAL_LISTINGS` names another folder of `YYYY-MM-DD.csv` files.
+//! `RMDD_REAL_LISTINGS` names another folder of `YYYY-MM-DD.csv` files. With `RMDD_ALL_WEEKS` set, what takes minutes for all of
+//! them takes all of them.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,6 +43,19 @@ pub fn weeks() -> Option<Vec<(String, Vec<u8>)>> {
     if weeks.is_empty() {
         left_out(format_args!("no real listings in {}", folder.display()));
         return None;
+    }
+    Some(weeks)
+}
+
+/// So many weeks at the end are enough where each takes a daemon seconds: unoptimized, a sync of one does.
+const NEWEST: usize = 6;
+
+/// The newest weeks, one after the other as they came; with `RMDD_ALL_WEEKS`, all.
+#[allow(dead_code, reason = "not every test needs few")]
+pub fn newest_weeks() -> Option<Vec<(String, Vec<u8>)>> {
+    let mut weeks = weeks()?;
+    if std::env::var_os("RMDD_ALL_WEEKS").is_none() {
+        weeks.drain(..weeks.len().saturating_sub(NEWEST));
     }
     Some(weeks)
 }

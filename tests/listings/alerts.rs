@@ -1,10 +1,10 @@
-//! All real weeks, one after the other, with peers on record: one message for people for each listing that concerns a peer,
+//! Real weeks, one after the other, with peers on record: one message for people for each listing that concerns a peer,
 //! and none for the others.
 
 use serde_json::Value;
 
 use crate::common::http::{Answer, Server};
-use crate::common::real::weeks;
+use crate::common::real::newest_weeks;
 use crate::common::{Site, eventually};
 
 /// Every so-manieth provider of the first week is a peer.
@@ -12,7 +12,7 @@ const ONE_IN: usize = 150;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_the_real_weeks_each_that_concerns_a_peer_is_one_message_and_no_other_is_any() {
-    let Some(weeks) = weeks() else { return };
+    let Some(weeks) = newest_weeks() else { return };
     let source = Server::start(Answer::csv(&weeks[0].1)).await;
     let taken = || Answer::response("200 OK", "Content-Length: 0\r\n", b"");
     let (machine, people) = (Server::start(taken()).await, Server::start(taken()).await);

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::common::canonical::{export_of, sha256};
 use crate::common::indexed::index;
-use crate::common::real::{week, weeks};
+use crate::common::real::{newest_weeks, week};
 use crate::common::{Site, ask, by_frn, by_number, times};
 use rmdd::api::grpc::role_to_wire;
 use rmdd::api::grpc::v1::{self, Reason, SyncOutcome, Verdict};
@@ -73,8 +73,8 @@ async fn the_removals_of_a_real_week_are_exactly_the_numbers_missing_from_its_li
             let by_frn = ask(&mut acceptance, by_frn(frn)).await;
             assert_eq!((by_frn.verdict(), by_frn.reason()), (Verdict::Refuse, Reason::Removed), "{round}: {frn}");
         }
-        // What a restart could lose is the same for all: one in ten is asked about again.
-        let one_in = if round == "running" { 1 } else { 10 };
+        // What could be lost is the same for all: not all of them are asked about one by one, and fewer after a restart.
+        let one_in = if round == "running" { 5 } else { 50 };
         for (number, frn) in later.iter().step_by(one_in) {
             let answer = ask(&mut acceptance, by_number(number)).await;
             assert_eq!((answer.verdict(), answer.reason()), (Verdict::Accept, Reason::Listed), "{round}: {number}");
@@ -178,7 +178,7 @@ async fn every_filing_of_a_real_week_is_decided_in_every_role_as_its_cells_say()
 
 #[test]
 fn every_real_week_is_exported_later_as_it_was_published() {
-    let Some(weeks) = weeks() else { return };
+    let Some(weeks) = newest_weeks() else { return };
     let site = Site::new();
     let source = site.listing().display().to_string();
     let mut known = Vec::new();

@@ -1,10 +1,10 @@
-//! All real weeks, one after the other, through a daemon over HTTP: listing, removals and reinstatements after each,
+//! Real weeks, one after the other, through a daemon over HTTP: listing, removals and reinstatements after each,
 //! against a computation of the test's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::http::{Answer, Server};
-use crate::common::real::weeks;
+use crate::common::real::newest_weeks;
 use crate::common::{Site, stderr, stdout};
 use rmdd::api::grpc::v1::{ListRemovalsRequest, SyncOutcome};
 
@@ -47,7 +47,7 @@ fn advance(known: &mut Reckoning, week: BTreeMap<String, Vec<String>>) -> [u64; 
 
 #[tokio::test]
 async fn after_each_real_week_listing_removals_and_reinstatements_are_those_of_an_independent_reckoning() {
-    let Some(weeks) = weeks() else { return };
+    let Some(weeks) = newest_weeks() else { return };
     let server = Server::start(Answer::csv(b"")).await;
     let site = Site::new();
     let mut known = Reckoning::default();

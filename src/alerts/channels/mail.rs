@@ -17,6 +17,9 @@ use crate::alerts::secrets::Secrets;
 /// What a server answers where it is the login that is wrong, or missing, and not the mail.
 const OF_LOGIN: [u16; 4] = [530, 534, 535, 538];
 
+/// A mail names so many that it answers.
+const MOST_ANSWERED: usize = 20;
+
 /// How the server is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailTls {
@@ -152,8 +155,12 @@ impl Mail {
         for to in &self.to {
             builder = builder.to(to.clone());
         }
-        if let Some((_, answered)) = outgoing.threads.first() {
-            builder = builder.in_reply_to(answered.clone()).references(answered.clone());
+        let mut answered: Vec<&str> = outgoing.threads.iter().map(|(_, id)| id.as_str()).collect();
+        answered.dedup();
+        answered.truncate(MOST_ANSWERED);
+        if let [first, ..] = answered.as_slice() {
+            // Readers put a mail below the one that it answers: that about the first of its events.
+            builder = builder.in_reply_to((*first).to_owned()).references(answered.join(" "));
         }
         let boundary = format!("rmdd-{}", outgoing.id());
         let csv = Attachment::new("rmdd.csv".to_owned()).body(

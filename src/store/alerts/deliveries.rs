@@ -38,7 +38,12 @@ pub enum Thread {
     /// Not at all.
     None,
     /// They answer the first message about what is open.
-    Answers(String),
+    Answers {
+        /// That message's ID, if this is the first.
+        id: String,
+        /// Whether anything of a subject is open behind it, where no pair of events that raise and clear says so.
+        open: BTreeMap<String, bool>,
+    },
     /// They belong to this incident, which is open.
     Incident(String),
     /// Nothing more belongs to this incident.
@@ -47,7 +52,14 @@ pub enum Thread {
 
 impl Thread {
     /// What is on record of a subject behind a message; nothing where nothing of it is open.
-    fn after(&self, was: Option<Told>, at: Timestamp) -> Option<Told> {
+    fn after(&self, was: Option<Told>, EventRecord { subject, at, .. }: &EventRecord) -> Option<Told> {
+        let at = *at;
+        if let Self::Answers { id, open } = self
+            && let Some(open) = open.get(subject)
+        {
+            let first = was.and_then(|was| was.thread).unwrap_or_else(|| id.clone());
+            return open.then_some(Told { at, open: true, thread: Some(first) });
+        }
         match (self, was) {
             (Self::Incident(key), was) => {
                 // Its end may be written already, and waits to be told.
@@ -57,7 +69,7 @@ impl Thread {
             (Self::Over(key), Some(was)) if was.open && was.thread.as_ref() != Some(key) => Some(was),
             (Self::Over(_), _) | (_, None) => None,
             // The first message about it is the one that is answered.
-            (Self::Answers(id), Some(was)) if was.open && was.thread.is_none() => {
+            (Self::Answers { id, .. }, Some(was)) if was.open && was.thread.is_none() => {
                 Some(Told { thread: Some(id.clone()), ..was })
             }
             (_, Some(was)) => was.open.then_some(was),
@@ -172,7 +184,7 @@ impl Store {
                 queue.remove((channel, event.sequence))?;
                 let key = (channel, event.subject.as_str());
                 let found = told.get(key)?.map(|bytes| stored::decode::<Told>(bytes.value())).transpose()?;
-                match thread.after(found, event.at) {
+                match thread.after(found, event) {
                     Some(now) => _ = told.insert(key, stored::encode(&now)?.as_slice())?,
                     None => _ = told.remove(key)?,
                 }

@@ -88,12 +88,30 @@ fn what_goes_out_in_one_message_is_settled_by_its_first_attempt() {
     store.note_failed("a", 1, "no", (at(200), at(205))).expect("written");
     let again = store.next_delivery("a", 100).expect("read").expect("one");
     assert_eq!((again.events, again.delivery.tries), (waiting.events.clone(), 1));
-    let thread = Thread::Answers("<m>".to_owned());
+    let thread = Thread::Answers { id: "<m>".to_owned(), open: BTreeMap::new() };
     store.note_delivered("a", &waiting.events, &thread, at(300)).expect("written");
     let kept = store.alerts_kept().expect("read");
     assert_eq!(kept.told[&("a".to_owned(), "x".to_owned())].thread.as_deref(), Some("<m>"));
     assert_eq!((kept.channels["a"].failing_since, kept.channels["a"].delivered), (None, 2));
     assert_eq!(sequences(&store, "a"), [3]);
+}
+
+#[test]
+fn later_mails_about_a_subject_answer_the_first_until_it_is_out_of_trouble() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    let deliver = |sequence: u64, id: &str, open: bool| {
+        store.commit_alerts(&step(sequence - 1, vec![new(sequence, "peer/1", false, false)])).expect("written");
+        let waiting = store.next_delivery("a", 1).expect("read").expect("one");
+        let open = BTreeMap::from([("peer/1".to_owned(), open)]);
+        let thread = Thread::Answers { id: id.to_owned(), open };
+        store.note_delivered("a", &waiting.events, &thread, at(300)).expect("written");
+        waiting.threads.into_iter().map(|(_, answered)| answered).collect::<Vec<_>>()
+    };
+    assert!(deliver(1, "<refused>", true).is_empty());
+    assert_eq!(deliver(2, "<attention>", true), ["<refused>"]);
+    assert_eq!(deliver(3, "<accepted>", false), ["<refused>"]);
+    assert!(deliver(4, "<again>", true).is_empty(), "another trouble");
 }
 
 #[test]

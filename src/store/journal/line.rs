@@ -114,9 +114,10 @@ pub fn decode(bytes: &[u8]) -> Result<Line, BadLine> {
     let body = bytes.len().checked_sub(tail).map(|length| bytes.split_at(length));
     let (body, tail) = body.ok_or_else(|| damaged("it is cut off"))?;
     let digest = tail.strip_prefix(DIGEST).and_then(|rest| rest.strip_suffix(END));
-    let digest = digest.and_then(|digits| std::str::from_utf8(digits).ok()).and_then(|digits| digits.parse().ok());
-    let digest: Sha256Digest = digest.ok_or_else(|| damaged("it has no digest"))?;
-    if Sha256Digest::of(body) != digest {
+    let digits = digest.ok_or_else(|| damaged("it has no digest"))?;
+    let digest = Sha256Digest::of(body);
+    // As it is written, letter by letter: a digit that became a capital one is damage, too.
+    if digest.to_string().as_bytes() != digits {
         return Err(damaged("its digest is another"));
     }
     let whole = [body, b"}"].concat();
@@ -141,4 +142,23 @@ pub fn decode(bytes: &[u8]) -> Result<Line, BadLine> {
         _ => return Err(damaged("it is neither an event nor a note")),
     };
     Ok(Line { content, before, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_any_bit_flipped_is_damaged() {
+        let note = Note::Begun { at: Timestamp::UNIX_EPOCH };
+        let (mut line, _) = encode(&Content::Note { after: 7, note }, NOTHING_BEFORE).expect("a line");
+        assert_eq!(line.pop(), Some(b'\n'));
+        assert!(decode(&line).is_ok());
+        for bit in 0..line.len() * 8 {
+            line[bit / 8] ^= 1 << (bit % 8);
+            let read = decode(&line);
+            assert!(matches!(read, Err(BadLine::Damaged(_))), "bit {bit}: {read:?}");
+            line[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
 }
