@@ -15,6 +15,9 @@ use crate::store::EventRecord;
 /// So many lines of one kind are in the text. All are in the CSV.
 const LINES: usize = 60;
 
+/// So many of the operator's own peers are named in one line.
+const PEERS_A_LINE: usize = 6;
+
 /// What an event says.
 #[derive(Debug, Clone)]
 pub struct Said {
@@ -67,6 +70,18 @@ impl Said {
     /// How what it is about stood `before`, or stands `after`.
     pub fn state(&self, when: &str) -> Option<&str> {
         self.data.get(when)?.get("state")?.as_str()
+    }
+
+    /// How early it is told of in a message, the worst first.
+    fn rank(&self) -> u8 {
+        use EventKind as K;
+        match (self.kind, self.severity) {
+            (Some(K::PeerRefused | K::PeerUnmatched | K::MeRemoved), _) => 0,
+            (Some(K::AlarmRaised), Severity::Critical) => 0,
+            (Some(K::PeerAttention | K::MeRecertification | K::AlarmRaised | K::DeadlineNear), _) => 1,
+            (Some(K::PeerAccepted | K::AlarmCleared | K::DeadlineCleared), _) => 3,
+            _ => 2,
+        }
     }
 
     /// Whether what it is about is in trouble behind it; nothing where other events say so.
@@ -124,9 +139,10 @@ impl Digest {
 
 /// The digest of events.
 pub fn of(events: &[EventRecord]) -> Digest {
-    let said: Vec<Said> = events.iter().map(Said::read).collect();
+    let all: Vec<Said> = events.iter().map(Said::read).collect();
+    let said = newest_of_each(&all);
     let mut lines = Vec::new();
-    let is = |group: &'static str| move |said: &&Said| said.word().split('.').next() == Some(group);
+    let is = |group: &'static str| move |said: &&&Said| said.word().split('.').next() == Some(group);
     for (group, title) in [
         ("peer", "Your upstreams"),
         ("me", "Your own filing"),
@@ -135,7 +151,7 @@ pub fn of(events: &[EventRecord]) -> Digest {
         ("baseline", "From now on"),
         ("listing", "The listing"),
     ] {
-        let of_group: Vec<&Said> = said.iter().filter(is(group)).collect();
+        let of_group: Vec<&Said> = said.iter().filter(is(group)).copied().collect();
         if of_group.is_empty() {
             continue;
         }
@@ -150,7 +166,17 @@ pub fn of(events: &[EventRecord]) -> Digest {
     }
     lines.extend(found(events));
     lines.push("Ask with: rmdd status, rmdd peers list, rmdd alerts list".to_owned());
-    Digest { subject: format!("[rmdd] {}", headline(&said)), lines, csv: csv(events, &said) }
+    Digest { subject: format!("[rmdd] {}", headline(&said)), lines, csv: csv(events, &all) }
+}
+
+/// What is so by now of each subject, the worst first: what came and went meanwhile is in the list alone.
+fn newest_of_each(all: &[Said]) -> Vec<&Said> {
+    let last: BTreeMap<&str, usize> =
+        all.iter().enumerate().map(|(place, said)| (said.subject.as_str(), place)).collect();
+    let newest = all.iter().enumerate().filter(|(place, said)| last.get(said.subject.as_str()) == Some(place));
+    let mut newest: Vec<&Said> = newest.map(|(_, said)| said).collect();
+    newest.sort_by_key(|said| said.rank());
+    newest
 }
 
 /// The subjects of events, each with whether the last of them leaves it in trouble: later messages about those belong to this
@@ -180,6 +206,11 @@ fn lines_of(said: &Said) -> Vec<String> {
         lines.push(format!("             do: {to_do}"));
     }
     if said.kind == Some(EventKind::ListingApplied) {
+        let own = said.data.get("own_peers").and_then(Value::as_array).into_iter().flatten();
+        let own: Vec<String> = own.filter_map(Value::as_str).map(one_line).collect();
+        for few in own.chunks(PEERS_A_LINE).take(LINES) {
+            lines.push(format!("    yours: {}", few.join(", ")));
+        }
         let removed = said.data.get("removed").and_then(Value::as_array);
         for filing in removed.into_iter().flatten().take(LINES) {
             let of = |name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
@@ -195,7 +226,7 @@ fn lines_of(said: &Said) -> Vec<String> {
 }
 
 /// What it is all about.
-fn headline(said: &[Said]) -> String {
+fn headline(said: &[&Said]) -> String {
     let count = |kind: EventKind| said.iter().filter(|said| said.kind == Some(kind)).count();
     let all = said.iter().rev().find_map(|said| said.data.get("peers").and_then(|peers| peers.get("total")?.as_u64()));
     let upstreams = |count: usize| match all {
@@ -227,11 +258,12 @@ fn headline(said: &[Said]) -> String {
     if accepted > 0 {
         return format!("{} may hand you calls again{behind}", upstreams(accepted));
     }
-    let concerns = |said: &Said| said.kind == Some(EventKind::ListingApplied) && said.number("own_peers_count") > 0;
+    let concerns = |said: &&Said| said.kind == Some(EventKind::ListingApplied) && said.number("own_peers_count") > 0;
     let concerned = said.iter().any(concerns);
     // What is odd about a listing comes behind what it does to the own peers.
     let others: Vec<&Said> = said
         .iter()
+        .copied()
         .filter(|said| said.kind != Some(EventKind::ListingApplied))
         .filter(|said| !concerned || !is_remark_on_a_listing(&said.subject))
         .collect();
@@ -284,17 +316,23 @@ fn csv(events: &[EventRecord], said: &[Said]) -> String {
             said.text("what_to_do"),
         ];
         rows.push(cells.into_iter().map(table::as_text).collect());
-        for filing in said.data.get("removed").and_then(Value::as_array).into_iter().flatten() {
-            let of = |name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
+        let own = said.data.get("own_peers").and_then(Value::as_array).into_iter().flatten();
+        for name in own.filter_map(Value::as_str).map(one_line) {
+            let mut cells: [String; 10] = Default::default();
+            [cells[0], cells[1], cells[2], cells[3]] =
+                [event.at.to_string(), "yours".to_owned(), event.severity.clone(), name];
+            rows.push(cells.into_iter().map(table::as_text).collect());
+        }
+        for [number, frn, name] in removed(event, said) {
             let empty = String::new;
             let cells = [
                 event.at.to_string(),
                 "removed".to_owned(),
                 "note".to_owned(),
                 empty(),
-                of("frn"),
-                of("number"),
-                of("name"),
+                frn,
+                number,
+                name,
                 empty(),
                 empty(),
                 empty(),
@@ -306,6 +344,16 @@ fn csv(events: &[EventRecord], said: &[Said]) -> String {
     // A vector takes all that is written.
     let _ = table::write(&mut out, rows);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// All that an event says was removed: number, FRN, name. Its body may have no room for them.
+fn removed(event: &EventRecord, said: &Said) -> Vec<[String; 3]> {
+    if !event.removed.is_empty() {
+        return event.removed.iter().map(|filing| filing.each_ref().map(|text| one_line(text))).collect();
+    }
+    let removed = said.data.get("removed").and_then(Value::as_array).into_iter().flatten();
+    let text = |filing: &Value, name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
+    removed.map(|filing| ["number", "frn", "name"].map(|name| text(filing, name))).collect()
 }
 
 #[cfg(test)]
@@ -323,6 +371,7 @@ mod tests {
             severity: "warning".to_owned(),
             at: jiff::Timestamp::from_second(minute * 60).expect("a time"),
             body: json!({ "source": "urn:rmdd:1", "data": data }).to_string(),
+            removed: Vec::new(),
         }
     }
 
@@ -341,5 +390,63 @@ mod tests {
         let found = |events: &[EventRecord]| of(events).lines.into_iter().find(|line| line.starts_with("Found"));
         assert_eq!(found(std::slice::from_ref(&odd)).as_deref(), Some("Found: 1970-01-01 00:00:00 UTC"));
         assert_eq!(found(&[odd, old]).as_deref(), Some("Found: 1970-01-01 00:00:00 UTC to 1970-01-01 01:01:00 UTC"));
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_each_peer_once() {
+        let peer = |kind: &str, name: &str| {
+            let data = json!({ "name": name, "cause": "because", "peers": { "total": 3 } });
+            event(&format!("rmdd.peer.{kind}"), &format!("peer/{name}"), 0, data)
+        };
+        let events = [peer("accepted", "a"), peer("attention", "b"), peer("attention", "c"), peer("refused", "b")];
+        let digest = of(&events);
+        assert_eq!(digest.subject, "[rmdd] 1 of your 3 upstreams may no longer hand you calls");
+        let told: Vec<&str> = digest.lines.iter().filter_map(|line| line.trim().strip_suffix(": because")).collect();
+        assert_eq!(told, ["REFUSED    b", "ATTENTION  c", "ACCEPTED   a"]);
+        assert_eq!(digest.csv.lines().count(), 5, "all are in the list");
+        let alarm = |kind: &str, minute| {
+            event(
+                &format!("rmdd.alarm.{kind}"),
+                "alarm/SYNC_FAILED",
+                minute,
+                json!({ "flapping": true, "cause": "it" }),
+            )
+        };
+        let flapping = of(&[alarm("cleared", 0), alarm("raised", 1)]);
+        assert_eq!(flapping.subject, "[rmdd] alarm SYNC_FAILED comes and goes");
+    }
+
+    #[test]
+    fn the_list_of_a_mail_is_whole_though_an_event_has_no_room_for_it_and_own_peers_are_named_first() {
+        let gone: Vec<Value> = (0..1_203)
+            .map(|place| json!({ "number": format!("RMD{place:07}"), "frn": format!("{place:010}"), "name": "A Telephone Company" }))
+            .collect();
+        let data = json!({ "cause": "applied", "removed_count": 1_203, "own_peers_count": 2, "own_peers": ["TG-1", "TG-2"], "removed": gone });
+        let Value::Object(data) = data else { panic!("an object") };
+        let draft = crate::alerts::event::Draft {
+            kind: EventKind::ListingApplied,
+            subject: "listing/7".to_owned(),
+            frn: None,
+            severity: Severity::Warning,
+            raises: false,
+            clears: false,
+            only: None,
+            data,
+        };
+        let event = draft.freeze(1, 0, jiff::Timestamp::UNIX_EPOCH).expect("an event");
+        assert!(
+            event.body.len() <= crate::alerts::event::MOST_BYTES && event.body.len() > 15_000,
+            "{}",
+            event.body.len()
+        );
+        let said = Said::read(&event);
+        let shown = said.data["removed"].as_array().expect("a list").len() as u64;
+        assert_eq!(said.number("left_out"), 1_203 - shown);
+        let digest = of(&[event]);
+        assert_eq!(digest.csv.lines().filter(|line| line.contains(",removed,")).count(), 1_203);
+        assert_eq!(digest.csv.lines().filter(|line| line.contains(",yours,")).count(), 2);
+        let yours = digest.lines.iter().position(|line| line.trim() == "yours: TG-1, TG-2").expect("named");
+        let first = digest.lines.iter().position(|line| line.contains("RMD0000000")).expect("listed");
+        assert!(yours < first);
     }
 }

@@ -24,7 +24,7 @@ use crate::service::{Services, SyncAccess};
 use crate::store::{AlertsKept, AlertsStep, NewEvent, Store, StoreError};
 
 /// So many removed filings of one listing are named.
-const NAMED: usize = 500;
+const NAMED: usize = 20_000;
 
 /// So long a baseline waits for a listing: without one it would say that nothing is known, and no more.
 const LISTING_AWAITED: Duration = Duration::from_secs(120);

@@ -146,7 +146,7 @@ impl Draft {
         if let (Some(envelope), Some(frn)) = (envelope.as_object_mut(), self.frn) {
             envelope.insert("partitionkey".to_owned(), Value::String(frn.to_string()));
         }
-        let body = fitting(envelope, &self.data)?;
+        let (body, left_out) = fitting(envelope, &self.data)?;
         Ok(EventRecord {
             sequence,
             id,
@@ -155,6 +155,7 @@ impl Draft {
             severity: self.severity.as_str().to_owned(),
             at,
             body,
+            removed: if left_out == 0 { Vec::new() } else { all_removed(&self.data) },
         })
     }
 }
@@ -194,8 +195,8 @@ pub fn object(value: Value) -> Map<String, Value> {
 }
 
 /// The event as text of at most [`MOST_BYTES`]: of what is too long lists are shortened first (`left_out` has how many were
-/// left out), then texts.
-fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<String> {
+/// left out), then texts. And how many were left out of lists.
+fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<(String, u64)> {
     let mut data = data.clone();
     let mut left_out = 0u64;
     loop {
@@ -208,12 +209,12 @@ fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<Str
         }
         let text = visible::to_json(&event)?;
         if text.len() <= MOST_BYTES {
-            return Ok(text);
+            return Ok((text, left_out));
         }
         let longest = data.values_mut().filter_map(Value::as_array_mut).max_by_key(|list| list.len());
         match longest.filter(|list| !list.is_empty()) {
             Some(list) => {
-                let keep = list.len() / 2;
+                let keep = list.len() * 3 / 4;
                 left_out += (list.len() - keep) as u64;
                 list.truncate(keep);
             }
@@ -223,10 +224,17 @@ fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<Str
                 if let Some(event) = event.as_object_mut() {
                     event.insert("data".to_owned(), Value::Object(data));
                 }
-                return visible::to_json(&event);
+                return Ok((visible::to_json(&event)?, left_out));
             }
         }
     }
+}
+
+/// Number, FRN and name of each filing that an event says was removed.
+fn all_removed(data: &Map<String, Value>) -> Vec<[String; 3]> {
+    let removed = data.get("removed").and_then(Value::as_array).into_iter().flatten();
+    let text = |filing: &Value, name: &str| filing.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    removed.map(|filing| ["number", "frn", "name"].map(|name| text(filing, name))).collect()
 }
 
 /// Cuts long texts, however deep they stand.

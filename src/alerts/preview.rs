@@ -1,6 +1,6 @@
 //! What would have been told: history is walked through, comparison by comparison, as if a channel had been there.
 //!
-//! Looked at is each moment at which a listing was applied, and one a day in between, for what changes with time alone. What
+//! Looked at is each moment at which a listing was applied or records were changed, and one a day in between, for what changes with time alone. What
 //! was wrong with rmdd itself is in no history.
 
 use std::collections::BTreeMap;
@@ -92,6 +92,7 @@ impl Alerts {
             }
             request.page_token = page.next_page_token;
         }
+        moments.extend(self.changes_of_records(since, now).await?);
         let mut daily = since;
         while let Ok(next) = daily.checked_add(DAY)
             && next < now
@@ -104,6 +105,14 @@ impl Alerts {
         moments.sort_unstable();
         moments.dedup();
         Ok(moments)
+    }
+
+    /// When operators changed their records: what they bound is compared from then on.
+    async fn changes_of_records(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Timestamp>, Rejection> {
+        let events = self.in_store(|store| store.record_events_between(0, u64::MAX, MOMENTS)).await;
+        let events =
+            events.map_err(|error| ErrorReason::StoreFailed.reject(format!("the history cannot be read: {error}")))?;
+        Ok(events.iter().map(|event| event.at).filter(|at| *at > since && *at <= now).collect())
     }
 
     async fn compare_then(&self, walk: &mut Walk, then: AsOf, at: Timestamp) -> Result<Vec<EventRecord>, Rejection> {

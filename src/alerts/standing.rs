@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::watch::{DeadlineNow, PeerNow, Stands};
 use crate::decide::own::{OwnDeadlineKind, OwnFiling, OwnState, Recertification, RecertificationState};
 use crate::decide::standing::{Deadline, DeadlineKind, PeerState, Standing};
-use crate::domain::{Frn, Identity, ProviderRole, Verdict, rule};
+use crate::domain::{AdvisoryCode, Frn, Identity, ProviderRole, Verdict, rule};
 use crate::listing::canonical;
 
 /// So many peers of one deadline are named.
@@ -67,9 +67,18 @@ fn peer(standing: &Standing) -> PeerNow {
         },
         facts,
         cause: cause(standing),
+        answer: answer(standing),
         rule: standing.decision().map_or(rule::OPERATOR, |decision| decision.rule).to_owned(),
         what_to_do: what_to_do.to_owned(),
     }
+}
+
+/// What is answered about a peer, and what to know of a filing that is new or back.
+fn answer(standing: &Standing) -> String {
+    let come_lately = [AdvisoryCode::ListedAgain, AdvisoryCode::Successor];
+    let said = standing.advisories().iter().filter(|said| come_lately.contains(&said.code));
+    let sentences = std::iter::once(standing.sentence()).chain(said.map(|said| said.message.clone()));
+    sentences.filter(|sentence| !sentence.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// Why a peer stands as it does: where its calls are taken and somebody should look, what the matter is.
@@ -141,6 +150,7 @@ fn own_filing(own: &OwnFiling) -> PeerNow {
         frn: Some(own.frn),
         stands,
         facts,
+        answer: causes.join("; "),
         cause: causes.join("; "),
         rule: rule::RECERTIFY.to_owned(),
         what_to_do: "look at it in the FCC's portal, and file what is due".to_owned(),

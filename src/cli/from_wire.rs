@@ -275,6 +275,7 @@ impl From<&v1::GetStatusResponse> for Status {
                 .as_ref()
                 .map(|snapshot| ServedSnapshot { snapshot: snapshot.into(), filings: status.filings }),
             removed_filings: status.removed_filings,
+            removals_total: status.removals_total,
             last_sync: status.last_sync.as_ref().map(Sync::from),
             last_success_at: time(status.last_success_at.as_ref()),
             failures_since: status.failures_since,

@@ -86,7 +86,7 @@ impl Impact {
         } else {
             for doubt in &impact.listing_doubts {
                 let warning = text::doubtful("DOUBTFUL LISTING");
-                say!("{warning}  a sync would not apply it at once: {}", text::one_line(doubt));
+                say!("{warning}  {}", text::one_line(doubt));
             }
             for peer in &impact.peers {
                 print(peer);

@@ -13,7 +13,7 @@ use crate::domain::{
     Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, RmdNumber, Ternary,
     Verdict, eastern_day, rule,
 };
-use crate::listing::index::IndexedFiling;
+use crate::listing::index::{Index, IndexedFiling};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord};
 
 /// A question and how it was ruled.
@@ -242,26 +242,26 @@ fn cell_unrecognized(case: &Case<'_>, messages: &mut Messages) {
     }
 }
 
-/// The filing, where something stands beside it that is looked up.
-fn remarkable<'a>(case: &Case<'a>) -> Option<IndexedFiling<'a>> {
-    case.filing.filter(IndexedFiling::is_remarkable)
+/// The filings that decide, those alone where something stands beside them that is looked up.
+fn remarkable<'a>(case: &Case<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
+    case.facts.counting().filter(IndexedFiling::is_remarkable)
 }
 
 fn filing_carried(case: &Case<'_>, messages: &mut Messages) {
-    let Some(number) = remarkable(case).map(|filing| filing.number()) else { return };
-    if let Some(since) = case.facts.index.snapshot().carried.get(&number) {
+    let carried = &case.facts.index.snapshot().carried;
+    for (number, since) in remarkable(case).filter_map(|filing| carried.get_key_value(&filing.number())) {
         messages.say(|| format!("the row of {number} could not be read since {since}; it stands as it was last read"));
     }
 }
 
-/// When the filing was found again.
-fn back_since(case: &Case<'_>) -> Option<Timestamp> {
-    let number = remarkable(case)?.number();
-    case.facts.index.removals().newest(number)?.reinstated_at
+/// When a filing was found again.
+fn back_since(index: &Index, filing: &IndexedFiling<'_>) -> Option<Timestamp> {
+    index.removals().newest(filing.number())?.reinstated_at
 }
 
 fn listed_again(case: &Case<'_>, messages: &mut Messages) {
-    if let (Some(filing), Some(back)) = (case.filing, back_since(case)) {
+    for filing in remarkable(case) {
+        let Some(back) = back_since(case.facts.index, &filing) else { continue };
         messages.say(|| {
             format!(
                 "{} was removed once and stands again since {}; after a removal order a provider may file again only with \
@@ -274,42 +274,54 @@ fn listed_again(case: &Case<'_>, messages: &mut Messages) {
 }
 
 fn successor(case: &Case<'_>, messages: &mut Messages) {
-    let (Some(filing), index) = (case.filing, case.facts.index) else { return };
-    let number = filing.number();
-    if let Some(succession) = remarkable(case).and_then(|_| index.succession(number)) {
-        messages.say(|| format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed));
-    } else if back_since(case).is_none()
-        && let Some(on) = case.facts.on_record.spent(index, &filing)
-    {
-        messages.say(|| {
-            let order = &on.body.order;
-            format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
-        });
+    let index = case.facts.index;
+    for filing in case.facts.counting() {
+        let number = filing.number();
+        if let Some(succession) =
+            Some(&filing).filter(|filing| filing.is_remarkable()).and_then(|_| index.succession(number))
+        {
+            messages
+                .say(|| format!("{number} has the {} of {}, which was removed", succession.shared, succession.removed));
+        } else if let Some(on) = case.facts.on_record.spent(index, &filing)
+            && back_since(index, &filing).is_none()
+        {
+            messages.say(|| {
+                let order = &on.body.order;
+                format!("{number} was first seen after the removal order {} of {}", order.document, order.released)
+            });
+        }
     }
 }
 
+/// One of several filings that certifies nothing.
 fn filing_unfinished(case: &Case<'_>, messages: &mut Messages) {
-    if case.filing.is_none() {
+    if case.filing.is_none() || case.facts.others().next().is_none() {
         return;
     }
-    if let Some(other) = case.facts.others().find(|other| other.roles().is_empty()) {
+    if let Some(other) = case.facts.all_current().find(|other| other.roles().is_empty()) {
         messages.say(|| format!("{} under the same FRN certifies no role: it looks unfinished", other.number()));
     }
 }
 
 fn recertification_overdue(case: &Case<'_>, messages: &mut Messages) {
-    let Some(filing) = case.filing else { return };
-    if let Some(deadline) = overdue(case.facts.index, &filing, case.facts.when.now) {
-        messages.say(|| {
-            format!("the listing shows no recertification of {} for {deadline} ({})", filing.number(), rule::RECERTIFY)
-        });
+    for filing in case.facts.counting() {
+        if let Some(deadline) = overdue(case.facts.index, &filing, case.facts.when.now) {
+            messages.say(|| {
+                format!(
+                    "the listing shows no recertification of {} for {deadline} ({})",
+                    filing.number(),
+                    rule::RECERTIFY
+                )
+            });
+        }
     }
 }
 
 fn last_updated_old(case: &Case<'_>, messages: &mut Messages) {
-    let Some(filing) = case.filing else { return };
-    if let Some(days) = stale(case.facts, filing.filing()) {
-        messages.say(|| format!("{} was last updated {days} days ago", filing.number()));
+    for filing in case.facts.counting() {
+        if let Some(days) = stale(case.facts, filing.filing()) {
+            messages.say(|| format!("{} was last updated {days} days ago", filing.number()));
+        }
     }
 }
 

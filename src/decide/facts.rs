@@ -280,6 +280,12 @@ impl<'a> Facts<'a> {
         self.index.filings_at(self.under_frn).chain(alone)
     }
 
+    /// The standing filings that decide: all but those that a removal order bars, or all where it bars each of them.
+    pub fn counting(&self) -> impl Iterator<Item = IndexedFiling<'a>> {
+        let some_count = self.filing.is_some();
+        self.all_current().filter(move |filing| !some_count || self.on_record.barred(self.index, filing).is_none())
+    }
+
     /// The provider's standing filings besides the one that is named.
     pub fn others(&self) -> impl Iterator<Item = IndexedFiling<'a>> {
         let named = self.current_filing().map(|filing| filing.number());

@@ -8,6 +8,7 @@ use crate::decide::impact::{self, Basis, PeerImpact};
 use crate::decide::{Policy, PolicyConfig};
 use crate::domain::{ErrorReason, HeldListing, Record, Rejection, Sha256Digest};
 use crate::listing::index::Index;
+use crate::listing::vet::{Doubt, Resolution};
 use crate::observe::clock;
 use crate::records::{Change, plan};
 use crate::store::archive::Archive;
@@ -50,6 +51,16 @@ pub struct ImpactReport {
     pub index: Arc<Index>,
     /// The supposed listing, if one was.
     pub then: Option<Index>,
+}
+
+/// A doubt, and what a sync would do about it.
+fn told(doubt: &Doubt) -> String {
+    let then = match doubt.resolution() {
+        Resolution::Alarm => "a sync would apply it at once, with an alarm",
+        Resolution::SecondCopy => "a sync would wait for a second copy",
+        Resolution::Person => "a sync would hold it for a person",
+    };
+    format!("{doubt}: {then}")
 }
 
 impl Services {
@@ -106,7 +117,7 @@ impl Services {
         let reach = impact::reach(at_present, then, now);
         let count = |counts: fn(&PeerImpact) -> bool| peers.iter().filter(|peer| counts(peer)).count() as u64;
         Ok(ImpactReport {
-            listing_doubts: doubts.iter().map(ToString::to_string).collect(),
+            listing_doubts: doubts.iter().map(told).collect(),
             unmatched,
             in_some_role: reach.peers,
             providers: reach.providers,

@@ -295,6 +295,7 @@ async fn status_exits_as_monitoring_plugins_do() {
     for member in ["state", "alarms", "snapshot", "removed_filings", "last_sync", "next_sync_at", "source", "version"] {
         assert!(fresh.get(member).is_some(), "{member}: {fresh}");
     }
+    assert_eq!(fresh["removals_total"], 0);
     assert_eq!(fresh["snapshot"]["filings"], 60);
     for member in ["at", "trigger", "outcome", "error"] {
         assert!(fresh["last_sync"].get(member).is_some(), "{member}: {fresh}");

@@ -165,6 +165,7 @@ mod tests {
             severity: "critical".to_owned(),
             at: jiff::Timestamp::UNIX_EPOCH,
             body,
+            removed: Vec::new(),
         }
     }
 

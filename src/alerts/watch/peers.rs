@@ -1,6 +1,6 @@
 //! How the operator's own peers and filings stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,11 @@ impl Stands {
         }
     }
 
+    /// Whether its calls are refused.
+    fn bars_calls(self) -> bool {
+        matches!(self, Self::Refused | Self::Unmatched)
+    }
+
     fn is_good(self) -> bool {
         matches!(self, Self::Accepted | Self::MeStands)
     }
@@ -78,8 +83,10 @@ pub struct PeerNow {
     pub stands: Stands,
     /// All else whose change is told: verdict, reason, filing, advisories. What is the same is nothing new.
     pub facts: BTreeMap<String, String>,
-    /// Why, in a sentence.
+    /// Why, in a sentence: where its calls are taken and somebody should look, what the matter is.
     pub cause: String,
+    /// What is answered about it, in a sentence, and what to know of a filing that is new or back.
+    pub answer: String,
     /// The rule.
     pub rule: String,
     /// What to do.
@@ -156,7 +163,7 @@ fn view(stands: Stands, facts: &BTreeMap<String, String>) -> Value {
 
 pub(super) fn compare(known: &BTreeMap<&str, Reported>, now: &Now, compared: &mut Compared) {
     let counts = json!(PeerCounts::of(&now.peers));
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for peer in &now.peers {
         seen.insert(peer.subject.as_str());
         let was = match known.get(peer.subject.as_str()) {
@@ -236,7 +243,7 @@ fn draft(peer: &PeerNow, was: Option<&PeerState>, counts: &Value) -> Draft {
             "name": one_line(&peer.name),
             "provider": peer.facts.get("provider").map(|name| one_line(name)),
             "number": peer.facts.get("filing"),
-            "cause": one_line(&peer.cause),
+            "cause": one_line(&cause(peer, was)),
             "before": was.map(|was| view(was.stands, &was.facts)),
             "after": view(peer.stands, &peer.facts),
             "rule": peer.rule,
@@ -245,3 +252,48 @@ fn draft(peer: &PeerNow, was: Option<&PeerState>, counts: &Value) -> Draft {
         })),
     }
 }
+
+/// Why it stands otherwise than it was told to. What has stood all along is no cause of that.
+fn cause(peer: &PeerNow, was: Option<&PeerState>) -> String {
+    let Some(was) = was else { return peer.cause.clone() };
+    let others = || other_facts(&was.facts, &peer.facts);
+    if was.stands.bars_calls() && !peer.stands.bars_calls() {
+        let matter = (peer.stands == Stands::Attention).then(|| peer.cause.clone());
+        let again = format!("its calls are accepted again: {}", peer.answer);
+        return std::iter::once(again).chain(matter).collect::<Vec<_>>().join("; ");
+    }
+    if was.stands == peer.stands {
+        return std::iter::once(peer.answer.clone()).chain(others()).collect::<Vec<_>>().join("; ");
+    }
+    peer.cause.clone()
+}
+
+/// What is told of it that was told otherwise before. Its verdict is told by how it stands.
+fn other_facts(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let of = |facts: &BTreeMap<String, String>, name: &str| facts.get(name).cloned().unwrap_or_default();
+    let mut others = Vec::new();
+    for name in names.into_iter().filter(|name| !matches!(name.as_str(), "verdict" | ROW)) {
+        let (was, is) = (of(before, name), of(now, name));
+        if was == is {
+            continue;
+        }
+        if name == "advisories" {
+            let lacks = |codes: &str, code: &str| codes.split(' ').all(|other| other != code);
+            let came: Vec<&str> = is.split(' ').filter(|code| !code.is_empty() && lacks(&was, code)).collect();
+            let went: Vec<&str> = was.split(' ').filter(|code| !code.is_empty() && lacks(&is, code)).collect();
+            others.extend((!came.is_empty()).then(|| format!("new is {}", came.join(", "))));
+            others.extend((!went.is_empty()).then(|| format!("no more {}", went.join(", "))));
+            continue;
+        }
+        let text = |value: String| if value.is_empty() { "nothing".to_owned() } else { value };
+        others.push(format!("its {} was {}, and is {}", name.replace('_', " "), text(was), text(is)));
+    }
+    if others.is_empty() && before.get(ROW) != now.get(ROW) {
+        others.push("other cells of its row in the listing have changed".to_owned());
+    }
+    others
+}
+
+/// The fact that any change of an own filing's row changes.
+const ROW: &str = "sha256";

@@ -24,6 +24,7 @@ fn peer(name: &str, stands: Stands) -> PeerNow {
         stands,
         facts: BTreeMap::from([("reason".to_owned(), format!("{stands:?}"))]),
         cause: "because".to_owned(),
+        answer: "the listing decides".to_owned(),
         rule: "a rule".to_owned(),
         what_to_do: "look".to_owned(),
     }
@@ -165,6 +166,26 @@ fn a_peer_is_told_of_when_it_stands_otherwise_and_when_the_reason_is_another() {
     assert_eq!((ended.len(), ended[0].kind, ended[0].severity), (1, EventKind::PeerChanged, Severity::Critical));
     assert!(ended[0].is_of_record_that_ended() && ended[0].data["name"] == "a", "{ended:?}");
     assert!(told.kinds(&now("2026-11-26T12:07:00Z", Vec::new())).is_empty(), "once");
+}
+
+#[test]
+fn the_cause_of_what_is_told_of_a_peer_is_what_has_changed() {
+    let mut told = Told::with_baseline();
+    let facts = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    let mut cause = |minute: u8, stands, pairs: &[(&str, &str)]| {
+        let peer = PeerNow { facts: facts(pairs), ..peer("a", stands) };
+        let now = Now { at: at(&format!("2026-11-26T12:{minute:02}:00Z")), peers: vec![peer], ..Now::default() };
+        told.step(&now)[0].data["cause"].as_str().expect("a cause").to_owned()
+    };
+    assert_eq!(cause(0, Stands::Refused, &[("reason", "REMOVED")]), "because");
+    let back = cause(1, Stands::Attention, &[("reason", "LISTED"), ("advisories", "WATCH_LISTED")]);
+    assert_eq!(back, "its calls are accepted again: the listing decides; because");
+    let overridden = cause(2, Stands::Attention, &[("reason", "OVERRIDE"), ("advisories", "WATCH_LISTED")]);
+    assert_eq!(overridden, "the listing decides; its reason was LISTED, and is OVERRIDE");
+    let noticed = cause(3, Stands::Attention, &[("reason", "OVERRIDE"), ("advisories", "NOTICE_PENDING")]);
+    assert_eq!(noticed, "the listing decides; new is NOTICE_PENDING; no more WATCH_LISTED");
 }
 
 fn deadline(time: &str) -> DeadlineNow {

@@ -59,6 +59,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         snapshot: report.snapshot.as_ref().map(convert::snapshot_to_wire),
         filings: report.filings,
         removed_filings: report.removals,
+        removals_total: report.removals_ever,
         last_sync: sync.last.as_ref().map(convert::sync_to_wire),
         next_sync_at: report.next_sync_at.map(time_to_wire),
         source: report.sources.first().map(|source| source.source.clone()).unwrap_or_default(),

@@ -74,6 +74,9 @@ impl HttpService {
         }
         let viewer = Viewer { right, known_as: known_as(caller, headers), has_tokens: caller.session.takes_tokens() };
         let params = Params::read(request.uri().query().unwrap_or_default());
+        if let Err(rejection) = params.check(&path) {
+            return failed(rejection);
+        }
         self.made_page(Asked { path, params, viewer }, caller).await
     }
 

@@ -91,6 +91,8 @@ pub struct Status {
     pub snapshot: Option<ServedSnapshot>,
     /// How many filings are removed now.
     pub removed_filings: u64,
+    /// How many removals were ever observed.
+    pub removals_total: u64,
     /// The last cycle.
     pub last_sync: Option<Sync>,
     /// When a cycle last succeeded.

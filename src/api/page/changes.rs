@@ -44,8 +44,13 @@ pub async fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejec
     let params = &asked.params;
     let kind = params.get("kind").map(str::to_ascii_uppercase);
     let day = params.get("day").map(Day::read).transpose().map_err(|bad| ErrorReason::InvalidTime.reject(bad))?;
-    let before = params.get("before").and_then(|serial| serial.parse().ok()).map(ChangeSerial);
-    let most = if params.get("format").is_some() { FILE } else { PAGE };
+    let before = params.get("before").map(|serial| match serial.parse() {
+        Ok(serial) => Ok(ChangeSerial(serial)),
+        Err(_) => Err(ErrorReason::UnknownValue
+            .reject(format!("before: {:?} is no serial of a change", super::text::shown(serial)))),
+    });
+    let before = before.transpose()?;
+    let most = if params.is_csv() { FILE } else { PAGE };
     let fits = |change: &Change| {
         kind.as_ref().is_none_or(|kind| change.kind.as_str() == kind)
             && day.is_none_or(|day| day.holds(change.observed_at))

@@ -43,8 +43,8 @@ pub fn removals(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejecti
         params.get("since").map(times::since).transpose().map_err(|bad| ErrorReason::InvalidTime.reject(bad))?;
     let until =
         params.get("until").map(times::moment).transpose().map_err(|bad| ErrorReason::InvalidTime.reject(bad))?;
-    let with_back = params.get("reinstated").is_some();
-    let is_csv = params.get("format").is_some();
+    let with_back = params.is_on("reinstated");
+    let is_csv = params.is_csv();
     let page = services.removals(&RemovalsRequest {
         since,
         until,

@@ -190,7 +190,7 @@ pub async fn make(services: &Arc<Services>, asked: &Asked) -> Result<Answer, Rej
 impl View {
     /// A page, or the table of it that is asked for in CSV: the first, where none is named.
     fn of<T: Template>(asked: &Asked, page: &T, tables: &[&Table]) -> Result<Self, Rejection> {
-        if asked.params.get("format") == Some("csv") {
+        if asked.params.is_csv() {
             let named = asked.params.get("table");
             let found = tables.iter().find(|table| named.is_none_or(|named| table.name == named));
             return found.map(|table| Self::Csv((*table).clone())).ok_or_else(|| {

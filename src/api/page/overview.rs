@@ -167,7 +167,12 @@ fn headline(index: &Index, counts: Option<&[(PeerState, u64); 4]>, own: &[OwnRep
     let is_are = |n: u64| if n == 1 { "is" } else { "are" };
     let mut text = format!("{} of your {} may hand you calls", count(all - refused), count_of(all, "upstream"));
     if attention > 0 {
-        text.push_str(&format!("; {} need{} attention", count(attention), if attention == 1 { "s" } else { "" }));
+        // They are among those that may.
+        text.push_str(&format!(
+            ", {} of them need{} attention",
+            count(attention),
+            if attention == 1 { "s" } else { "" }
+        ));
     }
     if refused > 0 {
         text.push_str(&format!("; {} {} refused", count(refused), is_are(refused)));

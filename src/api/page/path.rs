@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 
+use super::text::shown;
 use crate::api::weights;
+use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::Right;
 
 /// What stands before the name of a provider.
@@ -92,7 +94,40 @@ impl Path {
     }
 }
 
-/// The parameters of a request. What it does not know, a page passes over.
+/// A parameter and the words that it may be; none where it is read by what it is for.
+type Parameter = (&'static str, &'static [&'static str]);
+
+const FORMAT: Parameter = ("format", &["csv", "html"]);
+const TABLE: Parameter = ("table", &[]);
+const YES_OR_NO: [&str; 8] = ["true", "false", "yes", "no", "1", "0", "on", "off"];
+
+impl Path {
+    /// The parameters that it has.
+    fn takes(&self) -> &'static [Parameter] {
+        match self {
+            Self::Overview | Self::Provider(_) => &[FORMAT, TABLE],
+            Self::Peers => const { &[("state", &["refused", "unmatched", "attention", "accepted"]), FORMAT, TABLE] },
+            Self::Removals => {
+                const { &[("since", &[]), ("until", &[]), ("reinstated", &YES_OR_NO), ("page", &[]), FORMAT, TABLE] }
+            }
+            Self::Changes => {
+                const {
+                    &[
+                        ("kind", &["listed", "amended", "removed", "reinstated"]),
+                        ("day", &[]),
+                        ("before", &[]),
+                        FORMAT,
+                        TABLE,
+                    ]
+                }
+            }
+            Self::Search => const { &[("q", &[]), FORMAT, TABLE] },
+            Self::File(_) => &[],
+        }
+    }
+}
+
+/// The parameters of a request. One without a value is as good as none.
 #[derive(Debug, Clone, Default)]
 pub struct Params(Vec<(String, String)>);
 
@@ -100,6 +135,41 @@ impl Params {
     /// Those of a query string.
     pub fn read(query: &str) -> Self {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+
+    /// Refuses what a path does not have, and words that are none: whoever misspells one must not take all for a part.
+    ///
+    /// # Errors
+    ///
+    /// Names the parameter and what it may be.
+    pub fn check(&self, path: &Path) -> Result<(), Rejection> {
+        let refuse = |message: String| Err(ErrorReason::UnknownValue.reject(message));
+        let takes = path.takes();
+        for (name, _) in &self.0 {
+            let Some((_, words)) = takes.iter().find(|(known, _)| known == name) else {
+                let known: Vec<&str> = takes.iter().map(|(known, _)| *known).collect();
+                return refuse(format!(
+                    "{:?} is no parameter of this page, which has {}",
+                    shown(name),
+                    known.join(", ")
+                ));
+            };
+            let value = self.get(name).unwrap_or_default();
+            if !value.is_empty() && !words.is_empty() && !words.iter().any(|word| value.eq_ignore_ascii_case(word)) {
+                return refuse(format!("{name}: {:?} is none of {}", shown(value), words.join(", ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a table is asked for as a file.
+    pub fn is_csv(&self) -> bool {
+        self.get("format").is_some_and(|format| format.eq_ignore_ascii_case("csv"))
+    }
+
+    /// Whether one is on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| ["true", "yes", "1", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes)))
     }
 
     /// The value of one, if it has one.
@@ -189,6 +259,27 @@ mod tests {
         for foreign in ["evil.example", "rmd1.example.net.evil.example", "127.0.0.1.evil.example", "", "localhost.evil"]
         {
             assert!(!is_own(&of(foreign), &hosts), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn what_a_page_does_not_know_is_refused_with_what_it_does() {
+        let check = |path: &str, query: &str| {
+            let path = Path::read(path).expect("a path");
+            Params::read(query).check(&path).map_err(|refused| refused.message)
+        };
+        for query in ["", "kind=removed", "kind=Removed&format=CSV", "kind=&day=", "table=changes&format=html"] {
+            assert_eq!(check("/changes", query), Ok(()), "{query}");
+        }
+        let states = "none of refused, unmatched, attention, accepted";
+        for (path, query, said) in [
+            ("/changes", "kind=zzz", "kind: \"zzz\" is none of listed"),
+            ("/changes", "format=xml", "format: \"xml\" is none of csv, html"),
+            ("/changes", "bogus=1", "no parameter of this page, which has kind, day, before, format, table"),
+            ("/peers", "state=zzz", states),
+            ("/removals", "reinstated=maybe", "none of true, false"),
+        ] {
+            assert!(check(path, query).is_err_and(|message| message.contains(said)), "{path} {query}");
         }
     }
 

@@ -41,7 +41,10 @@ pub struct Filter {
 pub fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejection> {
     let now = clock::now();
     let mut standings = worst_first(services, now)?;
-    let wanted = asked.params.get("state").and_then(|word| PeerState::ALL.into_iter().find(|of| of.as_str() == word));
+    let wanted = asked
+        .params
+        .get("state")
+        .and_then(|word| PeerState::ALL.into_iter().find(|of| of.as_str().eq_ignore_ascii_case(word)));
     let all = standings.len();
     let mut filters = vec![Filter {
         label: format!("all {}", count(all as u64)),
@@ -54,7 +57,7 @@ pub fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejection> 
         is_on: wanted == Some(state),
     }));
     standings.retain(|standing| wanted.is_none_or(|wanted| standing.state == wanted));
-    let is_csv = asked.params.get("format").is_some();
+    let is_csv = asked.params.is_csv();
     let found = standings.len();
     if !is_csv {
         standings.truncate(MOST);

@@ -39,6 +39,16 @@ impl Trouble {
     }
 }
 
+/// How much time is left, in the largest unit of which there is some.
+fn left(time: SignedDuration) -> String {
+    let time = time.max(SignedDuration::ZERO);
+    match (time.as_hours(), time.as_mins()) {
+        (0, minutes) => format!("{minutes} min LEFT"),
+        (hours @ ..100, _) => format!("{hours} h LEFT"),
+        (hours, _) => format!("{} d LEFT", hours / 24),
+    }
+}
+
 /// What is the matter with a peer: a word, what it is, and since or until when.
 fn trouble(peer: &PeerStanding) -> (String, String, Option<Timestamp>) {
     let near = peer.next.iter().find(|next| standing::counts(next) && !standing::is_common(next));
@@ -49,9 +59,7 @@ fn trouble(peer: &PeerStanding) -> (String, String, Option<Timestamp>) {
     let reason = standing::reason(peer.reason()).unwrap_or_default();
     if let (PeerState::Attention, Some((next, at))) = (peer.state(), near) {
         let of = if next.record.is_empty() { String::new() } else { format!("{}, ", text::one_line(&next.record)) };
-        let left = at.duration_since(clock::now()).max(SignedDuration::ZERO).as_hours();
-        let left = if left < 100 { format!("{left} h LEFT") } else { format!("{} d LEFT", left / 24) };
-        return (left, of, Some(at));
+        return (left(at.duration_since(clock::now())), of, Some(at));
     }
     let codes: Vec<String> = peer.advisories.iter().map(|advisory| text::one_line(&advisory.code)).collect();
     match peer.state() {

@@ -405,9 +405,10 @@ impl Asking<'_> {
     }
 }
 
-/// Since when the row of the filing that is named could not be read, if it cannot.
+/// Since when the row of a filing that decides could not be read, if it cannot.
 fn carried_since(facts: &Facts<'_>) -> Option<Timestamp> {
-    facts.index.snapshot().carried.get(&facts.current_filing()?.number()).copied()
+    let carried = &facts.index.snapshot().carried;
+    facts.counting().filter_map(|filing| carried.get(&filing.number()).copied()).min()
 }
 
 /// Since when a decision holds that no moment changed: since the peer is bound, since the filing it rests on is gone or

@@ -110,9 +110,9 @@ pub(super) fn moments<'a>(facts: &Facts<'a>, common: Common) -> Vec<Moment<'a>> 
     if let Some(at) = common.listing_old {
         plain(at, DeadlineKind::ListingOld);
     }
-    if let Some(filing) = facts.current_filing() {
+    if facts.current_filing().is_some() {
         common.recertification.into_iter().flatten().for_each(|at| plain(at, DeadlineKind::Recertification));
-        if let Some(at) = stale_from(facts, filing.filing()) {
+        for at in facts.counting().filter_map(|filing| stale_from(facts, filing.filing())) {
             plain(at, DeadlineKind::LastUpdated);
         }
     }

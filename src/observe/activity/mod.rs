@@ -41,7 +41,7 @@ const ROOM: usize = 64;
 const IN_FRAME: usize = 20;
 
 /// So many a second and thread are counted one by one, and beyond that one in so many.
-const ONE_BY_ONE: usize = 256;
+const ONE_BY_ONE: usize = 4096;
 const ONE_IN: usize = 64;
 
 /// Whom a refusal concerns.

@@ -31,6 +31,8 @@ pub struct StatusReport {
     pub filings: u64,
     /// How many removed filings are not listed again.
     pub removals: u64,
+    /// How many removals were ever observed.
+    pub removals_ever: u64,
     /// The newest change.
     pub last_change: ChangeSerial,
     /// The newest day that the listing itself names, as published.
@@ -141,6 +143,7 @@ impl Services {
             snapshot: index.as_deref().map(|index| SnapshotRef::of(index, now)),
             filings: index.as_ref().map_or(0, |index| index.snapshot().filings.len() as u64),
             removals: index.as_ref().map_or(0, |index| index.removals().open_count() as u64),
+            removals_ever: index.as_ref().map_or(0, |index| index.removals().count() as u64),
             last_change: index.as_ref().map_or(ChangeSerial::default(), |index| index.last_change()),
             content_as_of: index.as_ref().and_then(|index| index.content_as_of()).map(str::to_owned),
             sources: self.sources(index.as_ref().map(|index| index.snapshot().sha256), &sync, now),

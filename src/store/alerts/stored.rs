@@ -33,6 +33,9 @@ pub struct EventRecord {
     pub at: Timestamp,
     /// What is sent: a CloudEvent as JSON, the same in every attempt.
     pub body: String,
+    /// Number, FRN and name of each filing that was removed, where the body has no room for all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<[String; 3]>,
 }
 
 /// A delivery that waits, or was set aside.

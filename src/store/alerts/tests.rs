@@ -13,6 +13,7 @@ fn event(sequence: u64, subject: &str) -> EventRecord {
         severity: "warning".to_owned(),
         at: at(100),
         body: "{}".to_owned(),
+        removed: Vec::new(),
     }
 }
 

@@ -275,6 +275,22 @@ async fn a_call_to_911_is_accepted_though_its_request_line_is_not_well_formed() 
         let reply = String::from_utf8_lossy(&reply).into_owned();
         assert!(reply.starts_with("HTTP/1.1 200 ") && reply.contains("ACCEPT EMERGENCY_CALL"), "{reply}");
     }
+    // What is no request by any reading of RFC 9112 ends the connection behind its answer.
+    let requests: [&[u8]; 6] = [
+        b"G@T /v1/check/x?emergency=true HTTP/1.0\r\n\r\n",
+        b" GET /v1/check/x?emergency=true HTTP/1.0\r\n\r\n",
+        b"GET /v1/check/x?emergency=true HTTP/2.0\r\nHost: rmdd\r\n\r\n",
+        b"GET /v1/check/x?emergency=true\r\n\r\n",
+        b"GET /v1/check/x?emergency=true HTTP/1.1\r\nno header\r\nHost: rmdd\r\n\r\n",
+        b"GET /v1/check/x?emergency=true HTTP/1.1\r\nFrom: \x01\r\nHost: rmdd\r\n\r\n",
+    ];
+    for request in requests {
+        let mut alone = tokio::net::TcpStream::connect(address).await.expect("connected");
+        alone.write_all(request).await.expect("sent");
+        let mut reply = String::new();
+        alone.read_to_string(&mut reply).await.expect("an answer");
+        assert!(reply.contains(" 200 ") && reply.contains("EMERGENCY_CALL"), "{}: {reply}", request.escape_ascii());
+    }
     // Anything else is no guess of the daemon's.
     let mut other = tokio::net::TcpStream::connect(address).await.expect("connected");
     other.write_all(b"GET /v1/check/Acme Telecom HTTP/1.1\r\nHost: rmdd\r\n\r\n").await.expect("sent");

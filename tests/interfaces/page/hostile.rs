@@ -65,10 +65,20 @@ async fn paths_that_lead_out_lead_nowhere() {
         let said = answer.text().await.expect("a text");
         assert!(!said.contains("root:") && !said.contains("TG-"), "{path}: {said}");
     }
-    for odd in
-        ["/changes?before=999999999999999999999", "/changes?before=-1", "/changes?kind=nothing", "/search?q=", "/?x=y"]
-    {
-        assert_eq!(get(&daemon, odd, Some(OPERATOR)).await.status(), StatusCode::OK, "{odd}");
+    // Whoever misspells what is to be shown must not take all, or nothing, for it.
+    for odd in [
+        "/changes?before=999999999999999999999",
+        "/changes?before=-1",
+        "/changes?kind=nothing",
+        "/changes?format=xml",
+        "/peers?state=nothing",
+        "/removals?reinstated=maybe",
+        "/?x=y",
+    ] {
+        assert_eq!(get(&daemon, odd, Some(OPERATOR)).await.status(), StatusCode::BAD_REQUEST, "{odd}");
+    }
+    for fine in ["/search?q=", "/changes?kind=Removed&day=", "/changes?format=CSV", "/removals?reinstated=no"] {
+        assert_eq!(get(&daemon, fine, Some(OPERATOR)).await.status(), StatusCode::OK, "{fine}");
     }
     let long = format!("/search?q={}", "a".repeat(7000));
     assert!(text(&daemon, &long, None).await.len() < 20_000);

@@ -208,25 +208,16 @@ fn two_answers(one: &str, other: &str) -> Option<&'static str> {
         answer.split(", \"").next().and_then(|told| told.split(' ').nth(at)).map(str::to_owned)
     };
     let cited = |answer: &str| answer.split('"').nth(1).map(str::to_owned);
-    // What an answer tells of the filing that it names, which is the one that was asked for where that fits as well.
-    let without_the_filings_own = |answer: &str| {
-        let own = [
-            "LISTED_AGAIN",
-            "SUCCESSOR",
-            "RECERTIFICATION_OVERDUE",
-            "FILING_UNFINISHED",
-            "FILING_CARRIED",
-            "LAST_UPDATED_OLD",
-            "REMOVAL_ORDER",
-        ];
-        own.iter().fold(answer.to_owned(), |answer, code| {
-            answer
-                .replace(&format!("\"{code}\", "), "")
-                .replace(&format!(", \"{code}\""), "")
-                .replace(&format!("\"{code}\""), "")
-        })
+    // Where none of its filings stands, the answer is about the removal of the one that was asked for: an order that is the
+    // reason of that is no advisory beside it.
+    let without_the_order = |answer: &str| match answer.starts_with("REFUSE REMOVED") {
+        true => answer
+            .replace("\"REMOVAL_ORDER\", ", "")
+            .replace(", \"REMOVAL_ORDER\"", "")
+            .replace("\"REMOVAL_ORDER\"", ""),
+        false => answer.to_owned(),
     };
-    if without_the_filings_own(one) == without_the_filings_own(other) {
+    if without_the_order(one) == without_the_order(other) {
         None
     } else if part(one, 0) != part(other, 0) {
         Some("one provider, two verdicts by two of its numbers")
