@@ -1,0 +1,35 @@
+//! `rmdd fleet`
+
+mod from_wire;
+mod status;
+
+use clap::{Args, Subcommand};
+
+use super::Global;
+
+pub use status::in_brief;
+
+#[derive(Debug, Args)]
+pub struct Fleet {
+    #[command(subcommand)]
+    command: FleetCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum FleetCommand {
+    /// How this site stands with its fleet, and what it knows of the others and of etcd.
+    Status(status::Status),
+}
+
+impl Fleet {
+    /// Whether 2 is an answer of it.
+    pub fn is_status(&self) -> bool {
+        matches!(self.command, FleetCommand::Status(_))
+    }
+
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        match self.command {
+            FleetCommand::Status(command) => command.run(global).await,
+        }
+    }
+}
