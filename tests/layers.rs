@@ -52,7 +52,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("prometheus_client", &["api/http/metrics"]),
     ("hyper", &["transport"]),
     ("hyper_util", &["transport", "api/client"]),
-    ("rustls", &["transport", "api/client", "sync/fetch", "alerts"]),
+    ("rustls", &["transport", "api/client", "sync/fetch", "alerts", "fleet/tls"]),
     ("tokio_rustls", &["transport", "api/client"]),
     ("rustix", &["transport"]),
     ("x509_parser", &["transport"]),

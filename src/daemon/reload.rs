@@ -24,7 +24,7 @@ use crate::transport::auth::Access;
 type Keep = fn(&mut Config, &Config);
 
 /// What is read once, at the start: the one list of what a reload leaves as it is. All else takes effect at once.
-const READ_AT_START: [(&str, Keep); 15] = [
+const READ_AT_START: [(&str, Keep); 16] = [
     ("state_dir", |next, now| next.state_dir.clone_from(&now.state_dir)),
     ("shutdown_grace", |next, now| next.shutdown_grace = now.shutdown_grace),
     ("grpc.listen", |next, now| next.grpc.listen.clone_from(&now.grpc.listen)),
@@ -40,6 +40,8 @@ const READ_AT_START: [(&str, Keep); 15] = [
     ("limits.", |next, now| next.limits.clone_from(&now.limits)),
     ("log.", |next, now| next.log.clone_from(&now.log)),
     ("decision_log.queue", |next, now| next.decision_log.queue = now.decision_log.queue),
+    // New files in the place of those of its TLS are put in force all the same.
+    ("fleet", |next, now| next.fleet.clone_from(&now.fleet)),
 ];
 
 /// The names of the settings in which `next` differs from those in force; what waits for a restart is put back into it, so

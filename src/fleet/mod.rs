@@ -21,9 +21,11 @@
 pub mod apply;
 pub mod base;
 pub mod blob;
+pub mod config;
 pub mod entry;
 pub mod head;
 pub mod payload;
+pub mod tls;
 mod wire;
 
 use thiserror::Error;
