@@ -14,6 +14,7 @@ mod decisions;
 mod doctor;
 mod exit;
 mod export;
+mod fleet;
 mod from_wire;
 mod here;
 mod history;
@@ -154,6 +155,8 @@ enum Command {
     Acknowledge(acknowledge::Acknowledge),
     /// What is told by the channels of the configuration, and whether it arrives.
     Alerts(alerts::AlertsCommand),
+    /// Many sites, one truth: found the fleet that is configured.
+    Fleet(fleet::Fleet),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
     /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
@@ -358,6 +361,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Top(command) => command.run(&global).await,
             Command::Acknowledge(command) => command.run(&global).await,
             Command::Alerts(command) => command.run(&global).await,
+            Command::Fleet(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Verify(command) => command.run(&global).await,
             Command::Compact(command) => command.run(&global).await,

@@ -26,7 +26,7 @@ impl Engine {
     /// If no member grants one. One that was granted without a word goes by itself.
     pub async fn lease(&self, lasts: Duration) -> Result<Lease, EngineError> {
         let ttl = i64::try_from(lasts.as_secs()).unwrap_or(i64::MAX).max(1);
-        let granted = self.asked(true, |channel| async move {
+        let granted = self.asked(true, self.patience, |channel| async move {
             let request = etcd::LeaseGrantRequest { ttl, id: 0 };
             LeaseClient::new(channel).lease_grant(request).await.map(tonic::Response::into_inner)
         });
@@ -40,7 +40,7 @@ impl Engine {
     ///
     /// If it is gone, or no member answers.
     pub async fn keep_alive(&self, LeaseId(id): LeaseId) -> Result<(), EngineError> {
-        let kept = self.asked(true, |channel| async move {
+        let kept = self.asked(true, self.patience, |channel| async move {
             let request = tokio_stream::iter([etcd::LeaseKeepAliveRequest { id }]);
             let answers = LeaseClient::new(channel).lease_keep_alive(request).await?;
             answers.into_inner().message().await
@@ -57,7 +57,7 @@ impl Engine {
     ///
     /// If no member answers. It goes by itself then.
     pub async fn revoke(&self, LeaseId(id): LeaseId) -> Result<(), EngineError> {
-        let revoked = self.asked(true, |channel| async move {
+        let revoked = self.asked(true, self.patience, |channel| async move {
             LeaseClient::new(channel).lease_revoke(etcd::LeaseRevokeRequest { id }).await
         });
         match revoked.await {

@@ -7,6 +7,7 @@
 //! Values are compared, never revisions: those repeat after a restore. No watch is used, and nothing of the past is asked for,
 //! so that etcd may be compacted at any time.
 
+mod connect;
 mod lease;
 
 use std::error::Error as StdError;
@@ -21,7 +22,9 @@ use self::etcd::kv_client::KvClient;
 use self::etcd::maintenance_client::MaintenanceClient;
 use self::etcd::{compare, request_op, response_op};
 
+pub use connect::member;
 pub use lease::{Lease, LeaseId};
+pub use rustls::ClientConfig;
 
 /// The generated messages and clients: etcd's own, trimmed.
 #[allow(missing_docs, clippy::allow_attributes_without_reason, reason = "generated; see etcd.proto beside this file")]
@@ -32,6 +35,12 @@ mod etcd {
 
 /// An answer has no more bytes than this: a chunk of a blob and some entries are asked for at a time.
 const MOST_ANSWERED: usize = 16 << 20;
+
+/// So many bytes ...
+const CHUNK: usize = 32 << 10;
+
+/// ... may take so much longer to write: what a line of 1 Mbit/s needs, four times.
+const PATIENCE_FOR_A_CHUNK: Duration = Duration::from_secs(1);
 
 /// Why etcd did not do what was asked.
 #[derive(Debug, Error)]
@@ -105,6 +114,16 @@ pub enum Write {
     DeleteRange(String, String),
 }
 
+impl Write {
+    /// How many bytes it brings.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Put(_, value, _) => value.len(),
+            Self::Delete(_) | Self::DeleteRange(..) => 0,
+        }
+    }
+}
+
 /// What a read found, all of one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -114,6 +133,8 @@ pub struct Found {
     pub cluster: u64,
     /// How far the member that answered had come. Of one cluster it never goes back, but at a member that answers stale.
     pub revision: i64,
+    /// The place of that member.
+    pub member: usize,
 }
 
 /// What a member says of itself.
@@ -169,15 +190,45 @@ impl Engine {
     ///
     /// If no member can answer.
     pub async fn read(&self, reads: &[Read]) -> Result<Found, EngineError> {
+        self.read_within(self.patience, reads).await
+    }
+
+    /// The same, where much is read over a slow line: each member has so long for it.
+    ///
+    /// # Errors
+    ///
+    /// If no member can answer.
+    pub async fn read_within(&self, patience: Duration, reads: &[Read]) -> Result<Found, EngineError> {
         let request = etcd::TxnRequest { success: reads.iter().map(range_op).collect(), ..Default::default() };
-        let answer = self.asked(true, |channel| {
+        let answer = self.asked(true, patience, |channel| {
             let request = request.clone();
             async move { kv(channel).txn(request).await.map(tonic::Response::into_inner) }
         });
         let etcd::TxnResponse { header, responses, .. } = answer.await?;
         let header = header.unwrap_or_default();
         let pairs = responses.into_iter().map(pairs).collect();
-        Ok(Found { pairs, cluster: header.cluster_id, revision: header.revision })
+        let member = self.first.load(Ordering::Relaxed);
+        Ok(Found { pairs, cluster: header.cluster_id, revision: header.revision, member })
+    }
+
+    /// The keys from one on, below another, without what stands there.
+    ///
+    /// # Errors
+    ///
+    /// If no member can answer.
+    pub async fn keys(&self, from: &str, below: &str) -> Result<Vec<String>, EngineError> {
+        let range = etcd::RangeRequest {
+            key: from.as_bytes().to_vec(),
+            range_end: below.as_bytes().to_vec(),
+            keys_only: true,
+            ..Default::default()
+        };
+        let answer = self.asked(true, self.patience, |channel| {
+            let range = range.clone();
+            async move { kv(channel).range(range).await.map(tonic::Response::into_inner) }
+        });
+        let key = |kv: etcd::KeyValue| String::from_utf8_lossy(&kv.key).into_owned();
+        Ok(answer.await?.kvs.into_iter().map(key).collect())
     }
 
     /// Writes, if all of what is expected holds. Says whether it did.
@@ -186,12 +237,38 @@ impl Engine {
     ///
     /// If no member was reached, if etcd refuses it, or if no answer came.
     pub async fn write(&self, expected: &[Expect], writes: &[Write]) -> Result<bool, EngineError> {
+        self.transact(false, expected, writes).await
+    }
+
+    /// Writes what comes to the same however often it is written.
+    ///
+    /// # Errors
+    ///
+    /// If no member does it.
+    pub async fn write_again(&self, writes: &[Write]) -> Result<(), EngineError> {
+        self.transact(true, &[], writes).await.map(|_| ())
+    }
+
+    /// Asks another member first the next time.
+    pub fn turn_to_another(&self) {
+        let next = self.first.load(Ordering::Relaxed) + 1;
+        self.first.store(next % self.members.len().max(1), Ordering::Relaxed);
+    }
+
+    /// How many members there are.
+    pub fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    async fn transact(&self, again: bool, expected: &[Expect], writes: &[Write]) -> Result<bool, EngineError> {
         let request = etcd::TxnRequest {
             compare: expected.iter().map(compare_op).collect(),
             success: writes.iter().map(write_op).collect(),
             failure: Vec::new(),
         };
-        let answer = self.asked(false, |channel| {
+        let bytes: usize = writes.iter().map(Write::bytes).sum();
+        let patience = self.patience + PATIENCE_FOR_A_CHUNK * u32::try_from(bytes / CHUNK).unwrap_or(u32::MAX);
+        let answer = self.asked(again, patience, |channel| {
             let request = request.clone();
             async move { kv(channel).txn(request).await.map(tonic::Response::into_inner) }
         });
@@ -218,7 +295,7 @@ impl Engine {
     }
 
     /// Asks one member after the other, from the one that answered last on. `again` says whether it may be asked for twice.
-    async fn asked<T, F>(&self, again: bool, ask: impl Fn(Channel) -> F) -> Result<T, EngineError>
+    async fn asked<T, F>(&self, again: bool, patience: Duration, ask: impl Fn(Channel) -> F) -> Result<T, EngineError>
     where
         F: Future<Output = Result<T, Status>>,
     {
@@ -227,13 +304,13 @@ impl Engine {
         for place in 0..self.members.len() {
             let place = (first + place) % self.members.len();
             let Some(member) = self.members.get(place) else { break };
-            let failed = match tokio::time::timeout(self.patience, ask(member.channel.clone())).await {
+            let failed = match tokio::time::timeout(patience, ask(member.channel.clone())).await {
                 Ok(Ok(answer)) => {
                     self.first.store(place, Ordering::Relaxed);
                     return Ok(answer);
                 }
                 Ok(Err(status)) => judge(&status),
-                Err(_) => Failed::Perhaps(format!("no answer within {:?}", self.patience)),
+                Err(_) => Failed::Perhaps(format!("no answer within {patience:?}")),
             };
             // Whoever failed is not asked first again.
             self.first.store((place + 1) % self.members.len(), Ordering::Relaxed);
@@ -301,9 +378,7 @@ fn range_op(read: &Read) -> etcd::RequestOp {
 
 fn compare_op(expect: &Expect) -> etcd::Compare {
     let (key, target, union) = match expect {
-        Expect::Value(key, value) => {
-            (key, compare::CompareTarget::Value, compare::TargetUnion::Value(value.clone()))
-        }
+        Expect::Value(key, value) => (key, compare::CompareTarget::Value, compare::TargetUnion::Value(value.clone())),
         // A key that is not there has version 0.
         Expect::Nothing(key) => (key, compare::CompareTarget::Version, compare::TargetUnion::Version(0)),
     };
@@ -339,4 +414,3 @@ fn pairs(response: etcd::ResponseOp) -> Vec<Pair> {
     let pair = |kv: etcd::KeyValue| Pair { key: String::from_utf8_lossy(&kv.key).into_owned(), value: kv.value };
     range.kvs.into_iter().map(pair).collect()
 }
-
