@@ -8,6 +8,7 @@ pub mod config;
 mod descriptors;
 pub mod example;
 mod listen;
+pub mod membership;
 mod readiness;
 mod rebuild;
 mod reload;

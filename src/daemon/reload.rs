@@ -1,6 +1,7 @@
 //! A reload: the configuration is read and checked whole, and what can change without a restart changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -71,7 +72,8 @@ fn named(settings: &[String]) -> String {
 /// What a reload reaches.
 pub struct Reloader {
     pub from: ReloadFrom,
-    pub schedule_minute: u8,
+    /// That of the fleet, once that is known.
+    pub schedule_minute: Arc<AtomicU8>,
     pub sync: SyncHandle,
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
@@ -118,8 +120,8 @@ impl Reloader {
             .config;
         let settings = sync_settings(&next)?;
         fetch::check_client(&next.fetch).map_err(|error| error.to_string())?;
-        let schedule =
-            Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
+        let schedule = Schedule::from_config(&next.schedule, self.schedule_minute.load(Ordering::Relaxed))
+            .map_err(|error| error.to_string())?;
 
         let rules = tls::rules(&next).map_err(|error| error.to_string())?;
         let channels = InForce::load(&next.alerts)?;

@@ -6,7 +6,7 @@
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::records::missing_in_older;
-use super::tables::{FLEET, META, META_FORMAT};
+use super::tables::{FLEET, META, META_FORMAT, META_SCHEDULE_MINUTE};
 use super::{FLEET_FORMAT, Store, StoreError, codec};
 use crate::domain::Sha256Digest;
 pub use crate::domain::{FleetId, FleetPosition, Log, Position};
@@ -25,6 +25,9 @@ pub struct Advance {
 /// The key of the fleet's ID; positions stand under the words of their logs.
 const ID: &str = "id";
 
+/// The key of what tells the store from that of another site of the same name.
+const SITE: &str = "site";
+
 impl Store {
     /// Where the store stands in its fleet; nothing where it is in none.
     ///
@@ -35,6 +38,73 @@ impl Store {
         self.contained_read(|| {
             let transaction = self.begin_read()?;
             read(&transaction)
+        })
+    }
+
+    /// Whether the store holds nothing at all.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.newest_snapshot()?.is_none() && self.last_event()? == 0)
+    }
+
+    /// Whether the store holds nothing at all of what a log makes.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn holds_nothing_of(&self, log: Log) -> Result<bool, StoreError> {
+        match log {
+            Log::Listing => Ok(self.newest_snapshot()?.is_none() && self.last_cycle_is_none()?),
+            Log::Records => Ok(self.last_event()? == 0),
+        }
+    }
+
+    fn last_cycle_is_none(&self) -> Result<bool, StoreError> {
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            Ok(self.read_sync_state(&transaction)?.last.is_none())
+        })
+    }
+
+    /// What tells this store from that of another site of the same name; nothing before it is in a fleet. Drawn once.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or written.
+    pub fn site_token(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        let stored = self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            Ok(table.get(SITE)?.map(|token| token.value().to_vec()))
+        })?;
+        if let Some(token) = stored.and_then(|token| token.try_into().ok()) {
+            return Ok(Some(token));
+        }
+        if self.fleet_position()?.is_none() {
+            return Ok(None);
+        }
+        let token: [u8; 16] = rand::random();
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(FLEET)?.insert(SITE, token.as_slice())?;
+            transaction.commit()
+        })?;
+        Ok(Some(token))
+    }
+
+    /// The minute of the hour at which the source is asked by default: that of the fleet.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn set_schedule_minute(&self, minute: u8) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(META)?.insert(META_SCHEDULE_MINUTE, u64::from(minute % 60))?;
+            transaction.commit()
         })
     }
 

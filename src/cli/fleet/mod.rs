@@ -1,6 +1,7 @@
 //! `rmdd fleet`
 
 mod from_wire;
+mod init;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -19,6 +20,8 @@ pub struct Fleet {
 enum FleetCommand {
     /// How this site stands with its fleet, and what it knows of the others and of etcd.
     Status(status::Status),
+    /// Found the fleet that is configured, from what the store here holds; the daemon must not run meanwhile.
+    Init(init::Init),
 }
 
 impl Fleet {
@@ -30,6 +33,7 @@ impl Fleet {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         match self.command {
             FleetCommand::Status(command) => command.run(global).await,
+            FleetCommand::Init(command) => command.run(global).await,
         }
     }
 }

@@ -1,0 +1,6 @@
+//! Sites of a fleet, which meet in a real etcd of three members.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod engine;
