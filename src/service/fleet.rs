@@ -149,4 +149,36 @@ mod tests {
         let said = currency.behind(at(16)).expect("behind").to_string();
         assert!(said.contains("6 s ago, more than the 5 s that are allowed"), "{said}");
     }
+
+    #[test]
+    fn an_answer_of_a_site_that_is_behind_says_so_first_unless_it_is_switched_off() {
+        use crate::decide::Policy;
+        use crate::domain::{AdvisoryCode, ChangeSerial, EARLIEST, RemovalHistory, Snapshot, Who};
+        use crate::listing::index::Index;
+        use crate::records::Records;
+        use crate::service::{CheckRequest, Detail, View};
+
+        let index = Index::build(Snapshot::made_up(1, EARLIEST, []), RemovalHistory::default(), ChangeSerial(0));
+        let (records, mut policy) = (Records::default(), Policy::default());
+        let who = Who::Provider("RMD0000001".parse().expect("a number"));
+        let says = |policy: &Policy, behind, detail| {
+            // Long after the source last confirmed it.
+            let now = EARLIEST + SignedDuration::from_hours(2000);
+            let view = View { index: Some(&index), records: &records, policy, behind, now };
+            let answer = view.check_known(&CheckRequest { detail, ..CheckRequest::about(who.clone()) }, None);
+            let advisories = answer.expect("an answer").decision.advisories;
+            advisories.into_iter().map(|advisory| (advisory.code, advisory.message)).collect::<Vec<_>>()
+        };
+        let behind = Currency::new(Duration::from_secs(5), Instant::now()).behind(Instant::now());
+        let [(first, message), (second, _)] = &says(&policy, behind, Detail::Full)[..] else {
+            panic!("two advisories")
+        };
+        assert_eq!((*first, *second), (AdvisoryCode::FleetBehind, AdvisoryCode::ListingOld));
+        assert_eq!(message.as_str(), behind.expect("behind").to_string());
+        let compact = says(&policy, behind, Detail::Compact);
+        assert_eq!(compact.first(), Some(&(AdvisoryCode::FleetBehind, String::new())));
+        assert!(says(&policy, None, Detail::Compact).iter().all(|(code, _)| *code != AdvisoryCode::FleetBehind));
+        policy.cells.advisories_off.push(AdvisoryCode::FleetBehind);
+        assert!(says(&policy, behind, Detail::Full).iter().all(|(code, _)| *code != AdvisoryCode::FleetBehind));
+    }
 }

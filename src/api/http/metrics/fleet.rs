@@ -177,7 +177,7 @@ mod tests {
             .filter(|row| row.starts_with("| `rmdd_fleet_"))
             .filter_map(|row| {
                 let mut cells = row.trim_matches('|').split(" | ");
-                Some((cells.next()?.trim().trim_matches('`'), cells.next_back()?.trim()))
+                Some((cells.next()?.trim().trim_matches('`'), cells.last()?.trim()))
             })
             .collect();
         let served: BTreeSet<(&str, &str)> =
