@@ -3,4 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod apart;
 mod engine;
+mod everyday;
+mod sites;
