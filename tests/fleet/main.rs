@@ -6,4 +6,5 @@ mod common;
 mod apart;
 mod engine;
 mod everyday;
+mod seen;
 mod sites;
