@@ -155,7 +155,7 @@ enum Command {
     Acknowledge(acknowledge::Acknowledge),
     /// What is told by the channels of the configuration, and whether it arrives.
     Alerts(alerts::AlertsCommand),
-    /// Many sites, one truth: found the fleet that is configured.
+    /// Many sites, one truth: how this one stands with its fleet, and how a fleet begins.
     Fleet(fleet::Fleet),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
@@ -263,6 +263,7 @@ pub fn main() -> ExitCode {
     };
     let failed = match &cli.command {
         Command::Status(_) | Command::Doctor(_) => UNKNOWN,
+        Command::Fleet(fleet) if fleet.is_status() => UNKNOWN,
         Command::Serve(_) => NO,
         _ => FAILED,
     };

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::DaemonError;
 use super::config::Config;
-use crate::domain::{FleetView, Sha256Digest};
+use crate::domain::Sha256Digest;
 use crate::fleet::config::FleetConfig;
 use crate::fleet::engine::{self, ClientConfig, Engine};
 use crate::fleet::run::Runner;
 use crate::fleet::site::Params;
 use crate::fleet::start::{self, Parts, Starting};
 use crate::fleet::tls::{self, EngineTls};
+use crate::service::Fleet;
 use crate::store::{Ledger, Store};
 use crate::sync::Elsewhere;
 
@@ -104,7 +104,7 @@ pub struct Running {
     /// The task that it is.
     pub runner: Runner,
     /// What it knows of its fleet.
-    pub view: watch::Receiver<Arc<FleetView>>,
+    pub fleet: Fleet,
     /// Its TLS towards the members of etcd.
     pub certificates: Certificates,
 }
@@ -122,8 +122,8 @@ impl Member {
 
     /// Makes it ready to run.
     pub fn begin(self, parts: Parts) -> Running {
-        let (runner, view) = self.starting.runner(parts);
-        Running { runner, view, certificates: self.certificates }
+        let (runner, fleet) = self.starting.runner(parts);
+        Running { runner, fleet, certificates: self.certificates }
     }
 }
 

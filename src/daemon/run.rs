@@ -208,6 +208,7 @@ impl Start {
                 reload: reload_sender,
             }),
             ledger,
+            fleet: member.as_ref().map(|member| member.fleet.clone()),
             ..Services::new(Basis {
                 index: Arc::clone(&index),
                 records,

@@ -176,7 +176,7 @@ impl Runner {
                 self.go(&read, work, lead, began, shutdown).await?;
                 match self.memory.stuck.iter().flatten().next() {
                     Some((_, why)) => self.viewing.stuck(why),
-                    None => self.viewing.current(&read, at),
+                    None => self.viewing.current(&read, began, at),
                 }
             }
         }

@@ -15,7 +15,7 @@ use super::presence::Presence;
 use super::run::{Memory, Runner};
 use super::site::{Params, Site};
 use super::view::Viewing;
-use crate::domain::FleetView;
+use crate::service::Fleet;
 use crate::store::{FleetPosition, Ledger, PublishedRecords, Store, StoreError};
 use crate::sync::schedule::{Schedule, ScheduleConfig};
 use crate::sync::{Publisher, SyncHandle};
@@ -137,7 +137,7 @@ impl Starting {
     }
 
     /// The task that it is, and what that knows of the fleet.
-    pub fn runner(self, parts: Parts) -> (Runner, watch::Receiver<Arc<FleetView>>) {
+    pub fn runner(self, parts: Parts) -> (Runner, Fleet) {
         let Self { site, name } = self;
         let Parts { publisher, records, sync, schedule, minute } = parts;
         let (viewing, view) = Viewing::new(Arc::clone(&site), &name);

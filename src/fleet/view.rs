@@ -13,6 +13,7 @@ use super::site::Site;
 use super::step::{Reading, Trouble};
 use crate::domain::{EngineMember, EngineStatus, FleetHeads, FleetStanding, FleetState, FleetView, Place, SiteView};
 use crate::observe::clock;
+use crate::service::{Currency, Fleet};
 
 /// A site that is behind for so long says why.
 const SAYS_WHY_AFTER: Duration = Duration::from_secs(30);
@@ -25,17 +26,22 @@ const LOOK_AROUND: Duration = Duration::from_secs(5);
 pub struct Viewing {
     site: Arc<Site>,
     view: watch::Sender<Arc<FleetView>>,
+    /// The same for answers, which take no lock.
+    currency: Arc<Currency>,
     /// When it was last current, or began.
     current: Instant,
 }
 
 impl Viewing {
     /// Of a site that has not looked yet.
-    pub fn new(site: Arc<Site>, fleet: &str) -> (Self, watch::Receiver<Arc<FleetView>>) {
+    pub fn new(site: Arc<Site>, fleet: &str) -> (Self, Fleet) {
         let params = &site.params;
         let unread = FleetView::unread(fleet, &params.site, params.behind_after, clock::now());
         let (view, seen) = watch::channel(Arc::new(unread));
-        (Self { site, view, current: Instant::now() }, seen)
+        let now = Instant::now();
+        let currency = Arc::new(Currency::new(params.behind_after, now));
+        let fleet = Fleet { view: seen, currency: Arc::clone(&currency) };
+        (Self { site, view, currency, current: now }, fleet)
     }
 
     /// Looks at the members of etcd and at the sites from time to time.
@@ -72,9 +78,10 @@ impl Viewing {
         }
     }
 
-    /// A read that began at `at` is published.
-    pub fn current(&mut self, read: &Reading, at: Timestamp) {
-        self.current = Instant::now();
+    /// A read that began then, which was `at` by the clock, is published.
+    pub fn current(&mut self, read: &Reading, began: Instant, at: Timestamp) {
+        self.current = began;
+        self.currency.note(began);
         let position = self.site.store.fleet_position().ok().flatten();
         let place = |head: &super::head::Head| Place { index: head.index, sha256: head.sha256 };
         let heads = match &read.heads {
