@@ -135,16 +135,24 @@ impl Member {
 pub fn starting(config: &Config, store: &Arc<Store>) -> Result<Option<Member>, DaemonError> {
     let Some(fleet) = &config.fleet else { return Ok(None) };
     let (engine, certificates) = engine(fleet)?;
-    let params = Params {
+    let starting = Starting::new(&fleet.name, params(fleet)?, engine, Arc::clone(store));
+    starting.site.set_policy(policy(config));
+    Ok(Some(Member { starting, certificates }))
+}
+
+/// How a site takes part in its fleet.
+///
+/// # Errors
+///
+/// If it has no name.
+pub fn params(fleet: &FleetConfig) -> Result<Params, DaemonError> {
+    Ok(Params {
         site: fleet.site().map_err(setting)?,
         fetches: fleet.fetches,
         poll: fleet.poll,
         lease: fleet.lease,
         behind_after: fleet.behind_after,
-    };
-    let starting = Starting::new(&fleet.name, params, engine, Arc::clone(store));
-    starting.site.set_policy(policy(config));
-    Ok(Some(Member { starting, certificates }))
+    })
 }
 
 /// The digest of the policy, by which sites see that theirs differ.

@@ -16,6 +16,9 @@ use crate::store::Log;
 /// So many entries stand behind a base before the next one is made.
 const ENTRIES: u64 = 256;
 
+/// So often it is tried to name a new base in a head that moves on.
+const TRIES: u32 = 10;
+
 /// A blob that nothing names may be one of an entry that is about to be appended: it is left alone for so long.
 const LEFT_ALONE: Duration = Duration::from_secs(3600);
 
@@ -69,20 +72,29 @@ impl Keeping {
             }
         };
         put_base(site, log, &packed).await?;
-        let (Some(term), Some(head)) = (site.term(), site.head(log)) else { return Ok(()) };
-        let next = Head { base: Some(packed.name), ..head };
-        let (keys, engine) = (&site.client.keys, &site.client.engine);
-        let expected =
-            [Expect::Value(keys.head(log), head.to_bytes()), Expect::Value(keys.fetcher(), term.fetcher.to_bytes())];
-        // Where another entry came meanwhile, it is made the next time.
-        if engine.write(&expected, &[Write::Put(keys.head(log), next.to_bytes(), None)]).await? {
-            site.set_head(next);
-            if let Some(before) = head.base {
-                self.before.insert(log, before);
+        for _ in 0..TRIES {
+            let Some(term) = site.term() else { return Ok(()) };
+            let heads = site.client.poll().await?.heads;
+            let Some(head) = heads.into_iter().flatten().flatten().find(|head| head.log == log) else { return Ok(()) };
+            // It is of the same log, as long as this site has followed that.
+            if head.index < packed.name.index {
+                return Ok(());
             }
-            let (name, index) = (log.as_str(), next.index);
-            tracing::info!(log = name, index, "a base of the fleet's log `{name}` is made at entry {index}");
-            self.drop_old(site, &next, &packed).await?;
+            let next = Head { base: Some(packed.name), ..head };
+            let (keys, engine) = (&site.client.keys, &site.client.engine);
+            let expected = [
+                Expect::Value(keys.head(log), head.to_bytes()),
+                Expect::Value(keys.fetcher(), term.fetcher.to_bytes()),
+            ];
+            // Another entry may come meanwhile.
+            if engine.write(&expected, &[Write::Put(keys.head(log), next.to_bytes(), None)]).await? {
+                if let Some(before) = head.base {
+                    self.before.insert(log, before);
+                }
+                let (name, index) = (log.as_str(), packed.name.index);
+                tracing::info!(log = name, index, "a base of the fleet's log `{name}` is made at entry {index}");
+                return self.drop_old(site, &next, &packed).await;
+            }
         }
         Ok(())
     }
@@ -109,6 +121,9 @@ impl Keeping {
                 // What is not understood names what is not known: nothing is deleted.
                 None => return Ok(()),
             }
+        }
+        if log == Log::Listing {
+            named.extend(site.raw_blobs().await?.iter().map(|blob| blob.sha256.to_string()));
         }
         self.drop_blobs(site, log, &named).await
     }

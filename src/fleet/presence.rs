@@ -60,14 +60,8 @@ impl Presence {
         let stands = found.as_ref().and_then(|pair| Alive::from_bytes(&pair.value).ok());
         let twin = stands.is_some_and(|stands| stands.token != alive.token);
         if twin != self.twin.swap(twin, Ordering::Relaxed) {
-            let name = &site.params.site;
-            match twin {
-                true => tracing::error!(
-                    site = name,
-                    "another site of the name {name} lives in this fleet: this one does not take part until that is \
-                     gone. Give it a name of its own (fleet.site)"
-                ),
-                false => tracing::info!(site = name, "no other site of the name {name} lives any more"),
+            if !twin {
+                tracing::info!("no other site of this site's name lives any more");
             }
         }
         if twin {

@@ -13,6 +13,7 @@ use super::follow::{FollowError, Following};
 use super::keep::Keeping;
 use super::lead::Leading;
 use super::presence::Presence;
+use super::raw::Raws;
 use super::said::{SiteSays, Token};
 use super::site::{Site, place};
 use super::start::Minute;
@@ -22,6 +23,9 @@ use super::{FORMAT, Fault};
 use crate::domain::Sha256Digest;
 use crate::observe::clock;
 use crate::store::{FleetId, Log, StoreError};
+
+/// What could not be had or applied is tried again after so long.
+const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
 /// The task of a site.
 #[derive(Debug)]
@@ -44,7 +48,7 @@ pub(super) struct Memory {
     /// Whether it has taken the base that each log begins with.
     based: [bool; 2],
     /// Why each log does not go on, but by a newer base.
-    stuck: [Option<String>; 2],
+    stuck: [Option<(Instant, String)>; 2],
     doubt: Option<Doubted>,
     told: Option<SiteSays>,
     /// Whether the last look found the site at both heads, and when.
@@ -95,6 +99,8 @@ impl Runner {
     /// Looks and acts until the shutdown, and gives fetching up then.
     pub async fn run(mut self, shutdown: CancellationToken) {
         tokio::spawn(self.viewing.look_around(shutdown.clone()));
+        let raws = Raws::new(Arc::clone(&self.site), self.following.publisher.clone());
+        tokio::spawn(raws.run(shutdown.clone()));
         let mut looks = tokio::time::interval(self.site.params.poll);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -103,7 +109,7 @@ impl Runner {
                 _ = looks.tick() => {}
             }
             if self.presence.has_twin() {
-                self.viewing.twin(&self.site.params.site);
+                self.stop(Trouble::Twin(self.site.params.site.clone()));
                 continue;
             }
             tokio::select! {
@@ -129,7 +135,7 @@ impl Runner {
             Err(Failed::Forked(log)) => self.viewing.stuck(&Trouble::Forked(log).to_string()),
             Err(Failed::Stuck(log, why)) => {
                 if let Some(log) = log {
-                    self.memory.stuck[place(log)] = Some(why.clone());
+                    self.memory.stuck[place(log)] = Some((Instant::now(), why.clone()));
                 }
                 self.viewing.stuck(&why);
                 if self.site.term().is_some() {
@@ -148,7 +154,10 @@ impl Runner {
         let now = began.saturating_duration_since(self.memory.began);
         match step(&stand, &read, now) {
             // Another member is asked the next time.
-            Step::Stale => self.site.client.engine.turn_to_another(),
+            Step::Stale(doubted) => {
+                self.memory.doubt = Some(doubted);
+                self.site.client.engine.turn_to_another();
+            }
             Step::Wait(trouble, doubted) => {
                 self.memory.doubt = Some(doubted);
                 self.viewing.doubts(&trouble);
@@ -165,7 +174,10 @@ impl Runner {
                     tracing::info!("the fleet's etcd is the one that this site follows again");
                 }
                 self.go(&read, work, lead, began, shutdown).await?;
-                self.viewing.current(&read, began, at);
+                match self.memory.stuck.iter().flatten().next() {
+                    Some((_, why)) => self.viewing.stuck(why),
+                    None => self.viewing.current(&read, began, at),
+                }
             }
         }
         Ok(())
@@ -248,7 +260,13 @@ impl Runner {
                 }
                 (log, taken)
             }
-            Work::Follow(head) => (head.log, self.following.to(&head).await),
+            Work::Follow(head) => {
+                let followed = self.following.to(&head).await;
+                if followed.is_ok() {
+                    self.memory.stuck[place(head.log)] = None;
+                }
+                (head.log, followed)
+            }
         };
         done.map_err(|error| match error {
             FollowError::Engine(error) => Failed::CutOff(error),
@@ -285,17 +303,17 @@ impl Runner {
             Log::ALL.map(|log| (log, position.map(|position| position.of(log)), self.memory.based[place(log)]));
         let mut stood = Vec::with_capacity(places.len());
         for (log, at, looked) in places {
-            // Whoever holds something at the beginning is the founder, or has taken that base before.
-            let bare = match at {
-                None => true,
-                Some(at) => at.index == 0 && !looked && self.site.store.holds_nothing_of(log)?,
-            };
+            // A store that was begun again after damage stands at the beginning, and holds something else than the fleet began
+            // with. To the founder its own base is no change.
+            let bare = !looked && at.is_none_or(|at| at.index == 0);
+            // What could not be had or applied is tried again after a while: it may have been put right.
+            let stuck = self.memory.stuck[place(log)].as_ref().is_some_and(|(since, _)| since.elapsed() < TRIED_AGAIN);
             let position = at.unwrap_or(crate::store::Position {
                 index: 0,
                 sha256: Sha256Digest([0; 32]),
                 at: Timestamp::UNIX_EPOCH,
             });
-            stood.push(Place { position, bare, stuck: self.memory.stuck[place(log)].is_some() });
+            stood.push(Place { position, bare, stuck });
         }
         let [listing, records] = stood[..] else { return Err(StoreError::Interrupted) };
         Ok(Stand {

@@ -27,8 +27,8 @@ pub enum StartError {
     /// It has a past that is none of a fleet's.
     #[error(
         "the store {} has listings or records of its own, and [fleet] is configured: what the fleet {fleet} holds would take their place. Where \
-         there is no such fleet yet, `rmdd fleet init` makes this store its beginning; otherwise move the store aside, and \
-         this site joins with an empty one. Nothing has changed",
+         there is no such fleet yet, `rmdd fleet init` makes this store its beginning; otherwise `rmdd fleet join` joins \
+         it and keeps what is here beside (--dry-run lists the records that the fleet lacks). Nothing has changed",
         .path.display()
     )]
     OwnPast {

@@ -91,6 +91,8 @@ pub enum Trouble {
     Newer(String),
     /// It is not what was written.
     Damaged(String),
+    /// Another site of this name lives.
+    Twin(String),
 }
 
 impl fmt::Display for Trouble {
@@ -104,6 +106,10 @@ impl fmt::Display for Trouble {
                 f,
                 "the fleet's log `{}` is not the one that this site has followed: its etcd was restored from a backup",
                 log.as_str()
+            ),
+            Self::Twin(name) => write!(
+                f,
+                "another site of the name {name} lives in this fleet: give this one a name of its own (fleet.site)"
             ),
             Self::Newer(what) | Self::Damaged(what) => f.write_str(what),
         }
@@ -133,8 +139,8 @@ pub enum Lead {
 /// What a site does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Nothing: the read is older than one that was seen.
-    Stale,
+    /// Nothing: the read is older than one that was seen. Where that stays so, the engine was restored.
+    Stale(Doubted),
     /// It waits: this may go away by itself.
     Wait(Trouble, Doubted),
     /// It stops following, says why, and looks again the next time.
@@ -154,7 +160,10 @@ pub fn step(stand: &Stand, read: &Reading, now: Duration) -> Step {
         && cluster == read.from.cluster
         && read.from.revision < revision
     {
-        return Step::Stale;
+        let doubted = doubted(stand, read, now);
+        if !is_believed(&doubted, stand, now) {
+            return Step::Stale(doubted);
+        }
     }
     match trouble(stand, read) {
         None => Step::Go { work: work(stand, read), lead: lead(stand, read) },
@@ -166,15 +175,23 @@ pub fn step(stand: &Stand, read: &Reading, now: Duration) -> Step {
 
 /// A doubt is believed once it has lasted, at two members or at all that there are.
 fn doubt(stand: &Stand, read: &Reading, trouble: Trouble, now: Duration) -> Step {
+    let doubted = doubted(stand, read, now);
+    match is_believed(&doubted, stand, now) {
+        true => Step::Stop(trouble),
+        false => Step::Wait(trouble, doubted),
+    }
+}
+
+fn doubted(stand: &Stand, read: &Reading, now: Duration) -> Doubted {
     let mut doubted = stand.doubt.clone().unwrap_or(Doubted { since: now, at: Vec::new() });
     if !doubted.at.contains(&read.from.member) {
         doubted.at.push(read.from.member);
     }
-    let enough = doubted.at.len() >= stand.members.min(2);
-    match now.saturating_sub(doubted.since) >= DOUBT_LASTS && enough {
-        true => Step::Stop(trouble),
-        false => Step::Wait(trouble, doubted),
-    }
+    doubted
+}
+
+fn is_believed(doubted: &Doubted, stand: &Stand, now: Duration) -> bool {
+    now.saturating_sub(doubted.since) >= DOUBT_LASTS && doubted.at.len() >= stand.members.min(2)
 }
 
 fn trouble(stand: &Stand, read: &Reading) -> Option<Trouble> {
@@ -314,7 +331,12 @@ mod tests {
     fn a_read_of_the_same_cluster_that_is_older_than_one_seen_counts_as_none() {
         let mut stand = stand(4, 2);
         stand.seen = Some((7, 101));
-        assert_eq!(step(&stand, &read(3, 2), NOW), Step::Stale, "the older head is not taken for a fork");
+        let Step::Stale(doubted) = step(&stand, &read(3, 2), NOW) else { panic!("taken for a fork") };
+        stand.doubt = Some(Doubted { at: vec![0, 1], ..doubted });
+        assert!(matches!(step(&stand, &read(3, 2), NOW + Duration::from_secs(9)), Step::Stale(_)));
+        let restored = step(&stand, &read(3, 2), NOW + DOUBT_LASTS);
+        assert_eq!(restored, Step::Stop(Trouble::Forked(Log::Listing)), "it stays so at two members");
+        stand.doubt = None;
         stand.seen = Some((7, 100));
         assert_eq!(step(&stand, &read(4, 2), NOW), idle());
         stand.seen = Some((8, 101));

@@ -124,21 +124,13 @@ impl Viewing {
         self.behind(FleetState::Behind, trouble.to_string());
     }
 
-    /// Another site of this name lives.
-    pub fn twin(&self, site: &str) {
-        let why = format!(
-            "another site of the name {site} lives in this fleet: give this one a name of its own (fleet.site)"
-        );
-        self.behind(FleetState::Stuck, why);
-    }
-
     /// The site follows no more.
     pub fn stopped(&self, trouble: &Trouble) {
         let state = match trouble {
             Trouble::NotFounded | Trouble::Foreign(_) => FleetState::Foreign,
             Trouble::Forked(_) => FleetState::Forked,
             Trouble::Newer(_) => FleetState::Newer,
-            Trouble::Damaged(_) => FleetState::Stuck,
+            Trouble::Damaged(_) | Trouble::Twin(_) => FleetState::Stuck,
         };
         self.view.send_modify(|view| stand(Arc::make_mut(view), state, trouble.to_string()));
     }

@@ -50,25 +50,6 @@ impl Store {
         Ok(self.newest_snapshot()?.is_none() && self.last_event()? == 0)
     }
 
-    /// Whether the store holds nothing at all of what a log makes.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot be read.
-    pub fn holds_nothing_of(&self, log: Log) -> Result<bool, StoreError> {
-        match log {
-            Log::Listing => Ok(self.newest_snapshot()?.is_none() && self.last_cycle_is_none()?),
-            Log::Records => Ok(self.last_event()? == 0),
-        }
-    }
-
-    fn last_cycle_is_none(&self) -> Result<bool, StoreError> {
-        self.contained_read(|| {
-            let transaction = self.begin_read()?;
-            Ok(self.read_sync_state(&transaction)?.last.is_none())
-        })
-    }
-
     /// What tells this store from that of another site of the same name; nothing before it is in a fleet. Drawn once.
     ///
     /// # Errors

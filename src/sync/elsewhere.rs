@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc, watch};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use jiff::Timestamp;
 
-use super::{Approval, ApprovalError, Request};
-use crate::domain::SyncRecord;
+use super::{Approval, ApprovalError, At, Request};
+use crate::domain::{Sha256Digest, SyncRecord};
 use crate::listing::index::{Index, PublishedIndex};
+use crate::store::archive::{Archive, Fate};
 use crate::store::{Loaded, Store, StoreError, SyncState};
 
 /// What comes of asking another site.
@@ -35,6 +37,8 @@ pub struct Publisher {
     pub(super) completed: watch::Sender<u64>,
     pub(super) facts: Arc<Mutex<()>>,
     pub(super) requests: mpsc::WeakSender<Request>,
+    pub(super) archive: Archive,
+    pub(super) archive_fault: Arc<ArcSwapOption<String>>,
 }
 
 impl Publisher {
@@ -77,6 +81,27 @@ impl Publisher {
         let Loaded { snapshot, removals, last_change, sync_state, .. } = store.load()?;
         self.publish(snapshot.map(|snapshot| Index::build(snapshot, removals, last_change)), sync_state);
         Ok(())
+    }
+
+    /// Where raw listings are kept.
+    pub fn archive(&self) -> Archive {
+        self.archive.clone()
+    }
+
+    /// Puts the raw bytes of a listing there, as they were fetched elsewhere. Where that fails it is said.
+    pub async fn keep_raw(&self, bytes: Vec<u8>, (sha256, fetched_at): (Sha256Digest, Timestamp), fate: Fate) {
+        let (archive, fault) = (self.archive.clone(), Arc::clone(&self.archive_fault));
+        let kept = tokio::task::spawn_blocking(move || match fate {
+            Fate::Applied => At::keep(&archive, &fault, &bytes, sha256, fetched_at),
+            Fate::Held => {
+                if let Err(error) = archive.keep(&bytes, sha256, fetched_at, fate) {
+                    tracing::error!(%error, "the raw listing could not be archived: {error}");
+                }
+            }
+        });
+        if kept.await.is_err() {
+            tracing::error!("archiving the raw listing came to an unexpected end");
+        }
     }
 
     /// Has what is not kept any more dropped, when there is time for it.

@@ -463,6 +463,8 @@ impl Syncer {
             completed: self.completed.clone(),
             facts: Arc::clone(&self.at.facts),
             requests: handle.requests.downgrade(),
+            archive: self.at.archive.clone(),
+            archive_fault: Arc::clone(&self.at.archive_fault),
         }
     }
 

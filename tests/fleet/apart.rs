@@ -5,7 +5,7 @@ use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
-use crate::common::{Daemon, ask, by_number, eventually, rmdd, status_of, stderr};
+use crate::common::{Daemon, ask, by_number, eventually, json, rmdd, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
 fn deny<'a>(frn: &'a str) -> [&'a str; 8] {
@@ -97,4 +97,44 @@ async fn a_store_with_a_past_of_its_own_is_refused_and_a_fleet_is_founded_once()
     let alone = fleet.sites[0].config();
     std::fs::write(&alone, format!("source = {:?}\n", fleet.source.url)).expect("written");
     assert!(refusal(&fleet, 0).contains("no [fleet] is configured"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_a_past_joins_by_a_command_that_keeps_it_and_brings_the_records_that_the_fleet_lacks() {
+    let world = World::new(514, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    for place in 0..2 {
+        fleet.sites[place].make_store();
+        fleet.ok(place, &["sync"]);
+    }
+    fleet.ok(0, &deny("0041000001"));
+    for frn in ["0041000001", "0041000002", "0041000003"] {
+        fleet.ok(1, &deny(frn));
+    }
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    let before = held_files(&fleet, 1);
+    let dry = json(&fleet.ok(1, &["fleet", "join", "--dry-run", "--by", "ann", "--json"]));
+    let lacking = dry["lacking"].as_array().expect("a list");
+    assert_eq!((lacking.len(), &dry["joined"]), (2, &false.into()), "{dry}");
+    assert_eq!(held_files(&fleet, 1), before, "nothing has changed");
+    let joined = json(&fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "ann", "--json"]));
+    assert_eq!((&joined["brought"], &joined["joined"]), (&2.into(), &true.into()), "{joined}");
+    assert!(std::path::Path::new(joined["kept"].as_str().expect("a path")).is_file(), "{joined}");
+    fleet.start(1);
+    let told = fleet.agree().await;
+    assert!(told.records.contains("0041000003"), "{}", told.records);
+    assert_eq!(fleet.index(Log::Records).await, 1, "one change, whole");
+    let again = fleet.run(1, &["fleet", "join"]);
+    assert_eq!(status_of(&again), 2, "the daemon runs, and it is in a fleet");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+/// The names of what lies in a state directory.
+fn held_files(fleet: &Fleet, place: usize) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(fleet.sites[place].state_dir()).expect("read");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+    names.sort();
+    names
 }

@@ -60,19 +60,28 @@ async fn what_one_site_does_is_in_force_at_all_with_the_same_serials_digests_tim
 #[tokio::test(flavor = "multi_thread")]
 async fn a_held_listing_that_is_approved_at_another_site_is_in_force_at_all() {
     let mut world = World::new(502, 400);
-    let Some(fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
     world.advance(Step { remove: 150, ..Step::default() });
     fleet.source.answer(Answer::csv(&world.to_csv()));
     let elsewhere = fleet.other().await;
     assert_eq!(fleet.daemon(elsewhere).sync().await.outcome(), SyncOutcome::Held);
     let told = fleet.agree().await;
     let digest = hex::encode(told.held.first().expect("held"));
+    // Its bytes come to all sites, so that any that fetches later can let it through.
+    fleet.archived(&digest).await;
+    let fetcher = fleet.fetcher().await;
+    let (status, log) = fleet.daemons[fetcher].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    eventually("another site fetches", || async { (fleet.fetcher().await != fetcher).then_some(()) }).await;
+    let elsewhere = fleet.other().await;
     let refused = fleet.run(elsewhere, &["sync", "--approve", &"ab".repeat(32), "--by", "ann"]);
     assert_eq!(status_of(&refused), 2, "{}", stderr(&refused));
     let approved = json(&fleet.ok(elsewhere, &["sync", "--approve", &digest, "--by", "ann", "--json"]));
     assert_eq!(approved["snapshot_serial"], 2, "{approved}");
+    fleet.start(fetcher);
     let told = fleet.agree().await;
     assert_eq!((told.listing.expect("a listing").2, told.held.len(), told.removed), (250, 0, 150));
+    fleet.archived(&digest).await;
     let held = fleet.end().await;
     assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
 }

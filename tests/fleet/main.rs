@@ -6,5 +6,7 @@ mod common;
 mod apart;
 mod engine;
 mod everyday;
+mod log;
+mod lost;
 mod seen;
 mod sites;

@@ -11,6 +11,7 @@ use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Engine, member};
 use rmdd::fleet::head::BaseName;
 use rmdd::fleet::keys::Keys;
+use rmdd::store::archive::Archive;
 use rmdd::store::{FleetPosition, Store};
 use rmdd_testkit::etcd::{Etcd, Setup};
 use tempfile::TempDir;
@@ -78,6 +79,24 @@ impl Fleet {
             "source = {source:?}\n[schedule]\ncron = {cron:?}\n[fleet]\nname = \"east\"\nengine = {engine:?}\n\
              site = {site:?}\npoll = \"200ms\"\nlease = \"4s\"\n"
         )
+    }
+
+    /// Adds a site of the same name as another, with a store of its own. Returns its place.
+    pub fn add_twin_of(&mut self, place: usize) -> usize {
+        let site = Site::new();
+        site.configure(&self.settings(place));
+        self.sites.push(site);
+        self.daemons.push(None);
+        self.sites.len() - 1
+    }
+
+    /// Adds a site of the same name as another, with a store of its own. Returns its place.
+    pub fn add_twin_of(&mut self, place: usize) -> usize {
+        let site = Site::new();
+        site.configure(&self.settings(place));
+        self.sites.push(site);
+        self.daemons.push(None);
+        self.sites.len() - 1
     }
 
     /// Starts the daemon of a site.
@@ -154,6 +173,21 @@ impl Fleet {
             all.then(|| Told { records: records[0].clone(), ..first.clone() })
         })
         .await
+    }
+
+    /// Waits until all sites that run have the raw bytes of a listing in their archives.
+    pub async fn archived(&self, digest: &str) {
+        for place in (0..self.sites.len()).filter(|place| self.daemons[*place].is_some()) {
+            let archive = Archive::new(&self.sites[place].state_dir());
+            eventually("the raw listing is in the archive", || async {
+                let entries = archive.entries().unwrap_or_default();
+                entries
+                    .iter()
+                    .any(|entry| entry.sha256.to_string() == digest && archive.check(entry).is_ok())
+                    .then_some(())
+            })
+            .await;
+        }
     }
 
     fn records(&self, place: usize) -> String {

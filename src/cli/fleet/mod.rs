@@ -2,6 +2,7 @@
 
 mod from_wire;
 mod init;
+mod join;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -22,6 +23,9 @@ enum FleetCommand {
     Status(status::Status),
     /// Found the fleet that is configured, from what the store here holds; the daemon must not run meanwhile.
     Init(init::Init),
+    /// Join the fleet that is configured with a store that has a past of its own, which is kept beside; an empty one joins by
+    /// itself. The daemon must not run meanwhile.
+    Join(join::Join),
 }
 
 impl Fleet {
@@ -34,6 +38,7 @@ impl Fleet {
         match self.command {
             FleetCommand::Status(command) => command.run(global).await,
             FleetCommand::Init(command) => command.run(global).await,
+            FleetCommand::Join(command) => command.run(global).await,
         }
     }
 }

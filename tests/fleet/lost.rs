@@ -1,0 +1,150 @@
+//! An etcd that was lost, restored or overtaken, and sites that have been away for long.
+
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{Override, OverrideAction, PutRecordsRequest, Record};
+use rmdd::domain::Log;
+use rmdd::fleet::engine::{Read, Write};
+use rmdd_testkit::World;
+
+use crate::common::{Daemon, eventually, status_of, stderr};
+use crate::sites::{Fleet, NEVER};
+
+fn deny(frn: u64) -> PutRecordsRequest {
+    let body = Body::Override(Override { action: OverrideAction::Deny.into(), ..Override::default() });
+    let record = Record {
+        provider: Some(Provider::Frn(format!("{frn:010}"))),
+        body: Some(body),
+        why: "a test".to_owned(),
+        ..Record::default()
+    };
+    PutRecordsRequest { records: vec![record], replace: false, by: "ann".to_owned() }
+}
+
+async fn deny_many(daemon: &Daemon, frns: impl Iterator<Item = u64>) {
+    let mut admin = daemon.admin().await;
+    for frn in frns {
+        admin.put_records(deny(frn)).await.expect("put");
+    }
+}
+
+async fn alarms(daemon: &Daemon) -> Vec<String> {
+    daemon.status().await.alarms.into_iter().map(|alarm| alarm.code).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
+    let world = World::new(521, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let (away, at) = (fleet.other().await, fleet.fetcher().await);
+    fleet.daemons[away].take().expect("it runs").kill();
+    // A base for each 256 entries; those before the base before it go.
+    for many in [260, 260] {
+        let from = 1_000_000 + fleet.index(Log::Records).await;
+        deny_many(fleet.daemon(at), from..from + many).await;
+        let made = fleet.index(Log::Records).await;
+        eventually("a base is made", || async {
+            let [_, records] = fleet.client.poll().await.ok()?.heads;
+            (records?.ok()?.base?.index >= made / 256 * 256).then_some(())
+        })
+        .await;
+    }
+    eventually("old entries go", || async {
+        fleet.client.entries(Log::Records, 1, 1).await.ok()?.is_empty().then_some(())
+    })
+    .await;
+    fleet.start(away);
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_go_on() {
+    let world = World::new(522, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..4).await;
+    let before = fleet.agree().await;
+    fleet.etcd.kill_all();
+    fleet.etcd.wipe();
+    fleet.etcd.start_all_again().await;
+    eventually("the loss is told", || async {
+        alarms(fleet.daemon(1)).await.contains(&"FLEET_FOREIGN".to_owned()).then_some(())
+    })
+    .await;
+    let refused = fleet.run(1, &["overrides", "add", "deny", "0041000009", "--by", "ann", "--why", "a test"]);
+    assert_eq!(status_of(&refused), 2);
+    assert!(stderr(&refused).contains("rmdd fleet init"), "{}", stderr(&refused));
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    eventually("the other goes on", || async {
+        let mut admin = fleet.daemon(1).admin().await;
+        admin.put_records(deny(9)).await.is_ok().then_some(())
+    })
+    .await;
+    let told = fleet.agree().await;
+    assert_eq!(told.listing, before.listing);
+    assert_eq!(fleet.index(Log::Records).await, 4, "the log goes on from where the site stood");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_is_what_it_was() {
+    let world = World::new(523, 60);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..2).await;
+    let keys = &fleet.client.keys;
+    let head = || async {
+        let found = fleet.client.engine.read(&[Read::Key(keys.head(Log::Records))]).await.expect("read");
+        found.pairs[0][0].value.clone()
+    };
+    let earlier = head().await;
+    deny_many(fleet.daemon(1), 2..4).await;
+    let before = fleet.agree().await;
+    let newest = head().await;
+    let put = |value: &[u8]| Write::Put(keys.head(Log::Records), value.to_vec(), None);
+    fleet.client.engine.write_again(&[put(&earlier)]).await.expect("put");
+    for place in 0..2 {
+        eventually("the fork is told", || async {
+            alarms(fleet.daemon(place)).await.contains(&"FLEET_FORKED".to_owned()).then_some(())
+        })
+        .await;
+        let refused = fleet.daemon(place).admin().await.put_records(deny(9)).await.expect_err("refused");
+        assert!(refused.message().contains("nothing was changed"), "{}", refused.message());
+    }
+    assert_eq!(fleet.agree().await, before, "nothing is thrown away");
+    fleet.client.engine.write_again(&[put(&newest)]).await.expect("put");
+    for place in 0..2 {
+        eventually("it goes on", || async {
+            let mut admin = fleet.daemon(place).admin().await;
+            admin.put_records(deny(10 + place as u64)).await.is_ok().then_some(())
+        })
+        .await;
+    }
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_site_of_one_name_takes_no_part_until_the_first_is_gone() {
+    let world = World::new(524, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 1, NEVER).await else { return };
+    let twin = fleet.add_twin_of(0);
+    fleet.start(twin);
+    eventually("the twin is told", || async {
+        let refused = fleet.daemon(twin).admin().await.put_records(deny(1)).await.err()?;
+        refused.message().contains("another site of the name").then_some(())
+    })
+    .await;
+    deny_many(fleet.daemon(0), 2..3).await;
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    eventually("it takes part", || async {
+        fleet.daemon(twin).admin().await.put_records(deny(3)).await.is_ok().then_some(())
+    })
+    .await;
+    assert_eq!(fleet.index(Log::Records).await, 2);
+}
