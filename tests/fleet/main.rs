@@ -8,5 +8,4 @@ mod engine;
 mod everyday;
 mod log;
 mod lost;
-mod lost;
 mod sites;
