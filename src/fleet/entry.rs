@@ -147,6 +147,12 @@ pub fn payload_of(bytes: &[u8]) -> Option<Payload> {
     }
 }
 
+/// Which site an entry says that it is of, and of when, whether or not it is what the head vouches for.
+pub fn written_by(bytes: &[u8]) -> Option<(String, Timestamp)> {
+    let wire: v1::Entry = decode(bytes).ok()?;
+    Some((wire.site, time(wire.at_ms).ok()?))
+}
+
 /// Entries that are what the head vouches for.
 #[derive(Debug)]
 pub struct Chained {

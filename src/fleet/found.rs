@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::FORMAT;
 use super::base::{self, Packed};
 use super::client::{Client, ClientError};
-use super::engine::EngineError;
+use super::engine::{EngineError, Expect, Write};
+use super::entry;
 use super::head::Head;
 use super::said::{Founding, Token};
-use crate::store::{FleetId, FleetPosition, Log, Store, StoreError};
+use crate::domain::Sha256Digest;
+use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 
 /// Why a fleet was not founded.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,29 @@ pub enum FoundError {
     /// The store did not.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// None is there, or another one.
+    #[error("the fleet in etcd is not the one that this store is in{}: nothing can be put back there. Nothing has changed", .found.map(|found| format!(", but {found}")).unwrap_or_default())]
+    Another {
+        /// Which is there, if one is.
+        found: Option<FleetId>,
+    },
+    /// Both logs are as this store has followed them.
+    #[error("both logs of the fleet go as far as this store has followed them, or further: nothing is to be repaired")]
+    NothingToRepair,
+    /// The log has gone on since it was put back.
+    #[error(
+        "the fleet's log `{}` has gone on since etcd was restored, at {at} by site {site}: what was told it since then would be lost. \
+         Nothing has changed; --drop-what-came-since does it all the same",
+        .log.as_str()
+    )]
+    GoneOn {
+        /// Which log.
+        log: Log,
+        /// When its newest entry was made.
+        at: Timestamp,
+        /// By which site.
+        site: String,
+    },
     /// A base could not be made.
     #[error(transparent)]
     Fault(#[from] super::Fault),
@@ -99,4 +126,66 @@ async fn prepared(store: Arc<Store>) -> Result<(FleetId, bool, u8, [Packed; 2]),
         Ok((id, again, store.load()?.schedule_minute, [pack(Log::Listing)?, pack(Log::Records)?]))
     };
     tokio::task::spawn_blocking(prepare).await.map_err(|_| StoreError::Interrupted)?
+}
+
+/// Puts back what an etcd that was restored from a backup has lost: the logs go on from where this store stands, and sites
+/// that have not come as far take a base. `drop_since` says that what was told the logs since the restore may go.
+///
+/// # Errors
+///
+/// If another fleet is there, nothing is lost, a log has gone on since, or etcd does not do it.
+pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Result<Vec<(Log, u64, u64)>, FoundError> {
+    let founding = client.founded().await?.transpose()?;
+    let position = store.fleet_position()?;
+    let Some(position) = position.filter(|own| founding.is_some_and(|founding| founding.id == own.fleet)) else {
+        return Err(FoundError::Another { found: founding.map(|founding| founding.id) });
+    };
+    let heads = client.poll().await?.heads;
+    let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
+    let (_, _, _, packed) = prepared(store).await?;
+    for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
+        let (head, own) = (head.ok_or(FoundError::Another { found: None })??, position.of(log));
+        expected.push(Expect::Value(client.keys.head(log), head.to_bytes()));
+        if !is_lost(client, &head, &own, drop_since).await? {
+            continue;
+        }
+        for blob in packed.parts.iter().chain([&packed.manifest]) {
+            client.put_blob(log, blob).await?;
+        }
+        // What stands behind the backup is none of this log.
+        let (first, last) = (client.keys.entry(log, 0), client.keys.entry(log, u64::MAX));
+        let next = Head { log, index: own.index, sha256: own.sha256, base: Some(packed.name) };
+        writes.push(Write::DeleteRange(first, last));
+        writes.push(Write::Put(client.keys.head(log), next.to_bytes(), None));
+        repaired.push((log, head.index, own.index));
+    }
+    if repaired.is_empty() {
+        return Err(FoundError::NothingToRepair);
+    }
+    match client.engine.write(&expected, &writes).await? {
+        true => Ok(repaired),
+        false => Err(FoundError::Client(ClientError::Missing("the head as it was read a moment ago".to_owned()))),
+    }
+}
+
+/// Whether a log has lost what a store has followed.
+async fn is_lost(client: &Client, head: &Head, own: &Position, drop_since: bool) -> Result<bool, FoundError> {
+    let log = head.log;
+    if (head.index, head.sha256) == (own.index, own.sha256) {
+        return Ok(false);
+    }
+    if head.index > own.index {
+        let at_own = client.entries(log, own.index, own.index).await?;
+        let same = at_own.first().is_none_or(|bytes| Sha256Digest::of(bytes) == own.sha256);
+        if same {
+            return Ok(false);
+        }
+    }
+    // An entry is no earlier than the one before: what is later than all that this store knows came after the restore.
+    let newest = client.entries(log, head.index, head.index).await?;
+    let said = newest.first().and_then(|bytes| entry::written_by(bytes));
+    match said {
+        Some((site, at)) if at > own.at && !drop_since => Err(FoundError::GoneOn { log, at, site }),
+        _ => Ok(true),
+    }
 }

@@ -90,14 +90,26 @@ async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_
     assert_eq!(held[0], held[1]);
 }
 
+/// Waits until each site can put a record on record again.
+async fn go_on(fleet: &Fleet, from: u64) {
+    for place in 0..2 {
+        eventually("it goes on", || async {
+            let mut admin = fleet.daemon(place).admin().await;
+            admin.put_records(deny(from + place as u64)).await.is_ok().then_some(())
+        })
+        .await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_is_what_it_was() {
     let world = World::new(523, 60);
-    let Some(fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
     deny_many(fleet.daemon(0), 1..2).await;
-    let keys = &fleet.client.keys;
+    let client = fleet.client.clone();
+    let keys = &client.keys;
     let head = || async {
-        let found = fleet.client.engine.read(&[Read::Key(keys.head(Log::Records))]).await.expect("read");
+        let found = client.engine.read(&[Read::Key(keys.head(Log::Records))]).await.expect("read");
         found.pairs[0][0].value.clone()
     };
     let earlier = head().await;
@@ -116,13 +128,19 @@ async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_
     }
     assert_eq!(fleet.agree().await, before, "nothing is thrown away");
     fleet.client.engine.write_again(&[put(&newest)]).await.expect("put");
-    for place in 0..2 {
-        eventually("it goes on", || async {
-            let mut admin = fleet.daemon(place).admin().await;
-            admin.put_records(deny(10 + place as u64)).await.is_ok().then_some(())
-        })
-        .await;
-    }
+    go_on(&fleet, 10).await;
+    fleet.agree().await;
+
+    // It stays lost: a site puts back what it holds.
+    fleet.client.engine.write_again(&[put(&earlier)]).await.expect("put");
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    fleet.ok(0, &["fleet", "repair"]);
+    let again = fleet.run(0, &["fleet", "repair"]);
+    assert!(status_of(&again) == 2 && stderr(&again).contains("nothing is to be repaired"), "{}", stderr(&again));
+    fleet.start(0);
+    go_on(&fleet, 20).await;
+    assert_eq!(fleet.index(Log::Records).await, 7, "none was lost");
     fleet.agree().await;
     let held = fleet.end().await;
     assert_eq!(held[0], held[1]);
@@ -134,17 +152,24 @@ async fn a_second_site_of_one_name_takes_no_part_until_the_first_is_gone() {
     let Some(mut fleet) = Fleet::found(&world.to_csv(), 1, NEVER).await else { return };
     let twin = fleet.add_twin_of(0);
     fleet.start(twin);
-    eventually("the twin is told", || async {
-        let refused = fleet.daemon(twin).admin().await.put_records(deny(1)).await.err()?;
-        refused.message().contains("another site of the name").then_some(())
+    // Until it has joined and met the other it may be heard.
+    let mut frns = 100..;
+    eventually("the twin is told", || {
+        let frn = frns.next().expect("another");
+        let daemon = fleet.daemon(twin);
+        async move {
+            let refused = daemon.admin().await.put_records(deny(frn)).await.err()?;
+            refused.message().contains("another site of the name").then_some(())
+        }
     })
     .await;
     deny_many(fleet.daemon(0), 2..3).await;
+    let index = fleet.index(Log::Records).await;
     let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
     assert!(status.success(), "{log}");
     eventually("it takes part", || async {
         fleet.daemon(twin).admin().await.put_records(deny(3)).await.is_ok().then_some(())
     })
     .await;
-    assert_eq!(fleet.index(Log::Records).await, 2);
+    assert_eq!(fleet.index(Log::Records).await, index + 1);
 }

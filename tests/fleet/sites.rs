@@ -90,15 +90,6 @@ impl Fleet {
         self.sites.len() - 1
     }
 
-    /// Adds a site of the same name as another, with a store of its own. Returns its place.
-    pub fn add_twin_of(&mut self, place: usize) -> usize {
-        let site = Site::new();
-        site.configure(&self.settings(place));
-        self.sites.push(site);
-        self.daemons.push(None);
-        self.sites.len() - 1
-    }
-
     /// Starts the daemon of a site.
     pub fn start(&mut self, place: usize) {
         let site = &self.sites[place];

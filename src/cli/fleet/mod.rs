@@ -3,6 +3,7 @@
 mod from_wire;
 mod init;
 mod join;
+mod repair;
 mod status;
 
 use clap::{Args, Subcommand};
@@ -26,6 +27,9 @@ enum FleetCommand {
     /// Join the fleet that is configured with a store that has a past of its own, which is kept beside; an empty one joins by
     /// itself. The daemon must not run meanwhile.
     Join(join::Join),
+    /// Put back what an etcd that was restored from a backup has lost, as far as the store here has followed it: at the site
+    /// that has come furthest. The daemon must not run meanwhile.
+    Repair(repair::Repair),
 }
 
 impl Fleet {
@@ -39,6 +43,7 @@ impl Fleet {
             FleetCommand::Status(command) => command.run(global).await,
             FleetCommand::Init(command) => command.run(global).await,
             FleetCommand::Join(command) => command.run(global).await,
+            FleetCommand::Repair(command) => command.run(global).await,
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn program() -> Option<PathBuf> {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/etcd/usr/bin/etcd");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join("etcd"));
-    named.into_iter().chain([unpacked]).chain(on_path).find(|path| path.is_file())
+    named.into_iter().chain([unpacked]).chain(on_path).find(|path| path.metadata().is_ok_and(|of| of.is_file()))
 }
 
 /// How the members are set up.
@@ -60,7 +60,7 @@ impl Etcd {
     /// If they do not come to answer.
     pub async fn start(directory: &Path, setup: Setup) -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
+            println!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
             return None;
         };
         for attempt in 0..5 {
