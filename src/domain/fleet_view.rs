@@ -158,8 +158,15 @@ pub struct EngineStatus {
     pub db_bytes: u64,
     /// Whether it knows a leader.
     pub has_leader: bool,
-    /// What is wrong with it, as it says: a full database, a damaged one.
+    /// What is wrong with it, as it says: a full database, a damaged one, no leader.
     pub errors: Vec<String>,
+}
+
+impl EngineStatus {
+    /// What is wrong with its database. That it knows no leader it says among its errors too, and that passes by itself.
+    pub fn faults(&self) -> usize {
+        self.errors.iter().filter(|error| !error.contains("no leader")).count()
+    }
 }
 
 /// A site as it registered itself.

@@ -8,4 +8,5 @@ mod engine;
 mod everyday;
 mod log;
 mod lost;
+mod seen;
 mod sites;

@@ -23,7 +23,7 @@ use crate::common::{Daemon, Site, eventually, status_of, stderr, stdout};
 pub const NEVER: &str = "0 0 1 1 *";
 
 /// The names of the sites.
-const NAMES: [&str; 5] = ["ams", "bos", "chi", "den", "ely"];
+pub const NAMES: [&str; 5] = ["ams", "bos", "chi", "den", "ely"];
 
 /// Sites of one fleet.
 pub struct Fleet {

@@ -139,12 +139,15 @@ fn in_numbers(fleet: &FleetStatus) -> String {
     said.push(match fleet.fetcher.as_str() {
         "" if fleet.heads_read_at.is_some() => text::doubtful("nobody fetches"),
         "" => "who fetches is not known".to_owned(),
+        site if fleet.behind => format!("{} fetched then", text::one_line(site)),
         site if site == fleet.site => "this site fetches".to_owned(),
         site => format!("{} fetches", text::one_line(site)),
     });
     let alive = fleet.sites.iter().filter(|site| site.alive_since.is_some()).count();
     if !fleet.sites.is_empty() {
-        said.push(format!("{} of {} sites alive", text::count(alive as u64), text::count(fleet.sites.len() as u64)));
+        let were = if fleet.behind { " were" } else { "" };
+        let (alive, all) = (text::count(alive as u64), text::count(fleet.sites.len() as u64));
+        said.push(format!("{alive} of {all} sites{were} alive"));
     }
     let good = fleet.members.iter().filter(|member| is_good(member)).count();
     if good < fleet.members.len() {
@@ -178,15 +181,21 @@ fn sites(fleet: &FleetStatus) -> Table {
     let mut table = Table::new(&SITES);
     let own = fleet.sites.iter().find(|site| site.name == fleet.site);
     for site in &fleet.sites {
-        let behind = behind_by(site, fleet);
+        // Of itself this site knows more than it told the others.
+        let own_places = (fleet.listing.as_ref(), fleet.records.as_ref());
+        let (listing, records) = match site.name == fleet.site {
+            true if own_places.0.is_some() => own_places,
+            _ => (site.listing.as_ref(), site.records.as_ref()),
+        };
+        let behind = behind_by(listing, records, fleet);
         let cells = [
             Cell::plain(text::one_line(&site.name)),
             match &site.alive_since {
                 None => Cell::bad("not alive"),
                 since => Cell::plain(text::time(since.as_ref())),
             },
-            Cell::plain(site.listing.as_ref().map_or_else(String::new, |place| text::count(place.index))),
-            Cell::plain(site.records.as_ref().map_or_else(String::new, |place| text::count(place.index))),
+            Cell::plain(listing.map_or_else(String::new, |place| text::count(place.index))),
+            Cell::plain(records.map_or_else(String::new, |place| text::count(place.index))),
             match behind {
                 0 => Cell::plain("0"),
                 behind => Cell::doubtful(text::count(behind)),
@@ -199,14 +208,13 @@ fn sites(fleet: &FleetStatus) -> Table {
     table
 }
 
-/// So many entries a site lacks of those that this one knows of.
-fn behind_by(site: &FleetSite, fleet: &FleetStatus) -> u64 {
+/// So many entries a site at these places lacks of those that this one knows of.
+fn behind_by(listing: Option<&FleetPlace>, records: Option<&FleetPlace>, fleet: &FleetStatus) -> u64 {
     let lacks = |head: Option<&FleetPlace>, place: Option<&FleetPlace>| {
         let (head, place) = (head.map_or(0, |head| head.index), place.map_or(0, |place| place.index));
         head.saturating_sub(place)
     };
-    lacks(fleet.listing_head.as_ref(), site.listing.as_ref())
-        + lacks(fleet.records_head.as_ref(), site.records.as_ref())
+    lacks(fleet.listing_head.as_ref(), listing) + lacks(fleet.records_head.as_ref(), records)
 }
 
 fn offset(site: &FleetSite) -> Option<SignedDuration> {

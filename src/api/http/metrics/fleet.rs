@@ -72,7 +72,7 @@ fn engine(page: &mut Page<'_>, members: &[EngineMember]) -> Result<(), Error> {
     let answered = || members.iter().filter_map(|member| Some((member.address.as_str(), member.status.as_ref().ok()?)));
     page.gauges(
         of("rmdd_fleet_engine_faults", "What a member of etcd says is wrong with it: a full database, a damaged one."),
-        answered().map(|(member, status)| (vec![("member", member)], status.errors.len())),
+        answered().map(|(member, status)| (vec![("member", member)], status.faults())),
     )?;
     page.gauges(
         bytes("rmdd_fleet_engine_database", "The size of a member's database."),
@@ -144,7 +144,7 @@ mod tests {
         };
         let member = |address: &str, status| EngineMember { address: address.to_owned(), status, asked_at: EARLIEST };
         view.members = vec![
-            member("http://127.0.0.1:1", Ok(status(&["alarm:NOSPACE"]))),
+            member("http://127.0.0.1:1", Ok(status(&["alarm:NOSPACE", "etcdserver: no leader"]))),
             member("http://127.0.0.1:2", Err("refused".to_owned())),
         ];
         view
