@@ -171,38 +171,28 @@ impl Leading {
         self.stands_back_until = Some(Instant::now() + STANDS_BACK);
     }
 
-    /// Whether it should give fetching up, and why.
+    /// Whether it should give fetching up, and why. Looked at whenever a cycle has ended.
     ///
     /// # Errors
     ///
     /// If etcd does not answer.
     pub async fn should_give_up(&mut self) -> Result<Option<&'static str>, EngineError> {
         let failed = self.sync.state().failures_since;
-        if failed < self.failed_before {
-            self.failed_before = failed;
-        }
-        let too_many = failed >= self.failed_before + FAILED_CYCLES;
+        self.failed_before = self.failed_before.min(failed);
         if self.sources_clock_is_off() {
             return Ok(Some("its clock is not that of the source"));
         }
-        if !too_many {
-            return Ok(None);
+        let (others, site) = (self.site.others().await?, &self.site.params.site);
+        if !others.clock_is_right(site) {
+            return Ok(Some("its clock is not that of the other sites"));
         }
-        let others = self.site.others().await?;
-        if others.another_may(&self.site.params.site) {
-            return Ok(Some("two syncs have brought nothing, and another site may have more luck"));
+        if failed >= self.failed_before + FAILED_CYCLES {
+            if others.another_may(site) {
+                return Ok(Some("two syncs have brought nothing, and another site may have more luck"));
+            }
+            self.failed_before = failed;
         }
-        self.failed_before = failed;
         Ok(None)
-    }
-
-    /// Whether the clocks of the other sites say that this one's is wrong.
-    ///
-    /// # Errors
-    ///
-    /// If etcd does not answer.
-    pub async fn clock_is_off(&self) -> Result<bool, EngineError> {
-        Ok(!self.site.others().await?.clock_is_right(&self.site.params.site))
     }
 
     /// Does what other sites ask for.

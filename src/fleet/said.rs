@@ -273,3 +273,54 @@ impl Ask {
         read().map_err(|bad| Fault::of("what a site asks of another", bad))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{SnapshotSerial, SyncOutcome, SyncTrigger};
+
+    fn at() -> Timestamp {
+        "2026-11-27T04:00:00Z".parse().expect("a time")
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_what_is_cut_short_never_panics() {
+        let founding = Founding { id: FleetId([3; 16]), format: FORMAT, schedule_minute: 59 };
+        assert_eq!(Founding::from_bytes(&founding.to_bytes()).expect("read"), founding);
+        let newer = Founding { format: FORMAT + 1, ..founding };
+        assert!(matches!(Founding::from_bytes(&newer.to_bytes()), Err(Fault::Format { .. })));
+        let fetcher = Fetcher { token: Token([4; 16]), site: "ams".to_owned(), since: at() };
+        assert_eq!(Fetcher::from_bytes(&fetcher.to_bytes()).expect("read"), fetcher);
+        let alive = Alive { token: Token([5; 16]), since: at() };
+        assert_eq!(Alive::from_bytes(&alive.to_bytes()).expect("read"), alive);
+        let position = Position::origin(founding.id, Log::Records);
+        let says = SiteSays::now(&position, &position, true, at());
+        let says = SiteSays { clock_offset_ms: Some(-7), policy: Some(Sha256Digest::of(b"policy")), ..says };
+        assert_eq!(SiteSays::from_bytes(&says.to_bytes()).expect("read"), says);
+        let asked = Ask { site: "bos".to_owned(), at: at(), approve: None, done: None };
+        let record = SyncRecord {
+            at: at(),
+            trigger: SyncTrigger::Operator,
+            source: "https://fcc.example".to_owned(),
+            outcome: SyncOutcome::Unchanged { serial: SnapshotSerial(4), filings: 9 },
+            passed_over: Vec::new(),
+            sources: Vec::new(),
+        };
+        let approve = Some((Sha256Digest::of(b"a listing"), "ann".to_owned()));
+        for ask in [
+            asked.clone(),
+            Ask { approve: approve.clone(), ..asked.clone() },
+            Ask { done: Some((Done::Record(Box::new(record)), 8)), ..asked.clone() },
+            Ask { approve: approve.clone(), done: Some((Done::NotHeld(vec!["ab".to_owned()]), 8)), ..asked.clone() },
+            Ask { approve, done: Some((Done::Refused("no".to_owned()), 8)), ..asked },
+        ] {
+            let bytes = ask.to_bytes();
+            assert_eq!(Ask::from_bytes(&bytes).expect("read"), ask);
+            for length in 0..bytes.len() {
+                let _ = (Ask::from_bytes(&bytes[..length]), SiteSays::from_bytes(&bytes[..length]));
+                let _ = (Fetcher::from_bytes(&bytes[..length]), Alive::from_bytes(&bytes[..length]));
+                let _ = Founding::from_bytes(&bytes[..length]);
+            }
+        }
+    }
+}

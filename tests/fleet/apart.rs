@@ -5,10 +5,10 @@ use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
-use crate::common::{Daemon, ask, by_number, eventually, json, rmdd, status_of, stderr};
+use crate::common::{Daemon, ask, by_number, eventually, exists, json, rmdd, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
-fn deny<'a>(frn: &'a str) -> [&'a str; 8] {
+fn deny(frn: &str) -> [&str; 8] {
     ["overrides", "add", "deny", frn, "--by", "ann", "--why", "a test"]
 }
 
@@ -120,7 +120,7 @@ async fn a_store_with_a_past_joins_by_a_command_that_keeps_it_and_brings_the_rec
     assert_eq!(held_files(&fleet, 1), before, "nothing has changed");
     let joined = json(&fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "ann", "--json"]));
     assert_eq!((&joined["brought"], &joined["joined"]), (&2.into(), &true.into()), "{joined}");
-    assert!(std::path::Path::new(joined["kept"].as_str().expect("a path")).is_file(), "{joined}");
+    assert!(exists(std::path::Path::new(joined["kept"].as_str().expect("a path"))), "{joined}");
     fleet.start(1);
     let told = fleet.agree().await;
     assert!(told.records.contains("0041000003"), "{}", told.records);

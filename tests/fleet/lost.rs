@@ -2,11 +2,17 @@
 
 use rmdd::api::grpc::v1::record::{Body, Provider};
 use rmdd::api::grpc::v1::{Override, OverrideAction, PutRecordsRequest, Record};
-use rmdd::domain::Log;
+use rmdd::domain::{self, Log, Position};
+use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Read, Write};
+use rmdd::fleet::entry::{self, Author};
+use rmdd::fleet::head::Head;
+use rmdd::fleet::payload;
+use rmdd::fleet::said::Token;
+use rmdd::records::{Change, Records, plan};
 use rmdd_testkit::World;
 
-use crate::common::{Daemon, eventually, status_of, stderr};
+use crate::common::{Daemon, eventually, now, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
 fn deny(frn: u64) -> PutRecordsRequest {
@@ -31,6 +37,56 @@ async fn alarms(daemon: &Daemon) -> Vec<String> {
     daemon.status().await.alarms.into_iter().map(|alarm| alarm.code).collect()
 }
 
+/// A site that does nothing but put records on record, faster than any command would.
+struct Writer {
+    client: Client,
+    records: Records,
+    head: Head,
+    position: Position,
+}
+
+impl Writer {
+    /// One that begins before the first entry.
+    async fn new(fleet: &Fleet) -> Self {
+        let polled = fleet.client.poll().await.expect("read");
+        let id = polled.fleet.expect("founded").expect("readable").id;
+        let [_, head] = polled.heads;
+        let position = Position::origin(id, Log::Records);
+        let (client, records) = (fleet.client.clone(), Records::build(Vec::new(), 0));
+        Self { client, records, head: head.expect("a head").expect("readable"), position }
+    }
+
+    async fn append(&mut self, many: u64) {
+        for _ in 0..many {
+            let frn = format!("{:010}", 1_000_000 + self.position.index);
+            let record = domain::Record {
+                provider: domain::Identity::Frn(frn.parse().expect("an FRN")),
+                body: domain::RecordBody::Override(domain::Override { action: domain::OverrideAction::Deny }),
+                by: "ann".to_owned(),
+                why: "a test".to_owned(),
+                at: now(),
+                revision: 0,
+                expires_at: None,
+            };
+            let change = Change::Put { records: vec![record], replace: false, by: "ann".to_owned() };
+            let events = plan(&self.records, change, now()).expect("planned");
+            let payload = payload::of_records(&events).expect("written");
+            let id = Token::draw().0;
+            let author = Author { site: "writer".to_owned(), version: "test".to_owned(), id, at: now() };
+            let written = entry::write(Log::Records, &self.position, payload, author).expect("small");
+            // A base may have been named meanwhile.
+            while !self.client.append(&self.head, &written, None).await.expect("answered") {
+                let [_, head] = self.client.poll().await.expect("read").heads;
+                self.head = head.expect("a head").expect("readable");
+                assert_eq!(self.head.index, self.position.index, "nobody else writes");
+            }
+            self.position = written.position;
+            self.head = Head { index: written.position.index, sha256: written.position.sha256, ..self.head };
+            self.records = self.records.after(&events);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
     let world = World::new(521, 60);
@@ -38,15 +94,16 @@ async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
     let (away, at) = (fleet.other().await, fleet.fetcher().await);
     fleet.daemons[away].take().expect("it runs").kill();
     // A base for each 256 entries; those before the base before it go.
+    let mut writer = Writer::new(&fleet).await;
     for many in [260, 260] {
-        let from = 1_000_000 + fleet.index(Log::Records).await;
-        deny_many(fleet.daemon(at), from..from + many).await;
+        writer.append(many).await;
         let made = fleet.index(Log::Records).await;
         eventually("a base is made", || async {
             let [_, records] = fleet.client.poll().await.ok()?.heads;
             (records?.ok()?.base?.index >= made / 256 * 256).then_some(())
         })
         .await;
+        assert!(fleet.daemons[at].is_some());
     }
     eventually("old entries go", || async {
         fleet.client.entries(Log::Records, 1, 1).await.ok()?.is_empty().then_some(())
