@@ -29,5 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What sites of a fleet say to one another: messages alone, which no client is told of.
     let fleet = protox::compile(["rmdd/fleet/v1/fleet.proto"], ["proto"])?;
     tonic_prost_build::configure().compile_fds(fleet)?;
+    // etcd's own, trimmed to what a fleet asks of it.
+    println!("cargo::rerun-if-changed=src/fleet/engine/etcd.proto");
+    let engine = protox::compile(["etcd.proto"], ["src/fleet/engine"])?;
+    tonic_prost_build::configure().build_server(false).compile_fds(engine)?;
     Ok(())
 }

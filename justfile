@@ -190,6 +190,9 @@ page-check:
     npm ci --prefix tests/browser --no-audit --no-fund --silent
     node --test --test-concurrency=1 tests/browser/page.mjs
 
+# Test the certificates and roles of a fleet's etcd, with three sites in it. Needs etcd, etcdctl and openssl.
+etcd: (_or-left-out "examples/etcd/test.sh")
+
 # Test the alert rules. Needs promtool.
 alert-rules:
     #!/usr/bin/env bash

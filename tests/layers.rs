@@ -40,7 +40,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rapidfuzz", &["listing/search", "cli/near", "alerts/config"]),
     ("deunicode", &["listing/search"]),
     // The commands are a client, and ask the same services where no daemon runs.
-    ("tonic", &["api/grpc", "api/client", "cli"]),
+    ("tonic", &["api/grpc", "api/client", "cli", "fleet/engine"]),
     ("tonic_types", &["api/grpc", "cli"]),
     ("tonic_health", &["api/grpc", "api/client", "cli"]),
     ("tonic_reflection", &["api/grpc"]),
@@ -51,9 +51,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tower_http", &["api/http"]),
     ("prometheus_client", &["api/http/metrics"]),
     ("hyper", &["transport"]),
-    ("hyper_util", &["transport", "api/client"]),
-    ("rustls", &["transport", "api/client", "sync/fetch", "alerts"]),
-    ("tokio_rustls", &["transport", "api/client"]),
+    ("hyper_util", &["transport", "api/client", "fleet/engine"]),
+    ("rustls", &["transport", "api/client", "sync/fetch", "alerts", "fleet/engine", "fleet/tls"]),
+    ("tokio_rustls", &["transport", "api/client", "fleet/engine"]),
     ("rustix", &["transport"]),
     ("x509_parser", &["transport"]),
     ("governor", &["transport"]),
@@ -81,7 +81,7 @@ const PURE: [&str; 4] = ["domain", "listing", "records", "decide"];
 
 /// Who may take a thread of the reserve, which clients for queries must not reach: what they ask for is done by
 /// `transport::budget::Work`, which has that of a command beside it.
-const ON_RESERVED_THREADS: [&str; 12] = [
+const ON_RESERVED_THREADS: [&str; 13] = [
     "sync",
     "store",
     "daemon",
@@ -92,6 +92,7 @@ const ON_RESERVED_THREADS: [&str; 12] = [
     "service/standing",
     "service/status",
     "alerts",
+    "fleet",
     "transport/budget/work",
     // Of the Unix socket of the administration alone.
     "transport/connection",

@@ -14,7 +14,7 @@ pub const YES: u8 = 0;
 pub const NO: u8 = 1;
 /// The question could not be answered, or the command failed.
 pub const FAILED: u8 = 2;
-/// Of `status`, `doctor` and `config check`, whose 2 is an answer: how things stand is not known.
+/// Of `status`, `fleet status`, `doctor` and `config check`, whose 2 is an answer: how things stand is not known.
 pub const UNKNOWN: u8 = 3;
 
 /// What the statuses of a command say. Those that are not here end with 0, or with 2 if they failed.
@@ -30,7 +30,7 @@ const fn of(command: &'static [&'static str], say: &'static str) -> Statuses {
     Statuses { command, say, failed: FAILED }
 }
 
-const TABLE: [Statuses; 14] = [
+const TABLE: [Statuses; 15] = [
     of(
         &["check"],
         "0 accept, 1 refuse, 2 the question could not be answered, or with --live the FCC could not be asked; with --file \
@@ -45,6 +45,11 @@ const TABLE: [Statuses; 14] = [
         say: "0 fresh, 1 warning, 2 critical, 3 unknown, as monitoring plugins have it; with --peers 0 all accepted, 1 some \
               unmatched or in need of attention, or something changes within 24 hours, or your own filing needs it, 2 some \
               refused, or your own filing gone, 3 unknown",
+        failed: UNKNOWN,
+    },
+    Statuses {
+        command: &["fleet", "status"],
+        say: "0 this site is current and etcd is as it should be, 1 warning, 2 critical, 3 unknown",
         failed: UNKNOWN,
     },
     of(&["impact"], "0 no peer would be refused that is accepted now, 1 some would, 2 failed"),
@@ -70,7 +75,7 @@ pub fn rows() -> Vec<(String, &'static str)> {
     let own = TABLE.iter().map(|row| (row.command.join(" "), row.say));
     let rest = [
         ("all others", "0, or 2 if the command failed"),
-        ("arguments that cannot be read", "2; of status, doctor and config check, where 2 is an answer, 3"),
+        ("arguments that cannot be read", "2; of status, fleet, doctor and config, where 2 is an answer, 3"),
     ];
     own.chain(rest.map(|(command, say)| (command.to_owned(), say))).collect()
 }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::api::grpc::{duration_from_wire, time_from_wire, v1};
 use crate::api::json::{
-    Alarm, Change, Changes, Check, FieldChange, Filing, FirstKnown, Held, Impact, ListedSnapshot, NameMatch, Note,
-    OwnFiling, PeerImpact, PeersAffected, PeersSummary, Provider, Removal, RemovalTimes, ServedSnapshot, Snapshot,
-    Source, SourceFault, Status, Sync, Week, filled,
+    Alarm, Change, Changes, Check, FieldChange, Filing, FirstKnown, Fleet, Held, Impact, ListedSnapshot, NameMatch,
+    Note, OwnFiling, PeerImpact, PeersAffected, PeersSummary, Provider, Removal, RemovalTimes, ServedSnapshot,
+    Snapshot, Source, SourceFault, Status, Sync, Week, filled,
 };
 
 /// A time, if there is one.
@@ -296,6 +296,7 @@ impl From<&v1::GetStatusResponse> for Status {
             own_filings: status.own_filings.iter().map(OwnFiling::from).collect(),
             weeks: status.weeks.iter().map(Week::from).collect(),
             sync_waits_until: time(status.sync_in_progress.as_ref().and_then(|sync| sync.waits_until.as_ref())),
+            fleet: status.fleet.as_ref().map(Fleet::from),
         }
     }
 }

@@ -14,6 +14,7 @@ mod decisions;
 mod doctor;
 mod exit;
 mod export;
+mod fleet;
 mod from_wire;
 mod here;
 mod history;
@@ -154,6 +155,8 @@ enum Command {
     Acknowledge(acknowledge::Acknowledge),
     /// What is told by the channels of the configuration, and whether it arrives.
     Alerts(alerts::AlertsCommand),
+    /// Many sites, one truth: how this one stands with its fleet, and how a fleet begins.
+    Fleet(fleet::Fleet),
     /// Write a consistent copy of the store, also while it is in use.
     Backup(maintenance::Backup),
     /// Check the store, the journal of your records and the archive: pages, records, every listing against its digest.
@@ -260,6 +263,7 @@ pub fn main() -> ExitCode {
     };
     let failed = match &cli.command {
         Command::Status(_) | Command::Doctor(_) => UNKNOWN,
+        Command::Fleet(fleet) if fleet.is_status() => UNKNOWN,
         Command::Serve(_) => NO,
         _ => FAILED,
     };
@@ -358,6 +362,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Top(command) => command.run(&global).await,
             Command::Acknowledge(command) => command.run(&global).await,
             Command::Alerts(command) => command.run(&global).await,
+            Command::Fleet(command) => command.run(&global).await,
             Command::Backup(command) => command.run(&global).await,
             Command::Verify(command) => command.run(&global).await,
             Command::Compact(command) => command.run(&global).await,

@@ -27,6 +27,7 @@ use crate::api::grpc::v1::{self, GetStatusRequest};
 use crate::daemon;
 use crate::daemon::config::Loaded;
 use crate::domain::Who;
+use crate::fleet;
 use crate::service::{Basis, Services, SyncAccess};
 use crate::store::archive::Archive;
 use crate::store::{Ledger, Store};
@@ -309,7 +310,12 @@ async fn over_store(state_dir: &Path, loaded: &Loaded, access: Access) -> anyhow
             Access::Read => Store::open_existing(&directory),
             _ => Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory)),
         };
-        daemon::publish_stored(store?)
+        let store = store?;
+        // What this command would change, the other sites would not be told.
+        if matches!(access, Access::Write | Access::Sync) && fleet::start::check(&store, None).is_err() {
+            bail!("the store in {} is in a fleet, and only its daemon changes it: start that", directory.display());
+        }
+        Ok(daemon::publish_stored(store)?)
     })
     .await
     .context("reading the store was interrupted")??;

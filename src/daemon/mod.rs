@@ -8,6 +8,7 @@ pub mod config;
 mod descriptors;
 pub mod example;
 mod listen;
+pub mod membership;
 mod readiness;
 mod rebuild;
 mod reload;
@@ -25,6 +26,7 @@ use thiserror::Error;
 
 use crate::alerts::InForce;
 use crate::daemon::config::{Config, Overrides};
+use crate::fleet;
 use crate::store::StoreError;
 use crate::sync::SyncSettings;
 
@@ -99,7 +101,7 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
     })
 }
 
-/// Whether the files that the configuration names for its listeners and channels can be used.
+/// Whether the files that the configuration names for its listeners, channels and fleet can be used.
 ///
 /// # Errors
 ///
@@ -108,5 +110,8 @@ pub fn check_files(config: &Config) -> Result<(), DaemonError> {
     ListenersTls::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     tls::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     InForce::load(&config.alerts).map(|_| ()).map_err(DaemonError::Setting)?;
+    if let Some(config) = &config.fleet {
+        fleet::tls::load(&config.tls).map_err(|error| DaemonError::Setting(error.to_string()))?;
+    }
     listen::check_owners(config)
 }

@@ -1,6 +1,7 @@
 //! A reload: the configuration is read and checked whole, and what can change without a restart changes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use crate::transport::auth::Access;
 type Keep = fn(&mut Config, &Config);
 
 /// What is read once, at the start: the one list of what a reload leaves as it is. All else takes effect at once.
-const READ_AT_START: [(&str, Keep); 15] = [
+const READ_AT_START: [(&str, Keep); 16] = [
     ("state_dir", |next, now| next.state_dir.clone_from(&now.state_dir)),
     ("shutdown_grace", |next, now| next.shutdown_grace = now.shutdown_grace),
     ("grpc.listen", |next, now| next.grpc.listen.clone_from(&now.grpc.listen)),
@@ -40,6 +41,8 @@ const READ_AT_START: [(&str, Keep); 15] = [
     ("limits.", |next, now| next.limits.clone_from(&now.limits)),
     ("log.", |next, now| next.log.clone_from(&now.log)),
     ("decision_log.queue", |next, now| next.decision_log.queue = now.decision_log.queue),
+    // New files in the place of those of its TLS are put in force all the same.
+    ("fleet", |next, now| next.fleet.clone_from(&now.fleet)),
 ];
 
 /// The names of the settings in which `next` differs from those in force; what waits for a restart is put back into it, so
@@ -69,7 +72,8 @@ fn named(settings: &[String]) -> String {
 /// What a reload reaches.
 pub struct Reloader {
     pub from: ReloadFrom,
-    pub schedule_minute: u8,
+    /// That of the fleet, once that is known.
+    pub schedule_minute: Arc<AtomicU8>,
     pub sync: SyncHandle,
     pub schedule: watch::Sender<Arc<Schedule>>,
     pub freshness: Arc<ArcSwap<FreshnessConfig>>,
@@ -116,8 +120,8 @@ impl Reloader {
             .config;
         let settings = sync_settings(&next)?;
         fetch::check_client(&next.fetch).map_err(|error| error.to_string())?;
-        let schedule =
-            Schedule::from_config(&next.schedule, self.schedule_minute).map_err(|error| error.to_string())?;
+        let schedule = Schedule::from_config(&next.schedule, self.schedule_minute.load(Ordering::Relaxed))
+            .map_err(|error| error.to_string())?;
 
         let rules = tls::rules(&next).map_err(|error| error.to_string())?;
         let channels = InForce::load(&next.alerts)?;

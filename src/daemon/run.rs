@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -19,12 +19,13 @@ use super::reload::Reloader;
 use super::state::{self, Opened};
 use super::tls::{self, ListenersTls};
 use super::{
-    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, example, readiness, reserve, serve,
-    sync_settings, systemd,
+    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, example, membership, readiness, reserve,
+    serve, sync_settings, systemd,
 };
 use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::{self, Readiness};
 use crate::domain::SyncTrigger;
+use crate::fleet::start::{Minute, Parts};
 use crate::listing::index::PublishedIndex;
 use crate::observe::decision_log::DecisionLog;
 use crate::observe::{Observer, clock};
@@ -33,7 +34,7 @@ use crate::store::archive::Archive;
 use crate::store::{Ledger, Store};
 use crate::sync::fetch::{self, Source};
 use crate::sync::schedule::{self, Schedule};
-use crate::sync::{Own, SyncSettings, Syncer, retry};
+use crate::sync::{Own, SyncHandle, SyncSettings, Syncer, retry};
 use crate::transport::Threads;
 use crate::transport::auth::{self, Access};
 use crate::transport::budget::Budget;
@@ -140,6 +141,7 @@ impl Start {
         }
         let another = activated.is_empty().then(|| runtime_socket(&state_dir));
         let opened = state::open(config, state_dir.clone(), rebuild, another).await?;
+        membership::check(config, &opened.store)?;
         let schedule = Schedule::from_config(&config.schedule, opened.schedule_minute).map_err(setting)?;
         log_start(config, loaded.file.as_deref(), &opened.store, &opened.index);
 
@@ -170,10 +172,21 @@ impl Start {
         let Opened { store, index, records, sync_state, schedule_minute } = opened;
         let shutdown = CancellationToken::new();
         let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
-        let (ledger, archive) = (Ledger::Own(Arc::clone(&store)), Archive::new(&state_dir));
-        let (syncer, sync) = Syncer::new(ledger, Arc::clone(&index), sync_state, settings, archive);
+        let member = membership::starting(config, &store)?;
+        let (archive, elsewhere) = (Archive::new(&state_dir), member.as_ref().map(|member| member.elsewhere()));
+        let ledger = member.as_ref().map_or_else(|| Ledger::Own(Arc::clone(&store)), |member| member.ledger());
+        let (syncer, sync) = Syncer::new(ledger.clone(), Arc::clone(&index), sync_state, settings, archive);
+        let sync = elsewhere.into_iter().fold(sync, SyncHandle::with_elsewhere);
+        // In a fleet, whoever fetches looks whether a cycle is due.
+        let due = due && member.is_none();
+        let schedule_minute = Arc::new(AtomicU8::new(schedule_minute));
         let syncer = syncer.with_own(Own { records: Arc::clone(&records), policy: Arc::clone(&policy) });
         let (schedule_sender, schedule) = watch::channel(Arc::new(schedule));
+        let member = member.map(|member| {
+            let minute = Minute::new(&schedule_minute, config.schedule.cron.is_none().then(|| schedule_sender.clone()));
+            let (schedule, publisher) = (schedule.clone(), syncer.publisher(&sync));
+            member.begin(Parts { publisher, records: Arc::clone(&records), sync: sync.clone(), schedule, minute })
+        });
         let (retry_sender, retry) = watch::channel(None);
         let (reload_sender, reloads) = mpsc::channel(8);
         let (refused, refused_reload) = watch::channel(None);
@@ -194,6 +207,8 @@ impl Start {
                 refused_reload,
                 reload: reload_sender,
             }),
+            ledger,
+            fleet: member.as_ref().map(|member| member.fleet.clone()),
             ..Services::new(Basis {
                 index: Arc::clone(&index),
                 records,
@@ -235,6 +250,10 @@ impl Start {
         tasks.spawn("activity", |shutdown| activity(seen, shutdown));
         tls.watch(&mut tasks.set, &shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
+        if let Some(member) = member {
+            tasks.spawn("fleet", |shutdown| member.runner.run(shutdown));
+            tasks.spawn("certificates of the fleet", |shutdown| member.certificates.renew(shutdown));
+        }
         let (scheduled, to) = (schedule.clone(), sync.clone());
         tasks.spawn_fallible("schedule", |shutdown| schedule::run(scheduled, to, shutdown));
         let to = sync.clone();

@@ -28,7 +28,8 @@ struct Case<'a> {
 type Says = fn(&Case<'_>, &mut Messages);
 
 /// All that a decision may have with it, the most urgent first. Who asks about the past or with a calling number adds
-/// [`AdvisoryCode::PolicyOfToday`] and [`AdvisoryCode::CallerIdUnreadable`].
+/// [`AdvisoryCode::PolicyOfToday`] and [`AdvisoryCode::CallerIdUnreadable`], and a site of a fleet
+/// [`AdvisoryCode::FleetBehind`].
 const ADVISORIES: [(AdvisoryCode, Says); 19] = [
     (AdvisoryCode::ListingOld, listing_old),
     (AdvisoryCode::OtherFrn, other_frn),

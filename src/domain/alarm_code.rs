@@ -40,6 +40,13 @@ pub enum AlarmCode {
     DiskLow,
     AlertsFailing,
     ContentOld,
+    FleetBehind,
+    FleetCutOff,
+    FleetStuck,
+    FleetForeign,
+    FleetForked,
+    FleetNewer,
+    FleetEngineOld,
 }
 
 impl AlarmCode {
@@ -106,6 +113,24 @@ impl AlarmCode {
             Self::ContentOld => {
                 "compare with the FCC's own site (`rmdd check WHO --live`): if it shows newer filings, the source is frozen"
             }
+            Self::FleetBehind => {
+                "nothing at once: it catches up by itself; look at `rmdd fleet status` and the daemon's log if it lasts"
+            }
+            Self::FleetCutOff => {
+                "look at the network to the members of etcd, at etcd itself and at `fleet.tls` (`rmdd fleet status`); this \
+                 site goes on by itself when one answers"
+            }
+            Self::FleetStuck => "do what the sentence says; this site goes on by itself then (docs/fleet.md)",
+            Self::FleetForeign => {
+                "look whether `fleet.engine` and `fleet.name` are right, and what became of etcd (docs/fleet.md); nothing here \
+                 is thrown away"
+            }
+            Self::FleetForked => {
+                "find out what became of etcd; if it was restored, run `rmdd fleet repair` at the site that has come furthest \
+                 (docs/fleet.md)"
+            }
+            Self::FleetNewer => "install the version of rmdd that the rest of the fleet has",
+            Self::FleetEngineOld => "install etcd 3.5.33, 3.6.14, 3.7.1 or newer, one member after the other",
         }
     }
 }

@@ -209,11 +209,13 @@ pub enum AdvisoryCode {
     /// The calling number could not be read, and the call is refused that would be accepted if it were known not to be a US
     /// number.
     CallerIdUnreadable,
+    /// The site has not compared itself with its fleet for longer than the operator allows.
+    FleetBehind,
 }
 
 impl AdvisoryCode {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ListingOld,
         Self::FilingCarried,
         Self::RoleBlank,
@@ -235,6 +237,7 @@ impl AdvisoryCode {
         Self::ForeignDiffers,
         Self::CellUnrecognized,
         Self::CallerIdUnreadable,
+        Self::FleetBehind,
     ];
 
     /// The word in JSON, on the terminal and in the configuration.
@@ -261,6 +264,7 @@ impl AdvisoryCode {
             Self::ForeignDiffers => "FOREIGN_DIFFERS",
             Self::CellUnrecognized => "CELL_UNRECOGNIZED",
             Self::CallerIdUnreadable => "CALLER_ID_UNREADABLE",
+            Self::FleetBehind => "FLEET_BEHIND",
         }
     }
 
@@ -288,6 +292,7 @@ impl AdvisoryCode {
             Self::ForeignDiffers => "its filings differ on whether it is foreign",
             Self::CellUnrecognized => "a cell is not understood",
             Self::CallerIdUnreadable => "the calling number cannot be read",
+            Self::FleetBehind => "this site is behind its fleet",
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum ErrorReason {
     NoDaemon,
     Internal,
     TooManyTries,
+    FleetCutOff,
+    FleetOutcomeUnknown,
 }
 
 impl ErrorReason {
@@ -81,7 +83,11 @@ impl ErrorReason {
             | Self::TooManyTries
             | Self::TooManyWatchers
             | Self::WatcherTooSlow => ErrorKind::ResourceExhausted,
-            Self::SnapshotNotLoaded | Self::ListingTooOld | Self::ShuttingDown => ErrorKind::Unavailable,
+            Self::SnapshotNotLoaded
+            | Self::ListingTooOld
+            | Self::ShuttingDown
+            | Self::FleetCutOff
+            | Self::FleetOutcomeUnknown => ErrorKind::Unavailable,
             Self::StoreFailed | Self::Internal => ErrorKind::Internal,
             Self::TokenMissing | Self::TokenUnknown => ErrorKind::Unauthenticated,
             Self::RightMissing => ErrorKind::PermissionDenied,

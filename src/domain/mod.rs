@@ -12,6 +12,8 @@ mod eastern;
 mod error_reason;
 mod filing;
 mod first_sights;
+mod fleet;
+mod fleet_view;
 mod held;
 mod identity;
 mod interface;
@@ -44,6 +46,8 @@ pub use eastern::{begins as begins_in_eastern_time, eastern_day, end_of_eastern_
 pub use error_reason::{ErrorKind, ErrorReason};
 pub use filing::{Filing, FilingBuilder, read_frn_cell};
 pub use first_sights::FirstSights;
+pub use fleet::{FleetId, FleetPosition, Log, Position};
+pub use fleet_view::{EngineMember, EngineStatus, FleetHeads, FleetStanding, FleetState, FleetView, Place, SiteView};
 pub use held::{Awaits, HeldListing, PeersAffected, listed};
 pub use identity::{
     Frn, FrnError, Identity, IdentityError, Ocn, OcnError, PeerName, PeerNameError, RmdNumber, RmdNumberError,

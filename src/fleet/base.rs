@@ -118,6 +118,15 @@ fn parts_of_records(state: &RecordsState) -> Read<Vec<v1::BasePart>> {
     Ok(parts)
 }
 
+/// The parts of a base, from the bytes of its manifest.
+///
+/// # Errors
+///
+/// If they are not that of a base of this log at this place.
+pub fn parts_of(log: Log, index: u64, manifest: &[u8]) -> Result<Vec<BlobName>, Fault> {
+    Assembly::begin(log, index, manifest).map(|assembly| assembly.parts)
+}
+
 /// A base that comes, part by part.
 #[derive(Debug)]
 pub struct Assembly {

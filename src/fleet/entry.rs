@@ -136,6 +136,23 @@ impl Entry {
     }
 }
 
+/// What the bytes of an entry say that it says, whether or not they are what the head vouches for; nothing where that cannot
+/// be understood.
+pub fn payload_of(bytes: &[u8]) -> Option<Payload> {
+    let wire: v1::Entry = decode(bytes).ok()?;
+    check_format("an entry", wire.format).ok()?;
+    match wire.payload? {
+        v1::entry::Payload::Inline(bytes) => Some(Payload::Inline(bytes)),
+        v1::entry::Payload::Blob(name) => BlobName::from_wire(&name).ok().map(Payload::Blob),
+    }
+}
+
+/// Which site an entry says that it is of, and of when, whether or not it is what the head vouches for.
+pub fn written_by(bytes: &[u8]) -> Option<(String, Timestamp)> {
+    let wire: v1::Entry = decode(bytes).ok()?;
+    Some((wire.site, time(wire.at_ms).ok()?))
+}
+
 /// Entries that are what the head vouches for.
 #[derive(Debug)]
 pub struct Chained {

@@ -19,11 +19,31 @@
 //! a format or a kind that is not known, or swells when it is unpacked is a [`Fault`] that names it, and changes nothing.
 
 pub mod apply;
+mod ask;
 pub mod base;
 pub mod blob;
+pub mod client;
+pub mod config;
+pub mod engine;
 pub mod entry;
+pub mod follow;
+pub mod found;
 pub mod head;
+pub mod join;
+mod keep;
+pub mod keys;
+pub mod lead;
+mod ledger;
 pub mod payload;
+mod presence;
+mod raw;
+pub mod run;
+pub mod said;
+pub mod site;
+pub mod start;
+pub mod step;
+pub mod tls;
+mod view;
 mod wire;
 
 use thiserror::Error;

@@ -5,8 +5,7 @@ use prost::Message;
 use super::entry::Entry;
 use super::wire::{self, Read, v1};
 use super::{Fault, wire::v1::listing_payload::Fact};
-use crate::domain::{HeldListing, RecordEvent, RmdNumber, Snapshot, StepFacts};
-use crate::listing::canonical;
+use crate::domain::{ChangeSerial, HeldListing, RecordEvent, RmdNumber, Sha256Digest, Snapshot, StepFacts};
 use crate::listing::index::Index;
 use crate::store::{CycleFact, Log, SnapshotFact};
 
@@ -25,8 +24,9 @@ pub enum Listing {
 #[derive(Debug, Clone)]
 pub struct SnapshotMessage(pub(super) v1::Snapshot);
 
-/// A snapshot, for the log of the listing. Takes as long as the listing is: its digest is made.
-pub fn of_snapshot(fact: &SnapshotFact) -> Vec<u8> {
+/// A snapshot, for the log of the listing, and the serial of its last change. `listing_sha256` is the digest of its canonical
+/// export.
+pub fn of_snapshot(fact: &SnapshotFact, listing_sha256: Sha256Digest) -> (Vec<u8>, ChangeSerial) {
     let SnapshotFact { snapshot, step, current, cycle } = fact;
     let (from, kept) = remembered(current.as_deref().map(Index::snapshot), &snapshot.steps);
     let delta = step.delta.as_ref();
@@ -53,9 +53,10 @@ pub fn of_snapshot(fact: &SnapshotFact) -> Vec<u8> {
         filings: snapshot.filings.len() as u64,
         counts: Some(wire::counts_to_wire(step.counts())),
         last_change: before + delta.map_or(0, |delta| delta.len() as u64),
-        listing_sha256: canonical::digest(&snapshot.filings).0.to_vec(),
+        listing_sha256: listing_sha256.0.to_vec(),
     };
-    v1::ListingPayload { fact: Some(Fact::Snapshot(message)) }.encode_to_vec()
+    let last_change = ChangeSerial(message.last_change);
+    (v1::ListingPayload { fact: Some(Fact::Snapshot(message)) }.encode_to_vec(), last_change)
 }
 
 /// The numbers of the filings whose rows a delta writes, in order.

@@ -7,7 +7,7 @@ use arc_swap::Guard;
 use jiff::Timestamp;
 
 use super::listing::resolve;
-use super::{Services, SnapshotRef};
+use super::{Behind, Services, SnapshotRef};
 use crate::decide::caller_id::{self, CallerId};
 use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, PolicyConfig, Query, Wording, decide_in, sentence};
 use crate::domain::{
@@ -138,13 +138,20 @@ pub struct Published {
     index: Guard<Option<Arc<Index>>>,
     records: Guard<Arc<Records>>,
     policy: Guard<Arc<Policy>>,
+    behind: Option<Behind>,
     now: Timestamp,
 }
 
 impl Published {
     /// What queries are answered from.
     pub fn view(&self) -> View<'_> {
-        View { index: self.index.as_deref(), records: &self.records, policy: &self.policy, now: self.now }
+        View {
+            index: self.index.as_deref(),
+            records: &self.records,
+            policy: &self.policy,
+            behind: self.behind,
+            now: self.now,
+        }
     }
 }
 
@@ -157,6 +164,8 @@ pub struct View<'a> {
     pub records: &'a Records,
     /// The operator's policy.
     pub policy: &'a Policy,
+    /// Whether the site is behind its fleet. Of the past it does not matter.
+    pub behind: Option<Behind>,
     /// The time for which it is asked.
     pub now: Timestamp,
 }
@@ -233,7 +242,7 @@ impl View<'_> {
     }
 
     fn answer(&self, index: &Index, request: &CheckRequest<'_>, seen: Option<&Seen<'_>>) -> Result<Answer, Rejection> {
-        let Self { records, policy, now, .. } = *self;
+        let Self { records, policy, behind, now, .. } = *self;
         // Whoever says whose number it is need not have it read.
         let stated = request.us_caller_id;
         let caller_id = if stated == Ternary::Unknown { caller_id::read(request.caller_id) } else { CallerId::Absent };
@@ -263,6 +272,9 @@ impl View<'_> {
             if abroad.is_ok_and(|decision| decision.verdict == Verdict::Accept) {
                 advise_unreadable(&mut decision, policy, wording);
             }
+        }
+        if let Some(behind) = behind {
+            advise_behind(&mut decision, behind, policy, wording);
         }
         if let Some(seen) = seen {
             let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
@@ -308,10 +320,26 @@ fn advise_unreadable(decision: &mut Decision, policy: &Policy, wording: Wording)
     decision.advisories.push(Advisory { code, message: message.to_owned() });
 }
 
+/// Advises that other sites of the fleet may answer otherwise: before all else, since it bears on all of it.
+fn advise_behind(decision: &mut Decision, behind: Behind, policy: &Policy, wording: Wording) {
+    let code = AdvisoryCode::FleetBehind;
+    if policy.cells.advisories_off.contains(&code) {
+        return;
+    }
+    let message = match wording {
+        Wording::Codes => String::new(),
+        Wording::Sentences => behind.to_string(),
+    };
+    decision.advisories.insert(0, Advisory { code, message });
+}
+
 impl Services {
     /// What queries are answered from now. Never waits.
     pub fn published(&self) -> Published {
+        // First: what is published meanwhile is newer.
+        let behind = self.behind();
         Published {
+            behind,
             index: self.index.load(),
             records: self.records.load(),
             policy: self.policy.load(),
@@ -331,7 +359,8 @@ impl Services {
     ) -> Result<(Answer, SnapshotRef), Rejection> {
         let then = self.as_of(at).await?;
         let policy = self.policy.load();
-        let view = View { index: Some(&then.index), records: &then.records, policy: &policy, now: at };
+        let (index, records) = (Some(&*then.index), &*then.records);
+        let view = View { index, records, policy: &policy, behind: None, now: at };
         Ok((view.check_as_of(request)?, SnapshotRef::of(&then.index, at)))
     }
 }

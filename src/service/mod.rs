@@ -8,6 +8,7 @@ mod activity;
 mod as_of;
 mod check;
 mod export;
+mod fleet;
 mod history;
 mod impact;
 mod listing;
@@ -47,6 +48,7 @@ pub use activity::{Decisions, DecisionsStream, RefusedMost};
 pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
+pub use fleet::{Behind, Currency, Fleet, FleetReport};
 pub use history::{ChangesPage, ChangesRequest, FirstKnown};
 pub use impact::{ImpactReport, ImpactRequest};
 pub use listing::{CurrentFiling, ListedMatch, ProviderReport, RemovalsPage, RemovalsRequest, SearchReport};
@@ -166,6 +168,8 @@ pub struct Services {
     pub alert_faults: Arc<ArcSwap<Vec<String>>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
+    /// The fleet that the daemon is in, if it is in one.
+    pub fleet: Option<Fleet>,
 }
 
 /// What a store holds, published, and how it is worked with.
@@ -215,6 +219,7 @@ impl Services {
             disk: Arc::default(),
             alert_faults: Arc::default(),
             running: None,
+            fleet: None,
         }
     }
 

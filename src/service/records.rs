@@ -91,6 +91,11 @@ impl From<ChangeError> for Rejection {
     fn from(error: ChangeError) -> Self {
         match error {
             ChangeError::Plan(error) => Self::from(&error),
+            ChangeError::Store(error @ StoreError::CutOff { .. }) => ErrorReason::FleetCutOff.reject(error.to_string()),
+            ChangeError::Store(error @ StoreError::Unheard { .. }) => {
+                tracing::error!(%error, "{error}");
+                ErrorReason::FleetOutcomeUnknown.reject(error.to_string())
+            }
             ChangeError::Store(error) => {
                 tracing::error!(%error, "operators' records could not be written: {error}");
                 ErrorReason::StoreFailed.reject(match &error {

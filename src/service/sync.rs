@@ -41,6 +41,7 @@ impl Services {
         let approval = Approval { sha256, by: by.trim().to_owned() };
         cycles.approve(approval).await.map_err(|error| match error {
             ApprovalError::Stopped(_) => Rejection::stopping(),
+            ApprovalError::Elsewhere(why) => ErrorReason::FleetCutOff.reject(why),
             error => ErrorReason::ListingNotHeld.reject(error.to_string()),
         })
     }

@@ -92,7 +92,7 @@ pub use codec::CodecError;
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotAt, SnapshotThen, SnapshotsAsked};
 pub use journal::{JOURNAL_NAME, RecordsNotice};
-pub use ledger::{CycleFact, Ledger, SnapshotFact};
+pub use ledger::{CycleFact, Ledger, Shared, SnapshotFact};
 pub use position::{Advance, FleetId, FleetPosition, Log, Position};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
@@ -246,6 +246,21 @@ pub enum StoreError {
         /// What is wrong with it.
         detail: String,
     },
+    /// It could not be said to the fleet. Nothing has changed.
+    #[error("{detail}")]
+    CutOff {
+        /// Why.
+        detail: String,
+    },
+    /// It was said to the fleet, and whether that has heard it is not known.
+    #[error("{detail}")]
+    Unheard {
+        /// What happened.
+        detail: String,
+    },
+    /// Another site fetches for the fleet, or nobody does. Nothing has changed.
+    #[error("this site does not fetch for the fleet any more: what it fetched is not applied")]
+    NotFetcher,
     /// It has a table that a copy would lack.
     #[error("the store has a table `{table}` that this version cannot copy: back it up with the version that wrote it")]
     NotCopied {

@@ -3,97 +3,13 @@
 //! The position of a log is written in the transaction that does what the entry says, or not at all. A store that has one is
 //! of format 5, which versions that know no fleet refuse: they would change it without anybody else being told.
 
-use std::fmt;
-
-use jiff::Timestamp;
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
-use sha2::{Digest, Sha256};
 
 use super::records::missing_in_older;
-use super::tables::{FLEET, META, META_FORMAT};
+use super::tables::{FLEET, META, META_FORMAT, META_SCHEDULE_MINUTE};
 use super::{FLEET_FORMAT, Store, StoreError, codec};
 use crate::domain::Sha256Digest;
-
-/// Tells one fleet from all others. Drawn when it is founded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FleetId(pub [u8; 16]);
-
-impl fmt::Display for FleetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-/// One of the two logs of a fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Log {
-    /// Snapshots, cycles and held listings.
-    Listing,
-    /// Events of operators' records.
-    Records,
-}
-
-impl Log {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Listing, Self::Records];
-
-    /// The word in keys and sentences.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Listing => "listing",
-            Self::Records => "records",
-        }
-    }
-}
-
-/// A place in a log: behind which entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The entry's index, from 1; 0 before the first.
-    pub index: u64,
-    /// The digest of the entry, which covers all before it.
-    pub sha256: Sha256Digest,
-    /// The entry's time. No later entry has an earlier one.
-    pub at: Timestamp,
-}
-
-impl Position {
-    /// Before the first entry. What the first one follows is the fleet itself and the log, so that no entry of another fits.
-    pub fn origin(fleet: FleetId, log: Log) -> Self {
-        let mut hasher = Sha256::new();
-        hasher.update(b"rmdd fleet\0");
-        hasher.update(fleet.0);
-        hasher.update(log.as_str());
-        Self { index: 0, sha256: Sha256Digest(hasher.finalize().into()), at: Timestamp::UNIX_EPOCH }
-    }
-}
-
-/// Where a store stands in a fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FleetPosition {
-    /// Which fleet.
-    pub fleet: FleetId,
-    /// In the log of the listing.
-    pub listing: Position,
-    /// In the log of records.
-    pub records: Position,
-}
-
-impl FleetPosition {
-    /// Before the first entry of both.
-    pub fn origin(fleet: FleetId) -> Self {
-        let origin = |log| Position::origin(fleet, log);
-        Self { fleet, listing: origin(Log::Listing), records: origin(Log::Records) }
-    }
-
-    /// In one of the logs.
-    pub fn of(&self, log: Log) -> Position {
-        match log {
-            Log::Listing => self.listing,
-            Log::Records => self.records,
-        }
-    }
-}
+pub use crate::domain::{FleetId, FleetPosition, Log, Position};
 
 /// One entry further in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +25,9 @@ pub struct Advance {
 /// The key of the fleet's ID; positions stand under the words of their logs.
 const ID: &str = "id";
 
+/// The key of what tells the store from that of another site of the same name.
+const SITE: &str = "site";
+
 impl Store {
     /// Where the store stands in its fleet; nothing where it is in none.
     ///
@@ -119,6 +38,54 @@ impl Store {
         self.contained_read(|| {
             let transaction = self.begin_read()?;
             read(&transaction)
+        })
+    }
+
+    /// Whether the store holds nothing at all.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.newest_snapshot()?.is_none() && self.last_event()? == 0)
+    }
+
+    /// What tells this store from that of another site of the same name; nothing before it is in a fleet. Drawn once.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or written.
+    pub fn site_token(&self) -> Result<Option<[u8; 16]>, StoreError> {
+        let stored = self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            Ok(table.get(SITE)?.map(|token| token.value().to_vec()))
+        })?;
+        if let Some(token) = stored.and_then(|token| token.try_into().ok()) {
+            return Ok(Some(token));
+        }
+        if self.fleet_position()?.is_none() {
+            return Ok(None);
+        }
+        let token: [u8; 16] = rand::random();
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(FLEET)?.insert(SITE, token.as_slice())?;
+            transaction.commit()
+        })?;
+        Ok(Some(token))
+    }
+
+    /// The minute of the hour at which the source is asked by default: that of the fleet.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn set_schedule_minute(&self, minute: u8) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(META)?.insert(META_SCHEDULE_MINUTE, u64::from(minute % 60))?;
+            transaction.commit()
         })
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 
-use super::{Ledger, StoreError};
+use super::{Ledger, Store, StoreError};
 use crate::domain::RecordEvent;
 use crate::domain::visible::one_line;
 use crate::records::{Change, PlanError, Records, plan};
@@ -71,7 +71,7 @@ impl PublishedRecords {
         now: Timestamp,
     ) -> Result<Vec<RecordEvent>, ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
-        let mut reloaded = false;
+        let mut reloaded = 0;
         let events = loop {
             let current = self.load_full();
             let events = plan(&current, change.clone(), now)?;
@@ -85,10 +85,12 @@ impl PublishedRecords {
                     self.current.store(Arc::new(current.after(&events)));
                     break events;
                 }
-                // Another change cannot have come between: what stands there was not known to stand there.
-                Committed::Behind(records) if !reloaded => {
+                // What stands there was not known to stand there. Another change cannot have come between at a site of its
+                // own, and in a fleet whoever tries again is first some time.
+                Committed::Behind(records) if reloaded < RELOADS => {
                     self.current.store(Arc::from(records));
-                    reloaded = true;
+                    self.changes.send_replace(());
+                    reloaded += 1;
                 }
                 Committed::Behind(_) => return Err(ChangeError::Interrupted),
             }
@@ -99,7 +101,64 @@ impl PublishedRecords {
         }
         Ok(events)
     }
+
+    /// Publishes what others have changed: `follow` writes it to the store and returns the events, which are none where they
+    /// are published already. No change is made meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As `follow`. Nothing is published then.
+    pub async fn follow<E, F>(&self, store: &Store, follow: F) -> Result<(), E>
+    where
+        E: From<StoreError>,
+        F: Future<Output = Result<Vec<RecordEvent>, E>>,
+    {
+        let _one_at_a_time = self.changing.lock().await;
+        let events = follow.await?;
+        let Some(first) = events.first() else { return Ok(()) };
+        let current = self.load_full();
+        if current.last_event() + 1 == first.serial {
+            self.current.store(Arc::new(current.after(&events)));
+        } else {
+            self.reload(store)?;
+        }
+        self.changes.send_replace(());
+        for event in &events {
+            log(event);
+        }
+        Ok(())
+    }
+
+    /// Publishes what the store holds after `replace` has put something else in its place. No change is made meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As `replace`, and if the store cannot be read.
+    pub async fn replace<E, F>(&self, store: &Store, replace: F) -> Result<(), E>
+    where
+        E: From<StoreError>,
+        F: Future<Output = Result<(), E>>,
+    {
+        let _one_at_a_time = self.changing.lock().await;
+        replace.await?;
+        Ok(self.reload(store)?)
+    }
+
+    /// Publishes the records that the store holds.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    fn reload(&self, store: &Store) -> Result<(), StoreError> {
+        let (records, last_event) = store.load_records()?;
+        self.current.store(Arc::new(Records::build(records, last_event)));
+        self.changes.send_replace(());
+        Ok(())
+    }
 }
+
+/// So often a change is planned anew because others were made before it.
+const RELOADS: u32 = 20;
 
 /// What came of committing.
 enum Committed {
@@ -136,7 +195,6 @@ fn log(event: &RecordEvent) {
 mod tests {
     use super::*;
     use crate::domain::{Identity, Peer, PeerKind, Record, RecordBody, RecordKind};
-    use crate::store::Store;
 
     fn now() -> Timestamp {
         "2026-11-26T00:00:00Z".parse().expect("a time")

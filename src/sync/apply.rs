@@ -98,6 +98,7 @@ pub async fn apply(
         filings: vetted.snapshot.filings.len() as u64,
         changes: step.counts(),
     });
+    let _turn = at.facts.lock().await;
     let committed = {
         let (ledger, archive, cycle) = (at.ledger.clone(), at.archive.clone(), record.clone());
         let fault = Arc::clone(&at.archive_fault);

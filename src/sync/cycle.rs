@@ -86,6 +86,7 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
         error => SyncOutcome::Failed { error: error.to_string() },
     };
     let record = record(outcome);
+    let _turn = at.facts.lock().await;
     let kept = {
         let holding = held.clone().map_or(Holding::AsBefore, |held| Holding::Listing(Box::new(held)));
         let (ledger, fact) = (at.ledger.clone(), CycleFact { cycle: record.clone(), confirmed: None, holding });
@@ -93,6 +94,10 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
     };
     match kept {
         Ok(Ok(kept)) => at.state.store(Arc::new(kept)),
+        // What stands of it is what the fleet's log says.
+        Ok(Err(error @ (StoreError::NotFetcher | StoreError::CutOff { .. } | StoreError::Unheard { .. }))) => {
+            tracing::warn!(%error, "the outcome of the sync is not told to the fleet: {error}");
+        }
         failed => {
             // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.
             if let Ok(Err(error)) = failed {
@@ -246,6 +251,7 @@ where
             serial: current.snapshot().serial,
             filings: current.snapshot().filings.len() as u64,
         });
+        let _turn = self.at.facts.lock().await;
         let kept = {
             let confirmed = Some((current.snapshot().serial, fetched_at));
             let fact = CycleFact { cycle: record.clone(), confirmed, holding: Holding::Nothing };
@@ -399,7 +405,7 @@ where
         if let Err(error) = self.archive(prepared).await {
             tracing::error!(%error, "the raw listing could not be archived: {error}");
         }
-        let ledger = self.at.ledger.clone();
+        let (ledger, _turn) = (self.at.ledger.clone(), self.at.facts.lock().await);
         let held = spawn_blocking(move || ledger.held(&listing)).await.map_err(|_| CycleError::Panicked("hold"))??;
         let state = self.at.state.load_full();
         self.at.state.store(Arc::new(SyncState { held, ..(*state).clone() }));

@@ -12,6 +12,7 @@ mod apply;
 mod approve;
 mod clocks;
 mod cycle;
+mod elsewhere;
 pub mod fetch;
 mod own;
 mod replay;
@@ -26,10 +27,10 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{Sha256Digest, SourceState, SyncRecord, SyncTrigger};
+use crate::domain::{Sha256Digest, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
@@ -38,6 +39,7 @@ use crate::store::archive::{Archive, ArchiveConfig, ArchiveError, Fate};
 use crate::store::{Ledger, Loaded, Retired, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 
+pub use elsewhere::{Answered, Elsewhere, Publisher};
 pub use own::Own;
 pub use replay::{ArchivedListing, Replayed, replay};
 pub use tally::{OUTCOMES, SyncTally};
@@ -111,9 +113,20 @@ impl SyncStage {
 /// The directory beside the store in which listings come in.
 const INCOMING: &str = "incoming";
 
+#[derive(Debug)]
 enum Request {
-    Sync { trigger: SyncTrigger, reply: oneshot::Sender<SyncRecord> },
-    Approve { approval: Approval, reply: oneshot::Sender<Result<SyncRecord, ApprovalError>> },
+    Sync {
+        trigger: SyncTrigger,
+        reply: oneshot::Sender<SyncRecord>,
+    },
+    Approve {
+        approval: Approval,
+        reply: oneshot::Sender<Result<SyncRecord, ApprovalError>>,
+    },
+    /// Another site has run a cycle.
+    DropOld {
+        succeeded: bool,
+    },
 }
 
 /// A person's word that a held listing is right.
@@ -143,6 +156,9 @@ pub enum ApprovalError {
     /// Its bytes cannot be had any more.
     #[error("the held listing cannot be let through: {0}. Run `rmdd sync`: the source may publish it still")]
     Archive(#[from] ArchiveError),
+    /// The site that fetches for the fleet could not be asked, or did not do it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The daemon is stopping.
     #[error(transparent)]
     Stopped(#[from] SyncStopped),
@@ -159,6 +175,8 @@ pub struct SyncHandle {
     tally: Arc<SyncTally>,
     published: watch::Receiver<()>,
     archive_fault: Arc<ArcSwapOption<String>>,
+    /// Set where another site may be the one that fetches.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
 }
 
 /// The daemon is stopping: no cycle will come.
@@ -173,6 +191,9 @@ impl SyncHandle {
     ///
     /// If the sync task has ended. A refused or failed cycle is an outcome, not an error.
     pub async fn sync(&self, trigger: SyncTrigger) -> Result<SyncRecord, SyncStopped> {
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !self.fetches()) {
+            return Ok(self.sync_elsewhere(&**elsewhere, trigger).await);
+        }
         let (reply, outcome) = oneshot::channel();
         self.requests.send(Request::Sync { trigger, reply }).await.map_err(|_| SyncStopped)?;
         outcome.await.map_err(|_| SyncStopped)
@@ -184,9 +205,55 @@ impl SyncHandle {
     ///
     /// If no such listing is held, or its bytes are lost.
     pub async fn approve(&self, approval: Approval) -> Result<SyncRecord, ApprovalError> {
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !self.fetches()) {
+            return elsewhere.ask(Some(approval)).await;
+        }
         let (reply, outcome) = oneshot::channel();
         self.requests.send(Request::Approve { approval, reply }).await.map_err(|_| SyncStopped)?;
         outcome.await.map_err(|_| SyncStopped)?
+    }
+
+    /// Lets cycles be run at another site while that fetches.
+    #[must_use]
+    pub fn with_elsewhere(self, elsewhere: Arc<dyn Elsewhere>) -> Self {
+        Self { elsewhere: Some(elsewhere), ..self }
+    }
+
+    /// Whether cycles are run here: always, but at a site of a fleet for which another fetches.
+    pub fn fetches(&self) -> bool {
+        self.elsewhere.as_ref().is_none_or(|elsewhere| *elsewhere.fetches().borrow())
+    }
+
+    /// Ends when this site begins to fetch, or ceases to, from now on; never, where that cannot be.
+    pub fn fetching_changes(&self) -> impl Future<Output = ()> + Send + use<> {
+        let fetches = self.elsewhere.as_ref().map(|elsewhere| elsewhere.fetches());
+        async move {
+            let Some(mut fetches) = fetches else { return std::future::pending().await };
+            if fetches.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// An operator's wish is told to the site that fetches. A schedule and the like are its own business.
+    async fn sync_elsewhere(&self, elsewhere: &dyn Elsewhere, trigger: SyncTrigger) -> SyncRecord {
+        let failed = |error: String| SyncRecord {
+            at: clock::now(),
+            trigger,
+            source: self.settings().source.to_string(),
+            outcome: SyncOutcome::Failed { error },
+            passed_over: Vec::new(),
+            sources: Vec::new(),
+        };
+        match trigger {
+            SyncTrigger::Operator => {
+                elsewhere.ask(None).await.unwrap_or_else(|error| failed(format!("{error}; nothing has changed")))
+            }
+            _ => match self.state().last.clone() {
+                Some(last) => last,
+                None => failed("another site fetches for the fleet".to_owned()),
+            },
+        }
     }
 
     /// Asks for a cycle and does not wait for it. What comes of it is told by the cycle.
@@ -253,6 +320,8 @@ struct At {
     own: Option<Own>,
     /// Why the raw bytes of the listing that is served are not in the archive, if they are not.
     archive_fault: Arc<ArcSwapOption<String>>,
+    /// Held from before a fact is made until it is published: others may make facts here besides.
+    facts: Arc<Mutex<()>>,
 }
 
 impl At {
@@ -307,6 +376,7 @@ impl At {
     /// Serves what is stored, if that is not what is served: a disk that failed at the very end of a commit leaves it open
     /// whether it did as it was told, and only the file can say.
     async fn catch_up(&self) {
+        let _turn = self.facts.lock().await;
         let (store, served) = (Arc::clone(self.ledger.store()), self.index.load_full());
         let served = served.map(|index| index.snapshot().serial);
         let read = tokio::task::spawn_blocking(move || match store.newest_snapshot()? {
@@ -368,10 +438,12 @@ impl Syncer {
             tally: Arc::clone(&tally),
             published: published_seen,
             archive_fault: Arc::clone(&archive_fault),
+            elsewhere: None,
         };
         // Beside the store: whoever has that has this.
         let incoming = ledger.store().path().with_file_name(INCOMING);
-        let at = At { ledger, archive, incoming, index, state, tally, published, own: None, archive_fault };
+        let (own, facts) = (None, Arc::default());
+        let at = At { ledger, archive, incoming, index, state, tally, published, own, archive_fault, facts };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
@@ -380,6 +452,20 @@ impl Syncer {
     pub fn with_own(mut self, own: Own) -> Self {
         self.at.own = Some(own);
         self
+    }
+
+    /// Where what other sites have decided is published.
+    pub fn publisher(&self, handle: &SyncHandle) -> Publisher {
+        Publisher {
+            index: Arc::clone(&self.at.index),
+            state: Arc::clone(&self.at.state),
+            published: self.at.published.clone(),
+            completed: self.completed.clone(),
+            facts: Arc::clone(&self.at.facts),
+            requests: handle.requests.downgrade(),
+            archive: self.at.archive.clone(),
+            archive_fault: Arc::clone(&self.at.archive_fault),
+        }
     }
 
     /// Drops what is not kept any more. It fails without harm: the next cycle tries again.
@@ -464,6 +550,7 @@ impl Syncer {
                     // Whoever asked may have gone.
                     let _ = reply.send(outcome);
                 }
+                Request::DropOld { succeeded } => self.drop_old(succeeded).await,
                 Request::Sync { trigger, reply } => {
                     let mut waiting = vec![reply];
                     let record = {
@@ -474,7 +561,9 @@ impl Syncer {
                                 record = &mut cycle => break record,
                                 Some(request) = self.requests.recv() => match request {
                                     Request::Sync { reply, .. } => waiting.push(reply),
-                                    approval => later.push_back(approval),
+                                    // The cycle itself does.
+                                    Request::DropOld { .. } => {}
+                                    approval @ Request::Approve { .. } => later.push_back(approval),
                                 },
                                 () = shutdown.cancelled() => return,
                             }

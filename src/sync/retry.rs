@@ -43,11 +43,15 @@ pub async fn run(sync: SyncHandle, next: watch::Sender<Option<Timestamp>>, await
     }
     loop {
         let settings = sync.settings();
-        let at = retry_at(&sync.state(), &settings.fetch, rand::random(), clock::now());
+        let fetching_changes = sync.fetching_changes();
+        // Where another site fetches, that tries again.
+        let at =
+            sync.fetches().then(|| retry_at(&sync.state(), &settings.fetch, rand::random(), clock::now())).flatten();
         next.send_replace(at);
         tokio::select! {
             () = shutdown.cancelled() => return,
             changed = completed.changed() => if changed.is_err() { break },
+            () = fetching_changes => {}
             () = until(at) => {
                 next.send_replace(None);
                 // Its outcome is seen above. Fails only at shutdown.

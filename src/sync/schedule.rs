@@ -243,7 +243,7 @@ async fn set_back(
         let now = clock();
         let last = sync.state().last.as_ref().map(|last| last.at);
         let look = Look { last, since, running: sync.progress().is_some(), now };
-        if schedule.is_missed(&look) {
+        if sync.fetches() && schedule.is_missed(&look) {
             tracing::info!("a time of the schedule has passed without a sync, or the clock was set: it is made up now");
             sync.start(SyncTrigger::Schedule);
         }

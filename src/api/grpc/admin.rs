@@ -5,7 +5,7 @@ use tonic::{Request, Response, Status};
 use super::convert::{self, time_to_wire};
 use super::export::BackupStream;
 use super::v1::admin_service_server::AdminService;
-use super::{Grpc, activity, authorization, records, standing, v1};
+use super::{Grpc, activity, authorization, fleet, records, standing, v1};
 use crate::domain::{ErrorReason, Rejection, Sha256Digest};
 use crate::records::Change;
 use crate::service::{
@@ -86,6 +86,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         peers: report.peers.as_ref().map(standing::summary_to_wire),
         own_filings: report.own.iter().map(standing::own_to_wire).collect(),
         weeks: report.weeks.iter().map(activity::week_to_wire).collect(),
+        fleet: report.fleet.as_ref().map(fleet::to_wire),
     }
 }
 

@@ -66,7 +66,8 @@ impl Grpc {
         let policy = self.0.policy.load_full();
         if let Some(at) = convert::optional_time_from_wire(request.at.as_ref())? {
             let then = self.0.as_of(at).await?;
-            let view = View { index: Some(&then.index), records: &then.records, policy: &policy, now: at };
+            let (index, records) = (Some(&*then.index), &*then.records);
+            let view = View { index, records, policy: &policy, behind: None, now: at };
             for query in &request.questions {
                 answered(match query.at {
                     Some(_) => Err(time_of_its_own()),
@@ -79,8 +80,9 @@ impl Grpc {
             return Ok(view.snapshot());
         }
         // All from one listing, however long it takes.
+        let behind = self.0.behind();
         let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
-        let view = View { index: index.as_deref(), records: &records, policy: &policy, now: clock::now() };
+        let view = View { index: index.as_deref(), records: &records, policy: &policy, behind, now: clock::now() };
         let seen = self.0.see(came);
         for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {

@@ -14,6 +14,7 @@ mod compact;
 mod convert;
 mod export;
 mod fast_path;
+mod fleet;
 mod listing;
 mod records;
 mod reply;

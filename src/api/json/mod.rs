@@ -2,6 +2,7 @@
 //! missing.
 
 mod compact;
+mod fleet;
 mod snapshots;
 mod standing;
 mod status;
@@ -17,6 +18,7 @@ use crate::domain::{self, Column, Implementation};
 use crate::service;
 
 pub use compact::CompactCheck;
+pub use fleet::{Fleet, FleetMember, FleetPlace, FleetSite};
 pub use snapshots::{Changes, ListedSnapshot, Snapshots};
 pub use standing::{Deadline, OwnChange, OwnFiling, PeerStanding, PeersSummary};
 pub use status::{Alarm, Held, PeersAffected, ServedSnapshot, Source, SourceFault, Status, Sync, Week};

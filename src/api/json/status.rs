@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{OwnFiling, PeersSummary, Snapshot};
+use super::{Fleet, OwnFiling, PeersSummary, Snapshot};
 
 /// One sync cycle.
 #[derive(Debug, Clone, Serialize)]
@@ -133,6 +133,8 @@ pub struct Status {
     pub weeks: Vec<Week>,
     /// When the running cycle fetches the second copy that it waits for; null where it waits for none.
     pub sync_waits_until: Option<Timestamp>,
+    /// The fleet that the daemon is in; null if it is in none.
+    pub fleet: Option<Fleet>,
 }
 
 /// A week of the listing, from Monday to Sunday in Eastern time.

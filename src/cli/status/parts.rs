@@ -56,6 +56,9 @@ impl Screen {
         screen.weeks(&status.weeks);
         status.held.iter().for_each(|held| screen.held(held));
         screen.sync(status);
+        if let Some(fleet) = &status.fleet {
+            screen.part("FLEET", super::super::fleet::in_brief(fleet));
+        }
         screen.channels(&look.channels);
         screen
     }

@@ -234,6 +234,7 @@ fn from_layers(
         .with_list_parse_key("me.frn")
         .with_list_parse_key("admin.users")
         .with_list_parse_key("admin.groups")
+        .with_list_parse_key("fleet.engine")
         .source(Some(variables));
     let layers = |error: config::ConfigError| ConfigError::Layers(with_new_name(in_layers(&error, flags)));
     note(&mut origins, "", variables.collect().map_err(layers)?, Origin::Environment);

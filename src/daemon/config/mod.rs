@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::alerts::config::AlertsConfig;
 use crate::decide::own::MeConfig;
 use crate::decide::{Policy, PolicyConfig};
+use crate::fleet::config::FleetConfig;
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::VetConfig;
 use crate::observe::decision_log::DecisionLogConfig;
@@ -80,6 +81,8 @@ pub struct Config {
     pub decision_log: DecisionLogConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// The fleet that this site is in, if it is in one.
+    pub fleet: Option<FleetConfig>,
 }
 
 impl Default for Config {
@@ -106,6 +109,7 @@ impl Default for Config {
             me: MeConfig::default(),
             decision_log: DecisionLogConfig::default(),
             log: LogConfig::default(),
+            fleet: None,
         }
     }
 }
@@ -129,6 +133,7 @@ impl Config {
             .and_then(|()| self.http.validate())
             .and_then(|()| self.admin.validate())
             .and_then(|()| self.log.validate())
+            .and_then(|()| self.fleet.as_ref().map_or(Ok(()), FleetConfig::validate))
             .and_then(|()| Schedule::from_config(&self.schedule, 0).map(|_| ()).map_err(|e| e.to_string()))
             .map_err(ConfigError::Invalid)
     }
@@ -149,10 +154,11 @@ impl Config {
         }
     }
 
-    /// What is allowed, and should be meant: listeners that others than this machine reach.
+    /// What is allowed, and should be meant: listeners that others than this machine reach, a fleet that hangs on one machine.
     pub fn warnings(&self) -> Vec<String> {
         let known = self.access.require;
-        self.grpc.warning(known).into_iter().chain(self.http.warning(known)).collect()
+        let fleet = self.fleet.iter().flat_map(FleetConfig::warnings);
+        self.grpc.warning(known).into_iter().chain(self.http.warning(known)).chain(fleet).collect()
     }
 
     /// The policy in force.

@@ -167,3 +167,42 @@ fn of_several_directories_of_systemd_the_first_is_taken() {
         assert_eq!(first_of(OsStr::new(variable)), expected.map(PathBuf::from), "{variable:?}");
     }
 }
+
+#[test]
+fn a_fleet_comes_from_the_file_and_the_environment_and_can_be_shown_and_is_none_without_its_table() {
+    assert_eq!(load(None, [], &Overrides::new()).expect("usable").config.fleet, None);
+    let file = file("[fleet]\nname = \"east\"\nengine = [\"http://127.0.0.1:2379\"]\npoll = \"500ms\"\n");
+    let variables = environment(&[
+        ("RMDD_FLEET__SITE", "nyc1"),
+        ("RMDD_FLEET__ENGINE", "http://127.0.0.1:2379 http://127.0.0.1:22379"),
+        ("RMDD_FLEET__FETCHES", "false"),
+    ]);
+    let loaded = load(Some(file.path()), variables, &Overrides::new()).expect("usable");
+    let fleet = loaded.config.fleet.clone().expect("a fleet");
+    assert_eq!((fleet.name.as_str(), fleet.site.as_deref(), fleet.fetches), ("east", Some("nyc1"), false));
+    assert_eq!(fleet.engine, ["http://127.0.0.1:2379", "http://127.0.0.1:22379"]);
+    assert_eq!((fleet.poll, fleet.lease), (Duration::from_millis(500), Duration::from_secs(15)));
+    assert_eq!(loaded.origin("fleet.engine"), Origin::Environment);
+    assert_eq!(toml::from_str::<Config>(&shown(&loaded.config)).expect("readable"), loaded.config);
+    let unnamed = load(None, environment(&[("RMDD_FLEET__SITE", "nyc1")]), &Overrides::new()).expect_err("refused");
+    assert!(unnamed.to_string().contains("fleet.name is not set"), "{unnamed}");
+}
+
+#[test]
+fn the_fleet_of_the_example_has_every_setting_with_its_default_or_one_of_its_kind() {
+    let example = include_str!("../../../examples/rmdd.toml");
+    let (_, table) = example.split_once("# [fleet]\n").expect("a fleet");
+    let settings = table.lines().filter_map(|line| line.strip_prefix("# "));
+    let is_setting = |line: &&str| line.contains(" = ") || line.starts_with('[');
+    let text = settings.filter(is_setting).fold("[fleet]\n".to_owned(), |text, line| format!("{text}{line}\n"));
+    let config: Config = toml::from_str(&text).expect("TOML");
+    config.validate().expect("usable");
+    let fleet = config.fleet.clone().expect("a fleet");
+    let mut plain = crate::fleet::config::FleetConfig::default();
+    plain.name.clone_from(&fleet.name);
+    plain.engine.clone_from(&fleet.engine);
+    plain.site.clone_from(&fleet.site);
+    plain.tls.clone_from(&fleet.tls);
+    assert_eq!(fleet, plain);
+    assert!(config.settings().iter().all(|(name, value)| !name.starts_with("fleet") || value.is_some()));
+}

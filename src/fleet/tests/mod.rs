@@ -3,5 +3,6 @@
 mod attacks;
 mod bases;
 mod histories;
+mod model;
 mod real;
 mod site;

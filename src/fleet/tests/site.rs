@@ -218,7 +218,8 @@ impl Origin {
             changes: step.counts(),
         };
         let fact = SnapshotFact { cycle: self.cycle(outcome), snapshot, step, current };
-        self.append(Log::Listing, payload::of_snapshot(&fact));
+        let digest = crate::listing::canonical::digest(&fact.snapshot.filings);
+        self.append(Log::Listing, payload::of_snapshot(&fact, digest).0);
         let committed = self.ledger.snapshot(&fact).expect("committed");
         let SnapshotFact { snapshot, step, .. } = fact;
         let index = Index::build_known(snapshot, committed.listing_sha256, step.removals, committed.last_change);

@@ -3,6 +3,7 @@
 mod alarm;
 mod certificates;
 mod clocks;
+mod fleet;
 mod kept;
 mod limits;
 mod syncs;
@@ -16,6 +17,7 @@ use crate::store::SyncState;
 
 pub use alarm::{Alarm, Severity, State, state};
 pub use certificates::certificate;
+pub use fleet::fleet;
 pub use kept::{
     RefusedReload, alerts_failing, archive_failing, decision_log, disk_low, journal_failing, records_notice,
     reload_refused, store_damaged, store_read_only,

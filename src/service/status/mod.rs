@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{OwnReport, PeersSummary, Services, SnapshotRef, SyncAccess, Week};
+use super::{FleetReport, OwnReport, PeersSummary, Services, SnapshotRef, SyncAccess, Week};
 use crate::domain::{ChangeSerial, Sha256Digest, SourceState};
 use crate::listing::index::Index;
 use crate::observe::clock;
@@ -59,6 +59,8 @@ pub struct StatusReport {
     pub own: Vec<OwnReport>,
     /// The last [`WEEKS`] weeks of the listing, oldest first; none before the first listing.
     pub weeks: Vec<Week>,
+    /// The fleet, where a daemon is in one.
+    pub fleet: Option<FleetReport>,
 }
 
 /// So many weeks are in a status: half a year.
@@ -107,6 +109,9 @@ impl Services {
         }
         let tls = self.running.iter().flat_map(|running| &running.tls);
         alarms.extend(tls.flat_map(|tls| alarms::certificate(&tls.state(), now)));
+        if let Some(fleet) = &self.fleet {
+            alarms.extend(alarms::fleet(&fleet.report(now), now));
+        }
         alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
         alarms
     }
@@ -157,6 +162,7 @@ impl Services {
             peers: None,
             own: Vec::new(),
             weeks: Vec::new(),
+            fleet: self.fleet.as_ref().map(|fleet| fleet.report(now)),
         }
     }
 

@@ -4,7 +4,8 @@
 //! it changed, so that a test knows by another route than rmdd's own what a sync must find. Everything in it is
 //! invented: names, addresses, numbers. It does not depend on rmdd.
 //!
-//! [`hostile`] is a client that does to a daemon what it may not; [`terminal`] a terminal that commands run on.
+//! [`hostile`] is a client that does to a daemon what it may not; [`terminal`] a terminal that commands run on; [`etcd`]
+//! real members of an etcd.
 //!
 //! ```
 //! use rmdd_testkit::listing::{Step, World};
@@ -20,6 +21,7 @@
 
 mod csv;
 mod date;
+pub mod etcd;
 pub mod faults;
 mod filing;
 mod invent;

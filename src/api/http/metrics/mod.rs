@@ -1,5 +1,6 @@
 //! What monitoring reads.
 
+mod fleet;
 mod page;
 mod process;
 mod scrape;

@@ -8,6 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
 use prometheus_client::registry::Registry;
 
+use super::fleet;
 use super::page::{Labels, Page, bytes, of, seconds};
 use super::process::Process;
 
@@ -100,6 +101,9 @@ impl Collector for Scrape {
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
         kept(&mut page, services)?;
+        if let Some(fleet) = &services.fleet {
+            fleet::write(&mut page, &fleet.report(now))?;
+        }
         build_and_process(&mut page, services)
     }
 }

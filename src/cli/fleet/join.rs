@@ -1,0 +1,140 @@
+//! `rmdd fleet join`
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use clap::Args;
+
+use super::super::records::By;
+use super::super::text::say;
+use super::super::{Global, YES, here};
+use crate::daemon::config::Overrides;
+use crate::daemon::membership::{engine, params};
+use crate::daemon::{Opened, publish_stored, sync_settings};
+use crate::domain::Record;
+use crate::fleet::client::Client;
+use crate::fleet::join::{self, Joining};
+use crate::fleet::keys::Keys;
+use crate::observe::clock;
+use crate::store::archive::Archive;
+use crate::store::{Ledger, Store};
+use crate::sync::Syncer;
+
+#[derive(Debug, Args)]
+pub struct Join {
+    /// Change nothing; list the records that this store has and the fleet lacks.
+    #[arg(long)]
+    dry_run: bool,
+    /// Put the records that the fleet lacks on record there, all of them, as `--by`.
+    #[arg(long, conflicts_with = "dry_run")]
+    bring_records: bool,
+    #[command(flatten)]
+    by: By,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Join {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let config = global.load(Overrides::new())?.config;
+        let fleet = config.fleet.clone().ok_or_else(|| {
+            anyhow!(
+                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be joined, and where"
+            )
+        })?;
+        let by = self.by.name()?;
+        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
+        here::become_owner_of(&state_dir).map_err(|error| {
+            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
+        })?;
+        let directory = state_dir.clone();
+        let own = blocking(move || {
+            let own = Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory))?;
+            if own.fleet_position()?.is_some() {
+                bail!("the store in {} is in a fleet already: start its daemon", directory.display());
+            }
+            Ok(own)
+        })
+        .await?;
+        let records = own.load_records()?.0;
+        let made =
+            tempfile::Builder::new().prefix("joining-").tempdir_in(&state_dir).context("no room beside the store")?;
+        let (engine, _) = engine(&fleet)?;
+        let client = Client { engine: Arc::new(engine), keys: Keys::new(&fleet.name) };
+        let joining = {
+            let place = made.path().to_owned();
+            let Opened { store, index, records, sync_state, .. } =
+                blocking(move || Ok(publish_stored(Store::open(&place)?)?)).await?;
+            let settings = sync_settings(&config).map_err(|error| anyhow!(error))?;
+            let ledger = Ledger::Own(Arc::clone(&store));
+            let (syncer, handle) = Syncer::new(ledger, index, sync_state, settings, Archive::new(made.path()));
+            join::follow(client, params(&fleet)?, store, syncer.publisher(&handle), records).await?
+        };
+        let differing = joining.differing(&records);
+        let lacking = joining.lacking(records);
+        let brought = match self.bring_records {
+            true => joining.bring(lacking.clone(), &by, clock::now()).await?.len(),
+            false => 0,
+        };
+        let indexes = joining.indexes()?;
+        let mut kept = None;
+        if !self.dry_run {
+            drop::<(Joining, Store)>((joining, own));
+            let (from, to) = (made.path().to_owned(), state_dir.clone());
+            kept = Some(blocking(move || Ok(join::put_in_place(&from, &to, clock::now())?)).await?);
+        }
+        if self.json {
+            let named: Vec<_> = lacking
+                .iter()
+                .map(|record| {
+                    serde_json::json!({
+                        "kind": record.kind().as_str(), "id": record.id(), "provider": record.provider.to_string(),
+                    })
+                })
+                .collect();
+            let kept = kept.map(|kept| kept.display().to_string());
+            let told = serde_json::json!({
+                "fleet": fleet.name, "listing_index": indexes[0], "records_index": indexes[1], "lacking": named,
+                "differing": differing, "brought": brought, "joined": !self.dry_run, "kept": kept,
+            });
+            say!("{told}");
+            return Ok(YES);
+        }
+        tell(&lacking, differing);
+        match kept {
+            None => {
+                say!("Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets these records.")
+            }
+            Some(kept) => {
+                if self.bring_records {
+                    say!("{brought} changes of records were made in the fleet.");
+                }
+                say!(
+                    "This site has joined the fleet {}. The store as it was is kept as {}.",
+                    fleet.name,
+                    kept.display()
+                );
+                say!("Start the daemon.");
+            }
+        }
+        Ok(YES)
+    }
+}
+
+fn tell(lacking: &[Record], differing: usize) {
+    match lacking.len() {
+        0 => say!("The fleet lacks none of the records of this store."),
+        many => say!("The fleet lacks {many} of the records of this store:"),
+    }
+    for record in lacking {
+        say!("  {} {} ({})", record.kind().as_str(), crate::domain::visible::one_line(&record.id()), record.provider);
+    }
+    if differing > 0 {
+        say!("Of {differing} more the fleet says something else; it stays as the fleet has it.");
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
+    tokio::task::spawn_blocking(work).await.context("the work on the store was interrupted")?
+}

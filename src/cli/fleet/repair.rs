@@ -1,0 +1,58 @@
+//! `rmdd fleet repair`
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use clap::Args;
+
+use super::super::text::say;
+use super::super::{Global, YES, here};
+use crate::daemon::config::Overrides;
+use crate::daemon::membership::engine;
+use crate::fleet::client::Client;
+use crate::fleet::found::repair;
+use crate::fleet::keys::Keys;
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Also where the logs have gone on since etcd was restored: what they were told since then is lost.
+    #[arg(long)]
+    drop_what_came_since: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Repair {
+    pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        let config = global.load(Overrides::new())?.config;
+        let fleet = config.fleet.clone().ok_or_else(|| {
+            anyhow!(
+                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be repaired, and where"
+            )
+        })?;
+        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
+        here::become_owner_of(&state_dir).map_err(|error| {
+            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
+        })?;
+        let (engine, _) = engine(&fleet)?;
+        let client = Client { engine: Arc::new(engine), keys: Keys::new(&fleet.name) };
+        let open = move || Store::open_existing(&state_dir).map(drop).and_then(|()| Store::open(&state_dir));
+        let store = tokio::task::spawn_blocking(open).await.context("opening the store was interrupted")??;
+        let repaired = repair(Arc::new(store), &client, self.drop_what_came_since).await?;
+        if self.json {
+            let logs: Vec<_> = repaired
+                .iter()
+                .map(|(log, from, to)| serde_json::json!({ "log": log.as_str(), "ended_at": from, "ends_at": to }))
+                .collect();
+            say!("{}", serde_json::json!({ "fleet": fleet.name, "repaired": logs }));
+            return Ok(YES);
+        }
+        for (log, from, to) in repaired {
+            say!("The fleet's log `{}` ended at entry {from}, and ends at entry {to} again.", log.as_str());
+        }
+        say!("Start the daemon. Sites that have come as far go on; those that have not take what is here.");
+        Ok(YES)
+    }
+}

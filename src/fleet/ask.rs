@@ -1,0 +1,85 @@
+//! Asking the site that fetches: for a sync, or to let a held listing through.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::engine::{EngineError, Write};
+use super::said::{Ask, Done, Token};
+use super::site::Site;
+use crate::domain::SyncRecord;
+use crate::observe::clock;
+use crate::store::Log;
+use crate::sync::{Answered, Approval, ApprovalError, Elsewhere};
+
+/// So long what is asked stands there: a sync with a second copy takes more than a minute.
+const ASK_STANDS: Duration = Duration::from_secs(600);
+
+/// So long etcd may be silent while an answer is awaited.
+const SILENT: Duration = Duration::from_secs(30);
+
+impl Elsewhere for Site {
+    fn fetches(&self) -> tokio::sync::watch::Receiver<bool> {
+        Self::fetches(self)
+    }
+
+    fn ask(&self, approval: Option<Approval>) -> Answered<'_> {
+        Box::pin(self.asked(approval))
+    }
+}
+
+impl Site {
+    /// What is asked, as it was last read.
+    pub fn set_asks(&self, asks: Vec<(String, Ask)>) {
+        *self.asks.lock().unwrap_or_else(PoisonError::into_inner) = asks;
+    }
+
+    fn ask_of(&self, id: &str) -> Option<Ask> {
+        let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
+        asks.iter().find(|(asked, _)| asked == id).map(|(_, ask)| ask.clone())
+    }
+
+    async fn asked(&self, approval: Option<Approval>) -> Result<SyncRecord, ApprovalError> {
+        let id = hex::encode(Token::draw().0);
+        let approve = approval.clone().map(|approval| (approval.sha256, approval.by));
+        let ask = Ask { site: self.params.site.clone(), at: clock::now(), approve, done: None };
+        let cut_off =
+            |error: EngineError| ApprovalError::Elsewhere(format!("the site that fetches cannot be asked: {error}"));
+        let lease = self.client.engine.lease(ASK_STANDS).await.map_err(cut_off)?;
+        let put = Write::Put(self.client.keys.ask(&id), ask.to_bytes(), Some(lease.id));
+        self.client.engine.write_again(&[put]).await.map_err(cut_off)?;
+        let done = self.answer_to(&id).await;
+        // It goes by itself otherwise.
+        let _ = self.client.engine.revoke(lease.id).await;
+        let _ = self.client.engine.write_again(&[Write::Delete(self.client.keys.ask(&id))]).await;
+        match (done?, approval) {
+            (Done::Record(record), _) => Ok(*record),
+            (Done::NotHeld(held), Some(approval)) => Err(ApprovalError::NotHeld { sha256: approval.sha256, held }),
+            (Done::NotHeld(_), None) => Err(ApprovalError::Elsewhere("no such listing is held".to_owned())),
+            (Done::Refused(why), _) => Err(ApprovalError::Elsewhere(why)),
+        }
+    }
+
+    /// Waits until what was asked is done, and until this site holds what came of it.
+    async fn answer_to(&self, id: &str) -> Result<Done, ApprovalError> {
+        let mut progress = self.progress();
+        let end = Instant::now() + ASK_STANDS;
+        loop {
+            if let Some((done, index)) = self.ask_of(id).and_then(|ask| ask.done)
+                && self.listing_index() >= index
+            {
+                return Ok(done);
+            }
+            let heard = tokio::time::timeout(SILENT, progress.changed()).await;
+            if !matches!(heard, Ok(Ok(()))) || Instant::now() >= end {
+                let why = "the site that fetches was asked, and no answer came: whether it was done is not known";
+                return Err(ApprovalError::Elsewhere(why.to_owned()));
+            }
+        }
+    }
+
+    fn listing_index(&self) -> u64 {
+        self.store.fleet_position().ok().flatten().map_or(0, |position| position.of(Log::Listing).index)
+    }
+}

@@ -1,0 +1,218 @@
+//! Following the logs: what lies between where the store stands and the heads is read, checked as a whole, applied entry by
+//! entry, and published by the same way as what is decided here.
+
+use std::sync::Arc;
+
+use super::apply::{self, Applied};
+use super::base::Assembly;
+use super::client::ClientError;
+use super::engine::EngineError;
+use super::entry::{self, Entry};
+use super::head::{BaseName, Head};
+use super::site::Site;
+use super::{Fault, entry_of};
+use crate::domain::{SyncOutcome, SyncRecord};
+use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
+use crate::sync::Publisher;
+
+/// Why a log was not followed to its head. What comes before is applied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FollowError {
+    /// etcd does not answer.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The log has another entry where this site stands.
+    #[error("the fleet's log `{}` has another entry where this site stands", .0.as_str())]
+    Forked(Log),
+    /// What comes next says something that this version does not know.
+    #[error("{0}")]
+    Newer(String),
+    /// What comes next cannot be had or applied; a newer base leads on.
+    #[error("{0}")]
+    Stuck(String),
+    /// The store did not take it. It may the next time.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A task broke off.
+    #[error("work on the store was interrupted")]
+    Interrupted,
+}
+
+impl From<Fault> for FollowError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Store(error @ (StoreError::Diverges { .. } | StoreError::BadBase { .. })) => {
+                Self::Stuck(error.to_string())
+            }
+            Fault::Store(error) => Self::Store(error),
+            Fault::Format { .. } | Fault::Unknown { .. } => Self::Newer(fault.to_string()),
+            fault => Self::Stuck(fault.to_string()),
+        }
+    }
+}
+
+impl From<ClientError> for FollowError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Engine(error) => Self::Engine(error),
+            ClientError::Fault(fault) => Self::from(fault),
+            missing @ ClientError::Missing(_) => Self::Stuck(missing.to_string()),
+        }
+    }
+}
+
+/// What follows the logs of a fleet into the store, and publishes it.
+#[derive(Debug, Clone)]
+pub struct Following {
+    /// The site.
+    pub site: Arc<Site>,
+    /// Where listings are published.
+    pub publisher: Publisher,
+    /// Where records are.
+    pub records: Arc<PublishedRecords>,
+}
+
+impl Following {
+    /// Follows a log to its head.
+    ///
+    /// # Errors
+    ///
+    /// If something of it cannot be had or applied. What comes before it is applied.
+    pub async fn to(&self, head: &Head) -> Result<(), FollowError> {
+        let log = head.log;
+        let Some(position) = self.position(log)? else { return Ok(()) };
+        if position.index >= head.index {
+            return Ok(());
+        }
+        let entries = self.site.client.entries(log, position.index + 1, head.index).await?;
+        if (entries.len() as u64) < head.index - position.index {
+            let missing = entry_of(log, position.index + 1 + entries.len() as u64);
+            return Err(FollowError::Stuck(format!("{missing} is not in the fleet's etcd")));
+        }
+        let chained = match entry::chain(log, &position, &entries, head.sha256) {
+            Ok(chained) => chained,
+            Err(fault) => return Err(self.why_broken(log, &position, fault).await),
+        };
+        drop(entries);
+        for entry in chained.entries {
+            let payload = self.site.client.payload(&entry).await?;
+            match log {
+                Log::Listing => self.listing(entry, payload).await?,
+                Log::Records => self.change(entry, payload).await?,
+            }
+            self.site.progressed();
+        }
+        chained.then.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
+    /// A chain that does not lead from where this site stands to the head: either it stands on an entry that is not the
+    /// log's, or an entry is not what was written.
+    async fn why_broken(&self, log: Log, position: &Position, fault: Fault) -> FollowError {
+        let own = match position.index {
+            0 => Ok(Vec::new()),
+            index => self.site.client.entries(log, index, index).await,
+        };
+        let sha256 = own.map(|own| own.first().map(|bytes| crate::domain::Sha256Digest::of(bytes)));
+        match sha256 {
+            Ok(Some(sha256)) if sha256 != position.sha256 => FollowError::Forked(log),
+            _ => fault.into(),
+        }
+    }
+
+    fn position(&self, log: Log) -> Result<Option<Position>, StoreError> {
+        Ok(self.site.store.fleet_position()?.map(|position| position.of(log)))
+    }
+
+    /// Whether the store has not done what an entry says.
+    fn lacks(&self, entry: &Entry) -> Result<bool, StoreError> {
+        Ok(self.position(entry.log)?.is_some_and(|position| position.index < entry.position.index))
+    }
+
+    async fn listing(&self, entry: Entry, payload: Vec<u8>) -> Result<(), FollowError> {
+        let turn = self.publisher.turn().await;
+        // This site may have made it itself.
+        if !self.lacks(&entry)? {
+            return Ok(());
+        }
+        self.publish_what_is_stored()?;
+        let (store, index, state) = (Arc::clone(&self.site.store), self.publisher.index(), self.publisher.state());
+        let name = (entry.position.index, entry.site.clone());
+        let applied =
+            tokio::task::spawn_blocking(move || apply::listing(&store, (index.as_ref(), &state), &entry, &payload));
+        let Applied { index, state } = applied.await.map_err(|_| FollowError::Interrupted)??;
+        log_followed(&name, &state, index.is_some());
+        let succeeded = state.last.as_ref().is_some_and(|last| last.outcome.is_success());
+        self.publisher.publish(index, state);
+        drop(turn);
+        self.publisher.drop_old(succeeded);
+        Ok(())
+    }
+
+    /// A disk that failed at the very end of a commit leaves it open whether it did as it was told: the file says.
+    fn publish_what_is_stored(&self) -> Result<(), StoreError> {
+        let published = self.publisher.index().map(|index| index.snapshot().serial);
+        match self.site.store.newest_snapshot()? {
+            newest if newest == published => Ok(()),
+            _ => self.publisher.reload(&self.site.store),
+        }
+    }
+
+    async fn change(&self, entry: Entry, payload: Vec<u8>) -> Result<(), FollowError> {
+        let store = Arc::clone(&self.site.store);
+        let follow = async {
+            if !self.lacks(&entry)? {
+                return Ok(Vec::new());
+            }
+            let applied = tokio::task::spawn_blocking(move || apply::records(&store, &entry, &payload));
+            Ok::<_, FollowError>(applied.await.map_err(|_| FollowError::Interrupted)??)
+        };
+        self.records.follow(&self.site.store, follow).await
+    }
+
+    /// Takes a base in the place of what a log has made of this store.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be had, is not what it should be, or the store does not take it.
+    pub async fn take(&self, fleet: FleetId, log: Log, base: BaseName) -> Result<(), FollowError> {
+        let client = &self.site.client;
+        let manifest = client.blob(log, base.manifest).await?;
+        let mut assembly = Assembly::begin(log, base.index, &manifest)?;
+        while let Some(part) = assembly.next() {
+            let part = client.blob(log, part).await?;
+            let added = tokio::task::spawn_blocking(move || assembly.add(&part).map(|()| assembly));
+            assembly = added.await.map_err(|_| FollowError::Interrupted)??;
+        }
+        let (state, position) = assembly.finish()?;
+        let store = Arc::clone(&self.site.store);
+        let take = async move {
+            let taken = tokio::task::spawn_blocking(move || store.take_base(&state, fleet, position));
+            taken.await.map_err(|_| FollowError::Interrupted)?.map_err(|error| FollowError::from(Fault::Store(error)))
+        };
+        match log {
+            Log::Listing => {
+                let _turn = self.publisher.turn().await;
+                take.await?;
+                self.publisher.reload(&self.site.store)?;
+            }
+            Log::Records => self.records.replace(&self.site.store, take).await?,
+        }
+        let (name, index) = (log.as_str(), base.index);
+        tracing::info!(log = name, index, "the base of the fleet's log `{name}` at entry {index} is taken");
+        self.site.progressed();
+        Ok(())
+    }
+}
+
+/// The one line that says what another site's cycle came to.
+fn log_followed((index, site): &(u64, String), state: &SyncState, published: bool) {
+    let Some(SyncRecord { outcome, .. }) = &state.last else { return };
+    let said = match outcome {
+        SyncOutcome::Applied { serial, filings, .. } => format!("snapshot {serial} with {filings} filings is in force"),
+        SyncOutcome::Unchanged { serial, .. } => format!("snapshot {serial} is confirmed"),
+        SyncOutcome::Held { .. } => "a listing is held".to_owned(),
+        SyncOutcome::Refused { .. } | SyncOutcome::Failed { .. } => "a sync has brought nothing".to_owned(),
+    };
+    tracing::info!(entry = index, site, published, "site {site} has fetched for the fleet: {said}");
+}

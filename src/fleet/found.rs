@@ -1,0 +1,191 @@
+//! Founding a fleet from a store: what that holds is the state from which all sites begin.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::FORMAT;
+use super::base::{self, Packed};
+use super::client::{Client, ClientError};
+use super::engine::{EngineError, Expect, Write};
+use super::entry;
+use super::head::Head;
+use super::said::{Founding, Token};
+use crate::domain::Sha256Digest;
+use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
+
+/// Why a fleet was not founded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FoundError {
+    /// There is one.
+    #[error(
+        "the fleet {name} is founded already, as {found}: start the daemon of this site, and it joins it. Nothing has changed"
+    )]
+    Founded {
+        /// Its name.
+        name: String,
+        /// Its ID.
+        found: FleetId,
+    },
+    /// etcd did not do it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The store did not.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// None is there, or another one.
+    #[error("the fleet in etcd is not the one that this store is in{}: nothing can be put back there. Nothing has changed", .found.map(|found| format!(", but {found}")).unwrap_or_default())]
+    Another {
+        /// Which is there, if one is.
+        found: Option<FleetId>,
+    },
+    /// Both logs are as this store has followed them.
+    #[error("both logs of the fleet go as far as this store has followed them, or further: nothing is to be repaired")]
+    NothingToRepair,
+    /// The log has gone on since it was put back.
+    #[error(
+        "the fleet's log `{}` has gone on since etcd was restored, at {at} by site {site}: what was told it since then would be lost. \
+         Nothing has changed; --drop-what-came-since does it all the same",
+        .log.as_str()
+    )]
+    GoneOn {
+        /// Which log.
+        log: Log,
+        /// When its newest entry was made.
+        at: Timestamp,
+        /// By which site.
+        site: String,
+    },
+    /// A base could not be made.
+    #[error(transparent)]
+    Fault(#[from] super::Fault),
+}
+
+impl From<EngineError> for FoundError {
+    fn from(error: EngineError) -> Self {
+        Self::Client(error.into())
+    }
+}
+
+/// What was founded.
+#[derive(Debug, Clone, Copy)]
+pub struct Founded {
+    /// Which fleet it is.
+    pub id: FleetId,
+    /// Where its logs end.
+    pub position: FleetPosition,
+    /// Whether the store was in it before: the engine had lost it.
+    pub again: bool,
+}
+
+/// Founds the fleet of this name, from what the store holds. A store that is in a fleet whose engine was lost puts that fleet
+/// back as far as it has followed it.
+///
+/// # Errors
+///
+/// If there is one, or if etcd or the store does not do it. Where it is founded in the store alone, trying again goes on.
+pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
+    if let Some(found) = client.founded().await? {
+        return Err(FoundError::Founded { name: name.to_owned(), found: found?.id });
+    }
+    let (id, again, minute, packed) = prepared(Arc::clone(&store)).await?;
+    for (log, packed) in Log::ALL.into_iter().zip(&packed) {
+        for blob in packed.parts.iter().chain([&packed.manifest]) {
+            client.put_blob(log, blob).await?;
+        }
+    }
+    let position = store.fleet_position()?.ok_or(StoreError::Interrupted)?;
+    let head = |log: Log, packed: &Packed| {
+        let at = position.of(log);
+        Head { log, index: at.index, sha256: at.sha256, base: Some(packed.name) }
+    };
+    let [listing, records] = &packed;
+    let heads = [head(Log::Listing, listing), head(Log::Records, records)];
+    if !client.found(Founding { id, format: FORMAT, schedule_minute: minute }, heads).await? {
+        let found = client.founded().await?.transpose()?.map_or(id, |founding| founding.id);
+        return Err(FoundError::Founded { name: name.to_owned(), found });
+    }
+    Ok(Founded { id, position, again })
+}
+
+/// Founds it in the store, and packs what that holds.
+async fn prepared(store: Arc<Store>) -> Result<(FleetId, bool, u8, [Packed; 2]), FoundError> {
+    let prepare = move || {
+        let before = store.fleet_position()?.map(|position| position.fleet);
+        let id = before.unwrap_or_else(|| FleetId(Token::draw().0));
+        if before.is_none() {
+            store.found_fleet(id)?;
+        }
+        let pack = |log| {
+            let (state, position) = store.state(log)?;
+            let position = position.ok_or(StoreError::Interrupted)?.of(log);
+            Ok::<_, FoundError>(base::make(&state, position)?)
+        };
+        let again = before.is_some();
+        Ok((id, again, store.load()?.schedule_minute, [pack(Log::Listing)?, pack(Log::Records)?]))
+    };
+    tokio::task::spawn_blocking(prepare).await.map_err(|_| StoreError::Interrupted)?
+}
+
+/// Puts back what an etcd that was restored from a backup has lost: the logs go on from where this store stands, and sites
+/// that have not come as far take a base. `drop_since` says that what was told the logs since the restore may go.
+///
+/// # Errors
+///
+/// If another fleet is there, nothing is lost, a log has gone on since, or etcd does not do it.
+pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Result<Vec<(Log, u64, u64)>, FoundError> {
+    let founding = client.founded().await?.transpose()?;
+    let position = store.fleet_position()?;
+    let Some(position) = position.filter(|own| founding.is_some_and(|founding| founding.id == own.fleet)) else {
+        return Err(FoundError::Another { found: founding.map(|founding| founding.id) });
+    };
+    let heads = client.poll().await?.heads;
+    let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
+    let (_, _, _, packed) = prepared(store).await?;
+    for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
+        let (head, own) = (head.ok_or(FoundError::Another { found: None })??, position.of(log));
+        expected.push(Expect::Value(client.keys.head(log), head.to_bytes()));
+        if !is_lost(client, &head, &own, drop_since).await? {
+            continue;
+        }
+        for blob in packed.parts.iter().chain([&packed.manifest]) {
+            client.put_blob(log, blob).await?;
+        }
+        // What stands behind the backup is none of this log.
+        let (first, last) = (client.keys.entry(log, 0), client.keys.entry(log, u64::MAX));
+        let next = Head { log, index: own.index, sha256: own.sha256, base: Some(packed.name) };
+        writes.push(Write::DeleteRange(first, last));
+        writes.push(Write::Put(client.keys.head(log), next.to_bytes(), None));
+        repaired.push((log, head.index, own.index));
+    }
+    if repaired.is_empty() {
+        return Err(FoundError::NothingToRepair);
+    }
+    match client.engine.write(&expected, &writes).await? {
+        true => Ok(repaired),
+        false => Err(FoundError::Client(ClientError::Missing("the head as it was read a moment ago".to_owned()))),
+    }
+}
+
+/// Whether a log has lost what a store has followed.
+async fn is_lost(client: &Client, head: &Head, own: &Position, drop_since: bool) -> Result<bool, FoundError> {
+    let log = head.log;
+    if (head.index, head.sha256) == (own.index, own.sha256) {
+        return Ok(false);
+    }
+    if head.index > own.index {
+        let at_own = client.entries(log, own.index, own.index).await?;
+        let same = at_own.first().is_none_or(|bytes| Sha256Digest::of(bytes) == own.sha256);
+        if same {
+            return Ok(false);
+        }
+    }
+    // An entry is no earlier than the one before: what is later than all that this store knows came after the restore.
+    let newest = client.entries(log, head.index, head.index).await?;
+    let said = newest.first().and_then(|bytes| entry::written_by(bytes));
+    match said {
+        Some((site, at)) if at > own.at && !drop_since => Err(FoundError::GoneOn { log, at, site }),
+        _ => Ok(true),
+    }
+}

@@ -1,0 +1,273 @@
+//! Fetching for the fleet: standing for it, keeping it, giving it up, and doing what other sites ask for meanwhile.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::engine::{EngineError, Expect, Lease, Read, Write};
+use super::said::{Alive, Ask, Done, Fetcher, SiteSays, Token};
+use super::site::{Site, Term};
+use super::step::clock_is_right;
+use crate::domain::SyncTrigger;
+use crate::observe::clock;
+use crate::store::Log;
+use crate::sync::schedule::Schedule;
+use crate::sync::{Approval, ApprovalError, SyncHandle};
+
+/// So long a site that has given fetching up leaves it to others.
+const STANDS_BACK: Duration = Duration::from_secs(600);
+
+/// So long an answer to what another site has asked stays there.
+const ANSWER_STAYS: Duration = Duration::from_secs(600);
+
+/// The clock of a site that fetches is no further than this from that of the source, in seconds.
+const SOURCE_CLOCK: u64 = 300;
+
+/// So many cycles of one term may bring nothing before another site may try.
+const FAILED_CYCLES: u64 = 2;
+
+/// What a site does about fetching.
+#[derive(Debug)]
+pub struct Leading {
+    site: Arc<Site>,
+    sync: SyncHandle,
+    schedule: watch::Receiver<Arc<Schedule>>,
+    stands_back_until: Option<Instant>,
+    /// What is asked and being done.
+    doing: HashSet<String>,
+    /// How many cycles had failed when the term began, or when it was last looked at whether another should try.
+    failed_before: u64,
+}
+
+/// What sites tell of themselves, and which of them live.
+#[derive(Debug, Default)]
+pub struct Others {
+    /// By their names.
+    pub sites: Vec<(String, SiteSays)>,
+    /// Those that live, and since when.
+    pub living: Vec<(String, Alive)>,
+}
+
+impl Site {
+    /// What sites tell of themselves.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn others(&self) -> Result<Others, EngineError> {
+        let (client, keys) = (&self.client, &self.client.keys);
+        let sites = client.below(&keys.sites()).await?.into_iter();
+        let sites = sites.filter_map(|(name, bytes)| Some((name, SiteSays::from_bytes(&bytes).ok()?))).collect();
+        let living = client.below(&keys.living()).await?.into_iter();
+        let living = living.filter_map(|(name, bytes)| Some((name, Alive::from_bytes(&bytes).ok()?))).collect();
+        Ok(Others { sites, living })
+    }
+}
+
+impl Others {
+    fn lives(&self, name: &str) -> bool {
+        self.living.iter().any(|(living, _)| living == name)
+    }
+
+    /// Whether the clock of a site is right, as far as the sites that live tell.
+    fn clock_is_right(&self, site: &str) -> bool {
+        let living = || self.sites.iter().filter(|(name, _)| self.lives(name));
+        let own = living().find(|(name, _)| name == site).and_then(|(_, says)| says.clock_offset_ms);
+        let reported: Vec<i64> = living().filter_map(|(_, says)| says.clock_offset_ms).collect();
+        // Of two nobody knows which is wrong.
+        reported.len() < 3 || clock_is_right(own, &reported)
+    }
+
+    /// Whether another site could fetch.
+    fn another_may(&self, site: &str) -> bool {
+        self.sites.iter().any(|(name, says)| name != site && says.fetches && self.lives(name))
+    }
+}
+
+impl Leading {
+    /// What a site does about fetching, by a schedule.
+    pub fn new(site: Arc<Site>, sync: SyncHandle, schedule: watch::Receiver<Arc<Schedule>>) -> Self {
+        Self { site, sync, schedule, stands_back_until: None, doing: HashSet::new(), failed_before: 0 }
+    }
+
+    /// Whether the site may stand for fetching now, as far as it knows by itself.
+    pub fn may_stand(&self) -> bool {
+        let rested = self.stands_back_until.is_none_or(|until| Instant::now() >= until);
+        self.site.params.fetches && rested && !self.sources_clock_is_off()
+    }
+
+    fn sources_clock_is_off(&self) -> bool {
+        let state = self.sync.state();
+        state
+            .sources
+            .iter()
+            .filter_map(|source| source.clock_skew)
+            .any(|skew| skew.as_secs().unsigned_abs() > SOURCE_CLOCK)
+    }
+
+    /// Stands for fetching, where nobody does.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn stand(&mut self) -> Result<(), EngineError> {
+        let site = Arc::clone(&self.site);
+        if !site.others().await?.clock_is_right(&site.params.site) {
+            tracing::warn!("this site does not stand for fetching: its clock is not that of the other sites");
+            self.stand_back();
+            return Ok(());
+        }
+        let (engine, key) = (&site.client.engine, site.client.keys.fetcher());
+        let before = Instant::now();
+        let lease = engine.lease(site.params.lease).await?;
+        let fetcher = Fetcher { token: Token::draw(), site: site.params.site.clone(), since: clock::now() };
+        let put = Write::Put(key.clone(), fetcher.to_bytes(), Some(lease.id));
+        let won = match engine.write(&[Expect::Nothing(key.clone())], &[put]).await {
+            Err(EngineError::Unknown { .. }) => {
+                let found = engine.read(&[Read::Key(key)]).await?;
+                found.pairs.into_iter().flatten().any(|pair| pair.value == fetcher.to_bytes())
+            }
+            answered => answered?,
+        };
+        if !won {
+            return engine.revoke(lease.id).await;
+        }
+        self.begin(fetcher, lease, before + lease.lasts);
+        Ok(())
+    }
+
+    fn begin(&mut self, fetcher: Fetcher, lease: Lease, until: Instant) {
+        tracing::info!("this site fetches for the fleet now");
+        let token = fetcher.token;
+        self.failed_before = self.sync.state().failures_since;
+        self.doing.clear();
+        self.site.set_term(Some(Term { fetcher, lease: lease.id, until }));
+        tokio::spawn(keep(Arc::clone(&self.site), token, lease));
+        // No sooner than the one before would have: retries have their own times.
+        let last = self.sync.state().last.as_ref().map(|last| last.at);
+        if self.schedule.borrow().is_due(last, clock::now()) {
+            self.sync.start(SyncTrigger::Schedule);
+        }
+    }
+
+    /// It fetches no longer: another does, or its lease has ended.
+    pub fn lost(&mut self) {
+        if self.site.term_of_any_age().is_some() {
+            tracing::warn!("this site fetches for the fleet no longer: its lease has ended");
+            self.site.set_term(None);
+        }
+    }
+
+    /// Gives fetching up, and leaves it to others for a while.
+    pub async fn give_up(&mut self, why: &str) {
+        tracing::warn!(why, "this site gives fetching for the fleet up: {why}");
+        self.stand_back();
+        self.site.resign().await;
+    }
+
+    fn stand_back(&mut self) {
+        self.stands_back_until = Some(Instant::now() + STANDS_BACK);
+    }
+
+    /// Whether it should give fetching up, and why. Looked at whenever a cycle has ended.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn should_give_up(&mut self) -> Result<Option<&'static str>, EngineError> {
+        let failed = self.sync.state().failures_since;
+        self.failed_before = self.failed_before.min(failed);
+        if self.sources_clock_is_off() {
+            return Ok(Some("its clock is not that of the source"));
+        }
+        let (others, site) = (self.site.others().await?, &self.site.params.site);
+        if !others.clock_is_right(site) {
+            return Ok(Some("its clock is not that of the other sites"));
+        }
+        if failed >= self.failed_before + FAILED_CYCLES {
+            if others.another_may(site) {
+                return Ok(Some("two syncs have brought nothing, and another site may have more luck"));
+            }
+            self.failed_before = failed;
+        }
+        Ok(None)
+    }
+
+    /// Does what other sites ask for.
+    pub fn answer(&mut self, asks: &[(String, Ask)]) {
+        let Some(term) = self.site.term() else { return };
+        self.doing.retain(|doing| asks.iter().any(|(id, _)| id == doing));
+        for (id, ask) in asks.iter().filter(|(_, ask)| ask.done.is_none()) {
+            if self.doing.insert(id.clone()) {
+                let (site, sync, token) = (Arc::clone(&self.site), self.sync.clone(), term.fetcher.token);
+                tokio::spawn(answer(site, sync, token, id.clone(), ask.clone()));
+            }
+        }
+    }
+}
+
+impl Site {
+    /// Gives fetching up at once, so that another site need not wait for the end of the lease.
+    pub async fn resign(&self) {
+        let Some(term) = self.term_of_any_age() else { return };
+        self.set_term(None);
+        // It ends by itself otherwise.
+        let _ = self.client.engine.revoke(term.lease).await;
+    }
+}
+
+/// Keeps the lease of a term alive until that ends.
+async fn keep(site: Arc<Site>, token: Token, lease: Lease) {
+    let mine = |site: &Site| site.term_of_any_age().is_some_and(|term| term.fetcher.token == token);
+    loop {
+        tokio::time::sleep(lease.lasts / 5).await;
+        if !mine(&site) {
+            return;
+        }
+        let before = Instant::now();
+        match site.client.engine.keep_alive(lease.id).await {
+            Ok(()) => site.extend_term(token, before + lease.lasts),
+            Err(EngineError::LeaseGone) => break,
+            Err(_) if site.term().is_none() => break,
+            Err(_) => {}
+        }
+    }
+    if mine(&site) {
+        tracing::warn!("this site fetches for the fleet no longer: its lease has ended");
+        site.set_term(None);
+    }
+}
+
+/// Does what another site has asked for, and says what came of it there.
+async fn answer(site: Arc<Site>, sync: SyncHandle, token: Token, id: String, ask: Ask) {
+    let done = match ask.approve.clone() {
+        None => match sync.sync(SyncTrigger::Operator).await {
+            Ok(record) => Done::Record(Box::new(record)),
+            Err(_) => return,
+        },
+        Some((sha256, by)) => match sync.approve(Approval { sha256, by }).await {
+            Ok(record) => Done::Record(Box::new(record)),
+            Err(ApprovalError::NotHeld { held, .. }) => Done::NotHeld(held),
+            Err(ApprovalError::Stopped(_)) => return,
+            Err(error) => Done::Refused(error.to_string()),
+        },
+    };
+    // Whoever fetches now is asked too.
+    if site.term().is_none_or(|term| term.fetcher.token != token) {
+        return;
+    }
+    let index = site.store.fleet_position().ok().flatten().map_or(0, |position| position.of(Log::Listing).index);
+    let answered = Ask { done: Some((done, index)), ..ask.clone() };
+    let key = site.client.keys.ask(&id);
+    let written = async {
+        let lease = site.client.engine.lease(ANSWER_STAYS).await?;
+        let put = Write::Put(key.clone(), answered.to_bytes(), Some(lease.id));
+        // Whoever asked may have gone.
+        site.client.engine.write(&[Expect::Value(key.clone(), ask.to_bytes())], &[put]).await
+    };
+    if let Err(error) = written.await {
+        tracing::warn!(%error, "site {} could not be told what came of what it asked: {error}", ask.site);
+    }
+}

@@ -1,0 +1,96 @@
+//! That a site lives, and what it tells of itself. A quiet fleet writes neither: the one stands under a lease that is kept
+//! alive without a write, the other is written when an index changes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{EngineError, Expect, LeaseId, Read, Write};
+use super::said::{Alive, SiteSays, Token};
+use super::site::Site;
+use crate::observe::clock;
+
+/// That a site lives.
+#[derive(Debug, Default)]
+pub struct Presence {
+    /// Whether another site of the same name lives.
+    twin: AtomicBool,
+}
+
+impl Presence {
+    /// Whether another site of the same name lives, so that this one may not.
+    pub fn has_twin(&self) -> bool {
+        self.twin.load(Ordering::Relaxed)
+    }
+
+    /// Says that the site lives until the shutdown. `token` tells it from another of the same name.
+    pub async fn keep(&self, site: Arc<Site>, token: Token, shutdown: CancellationToken) {
+        let alive = Alive { token, since: clock::now() };
+        let pause = site.params.lease / 5;
+        let mut lease: Option<LeaseId> = None;
+        loop {
+            let said = match lease {
+                Some(id) => match site.client.engine.keep_alive(id).await {
+                    Ok(()) => Ok(Some(id)),
+                    Err(EngineError::LeaseGone) => self.say(&site, alive).await,
+                    Err(error) => Err(error),
+                },
+                None => self.say(&site, alive).await,
+            };
+            // A lease that could not be kept alive for want of an answer may live.
+            if let Ok(said) = said {
+                lease = said;
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(if lease.is_some() { pause } else { site.params.poll.max(Duration::from_millis(100)) }) => {}
+            }
+        }
+        if let Some(id) = lease {
+            let _ = site.client.engine.revoke(id).await;
+        }
+    }
+
+    /// Says that the site lives, if no other of its name does.
+    async fn say(&self, site: &Site, alive: Alive) -> Result<Option<LeaseId>, EngineError> {
+        let (engine, key) = (&site.client.engine, site.client.keys.alive(&site.params.site));
+        let found = engine.read(&[Read::Key(key.clone())]).await?.pairs.into_iter().flatten().next();
+        let stands = found.as_ref().and_then(|pair| Alive::from_bytes(&pair.value).ok());
+        let twin = stands.is_some_and(|stands| stands.token != alive.token);
+        let was_twin = self.twin.swap(twin, Ordering::Relaxed);
+        if was_twin && !twin {
+            tracing::info!("no other site of this site's name lives any more");
+        }
+        if twin {
+            return Ok(None);
+        }
+        let expected = match found {
+            Some(pair) => Expect::Value(key.clone(), pair.value),
+            None => Expect::Nothing(key.clone()),
+        };
+        let lease = engine.lease(site.params.lease).await?;
+        let put = Write::Put(key, alive.to_bytes(), Some(lease.id));
+        Ok(engine.write(&[expected], &[put]).await?.then_some(lease.id))
+    }
+}
+
+impl Site {
+    /// What this site tells of itself now; nothing before it is in the fleet.
+    pub fn says(&self) -> Option<SiteSays> {
+        let position = self.store.fleet_position().ok()??;
+        let says = SiteSays::now(&position.listing, &position.records, self.params.fetches, clock::now());
+        Some(SiteSays { clock_offset_ms: self.offset(), policy: self.policy(), ..says })
+    }
+
+    /// Writes it down.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not take it.
+    pub async fn tell(&self, says: &SiteSays) -> Result<(), EngineError> {
+        let key = self.client.keys.site(&self.params.site);
+        self.client.engine.write_again(&[Write::Put(key, says.to_bytes(), None)]).await
+    }
+}

@@ -1,0 +1,358 @@
+//! The task of a site of a fleet: a look each second, and what it leads to.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::client::Polled;
+use super::engine::EngineError;
+use super::follow::{FollowError, Following};
+use super::keep::Keeping;
+use super::lead::Leading;
+use super::presence::Presence;
+use super::raw::Raws;
+use super::said::{SiteSays, Token};
+use super::site::{Site, place};
+use super::start::Minute;
+use super::step::{Doubted, Lead, Place, Reading, Stand, Step, Trouble, Unreadable, Work, step};
+use super::view::Viewing;
+use super::{FORMAT, Fault};
+use crate::domain::Sha256Digest;
+use crate::observe::clock;
+use crate::store::{FleetId, Log, StoreError};
+
+/// What could not be had or applied is tried again after so long.
+const TRIED_AGAIN: Duration = Duration::from_secs(30);
+
+/// The task of a site.
+#[derive(Debug)]
+pub struct Runner {
+    pub(super) site: Arc<Site>,
+    pub(super) following: Following,
+    pub(super) leading: Leading,
+    pub(super) keeping: Keeping,
+    pub(super) presence: Arc<Presence>,
+    pub(super) viewing: Viewing,
+    pub(super) minute: Minute,
+    pub(super) memory: Memory,
+}
+
+/// What the task remembers from look to look.
+#[derive(Debug)]
+pub(super) struct Memory {
+    began: Instant,
+    seen: Option<(u64, i64)>,
+    /// Whether it has taken the base that each log begins with.
+    based: [bool; 2],
+    /// Why each log does not go on, but by a newer base.
+    stuck: [Option<(Instant, String)>; 2],
+    doubt: Option<Doubted>,
+    told: Option<SiteSays>,
+    /// Whether the last look found the site at both heads, and when.
+    current: Option<Instant>,
+    failed_looks: u64,
+    completed: u64,
+    saying: bool,
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            seen: None,
+            based: [false; 2],
+            stuck: [None, None],
+            doubt: None,
+            told: None,
+            current: None,
+            failed_looks: 0,
+            completed: 0,
+            saying: false,
+        }
+    }
+}
+
+/// Why a look led to nothing.
+enum Failed {
+    CutOff(EngineError),
+    Stuck(Option<Log>, String),
+    Newer(String),
+    Forked(Log),
+}
+
+impl From<EngineError> for Failed {
+    fn from(error: EngineError) -> Self {
+        Self::CutOff(error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Stuck(None, error.to_string())
+    }
+}
+
+impl Runner {
+    /// Looks and acts until the shutdown, and gives fetching up then.
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        tokio::spawn(self.viewing.look_around(shutdown.clone()));
+        let raws = Raws::new(Arc::clone(&self.site), self.following.publisher.clone());
+        tokio::spawn(raws.run(shutdown.clone()));
+        let mut looks = tokio::time::interval(self.site.params.poll);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = looks.tick() => {}
+            }
+            if self.presence.has_twin() {
+                self.stop(Trouble::Twin(self.site.params.site.clone()));
+                continue;
+            }
+            tokio::select! {
+                // Whatever is being applied is done by a thread of its own.
+                () = shutdown.cancelled() => break,
+                () = self.look(&shutdown) => {}
+            }
+        }
+        // Another need not wait for the end of the lease.
+        let _ = tokio::time::timeout(Duration::from_secs(2), self.site.resign()).await;
+    }
+
+    async fn look(&mut self, shutdown: &CancellationToken) {
+        let (began, at) = (Instant::now(), clock::now());
+        match self.try_look(began, at, shutdown).await {
+            Ok(()) => {}
+            Err(Failed::CutOff(error)) => {
+                self.memory.failed_looks += 1;
+                self.viewing.cut_off(&error);
+            }
+            Err(Failed::Newer(what)) => self.stop(Trouble::Newer(what)),
+            // What is seen at the next looks tells whether it stays so.
+            Err(Failed::Forked(log)) => self.viewing.stuck(&Trouble::Forked(log).to_string()),
+            Err(Failed::Stuck(log, why)) => {
+                if let Some(log) = log {
+                    self.memory.stuck[place(log)] = Some((Instant::now(), why.clone()));
+                }
+                self.viewing.stuck(&why);
+                if self.site.term().is_some() {
+                    self.leading.give_up("it cannot apply what the log says").await;
+                }
+            }
+        }
+        self.site.progressed();
+    }
+
+    async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
+        let mut polled = self.site.client.poll().await?;
+        self.site.set_asks(std::mem::take(&mut polled.asks));
+        let read = reading(polled);
+        let stand = self.stand()?;
+        let now = began.saturating_duration_since(self.memory.began);
+        match step(&stand, &read, now) {
+            // Another member is asked the next time.
+            Step::Stale(doubted) => {
+                self.memory.doubt = Some(doubted);
+                self.site.client.engine.turn_to_another();
+            }
+            Step::Wait(trouble, doubted) => {
+                self.memory.doubt = Some(doubted);
+                self.viewing.doubts(&trouble);
+                self.site.client.engine.turn_to_another();
+            }
+            Step::Stop(trouble) => {
+                self.stop(trouble);
+                self.site.client.engine.turn_to_another();
+            }
+            Step::Go { work, lead } => {
+                self.memory.seen = Some((read.from.cluster, read.from.revision));
+                self.memory.doubt = None;
+                if self.site.set_trouble(None).is_some() {
+                    tracing::info!("the fleet's etcd is the one that this site follows again");
+                }
+                self.go(&read, work, lead, began, shutdown).await?;
+                match self.memory.stuck.iter().flatten().next() {
+                    Some((_, why)) => self.viewing.stuck(why),
+                    None => self.viewing.current(&read, began, at),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn go(
+        &mut self,
+        read: &Reading,
+        work: Vec<Work>,
+        lead: Lead,
+        began: Instant,
+        shutdown: &CancellationToken,
+    ) -> Result<(), Failed> {
+        let Some(founding) = read.fleet else { return Ok(()) };
+        for head in read.heads.iter().flatten() {
+            // Where this site has appended meanwhile, it looks again before it appends the next.
+            self.site.set_head(*head);
+        }
+        let fresh =
+            self.memory.current.is_some_and(|at| began.saturating_duration_since(at) < self.site.params.poll * 3);
+        let before = self.site.store.fleet_position()?.map(|position| position.listing.index);
+        if lead == Lead::Lost {
+            self.leading.lost();
+        }
+        let mut failed = None;
+        for work in work {
+            // One log does not wait for the other.
+            if let Err(error) = self.work(founding.id, work).await {
+                failed = Some(error);
+            }
+        }
+        if let Some(failed) = failed {
+            return Err(failed);
+        }
+        self.memory.current = Some(began);
+        let after = self.site.store.fleet_position()?.map(|position| position.listing);
+        if let (Some(before), Some(after)) = (before, after)
+            && fresh
+            && after.index == before + 1
+            && self.site.term().is_none()
+        {
+            self.site.set_offset(clock::now().as_millisecond() - after.at.as_millisecond());
+        }
+        if after.is_some() {
+            self.minute.set(founding.schedule_minute, &self.site.store)?;
+        }
+        self.say(shutdown).await?;
+        if lead == Lead::Stand {
+            self.leading.stand().await?;
+        }
+        if self.site.term().is_some() {
+            self.lead(read).await?;
+        }
+        Ok(())
+    }
+
+    /// What is to be done while this site fetches.
+    async fn lead(&mut self, read: &Reading) -> Result<(), Failed> {
+        let asks = self.site.asks();
+        self.leading.answer(&asks);
+        let completed = *self.following.publisher.completed().borrow();
+        if completed != self.memory.completed {
+            self.memory.completed = completed;
+            if let Some(why) = self.leading.should_give_up().await? {
+                self.leading.give_up(why).await;
+                return Ok(());
+            }
+        }
+        self.keeping.tend(&self.site, read).await?;
+        Ok(())
+    }
+
+    async fn work(&mut self, fleet: FleetId, work: Work) -> Result<(), Failed> {
+        let (log, done) = match work {
+            Work::Take(log, base) => {
+                let taken = self.following.take(fleet, log, base).await;
+                if taken.is_ok() {
+                    self.memory.based[place(log)] = true;
+                    self.memory.stuck[place(log)] = None;
+                }
+                (log, taken)
+            }
+            Work::Follow(head) => {
+                let followed = self.following.to(&head).await;
+                if followed.is_ok() {
+                    self.memory.stuck[place(head.log)] = None;
+                }
+                (head.log, followed)
+            }
+        };
+        done.map_err(|error| match error {
+            FollowError::Engine(error) => Failed::CutOff(error),
+            FollowError::Forked(log) => Failed::Forked(log),
+            FollowError::Newer(what) => Failed::Newer(what),
+            FollowError::Stuck(what) => Failed::Stuck(Some(log), what),
+            // A disk that is full now may not be the next time.
+            error @ (FollowError::Store(_) | FollowError::Interrupted) => Failed::Stuck(None, error.to_string()),
+        })
+    }
+
+    /// Tells the other sites where this one stands, if that has changed.
+    async fn say(&mut self, shutdown: &CancellationToken) -> Result<(), Failed> {
+        if !self.memory.saying
+            && let Some(token) = self.site.store.site_token()?
+        {
+            self.memory.saying = true;
+            let (presence, site) = (Arc::clone(&self.presence), Arc::clone(&self.site));
+            let shutdown = shutdown.clone();
+            tokio::spawn(async move { presence.keep(site, Token(token), shutdown).await });
+        }
+        let Some(says) = self.site.says() else { return Ok(()) };
+        let same = |told: &SiteSays| SiteSays { at: told.at, ..says.clone() } == *told;
+        if !self.memory.told.as_ref().is_some_and(same) {
+            self.site.tell(&says).await?;
+            self.memory.told = Some(says);
+        }
+        Ok(())
+    }
+
+    fn stand(&self) -> Result<Stand, StoreError> {
+        let position = self.site.store.fleet_position()?;
+        let places =
+            Log::ALL.map(|log| (log, position.map(|position| position.of(log)), self.memory.based[place(log)]));
+        let mut stood = Vec::with_capacity(places.len());
+        for (log, at, looked) in places {
+            // A store that was begun again after damage stands at the beginning, and holds something else than the fleet began
+            // with. To the founder its own base is no change.
+            let bare = !looked && at.is_none_or(|at| at.index == 0);
+            // What could not be had or applied is tried again after a while: it may have been put right.
+            let stuck = self.memory.stuck[place(log)].as_ref().is_some_and(|(since, _)| since.elapsed() < TRIED_AGAIN);
+            let position = at.unwrap_or(crate::store::Position {
+                index: 0,
+                sha256: Sha256Digest([0; 32]),
+                at: Timestamp::UNIX_EPOCH,
+            });
+            stood.push(Place { position, bare, stuck });
+        }
+        let [listing, records] = stood[..] else { return Err(StoreError::Interrupted) };
+        Ok(Stand {
+            fleet: position.map(|position| position.fleet),
+            places: [listing, records],
+            seen: self.memory.seen,
+            token: self.site.term_of_any_age().map(|term| term.fetcher.token),
+            may_stand: self.leading.may_stand(),
+            doubt: self.memory.doubt.clone(),
+            members: self.site.client.engine.members(),
+        })
+    }
+
+    /// Follows no more, and says why once.
+    fn stop(&mut self, trouble: Trouble) {
+        let before = self.site.set_trouble(Some(trouble.clone()));
+        if before.as_ref() != Some(&trouble) {
+            tracing::error!("this site does not follow its fleet: {trouble}. Answers go on from what it holds");
+        }
+        self.viewing.stopped(&trouble);
+    }
+}
+
+/// What was read, as far as it can be understood.
+fn reading(polled: Polled) -> Reading {
+    let Polled { from, fleet, heads, fetcher, .. } = polled;
+    let mut unreadable = None;
+    let mut note = |fault: Fault| {
+        let said = fault.to_string();
+        unreadable.get_or_insert(match fault {
+            Fault::Format { .. } | Fault::Unknown { .. } => Unreadable::Newer(said),
+            _ => Unreadable::Damaged(said),
+        });
+    };
+    let fleet = fleet.and_then(|read| read.map_err(&mut note).ok());
+    if let Some(founding) = fleet.filter(|founding| founding.format > FORMAT) {
+        let (what, found) = ("the fleet".to_owned(), founding.format);
+        note(Fault::Format { what, found });
+    }
+    let heads = heads.map(|head| head.and_then(|read| read.map_err(&mut note).ok()));
+    Reading { from, fleet, heads, fetcher, unreadable }
+}

@@ -1,0 +1,186 @@
+//! What the parts of a site of a fleet share: the way to the logs, the store that follows them, and whether it fetches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::client::Client;
+use super::entry::Author;
+use super::head::Head;
+use super::said::{Ask, Fetcher, Token};
+use super::step::Trouble;
+use crate::domain::Sha256Digest;
+use crate::observe::clock;
+use crate::store::{Log, Store};
+
+/// How a site takes part in its fleet.
+#[derive(Debug, Clone)]
+pub struct Params {
+    /// Its name, which no other site of the fleet has.
+    pub site: String,
+    /// Whether it may fetch.
+    pub fetches: bool,
+    /// So often it looks at the heads.
+    pub poll: Duration,
+    /// So long a fetcher or a site counts as living without a word.
+    pub lease: Duration,
+    /// So long it may be without having seen the heads, or without having published them, before it says so.
+    pub behind_after: Duration,
+}
+
+/// What all parts of a site share.
+#[derive(Debug)]
+pub struct Site {
+    /// How it takes part.
+    pub params: Params,
+    /// The way to the logs.
+    pub client: Client,
+    /// What follows them.
+    pub store: Arc<Store>,
+    /// Where the logs ended when that was last looked at, by [`Log::ALL`].
+    heads: Mutex<[Option<Head>; 2]>,
+    /// What it fetches under; nothing where it does not fetch.
+    term: Mutex<Option<Term>>,
+    fetches: watch::Sender<bool>,
+    /// Why it follows no more, if that is so.
+    trouble: Mutex<Option<Trouble>>,
+    /// What is asked, as it was last read.
+    pub(super) asks: Mutex<Vec<(String, Ask)>>,
+    /// By how many milliseconds this site's clock was ahead of the time of an entry, when that came.
+    offset: Mutex<Option<i64>>,
+    /// The digest of the policy in force.
+    policy: Mutex<Option<Sha256Digest>>,
+    /// Counts what was read and applied: whoever waits for something in the log looks again when it changes.
+    progress: watch::Sender<u64>,
+}
+
+/// The time in which a site fetches.
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// What stands in etcd.
+    pub fetcher: Fetcher,
+    /// Under which lease.
+    pub lease: super::engine::LeaseId,
+    /// Until when that surely lives.
+    pub until: Instant,
+}
+
+impl Site {
+    /// A site that has looked at nothing yet.
+    pub fn new(params: Params, client: Client, store: Arc<Store>) -> Self {
+        Self {
+            params,
+            client,
+            store,
+            heads: Mutex::default(),
+            term: Mutex::default(),
+            fetches: watch::Sender::new(false),
+            trouble: Mutex::default(),
+            asks: Mutex::default(),
+            offset: Mutex::default(),
+            policy: Mutex::default(),
+            progress: watch::Sender::new(0),
+        }
+    }
+
+    /// Who writes an entry.
+    pub fn author(&self) -> Author {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Author { site: self.params.site.clone(), version, id: Token::draw().0, at: clock::now() }
+    }
+
+    /// Where a log ended when that was last looked at.
+    pub fn head(&self, log: Log) -> Option<Head> {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)[place(log)]
+    }
+
+    /// What is asked, as it was last read.
+    pub fn asks(&self) -> Vec<(String, Ask)> {
+        self.asks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The digest of the policy in force.
+    pub fn policy(&self) -> Option<Sha256Digest> {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another policy is in force.
+    pub fn set_policy(&self, policy: Sha256Digest) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy);
+    }
+
+    /// Keeps in mind where a log ends.
+    pub fn set_head(&self, head: Head) {
+        self.heads.lock().unwrap_or_else(PoisonError::into_inner)[place(head.log)] = Some(head);
+    }
+
+    /// Under what it fetches, if it does: not any more once the lease may have ended.
+    pub fn term(&self) -> Option<Term> {
+        let term = self.term.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        term.filter(|term| Instant::now() < term.until)
+    }
+
+    /// Under what it fetches, or did until a moment ago.
+    pub fn term_of_any_age(&self) -> Option<Term> {
+        self.term.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// By how many milliseconds this site's clock was ahead of the time of an entry, when that came.
+    pub fn offset(&self) -> Option<i64> {
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An entry has just come.
+    pub fn set_offset(&self, milliseconds: i64) {
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = Some(milliseconds);
+    }
+
+    /// Begins a term, or ends it.
+    pub fn set_term(&self, term: Option<Term>) {
+        let fetches = term.is_some();
+        *self.term.lock().unwrap_or_else(PoisonError::into_inner) = term;
+        self.fetches.send_if_modified(|before| std::mem::replace(before, fetches) != fetches);
+    }
+
+    /// The term lives so long at least.
+    pub fn extend_term(&self, token: Token, until: Instant) {
+        let mut term = self.term.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(term) = term.as_mut().filter(|term| term.fetcher.token == token) {
+            term.until = until;
+        }
+    }
+
+    /// Whether it fetches. It changes.
+    pub fn fetches(&self) -> watch::Receiver<bool> {
+        self.fetches.subscribe()
+    }
+
+    /// Why it follows no more, if that is so.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says why it follows no more, or that it does. Returns what was said before.
+    pub fn set_trouble(&self, trouble: Option<Trouble>) -> Option<Trouble> {
+        std::mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
+    }
+
+    /// Changes whenever something was read or applied.
+    pub fn progress(&self) -> watch::Receiver<u64> {
+        self.progress.subscribe()
+    }
+
+    /// Something was read or applied.
+    pub fn progressed(&self) {
+        self.progress.send_modify(|count| *count += 1);
+    }
+}
+
+/// The place of a log in [`Log::ALL`].
+pub fn place(log: Log) -> usize {
+    match log {
+        Log::Listing => 0,
+        Log::Records => 1,
+    }
+}

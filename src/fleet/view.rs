@@ -1,0 +1,188 @@
+//! What a site knows of its fleet, kept for those who ask: nobody who asks waits for etcd.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{EngineError, MemberStatus};
+use super::lead::Others;
+use super::site::Site;
+use super::step::{Reading, Trouble};
+use crate::domain::{EngineMember, EngineStatus, FleetHeads, FleetStanding, FleetState, FleetView, Place, SiteView};
+use crate::observe::clock;
+use crate::service::{Currency, Fleet};
+
+/// A site that is behind for so long says why.
+const SAYS_WHY_AFTER: Duration = Duration::from_secs(30);
+
+/// So often members and sites are looked at, at least; less often, the more sites there are.
+const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// What a site knows of its fleet.
+#[derive(Debug)]
+pub struct Viewing {
+    site: Arc<Site>,
+    view: watch::Sender<Arc<FleetView>>,
+    /// The same for answers, which take no lock.
+    currency: Arc<Currency>,
+    /// When it was last current, or began.
+    current: Instant,
+}
+
+impl Viewing {
+    /// Of a site that has not looked yet.
+    pub fn new(site: Arc<Site>, fleet: &str) -> (Self, Fleet) {
+        let params = &site.params;
+        let unread = FleetView::unread(fleet, &params.site, params.behind_after, clock::now());
+        let (view, seen) = watch::channel(Arc::new(unread));
+        let now = Instant::now();
+        let currency = Arc::new(Currency::new(params.behind_after, now));
+        let fleet = Fleet { view: seen, currency: Arc::clone(&currency) };
+        (Self { site, view, currency, current: now }, fleet)
+    }
+
+    /// Looks at the members of etcd and at the sites from time to time.
+    pub fn look_around(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+        let (site, view) = (Arc::clone(&self.site), self.view.clone());
+        async move {
+            loop {
+                let around = async {
+                    let status = site.client.engine.status().await;
+                    (status, site.others().await)
+                };
+                let (status, others) = tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    around = around => around,
+                };
+                let now = clock::now();
+                let members: Vec<EngineMember> =
+                    status.into_iter().map(|(address, status)| member(address, status, now)).collect();
+                let many = others.as_ref().map_or(0, |others| others.sites.len());
+                view.send_modify(|view| {
+                    let view = Arc::make_mut(view);
+                    view.members = members;
+                    if let Ok(others) = others {
+                        view.sites = sites(others);
+                        view.read_at = Some(now);
+                    }
+                });
+                let pause = LOOK_AROUND.max(Duration::from_millis(200) * u32::try_from(many).unwrap_or(u32::MAX));
+                tokio::select! {
+                    () = shutdown.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// A read that began then, which was `at` by the clock, is published.
+    pub fn current(&mut self, read: &Reading, began: Instant, at: Timestamp) {
+        self.current = began;
+        self.currency.note(began);
+        let position = self.site.store.fleet_position().ok().flatten();
+        let place = |head: &super::head::Head| Place { index: head.index, sha256: head.sha256 };
+        let heads = match &read.heads {
+            [Some(listing), Some(records)] => {
+                Some(FleetHeads { listing: place(listing), records: place(records), read_at: at })
+            }
+            _ => None,
+        };
+        let fetcher = match self.site.term() {
+            Some(term) => Some(term.fetcher.site),
+            None => read.fetcher.as_ref().map(|fetcher| fetcher.site.clone()),
+        };
+        let was = self.view.borrow().standing.state;
+        if !matches!(was, FleetState::Current | FleetState::Behind) {
+            tracing::info!("this site is at the fleet's head again");
+        }
+        self.view.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            view.position = position;
+            view.heads = heads.or(view.heads);
+            view.fetcher = fetcher;
+            view.current_as_of = Some(at);
+            view.read_at.get_or_insert(at);
+            stand(view, FleetState::Current, String::new());
+        });
+    }
+
+    /// etcd does not answer.
+    pub fn cut_off(&self, error: &EngineError) {
+        self.behind(FleetState::CutOff, error.to_string());
+    }
+
+    /// The logs are read, and something of them cannot be applied.
+    pub fn stuck(&self, why: &str) {
+        self.behind(FleetState::Stuck, why.to_owned());
+    }
+
+    /// Something speaks against the engine, which may go away.
+    pub fn doubts(&self, trouble: &Trouble) {
+        self.behind(FleetState::Behind, trouble.to_string());
+    }
+
+    /// The site follows no more.
+    pub fn stopped(&self, trouble: &Trouble) {
+        let state = match trouble {
+            Trouble::NotFounded | Trouble::Foreign(_) => FleetState::Foreign,
+            Trouble::Forked(_) => FleetState::Forked,
+            Trouble::Newer(_) => FleetState::Newer,
+            Trouble::Damaged(_) | Trouble::Twin(_) => FleetState::Stuck,
+        };
+        self.view.send_modify(|view| stand(Arc::make_mut(view), state, trouble.to_string()));
+    }
+
+    /// It is not current: for a moment that is nothing, then it is behind, and then it says why.
+    fn behind(&self, why: FleetState, detail: String) {
+        let lasts = self.current.elapsed();
+        let state = match lasts {
+            _ if lasts >= SAYS_WHY_AFTER.max(self.site.params.behind_after) => why,
+            _ if lasts >= self.site.params.behind_after => FleetState::Behind,
+            _ => return,
+        };
+        let was = self.view.borrow().standing.state;
+        if was != state {
+            tracing::warn!("this site is behind its fleet: {detail}. Answers go on from what it holds");
+        }
+        self.view.send_modify(|view| stand(Arc::make_mut(view), state, detail));
+    }
+}
+
+fn stand(view: &mut FleetView, state: FleetState, detail: String) {
+    if view.standing.state != state {
+        view.standing.since = clock::now();
+    }
+    view.standing = FleetStanding { state, since: view.standing.since, detail };
+}
+
+fn member(address: String, status: Result<MemberStatus, String>, asked_at: Timestamp) -> EngineMember {
+    let status = status.map(|MemberStatus { version, db_bytes, has_leader, errors }| EngineStatus {
+        version,
+        db_bytes: u64::try_from(db_bytes).unwrap_or_default(),
+        has_leader,
+        errors,
+    });
+    EngineMember { address, status, asked_at }
+}
+
+fn sites(Others { sites, living }: Others) -> Vec<SiteView> {
+    let mut offsets: Vec<i64> = sites.iter().filter_map(|(_, says)| says.clock_offset_ms).collect();
+    offsets.sort_unstable();
+    let median = offsets.get(offsets.len() / 2).copied().unwrap_or_default();
+    let site = |(name, says): (String, super::said::SiteSays)| SiteView {
+        alive_since: living.iter().find(|(living, _)| *living == name).map(|(_, alive)| alive.since),
+        listing: Place { index: says.listing.0, sha256: says.listing.1 },
+        records: Place { index: says.records.0, sha256: says.records.1 },
+        written_at: says.at,
+        version: says.version,
+        formats: says.formats,
+        fetches: says.fetches,
+        clock_offset: says.clock_offset_ms.map(|offset| jiff::SignedDuration::from_millis(offset - median)),
+        policy: says.policy,
+        name,
+    };
+    sites.into_iter().map(site).collect()
+}

@@ -1,0 +1,140 @@
+//! Sites that do not reach etcd, come to it with a past of their own, or have been away.
+
+use rmdd::api::grpc::v1::{SyncOutcome, Verdict};
+use rmdd::domain::Log;
+use rmdd_testkit::{Step, World};
+
+use crate::common::http::Answer;
+use crate::common::{Daemon, ask, by_number, eventually, exists, json, rmdd, status_of, stderr};
+use crate::sites::{Fleet, NEVER};
+
+fn deny(frn: &str) -> [&str; 8] {
+    ["overrides", "add", "deny", frn, "--by", "ann", "--why", "a test"]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_without_its_etcd_answers_on_and_refuses_records_with_a_reason_and_goes_on_when_that_is_back() {
+    let world = World::new(511, 200);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    fleet.ok(0, &deny("0041000001"));
+    let before = fleet.agree().await;
+    fleet.etcd.kill_all();
+    let refused = fleet.run(1, &deny("0041000002"));
+    assert_eq!(status_of(&refused), 2);
+    assert!(stderr(&refused).contains("nothing was changed"), "{}", stderr(&refused));
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    for place in 0..2 {
+        let answer = ask(&mut fleet.daemon(place).acceptance().await, by_number(&number)).await;
+        assert_eq!(answer.verdict(), Verdict::Accept);
+    }
+    let synced = fleet.daemon(0).sync().await;
+    assert_eq!(synced.outcome(), SyncOutcome::Failed, "{}", synced.error);
+    assert_eq!(fleet.agree().await, before, "nothing has changed");
+
+    // A site that starts meanwhile answers as any other.
+    fleet.daemons[1].take().expect("it runs").kill();
+    fleet.start(1);
+    let answer = ask(&mut fleet.daemon(1).acceptance().await, by_number(&number)).await;
+    assert_eq!(answer.verdict(), Verdict::Accept);
+
+    fleet.etcd.start_all_again().await;
+    eventually("records can be changed again", || async {
+        (status_of(&fleet.run(1, &deny("0041000002"))) == 0).then_some(())
+    })
+    .await;
+    let told = fleet.agree().await;
+    assert_eq!(told.listing, before.listing);
+    assert_eq!(fleet.index(Log::Records).await, 2, "the one that was refused was not made");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_was_away_comes_to_hold_what_the_others_do() {
+    let mut world = World::new(512, 300);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
+    let away = fleet.other().await;
+    let (status, log) = fleet.daemons[away].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    let at = fleet.fetcher().await;
+    for frn in ["0041000001", "0041000002"] {
+        world.advance(Step { remove: 1, amend: 2, ..Step::default() });
+        fleet.source.answer(Answer::csv(&world.to_csv()));
+        assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
+        fleet.ok(at, &deny(frn));
+    }
+    fleet.start(away);
+    assert_eq!(fleet.agree().await.listing.expect("a listing").0, 3);
+    let held = fleet.end().await;
+    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_a_past_of_its_own_is_refused_and_a_fleet_is_founded_once() {
+    let world = World::new(513, 60);
+    let Some(fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    for place in 0..2 {
+        fleet.sites[place].make_store();
+        fleet.ok(place, &["sync"]);
+    }
+    let refusal = |fleet: &Fleet, place: usize| {
+        let mut command = rmdd();
+        let site = &fleet.sites[place];
+        command.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0"]);
+        command.args(["--config", &site.config()]);
+        tokio::task::block_in_place(|| Daemon::try_spawn(command)).err().expect("refused")
+    };
+    assert!(refusal(&fleet, 0).contains("rmdd fleet init"));
+    fleet.ok(0, &["fleet", "init"]);
+    let again = fleet.run(1, &["fleet", "init"]);
+    assert_eq!(status_of(&again), 2);
+    assert!(stderr(&again).contains("founded already"), "{}", stderr(&again));
+    assert!(refusal(&fleet, 1).contains("of its own"), "what it holds is not thrown away");
+    // Only its daemon changes a store that is in a fleet.
+    let synced = fleet.run(0, &["sync"]);
+    assert_eq!(status_of(&synced), 2);
+    assert!(stderr(&synced).contains("in a fleet"), "{}", stderr(&synced));
+    let alone = fleet.sites[0].config();
+    std::fs::write(&alone, format!("source = {:?}\n", fleet.source.url)).expect("written");
+    assert!(refusal(&fleet, 0).contains("no [fleet] is configured"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_with_a_past_joins_by_a_command_that_keeps_it_and_brings_the_records_that_the_fleet_lacks() {
+    let world = World::new(514, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    for place in 0..2 {
+        fleet.sites[place].make_store();
+        fleet.ok(place, &["sync"]);
+    }
+    fleet.ok(0, &deny("0041000001"));
+    for frn in ["0041000001", "0041000002", "0041000003"] {
+        fleet.ok(1, &deny(frn));
+    }
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    let before = held_files(&fleet, 1);
+    let dry = json(&fleet.ok(1, &["fleet", "join", "--dry-run", "--by", "ann", "--json"]));
+    let lacking = dry["lacking"].as_array().expect("a list");
+    assert_eq!((lacking.len(), &dry["joined"]), (2, &false.into()), "{dry}");
+    assert_eq!(held_files(&fleet, 1), before, "nothing has changed");
+    let joined = json(&fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "ann", "--json"]));
+    assert_eq!((&joined["brought"], &joined["joined"]), (&2.into(), &true.into()), "{joined}");
+    assert!(exists(std::path::Path::new(joined["kept"].as_str().expect("a path"))), "{joined}");
+    fleet.start(1);
+    let told = fleet.agree().await;
+    assert!(told.records.contains("0041000003"), "{}", told.records);
+    assert_eq!(fleet.index(Log::Records).await, 1, "one change, whole");
+    let again = fleet.run(1, &["fleet", "join"]);
+    assert_eq!(status_of(&again), 2, "the daemon runs, and it is in a fleet");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+/// The names of what lies in a state directory.
+fn held_files(fleet: &Fleet, place: usize) -> Vec<std::ffi::OsString> {
+    let entries = std::fs::read_dir(fleet.sites[place].state_dir()).expect("read");
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name()).collect();
+    names.sort();
+    names
+}

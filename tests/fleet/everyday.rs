@@ -1,0 +1,129 @@
+//! What three sites come to hold, day by day, and that it is the same.
+
+use rmdd::api::grpc::v1::{SyncOutcome, Verdict};
+use rmdd::domain::Log;
+use rmdd_testkit::{Step, World};
+
+use crate::common::http::Answer;
+use crate::common::{ask, by_number, eventually, json, status_of, stderr};
+use crate::sites::{Fleet, NEVER};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_site_does_is_in_force_at_all_with_the_same_serials_digests_times_and_events() {
+    let mut world = World::new(501, 400);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
+    assert_eq!(fleet.agree().await.listing.expect("a listing").0, 1, "serials go on from those of the founder");
+    assert_eq!(fleet.source.requests(), 1, "nobody but the founder has asked the source");
+
+    // A removal, by a sync asked for at a site that does not fetch.
+    let gone = world.advance(Step { remove: 2, amend: 3, list: 1, ..Step::default() }).removed;
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    let elsewhere = fleet.other().await;
+    let synced = json(&fleet.ok(elsewhere, &["sync", "--json"]));
+    assert_eq!((&synced["outcome"], &synced["snapshot_serial"]), (&"applied".into(), &2.into()), "{synced}");
+    for daemon in fleet.running() {
+        let mut client = daemon.acceptance().await;
+        eventually("the removal is in force", || {
+            let mut client = client.clone();
+            let gone = gone[0].clone();
+            async move { (ask(&mut client, by_number(&gone)).await.verdict() == Verdict::Refuse).then_some(()) }
+        })
+        .await;
+        assert_eq!(ask(&mut client, by_number(&gone[1])).await.verdict(), Verdict::Refuse);
+    }
+    let told = fleet.agree().await;
+    assert_eq!((told.listing.expect("a listing").0, told.removed, told.last_change), (2, 2, 406));
+    assert_eq!(fleet.source.requests(), 2);
+
+    // A confirmation.
+    assert_eq!(fleet.daemon(elsewhere).sync().await.outcome(), SyncOutcome::Unchanged);
+    assert_eq!(fleet.agree().await.last_sync.expect("a sync").2, i32::from(SyncOutcome::Unchanged));
+
+    // Records, put at each site in turn, and one lifted.
+    for (place, frn) in ["0041000001", "0041000002", "0041000003"].iter().enumerate() {
+        fleet.ok(place, &["overrides", "add", "deny", frn, "--by", "ann", "--why", "a test"]);
+    }
+    fleet.ok(2, &["overrides", "remove", "0041000001", "--by", "bob", "--why", "over"]);
+    let told = fleet.agree().await;
+    assert_eq!(fleet.index(Log::Records).await, 4);
+    assert!(told.records.contains("0041000003"), "{}", told.records);
+
+    // A failed cycle.
+    fleet.source.answer(Answer::response("503 Service Unavailable", "", b""));
+    assert_eq!(fleet.daemon(elsewhere).sync().await.outcome(), SyncOutcome::Failed);
+    assert_eq!(fleet.agree().await.failures, 1);
+
+    let held = fleet.end().await;
+    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_listing_that_is_approved_at_another_site_is_in_force_at_all() {
+    let mut world = World::new(502, 400);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
+    world.advance(Step { remove: 150, ..Step::default() });
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    let elsewhere = fleet.other().await;
+    assert_eq!(fleet.daemon(elsewhere).sync().await.outcome(), SyncOutcome::Held);
+    let told = fleet.agree().await;
+    let digest = hex::encode(told.held.first().expect("held"));
+    // Its bytes come to all sites, so that any that fetches later can let it through.
+    fleet.archived(&digest).await;
+    let fetcher = fleet.fetcher().await;
+    let (status, log) = fleet.daemons[fetcher].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    eventually("another site fetches", || async { (fleet.fetcher().await != fetcher).then_some(()) }).await;
+    let elsewhere = fleet.other().await;
+    let refused = fleet.run(elsewhere, &["sync", "--approve", &"ab".repeat(32), "--by", "ann"]);
+    assert_eq!(status_of(&refused), 2, "{}", stderr(&refused));
+    let approved = json(&fleet.ok(elsewhere, &["sync", "--approve", &digest, "--by", "ann", "--json"]));
+    assert_eq!(approved["snapshot_serial"], 2, "{approved}");
+    fleet.start(fetcher);
+    let told = fleet.agree().await;
+    assert_eq!((told.listing.expect("a listing").2, told.held.len(), told.removed), (250, 0, 150));
+    fleet.archived(&digest).await;
+    let held = fleet.end().await;
+    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_site_fetches_by_the_schedule_and_another_when_that_is_killed() {
+    let world = World::new(503, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 3, "*/2 * * * * *").await else { return };
+    let fetcher = fleet.fetcher().await;
+    let fetched = |fleet: &Fleet| fleet.source.requests() as u64;
+    let until = fetched(&fleet) + 3;
+    eventually("the schedule goes on", || async { (fetched(&fleet) >= until).then_some(()) }).await;
+    // The founder's own sync stands in its store alone; of each other fetch there is one entry, or there will be.
+    let (before, entries) = (fetched(&fleet) - 1, fleet.index(Log::Listing).await);
+    assert!(before <= entries + 1, "{before} fetches, {entries} entries");
+
+    fleet.daemons[fetcher].take().expect("it runs").kill();
+    let entries = fleet.index(Log::Listing).await;
+    eventually("another site fetches", || async { (fleet.index(Log::Listing).await >= entries + 2).then_some(()) })
+        .await;
+    let next = fleet.fetcher().await;
+    assert_ne!(next, fetcher);
+    // One that was killed may have asked and not told.
+    let (fetches, entries) = (fetched(&fleet) - 1, fleet.index(Log::Listing).await);
+    assert!(fetches <= entries + 2, "{fetches} fetches, {entries} entries");
+
+    // It comes again, catches up, and does not fetch.
+    fleet.start(fetcher);
+    let entries = fleet.index(Log::Listing).await;
+    eventually("the one that was killed catches up", || async {
+        let status = fleet.daemon(fetcher).status().await;
+        (fleet.index(Log::Listing).await > entries && status.last_sync?.at?.seconds >= 0).then_some(())
+    })
+    .await;
+    let (fetches, entries) = (fetched(&fleet) - 1, fleet.index(Log::Listing).await);
+    assert!(fetches <= entries + 2, "{fetches} fetches, {entries} entries");
+
+    // Stopped in good order, it is followed at once.
+    let stopped = fleet.fetcher().await;
+    let (status, log) = fleet.daemons[stopped].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    let entries = fleet.index(Log::Listing).await;
+    eventually("another site fetches", || async { (fleet.index(Log::Listing).await > entries).then_some(()) }).await;
+    assert_ne!(fleet.fetcher().await, stopped);
+}

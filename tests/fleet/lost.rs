@@ -1,0 +1,232 @@
+//! An etcd that was lost, restored or overtaken, and sites that have been away for long.
+
+use rmdd::api::grpc::v1::record::{Body, Provider};
+use rmdd::api::grpc::v1::{Override, OverrideAction, PutRecordsRequest, Record};
+use rmdd::domain::{self, Log, Position};
+use rmdd::fleet::client::Client;
+use rmdd::fleet::engine::{Read, Write};
+use rmdd::fleet::entry::{self, Author};
+use rmdd::fleet::head::Head;
+use rmdd::fleet::payload;
+use rmdd::fleet::said::Token;
+use rmdd::records::{Change, Records, plan};
+use rmdd_testkit::World;
+
+use crate::common::{Daemon, eventually, now, status_of, stderr};
+use crate::sites::{Fleet, NEVER};
+
+fn deny(frn: u64) -> PutRecordsRequest {
+    let body = Body::Override(Override { action: OverrideAction::Deny.into() });
+    let record = Record {
+        provider: Some(Provider::Frn(format!("{frn:010}"))),
+        body: Some(body),
+        why: "a test".to_owned(),
+        ..Record::default()
+    };
+    PutRecordsRequest { records: vec![record], replace: false, by: "ann".to_owned() }
+}
+
+async fn deny_many(daemon: &Daemon, frns: impl Iterator<Item = u64>) {
+    let mut admin = daemon.admin().await;
+    for frn in frns {
+        admin.put_records(deny(frn)).await.expect("put");
+    }
+}
+
+async fn alarms(daemon: &Daemon) -> Vec<String> {
+    daemon.status().await.alarms.into_iter().map(|alarm| alarm.code).collect()
+}
+
+/// A site that does nothing but put records on record, faster than any command would.
+struct Writer {
+    client: Client,
+    records: Records,
+    head: Head,
+    position: Position,
+}
+
+impl Writer {
+    /// One that begins before the first entry.
+    async fn new(fleet: &Fleet) -> Self {
+        let polled = fleet.client.poll().await.expect("read");
+        let id = polled.fleet.expect("founded").expect("readable").id;
+        let [_, head] = polled.heads;
+        let position = Position::origin(id, Log::Records);
+        let (client, records) = (fleet.client.clone(), Records::build(Vec::new(), 0));
+        Self { client, records, head: head.expect("a head").expect("readable"), position }
+    }
+
+    async fn append(&mut self, many: u64) {
+        for _ in 0..many {
+            let frn = format!("{:010}", 1_000_000 + self.position.index);
+            let record = domain::Record {
+                provider: domain::Identity::Frn(frn.parse().expect("an FRN")),
+                body: domain::RecordBody::Override(domain::Override { action: domain::OverrideAction::Deny }),
+                by: "ann".to_owned(),
+                why: "a test".to_owned(),
+                at: now(),
+                revision: 0,
+                expires_at: None,
+            };
+            let change = Change::Put { records: vec![record], replace: false, by: "ann".to_owned() };
+            let events = plan(&self.records, change, now()).expect("planned");
+            let payload = payload::of_records(&events).expect("written");
+            let id = Token::draw().0;
+            let author = Author { site: "writer".to_owned(), version: "test".to_owned(), id, at: now() };
+            let written = entry::write(Log::Records, &self.position, payload, author).expect("small");
+            // A base may have been named meanwhile.
+            while !self.client.append(&self.head, &written, None).await.expect("answered") {
+                let [_, head] = self.client.poll().await.expect("read").heads;
+                self.head = head.expect("a head").expect("readable");
+                assert_eq!(self.head.index, self.position.index, "nobody else writes");
+            }
+            self.position = written.position;
+            self.head = Head { index: written.position.index, sha256: written.position.sha256, ..self.head };
+            self.records = self.records.after(&events);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
+    let world = World::new(521, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let (away, at) = (fleet.other().await, fleet.fetcher().await);
+    fleet.daemons[away].take().expect("it runs").kill();
+    // A base for each 256 entries; those before the base before it go.
+    let mut writer = Writer::new(&fleet).await;
+    for many in [260, 260] {
+        writer.append(many).await;
+        let made = fleet.index(Log::Records).await;
+        eventually("a base is made", || async {
+            let [_, records] = fleet.client.poll().await.ok()?.heads;
+            (records?.ok()?.base?.index >= made / 256 * 256).then_some(())
+        })
+        .await;
+        assert!(fleet.daemons[at].is_some());
+    }
+    eventually("old entries go", || async {
+        fleet.client.entries(Log::Records, 1, 1).await.ok()?.is_empty().then_some(())
+    })
+    .await;
+    fleet.start(away);
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_go_on() {
+    let world = World::new(522, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..4).await;
+    let before = fleet.agree().await;
+    fleet.etcd.kill_all();
+    fleet.etcd.wipe();
+    fleet.etcd.start_all_again().await;
+    eventually("the loss is told", || async {
+        alarms(fleet.daemon(1)).await.contains(&"FLEET_FOREIGN".to_owned()).then_some(())
+    })
+    .await;
+    let refused = fleet.run(1, &["overrides", "add", "deny", "0041000009", "--by", "ann", "--why", "a test"]);
+    assert_eq!(status_of(&refused), 2);
+    assert!(stderr(&refused).contains("rmdd fleet init"), "{}", stderr(&refused));
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    eventually("the other goes on", || async {
+        let mut admin = fleet.daemon(1).admin().await;
+        admin.put_records(deny(9)).await.is_ok().then_some(())
+    })
+    .await;
+    let told = fleet.agree().await;
+    assert_eq!(told.listing, before.listing);
+    assert_eq!(fleet.index(Log::Records).await, 4, "the log goes on from where the site stood");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+/// Waits until each site can put a record on record again.
+async fn go_on(fleet: &Fleet, from: u64) {
+    for place in 0..2 {
+        eventually("it goes on", || async {
+            let mut admin = fleet.daemon(place).admin().await;
+            admin.put_records(deny(from + place as u64)).await.is_ok().then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_is_what_it_was() {
+    let world = World::new(523, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..2).await;
+    let client = fleet.client.clone();
+    let keys = &client.keys;
+    let head = || async {
+        let found = client.engine.read(&[Read::Key(keys.head(Log::Records))]).await.expect("read");
+        found.pairs[0][0].value.clone()
+    };
+    let earlier = head().await;
+    deny_many(fleet.daemon(1), 2..4).await;
+    let before = fleet.agree().await;
+    let newest = head().await;
+    let put = |value: &[u8]| Write::Put(keys.head(Log::Records), value.to_vec(), None);
+    fleet.client.engine.write_again(&[put(&earlier)]).await.expect("put");
+    for place in 0..2 {
+        eventually("the fork is told", || async {
+            alarms(fleet.daemon(place)).await.contains(&"FLEET_FORKED".to_owned()).then_some(())
+        })
+        .await;
+        let refused = fleet.daemon(place).admin().await.put_records(deny(9)).await.expect_err("refused");
+        assert!(refused.message().contains("nothing was changed"), "{}", refused.message());
+    }
+    assert_eq!(fleet.agree().await, before, "nothing is thrown away");
+    fleet.client.engine.write_again(&[put(&newest)]).await.expect("put");
+    go_on(&fleet, 10).await;
+    fleet.agree().await;
+
+    // It stays lost: a site puts back what it holds.
+    fleet.client.engine.write_again(&[put(&earlier)]).await.expect("put");
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    fleet.ok(0, &["fleet", "repair"]);
+    let again = fleet.run(0, &["fleet", "repair"]);
+    assert!(status_of(&again) == 2 && stderr(&again).contains("nothing is to be repaired"), "{}", stderr(&again));
+    fleet.start(0);
+    go_on(&fleet, 20).await;
+    assert_eq!(fleet.index(Log::Records).await, 7, "none was lost");
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_site_of_one_name_takes_no_part_until_the_first_is_gone() {
+    let world = World::new(524, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 1, NEVER).await else { return };
+    let twin = fleet.add_twin_of(0);
+    fleet.start(twin);
+    // Until it has joined and met the other it may be heard.
+    let mut frns = 100..;
+    eventually("the twin is told", || {
+        let frn = frns.next().expect("another");
+        let daemon = fleet.daemon(twin);
+        async move {
+            let refused = daemon.admin().await.put_records(deny(frn)).await.err()?;
+            refused.message().contains("another site of the name").then_some(())
+        }
+    })
+    .await;
+    deny_many(fleet.daemon(0), 2..3).await;
+    let index = fleet.index(Log::Records).await;
+    let (status, log) = fleet.daemons[0].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    eventually("it takes part", || async {
+        fleet.daemon(twin).admin().await.put_records(deny(3)).await.is_ok().then_some(())
+    })
+    .await;
+    assert_eq!(fleet.index(Log::Records).await, index + 1);
+}

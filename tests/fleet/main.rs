@@ -1,0 +1,12 @@
+//! Sites of a fleet, which meet in a real etcd of three members.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod apart;
+mod engine;
+mod everyday;
+mod log;
+mod lost;
+mod seen;
+mod sites;
