@@ -85,6 +85,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         peers: report.peers.as_ref().map(standing::summary_to_wire),
         own_filings: report.own.iter().map(standing::own_to_wire).collect(),
         weeks: report.weeks.iter().map(activity::week_to_wire).collect(),
+        http_url: report.http_url.unwrap_or_default(),
     }
 }
 
