@@ -136,18 +136,18 @@ impl Alerts {
         for channel in &in_force.channels {
             let Some(record) = kept.channels.get(&channel.name) else { continue };
             if let Some(since) = record.failing_since.filter(|since| age(*since, now).exceeds(limit)) {
-                failing.insert(channel.name.clone(), format!("since {}: {}", moment(since), record.error));
+                failing.insert(channel.name.clone(), format!("fails since {}: {}", moment(since), record.error));
             }
         }
         for (channel, why) in self.stopped().iter() {
-            failing.insert(channel.clone(), format!("it was stopped: {why}"));
+            failing.insert(channel.clone(), format!("was stopped: {why}"));
         }
         failing
     }
 
     fn note_failing(&self, kept: &AlertsKept, in_force: &InForce, now: Timestamp) {
         let failing = self.failing(kept, in_force, now);
-        let faults: Vec<String> = failing.iter().map(|(name, why)| format!("channel {name} fails {why}")).collect();
+        let faults: Vec<String> = failing.iter().map(|(name, why)| format!("channel {name} {why}")).collect();
         self.services.alert_faults.store(Arc::new(faults));
     }
 }

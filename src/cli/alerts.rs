@@ -125,6 +125,13 @@ pub async fn channels_of(daemon: &Target) -> anyhow::Result<Vec<AlertChannel>> {
     answer.map(|answer| answer.into_inner().channels).map_err(|status| daemon.explain(&status))
 }
 
+/// The channels that are asked for nothing, since their other end wanted nothing more.
+async fn stopped(asked: &Asked) -> Vec<String> {
+    let channels = asked.get_alerts(GetAlertsRequest {}).await.map(|answer| answer.channels).unwrap_or_default();
+    let stopped = channels.into_iter().filter(|channel| channel.state() == AlertChannelState::Stopped);
+    stopped.map(|channel| channel.name).collect()
+}
+
 impl AlertsCommand {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         match self.action {
@@ -137,12 +144,21 @@ impl AlertsCommand {
             Some(Action::Retry { id }) => {
                 let asked = Asked::find(global, Access::Maintain).await?;
                 let answer = asked.retry_delivery(RetryDeliveryRequest { id }).await?;
-                say!(
-                    "{}  {} goes out again by {}",
-                    text::good("RETRY"),
-                    text::one_line(&answer.id),
-                    answer.channels.join(", ")
-                );
+                let stopped = stopped(&asked).await;
+                let (waiting, tried): (Vec<&String>, Vec<&String>) =
+                    answer.channels.iter().partition(|name| stopped.contains(*name));
+                let named = |names: &[&String]| names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+                let id = text::one_line(&answer.id);
+                if !tried.is_empty() {
+                    say!("{}  {id} goes out again by {}", text::good("RETRY"), named(&tried));
+                }
+                if !waiting.is_empty() {
+                    let names = named(&waiting);
+                    say!(
+                        "{}  {id} waits for {names}, stopped by its other end: rmdd alerts test NAME",
+                        text::doubtful("WAITS")
+                    );
+                }
                 about((&answer.r#type, &answer.subject), answer.time.as_ref());
                 Ok(YES)
             }
@@ -185,7 +201,7 @@ async fn channels(asked: &Asked, json: bool) -> anyhow::Result<u8> {
         |channel: &&AlertChannel| matches!(channel.state(), AlertChannelState::Failing | AlertChannelState::Stopped);
     for channel in &answer.channels {
         if json {
-            say!("{}", serde_json::to_string(&channel_to_json(channel))?);
+            text::whole!("{}", serde_json::to_string(&channel_to_json(channel))?);
         }
     }
     if !json {
@@ -276,7 +292,7 @@ async fn list(asked: &Asked, dead: bool, json: bool) -> anyhow::Result<u8> {
     let answer = asked.list_deliveries(ListDeliveriesRequest { dead }).await?;
     for delivery in &answer.deliveries {
         if json {
-            say!("{}", serde_json::to_string(&delivery_to_json(delivery))?);
+            text::whole!("{}", serde_json::to_string(&delivery_to_json(delivery))?);
         } else {
             print_delivery(delivery);
         }

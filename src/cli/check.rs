@@ -103,9 +103,9 @@ impl Check {
             if self.live { Some(check_live::ask(&target, &loaded.config.fetch, &who, &answer).await) } else { None };
         match (&live, self.json) {
             (Some(live), true) => {
-                say!("{}", visible::to_json(&json::CheckWithLive { check: json::Check::from(&answer), live })?)
+                text::whole!("{}", visible::to_json(&json::CheckWithLive { check: json::Check::from(&answer), live })?)
             }
-            (None, true) => say!("{}", visible::to_json(&json::Check::from(&answer))?),
+            (None, true) => text::whole!("{}", visible::to_json(&json::Check::from(&answer))?),
             (Some(live), false) => check_live::print(live),
             (None, false) => {}
         }

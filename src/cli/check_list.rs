@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::ask_list::{Answer, PEER_UNKNOWN, Question, ask, contradiction};
 use super::list_file;
 use super::target::Target;
-use super::text::{self, say};
+use super::text;
 use super::{FAILED, NO, YES};
 use crate::api::grpc::{time_to_wire, v1};
 use crate::api::json;
@@ -68,7 +68,7 @@ pub async fn run(target: &Target, file: &Path, options: &ListOptions) -> anyhow:
     let lines = check(target, file, rows, options).await?;
     if options.json {
         for line in &lines {
-            say!("{}", object(&header, line, options.at)?);
+            text::whole!("{}", object(&header, line, options.at)?);
         }
     } else {
         let then = options.at.map(|at| at.to_string());

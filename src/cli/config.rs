@@ -70,7 +70,10 @@ fn print_json(loaded: &Loaded, settings: &Settings, warnings: &[String]) {
             })
         })
         .collect();
-    say!("{}", serde_json::json!({ "file": file, "settings": settings, "matrix": matrix, "warnings": warnings }));
+    text::whole!(
+        "{}",
+        serde_json::json!({ "file": file, "settings": settings, "matrix": matrix, "warnings": warnings })
+    );
 }
 
 /// From this column on a setting is wide, and the remarks of the others do not go after it.
@@ -139,7 +142,8 @@ fn print_settings(loaded: &Loaded, settings: &Settings) {
             true => say!("{line:<width$}  # {origin}"),
             false => {
                 say!("# {origin}:");
-                say!("{line}");
+                // Folded it would be no setting any more.
+                text::whole!("{line}");
             }
         }
     }

@@ -59,6 +59,12 @@ pub fn gone(at: &str, cause: &str) -> anyhow::Error {
         Some(Speaks::Nothing) if silent => {
             anyhow!("what took the connection at {at} does not answer: it is no rmdd, or a daemon that hangs")
         }
+        // As a daemon does that is killed while it is asked.
+        Some(Speaks::Nothing)
+            if at.starts_with("unix:") && ["broken pipe", "reset"].iter().any(|sign| cause.contains(sign)) =>
+        {
+            anyhow!("the daemon at {at} went away before it answered: {cause}")
+        }
         Some(Speaks::Nothing) => {
             anyhow!("what took the connection at {at} does not speak gRPC: is it another program's? ({cause})")
         }

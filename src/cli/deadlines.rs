@@ -133,7 +133,7 @@ impl Deadlines {
                     let mut object = serde_json::to_value(json::Deadline::from(&entry.deadline))?;
                     let of = if entry.own { "own_filing" } else { "peers" };
                     object[of] = json!(entry.of);
-                    say!("{}", visible::to_json(&object)?);
+                    text::whole!("{}", visible::to_json(&object)?);
                 }
             }
             None => print(&entries, standings.peers.len()),

@@ -287,6 +287,7 @@ impl From<&v1::GetStatusResponse> for Status {
             sync_in_progress: status.sync_in_progress.is_some(),
             last_change_serial: status.last_change_serial,
             state_dir: status.state_dir.clone(),
+            http_url: Some(status.http_url.clone()).filter(|url| !url.is_empty()),
             store_bytes: status.store_bytes,
             started_at: time(status.started_at.as_ref()),
             held: status.held.iter().map(Held::from).collect(),

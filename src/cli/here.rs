@@ -11,7 +11,7 @@ use nix::unistd::{Gid, Group, Uid, geteuid, setegid, seteuid};
 use super::connect::connect;
 use super::target::Target;
 use super::{Global, text};
-use crate::daemon::config::{Listen, Loaded, Origin, default_state_dir};
+use crate::daemon::config::{Listen, Loaded, Origin, default_state_dir, of_systemd};
 use crate::daemon::{SOCKET_NAME, example, runtime_socket};
 use crate::store::{self, FILE_NAME, StoreError};
 
@@ -35,6 +35,14 @@ pub fn installation<'a>(global: &Global, loaded: &'a Loaded) -> Option<&'a Path>
 /// Where a daemon's socket may be, the likeliest first: where the settings in force say, then where systemd's daemon and the
 /// user's own have theirs.
 pub fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
+    let mut sockets = places(loaded);
+    // Where this user may not look, it cannot ask; [`refusing`] tells of that.
+    sockets.retain(|socket| socket.try_exists().unwrap_or(false));
+    sockets
+}
+
+/// The same, whether something is there or not.
+fn places(loaded: &Loaded) -> Vec<PathBuf> {
     let mut sockets = Vec::new();
     if let Some(directory) = &loaded.config.state_dir {
         sockets.push(directory.join(SOCKET_NAME));
@@ -50,31 +58,73 @@ pub fn sockets(loaded: &Loaded) -> Vec<PathBuf> {
         sockets.push(directory.join(SOCKET_NAME));
     }
     sockets.extend(example::default_directory().map(|directory| directory.join(SOCKET_NAME)));
-    // Where this user may not look, nothing is there for it.
-    sockets.retain(|socket| socket.try_exists().unwrap_or(false));
     sockets
 }
 
-/// The socket of a daemon that is there and not for this user.
-fn refusing(loaded: &Loaded) -> Option<PathBuf> {
+/// What keeps this user from the daemon that may run here.
+enum Refusing {
+    /// A socket that is there.
+    Socket(PathBuf),
+    /// A directory that is not to be entered: whether there is a socket in it is not to be seen.
+    Directory(PathBuf),
+}
+
+impl Refusing {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Socket(path) | Self::Directory(path) => path,
+        }
+    }
+}
+
+/// The socket of a daemon that is there and not for this user, or the directory where one may be that is not. Of the
+/// installation that is meant, where one is named; a directory of another one says nothing of it.
+fn refusing(global: &Global, loaded: &Loaded) -> Option<Refusing> {
     let refuses = |socket: &PathBuf| {
         std::os::unix::net::UnixStream::connect(socket).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
     };
-    sockets(loaded).into_iter().find(refuses)
+    let meant = installation(global, loaded);
+    let is_of_it = |socket: &Path| match meant {
+        None => true,
+        Some(state) if socket == Path::new(SYSTEM_SOCKET) => state == Path::new(SYSTEM_STATE),
+        Some(state) => {
+            socket.starts_with(state) || of_systemd("RUNTIME_DIRECTORY").is_some_and(|of| socket.starts_with(of))
+        }
+    };
+    places(loaded).into_iter().filter(refuses).find_map(|socket| match socket.try_exists() {
+        Ok(_) => Some(Refusing::Socket(socket)),
+        Err(_) if is_of_it(&socket) => closed_directory(&socket).map(Refusing::Directory),
+        Err(_) => None,
+    })
 }
 
-/// What to say where nobody could be asked, if a daemon's socket is there and not for this user.
-pub fn closed(loaded: &Loaded) -> Option<anyhow::Error> {
-    let socket = refusing(loaded)?;
-    Some(anyhow!(
-        "only its owner, its group and root may use the daemon's socket {}: be one of these{}, or ask it over TCP what is \
-         no administration (--connect http://127.0.0.1:7633)",
-        socket.display(),
-        join(&socket)
-    ))
+/// The directory on the way to a path that is not to be entered: the last that is seen.
+fn closed_directory(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).find(|directory| std::fs::metadata(directory).is_ok()).map(Path::to_owned)
 }
 
-/// How to come into a socket's group.
+/// What to say where nobody could be asked, if the daemon's socket is not for this user, or where it may be is not.
+pub fn closed(global: &Global, loaded: &Loaded) -> Option<anyhow::Error> {
+    let refusing = refusing(global, loaded)?;
+    let (path, join) = (refusing.path().display(), join(refusing.path()));
+    let over_tcp = match listener(loaded) {
+        Some(url) if !url.ends_with(":0") => format!("(--connect {url})"),
+        Some(_) => "(at the port that it printed when it was started: --connect http://127.0.0.1:PORT)".to_owned(),
+        None => "where it has a listener for that (grpc.listen is off)".to_owned(),
+    };
+    Some(match refusing {
+        Refusing::Socket(_) => anyhow!(
+            "only its owner, its group and root may use the daemon's socket {path}: be one of these{join}, or ask it over \
+             TCP what is no administration {over_tcp}"
+        ),
+        Refusing::Directory(_) => anyhow!(
+            "whether a daemon runs is not for you to see: only its owner, its group and root may enter {path}, where its \
+             socket is. Be one of these{join}, or ask it over TCP what is no administration {over_tcp}"
+        ),
+    })
+}
+
+/// How to come into the group of a socket or directory.
 fn join(socket: &Path) -> String {
     let group = std::fs::metadata(socket).ok().and_then(|socket| Group::from_gid(Gid::from_raw(socket.gid())).ok()?);
     match group.filter(|group| group.gid.as_raw() != 0) {
@@ -93,24 +143,41 @@ pub fn reached_at(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The listener for queries of a daemon whose Unix socket is not for this user, if it answers. One installation that was
-/// named cannot be told from others there, so that it is not asked.
-pub async fn at_its_listener(global: &Global, loaded: &Loaded) -> Option<Target> {
-    let socket = refusing(loaded).filter(|_| installation(global, loaded).is_none())?;
+/// Where the daemon of this configuration answers questions over gRPC.
+fn listener(loaded: &Loaded) -> Option<String> {
     let grpc = &loaded.config.grpc;
-    let url = match &grpc.listen {
-        Listen::Off => return None,
-        Listen::Unix(path) => format!("unix:{}", path.display()),
+    match &grpc.listen {
+        Listen::Off => None,
+        Listen::Unix(path) => Some(format!("unix:{}", path.display())),
         Listen::Tcp(address) => {
-            let address = reached_at(*address);
             let scheme = if grpc.tls.certificate.is_some() { "https" } else { "http" };
-            format!("{scheme}://{address}")
+            Some(format!("{scheme}://{}", reached_at(*address)))
+        }
+    }
+}
+
+/// Whether the listener that the settings name is that of the installation that is meant. A state directory that a flag or
+/// the environment names has a daemon that may listen anywhere; a configuration that was named says where its own does.
+fn is_its_own(global: &Global, loaded: &Loaded) -> bool {
+    installation(global, loaded).is_none()
+        || loaded.origin("grpc.listen") != Origin::Default
+        || loaded.origin("state_dir") == Origin::File
+}
+
+/// The listener for queries of a daemon whose Unix socket is not for this user, if it answers. Where the installation that
+/// was named cannot be told from others there, it is not asked.
+pub async fn at_its_listener(global: &Global, loaded: &Loaded) -> Option<Target> {
+    let refusing = refusing(global, loaded).filter(|_| is_its_own(global, loaded))?;
+    let url = listener(loaded)?;
+    let daemon = connect(&url, global).await.ok()?;
+    let what = match &refusing {
+        Refusing::Socket(socket) => format!("The daemon's socket {}", socket.display()),
+        Refusing::Directory(directory) => {
+            format!("The directory {}, where the daemon's socket is,", directory.display())
         }
     };
-    let daemon = connect(&url, global).await.ok()?;
     text::aside(format_args!(
-        "The daemon's socket {} is for its owner, its group and root: asking {url}, which answers questions only.",
-        socket.display()
+        "{what} is for its owner, its group and root: asking {url}, which answers questions only."
     ));
     Some(daemon)
 }
@@ -142,8 +209,17 @@ fn choose(system: &Path, own: Result<PathBuf, String>) -> Result<PathBuf, String
 }
 
 /// What to say of a store that cannot be worked on where no daemon runs.
-pub fn hint(error: anyhow::Error, state_dir: &Path) -> anyhow::Error {
+pub fn hint(error: anyhow::Error, state_dir: &Path, loaded: &Loaded) -> anyhow::Error {
     match error.downcast_ref() {
+        Some(StoreError::Held { path }) => match silent(state_dir, loaded) {
+            Some(socket) => anyhow!(
+                "the daemon that has the store {} takes the connection at {} and does not answer: it hangs, or is stopped. \
+                 See its log, and whether it goes on by itself; else systemctl restart rmdd",
+                path.display(),
+                socket.display()
+            ),
+            None => error,
+        },
         Some(StoreError::Missing { .. }) if store::was_there(state_dir) => anyhow!(
             "no daemon runs, and {error}. The archive beside it shows that there was one: the daemon begins it again from \
              that and the journal of your records when it starts"
@@ -154,6 +230,15 @@ pub fn hint(error: anyhow::Error, state_dir: &Path) -> anyhow::Error {
         }
         _ => error,
     }
+}
+
+/// The socket of the daemon of this state directory, if it takes connections.
+fn silent(state_dir: &Path, loaded: &Loaded) -> Option<PathBuf> {
+    let is_of_it = |socket: &PathBuf| {
+        socket.starts_with(state_dir) || (state_dir == Path::new(SYSTEM_STATE) && *socket == Path::new(SYSTEM_SOCKET))
+    };
+    let takes = |socket: &PathBuf| std::os::unix::net::UnixStream::connect(socket).is_ok();
+    std::iter::once(state_dir.join(SOCKET_NAME)).chain(sockets(loaded)).filter(is_of_it).find(takes)
 }
 
 /// Goes on as the owner of a directory, where this is root and that is another: a file that root made there would be closed

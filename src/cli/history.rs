@@ -109,7 +109,7 @@ impl History {
             for change in page.changes.iter().take(limit - shown) {
                 match (whole, self.json) {
                     (true, _) => changes.push(json::Change::from(change)),
-                    (false, true) => say!("{}", visible::to_json(&json::Change::from(change))?),
+                    (false, true) => text::whole!("{}", visible::to_json(&json::Change::from(change))?),
                     (false, false) => print_change(change),
                 }
             }
@@ -119,7 +119,7 @@ impl History {
             }
         };
         if whole {
-            say!("{}", visible::to_json(&Report::of(&last, changes))?);
+            text::whole!("{}", visible::to_json(&Report::of(&last, changes))?);
         } else if !self.json {
             if let Some(who) = &nothing_known {
                 say!("{}", show::nothing_known(who));

@@ -82,7 +82,7 @@ impl Impact {
         let place = |index: usize| orders.as_ref().and_then(|orders| orders.place(index));
         warn_of_unmatched(&records, &impact.unmatched, &place);
         if self.json {
-            say!("{}", visible::to_json(&json::Impact::from(&impact))?);
+            text::whole!("{}", visible::to_json(&json::Impact::from(&impact))?);
         } else {
             for doubt in &impact.listing_doubts {
                 let warning = text::doubtful("DOUBTFUL LISTING");

@@ -145,7 +145,7 @@ impl Verify {
                 journal_events: *journal_events,
                 archived_listings: *archived_listings,
             };
-            say!("{}", visible::to_json(&report)?);
+            text::whole!("{}", visible::to_json(&report)?);
         } else {
             print(&verified);
         }

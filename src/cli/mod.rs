@@ -55,6 +55,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::daemon::config::{Loaded, Overrides};
 use crate::daemon::{ActivatedSockets, reserve};
+use crate::store::silence_contained_panics;
 use exit::{FAILED, NO, UNKNOWN, YES};
 
 const AFTER_HELP: &str = "\
@@ -274,6 +275,10 @@ pub fn main() -> ExitCode {
     };
     // What is known of a name that nobody bound: nothing, as of a number that was never listed.
     let shows = matches!(cli.command, Command::Show(_) | Command::History(_));
+    if !matches!(cli.command, Command::Serve(_)) {
+        // A daemon's journal has them: they tell what is wrong with the file.
+        silence_contained_panics();
+    }
     let ended = run(cli);
     if let Err(error) = text::finish() {
         text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
@@ -332,7 +337,6 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
         Command::Completions(command) => return command.run(command_line()),
         Command::Man(command) => return command.run(command_line()),
         Command::Config(command) => return command.run(&global),
-        Command::Connect(command) => return command.run(&global),
         _ => {}
     }
     let daemon = matches!(command, Command::Serve(_));
@@ -374,7 +378,8 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
             Command::Decisions(command) => command.run(&global).await,
             Command::Impact(command) => command.run(&global).await,
             Command::Doctor(command) => command.run(&global).await,
-            Command::Config(_) | Command::Connect(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
+            Command::Connect(command) => command.run(&global).await,
+            Command::Config(_) | Command::Completions(_) | Command::Man(_) => Ok(YES),
         }
     });
     // A fetch that was dropped may have left a thread in a system call; a commit is waited for.

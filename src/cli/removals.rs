@@ -91,7 +91,10 @@ impl Removals {
                 }
                 shown += 1;
                 match self.json {
-                    true => say!("{}", visible::to_json(&OfPeers { removal: removal.into(), peers: of.as_deref() })?),
+                    true => text::whole!(
+                        "{}",
+                        visible::to_json(&OfPeers { removal: removal.into(), peers: of.as_deref() })?
+                    ),
                     false => add(&mut table, removal, of.as_deref()),
                 }
             }

@@ -32,7 +32,7 @@ impl Search {
         let mut table = Table::new(&COLUMNS);
         for entry in &found.matches {
             if self.json {
-                say!("{}", visible::to_json(&json::NameMatch::from(entry))?);
+                text::whole!("{}", visible::to_json(&json::NameMatch::from(entry))?);
             } else {
                 add(&mut table, entry);
             }

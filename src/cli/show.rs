@@ -43,7 +43,7 @@ impl Show {
         let (who, provider) = target.first_known_at(&self.who, self.at, ask).await?;
         let found = !provider.filings.is_empty() || !provider.removals.is_empty();
         if self.json {
-            say!("{}", visible::to_json(&json::Provider::from(&provider))?);
+            text::whole!("{}", visible::to_json(&json::Provider::from(&provider))?);
         } else if found {
             print(&provider);
         } else {

@@ -48,7 +48,7 @@ impl Snapshots {
             let page = target.list_snapshots(request.clone()).await?;
             for snapshot in &page.snapshots {
                 if self.json {
-                    say!("{}", serde_json::to_string(&json::ListedSnapshot::from(snapshot))?);
+                    text::whole!("{}", serde_json::to_string(&json::ListedSnapshot::from(snapshot))?);
                     continue;
                 }
                 add(&mut table, snapshot);

@@ -12,7 +12,7 @@ use clap::Args;
 
 use self::parts::Screen;
 use super::target::{Access, Target};
-use super::text::say;
+use super::text::{self, say};
 use super::{FAILED, Global, NO, UNKNOWN, YES, alerts, screen, status_peers};
 use crate::api::grpc::v1::{AlertChannel, GetStatusRequest, GetStatusResponse, State};
 use crate::api::json;
@@ -80,7 +80,7 @@ impl Status {
         }
         if self.json {
             let status = target.get_status(GetStatusRequest {}).await?;
-            say!("{}", visible::to_json(&json::Status::from(&status))?);
+            text::whole!("{}", visible::to_json(&json::Status::from(&status))?);
             return Ok(Look { status, channels: Vec::new() }.exit());
         }
         let look = Look::at(&target).await?;

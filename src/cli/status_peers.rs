@@ -53,7 +53,7 @@ pub async fn run(target: &Target, as_json: bool) -> anyhow::Result<u8> {
             "peers": peers,
             "own_filings": own,
         });
-        say!("{}", visible::to_json(&object)?);
+        text::whole!("{}", visible::to_json(&object)?);
         return Ok(status);
     }
     // Monitoring shows the first line.

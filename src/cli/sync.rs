@@ -60,7 +60,7 @@ impl Sync {
         };
         let sync = sync.context("the daemon's answer holds no outcome")?;
         if self.json {
-            say!("{}", visible::to_json(&json::Sync::from(&sync))?);
+            text::whole!("{}", visible::to_json(&json::Sync::from(&sync))?);
         } else {
             print(&sync);
         }

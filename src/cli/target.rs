@@ -169,13 +169,17 @@ impl Target {
         }
         if let Some(left_out) = &loaded.left_out {
             // The store is worked on by the settings that are meant, or not at all.
-            bail!("no daemon runs, and {}", left_out.problem);
+            match here::closed(global, loaded) {
+                Some(closed) => bail!("{closed}; and {}", left_out.problem),
+                None => bail!("no daemon runs, and {}", left_out.problem),
+            }
         }
         let state_dir = here::state_dir(loaded)?;
-        let services = over_store(&state_dir, loaded, access).await.map_err(|error| match here::closed(loaded) {
-            Some(closed) => anyhow!("{closed}; and {error}"),
-            None => here::hint(error, &state_dir),
-        })?;
+        let services =
+            over_store(&state_dir, loaded, access).await.map_err(|error| match here::closed(global, loaded) {
+                Some(closed) => anyhow!("{closed}; and {error}"),
+                None => here::hint(error, &state_dir, loaded),
+            })?;
         text::aside(format_args!("No daemon runs; working on the store {} directly.", services.store.path().display()));
         Ok(Self::Store(Grpc(Arc::new(services))))
     }
@@ -222,7 +226,7 @@ impl Target {
     ) -> anyhow::Result<(Self, Link, String)> {
         let found = Self::find_daemon(global, loaded, access).await?;
         let Some(Self::Daemon { channel, at }) = found else {
-            return Err(here::closed(loaded).unwrap_or_else(|| anyhow!("{otherwise}")));
+            return Err(here::closed(global, loaded).unwrap_or_else(|| anyhow!("{otherwise}")));
         };
         let (link, address) = (channel.clone(), at.clone());
         Ok((Self::Daemon { channel, at }, link, address))

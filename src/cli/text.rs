@@ -26,6 +26,20 @@ pub fn line(line: std::fmt::Arguments<'_>) {
     print(&line, screen::hanging(&line));
 }
 
+/// Prints what is to be copied or read by a machine: not a line of it is folded, however narrow the terminal is.
+macro_rules! whole {
+    () => { $crate::cli::text::whole_line(format_args!("")) };
+    ($($arg:tt)*) => { $crate::cli::text::whole_line(format_args!($($arg)*)) };
+}
+pub(super) use whole;
+
+/// Prints a line as it is, whatever the terminal's width: folded, it would be another one.
+pub fn whole_line(line: std::fmt::Arguments<'_>) {
+    if FATE.get().is_none() {
+        note(writeln!(anstream::stdout().lock(), "{}", for_terminal(&line.to_string())));
+    }
+}
+
 /// Prints a line of which what goes on below is indented by so much.
 fn print(line: &str, indent: usize) {
     if FATE.get().is_some() {
@@ -88,6 +102,11 @@ pub fn aside(line: std::fmt::Arguments<'_>) {
     for line in lines.unwrap_or_else(|| vec![line.into_owned()]) {
         let _ = writeln!(out, "{line}");
     }
+}
+
+/// The same for a line that is to be copied: it is not folded.
+pub fn aside_whole(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", for_terminal(&line.to_string()));
 }
 
 /// Writes to standard output.
@@ -155,17 +174,15 @@ pub fn fact(name: &str, value: impl std::fmt::Display) {
     }
     print(&format!("  {name}"), 0);
     match value.starts_with("https://") && 4 + wide > room {
-        true => unbroken(&value),
+        true => filled(&value),
         false => print(&format!("    {value}"), 4),
     }
 }
 
-/// Prints an address that the terminal is not wide enough for without breaking it: the terminal goes on with it on its next
-/// line by itself, and whoever copies or opens it has it whole.
-fn unbroken(address: &str) {
-    if FATE.get().is_none() {
-        note(writeln!(anstream::stdout().lock(), "{}", for_terminal(address)));
-    }
+/// Prints an address that the terminal is not wide enough for on lines that are full and not indented: copied from there, it
+/// has line breaks alone between its parts, which browsers leave out.
+fn filled(address: &str) {
+    print(address, 0);
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.

@@ -200,6 +200,7 @@ impl Start {
             disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
             running: Some(Running {
                 started_at,
+                http_url: listeners.http_url(),
                 schedule: schedule.clone(),
                 retry: retry.clone(),
                 tls: tls.all(),

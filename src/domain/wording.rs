@@ -10,6 +10,11 @@ pub fn moment(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
+/// A text that may be a moment, as fields have it: written as one if it is, else as it is.
+pub fn moment_in(text: &str) -> String {
+    text.parse().map_or_else(|_| text.to_owned(), moment)
+}
+
 /// A duration in its two largest units.
 pub fn span(duration: SignedDuration) -> String {
     let seconds = duration.as_secs();
@@ -45,7 +50,23 @@ pub fn count(value: u64) -> String {
     grouped
 }
 
+/// The same of what is counted in memory.
+pub fn grouped(value: usize) -> String {
+    count(value as u64)
+}
+
 /// So many of something, whose name takes an s where it is not one.
 pub fn count_of(value: u64, what: &str) -> String {
     format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_moment_is_written_as_one_if_it_is() {
+        assert_eq!(moment_in("2026-11-21T04:59:59.999Z"), "2026-11-21 04:59:59 UTC");
+        assert_eq!((moment_in("TG-7"), moment_in("")), ("TG-7".to_owned(), String::new()));
+    }
 }

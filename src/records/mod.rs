@@ -23,6 +23,7 @@ use jiff::Timestamp;
 use networks::Networks;
 use thiserror::Error;
 
+use crate::domain::wording::moment;
 use crate::domain::{
     Identity, Notice, Order, Override, Peer, PeerKey, PeerName, ProviderRole, Record, RecordBody, RecordEvent,
     RecordKind, Who,
@@ -146,7 +147,7 @@ pub enum Unresolved {
         other: Who,
     },
     /// Its binding is over. A wider network around it does not count: nobody said that the calls are its provider's now.
-    #[error("{} is bound to no provider any more: its binding{} to {provider} ended {ended}{}", .who.as_given(), network(.bound_as, .who), around(.wider))]
+    #[error("{} is bound to no provider any more: its binding{} to {provider} ended {}{}", .who.as_given(), network(.bound_as, .who), moment(*.ended), around(.wider))]
     Expired {
         /// The name.
         who: Who,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{Records, fields};
+use crate::domain::wording::moment_in;
 use crate::domain::{BadField, Record, RecordAction, RecordEvent, RecordKind};
 
 /// A change that an operator asks for.
@@ -180,7 +181,7 @@ const DIFFERENCES: usize = 3;
 /// What is on record and what was asked for, where they differ.
 fn otherwise(before: &Record, record: &Record) -> String {
     let differ = fields::differences(before, record);
-    let quoted = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("{text:?}") };
+    let quoted = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("{:?}", moment_in(text)) };
     let reported: Vec<String> = differ
         .iter()
         .take(DIFFERENCES)

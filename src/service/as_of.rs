@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::domain::wording::moment;
 use crate::domain::{Rejection, SnapshotSerial, is_ahead};
 use crate::listing::index::Index;
 use crate::listing::rewind::{Broken, Rewind};
@@ -40,7 +41,7 @@ pub struct AsOf {
 #[non_exhaustive]
 pub enum AsOfError {
     /// It is still to come.
-    #[error("{at} is still to come: it is {now} now")]
+    #[error("{} is still to come: it is {} now", moment(*.at), moment(*.now))]
     Future {
         /// The moment.
         at: Timestamp,
@@ -48,7 +49,7 @@ pub enum AsOfError {
         now: Timestamp,
     },
     /// History does not reach back so far.
-    #[error("the history reaches back to {from}, and not to {at}: what was listed then is not known here")]
+    #[error("the history reaches back to {}, and not to {}: what was listed then is not known here", moment(*.from), moment(*.at))]
     NotReaching {
         /// The moment.
         at: Timestamp,
@@ -57,8 +58,10 @@ pub enum AsOfError {
     },
     /// All that is known bears times that are still to come.
     #[error(
-        "what was listed at {at} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
-         dated {from}); the next sync that succeeds sets them right"
+        "what was listed at {} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
+         dated {}); the next sync that succeeds sets them right",
+        moment(*.at),
+        moment(*.from)
     )]
     Ahead {
         /// The moment.

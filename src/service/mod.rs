@@ -79,6 +79,8 @@ pub struct Reloaded {
 pub struct Running {
     /// Since when it runs.
     pub started_at: Timestamp,
+    /// Where it answers over HTTP, if it does on an address and port: with port 0 nobody could know.
+    pub http_url: Option<String>,
     /// The schedule in force.
     pub schedule: watched::Receiver<Arc<Schedule>>,
     /// When a cycle comes ahead of schedule, because the last one failed.

@@ -1,5 +1,6 @@
 //! redb panics on some kinds of damage to a file. This is the one place where such a panic is stopped.
 
+use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -19,5 +20,24 @@ impl fmt::Display for Panicked {
 ///
 /// If it panicked.
 pub fn contained<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked)
+    let outer = CONTAINED.replace(true);
+    let ran = catch_unwind(AssertUnwindSafe(run)).map_err(|_| Panicked);
+    CONTAINED.set(outer);
+    ran
+}
+
+thread_local! {
+    /// Whether this thread is at what may panic and is stopped if it does.
+    static CONTAINED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Has panics that are stopped here printed nowhere, for the rest of this process: what they mean is said as an error, and
+/// a person who asks a command reads that. All others are told as before.
+pub fn silence_contained_panics() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !CONTAINED.get() {
+            told(panic);
+        }
+    }));
 }

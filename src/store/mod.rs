@@ -81,6 +81,8 @@ use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
 use thiserror::Error;
 
+pub use self::contained::silence_contained_panics;
+
 use self::contained::contained;
 use crate::domain::Record;
 

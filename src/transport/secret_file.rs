@@ -67,6 +67,9 @@ pub fn read(path: &Path) -> Result<Vec<u8>, SecretError> {
     let file = std::fs::File::open(path).map_err(unreadable)?;
     // Of the file that is open, not of one that took its place.
     let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name the file in it")));
+    }
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o007 != 0 {
         return Err(SecretError::Exposed { path: path.to_owned(), mode });

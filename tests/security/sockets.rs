@@ -127,6 +127,11 @@ async fn who_may_not_use_the_daemons_socket_is_told_so_and_not_that_none_runs() 
     }
     let program = secured.path("rmdd");
     std::fs::copy(env!("CARGO_BIN_EXE_rmdd"), &program).expect("copied");
+    let as_nobody = |arguments: &[&str]| {
+        let mut asked = Command::new(&program);
+        asked.env_clear().env("HOME", "/").env("NO_COLOR", "1").uid(4712).gid(4712);
+        asked.args(arguments).output().expect("it runs")
+    };
     for command in ["status", "watch"] {
         let mut asked = Command::new(&program);
         asked.env_clear().env("HOME", "/").env("NO_COLOR", "1").uid(4712).gid(4712);
@@ -134,6 +139,39 @@ async fn who_may_not_use_the_daemons_socket_is_told_so_and_not_that_none_runs() 
         let said = stderr(&asked);
         assert!(!asked.status.success() && !said.contains("no daemon runs") && !said.contains("none runs"), "{said}");
         assert!(said.contains("rmdd.sock: be one of these"), "{said}");
+    }
+
+    // A directory that may not be entered hides the socket: that is said, and questions go to the port of the configuration.
+    std::fs::set_permissions(secured.site.state_dir(), std::fs::Permissions::from_mode(0o750)).expect("its mode set");
+    let port = daemon.tcp.clone().expect("it listens").replace("http://", "");
+    let config = secured.path("of-everybody.toml");
+    let state = secured.site.state_dir();
+    let settings = format!("state_dir = {state:?}\nsource = {:?}\n[grpc]\nlisten = ", secured.site.listing());
+    std::fs::write(&config, format!("{settings}\"{port}\"\n")).expect("written");
+    let config = config.display().to_string();
+    let checked = as_nobody(&["--config", &config, "check", &secured.number]);
+    let said = stderr(&checked);
+    assert!(stdout(&checked).contains(&secured.number), "{} {said}", stdout(&checked));
+    assert!(said.contains(&format!("asking http://{port}, which answers questions only")), "{said}");
+    let examined = as_nobody(&["--config", &config, "doctor", "--offline"]);
+    let examined = stdout(&examined);
+    assert!(
+        examined.contains(&format!("Questions go to http://{port}")) && !examined.contains("start rmdd"),
+        "{examined}"
+    );
+    let status = stderr(&as_nobody(&["--config", &config, "status"]));
+    assert!(!status.contains("no daemon runs") && status.contains("serves questions only"), "{status}");
+
+    // Where nothing answers there, it is not said that none runs: nobody could know.
+    std::fs::write(&config, format!("{settings}\"127.0.0.1:1\"\n")).expect("written");
+    for command in ["check 0000000001", "status", "doctor --offline", "watch", "sync"] {
+        let asked = as_nobody(&[&["--config", &config], &command.split(' ').collect::<Vec<_>>()[..]].concat());
+        let said = stderr(&asked) + &stdout(&asked);
+        assert!(
+            !asked.status.success() && !said.contains("no daemon runs") && !said.contains("start rmdd"),
+            "{command}: {said}"
+        );
+        assert!(said.contains("--connect http://127.0.0.1:1)") && said.contains("may enter"), "{command}: {said}");
     }
     daemon.terminate().await;
 }

@@ -261,6 +261,31 @@ fn assert_same(found: &Rests, good: &Rests, case: &str) {
     assert!(found == good, "{case}");
 }
 
+#[tokio::test]
+async fn of_a_damaged_store_a_command_says_one_thing_and_nothing_of_what_happened_within() {
+    let site = Site::with_listing(&World::new(83, 120).to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    daemon.terminate().await;
+    let path = site.state_dir().join(FILE_NAME);
+    let good = std::fs::read(&path).expect("read");
+    let mut refused = 0;
+    for first in 0..5 {
+        let mut bytes = good.clone();
+        for page in bytes.chunks_mut(PAGE).skip(first).step_by(5) {
+            page.iter_mut().take(64).for_each(|byte| *byte ^= 0x5a);
+        }
+        std::fs::write(&path, bytes).expect("written");
+        for command in ["status", "doctor --offline", "check 0000000001", "verify", "removals"] {
+            let asked = site.run(&command.split(' ').collect::<Vec<_>>());
+            let said = String::from_utf8_lossy(&asked.stderr).into_owned() + &stdout(&asked);
+            assert!(!said.contains("panicked") && !said.contains("redb-"), "{first} {command}: {said}");
+            refused += usize::from(said.contains("damaged") || said.contains("cannot be"));
+        }
+    }
+    assert!(refused > 5, "it was damaged: {refused}");
+}
+
 fn faults(state_dir: &Path) -> Vec<String> {
     match verify_closed(state_dir) {
         Ok(verified) => [verified.faults, verified.journal_faults, verified.archive_faults].concat(),

@@ -153,7 +153,7 @@ impl Filter {
 pub(crate) fn nearest<'a>(given: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let given: Vec<char> = given.chars().take(100).collect();
     let slips = |word: &str| osa::distance(word.chars(), given.iter().copied());
-    words.min_by_key(|word| slips(word)).filter(|word| slips(word) <= word.len().div_ceil(2))
+    words.filter(|word| slips(word) <= word.len().div_ceil(2)).min_by_key(|word| slips(word))
 }
 
 /// The word of a set that is meant, or the nearest one.

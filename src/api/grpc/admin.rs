@@ -87,6 +87,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
         own_filings: report.own.iter().map(standing::own_to_wire).collect(),
         weeks: report.weeks.iter().map(activity::week_to_wire).collect(),
         fleet: report.fleet.as_ref().map(fleet::to_wire),
+        http_url: report.http_url.unwrap_or_default(),
     }
 }
 

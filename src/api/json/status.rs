@@ -117,6 +117,8 @@ pub struct Status {
     pub state_dir: String,
     /// Size of the store, in bytes.
     pub store_bytes: u64,
+    /// Where the daemon answers over HTTP; null where it does not, does on a Unix socket, or none runs.
+    pub http_url: Option<String>,
     /// Since when the daemon runs; null where none does.
     pub started_at: Option<Timestamp>,
     /// Listings that were fetched since the last success and not applied, oldest first.

@@ -150,7 +150,7 @@ fn user(unit: Option<&Properties>, report: &mut Report) {
 
 fn socket(case: &Case<'_>, report: &mut Report) {
     const ABOUT: &str = "socket";
-    let closed = here::closed(case.loaded);
+    let closed = here::closed(case.global, case.loaded);
     match (&case.daemon, closed) {
         (Some(Target::Daemon { at, .. }), Some(closed)) if !at.starts_with("unix:") => {
             report.look(ABOUT, format!("{closed}. Questions go to {at}"));

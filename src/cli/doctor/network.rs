@@ -1,10 +1,13 @@
 //! What is beyond this machine: the sources, the way there, the time there; and who from there reaches the listeners.
 
+use std::path::Path;
+
 use jiff::SignedDuration;
 
 use super::{Case, Report, text};
 use crate::daemon::config::Listen;
-use crate::sync::fetch::{self, Source};
+use crate::listing::parse;
+use crate::sync::fetch::{self, FetchError, Source};
 
 /// A clock that is off by more is worth a word: the FCC's deadlines are of minutes, those of certificates too.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
@@ -21,9 +24,12 @@ pub async fn examine(case: &Case<'_>, offline: bool, report: &mut Report) {
     let mut clock = None;
     for source in std::iter::once(&first).chain(&others) {
         match source {
-            Source::File(path) => match std::fs::File::open(path) {
-                Ok(_) => report.good("source", format!("{} can be read", path.display())),
-                Err(error) => report.broken("source", format!("{} cannot be read: {error}", path.display())),
+            Source::File(path) => match read(path, config.fetch.max_bytes) {
+                Ok(filings) => {
+                    let filings = text::count_of(filings as u64, "filing");
+                    report.good("source", format!("{} can be read: {filings}", path.display()));
+                }
+                Err(error) => report.broken("source", error),
             },
             Source::Url(_) if offline => report.not_examined("source", format!("{source} is not asked (--offline)")),
             Source::Url(_) => clock = ask(case, source, report).await.or(clock),
@@ -43,13 +49,41 @@ pub async fn examine(case: &Case<'_>, offline: bool, report: &mut Report) {
     }
 }
 
+/// How many filings a file holds, or why it is no listing.
+fn read(path: &Path, most: u64) -> Result<usize, String> {
+    let unread = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
+    let found = std::fs::metadata(path).map_err(unread)?;
+    if !found.is_file() {
+        return Err(FetchError::NotAFile { path: path.to_owned() }.to_string());
+    }
+    if found.len() > most {
+        return Err(FetchError::TooLarge { limit: most }.to_string());
+    }
+    let bytes = std::fs::read(path).map_err(unread)?;
+    match parse::parse(&bytes) {
+        Ok(listing) if listing.filings.is_empty() => Err(format!("{} holds no filing", path.display())),
+        Ok(listing) => Ok(listing.filings.len()),
+        Err(error) => Err(format!("{} holds no listing: {error}", path.display())),
+    }
+}
+
 /// One source: its name, the way, and what it says.
 async fn ask(case: &Case<'_>, source: &Source, report: &mut Report) -> Option<SignedDuration> {
     let config = &case.loaded.config.fetch;
     let proxy = fetch::proxy(config);
     match (&proxy, fetch::addresses(source).await) {
         // Its name is the proxy's business.
-        (Some(proxy), _) => report.good("proxy", proxy.clone()),
+        (Some(proxy), _) => match fetch::reach_proxy(config).await {
+            Some(Err(error)) => {
+                report.broken(
+                    "proxy",
+                    format!("{proxy} takes no connection ({error}): see fetch.proxy, and whether it runs"),
+                );
+                report.not_examined("source", format!("{source} is asked by way of that proxy alone"));
+                return None;
+            }
+            _ => report.good("proxy", proxy.clone()),
+        },
         (None, Ok(Some((host, addresses)))) => {
             let shown: Vec<String> = addresses.iter().take(2).map(ToString::to_string).collect();
             report.good("DNS", format!("{host} is {}", shown.join(", ")));
@@ -64,7 +98,11 @@ async fn ask(case: &Case<'_>, source: &Source, report: &mut Report) -> Option<Si
     }
     match fetch::reach(source, config).await {
         Ok(reached) => {
-            report.good("source", format!("{source} answers"));
+            match reached.as_ref().and_then(|reached| reached.beginning.as_deref()).map(parse::check_beginning) {
+                Some(Err(error)) => report.broken("source", format!("{source} answers, with no listing: {error}")),
+                Some(Ok(())) => report.good("source", format!("{source} answers, with a listing")),
+                None => report.good("source", format!("{source} answers")),
+            }
             reached.and_then(|reached| reached.clock_skew)
         }
         Err(error) => {

@@ -86,7 +86,7 @@ impl Report {
     pub fn print(&self, json: bool) -> anyhow::Result<()> {
         for found in &self.findings {
             if json {
-                say!("{}", crate::domain::visible::to_json(found)?);
+                text::whole!("{}", crate::domain::visible::to_json(found)?);
                 continue;
             }
             let level = format!("{:<6}", found.level.word());

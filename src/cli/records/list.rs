@@ -204,7 +204,7 @@ impl List {
         let records = all(&to_read(global).await?, kind).await?;
         for entry in &records {
             if self.json {
-                say!("{}", visible::to_json(&to_json(entry)?)?);
+                text::whole!("{}", visible::to_json(&to_json(entry)?)?);
             } else {
                 print(entry, false);
             }
@@ -223,7 +223,7 @@ impl Report {
         let amiss: Vec<&v1::ListedRecord> = records.iter().filter(|entry| problem(entry).is_some()).collect();
         for entry in &amiss {
             if self.json {
-                say!("{}", visible::to_json(&to_json(entry)?)?);
+                text::whole!("{}", visible::to_json(&to_json(entry)?)?);
             } else {
                 print(entry, true);
             }
@@ -313,7 +313,7 @@ impl Export {
         let records = records.into_iter().map(|record| Record { revision: 0, ..record });
         if self.format == Format::Jsonl {
             for record in records {
-                say!("{}", visible::to_json(&whole(&record))?);
+                text::whole!("{}", visible::to_json(&whole(&record))?);
             }
             return Ok(YES);
         }
@@ -344,7 +344,7 @@ impl History {
             let events = target.list_record_events(request.clone()).await?.events;
             for event in &events {
                 if self.json {
-                    say!("{}", visible::to_json(&event_to_json(event)?)?);
+                    text::whole!("{}", visible::to_json(&event_to_json(event)?)?);
                 } else {
                     print_event(event);
                 }

@@ -75,7 +75,7 @@ impl ListPeers {
             let by_id: HashMap<&str, &v1::PeerStanding> = standings.iter().map(|of| (of.id.as_str(), of)).collect();
             for entry in &records {
                 let id = entry.record.as_ref().map_or("", |record| record.id.as_str());
-                say!("{}", visible::to_json(&with_standing(to_json(entry)?, by_id.get(id).copied())?)?);
+                text::whole!("{}", visible::to_json(&with_standing(to_json(entry)?, by_id.get(id).copied())?)?);
             }
             return Ok(YES);
         }
@@ -102,7 +102,7 @@ impl ListPeers {
             if self.json {
                 let mut object = serde_json::to_value(json::PeerStanding::from(peer))?;
                 object["removals"] = gone.iter().map(|removal| json!(json::Removal::from(*removal))).collect();
-                say!("{}", visible::to_json(&object)?);
+                text::whole!("{}", visible::to_json(&object)?);
             } else {
                 gone.iter().for_each(|removal| add_vanished(&mut table, peer, removal));
             }
@@ -140,7 +140,7 @@ fn with_standing(mut object: Value, standing: Option<&v1::PeerStanding>) -> anyh
 fn without_a_listing(records: &[v1::ListedRecord], as_json: bool) -> anyhow::Result<u8> {
     for entry in records {
         match as_json {
-            true => say!("{}", visible::to_json(&with_standing(to_json(entry)?, None)?)?),
+            true => text::whole!("{}", visible::to_json(&with_standing(to_json(entry)?, None)?)?),
             false => print(entry, false),
         }
     }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use thiserror::Error;
 
+use super::super::wording::moment;
 use super::super::{PeerName, eastern_day};
 use super::{Noted, Notice, Order, OrderKind, Record, RecordBody, TracedCall};
 
@@ -55,11 +56,11 @@ impl Record {
         text("by", &self.by)?;
         text("why", &self.why)?;
         if self.at > now {
-            return bad("at", format!("{} has not come yet", self.at));
+            return bad("at", format!("{} has not come yet", moment(self.at)));
         }
         // One that ended after it was put on record is history: an export holds such, and is taken in again.
         if let Some(end) = self.expires_at.filter(|end| *end <= self.at) {
-            return bad("expires_at", format!("{end} is past: the record would have no effect"));
+            return bad("expires_at", format!("{} is past: the record would have no effect", moment(end)));
         }
         match &self.body {
             RecordBody::Peer(peer) => peer.check().or_else(|problem| bad("name", problem)),
@@ -96,10 +97,10 @@ impl Noted {
     /// Whether it may have happened when it is said to have: not before what it follows, and not in the future.
     fn check(&self, field: &str, (earliest, what): (Timestamp, &str), now: Timestamp) -> Result<(), BadField> {
         if self.at < earliest {
-            return bad(&format!("{field}_at"), format!("{} is before {what}, {earliest}", self.at));
+            return bad(&format!("{field}_at"), format!("{} is before {what}, {}", moment(self.at), moment(earliest)));
         }
         if self.at > now {
-            return bad(&format!("{field}_at"), format!("{} has not come yet", self.at));
+            return bad(&format!("{field}_at"), format!("{} has not come yet", moment(self.at)));
         }
         text(&format!("{field}_note"), &self.note)
     }
@@ -125,7 +126,7 @@ impl Notice {
         text("document", &self.document)?;
         text("basis", &self.basis)?;
         if self.issued_at > now {
-            return bad("issued_at", format!("{} has not come yet", self.issued_at));
+            return bad("issued_at", format!("{} has not come yet", moment(self.issued_at)));
         }
         let issue = (self.issued_at, "the notice itself");
         for (field, noted) in

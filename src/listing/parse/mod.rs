@@ -140,6 +140,22 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
     })
 }
 
+/// Looks at the beginning of what a source gives, as long as a header at least: whether it can be a listing.
+///
+/// # Errors
+///
+/// As [`parse`] has them, as far as the beginning tells.
+pub fn check_beginning(bytes: &[u8]) -> Result<(), ParseError> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    refuse_other_formats(bytes)?;
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut record = ByteRecord::new();
+    if !reader.read_byte_record(&mut record).map_err(|error| ParseError::Csv(error.to_string()))? {
+        return Err(ParseError::Empty);
+    }
+    Header::read(&record).map(|_| ())
+}
+
 /// Tells by the first bytes what the FCC's site answers instead of a listing.
 fn refuse_other_formats(bytes: &[u8]) -> Result<(), ParseError> {
     let start = bytes.trim_ascii_start();

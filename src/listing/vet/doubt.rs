@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::compare::{CellChange, Example};
+use crate::domain::wording::grouped;
 use crate::domain::{Column, RmdNumber};
 
 /// What resolves a doubt.
@@ -261,6 +262,12 @@ fn percent(part: usize, whole: usize) -> f64 {
     part as f64 * 100.0 / whole.max(1) as f64
 }
 
+/// The same as a person reads it: a part that is not nothing is not told as such.
+fn share(part: usize, whole: usize) -> String {
+    let share = percent(part, whole);
+    if part > 0 && share < 0.05 { "less than 0.1".to_owned() } else { format!("{share:.1}") }
+}
+
 /// Some of many: `, such as RMD0001410, RMD0001413`.
 fn such_as(examples: &[RmdNumber]) -> String {
     let shown: Vec<String> = examples.iter().map(RmdNumber::to_string).collect();
@@ -305,15 +312,20 @@ impl Doubt {
             None => "changes",
         };
         let undated = if undated.is_some() { " that do not say that they were updated" } else { "" };
-        let (share, name) = (percent(*changed, *common), column.name());
+        let (share, name) = (share(*changed, *common), column.name());
         let limit = match *limit {
             0 => "in no real listing did it".to_owned(),
             // What one step alone does not show, those of days do.
-            limit if *changed <= limit => format!("with those of the last days more than {limit}"),
-            limit => format!("more than {limit}"),
+            limit if *changed <= limit => format!("with those of the last days more than {}", grouped(limit)),
+            limit => format!("more than {}", grouped(limit)),
         };
         let examples = with_cells(examples);
-        write!(f, "`{name}` {how} in {changed} of {common} filings ({share:.1} %){undated}, {limit}{examples}")
+        write!(
+            f,
+            "`{name}` {how} in {changed} of {common} filings ({share} %){undated}, {limit}{examples}",
+            changed = grouped(*changed),
+            common = grouped(*common)
+        )
     }
 }
 
@@ -323,93 +335,125 @@ impl fmt::Display for Doubt {
             Self::EndGone { gone, last, current_last, .. } => write!(
                 f,
                 "the end is missing: it stops at {last}, and {gone} current filings up to {current_last} come behind \
-                 that"
+                 that",
+                gone = grouped(*gone)
             ),
             Self::EndOld { missing, last } => write!(
                 f,
                 "the end seems to be missing: by its own dates about {missing} filings should have come behind {last}, \
-                 its last"
+                 its last",
+                missing = grouped(*missing)
             ),
             Self::Loss { gone, current, limit_percent, resolution } => {
                 let setting = match resolution {
                     Resolution::Person => "vet.max_loss_percent",
                     _ => "vet.corroborate_loss_percent",
                 };
-                let share = percent(*gone, *current);
+                let share = share(*gone, *current);
                 write!(
                     f,
-                    "{gone} of {current} filings ({share:.1} %) would be gone at once, more than {limit_percent} % \
-                     ({setting})"
+                    "{gone} of {current} filings ({share} %) would be gone at once, more than {limit_percent} % \
+                     ({setting})",
+                    gone = grouped(*gone),
+                    current = grouped(*current)
                 )
             }
             Self::LossOutOfOrder { gone, current, .. } => write!(
                 f,
                 "{gone} of {current} filings would be gone, and its numbers do not ascend, so that nobody can tell \
-                 whether its end is missing"
+                 whether its end is missing",
+                gone = grouped(*gone),
+                current = grouped(*current)
             ),
             Self::RunGone { providers, longest, first, .. } => write!(
                 f,
                 "{providers} providers would be gone in rows of neighbours (the longest: {longest} filings from {first} \
-                 on), as if a page were missing"
+                 on), as if a page were missing",
+                providers = grouped(*providers),
+                longest = grouped(*longest)
             ),
             Self::LossGoesOn { gone, lately, .. } => write!(
                 f,
                 "{gone} filings would be gone, with those of the last days {lately} more than usually go: the source \
-                 may be losing its list bit by bit"
+                 may be losing its list bit by bit",
+                gone = grouped(*gone),
+                lately = grouped(*lately)
             ),
             Self::Growth { come, current, limit, .. } => write!(
                 f,
-                "{come} filings would come to {current}, more than the {limit} that come in that time at the most"
+                "{come} filings would come to {current}, more than the {limit} that come in that time at the most",
+                come = grouped(*come),
+                current = grouped(*current),
+                limit = grouped(*limit)
             ),
             Self::Returned { returned, .. } => {
-                write!(f, "{returned} removed filings would be back at once: it may be an old listing")
+                write!(
+                    f,
+                    "{returned} removed filings would be back at once: it may be an old listing",
+                    returned = grouped(*returned)
+                )
             }
             Self::Unlikely { count, examples, .. } => write!(
                 f,
                 "{count} filings would come that do not look like new ones, by their number, their date, their entry in \
                  the FCC's system, or a name and address that are another's{}",
-                such_as(examples)
+                such_as(examples),
+                count = grouped(*count)
             ),
             Self::Cells { .. } => self.fmt_cells(f),
             Self::Undoes { count, examples } => write!(
                 f,
                 "{count} cells go back to what they held before a listing lately changed them the other way: that one was \
                  wrong, or this one is{}",
-                with_cells(examples)
+                with_cells(examples),
+                count = grouped(*count)
             ),
             Self::Neighbours { column, rows, in_rows, .. } => write!(
                 f,
                 "`{}` changes in {in_rows} filings that stand in rows of neighbours, the longest of {rows}: filers do not \
                  amend side by side, a fault does",
-                column.name()
+                column.name(),
+                in_rows = grouped(*in_rows),
+                rows = grouped(*rows)
             ),
             Self::OneDay { count, day, others, .. } => write!(
                 f,
                 "{count} new filings bear the date {day}, or numbers without a gap, and {others} others bear it: so many \
-                 come in a rush before a deadline, when many amend, or are made up"
+                 come in a rush before a deadline, when many amend, or are made up",
+                count = grouped(*count),
+                others = grouped(*others)
             ),
             Self::Amended { column, amended, common, others, .. } => {
-                let share = percent(*amended, *common);
+                let share = share(*amended, *common);
                 write!(
                     f,
-                    "`{}` has changed in {amended} of {common} filings ({share:.1} %){}: columns may be shifted",
+                    "`{}` has changed in {amended} of {common} filings ({share} %){}: columns may be shifted",
                     column.name(),
                     match others {
                         0 => String::new(),
                         1 => ", and one more column in as large a part".to_owned(),
                         more => format!(", and {more} more columns in as large a part"),
-                    }
+                    },
+                    amended = grouped(*amended),
+                    common = grouped(*common)
                 )
             }
             Self::Rows { oddity, count, examples, .. } => {
-                write!(f, "{count} rows {}{}", oddity.says(), such_as(examples))
+                write!(f, "{count} rows {}{}", oddity.says(), such_as(examples), count = grouped(*count))
             }
             Self::Carried { carried, unreadable } => write!(
                 f,
-                "{unreadable} rows cannot be read, and {carried} filings would stand as they last were read for that"
+                "{unreadable} rows cannot be read, and {carried} filings would stand as they last were read for that",
+                unreadable = grouped(*unreadable),
+                carried = grouped(*carried)
             ),
             Self::OwnPeers { gone, peers } => {
-                write!(f, "{gone} of your own {peers} peers would be gone, far beyond their share of the listing")
+                write!(
+                    f,
+                    "{gone} of your own {peers} peers would be gone, far beyond their share of the listing",
+                    gone = grouped(*gone),
+                    peers = grouped(*peers)
+                )
             }
         }
     }

@@ -34,6 +34,7 @@ mod rows;
 use jiff::Timestamp;
 use thiserror::Error;
 
+use crate::domain::wording::grouped;
 use crate::domain::{
     Anomaly, Column, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
     UnreadableRow, listed,
@@ -92,8 +93,10 @@ pub enum Refusal {
     Truncated(Truncation),
     /// Too many rows cannot be read.
     #[error(
-        "{unreadable} of {rows} rows cannot be read, more than {limit_percent} % (vet.max_unreadable_percent); the \
-         first is on line {line}: {fault}"
+        "{} of {} rows cannot be read, more than {limit_percent} % (vet.max_unreadable_percent); the first is on line \
+         {line}: {fault}",
+        grouped(*.unreadable),
+        grouped(*.rows)
     )]
     TooManyUnreadable {
         /// Unreadable rows.

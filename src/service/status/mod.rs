@@ -49,6 +49,8 @@ pub struct StatusReport {
     pub sources: Vec<SourceReport>,
     /// Since when the daemon runs.
     pub started_at: Option<Timestamp>,
+    /// Where it answers over HTTP, if it does on an address and port.
+    pub http_url: Option<String>,
     /// The state directory.
     pub state_dir: PathBuf,
     /// How large the store is.
@@ -157,6 +159,7 @@ impl Services {
             next_sync_at: earlier(schedule.as_ref().and_then(|schedule| schedule.next_after(now)), retry),
             schedule: schedule.map(|schedule| schedule.to_string()),
             started_at: self.running.as_ref().map(|running| running.started_at),
+            http_url: self.running.as_ref().and_then(|running| running.http_url.clone()),
             state_dir: self.state_dir.clone(),
             store_bytes: self.store.size(),
             peers: None,

@@ -104,7 +104,12 @@ impl Asked<'_> {
             return FetchError::RedirectLoop { url, limit: MAX_REDIRECTS };
         }
         if source.is_connect() {
-            return FetchError::Connect { url, cause: causes(&source), source };
+            let mut cause = causes(&source);
+            if let Some(Proxy::At(proxy)) = &self.config.proxy {
+                // It is what was connected to, and what may be down.
+                cause = format!("{cause}; asked by the proxy {} (fetch.proxy)", shown(proxy));
+            }
+            return FetchError::Connect { url, cause, source };
         }
         if source.is_timeout() {
             return FetchError::Idle { url, limit: self.config.idle_timeout };

@@ -30,7 +30,7 @@ pub use config::{FetchConfig, Proxy};
 pub use error::FetchError;
 pub use incoming::{FetchedListing, clear_incoming};
 pub use live::{FCC_LIVE_URL, LiveUrl, ask_live};
-pub use reach::{Reached, addresses, proxy, reach};
+pub use reach::{Reached, addresses, proxy, reach, reach_proxy};
 pub use retry::pause;
 pub use source::{FCC_CSV_URL, Source};
 

@@ -4,19 +4,25 @@ use std::net::IpAddr;
 
 use jiff::SignedDuration;
 use reqwest::Url;
+use tokio::net::TcpStream;
 
-use super::http::{Asked, client, clock_skew, within};
+use super::http::{Asked, Packing, client, clock_skew, within};
 use super::source::shown;
 use super::{FetchConfig, FetchError, Proxy, Source};
 
-/// What a source said to a request whose answer was not read.
+/// So much of an answer is looked at: more than a header takes.
+const BEGINNING_BYTES: usize = 64 << 10;
+
+/// What a source said to a request of whose answer the beginning was read.
 #[derive(Debug)]
 pub struct Reached {
+    /// How its answer begins, in as many bytes as a header needs; nothing where it came packed.
+    pub beginning: Option<Vec<u8>>,
     /// By how much its clock is ahead of this machine's, if it says what time it is.
     pub clock_skew: Option<SignedDuration>,
 }
 
-/// Asks a source over HTTP for its listing, and goes away when it begins to answer.
+/// Asks a source over HTTP for its listing, and goes away when it has seen how that begins.
 ///
 /// # Errors
 ///
@@ -25,8 +31,34 @@ pub async fn reach(source: &Source, config: &FetchConfig) -> Result<Option<Reach
     let Source::Url(url) = source else { return Ok(None) };
     let asked = Asked { config, url: shown(url).to_string() };
     let request = client(config)?.get((**url).clone());
-    let head = within(config.connect_timeout + config.idle_timeout, &asked.url, asked.head(request, false)).await?;
-    Ok(Some(Reached { clock_skew: clock_skew(head.headers()) }))
+    let begun = async {
+        let mut answer = asked.head(request, false).await?;
+        let clock_skew = clock_skew(answer.headers());
+        if !matches!(asked.packing(answer.headers())?, Packing::None) {
+            return Ok(Reached { beginning: None, clock_skew });
+        }
+        let mut beginning = Vec::new();
+        while beginning.len() < BEGINNING_BYTES
+            && let Some(piece) = answer.chunk().await.map_err(|error| asked.failed(error))?
+        {
+            beginning.extend_from_slice(&piece);
+        }
+        Ok(Reached { beginning: Some(beginning), clock_skew })
+    };
+    within(config.connect_timeout + config.idle_timeout, &asked.url, begun).await.map(Some)
+}
+
+/// Whether the proxy of the configuration takes connections; nothing where it names none.
+///
+/// # Errors
+///
+/// If it takes none.
+pub async fn reach_proxy(config: &FetchConfig) -> Option<std::io::Result<()>> {
+    let Some(Proxy::At(url)) = &config.proxy else { return None };
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    let connected = tokio::time::timeout(config.connect_timeout, TcpStream::connect((host, port))).await;
+    Some(connected.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())).map(drop))
 }
 
 /// The proxy by which sources are asked, without its secrets; nothing where there is none.

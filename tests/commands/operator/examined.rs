@@ -104,6 +104,59 @@ async fn the_doctor_finds_what_is_good_and_what_is_to_be_looked_at() {
     assert_eq!(status_of(&slip), 3);
 }
 
+/// What a server answers to every request: its status, its content's type, its body.
+fn answering(body: &'static str) -> String {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let at = format!("http://{}/rmd.csv", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        }
+    });
+    at
+}
+
+#[test]
+fn the_doctor_looks_at_what_a_source_gives() {
+    let site = Site::with_listing(&World::new(313, 20).to_csv());
+    let examined = |source: &str, more: &str| {
+        site.configure(&format!("state_dir = {:?}\nsource = {source:?}\n{more}", site.state_dir()));
+        doctor(&site, &["--json"])
+    };
+    let listing = std::fs::read_to_string(site.listing()).expect("a listing");
+    let path = site.listing().display().to_string();
+    says(&examined(&path, ""), "source", "good", "can be read: 20 filings");
+    says(&examined(&site.directory.path().display().to_string(), ""), "source", "broken", "is not a regular file");
+    for (content, said) in [
+        ("", "the source is empty"),
+        ("frn,x\n0001,2\n", "lacks"),
+        ("a,b\n1,2\n", "names none of the listing's columns"),
+        ("<html>maintenance</html>", "an HTML page"),
+        (listing.lines().next().expect("a header"), "holds no filing"),
+    ] {
+        std::fs::write(site.listing(), content).expect("written");
+        says(&examined(&path, ""), "source", "broken", said);
+    }
+    let html = answering("<!doctype html><title>maintenance</title>");
+    says(&examined(&html, ""), "source", "broken", "answers, with no listing: the source is an HTML page");
+    says(&examined(&answering(""), ""), "source", "broken", "the source is empty");
+    says(&examined(&answering(listing.leak()), ""), "source", "good", "answers, with a listing");
+
+    // What is dead is the proxy, and not the source.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let proxied = examined(&html, &format!("[fetch]\nproxy = \"http://u:s3cret@{closed}\"\n"));
+    says(&proxied, "proxy", "broken", "takes no connection");
+    says(&proxied, "source", "not_examined", "by way of that proxy alone");
+    assert!(!stdout(&proxied).contains("s3cret"));
+    let synced = site.run(&["--config", &site.config(), "sync"]);
+    let said = stderr(&synced) + &stdout(&synced);
+    assert!(status_of(&synced) != 0 && !said.contains("s3cret"), "{said}");
+}
+
 #[tokio::test]
 async fn a_bundle_holds_what_a_report_needs_and_no_secret() {
     let site = Site::with_listing(&World::new(312, 60).to_csv());
@@ -123,6 +176,27 @@ async fn a_bundle_holds_what_a_report_needs_and_no_secret() {
     let again = doctor(&site, &["--bundle", &bundle]);
     assert_eq!(status_of(&again), 3);
     assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
+    daemon.terminate().await;
+}
+
+#[tokio::test]
+async fn where_the_port_is_any_a_switch_gets_that_of_the_daemon_that_runs() {
+    let site = Site::with_listing(&World::new(314, 20).to_csv());
+    configure(&site, "[http]\nlisten = \"127.0.0.1:0\"\n");
+    let connect = || {
+        let mut command = rmdd();
+        command.env_remove("RMDD_HTTP__LISTEN").env("HOME", site.directory.path());
+        command.args(["connect", "kamailio", "--config", &site.config()]).output().expect("it runs")
+    };
+    let none = connect();
+    assert_eq!(status_of(&none), 2, "{}", stdout(&none));
+    assert!(stderr(&none).contains("has port 0"), "{}", stderr(&none));
+    let daemon = site.start_with(&["--config", &site.config(), "--http-listen", "127.0.0.1:0"]);
+    daemon.first_sync().await;
+    let address = daemon.http.clone().expect("it listens").replace("http://", "");
+    let printed = connect();
+    assert!(stdout(&printed).contains(&address), "{address}: {} {}", stdout(&printed), stderr(&printed));
+    assert!(stderr(&printed).contains("of no other start"), "{}", stderr(&printed));
     daemon.terminate().await;
 }
 
@@ -148,6 +222,21 @@ fn what_a_switch_needs_is_printed_with_this_daemons_address() {
     }
     let text = stdout(&connect("[http]\nlisten = \"0.0.0.0:7700\"\n", &["kamailio"]).expect("it runs"));
     assert!(text.contains("127.0.0.1:7700"), "an address to listen on is none to ask: {text}");
+    // Where queries need a token, the snippet has a place for it, and what is needed is said in it and beside it.
+    let needs =
+        "[access]\nrequire = true\ntokens_file = \"/etc/rmdd/tokens.toml\"\n[http]\nlisten = \"10.0.0.5:7700\"\n";
+    for switch in ["kamailio", "opensips", "asterisk", "freeswitch", "freeradius"] {
+        let printed = connect(needs, &[switch]).expect("it runs");
+        let (text, beside) = (stdout(&printed), stderr(&printed));
+        let shows = text.contains("NAME:TOKEN@10.0.0.5:7700") || text.contains("password = 'TOKEN'");
+        assert!(shows && text.contains("access.require"), "{switch}: {text}");
+        assert!(
+            beside.contains("/etc/rmdd/tokens.toml") && beside.contains("curl -i -u NAME:TOKEN 'http://"),
+            "{beside}"
+        );
+        let open = connect("", &[switch]).expect("it runs");
+        assert!(!(stdout(&open) + &stderr(&open)).contains("TOKEN"), "{switch}");
+    }
     let named = connect("[http]\nlisten = \"off\"\n", &["kamailio", "--address", "rmdd.example:1"]).expect("it runs");
     assert!(stdout(&named).contains("rmdd.example:1"));
     let off = connect("[http]\nlisten = \"off\"\n", &["kamailio"]).expect("it runs");

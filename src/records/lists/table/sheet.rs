@@ -54,13 +54,17 @@ fn first_that_fits(bytes: &[u8], fit: Fit<'_>, notes: &mut Vec<String>) -> Resul
     let mut others = Vec::new();
     let mut first = None;
     for sheet in shown_ones.into_iter().chain(hidden) {
-        if used.is_some() && sheet.visible != SheetVisible::Visible {
-            break;
-        }
-        let records = rows(&mut book, &sheet.name)?;
+        let is_hidden = sheet.visible != SheetVisible::Visible;
+        let records = match rows(&mut book, &sheet.name) {
+            // Nobody sees it, and another sheet is read.
+            Err(_) if is_hidden && used.is_some() => continue,
+            records => records?,
+        };
         match (header(&records, fit), &used) {
             (Some(_), None) => used = Some((sheet.name, records)),
-            (Some(_), Some(_)) => others.push(format!("{:?}", sheet.name)),
+            (Some(_), Some(_)) => {
+                others.push(format!("{:?}{}", sheet.name, if is_hidden { " (hidden)" } else { "" }));
+            }
             (None, _) => {
                 first = first.or_else(|| records.iter().find(|row| !row.is_blank()).map(|row| shown(&row.cells)));
             }

@@ -204,6 +204,21 @@ fn a_number_that_is_formatted_as_a_day_is_that_number_if_no_day_is_so_late() {
 }
 
 #[test]
+fn a_hidden_sheet_that_would_do_is_named() {
+    let two = workbook(|workbook| {
+        let hidden = workbook.add_worksheet().set_name("Old").expect("named").set_hidden(true);
+        hidden.write(0, 0, "FRN").expect("written").write(1, 0, 41_000_001).expect("written");
+        let shown = workbook.add_worksheet().set_name("Now").expect("named").set_active(true);
+        shown.write(0, 0, "FRN").expect("written").write(1, 0, 41_000_002).expect("written");
+    });
+    let list = read(&two).expect("a list");
+    assert_eq!(list.rows[0].as_ref().expect("read").cells, ["41000002"]);
+    let said = list.notes.join("; ");
+    assert!(said.contains("sheet \"Now\" was read"), "{said}");
+    assert!(said.contains("not read, though it has such a header: sheet \"Old\" (hidden)"), "{said}");
+}
+
+#[test]
 fn what_is_hidden_in_a_sheet_counts_and_is_told() {
     let filtered = workbook(|workbook| {
         workbook.add_worksheet().set_name("Old & new").expect("named").write(0, 0, "Cover").expect("written");

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, DiskConfig, Severity};
-use crate::domain::wording::moment;
+use crate::domain::wording::{count, moment};
 use crate::domain::{AlarmCode, age};
 use crate::observe::decision_log::Counts;
 use crate::store::RecordsNotice;
@@ -72,10 +72,20 @@ pub fn disk_low(free: u64, limit: &DiskConfig) -> Option<Alarm> {
     })
 }
 
+/// What the fault of a channel says whose other end wants nothing more.
+pub const STOPPED: &str = " was stopped: ";
+
 /// That alerts do not arrive by some channels.
 pub fn alerts_failing(faults: &[String]) -> Option<Alarm> {
     (!faults.is_empty()).then(|| {
-        let message = format!("alerts do not arrive: {}. They wait and are tried again", faults.join("; "));
+        // What was stopped is tried by nobody any more, until somebody has it tried.
+        let stopped = faults.iter().filter(|fault| fault.contains(STOPPED)).count();
+        let then = match faults.len() - stopped {
+            0 => "They wait, and are not tried again before the channel is",
+            _ if stopped > 0 => "They wait; but for those of a channel that was stopped they are tried again",
+            _ => "They wait and are tried again",
+        };
+        let message = format!("alerts do not arrive: {}. {then}", faults.join("; "));
         Alarm::new(AlarmCode::AlertsFailing, Severity::Warning, message)
     })
 }
@@ -124,7 +134,7 @@ pub fn decision_log(counts: &Counts, now: Timestamp) -> Vec<Alarm> {
     {
         let lacks = format!(
             "the decision log lacks {} decisions since the start, the last of {}",
-            counts.dropped,
+            count(counts.dropped),
             moment(last)
         );
         alarms.push(match &counts.last_drop_fault {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Alarm, FreshnessConfig, Severity};
-use crate::domain::wording::moment;
+use crate::domain::wording::{count, count_of, moment};
 use crate::domain::{Age, AlarmCode, Awaits, HeldListing, PeersAffected, SyncOutcome, SyncTrigger, age, listed};
 use crate::listing::index::Index;
 use crate::store::SyncState;
@@ -21,7 +21,7 @@ fn last_sync(index: Option<&Index>, sync: &SyncState) -> Option<Alarm> {
     let error = last.outcome.error()?;
     let times = match sync.failures_since {
         0 | 1 => String::new(),
-        count => format!(" ({count} times in a row)"),
+        times => format!(" ({} times in a row)", count(times.into())),
     };
     let SyncOutcome::Held { sha256, .. } = last.outcome else {
         let (code, what) = match last.outcome {
@@ -71,11 +71,13 @@ fn how_to_approve(held: &HeldListing) -> String {
 /// How far letting a held listing through would reach, in a sentence behind others.
 fn reach(peers: &PeersAffected) -> String {
     let PeersAffected { peers, newly_refused, in_some_role, providers, .. } = peers;
-    let several = |count: u64| if count == 1 { "" } else { "s" };
-    let (a, b) = (several(*providers), several(*peers));
     format!(
-        ". To let it through would change the answer in some role about {providers} provider{a} and {in_some_role} of your own \
-         {peers} peer{b}; {newly_refused} of those would be refused in the role in which they are bound"
+        ". To let it through would change the answer in some role about {} and {} of your own {}; {} of those would be refused \
+         in the role in which they are bound",
+        count_of(*providers, "provider"),
+        count(*in_some_role),
+        count_of(*peers, "peer"),
+        count(*newly_refused)
     )
 }
 
