@@ -126,8 +126,8 @@ impl AlarmCode {
                  is thrown away"
             }
             Self::FleetForked => {
-                "find out what became of etcd before anything else (docs/fleet.md); keep this site's state directory: it has \
-                 what the fleet's logs lack"
+                "find out what became of etcd; if it was restored, run `rmdd fleet repair` at the site that has come furthest \
+                 (docs/fleet.md)"
             }
             Self::FleetNewer => "install the version of rmdd that the rest of the fleet has",
             Self::FleetEngineOld => "install etcd 3.5.33, 3.6.14, 3.7.1 or newer, one member after the other",

@@ -20,11 +20,7 @@ pub fn program() -> Option<PathBuf> {
     let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/etcd/usr/bin/etcd");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join("etcd"));
-    named.into_iter().chain([unpacked]).chain(on_path).find(|path| is_file(path))
-}
-
-fn is_file(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.is_file())
+    named.into_iter().chain([unpacked]).chain(on_path).find(|path| path.metadata().is_ok_and(|of| of.is_file()))
 }
 
 /// How the members are set up.
@@ -62,10 +58,9 @@ impl Etcd {
     /// # Panics
     ///
     /// If they do not come to answer.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
     pub async fn start(directory: &Path, setup: Setup) -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
+            println!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
             return None;
         };
         for attempt in 0..5 {
