@@ -62,6 +62,7 @@ impl Etcd {
     /// # Panics
     ///
     /// If they do not come to answer.
+    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
     pub async fn start(directory: &Path, setup: Setup) -> Option<Self> {
         let Some(program) = program() else {
             eprintln!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
