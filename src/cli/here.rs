@@ -159,9 +159,11 @@ fn listener(loaded: &Loaded) -> Option<String> {
 /// Whether the listener that the settings name is that of the installation that is meant. A state directory that a flag or
 /// the environment names has a daemon that may listen anywhere; a configuration that was named says where its own does.
 fn is_its_own(global: &Global, loaded: &Loaded) -> bool {
-    installation(global, loaded).is_none()
-        || loaded.origin("grpc.listen") != Origin::Default
-        || loaded.origin("state_dir") == Origin::File
+    let by_file = || {
+        loaded.origin("state_dir") == Origin::File
+            && matches!(loaded.origin("grpc.listen"), Origin::File | Origin::Default)
+    };
+    installation(global, loaded).is_none() || by_file()
 }
 
 /// The listener for queries of a daemon whose Unix socket is not for this user, if it answers. Where the installation that

@@ -176,7 +176,7 @@ fn beside(snippet: &Snippet, url: &str, needs_token: Option<&Loaded>) {
         let file = loaded.config.access.tokens_file.as_ref();
         text::aside(format_args!(
             "Every question needs a token here (access.require): make one for the switch, with the right query, in {} \
-             (docs/security.md), and write its name and itself for NAME and TOKEN.",
+             (docs/security.md), and write its name and itself for NAME:TOKEN.",
             file.map_or_else(|| "access.tokens_file".to_owned(), |path| path.display().to_string())
         ));
     }

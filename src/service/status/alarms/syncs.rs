@@ -21,7 +21,7 @@ fn last_sync(index: Option<&Index>, sync: &SyncState) -> Option<Alarm> {
     let error = last.outcome.error()?;
     let times = match sync.failures_since {
         0 | 1 => String::new(),
-        times => format!(" ({} times in a row)", count(times.into())),
+        times => format!(" ({} times in a row)", count(times)),
     };
     let SyncOutcome::Held { sha256, .. } = last.outcome else {
         let (code, what) = match last.outcome {
