@@ -16,7 +16,7 @@ use super::run::{Memory, Runner};
 use super::site::{Params, Site};
 use super::view::Viewing;
 use crate::service::Fleet;
-use crate::store::{FleetPosition, Ledger, PublishedRecords, Store, StoreError};
+use crate::store::{FleetId, FleetPosition, Ledger, PublishedRecords, Store, StoreError};
 use crate::sync::schedule::{Schedule, ScheduleConfig};
 use crate::sync::{Publisher, SyncHandle};
 
@@ -41,13 +41,13 @@ pub enum StartError {
     #[error(
         "the store {} is in the fleet {}, and no [fleet] is configured: it would change without the other sites being told. \
          Configure [fleet] as it was, or start with another state directory. Nothing has changed",
-        .path.display(), .position.fleet
+        .path.display(), .fleet
     )]
     InFleet {
         /// The store.
         path: std::path::PathBuf,
-        /// Where it stands.
-        position: FleetPosition,
+        /// Which fleet.
+        fleet: FleetId,
     },
     /// It cannot be read.
     #[error(transparent)]
@@ -62,7 +62,7 @@ pub enum StartError {
 pub fn check(store: &Store, fleet: Option<&str>) -> Result<(), StartError> {
     let path = || store.path().to_owned();
     match (fleet, store.fleet_position()?) {
-        (None, Some(position)) => Err(StartError::InFleet { path: path(), position }),
+        (None, Some(FleetPosition { fleet, .. })) => Err(StartError::InFleet { path: path(), fleet }),
         (Some(fleet), None) if !store.is_empty()? => Err(StartError::OwnPast { path: path(), fleet: fleet.to_owned() }),
         _ => Ok(()),
     }

@@ -29,7 +29,7 @@ pub use rustls::ClientConfig;
 
 /// The generated messages and clients: etcd's own, trimmed.
 #[allow(missing_docs, clippy::allow_attributes_without_reason, reason = "generated; see etcd.proto beside this file")]
-#[allow(clippy::doc_lazy_continuation, reason = "generated")]
+#[allow(clippy::doc_lazy_continuation, clippy::enum_variant_names, reason = "generated")]
 mod etcd {
     include!(concat!(env!("OUT_DIR"), "/etcdserverpb.rs"));
 }
