@@ -59,7 +59,8 @@ impl Presence {
         let found = engine.read(&[Read::Key(key.clone())]).await?.pairs.into_iter().flatten().next();
         let stands = found.as_ref().and_then(|pair| Alive::from_bytes(&pair.value).ok());
         let twin = stands.is_some_and(|stands| stands.token != alive.token);
-        if self.twin.swap(twin, Ordering::Relaxed) && !twin {
+        let was_twin = self.twin.swap(twin, Ordering::Relaxed);
+        if was_twin && !twin {
             tracing::info!("no other site of this site's name lives any more");
         }
         if twin {

@@ -16,7 +16,7 @@ use super::run::{Memory, Runner};
 use super::site::{Params, Site};
 use super::view::Viewing;
 use crate::service::Fleet;
-use crate::store::{FleetId, FleetPosition, Ledger, PublishedRecords, Store, StoreError};
+use crate::store::{FleetId, Ledger, PublishedRecords, Store, StoreError};
 use crate::sync::schedule::{Schedule, ScheduleConfig};
 use crate::sync::{Publisher, SyncHandle};
 
@@ -62,7 +62,7 @@ pub enum StartError {
 pub fn check(store: &Store, fleet: Option<&str>) -> Result<(), StartError> {
     let path = || store.path().to_owned();
     match (fleet, store.fleet_position()?) {
-        (None, Some(FleetPosition { fleet, .. })) => Err(StartError::InFleet { path: path(), fleet }),
+        (None, Some(position)) => Err(StartError::InFleet { path: path(), fleet: position.fleet }),
         (Some(fleet), None) if !store.is_empty()? => Err(StartError::OwnPast { path: path(), fleet: fleet.to_owned() }),
         _ => Ok(()),
     }

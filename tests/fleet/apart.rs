@@ -8,7 +8,7 @@ use crate::common::http::Answer;
 use crate::common::{Daemon, ask, by_number, eventually, exists, json, rmdd, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
-fn deny<'a>(frn: &'a str) -> [&'a str; 8] {
+fn deny(frn: &str) -> [&str; 8] {
     ["overrides", "add", "deny", frn, "--by", "ann", "--why", "a test"]
 }
 

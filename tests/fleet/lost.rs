@@ -16,7 +16,7 @@ use crate::common::{Daemon, eventually, now, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
 fn deny(frn: u64) -> PutRecordsRequest {
-    let body = Body::Override(Override { action: OverrideAction::Deny.into(), ..Override::default() });
+    let body = Body::Override(Override { action: OverrideAction::Deny.into() });
     let record = Record {
         provider: Some(Provider::Frn(format!("{frn:010}"))),
         body: Some(body),
