@@ -2,7 +2,7 @@
 //!
 //! The program is not installed by anybody: it is where the variable `ETCD` says, or under `target/tools`, or on the path.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -62,10 +62,10 @@ impl Etcd {
     /// # Panics
     ///
     /// If they do not come to answer.
-    #[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was not tried")]
     pub async fn start(directory: &Path, setup: Setup) -> Option<Self> {
         let Some(program) = program() else {
-            eprintln!("left out: no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
+            // Past the capture of the test harness: a test that was left out must not look like one that passed.
+            let _ = writeln!(io::stderr(), "\nLEFT OUT, no etcd in $ETCD, target/tools/etcd/usr/bin or $PATH");
             return None;
         };
         for attempt in 0..5 {
