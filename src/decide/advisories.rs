@@ -9,6 +9,7 @@ use super::matrix::Ruling;
 use super::on_record::{self, NoticeState};
 use super::recertification::overdue;
 use super::{Wording, confirmed};
+use crate::domain::wording::moment;
 use crate::domain::{
     Advisory, AdvisoryCode, Age, Certification, Column, Filing, OrderKind, ProviderRole, Reason, RmdNumber, Ternary,
     Verdict, eastern_day, rule,
@@ -251,7 +252,9 @@ fn remarkable<'a>(case: &Case<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
 fn filing_carried(case: &Case<'_>, messages: &mut Messages) {
     let carried = &case.facts.index.snapshot().carried;
     for (number, since) in remarkable(case).filter_map(|filing| carried.get_key_value(&filing.number())) {
-        messages.say(|| format!("the row of {number} could not be read since {since}; it stands as it was last read"));
+        messages.say(|| {
+            format!("the row of {number} could not be read since {}; it stands as it was last read", moment(*since))
+        });
     }
 }
 
