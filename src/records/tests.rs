@@ -418,8 +418,8 @@ fn a_narrow_binding_that_is_over_leaves_its_addresses_bound_to_nobody() {
     };
     assert_eq!(found("192.0.2.1"), Ok("0000000001".to_owned()), "what nobody set apart");
     for (address, words) in [
-        ("192.0.2.65", "its binding by 192.0.2.64/26 to FRN 0000000002 ended 2026-12-01T00:00:00Z"),
-        ("192.0.2.7", "its binding to FRN 0000000003 ended 2026-12-01T00:00:00Z"),
+        ("192.0.2.65", "its binding by 192.0.2.64/26 to FRN 0000000002 ended 2026-12-01 00:00:00 UTC"),
+        ("192.0.2.7", "its binding to FRN 0000000003 ended 2026-12-01 00:00:00 UTC"),
     ] {
         let said = found(address).expect_err(address);
         assert!(said.contains(words), "{said}");
