@@ -1,6 +1,7 @@
 //! Unix sockets: who may open them, and what they may do there.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Command;
 
 use rmdd::api::client::connect_unix;
@@ -15,6 +16,13 @@ use super::common::{self, by_number, stderr, stdout};
 /// Whether this test is run by root, who alone can give files away and become others.
 fn is_root() -> bool {
     std::fs::metadata("/proc/self").expect("a process").uid() == 0
+}
+
+/// By another process: a program that this one has open to write cannot be started, nor while a child of another test still
+/// holds that.
+fn copy_program(to: &Path) {
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_rmdd")).arg(to).status();
+    assert!(copied.expect("it runs").success());
 }
 
 #[tokio::test]
@@ -83,7 +91,7 @@ async fn admins_that_are_named_are_told_from_others_by_their_user_and_groups() {
     }
     std::fs::set_permissions(&daemon.socket, std::fs::Permissions::from_mode(0o666)).expect("its mode set");
     let program = secured.path("rmdd");
-    std::fs::copy(env!("CARGO_BIN_EXE_rmdd"), &program).expect("copied");
+    copy_program(&program);
     let as_user = |uid: u32, arguments: &[&str]| {
         use std::os::unix::process::CommandExt;
 
@@ -126,7 +134,7 @@ async fn who_may_not_use_the_daemons_socket_is_told_so_and_not_that_none_runs() 
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("its mode set");
     }
     let program = secured.path("rmdd");
-    std::fs::copy(env!("CARGO_BIN_EXE_rmdd"), &program).expect("copied");
+    copy_program(&program);
     let as_nobody = |arguments: &[&str]| {
         let mut asked = Command::new(&program);
         asked.env_clear().env("HOME", "/").env("NO_COLOR", "1").uid(4712).gid(4712);
