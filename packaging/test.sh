@@ -141,7 +141,7 @@ says 0 "added " as bob rmdd overrides add deny TG-Acme-1 --why test
 says 1 "REFUSE  OVERRIDE" as bob rmdd check TG-Acme-1
 says 0 removed as bob rmdd overrides remove "$(as bob rmdd overrides list --json | sed -n 's/.*"id":"\([^"]*\)".*/\1/p' | head -n 1)"
 says 0 "asking http://127.0.0.1:7633, which answers questions only" as carol rmdd check TG-Acme-1
-says 2 "may use the daemon's socket" as carol rmdd overrides add deny TG-Acme-1 --why test
+says 2 "may enter /run/rmdd-admin" as carol rmdd overrides add deny TG-Acme-1 --why test
 says 1 "you are not in the group rmdd" as carol rmdd doctor --offline
 
 say "a configuration that cannot be read is a warning, and the daemon goes on"
