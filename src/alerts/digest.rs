@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::alerts::event::{EventKind, NOT_ON_RECORD, code_of, is_remark_on_a_listing};
+use crate::alerts::event::{self, EventKind, NOT_ON_RECORD, code_of, is_remark_on_a_listing};
 use crate::domain::visible::one_line;
 use crate::domain::wording;
 use crate::records::lists::table;
@@ -65,6 +65,12 @@ impl Said {
     /// A number in what it says.
     pub fn number(&self, name: &str) -> u64 {
         self.data.get(name).and_then(Value::as_u64).unwrap_or_default()
+    }
+
+    /// The operator's own peers that a listing concerns, by name.
+    fn own_peers(&self) -> Vec<String> {
+        let own = self.data.get("own_peers").and_then(Value::as_array).into_iter().flatten();
+        own.filter_map(Value::as_str).map(one_line).collect()
     }
 
     /// How what it is about stood `before`, or stands `after`.
@@ -206,18 +212,16 @@ fn lines_of(said: &Said) -> Vec<String> {
         lines.push(format!("             do: {to_do}"));
     }
     if said.kind == Some(EventKind::ListingApplied) {
-        let own = said.data.get("own_peers").and_then(Value::as_array).into_iter().flatten();
-        let own: Vec<String> = own.filter_map(Value::as_str).map(one_line).collect();
-        for few in own.chunks(PEERS_A_LINE).take(LINES) {
+        for few in said.own_peers().chunks(PEERS_A_LINE).take(LINES) {
             lines.push(format!("    yours: {}", few.join(", ")));
         }
-        let removed = said.data.get("removed").and_then(Value::as_array);
-        for filing in removed.into_iter().flatten().take(LINES) {
-            let of = |name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
-            lines.push(format!("    - {} {} {}", of("number"), of("frn"), of("name")));
+        let removed = event::removed(&said.data);
+        for filing in removed.iter().take(LINES) {
+            let [number, frn, name] = filing.each_ref().map(|text| one_line(text));
+            lines.push(format!("    - {number} {frn} {name}"));
         }
         let all = said.number("removed_count");
-        let shown = removed.map_or(0, |removed| removed.len().min(LINES)) as u64;
+        let shown = removed.len().min(LINES) as u64;
         if all > shown {
             lines.push(format!("    … and {} more: rmdd removals", wording::count(all - shown)));
         }
@@ -316,14 +320,14 @@ fn csv(events: &[EventRecord], said: &[Said]) -> String {
             said.text("what_to_do"),
         ];
         rows.push(cells.into_iter().map(table::as_text).collect());
-        let own = said.data.get("own_peers").and_then(Value::as_array).into_iter().flatten();
-        for name in own.filter_map(Value::as_str).map(one_line) {
+        for name in said.own_peers() {
             let mut cells: [String; 10] = Default::default();
             [cells[0], cells[1], cells[2], cells[3]] =
                 [event.at.to_string(), "yours".to_owned(), event.severity.clone(), name];
             rows.push(cells.into_iter().map(table::as_text).collect());
         }
-        for [number, frn, name] in removed(event, said) {
+        for filing in removed(event, said) {
+            let [number, frn, name] = filing.map(|text| one_line(&text));
             let empty = String::new;
             let cells = [
                 event.at.to_string(),
@@ -348,12 +352,7 @@ fn csv(events: &[EventRecord], said: &[Said]) -> String {
 
 /// All that an event says was removed: number, FRN, name. Its body may have no room for them.
 fn removed(event: &EventRecord, said: &Said) -> Vec<[String; 3]> {
-    if !event.removed.is_empty() {
-        return event.removed.iter().map(|filing| filing.each_ref().map(|text| one_line(text))).collect();
-    }
-    let removed = said.data.get("removed").and_then(Value::as_array).into_iter().flatten();
-    let text = |filing: &Value, name: &str| filing.get(name).and_then(Value::as_str).map(one_line).unwrap_or_default();
-    removed.map(|filing| ["number", "frn", "name"].map(|name| text(filing, name))).collect()
+    if event.removed.is_empty() { event::removed(&said.data) } else { event.removed.clone() }
 }
 
 #[cfg(test)]

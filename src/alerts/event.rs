@@ -155,7 +155,7 @@ impl Draft {
             severity: self.severity.as_str().to_owned(),
             at,
             body,
-            removed: if left_out == 0 { Vec::new() } else { all_removed(&self.data) },
+            removed: if left_out == 0 { Vec::new() } else { removed(&self.data) },
         })
     }
 }
@@ -231,7 +231,7 @@ fn fitting(envelope: Value, data: &Map<String, Value>) -> serde_json::Result<(St
 }
 
 /// Number, FRN and name of each filing that an event says was removed.
-fn all_removed(data: &Map<String, Value>) -> Vec<[String; 3]> {
+pub fn removed(data: &Map<String, Value>) -> Vec<[String; 3]> {
     let removed = data.get("removed").and_then(Value::as_array).into_iter().flatten();
     let text = |filing: &Value, name: &str| filing.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     removed.map(|filing| ["number", "frn", "name"].map(|name| text(filing, name))).collect()

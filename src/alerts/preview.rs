@@ -1,7 +1,7 @@
 //! What would have been told: history is walked through, comparison by comparison, as if a channel had been there.
 //!
-//! Looked at is each moment at which a listing was applied or records were changed, and one a day in between, for what changes with time alone. What
-//! was wrong with rmdd itself is in no history.
+//! Looked at is each moment at which a listing was applied or records were changed, and one a day in between, for what changes
+//! with time alone. What was wrong with rmdd itself is in no history.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -2,17 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 
 use super::super::text::say;
-use super::super::{Global, YES, here};
-use crate::daemon::config::Overrides;
-use crate::daemon::membership::engine;
+use super::super::{Global, YES};
+use super::AtHand;
 use crate::domain::Log;
-use crate::fleet::client::Client;
 use crate::fleet::found::found;
-use crate::fleet::keys::Keys;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -24,18 +21,9 @@ pub struct Init {
 
 impl Init {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let config = global.load(Overrides::new())?.config;
-        let fleet = config.fleet.clone().ok_or_else(|| {
-            anyhow!(
-                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be founded, and where"
-            )
-        })?;
-        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
-        here::become_owner_of(&state_dir).map_err(|error| {
-            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
-        })?;
-        let (engine, _) = engine(&fleet)?;
-        let client = Client { engine: Arc::new(engine), keys: Keys::new(&fleet.name) };
+        let at_hand = AtHand::new(global, "founded")?;
+        let client = at_hand.client()?;
+        let AtHand { fleet, state_dir, .. } = at_hand;
         let opened = tokio::task::spawn_blocking(move || Store::open(&state_dir)).await;
         let store = Arc::new(opened.context("opening the store was interrupted")??);
         let founded = found(Arc::clone(&store), &client, &fleet.name).await?;

@@ -7,14 +7,12 @@ use clap::Args;
 
 use super::super::records::By;
 use super::super::text::say;
-use super::super::{Global, YES, here};
-use crate::daemon::config::Overrides;
-use crate::daemon::membership::{engine, params};
+use super::super::{Global, YES};
+use super::AtHand;
+use crate::daemon::membership::params;
 use crate::daemon::{Opened, publish_stored, sync_settings};
 use crate::domain::Record;
-use crate::fleet::client::Client;
 use crate::fleet::join::{self, Joining};
-use crate::fleet::keys::Keys;
 use crate::observe::clock;
 use crate::store::archive::Archive;
 use crate::store::{Ledger, Store};
@@ -37,17 +35,10 @@ pub struct Join {
 
 impl Join {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let config = global.load(Overrides::new())?.config;
-        let fleet = config.fleet.clone().ok_or_else(|| {
-            anyhow!(
-                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be joined, and where"
-            )
-        })?;
+        // Before the owner of the store is who asks.
         let by = self.by.name()?;
-        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
-        here::become_owner_of(&state_dir).map_err(|error| {
-            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
-        })?;
+        let at_hand = AtHand::new(global, "joined")?;
+        let state_dir = at_hand.state_dir.clone();
         let directory = state_dir.clone();
         let own = blocking(move || {
             let own = Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory))?;
@@ -60,8 +51,8 @@ impl Join {
         let records = own.load_records()?.0;
         let made =
             tempfile::Builder::new().prefix("joining-").tempdir_in(&state_dir).context("no room beside the store")?;
-        let (engine, _) = engine(&fleet)?;
-        let client = Client { engine: Arc::new(engine), keys: Keys::new(&fleet.name) };
+        let client = at_hand.client()?;
+        let AtHand { config, fleet, .. } = at_hand;
         let joining = {
             let place = made.path().to_owned();
             let Opened { store, index, records, sync_state, .. } =

@@ -6,9 +6,18 @@ mod join;
 mod repair;
 mod status;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
-use super::Global;
+use super::{Global, here};
+use crate::daemon::config::{Config, Overrides};
+use crate::daemon::membership::engine;
+use crate::fleet::client::Client;
+use crate::fleet::config::FleetConfig;
+use crate::fleet::keys::Keys;
 
 pub use status::in_brief;
 
@@ -45,5 +54,35 @@ impl Fleet {
             FleetCommand::Join(command) => command.run(global).await,
             FleetCommand::Repair(command) => command.run(global).await,
         }
+    }
+}
+
+/// What a command works with that changes a fleet, or the store here for one, while no daemon runs.
+struct AtHand {
+    config: Config,
+    fleet: FleetConfig,
+    state_dir: PathBuf,
+}
+
+impl AtHand {
+    /// Reads the configuration, and goes on as the owner of the store. `then` says what is to be done to the fleet.
+    fn new(global: &Global, then: &str) -> anyhow::Result<Self> {
+        let config = global.load(Overrides::new())?.config;
+        let fleet = config.fleet.clone().ok_or_else(|| {
+            anyhow!(
+                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be {then}, and where"
+            )
+        })?;
+        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
+        here::become_owner_of(&state_dir).map_err(|error| {
+            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
+        })?;
+        Ok(Self { config, fleet, state_dir })
+    }
+
+    /// The fleet's logs.
+    fn client(&self) -> anyhow::Result<Client> {
+        let (engine, _) = engine(&self.fleet)?;
+        Ok(Client { engine: Arc::new(engine), keys: Keys::new(&self.fleet.name) })
     }
 }

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use clap::Args;
 
 use super::super::text::say;
-use super::super::{Global, YES, here};
-use crate::daemon::config::Overrides;
-use crate::daemon::membership::engine;
-use crate::fleet::client::Client;
+use super::super::{Global, YES};
+use super::AtHand;
 use crate::fleet::found::repair;
-use crate::fleet::keys::Keys;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -26,18 +23,9 @@ pub struct Repair {
 
 impl Repair {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let config = global.load(Overrides::new())?.config;
-        let fleet = config.fleet.clone().ok_or_else(|| {
-            anyhow!(
-                "no fleet is configured: [fleet] with `name` and `engine` says which one is to be repaired, and where"
-            )
-        })?;
-        let state_dir = config.state_dir().map_err(|error| anyhow!(error))?;
-        here::become_owner_of(&state_dir).map_err(|error| {
-            anyhow!("the store in {} cannot be worked on as its owner: {error}", state_dir.display())
-        })?;
-        let (engine, _) = engine(&fleet)?;
-        let client = Client { engine: Arc::new(engine), keys: Keys::new(&fleet.name) };
+        let at_hand = AtHand::new(global, "repaired")?;
+        let client = at_hand.client()?;
+        let AtHand { fleet, state_dir, .. } = at_hand;
         let open = move || Store::open_existing(&state_dir).map(drop).and_then(|()| Store::open(&state_dir));
         let store = tokio::task::spawn_blocking(open).await.context("opening the store was interrupted")??;
         let repaired = repair(Arc::new(store), &client, self.drop_what_came_since).await?;
