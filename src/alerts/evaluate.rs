@@ -15,12 +15,11 @@ use super::{Alerts, InForce};
 use crate::decide::impact::Basis;
 use crate::decide::own::{MeConfig, own_filings};
 use crate::decide::standing::standings;
-use crate::domain::wording::moment;
 use crate::domain::{AlarmCode, Change, ChangeCounts, ChangeKind, ChangeSerial, Frn, RecordKind, RmdNumber, age};
 use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::Records;
-use crate::service::{Services, SyncAccess};
+use crate::service::{ChannelFault, Services, SyncAccess};
 use crate::store::{AlertsKept, AlertsStep, NewEvent, Store, StoreError};
 
 /// So many removed filings of one listing are named.
@@ -130,25 +129,23 @@ impl Alerts {
     }
 
     /// The channels that have failed for long, with why, or whose other end wants nothing more.
-    fn failing(&self, kept: &AlertsKept, in_force: &InForce, now: Timestamp) -> BTreeMap<String, String> {
+    fn failing(&self, kept: &AlertsKept, in_force: &InForce, now: Timestamp) -> BTreeMap<String, ChannelFault> {
         let limit = SignedDuration::try_from(in_force.config.failing_after).unwrap_or(SignedDuration::MAX);
         let mut failing = BTreeMap::new();
         for channel in &in_force.channels {
             let Some(record) = kept.channels.get(&channel.name) else { continue };
             if let Some(since) = record.failing_since.filter(|since| age(*since, now).exceeds(limit)) {
-                failing.insert(channel.name.clone(), format!("fails since {}: {}", moment(since), record.error));
+                failing.insert(channel.name.clone(), ChannelFault::Failing { since, error: record.error.clone() });
             }
         }
-        for (channel, why) in self.stopped().iter() {
-            failing.insert(channel.clone(), format!("was stopped: {why}"));
+        for (channel, error) in self.stopped().iter() {
+            failing.insert(channel.clone(), ChannelFault::Stopped { error: error.clone() });
         }
         failing
     }
 
     fn note_failing(&self, kept: &AlertsKept, in_force: &InForce, now: Timestamp) {
-        let failing = self.failing(kept, in_force, now);
-        let faults: Vec<String> = failing.iter().map(|(name, why)| format!("channel {name} {why}")).collect();
-        self.services.alert_faults.store(Arc::new(faults));
+        self.services.alert_faults.store(Arc::new(self.failing(kept, in_force, now)));
     }
 }
 
@@ -175,7 +172,7 @@ fn wanted(draft: &Draft, to: &[String]) -> bool {
 fn to(
     draft: &Draft,
     channels: &[Arc<Channel>],
-    failing: &BTreeMap<String, String>,
+    failing: &BTreeMap<String, ChannelFault>,
     concerns_peers: bool,
 ) -> Vec<String> {
     let about_channels = draft.subject == alarm_subject(AlarmCode::AlertsFailing.as_str());

@@ -23,6 +23,7 @@ mod sync;
 mod watch;
 mod weeks;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -57,7 +58,7 @@ pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
 pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
-pub use status::alarms::{Alarm, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state};
+pub use status::alarms::{Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state};
 pub use status::{SourceReport, StatusReport, WEEKS};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 pub use weeks::{MOST_WEEKS, Week};
@@ -166,8 +167,8 @@ pub struct Services {
     pub watchers: Arc<Watchers>,
     /// How much room the disk must have.
     pub disk: Arc<ArcSwap<DiskConfig>>,
-    /// Channels of alerts that fail, one sentence each.
-    pub alert_faults: Arc<ArcSwap<Vec<String>>>,
+    /// Channels of alerts that fail, by their names.
+    pub alert_faults: Arc<ArcSwap<BTreeMap<String, ChannelFault>>>,
     /// Set where a daemon runs.
     pub running: Option<Running>,
     /// The fleet that the daemon is in, if it is in one.

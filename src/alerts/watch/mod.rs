@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::event::{Draft, EventKind, object};
+use crate::domain::wording::{count, count_of, grouped};
 use crate::domain::{ChangeCounts, ChangeSerial, Frn};
 use crate::service::{Alarm, Severity};
 use crate::store::Told;
@@ -171,15 +172,19 @@ fn listing(listing: &ListingNow) -> Draft {
     let wave = removed >= WAVE || (removed > 1 && removed * 100 >= listing.filings.max(1));
     let own = listing.own.len();
     let mut cause = format!(
-        "snapshot {} was applied: {removed} filings removed, {listed} new, {amended} amended, {reinstated} back again; {own} of \
-         your own peers among them",
-        listing.snapshot
+        "snapshot {} was applied: {} removed, {} new, {} amended, {} back again; {} of your own peers among them",
+        listing.snapshot,
+        count_of(removed, "filing"),
+        count(listed),
+        count(amended),
+        count(reinstated),
+        grouped(own)
     );
     if listing.missed > 0 {
         cause.push_str(&format!(
-            ". {} changes before it were dropped by history.keep before they could be told: this store was without its alerts \
-             for long",
-            listing.missed
+            ". Of the changes before it {} were dropped by history.keep before they could be told: this store was without its \
+             alerts for long",
+            count(listing.missed)
         ));
     }
     let gone: Vec<Value> = listing

@@ -1,5 +1,7 @@
 //! What is wrong with what the daemon keeps and says: the store, the disk, logs, alerts, the configuration.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, DiskConfig, Severity};
@@ -72,20 +74,43 @@ pub fn disk_low(free: u64, limit: &DiskConfig) -> Option<Alarm> {
     })
 }
 
-/// What the fault of a channel says whose other end wants nothing more.
-pub const STOPPED: &str = " was stopped: ";
+/// Why a channel's alerts do not arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChannelFault {
+    /// It has failed for long, and is tried again.
+    Failing {
+        /// Since when.
+        since: Timestamp,
+        /// What its other end said last.
+        error: String,
+    },
+    /// Its other end wants nothing more, and it is tried by nobody before somebody has it tried.
+    Stopped {
+        /// What its other end said.
+        error: String,
+    },
+}
 
-/// That alerts do not arrive by some channels.
-pub fn alerts_failing(faults: &[String]) -> Option<Alarm> {
+impl std::fmt::Display for ChannelFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failing { since, error } => write!(f, "fails since {}: {error}", moment(*since)),
+            Self::Stopped { error } => write!(f, "was stopped: {error}"),
+        }
+    }
+}
+
+/// That alerts do not arrive by some channels, each by its name.
+pub fn alerts_failing(faults: &BTreeMap<String, ChannelFault>) -> Option<Alarm> {
     (!faults.is_empty()).then(|| {
-        // What was stopped is tried by nobody any more, until somebody has it tried.
-        let stopped = faults.iter().filter(|fault| fault.contains(STOPPED)).count();
+        let stopped = faults.values().filter(|fault| matches!(fault, ChannelFault::Stopped { .. })).count();
         let then = match faults.len() - stopped {
             0 => "They wait, and are not tried again before the channel is",
             _ if stopped > 0 => "They wait; but for those of a channel that was stopped they are tried again",
             _ => "They wait and are tried again",
         };
-        let message = format!("alerts do not arrive: {}. {then}", faults.join("; "));
+        let each: Vec<String> = faults.iter().map(|(name, fault)| format!("channel {name} {fault}")).collect();
+        let message = format!("alerts do not arrive: {}. {then}", each.join("; "));
         Alarm::new(AlarmCode::AlertsFailing, Severity::Warning, message)
     })
 }
