@@ -30,10 +30,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// While an answer is waited for, the other side is asked so often whether it is still there. An answer itself may take its
 /// time.
-const STILL_THERE: Duration = Duration::from_secs(5);
+const STILL_THERE: Duration = Duration::from_secs(2);
 
 /// What does not say so for so long is given up.
-const NOT_THERE: Duration = Duration::from_secs(10);
+const NOT_THERE: Duration = Duration::from_secs(4);
 
 /// Part of what is said where the other side says nothing at all any more.
 pub const SILENT: &str = "timed out";

@@ -18,6 +18,7 @@ mod serve;
 mod socket_activation;
 mod state;
 mod systemd;
+mod tasks;
 mod tls;
 
 use std::path::PathBuf;

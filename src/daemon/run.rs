@@ -17,13 +17,14 @@ use super::listen::{Listeners, runtime_socket};
 use super::readiness::Welcome;
 use super::reload::Reloader;
 use super::state::{self, Opened};
+use super::tasks::{Beside, Tasks};
 use super::tls::{self, ListenersTls};
 use super::{
-    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, check, descriptors, example, membership, readiness, reserve,
-    serve, sync_settings, systemd,
+    ActivatedSockets, DaemonError, ReloadFrom, TaskEnd, descriptors, example, membership, readiness, reserve,
+    sync_settings, systemd,
 };
 use crate::alerts::{Alerts, InForce};
-use crate::api::grpc::{self, Readiness};
+use crate::api::grpc::Readiness;
 use crate::domain::SyncTrigger;
 use crate::fleet::start::{Minute, Parts};
 use crate::listing::index::PublishedIndex;
@@ -33,10 +34,9 @@ use crate::service::{Basis, ReloadResult, Running, Services, SyncAccess};
 use crate::store::archive::Archive;
 use crate::store::{Ledger, Store};
 use crate::sync::fetch::{self, Source};
-use crate::sync::schedule::{self, Schedule};
-use crate::sync::{Own, SyncHandle, SyncSettings, Syncer, retry};
-use crate::transport::Threads;
-use crate::transport::auth::{self, Access};
+use crate::sync::schedule::Schedule;
+use crate::sync::{Own, SyncHandle, SyncSettings, Syncer};
+use crate::transport::auth::Access;
 use crate::transport::budget::Budget;
 
 /// So long a stop waits for the decision log, even if the grace is over.
@@ -190,9 +190,7 @@ impl Start {
         let (retry_sender, retry) = watch::channel(None);
         let (reload_sender, reloads) = mpsc::channel(8);
         let (refused, refused_reload) = watch::channel(None);
-        let observer = DecisionLog::start(config.decision_log.clone(), &state_dir)
-            .map(|log| Arc::new(Observer::new(log)))
-            .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
+        let observer = observer(config, &state_dir)?;
         let services = Services {
             shutdown: shutdown.clone(),
             budget: Budget::start(&config.limits).map_err(DaemonError::Threads)?,
@@ -241,31 +239,37 @@ impl Start {
         };
         let (stopping, budget) = (Arc::clone(&services.stopping), services.budget.clone());
 
-        let mut tasks = Tasks { set: JoinSet::new(), shutdown: shutdown.clone() };
+        let mut tasks = Tasks::new(shutdown.clone());
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
         let is_new = index.load().is_none() || example::is_of(&services.state_dir, &config.source);
         let welcome = is_new.then(|| Welcome { http: listeners.http_url() });
         let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
-        tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
-        let seen = Arc::clone(&observer);
-        tasks.spawn("activity", |shutdown| activity(seen, shutdown));
-        tls.watch(&mut tasks.set, &shutdown);
-        tasks.spawn("sync", |shutdown| syncer.run(shutdown));
-        if let Some(member) = member {
-            tasks.spawn("fleet", |shutdown| member.runner.run(shutdown));
-            tasks.spawn("certificates of the fleet", |shutdown| member.certificates.renew(shutdown));
-        }
-        let (scheduled, to) = (schedule.clone(), sync.clone());
-        tasks.spawn_fallible("schedule", |shutdown| schedule::run(scheduled, to, shutdown));
-        let to = sync.clone();
-        tasks.spawn("retry", move |shutdown| retry::run(to, retry_sender, due, shutdown));
-        tasks.spawn("store check", |shutdown| check::run(store, shutdown));
-        tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
-        tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
-        tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
-        let watch =
-            readiness::Watch { index, sync: sync.clone(), schedule, retry, health: health.clone(), services, welcome };
-        tasks.spawn("readiness", |shutdown| watch.run(shutdown));
+        let watch = readiness::Watch {
+            index,
+            sync: sync.clone(),
+            schedule: schedule.clone(),
+            retry,
+            health: health.clone(),
+            services,
+            welcome,
+        };
+        let beside = Beside {
+            access,
+            observer: Arc::clone(&observer),
+            tls,
+            syncer,
+            sync: sync.clone(),
+            due,
+            member,
+            schedule,
+            retries: retry_sender,
+            store,
+            admin_socket,
+            threads,
+            alerts,
+            watch,
+        };
+        beside.spawn(&mut tasks);
         systemd::ready();
         if due {
             sync.start(SyncTrigger::Startup);
@@ -274,60 +278,11 @@ impl Start {
     }
 }
 
-/// The tasks of the daemon. If one ends before the shutdown, the daemon stops rather than limp.
-struct Tasks {
-    set: JoinSet<TaskEnd>,
-    shutdown: CancellationToken,
-}
-
-impl Tasks {
-    fn spawn<F>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let task = task(self.shutdown.clone());
-        self.set.spawn(async move {
-            task.await;
-            (name, Ok(()))
-        });
-    }
-
-    fn spawn_fallible<F, E>(&mut self, name: &'static str, task: impl FnOnce(CancellationToken) -> F)
-    where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: ToString,
-    {
-        let task = task(self.shutdown.clone());
-        self.set.spawn(async move { (name, task.await.map_err(|error| error.to_string())) });
-    }
-
-    /// Starts the threads that answer, and serves all listeners.
-    async fn serve(
-        &mut self,
-        services: &Arc<Services>,
-        alerts: &Arc<Alerts>,
-        listeners: Listeners,
-        config: &Config,
-        descriptors: Option<usize>,
-    ) -> Result<(Threads, Readiness), DaemonError> {
-        let (health, health_service) = grpc::health(self.shutdown.clone()).await;
-        health.set(services.ready().is_ok()).await;
-        listeners.announce();
-        let (threads, ended) = Threads::start(config.limits.threads()).map_err(DaemonError::Threads)?;
-        for ended in ended {
-            self.spawn("answering", |_| async {
-                // It says nothing: it is dropped with the thread.
-                let _ = ended.await;
-            });
-        }
-        let limits = Arc::clone(&services.limits);
-        let (services, alerts, shutdown) = (Arc::clone(services), Arc::clone(alerts), self.shutdown.clone());
-        let hosts = config.http.hosts.clone();
-        let serving = serve::Serving { services, alerts, threads: &threads, limits, shutdown, descriptors, hosts };
-        serving.spawn(&mut self.set, listeners, health_service);
-        drop(serving);
-        Ok((threads, health))
-    }
+/// What counts and logs what is decided.
+fn observer(config: &Config, state_dir: &Path) -> Result<Arc<Observer>, DaemonError> {
+    let log = DecisionLog::start(config.decision_log.clone(), state_dir)
+        .map_err(|error| DaemonError::Setting(format!("the decision log cannot have a thread: {error}")))?;
+    Ok(Arc::new(Observer::new(log)))
 }
 
 /// How a task ended.
@@ -393,35 +348,6 @@ impl Daemon {
         // Left behind they would only puzzle the next to look.
         for socket in &self.made {
             let _ = std::fs::remove_file(socket);
-        }
-    }
-}
-
-/// Ends a second of what is decided, once in each.
-async fn activity(observer: Arc<Observer>, shutdown: CancellationToken) {
-    let mut seconds = tokio::time::interval(Duration::from_secs(1));
-    seconds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            _ = seconds.tick() => observer.activity.tick(&observer.metrics, clock::now(), Instant::now()),
-        }
-    }
-}
-
-/// So often it is told who was refused meanwhile.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-
-/// Tells in sum who was refused for want of a right: a line a minute for each address.
-async fn refused_requests(access: Arc<Access>, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(TELL_EVERY) => {}
-        }
-        for sum in access.tries.sums(Instant::now()) {
-            let auth::Sum { client, refused, unknown } = &sum;
-            tracing::warn!(%client, refused, unknown, "{sum}");
         }
     }
 }

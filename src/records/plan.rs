@@ -149,16 +149,7 @@ fn put(
             Some(before) if before.says_the_same(&record) => continue,
             Some(before) if replace || record.revision != 0 || !before.in_force(now) => RecordAction::Changed,
             Some(before) => {
-                let problem = match kind {
-                    RecordKind::Peer if before.provider != record.provider => {
-                        format!("it is bound to {} already, and not to {} too", before.provider, record.provider)
-                    }
-                    _ => format!(
-                        "this {kind} is on record already and says something else{}",
-                        otherwise(before, &record)
-                    ),
-                };
-                refuse(BadField::new(fields_of(kind), format!("{problem}: remove it first, or say --replace")));
+                refuse(on_record_already(before, &record));
                 continue;
             }
         };
@@ -173,6 +164,18 @@ fn put(
         });
     }
     if bad.is_empty() { Ok(events) } else { Err(PlanError::BadEntries(bad)) }
+}
+
+/// That a record would take the place of one that says something else, which nobody asked for.
+fn on_record_already(before: &Record, record: &Record) -> BadField {
+    let kind = record.kind();
+    let problem = match kind {
+        RecordKind::Peer if before.provider != record.provider => {
+            format!("it is bound to {} already, and not to {} too", before.provider, record.provider)
+        }
+        _ => format!("this {kind} is on record already and says something else{}", otherwise(before, record)),
+    };
+    BadField::new(fields_of(kind), format!("{problem}: remove it first, or say --replace"))
 }
 
 /// So many fields that differ are told.

@@ -58,7 +58,9 @@ pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
 pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
-pub use status::alarms::{Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state};
+pub use status::alarms::{
+    Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state,
+};
 pub use status::{SourceReport, StatusReport, WEEKS};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 pub use weeks::{MOST_WEEKS, Week};

@@ -1,5 +1,6 @@
 //! `rmdd fleet join`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -12,6 +13,7 @@ use super::AtHand;
 use crate::daemon::membership::params;
 use crate::daemon::{Opened, publish_stored, sync_settings};
 use crate::domain::Record;
+use crate::domain::wording::count_of;
 use crate::fleet::join::{self, Joining};
 use crate::observe::clock;
 use crate::store::archive::Archive;
@@ -75,41 +77,54 @@ impl Join {
             let (from, to) = (made.path().to_owned(), state_dir.clone());
             kept = Some(blocking(move || Ok(join::put_in_place(&from, &to, clock::now())?)).await?);
         }
-        if self.json {
-            let named: Vec<_> = lacking
-                .iter()
-                .map(|record| {
-                    serde_json::json!({
-                        "kind": record.kind().as_str(), "id": record.id(), "provider": record.provider.to_string(),
-                    })
-                })
-                .collect();
-            let kept = kept.map(|kept| kept.display().to_string());
-            let told = serde_json::json!({
-                "fleet": fleet.name, "listing_index": indexes[0], "records_index": indexes[1], "lacking": named,
-                "differing": differing, "brought": brought, "joined": !self.dry_run, "kept": kept,
-            });
-            say!("{told}");
-            return Ok(YES);
-        }
-        tell(&lacking, differing);
-        match kept {
-            None => {
-                say!("Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets these records.")
-            }
-            Some(kept) => {
-                if self.bring_records {
-                    say!("{brought} changes of records were made in the fleet.");
-                }
-                say!(
-                    "This site has joined the fleet {}. The store as it was is kept as {}.",
-                    fleet.name,
-                    kept.display()
-                );
-                say!("Start the daemon.");
-            }
+        let joined = Joined { fleet: &fleet.name, indexes, lacking, differing, brought, kept };
+        match self.json {
+            true => say!("{}", joined.json()),
+            false => joined.say(self.bring_records),
         }
         Ok(YES)
+    }
+}
+
+/// What came of it.
+struct Joined<'a> {
+    fleet: &'a str,
+    /// Of the listing and of records.
+    indexes: [u64; 2],
+    lacking: Vec<Record>,
+    differing: usize,
+    brought: usize,
+    /// The store as it was; nothing where nothing was changed.
+    kept: Option<PathBuf>,
+}
+
+impl Joined<'_> {
+    fn json(&self) -> serde_json::Value {
+        let named = |record: &Record| {
+            serde_json::json!({
+                "kind": record.kind().as_str(), "id": record.id(), "provider": record.provider.to_string(),
+            })
+        };
+        let lacking: Vec<_> = self.lacking.iter().map(named).collect();
+        serde_json::json!({
+            "fleet": self.fleet, "listing_index": self.indexes[0], "records_index": self.indexes[1], "lacking": lacking,
+            "differing": self.differing, "brought": self.brought, "joined": self.kept.is_some(),
+            "kept": self.kept.as_ref().map(|kept| kept.display().to_string()),
+        })
+    }
+
+    fn say(&self, brings_records: bool) {
+        tell(&self.lacking, self.differing);
+        let Some(kept) = &self.kept else {
+            return say!(
+                "Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets these records."
+            );
+        };
+        if brings_records {
+            say!("{} were made in the fleet.", count_of(self.brought as u64, "record change"));
+        }
+        say!("This site has joined the fleet {}. The store as it was is kept as {}.", self.fleet, kept.display());
+        say!("Start the daemon.");
     }
 }
 

@@ -32,19 +32,20 @@ mod peers;
 mod rows;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use thiserror::Error;
 
 use crate::domain::wording::grouped;
 use crate::domain::{
-    Anomaly, Column, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial, StepFacts, Truncation,
-    UnreadableRow, listed,
+    Anomaly, ChangedCell, Column, Listing, RemovalHistory, RmdNumber, Sha256Digest, Snapshot, SnapshotSerial,
+    StepFacts, Truncation, UnreadableRow, listed,
 };
 use crate::listing::parse::ParseError;
 
-use compare::{Since, compare};
+use compare::{Compared, Since, compare};
 use dates::Dates;
 use memory::Memory;
-use newcomers::Newcomers;
+use newcomers::{Newcomers, Told};
 
 pub use compare::{CellChange, Example};
 pub use config::{UNREADABLE_FLOOR, VetConfig};
@@ -219,18 +220,14 @@ pub fn vet_against(
     let lost = loss::Lost::of(current, &compared);
     let peers = peers::Gone::among(against.peers, &lost);
 
-    let mut doubts = Vec::new();
-    let mut lost_for_good = 0;
-    if previous.is_some() {
-        let (of_loss, lasting) = loss::doubts(&lost, &memory, in_order, config);
-        doubts.extend(of_loss);
-        lost_for_good = lasting;
-        doubts.extend(newcomers.doubts(&told, &compared, config));
-        doubts.extend(columns::doubts(&compared, &memory, days, config));
-        doubts.extend(peers.doubt(compared.gone.len(), current.len()));
-    } else if in_order {
-        doubts.extend(ending::end_of_first(&compared.filings));
-    }
+    let (mut doubts, lost_for_good) = match previous {
+        Some(_) => {
+            let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
+            step.doubts(in_order, config)
+        }
+        None if in_order => (ending::end_of_first(&compared.filings).into_iter().collect(), 0),
+        None => (Vec::new(), 0),
+    };
     doubts.extend(odd_rows.doubts(&compared, &dates));
     if compared.carried.len() > unreadable.len() {
         doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
@@ -243,20 +240,10 @@ pub fn vet_against(
     anomalies.extend(peers.anomaly());
     anomalies.extend(unusual(&doubts));
 
-    let facts = StepFacts {
-        fetched_at,
-        content_day: dates.newest,
-        lost: u32::try_from(lost_for_good.saturating_sub(told.returned)).unwrap_or(u32::MAX),
-        was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
-        end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
-        last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
-        unlikely: told.unlikely,
-        undated: compared.undated.into_iter().take(CELLS_KEPT).collect(),
-        dated: compared.dated.into_iter().take(CELLS_KEPT).collect(),
-        come: u32::try_from(told.new).unwrap_or(u32::MAX),
-    };
     let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
     let come = come.collect();
+    let cells = Cells { undated: compared.undated, dated: compared.dated };
+    let facts = facts((fetched_at, dates.newest), &doubts, lost_for_good, told, cells);
     let snapshot = Snapshot {
         serial: previous.map_or(SnapshotSerial::FIRST, |previous| previous.serial.next()),
         sha256: provenance.sha256,
@@ -270,6 +257,55 @@ pub fn vet_against(
         steps: memory.with(facts),
     };
     Ok(Vetted { snapshot, doubts, gone: compared.gone, come })
+}
+
+/// A step from the listing before, as it is judged.
+struct Step<'a> {
+    newcomers: &'a Newcomers<'a>,
+    compared: &'a Compared,
+    told: &'a Told,
+    lost: &'a loss::Lost<'a>,
+    peers: &'a peers::Gone,
+}
+
+impl Step<'_> {
+    /// What is hard to believe of it, and how many filings it takes away for good.
+    fn doubts(&self, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+        let Newcomers { memory, days, current, .. } = *self.newcomers;
+        let (mut doubts, lost_for_good) = loss::doubts(self.lost, memory, in_order, config);
+        doubts.extend(self.newcomers.doubts(self.told, self.compared, config));
+        doubts.extend(columns::doubts(self.compared, memory, days, config));
+        doubts.extend(self.peers.doubt(self.compared.gone.len(), current.len()));
+        (doubts, lost_for_good)
+    }
+}
+
+/// The cells of a step that changed, without a newer date and with one.
+struct Cells {
+    undated: Vec<ChangedCell>,
+    dated: Vec<ChangedCell>,
+}
+
+/// What later steps remember of this one, fetched at a time and with this newest date.
+fn facts(
+    (fetched_at, content_day): (Timestamp, Option<Date>),
+    doubts: &[Doubt],
+    lost_for_good: usize,
+    told: Told,
+    cells: Cells,
+) -> StepFacts {
+    StepFacts {
+        fetched_at,
+        content_day,
+        lost: u32::try_from(lost_for_good.saturating_sub(told.returned)).unwrap_or(u32::MAX),
+        was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
+        end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
+        last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
+        unlikely: told.unlikely,
+        undated: cells.undated.into_iter().take(CELLS_KEPT).collect(),
+        dated: cells.dated.into_iter().take(CELLS_KEPT).collect(),
+        come: u32::try_from(told.new).unwrap_or(u32::MAX),
+    }
 }
 
 /// What is odd about the file: columns that are missing and columns that no version knows, and rows that cannot be read.

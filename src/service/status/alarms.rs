@@ -19,8 +19,8 @@ pub use alarm::{Alarm, Severity, State, state};
 pub use certificates::certificate;
 pub use fleet::fleet;
 pub use kept::{
-    ChannelFault, RefusedReload, alerts_failing, archive_failing, decision_log, disk_low, journal_failing, records_notice,
-    reload_refused, store_damaged, store_read_only,
+    ChannelFault, RefusedReload, alerts_failing, archive_failing, decision_log, disk_low, journal_failing,
+    records_notice, reload_refused, store_damaged, store_read_only,
 };
 pub use limits::{DiskConfig, FreshnessConfig};
 

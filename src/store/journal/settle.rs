@@ -250,27 +250,39 @@ fn merge(stored: &Stored, mut found: Found, when: When, told: &mut Told) -> (BTr
         (beyond, rewrite) = (Vec::new(), Rewrite::Anew);
     }
     found.whole_event = found.whole_event.min(found.last());
-    if let Some(first) = beyond.first().and_then(|serial| found.events.get(serial)) {
-        let one_change = first.batch == (last + 1, found.last());
-        if made {
-            told.mended.push(format!(
-                "the store was missing: operators' records were taken from the journal, which has {} events",
-                found.events.len()
-            ));
-        } else if one_change {
-            told.said.push(format!(
-                "{} stood in the journal alone, because of a crash, and was completed",
-                serials(&beyond)
-            ));
-        } else {
-            told.mended.push(format!(
-                "the store lacked {} of operators' records, as if an older copy had been put in its place: taken from the \
-                 journal",
-                serials(&beyond)
-            ));
-        }
+    tell_beyond(&found, &beyond, last, made, told);
+    rewrite = rewrite.max(faults(stored, &found, last, told)).max(tell_differences(stored, &found, last, told));
+    let mut events: BTreeMap<u64, Batched> =
+        found.events.into_iter().map(|(serial, journaled)| (serial, (journaled.event, journaled.batch))).collect();
+    for (serial, event) in &stored.events {
+        events.entry(*serial).or_insert_with(|| (event.clone(), (*serial, *serial)));
     }
-    rewrite = rewrite.max(faults(stored, &found, last, told));
+    (events, rewrite)
+}
+
+/// Tells what became of the events that the journal has beyond the store.
+fn tell_beyond(found: &Found, beyond: &[u64], last: u64, made: bool, told: &mut Told) {
+    let Some(first) = beyond.first().and_then(|serial| found.events.get(serial)) else { return };
+    let one_change = first.batch == (last + 1, found.last());
+    if made {
+        told.mended.push(format!(
+            "the store was missing: operators' records were taken from the journal, which has {} events",
+            found.events.len()
+        ));
+    } else if one_change {
+        told.said
+            .push(format!("{} stood in the journal alone, because of a crash, and was completed", serials(beyond)));
+    } else {
+        told.mended.push(format!(
+            "the store lacked {} of operators' records, as if an older copy had been put in its place: taken from the \
+             journal",
+            serials(beyond)
+        ));
+    }
+}
+
+/// Tells which events one of the two lacks, or holds otherwise than the other.
+fn tell_differences(stored: &Stored, found: &Found, last: u64, told: &mut Told) -> Rewrite {
     let differing: Vec<u64> = stored
         .events
         .iter()
@@ -294,14 +306,9 @@ fn merge(stored: &Stored, mut found: Found, when: When, told: &mut Told) -> (BTr
     if !missing.is_empty() {
         told.mended
             .push(format!("the journal lacked {} of operators' records: taken from the store", serials(&missing)));
-        rewrite = rewrite.max(Rewrite::Anew);
+        return Rewrite::Anew;
     }
-    let mut events: BTreeMap<u64, Batched> =
-        found.events.into_iter().map(|(serial, journaled)| (serial, (journaled.event, journaled.batch))).collect();
-    for (serial, event) in &stored.events {
-        events.entry(*serial).or_insert_with(|| (event.clone(), (*serial, *serial)));
-    }
-    (events, rewrite)
+    Rewrite::No
 }
 
 /// Whether what the journal has beyond the store is part of one change, the rest of which did not get there.

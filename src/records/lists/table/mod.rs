@@ -228,18 +228,7 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     if let Some(first) = header_of_rows(&above, fit) {
         return Err(TableError::SecondHeader { row: header.row, first });
     }
-    let mut titles = Vec::new();
-    let near = above.iter().rev().zip(1..).take_while(|(record, gap)| record.row + gap == header.row).count();
-    let far = above.len() - near;
-    for (place, record) in above.into_iter().enumerate() {
-        // Between a report's head and its table stands a blank row; within a list none does.
-        if place >= far && is_like_a_row(&record, &header, fit) {
-            let problem = format!("it stands above the header (row {}): put the header first", header.row);
-            rows.push(Err(bad(record, &header, 0, problem)));
-        } else {
-            titles.push(record.row);
-        }
-    }
+    let titles = titles(above, &header, fit, &mut rows);
     let (mut comments, mut repeats) = (Vec::new(), Vec::new());
     let names = dialect::names(&header);
     for record in records {
@@ -252,11 +241,7 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
                 continue;
             }
             Comment::Perhaps => {
-                let problem =
-                    "it begins like a comment, and holds a number: take the row out, or the # away; a cell that \
-                               does begin with # stands in quotes"
-                        .to_owned();
-                rows.push(Err(bad(record, &header, 0, problem)));
+                rows.push(Err(bad(record, &header, 0, PERHAPS_A_COMMENT.to_owned())));
                 continue;
             }
             Comment::No => {}
@@ -286,6 +271,26 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     }
     let left_out = titles.len() + comments.len() + repeats.len();
     Ok(Table { left_out, header: header.cells.iter().map(|name| trim(name).to_owned()).collect(), rows, notes })
+}
+
+const PERHAPS_A_COMMENT: &str = "it begins like a comment, and holds a number: take the row out, or the # away; a cell that does \
+                                 begin with # stands in quotes";
+
+/// The rows above the header that are titles; those that are like a row of the table are bad ones.
+fn titles(above: Vec<Record>, header: &Record, fit: Fit<'_>, rows: &mut Vec<Result<Row, BadRow>>) -> Vec<u64> {
+    let mut titles = Vec::new();
+    let near = above.iter().rev().zip(1..).take_while(|(record, gap)| record.row + gap == header.row).count();
+    let far = above.len() - near;
+    for (place, record) in above.into_iter().enumerate() {
+        // Between a report's head and its table stands a blank row; within a list none does.
+        if place >= far && is_like_a_row(&record, header, fit) {
+            let problem = format!("it stands above the header (row {}): put the header first", header.row);
+            rows.push(Err(bad(record, header, 0, problem)));
+        } else {
+            titles.push(record.row);
+        }
+    }
+    titles
 }
 
 /// Whether anything stands beyond the header's last name.
