@@ -8,3 +8,4 @@ pub mod json;
 pub mod page;
 pub mod times;
 pub mod weights;
+mod yes_no;

@@ -6,7 +6,7 @@ use rmdd_testkit::{Step, World};
 
 use super::*;
 use crate::daemon::{Opened, publish_stored};
-use crate::domain::{SnapshotSerial, SyncOutcome};
+use crate::domain::{SnapshotSerial, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::store::Store;
 
 fn settings(source: &Path) -> SyncSettings {

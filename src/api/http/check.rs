@@ -12,7 +12,7 @@ use super::problem::Problem;
 use crate::api::json::{Check, CompactCheck};
 use crate::api::times::moment;
 use crate::domain::visible::one_line;
-use crate::domain::{Interface, ProviderRole};
+use crate::domain::{Interface, ProviderRole, wording};
 use crate::observe::Came;
 use crate::service::{Answer, CheckRequest, Detail, Services, SnapshotRef, Unreadable};
 use crate::transport::auth::Session;
@@ -182,7 +182,7 @@ fn respond(answered: &Answered, format: Format, detail: Detail) -> Reply {
         }
         Format::Json => answer::json(StatusCode::OK, &Check::new(answer, snapshot, *at)),
         Format::Text => {
-            let then = at.map(|at| format!(" (as of {at})")).unwrap_or_default();
+            let then = at.map(|at| format!(" (as of {})", wording::moment(at))).unwrap_or_default();
             let sentence = answer.message.as_deref().unwrap_or_default();
             answer::line(StatusCode::OK, format!("{verdict} {reason} {}{then}\n", one_line(sentence)))
         }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
+use crate::api::yes_no::{is_no, is_yes};
 use crate::domain::{ErrorReason, Readings, Rejection, Ternary, Who};
 
 /// What stands behind the question mark, split once.
@@ -23,14 +24,6 @@ pub struct Params<'a> {
 
 /// The parameter with what the caller calls the call.
 const REFERENCE: &str = "ref";
-
-fn is_yes(value: &str) -> bool {
-    ["true", "yes", "1", "on"].iter().any(|yes| value.trim().eq_ignore_ascii_case(yes))
-}
-
-fn is_no(value: &str) -> bool {
-    ["", "false", "no", "0", "off"].iter().any(|no| value.trim().eq_ignore_ascii_case(no))
-}
 
 impl<'a> QueryString<'a> {
     /// That of a request.
@@ -120,7 +113,7 @@ impl Params<'_> {
     pub fn flag(&self, name: &str) -> Result<bool, Problem> {
         let read = |value: &str| match value {
             yes if is_yes(yes) => Ok(true),
-            no if is_no(no) => Ok(false),
+            no if no.trim().is_empty() || is_no(no) => Ok(false),
             _ => Err(format!("{:?} is neither true nor false", quotable(value))),
         };
         self.parsed(name, read).map(Option::unwrap_or_default)
@@ -130,7 +123,7 @@ impl Params<'_> {
     pub fn ternary(&self, name: &str) -> Result<Ternary, Problem> {
         let read = |value: &str| match value {
             yes if is_yes(yes) => Ok(Ternary::Yes),
-            no if is_no(no) => Ok(Ternary::No),
+            no if no.trim().is_empty() || is_no(no) => Ok(Ternary::No),
             unknown if unknown.trim().eq_ignore_ascii_case("unknown") => Ok(Ternary::Unknown),
             _ => Err(format!("{:?} is neither yes nor no nor unknown", quotable(value))),
         };

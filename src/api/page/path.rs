@@ -7,7 +7,7 @@ use http::{HeaderMap, header};
 use percent_encoding::percent_decode_str;
 
 use super::text::shown;
-use crate::api::weights;
+use crate::api::{weights, yes_no};
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::Right;
 
@@ -99,7 +99,6 @@ type Parameter = (&'static str, &'static [&'static str]);
 
 const FORMAT: Parameter = ("format", &["csv", "html"]);
 const TABLE: Parameter = ("table", &[]);
-const YES_OR_NO: [&str; 8] = ["true", "false", "yes", "no", "1", "0", "on", "off"];
 
 impl Path {
     /// The parameters that it has.
@@ -108,7 +107,7 @@ impl Path {
             Self::Overview | Self::Provider(_) => &[FORMAT, TABLE],
             Self::Peers => const { &[("state", &["refused", "unmatched", "attention", "accepted"]), FORMAT, TABLE] },
             Self::Removals => {
-                const { &[("since", &[]), ("until", &[]), ("reinstated", &YES_OR_NO), ("page", &[]), FORMAT, TABLE] }
+                const { &[("since", &[]), ("until", &[]), ("reinstated", &yes_no::EITHER), ("page", &[]), FORMAT, TABLE] }
             }
             Self::Changes => {
                 const {
@@ -169,7 +168,7 @@ impl Params {
 
     /// Whether one is on.
     pub fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| ["true", "yes", "1", "on"].iter().any(|yes| value.eq_ignore_ascii_case(yes)))
+        self.get(name).is_some_and(yes_no::is_yes)
     }
 
     /// The value of one, if it has one.

@@ -53,8 +53,9 @@ pub use dates::Dates as ListingDates;
 pub use doubt::{Doubt, Oddity, Resolution};
 pub use peers::OwnPeer;
 
-/// So many cells are remembered of a step. More change only in a listing that a person let through.
-const CELLS_KEPT: usize = 5_000;
+/// So many cells are remembered of a step: the dates and roles of a listing that has one date in most rows, so that the next good
+/// one undoes them all. More change only in a listing that a person let through.
+const CELLS_KEPT: usize = 20_000;
 /// So many filings gone, come or changed are nothing unusual, however small the listing is.
 const UNUSUAL_FLOOR: usize = 10;
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{BACK_NUMBER, GONE, GONE_NUMBER, NEVER, STANDS, STANDS_NUMBER, Scene, error, get, json};
 use crate::common::{json as printed, stdout};
+use rmdd::domain::wording::moment;
 
 #[tokio::test]
 async fn a_provider_is_told_just_as_the_command_tells_it() {
@@ -134,5 +135,7 @@ async fn an_answer_about_a_moment_names_it() {
         assert_eq!(then["at"].as_str(), Some(at.as_str()), "{then}");
     }
     let line = get(&scene.daemon, &format!("/v1/check/{GONE}?format=text&at={at}")).await;
-    assert!(line.text().await.expect("a text").ends_with(&format!(" (as of {at})\n")));
+    assert!(
+        line.text().await.expect("a text").ends_with(&format!(" (as of {})\n", moment(at.parse().expect("a time"))))
+    );
 }

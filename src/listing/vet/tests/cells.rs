@@ -306,6 +306,22 @@ fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_pe
 }
 
 #[test]
+fn one_date_in_most_rows_is_undone_by_the_next_good_listing() {
+    let current = snapshot(World { today: TODAY.today - 2 }.whole());
+    let mut stamped = TODAY.whole();
+    let newest = day(TODAY.today - 3).to_string();
+    for filing in stamped.filings.iter_mut().filter(|filing| filing.number().value() % 5 > 0) {
+        *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&newest));
+    }
+    // A person may let it through, or nobody has to.
+    let faulty = judge(stamped, Some(&current));
+    let stamps = faulty.snapshot.steps.last().map_or(0, |step| step.dated.len());
+    assert!(stamps > 5_000, "{stamps}");
+    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
+    assert!(healed.requires() < Some(Resolution::Person), "{:?}", healed.doubts);
+}
+
+#[test]
 fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
     let current = snapshot(World { today: TODAY.today - 2 }.whole());
     let mut stamped = TODAY.whole();
