@@ -118,7 +118,7 @@ pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetC
     for limits in &LIMITS {
         doubts.extend(undated(compared, limits, memory, days));
         doubts.extend(dated(compared, limits, days));
-        doubts.extend(neighbours(compared, limits.column));
+        doubts.extend(neighbours(compared, limits.column).or_else(|| alike(compared, limits.column)));
     }
     let undone = &compared.undone;
     doubts.extend(
@@ -254,6 +254,14 @@ fn neighbours(compared: &Compared, column: Column) -> Option<Doubt> {
     let holds = in_rows > NEIGHBOURS_HOLD && column != Column::Implementation;
     let resolution = if holds { Resolution::Person } else { Resolution::Alarm };
     (rows >= NEIGHBOURS).then_some(Doubt::Neighbours { column, rows, in_rows, resolution })
+}
+
+/// The same of filings that held one answer, with others between them: where a page loses its answers, those between show
+/// nothing. In real weeks there were never more than four, but over fifteen months 39.
+fn alike(compared: &Compared, column: Column) -> Option<Doubt> {
+    let alike = compared.columns.get(&column)?.alike;
+    let Neighbours { longest: rows, in_rows, .. } = alike.into_iter().max_by_key(|alike| alike.longest)?;
+    (rows >= NEIGHBOURS).then_some(Doubt::Alike { column, rows, in_rows })
 }
 
 /// Columns of which very many cells changed, whatever their dates. Where no decision rests on a column, cells that are

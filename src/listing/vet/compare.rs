@@ -112,6 +112,9 @@ pub struct ColumnTally {
     pub withdrawn_beside_a_date: usize,
     /// Neighbours that changed in a row, without a date or alone.
     pub neighbours: Neighbours,
+    /// Cells that changed in a row among those that held the same answer, whatever the date: a fault that turns one answer
+    /// into another in a page shows only there.
+    pub alike: [Neighbours; Alike::COUNT],
     /// Cells that tell of a shift of columns, whatever the date: filled before and after, or of a column on which
     /// decisions rest.
     pub shifted: usize,
@@ -149,6 +152,63 @@ impl ColumnTally {
             self.alone.add(number, shown);
             place.into_iter().for_each(|place| self.neighbours.add(place));
         }
+    }
+}
+
+/// The answers of a column in which filings are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alike {
+    Yes,
+    No,
+}
+
+impl Alike {
+    const COUNT: usize = 2;
+    /// The columns in which they are.
+    const COLUMNS: [Column; 4] = [
+        Column::ForeignVoiceProvider,
+        Column::VoiceServiceProviderChoice,
+        Column::GatewayProviderChoice,
+        Column::IntermediateProviderChoice,
+    ];
+
+    fn of(filing: &Filing, column: Column) -> Option<Self> {
+        match filing.cell(column).trim() {
+            "Yes" => Some(Self::Yes),
+            "No" => Some(Self::No),
+            _ => None,
+        }
+    }
+}
+
+/// How many filings of the standing listing, so far, held each answer in each column.
+#[derive(Debug, Default)]
+struct Held([[usize; Alike::COUNT]; Alike::COLUMNS.len()]);
+
+impl Held {
+    fn add(&mut self, before: &Filing) {
+        for (counts, column) in self.0.iter_mut().zip(Alike::COLUMNS) {
+            if let Some(count) = Alike::of(before, column).and_then(|held| counts.get_mut(held as usize)) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// As if the last one were not there.
+    fn leave_out(&mut self, before: &Filing, column: Column) {
+        let counts = Alike::COLUMNS.iter().position(|known| *known == column).and_then(|at| self.0.get_mut(at));
+        if let Some((counts, held)) = counts.zip(Alike::of(before, column))
+            && let Some(count) = counts.get_mut(held as usize)
+        {
+            *count -= 1;
+        }
+    }
+
+    /// What the last one held in a column, and its place among those that held it.
+    fn place(&self, before: &Filing, column: Column) -> Option<(Alike, usize)> {
+        let counts = Alike::COLUMNS.iter().position(|known| *known == column).and_then(|at| self.0.get(at))?;
+        let held = Alike::of(before, column)?;
+        counts.get(held as usize).map(|count| (held, *count))
     }
 }
 
@@ -234,6 +294,7 @@ pub fn compare(
     let at = since.fetched_at;
     let amending =
         Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
+    let mut held = Held::default();
     let mut before = current.map_or(&[][..], |current| &current.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
         let number = filing.number();
@@ -257,11 +318,12 @@ pub fn compare(
             continue;
         };
         compared.common += 1;
+        held.add(before);
         if **before == filing {
             compared.filings.push(Arc::clone(before));
             continue;
         }
-        amending.note(before, &filing, &mut compared);
+        amending.note(before, &filing, &mut held, &mut compared);
         compared.filings.push(Arc::new(filing));
     }
     for before in before {
@@ -289,7 +351,7 @@ pub fn is_updated(since: Option<Date>, date: Option<Date>) -> bool {
 }
 
 impl Amending {
-    fn note(&self, before: &Filing, after: &Filing, compared: &mut Compared) {
+    fn note(&self, before: &Filing, after: &Filing, held: &mut Held, compared: &mut Compared) {
         let number = after.number();
         let (was, is) = (dates::last_updated(before), dates::last_updated(after));
         // A list without dates cannot say when it was updated.
@@ -329,6 +391,12 @@ impl Amending {
             let reverts = self.reverts(before, after, column);
             if reverts && column.is_essential() {
                 compared.undone.add(number, shown);
+            }
+            if dated && breadth == Breadth::Wide {
+                // One filer may amend all its filings; among others they tell nothing either way.
+                held.leave_out(before, column);
+            } else if let Some((answer, place)) = held.place(before, column).filter(|_| !reverts) {
+                tally.alike.iter_mut().skip(answer as usize).take(1).for_each(|alike| alike.add(place));
             }
             if dated && column != Column::Frn {
                 tally.dated[change as usize].add(number, shown);

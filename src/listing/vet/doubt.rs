@@ -134,6 +134,15 @@ pub enum Doubt {
         /// Some of them.
         examples: Vec<Example>,
     },
+    /// Cells of one column have changed in all of the filings of a page or a block that held one answer. An alarm.
+    Alike {
+        /// The column.
+        column: Column,
+        /// How many the longest row of such filings has.
+        rows: usize,
+        /// How many all rows have.
+        in_rows: usize,
+    },
     /// Cells of one column have changed in neighbours in a row, as in a page or a block.
     Neighbours {
         /// The column.
@@ -240,7 +249,7 @@ impl Doubt {
         match self {
             Self::EndOld { .. } | Self::Carried { .. } => Resolution::Person,
             Self::OwnPeers { .. } => Resolution::SecondCopy,
-            Self::Undoes { .. } => Resolution::Alarm,
+            Self::Undoes { .. } | Self::Alike { .. } => Resolution::Alarm,
             Self::EndGone { resolution, .. }
             | Self::Loss { resolution, .. }
             | Self::LossOutOfOrder { resolution, .. }
@@ -412,6 +421,14 @@ impl fmt::Display for Doubt {
                 f,
                 "`{}` changes in {in_rows} filings that stand in rows of neighbours, the longest of {rows}: filers do not \
                  amend side by side, a fault does",
+                column.name(),
+                in_rows = grouped(*in_rows),
+                rows = grouped(*rows)
+            ),
+            Self::Alike { column, rows, in_rows } => write!(
+                f,
+                "`{}` changes in {in_rows} filings of which, in a row, all that held one answer lost it, the longest row of \
+                 {rows}: filers do not amend side by side, a fault does",
                 column.name(),
                 in_rows = grouped(*in_rows),
                 rows = grouped(*rows)

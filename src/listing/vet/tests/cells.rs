@@ -306,6 +306,26 @@ fn dates_that_have_not_come_and_dates_that_went_back_are_told_and_many_take_a_pe
 }
 
 #[test]
+fn a_page_in_which_all_who_held_one_answer_lose_it_is_told_however_few_they_are() {
+    let gateway = Column::GatewayProviderChoice;
+    let with = |answer: &'static str, is_so: &dyn Fn(usize) -> bool, mut listing: Listing| {
+        for (_, filing) in listing.filings.iter_mut().enumerate().filter(|(place, _)| is_so(*place)) {
+            *filing = with_cells(filing, |at| (at == gateway).then_some(answer));
+        }
+        listing
+    };
+    let sparse = || with("Yes", &|place| place.is_multiple_of(13), with("No", &|_| true, TODAY.whole()));
+    let current = snapshot(sparse());
+    let page = |from: usize, to: usize| {
+        let vetted = judge(with("No", &|place| (from..to).contains(&place), sparse()), Some(&current));
+        let told = vetted.doubts.iter().any(|doubt| matches!(doubt, Doubt::Alike { rows: 5.., .. }));
+        (told, vetted.requires())
+    };
+    assert_eq!(page(1300, 1300 + 4 * 13), (false, None), "as many as change in a real week");
+    assert_eq!(page(1300, 1300 + 5 * 13), (true, None), "all five of a page");
+}
+
+#[test]
 fn one_date_in_most_rows_is_undone_by_the_next_good_listing() {
     let current = snapshot(World { today: TODAY.today - 2 }.whole());
     let mut stamped = TODAY.whole();
