@@ -124,8 +124,6 @@ pub enum FleetState {
     Forked,
     /// The fleet's logs have a format that this version does not read.
     Newer,
-    /// Cut off for long, it fetches for itself and follows nobody.
-    Alone,
 }
 
 impl FleetState {

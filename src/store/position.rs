@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::records::missing_in_older;
 use super::tables::{FLEET, META, META_FORMAT, META_SCHEDULE_MINUTE};
-use super::{FLEET_FORMAT, Store, StoreError, codec};
+use super::{FLEET_FORMAT, FORMAT, Store, StoreError, codec};
 use crate::domain::Sha256Digest;
 pub use crate::domain::{FleetId, FleetPosition, Log, Position};
 
@@ -102,6 +102,27 @@ impl Store {
             }
             write(&transaction, &FleetPosition::origin(fleet))?;
             transaction.commit()
+        })
+    }
+
+    /// Takes the store out of its fleet: what it holds stays, as a past of its own, and it is of the format of stores without a
+    /// fleet again. Returns where it stood.
+    ///
+    /// # Errors
+    ///
+    /// If it is in none, or cannot be written; then nothing has changed.
+    pub fn leave_fleet(&self) -> Result<FleetPosition, StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            let left = in_write(&transaction)?.ok_or_else(|| StoreError::NoFleet { path: self.path.clone() })?;
+            transaction.delete_table(FLEET)?;
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(META_FORMAT, u64::from(FORMAT))?;
+            // The fleet's minute: several sites that leave would all ask the source at once.
+            meta.insert(META_SCHEDULE_MINUTE, rand::random_range(0..60))?;
+            drop(meta);
+            transaction.commit()?;
+            Ok(left)
         })
     }
 

@@ -12,7 +12,7 @@ pub struct Fleet {
     pub site: String,
     /// The fleet's ID, in hexadecimal; null before this site is in it.
     pub id: Option<String>,
-    /// How this site stands: `current`, `behind`, `cut_off`, `stuck`, `foreign`, `forked`, `newer` or `alone`.
+    /// How this site stands: `current`, `behind`, `cut_off`, `stuck`, `foreign`, `forked` or `newer`.
     pub state: String,
     /// Since when.
     pub since: Option<Timestamp>,
