@@ -10,7 +10,7 @@ use super::engine::EngineError;
 use super::entry::{self, Entry};
 use super::head::{BaseName, Head};
 use super::site::Site;
-use super::{Fault, entry_of};
+use super::{Fault, entry_of, format};
 use crate::domain::{SyncOutcome, SyncRecord};
 use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
 use crate::sync::Publisher;
@@ -46,6 +46,8 @@ impl From<Fault> for FollowError {
                 Self::Stuck(error.to_string())
             }
             Fault::Store(error) => Self::Store(error),
+            // What is older than what this version reads is behind a base by now: that leads on.
+            Fault::Format { found, .. } if found < format::oldest() => Self::Stuck(fault.to_string()),
             Fault::Format { .. } | Fault::Unknown { .. } => Self::Newer(fault.to_string()),
             fault => Self::Stuck(fault.to_string()),
         }

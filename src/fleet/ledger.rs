@@ -72,7 +72,7 @@ impl Site {
     fn append_listing(&self, payload: Vec<u8>) -> Result<Advance, StoreError> {
         let term = self.term().ok_or(StoreError::NotFetcher)?;
         let (position, head) = self.at_the_head(Log::Listing)?.ok_or(StoreError::NotFetcher)?;
-        let written = entry::write(Log::Listing, &position, payload, self.author()).map_err(from_fault)?;
+        let written = entry::write(Log::Listing, &position, payload, self.author(&head)).map_err(from_fault)?;
         let append = self.client.append(&head, &written, Some(&term.fetcher));
         if !Handle::current().block_on(append).map_err(from_engine)? {
             return Err(StoreError::NotFetcher);
@@ -149,7 +149,7 @@ impl Shared for Site {
             return Err(behind(last));
         }
         let payload = payload::of_records(events).map_err(from_fault)?;
-        let written = entry::write(Log::Records, &position, payload, self.author()).map_err(from_fault)?;
+        let written = entry::write(Log::Records, &position, payload, self.author(&head)).map_err(from_fault)?;
         if !Handle::current().block_on(self.client.append(&head, &written, None)).map_err(from_engine)? {
             self.catch_up_records()?;
             return Err(behind(self.store.load_records()?.1));

@@ -28,6 +28,9 @@ const ID: &str = "id";
 /// The key of what tells the store from that of another site of the same name.
 const SITE: &str = "site";
 
+/// The key of the format that the fleet's logs had when they were last looked at: four bytes.
+const FLEETS_FORMAT: &str = "format";
+
 impl Store {
     /// Where the store stands in its fleet; nothing where it is in none.
     ///
@@ -85,6 +88,33 @@ impl Store {
         self.written(|| {
             let transaction = self.begin_write()?;
             transaction.open_table(META)?.insert(META_SCHEDULE_MINUTE, u64::from(minute % 60))?;
+            transaction.commit()
+        })
+    }
+
+    /// The format that the fleet's logs had when they were last looked at; nothing where they were not.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn fleet_format(&self) -> Result<Option<u32>, StoreError> {
+        let stored = self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            Ok(table.get(FLEETS_FORMAT)?.map(|format| format.value().to_vec()))
+        })?;
+        Ok(stored.and_then(|format| format.try_into().ok()).map(u32::from_be_bytes))
+    }
+
+    /// Keeps in mind which format the fleet's logs have.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn set_fleet_format(&self, format: u32) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(FLEET)?.insert(FLEETS_FORMAT, format.to_be_bytes().as_slice())?;
             transaction.commit()
         })
     }

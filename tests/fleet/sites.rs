@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rmdd::api::grpc::v1::GetStatusResponse;
 use rmdd::domain::Log;
-use rmdd::fleet::base;
+use rmdd::fleet::{FORMAT, base};
 use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Engine, member};
 use rmdd::fleet::head::BaseName;
@@ -202,7 +202,7 @@ pub fn held(site: &Site) -> (Vec<BaseName>, Option<FleetPosition>) {
     let position = store.fleet_position().expect("read");
     let base = |log| {
         let (state, position) = store.state(log).expect("read");
-        base::make(&state, position.expect("in a fleet").of(log)).expect("a base").name
+        base::make(&state, position.expect("in a fleet").of(log), FORMAT).expect("a base").name
     };
     (Log::ALL.map(base).to_vec(), position)
 }

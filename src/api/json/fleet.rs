@@ -40,6 +40,8 @@ pub struct Fleet {
     pub sites: Vec<FleetSite>,
     /// When they were last read.
     pub read_at: Option<Timestamp>,
+    /// The format of the fleet's logs; null before they were read.
+    pub format: Option<u32>,
 }
 
 /// A place in one of the two logs.

@@ -6,6 +6,7 @@ mod join;
 mod leave;
 mod repair;
 mod status;
+mod upgrade;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ enum FleetCommand {
     /// Put back what an etcd that was restored from a backup has lost, as far as the store here has followed it: at the site
     /// that has come furthest. The daemon must not run meanwhile.
     Repair(repair::Repair),
+    /// Raise the format of the fleet's logs to the next one, which every site must be able to read. Daemons run on meanwhile.
+    Upgrade(upgrade::Upgrade),
 }
 
 impl Fleet {
@@ -59,6 +62,7 @@ impl Fleet {
             FleetCommand::Join(command) => command.run(global).await,
             FleetCommand::Leave(command) => command.run(global).await,
             FleetCommand::Repair(command) => command.run(global).await,
+            FleetCommand::Upgrade(command) => command.run(global).await,
         }
     }
 }
