@@ -1,6 +1,6 @@
 //! A fleet of real daemons that meet in a real etcd, and whose source is a server of the test.
 
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,6 +81,11 @@ impl Fleet {
         )
     }
 
+    /// Puts more settings into the table `[fleet]` of a site.
+    pub fn configure(&self, place: usize, more: &str) {
+        self.sites[place].configure(&(self.settings(place) + more));
+    }
+
     /// Adds a site of the same name as another, with a store of its own. Returns its place.
     pub fn add_twin_of(&mut self, place: usize) -> usize {
         let site = Site::new();
@@ -94,6 +99,21 @@ impl Fleet {
     pub fn start(&mut self, place: usize) {
         let site = &self.sites[place];
         self.daemons[place] = Some(site.start_with(&["--config", &site.config()]));
+    }
+
+    /// Starts the daemon of a site by a command that is set up otherwise than others.
+    pub fn start_by(&mut self, place: usize, mut command: Command) {
+        let site = &self.sites[place];
+        command.arg("serve").arg("--state-dir").arg(site.state_dir());
+        command.args(["--grpc-listen", "127.0.0.1:0", "--config", &site.config()]);
+        self.daemons[place] = Some(Daemon::spawn(command));
+    }
+
+    /// Stops the daemon of a site in good order, and returns its log.
+    pub async fn stop(&mut self, place: usize) -> String {
+        let (status, log) = self.daemons[place].take().expect("it runs").terminate().await;
+        assert!(status.success(), "{log}");
+        log
     }
 
     /// The daemons that run.
