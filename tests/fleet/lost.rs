@@ -263,6 +263,49 @@ async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_
     assert_eq!(held[0], held[1]);
 }
 
+/// Puts a log back to where it ended before, without the entries since, as an etcd is that was restored.
+async fn restore(fleet: &Fleet, log: Log, head: Vec<u8>, index: u64) {
+    let keys = &fleet.client.keys;
+    let since = Write::DeleteRange(keys.entry(log, index + 1), keys.entry(log, u64::MAX));
+    fleet.client.engine.write_again(&[Write::Put(keys.head(log), head, None), since]).await.expect("restored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_sites_alone_have_of_one_log_each_is_put_back_by_both() {
+    let mut world = World::new(526, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..3).await;
+    fleet.agree().await;
+    let mut earlier = Vec::new();
+    for log in Log::ALL {
+        let found = fleet.client.engine.read(&[Read::Key(fleet.client.keys.head(log))]).await.expect("read");
+        earlier.push((found.pairs[0][0].value.clone(), fleet.index(log).await));
+    }
+    let [listing, records] = &earlier[..] else { panic!("two logs") };
+    // One has a record, and etcd loses it; then the other has a listing, and etcd loses that.
+    fleet.stop(1).await;
+    deny_many(fleet.daemon(0), 3..5).await;
+    fleet.stop(0).await;
+    restore(&fleet, Log::Records, records.0.clone(), records.1).await;
+    fleet.start(1);
+    world.advance(Step { remove: 1, ..Step::default() });
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    assert_eq!(fleet.fetcher().await, 1);
+    assert_eq!(fleet.daemon(1).sync().await.outcome(), SyncOutcome::Applied);
+    fleet.stop(1).await;
+    restore(&fleet, Log::Listing, listing.0.clone(), listing.1).await;
+    for place in 0..2 {
+        fleet.ok(place, &["fleet", "repair"]);
+    }
+    (0..2).for_each(|place| fleet.start(place));
+    let told = fleet.agree().await;
+    assert_eq!((told.listing.expect("a listing").0, fleet.index(Log::Records).await), (2, records.1 + 2));
+    let all = |told: &str| (1..5).all(|frn: u64| told.contains(&format!("{frn:010}")));
+    assert!(all(&told.records), "{}", told.records);
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_site_of_one_name_takes_no_part_until_the_first_is_gone() {
     let world = World::new(524, 60);

@@ -22,6 +22,9 @@ use crate::common::{Daemon, Site, eventually, status_of, stderr, stdout};
 /// No cycle comes by itself.
 pub const NEVER: &str = "0 0 1 1 *";
 
+/// How often sites look, and how long they live without a word: shorter than in service, so that tests need not wait.
+const QUICK: &str = "poll = \"200ms\"\nlease = \"4s\"\n";
+
 /// The names of the sites.
 pub const NAMES: [&str; 5] = ["ams", "bos", "chi", "den", "ely"];
 
@@ -33,6 +36,7 @@ pub struct Fleet {
     pub daemons: Vec<Option<Daemon>>,
     pub client: Client,
     cron: String,
+    pace: String,
     _directory: TempDir,
 }
 
@@ -46,7 +50,12 @@ impl Fleet {
     /// Founds a fleet from a store that has synced this listing, and starts so many daemons, of which all but the first have
     /// nothing. Nothing where there is no etcd here.
     pub async fn found(listing: &[u8], count: usize, cron: &str) -> Option<Self> {
-        let mut fleet = Self::prepare(listing, count, cron).await?;
+        Self::prepare(listing, count, cron).await?.founded().await
+    }
+
+    /// Founds it and starts all daemons.
+    pub async fn founded(self) -> Option<Self> {
+        let (count, mut fleet) = (self.sites.len(), self);
         let first = &fleet.sites[0];
         first.make_store();
         fleet.ok(0, &["sync"]);
@@ -60,13 +69,18 @@ impl Fleet {
 
     /// Configures the sites, and starts nothing.
     pub async fn prepare(listing: &[u8], count: usize, cron: &str) -> Option<Self> {
+        Self::prepare_at(listing, count, cron, QUICK).await
+    }
+
+    /// The same, at another pace.
+    pub async fn prepare_at(listing: &[u8], count: usize, cron: &str, pace: &str) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a directory");
         let etcd = Etcd::start(directory.path(), Setup::default()).await?;
         let source = Server::start(Answer::csv(listing)).await;
         let sites = (0..count).map(|_| Site::new()).collect();
-        let (client, cron) = (client(&etcd), cron.to_owned());
+        let (client, cron, pace) = (client(&etcd), cron.to_owned(), pace.to_owned());
         let daemons = (0..count).map(|_| None).collect();
-        let fleet = Self { etcd, source, sites, daemons, client, cron, _directory: directory };
+        let fleet = Self { etcd, source, sites, daemons, client, cron, pace, _directory: directory };
         for (place, site) in fleet.sites.iter().enumerate() {
             site.configure(&fleet.settings(place));
         }
@@ -77,7 +91,8 @@ impl Fleet {
         let (source, cron, engine, site) = (&self.source.url, &self.cron, self.etcd.urls(), NAMES[place]);
         format!(
             "source = {source:?}\n[schedule]\ncron = {cron:?}\n[fleet]\nname = \"east\"\nengine = {engine:?}\n\
-             site = {site:?}\npoll = \"200ms\"\nlease = \"4s\"\n"
+             site = {site:?}\n{}",
+            self.pace
         )
     }
 

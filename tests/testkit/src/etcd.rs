@@ -147,6 +147,29 @@ impl Etcd {
         self.members.iter().map(|member| member.url.clone()).collect()
     }
 
+    /// The processes of those that run.
+    pub fn processes(&self) -> Vec<u32> {
+        self.members.iter().filter_map(|member| Some(member.child.as_ref()?.id())).collect()
+    }
+
+    /// What each member that answers says of itself at `/metrics`.
+    pub async fn metrics(&self) -> Vec<String> {
+        let ask = async |url: &str| {
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
+            stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, io::Error>(answer)
+        };
+        let mut all = Vec::new();
+        for member in &self.members {
+            if let Ok(Ok(answer)) = tokio::time::timeout(Duration::from_secs(5), ask(&member.url)).await {
+                all.push(answer);
+            }
+        }
+        all
+    }
+
     /// How many members there are.
     pub fn count(&self) -> usize {
         self.members.len()
