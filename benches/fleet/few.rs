@@ -55,8 +55,8 @@ type Asked = AcceptanceServiceClient<Channel>;
 /// Waits until all of these answer so; says when the last one did.
 async fn all(clients: &[Asked], request: &CheckProviderRequest, verdict: Verdict) -> Instant {
     let mut waiting = JoinSet::new();
-    for client in clients.iter().cloned() {
-        let request = request.clone();
+    for client in clients {
+        let (client, request) = (client.clone(), request.clone());
         waiting.spawn(async move {
             until(|| {
                 let (mut client, request) = (client.clone(), request.clone());
@@ -77,7 +77,11 @@ pub async fn day_by_day(figures: &mut Figures, amount: Amount, wants: &impl Fn(&
     }
     if wants("idle") {
         let (cpu, rate) = idle(&fleet.etcd, amount.idle).await;
-        figures.add("load of 5 idle sites on the three members", "6 % of a core", format!("{cpu:.1} %, {rate:.1} kB/s"));
+        figures.add(
+            "load of 5 idle sites on the three members",
+            "6 % of a core",
+            format!("{cpu:.1} %, {rate:.1} kB/s"),
+        );
     }
     if wants("removal") {
         let (mut times, fetcher) = (Times::default(), fleet.fetcher().await);

@@ -18,6 +18,7 @@ mod few;
 mod figures;
 mod many;
 #[path = "../../tests/fleet/sites.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
 mod sites;
 mod year;
 

@@ -15,7 +15,7 @@ use rmdd::listing::index::PublishedIndex;
 use rmdd::store::Store;
 use rmdd::store::archive::Archive;
 use rmdd::sync::Syncer;
-use rmdd::sync::schedule::{Schedule, ScheduleConfig};
+use rmdd::sync::schedule::Schedule;
 use rmdd_testkit::World;
 use rmdd_testkit::etcd::Etcd;
 use tokio::sync::watch;
@@ -54,7 +54,7 @@ impl Simulated {
         let settings = sync_settings(&Config::default()).expect("settings");
         let archive = Archive::new(&directory);
         let (syncer, sync) = Syncer::new(starting.ledger(), Arc::clone(&index), sync_state, settings, archive);
-        let schedule = Schedule::from_config(&ScheduleConfig { cron: Some(NEVER.to_owned()) }, 0).expect("a schedule");
+        let schedule = Schedule::from_config(&Config::default().schedule, 0).expect("a schedule");
         let (sender, schedule) = watch::channel(Arc::new(schedule));
         let minute = Minute::new(&Arc::new(AtomicU8::new(schedule_minute)), None);
         let publisher = syncer.publisher(&sync);

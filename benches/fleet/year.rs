@@ -85,7 +85,8 @@ pub async fn of_an_etcd(figures: &mut Figures, trying: bool) {
             bases.push((hour, format!("base-{hour}")));
             if bases.len() > 2 {
                 delete_blob(&client, &bases.remove(0).1).await;
-                let (from, below) = (client.keys.entry(Log::Listing, 0), client.keys.entry(Log::Listing, bases[0].0 + 1));
+                let (from, below) =
+                    (client.keys.entry(Log::Listing, 0), client.keys.entry(Log::Listing, bases[0].0 + 1));
                 client.engine.write(&[], &[Write::DeleteRange(from, below)]).await.expect("deleted");
             }
         }

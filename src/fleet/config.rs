@@ -134,7 +134,8 @@ impl FleetConfig {
         }
         if self.alone_after.is_some() {
             warnings.push(
-                "fleet.alone_after says nothing: a site that is cut off never fetches for itself. Take it out".to_owned(),
+                "fleet.alone_after says nothing: a site that is cut off never fetches for itself. Take it out"
+                    .to_owned(),
             );
         }
         warnings

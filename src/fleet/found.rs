@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::base::{self, Packed};
 use super::client::{Client, ClientError};
 use super::engine::{EngineError, Expect, Write};
-use super::{entry, format};
 use super::head::Head;
 use super::said::{Founding, Token};
+use super::{entry, format};
 use crate::domain::Sha256Digest;
 use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 

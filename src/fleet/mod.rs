@@ -68,7 +68,8 @@ pub enum Fault {
     },
     /// It is of a format that this version does not read.
     #[error(
-        "{what} has format {found}, and this version of rmdd reads {}: install the version that the rest of the fleet has", in_words(format::oldest(), format::newest())
+        "{what} has format {found}, and this version of rmdd reads {}: install the version that the rest of the fleet has",
+        in_words(format::oldest(), format::newest())
     )]
     Format {
         /// Which entry, head or base.

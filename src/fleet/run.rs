@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::Fault;
 use super::client::Polled;
 use super::engine::EngineError;
 use super::follow::{FollowError, Following};
@@ -19,7 +20,6 @@ use super::site::{Site, place};
 use super::start::Minute;
 use super::step::{Doubted, Lead, Place, Reading, Stand, Step, Trouble, Unreadable, Work, step};
 use super::view::Viewing;
-use super::Fault;
 use crate::domain::Sha256Digest;
 use crate::observe::clock;
 use crate::store::{FleetId, Log, StoreError};

@@ -277,8 +277,8 @@ impl Ask {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::FORMAT;
     use crate::domain::{SnapshotSerial, SyncOutcome, SyncTrigger};
+    use crate::fleet::FORMAT;
 
     fn at() -> Timestamp {
         "2026-11-27T04:00:00Z".parse().expect("a time")

@@ -118,7 +118,9 @@ async fn unready(client: &Client, format: u32) -> Result<Vec<String>, EngineErro
         registered.push(name);
     }
     let living = client.below(&client.keys.living()).await?.into_iter().map(|(name, _)| name);
-    unready.extend(living.filter(|name| !registered.contains(name)).map(|name| format!("{name} has not said what it reads")));
+    unready.extend(
+        living.filter(|name| !registered.contains(name)).map(|name| format!("{name} has not said what it reads")),
+    );
     Ok(unready)
 }
 

@@ -75,7 +75,13 @@ impl Writer {
             let events = plan(&self.records, change, now()).expect("planned");
             let payload = payload::of_records(&events).expect("written");
             let id = Token::draw().0;
-            let author = Author { site: "writer".to_owned(), version: "test".to_owned(), id, at: now(), format: self.head.format };
+            let author = Author {
+                site: "writer".to_owned(),
+                version: "test".to_owned(),
+                id,
+                at: now(),
+                format: self.head.format,
+            };
             let written = entry::write(Log::Records, &self.position, payload, author).expect("small");
             // A base may have been named meanwhile.
             while !self.client.append(&self.head, &written, None).await.expect("answered") {

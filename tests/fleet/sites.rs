@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use rmdd::api::grpc::v1::GetStatusResponse;
 use rmdd::domain::Log;
-use rmdd::fleet::{FORMAT, base};
 use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Engine, member};
 use rmdd::fleet::head::BaseName;
 use rmdd::fleet::keys::Keys;
+use rmdd::fleet::{FORMAT, base};
 use rmdd::store::archive::Archive;
 use rmdd::store::{FleetPosition, Store};
 use rmdd_testkit::etcd::{Etcd, Setup};

@@ -225,7 +225,8 @@ impl Etcd {
     pub async fn compact(&self, revision: i64) -> bool {
         let ask = async |url: &str| {
             let body = format!("{{\"revision\":\"{revision}\"}}");
-            let head = format!("POST /v3/kv/compaction HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+            let head =
+                format!("POST /v3/kv/compaction HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
             let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
             stream.write_all((head + &body).as_bytes()).await?;
             let mut answer = String::new();
