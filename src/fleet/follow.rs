@@ -218,3 +218,17 @@ fn log_followed((index, site): &(u64, String), state: &SyncState, published: boo
     };
     tracing::info!(entry = index, site, published, "site {site} has fetched for the fleet: {said}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_that_is_not_read_any_more_leads_to_a_base_and_one_that_is_not_read_yet_to_a_newer_version() {
+        let of = |found| FollowError::from(Fault::Format { what: "entry 7".to_owned(), found });
+        let said = of(format::oldest() - 1).to_string();
+        assert!(matches!(of(format::oldest() - 1), FollowError::Stuck(_)), "{said}");
+        assert!(said.starts_with("entry 7 has format 0, and this version of rmdd reads format 1 alone"), "{said}");
+        assert!(matches!(of(format::newest() + 1), FollowError::Newer(_)));
+    }
+}

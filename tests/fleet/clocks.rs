@@ -6,7 +6,7 @@ use rmdd::api::grpc::v1::SyncOutcome;
 use rmdd_testkit::World;
 
 use crate::common::clock::{at_another_time, by_a_clock_in};
-use crate::common::{eventually, json};
+use crate::common::{eventually, json, status_of};
 use crate::sites::{Fleet, NAMES, NEVER};
 
 /// By so many seconds a site sees the clock of another ahead of the others'.
@@ -89,4 +89,34 @@ async fn a_fetcher_whose_clock_leaps_gives_it_up_and_the_next_one_keeps_it() {
     }
     let log = fleet.stop(next).await;
     assert!(!log.contains("gives fetching for the fleet up"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_is_made_once_what_is_behind_it_is_seven_days_old() {
+    let world = World::new(543, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 1, NEVER).await else { return };
+    let clock = fleet.sites[0].directory.path().join("clock");
+    std::fs::write(&clock, "+0").expect("written");
+    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start_by(0, by_file);
+    assert_eq!(fleet.fetcher().await, 0);
+    let bases = || async {
+        let heads = fleet.client.poll().await.expect("read").heads;
+        heads.map(|head| head.expect("a head").expect("readable").base.expect("a base").index)
+    };
+    eventually("a record is put", || async {
+        let put = fleet.run(0, &["overrides", "add", "deny", "0041000001", "--by", "ann", "--why", "a test"]);
+        (status_of(&put) == 0).then_some(())
+    })
+    .await;
+    std::fs::write(&clock, "+6d").expect("written");
+    let read = || async { fleet.daemon(0).status().await.fleet.and_then(|fleet| fleet.heads_read_at) };
+    let six_days = read().await.expect("read").seconds + 5 * 24 * 3600;
+    eventually("it looks by the new clock", || async { (read().await?.seconds > six_days).then_some(()) }).await;
+    assert_eq!(bases().await, [0, 0]);
+    std::fs::write(&clock, "+8d").expect("written");
+    eventually("the base is made", || async { (bases().await == [0, 1]).then_some(()) }).await;
 }
