@@ -55,7 +55,7 @@ dist:
 test *ARGS:
     cargo test --locked --workspace {{ ARGS }}
 
-# Run benchmarks, built as packages are: `just bench pipeline`, `search` or `answers` (whole processes; needs h2load).
+# Run benchmarks, built as packages are: `just bench pipeline`, `search`, `answers` (whole processes; needs h2load) or `fleet` (etcd).
 bench NAME="pipeline" *ARGS:
     cargo bench --locked --bench {{ NAME }} -- {{ ARGS }}
 

@@ -12,7 +12,7 @@ use crate::domain::Sha256Digest;
 use crate::fleet::config::FleetConfig;
 use crate::fleet::engine::{self, ClientConfig, Engine};
 use crate::fleet::run::Runner;
-use crate::fleet::site::Params;
+use crate::fleet::site::{Params, Site};
 use crate::fleet::start::{self, Parts, Starting};
 use crate::fleet::tls::{self, EngineTls};
 use crate::service::Fleet;
@@ -107,6 +107,19 @@ pub struct Running {
     pub fleet: Fleet,
     /// Its TLS towards the members of etcd.
     pub certificates: Certificates,
+    /// What it tells the others of itself.
+    pub says: Says,
+}
+
+/// What a site tells the others of its configuration.
+#[derive(Debug, Clone)]
+pub struct Says(Arc<Site>);
+
+impl Says {
+    /// Another configuration is in force.
+    pub fn put_in_force(&self, config: &Config) {
+        self.0.set_policy(policy(config));
+    }
 }
 
 impl Member {
@@ -122,8 +135,9 @@ impl Member {
 
     /// Makes it ready to run.
     pub fn begin(self, parts: Parts) -> Running {
+        let says = Says(Arc::clone(&self.starting.site));
         let (runner, fleet) = self.starting.runner(parts);
-        Running { runner, fleet, certificates: self.certificates }
+        Running { runner, fleet, certificates: self.certificates, says }
     }
 }
 

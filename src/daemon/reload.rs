@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::membership::Says;
 use super::tls::{self, ListenersTls};
 use super::{ReloadFrom, sync_settings, systemd};
 use crate::alerts::{Alerts, InForce};
@@ -84,6 +85,8 @@ pub struct Reloader {
     pub observer: Arc<Observer>,
     pub tls: ListenersTls,
     pub access: Arc<Access>,
+    /// What is told to a fleet, in one.
+    pub says: Option<Says>,
     /// Where it is told whether the last one was refused.
     pub refused: watch::Sender<Option<RefusedReload>>,
 }
@@ -134,6 +137,7 @@ impl Reloader {
         self.sync.set_settings(settings);
         self.freshness.store(Arc::new(current.freshness.clone()));
         self.policy.store(Arc::new(current.policy()));
+        self.says.iter().for_each(|says| says.put_in_force(current));
         self.disk.store(Arc::new(current.disk.clone()));
         // Of channels only what may be shown was compared above.
         let shown = reloaded.applied.iter().any(|name| name.starts_with("alerts."));

@@ -235,6 +235,7 @@ impl Start {
             observer: Arc::clone(&observer),
             tls: tls.clone(),
             access: Arc::clone(&access),
+            says: member.as_ref().map(|member| member.says.clone()),
             refused,
         };
         let (stopping, budget) = (Arc::clone(&services.stopping), services.budget.clone());

@@ -15,6 +15,8 @@ pub struct FleetView {
     pub site: String,
     /// Where this site stands; nothing before it is in the fleet.
     pub position: Option<FleetPosition>,
+    /// The format of the fleet's logs, as last read; nothing before the first read.
+    pub format: Option<u32>,
     /// Where the fleet stands, as last read; nothing before the first read.
     pub heads: Option<FleetHeads>,
     /// This site has published all that the fleet had at this moment; nothing if that was never so since the start.
@@ -40,6 +42,7 @@ impl FleetView {
             name: name.to_owned(),
             site: site.to_owned(),
             position: None,
+            format: None,
             heads: None,
             current_as_of: None,
             behind_after,
@@ -124,8 +127,6 @@ pub enum FleetState {
     Forked,
     /// The fleet's logs have a format that this version does not read.
     Newer,
-    /// Cut off for long, it fetches for itself and follows nobody.
-    Alone,
 }
 
 impl FleetState {

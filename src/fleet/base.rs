@@ -11,7 +11,7 @@ use prost::Message;
 use super::blob::{Blob, BlobName};
 use super::head::BaseName;
 use super::wire::{self, Columns, Read, damaged, v1};
-use super::{FORMAT, Fault, check_format};
+use super::{Fault, format};
 use crate::store::{ListingState, Log, Position, RecordsState, State};
 
 /// So many changes or events are in one part, counted from serial 1.
@@ -35,12 +35,12 @@ fn base_of(log: Log, index: u64) -> String {
     format!("the base of the fleet's log `{}` at entry {index}", log.as_str())
 }
 
-/// Packs the state that a log has made up to a position.
+/// Packs the state that a log has made up to a position, in the fleet's format.
 ///
 /// # Errors
 ///
 /// If it is too large for a fleet.
-pub fn make(state: &State, position: Position) -> Result<Packed, Fault> {
+pub fn make(state: &State, position: Position, format: u32) -> Result<Packed, Fault> {
     let log = state.log();
     let what = base_of(log, position.index);
     let parts = match state {
@@ -49,7 +49,7 @@ pub fn make(state: &State, position: Position) -> Result<Packed, Fault> {
     };
     let parts = parts.iter().map(|part| Blob::pack(&what, &part.encode_to_vec())).collect::<Result<Vec<_>, _>>()?;
     let manifest = v1::Base {
-        format: FORMAT,
+        format,
         log: wire::log_to_wire(log),
         index: position.index,
         entry_sha256: position.sha256.0.to_vec(),
@@ -127,6 +127,11 @@ pub fn parts_of(log: Log, index: u64, manifest: &[u8]) -> Result<Vec<BlobName>, 
     Assembly::begin(log, index, manifest).map(|assembly| assembly.parts)
 }
 
+/// The format of a base, from the bytes of its manifest; nothing where they are none.
+pub fn format_of(manifest: &[u8]) -> Option<u32> {
+    wire::decode::<v1::Base>(manifest).ok().map(|base| base.format)
+}
+
 /// A base that comes, part by part.
 #[derive(Debug)]
 pub struct Assembly {
@@ -147,7 +152,7 @@ impl Assembly {
         let what = base_of(log, index);
         let of = |bad| Fault::of(&what, bad);
         let wire: v1::Base = wire::decode(manifest).map_err(of)?;
-        check_format(&what, wire.format)?;
+        format::check(&what, wire.format)?;
         let found = wire::log_from_wire(wire.log).map_err(of)?;
         if (found, wire.index) != (log, index) {
             return Err(Fault::damaged(&what, format!("it is {}", base_of(found, wire.index))));

@@ -13,6 +13,9 @@ const LONGEST_NAME: usize = 63;
 /// So many times a lease must be longer than the time between two polls: one or two that fail lose nothing.
 const POLLS_IN_A_LEASE: u32 = 4;
 
+/// The only thing that `alone_after` may still say: it is so in any case.
+const NEVER: &str = "never";
+
 /// etcd grants no shorter lease, by its default timing.
 const SHORTEST_LEASE: Duration = Duration::from_secs(2);
 
@@ -38,8 +41,9 @@ pub struct FleetConfig {
     /// So long after its last word a site counts as gone, and another one may fetch. etcd counts in whole seconds.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub lease: Duration,
-    /// When a site that is cut off begins to fetch for itself.
-    pub alone_after: AloneAfter,
+    /// Not a setting any more: whoever writes it is told what there is in its place.
+    #[serde(skip_serializing)]
+    pub alone_after: Option<String>,
     /// How etcd is known, and the site to etcd.
     pub tls: FleetTlsConfig,
 }
@@ -54,40 +58,8 @@ impl Default for FleetConfig {
             poll: Duration::from_secs(1),
             behind_after: Duration::from_secs(5),
             lease: Duration::from_secs(15),
-            alone_after: AloneAfter::Never,
+            alone_after: None,
             tls: FleetTlsConfig::default(),
-        }
-    }
-}
-
-/// When a site that is cut off begins to fetch for itself: never, in this version.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
-pub enum AloneAfter {
-    /// It answers from what it has, with its age, until it reaches the fleet again.
-    #[default]
-    Never,
-}
-
-impl TryFrom<String> for AloneAfter {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.trim() {
-            "never" => Ok(Self::Never),
-            _ => Err(format!(
-                "fleet.alone_after is {text:?}, and in this version a site that is cut off never fetches for itself: write \
-                 \"never\", or leave it out"
-            )),
-        }
-    }
-}
-
-impl From<AloneAfter> for String {
-    fn from(alone_after: AloneAfter) -> Self {
-        match alone_after {
-            AloneAfter::Never => "never".to_owned(),
         }
     }
 }
@@ -145,6 +117,7 @@ impl FleetConfig {
             None => check_name("fleet.site is not set, and the machine's name", &self.site()?)
                 .map_err(|bad| format!("{bad}. Set fleet.site"))?,
         }
+        self.check_alone()?;
         self.check_engine()?;
         self.check_tls()?;
         self.check_times()
@@ -152,12 +125,29 @@ impl FleetConfig {
 
     /// What is allowed, and should be meant.
     pub fn warnings(&self) -> Vec<String> {
-        match self.engine.as_slice() {
-            [one] => vec![format!(
+        let mut warnings = Vec::new();
+        if let [one] = self.engine.as_slice() {
+            warnings.push(format!(
                 "fleet.engine names one member of etcd, {one}: while that one is away, no record can be changed and no \
                  listing comes to the sites. Have three members, or five, and name them all (docs/fleet.md)"
-            )],
-            _ => Vec::new(),
+            ));
+        }
+        if self.alone_after.is_some() {
+            warnings.push(
+                "fleet.alone_after says nothing: a site that is cut off never fetches for itself. Take it out"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    fn check_alone(&self) -> Result<(), String> {
+        match &self.alone_after {
+            Some(text) if text.trim() != NEVER => Err(format!(
+                "fleet.alone_after is {text:?}, and a site that is cut off never fetches for itself, however long that lasts: \
+                 take it out. Where etcd stays away, `rmdd fleet leave` lets a site go on by itself (docs/fleet.md)"
+            )),
+            _ => Ok(()),
         }
     }
 
@@ -327,7 +317,7 @@ mod tests {
             (format!("{THREE}lease = \"15500ms\"\n"), "whole seconds"),
             (format!("{THREE}poll = \"0s\"\n"), "fleet.poll is 0s"),
             (format!("{THREE}behind_after = \"1s\"\n"), "at least twice poll"),
-            (format!("{THREE}alone_after = \"26h\"\n"), "never fetches for itself"),
+            (format!("{THREE}alone_after = \"26h\"\n"), "`rmdd fleet leave`"),
             (format!("{THREE}pol = \"1s\"\n"), "unknown field `pol`"),
         ] {
             let refused = of(&text).expect_err(&text);
@@ -339,5 +329,12 @@ mod tests {
     fn one_member_is_allowed_and_warned_of() {
         let one = of("name = \"e\"\nsite = \"s\"\nengine = [\"http://127.0.0.1:2379\"]\n").expect("usable");
         assert!(one.warnings().iter().any(|warning| warning.contains("one member")), "{:?}", one.warnings());
+    }
+
+    #[test]
+    fn what_was_a_setting_once_is_told_of_where_it_does_no_harm() {
+        let never = of(&format!("{THREE}alone_after = \"never\"\n")).expect("usable");
+        assert!(never.warnings().iter().any(|warning| warning.contains("Take it out")), "{:?}", never.warnings());
+        assert!(!toml::to_string(&never).expect("written").contains("alone_after"));
     }
 }

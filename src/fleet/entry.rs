@@ -5,14 +5,14 @@ use prost::Message;
 
 use super::blob::{Blob, BlobName};
 use super::wire::{Bad, decode, digest, log_from_wire, log_to_wire, time, v1};
-use super::{FORMAT, Fault, check_format, entry_of};
+use super::{Fault, entry_of, format};
 use crate::domain::Sha256Digest;
 use crate::store::{Advance, Log, Position};
 
 /// A payload with more bytes than this goes into a blob.
 pub const MOST_INLINE: usize = 64 << 10;
 
-/// Who writes an entry, and when.
+/// Who writes an entry, when, and in which format.
 #[derive(Debug, Clone)]
 pub struct Author {
     /// Its site.
@@ -23,6 +23,8 @@ pub struct Author {
     pub id: [u8; 16],
     /// The time by its clock. The entry is no earlier than the one before.
     pub at: Timestamp,
+    /// That of the head behind which it is appended.
+    pub format: u32,
 }
 
 /// An entry that was not appended yet.
@@ -48,12 +50,12 @@ pub fn write(log: Log, after: &Position, payload: Vec<u8>, author: Author) -> Re
         _ => Some(Blob::pack(&entry_of(log, index), &payload)?),
     };
     let payload = match &blob {
-        None => v1::entry::Payload::Inline(payload),
+        None => v1::entry::Payload::Inline(format::turned(author.format, payload)),
         Some(blob) => v1::entry::Payload::Blob(blob.name.to_wire()),
     };
     let at = author.at.max(after.at);
     let entry = v1::Entry {
-        format: FORMAT,
+        format: author.format,
         log: log_to_wire(log),
         index,
         id: author.id.to_vec(),
@@ -112,7 +114,7 @@ impl Entry {
         let what = entry_of(log, index);
         let of = |bad| Fault::of(&what, bad);
         let wire: v1::Entry = decode(bytes).map_err(of)?;
-        check_format(&what, wire.format)?;
+        format::check(&what, wire.format)?;
         let found = log_from_wire(wire.log).map_err(of)?;
         if (found, wire.index) != (log, index) {
             return Err(Fault::damaged(&what, format!("it is {}", entry_of(found, wire.index))));
@@ -120,7 +122,7 @@ impl Entry {
         let id = wire.id.try_into().map_err(|_| Fault::damaged(&what, "its ID is not 16 bytes"))?;
         let sha256 = Sha256Digest::of(bytes);
         let payload = match wire.payload {
-            Some(v1::entry::Payload::Inline(bytes)) => Payload::Inline(bytes),
+            Some(v1::entry::Payload::Inline(bytes)) => Payload::Inline(format::turned(wire.format, bytes)),
             Some(v1::entry::Payload::Blob(name)) => Payload::Blob(BlobName::from_wire(&name).map_err(of)?),
             None => return Err(of(Bad::Unknown("its payload is of no kind that is known".to_owned()))),
         };
@@ -140,9 +142,9 @@ impl Entry {
 /// be understood.
 pub fn payload_of(bytes: &[u8]) -> Option<Payload> {
     let wire: v1::Entry = decode(bytes).ok()?;
-    check_format("an entry", wire.format).ok()?;
+    format::check("an entry", wire.format).ok()?;
     match wire.payload? {
-        v1::entry::Payload::Inline(bytes) => Some(Payload::Inline(bytes)),
+        v1::entry::Payload::Inline(bytes) => Some(Payload::Inline(format::turned(wire.format, bytes))),
         v1::entry::Payload::Blob(name) => BlobName::from_wire(&name).ok().map(Payload::Blob),
     }
 }

@@ -10,7 +10,7 @@ use super::engine::EngineError;
 use super::entry::{self, Entry};
 use super::head::{BaseName, Head};
 use super::site::Site;
-use super::{Fault, entry_of};
+use super::{Fault, entry_of, format};
 use crate::domain::{SyncOutcome, SyncRecord};
 use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
 use crate::sync::Publisher;
@@ -46,6 +46,8 @@ impl From<Fault> for FollowError {
                 Self::Stuck(error.to_string())
             }
             Fault::Store(error) => Self::Store(error),
+            // What is older than what this version reads is behind a base by now: that leads on.
+            Fault::Format { found, .. } if found < format::oldest() => Self::Stuck(fault.to_string()),
             Fault::Format { .. } | Fault::Unknown { .. } => Self::Newer(fault.to_string()),
             fault => Self::Stuck(fault.to_string()),
         }
@@ -215,4 +217,18 @@ fn log_followed((index, site): &(u64, String), state: &SyncState, published: boo
         SyncOutcome::Refused { .. } | SyncOutcome::Failed { .. } => "a sync has brought nothing".to_owned(),
     };
     tracing::info!(entry = index, site, published, "site {site} has fetched for the fleet: {said}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_that_is_not_read_any_more_leads_to_a_base_and_one_that_is_not_read_yet_to_a_newer_version() {
+        let of = |found| FollowError::from(Fault::Format { what: "entry 7".to_owned(), found });
+        let said = of(format::oldest() - 1).to_string();
+        assert!(matches!(of(format::oldest() - 1), FollowError::Stuck(_)), "{said}");
+        assert!(said.starts_with("entry 7 has format 0, and this version of rmdd reads format 1 alone"), "{said}");
+        assert!(matches!(of(format::newest() + 1), FollowError::Newer(_)));
+    }
 }

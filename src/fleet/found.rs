@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::FORMAT;
 use super::base::{self, Packed};
 use super::client::{Client, ClientError};
 use super::engine::{EngineError, Expect, Write};
-use super::entry;
 use super::head::Head;
 use super::said::{Founding, Token};
+use super::{entry, format};
 use crate::domain::Sha256Digest;
 use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 
@@ -89,7 +88,11 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
     if let Some(found) = client.founded().await? {
         return Err(FoundError::Founded { name: name.to_owned(), found: found?.id });
     }
-    let (id, again, minute, packed) = prepared(Arc::clone(&store)).await?;
+    // A fleet that is put back has sites that read its format, and perhaps none that reads another.
+    let again = store.fleet_position()?.is_some();
+    let format = if again { store.fleet_format()?.unwrap_or(format::FORMAT) } else { format::newest() };
+    format::check("the fleet, as this store has followed it,", format)?;
+    let (id, minute, packed) = prepared(Arc::clone(&store), format).await?;
     for (log, packed) in Log::ALL.into_iter().zip(&packed) {
         for blob in packed.parts.iter().chain([&packed.manifest]) {
             client.put_blob(log, blob).await?;
@@ -98,11 +101,11 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
     let position = store.fleet_position()?.ok_or(StoreError::Interrupted)?;
     let head = |log: Log, packed: &Packed| {
         let at = position.of(log);
-        Head { log, index: at.index, sha256: at.sha256, base: Some(packed.name) }
+        Head { log, format, index: at.index, sha256: at.sha256, base: Some(packed.name) }
     };
     let [listing, records] = &packed;
     let heads = [head(Log::Listing, listing), head(Log::Records, records)];
-    if !client.found(Founding { id, format: FORMAT, schedule_minute: minute }, heads).await? {
+    if !client.found(Founding { id, format, schedule_minute: minute }, heads).await? {
         let found = client.founded().await?.transpose()?.map_or(id, |founding| founding.id);
         return Err(FoundError::Founded { name: name.to_owned(), found });
     }
@@ -110,7 +113,7 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
 }
 
 /// Founds it in the store, and packs what that holds.
-async fn prepared(store: Arc<Store>) -> Result<(FleetId, bool, u8, [Packed; 2]), FoundError> {
+async fn prepared(store: Arc<Store>, format: u32) -> Result<(FleetId, u8, [Packed; 2]), FoundError> {
     let prepare = move || {
         let before = store.fleet_position()?.map(|position| position.fleet);
         let id = before.unwrap_or_else(|| FleetId(Token::draw().0));
@@ -120,10 +123,9 @@ async fn prepared(store: Arc<Store>) -> Result<(FleetId, bool, u8, [Packed; 2]),
         let pack = |log| {
             let (state, position) = store.state(log)?;
             let position = position.ok_or(StoreError::Interrupted)?.of(log);
-            Ok::<_, FoundError>(base::make(&state, position)?)
+            Ok::<_, FoundError>(base::make(&state, position, format)?)
         };
-        let again = before.is_some();
-        Ok((id, again, store.load()?.schedule_minute, [pack(Log::Listing)?, pack(Log::Records)?]))
+        Ok((id, store.load()?.schedule_minute, [pack(Log::Listing)?, pack(Log::Records)?]))
     };
     tokio::task::spawn_blocking(prepare).await.map_err(|_| StoreError::Interrupted)?
 }
@@ -137,12 +139,15 @@ async fn prepared(store: Arc<Store>) -> Result<(FleetId, bool, u8, [Packed; 2]),
 pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Result<Vec<(Log, u64, u64)>, FoundError> {
     let founding = client.founded().await?.transpose()?;
     let position = store.fleet_position()?;
-    let Some(position) = position.filter(|own| founding.is_some_and(|founding| founding.id == own.fleet)) else {
+    let (Some(founding), Some(position)) = (founding, position) else {
         return Err(FoundError::Another { found: founding.map(|founding| founding.id) });
     };
+    if founding.id != position.fleet {
+        return Err(FoundError::Another { found: Some(founding.id) });
+    }
     let heads = client.poll().await?.heads;
     let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
-    let (_, _, _, packed) = prepared(store).await?;
+    let (_, _, packed) = prepared(store, founding.format).await?;
     for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
         let (head, own) = (head.ok_or(FoundError::Another { found: None })??, position.of(log));
         expected.push(Expect::Value(client.keys.head(log), head.to_bytes()));
@@ -154,7 +159,8 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Res
         }
         // What stands behind the backup is none of this log.
         let (first, last) = (client.keys.entry(log, 0), client.keys.entry(log, u64::MAX));
-        let next = Head { log, index: own.index, sha256: own.sha256, base: Some(packed.name) };
+        let base = Some(packed.name);
+        let next = Head { log, format: head.format, index: own.index, sha256: own.sha256, base };
         writes.push(Write::DeleteRange(first, last));
         writes.push(Write::Put(client.keys.head(log), next.to_bytes(), None));
         repaired.push((log, head.index, own.index));

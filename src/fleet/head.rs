@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::blob::BlobName;
 use super::wire::{decode, digest, log_from_wire, log_to_wire, v1};
-use super::{FORMAT, Fault, check_format};
+use super::{FORMAT, Fault, format};
 use crate::domain::Sha256Digest;
 use crate::store::{FleetId, Log, Position};
 
@@ -13,6 +13,8 @@ use crate::store::{FleetId, Log, Position};
 pub struct Head {
     /// Whose it is.
     pub log: Log,
+    /// Its format, and that of entries which are appended behind it.
+    pub format: u32,
     /// The index of the newest entry; 0 before the first.
     pub index: u64,
     /// The digest of that entry.
@@ -34,14 +36,14 @@ impl Head {
     /// The head of a log without entries.
     pub fn origin(fleet: FleetId, log: Log) -> Self {
         let Position { index, sha256, .. } = Position::origin(fleet, log);
-        Self { log, index, sha256, base: None }
+        Self { log, format: FORMAT, index, sha256, base: None }
     }
 
     /// Its bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let base = self.base.map(|base| v1::BaseRef { index: base.index, manifest: Some(base.manifest.to_wire()) });
         let mut head = v1::Head {
-            format: FORMAT,
+            format: self.format,
             log: log_to_wire(self.log),
             index: self.index,
             entry_sha256: self.sha256.0.to_vec(),
@@ -61,7 +63,7 @@ impl Head {
         let what = format!("the head of the fleet's log `{}`", log.as_str());
         let of = |bad| Fault::of(&what, bad);
         let wire: v1::Head = decode(bytes).map_err(of)?;
-        check_format(&what, wire.format)?;
+        format::check(&what, wire.format)?;
         let rest = v1::Head { sha256: Vec::new(), ..wire.clone() }.encode_to_vec();
         if wire.sha256[..] != Sha256Digest::of(&rest).0 || wire.encode_to_vec() != bytes {
             return Err(Fault::damaged(&what, "its digest is another"));
@@ -76,6 +78,7 @@ impl Head {
             }
             Some(_) => return Err(Fault::damaged(&what, "its base is none")),
         };
-        Ok(Self { log, index: wire.index, sha256: digest(&wire.entry_sha256).map_err(of)?, base })
+        let sha256 = digest(&wire.entry_sha256).map_err(of)?;
+        Ok(Self { log, format: wire.format, index: wire.index, sha256, base })
     }
 }

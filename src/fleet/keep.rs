@@ -4,17 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::base::{self, Packed};
+use super::client::ClientError;
 use super::engine::{EngineError, Expect, Write};
-use super::entry::Payload;
+use super::entry::{self, Payload};
 use super::head::{BaseName, Head};
 use super::keys::behind;
 use super::site::Site;
 use super::step::Reading;
+use crate::observe::clock;
 use crate::store::Log;
 
-/// So many entries stand behind a base before the next one is made.
+/// So many entries stand behind a base before the next one is made ...
 const ENTRIES: u64 = 256;
+
+/// ... or one that is so old: a quiet fleet has some 170 in that time.
+const AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// So often it is tried to name a new base in a head that moves on.
 const TRIES: u32 = 10;
@@ -31,6 +38,18 @@ pub struct Keeping {
     unnamed: HashMap<(Log, String), Instant>,
     /// When bases could last not be made.
     failed: Option<Instant>,
+    /// What is known of the newest base, by log.
+    newest: HashMap<Log, Known>,
+}
+
+/// A base in etcd, as far as it was looked at.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    base: BaseName,
+    /// Its format; nothing where it cannot be had whole.
+    format: Option<u32>,
+    /// When the first entry behind it was made, once there is one.
+    first_behind: Option<Timestamp>,
 }
 
 impl Keeping {
@@ -44,20 +63,38 @@ impl Keeping {
             return Ok(());
         }
         for head in read.heads.iter().flatten() {
-            let since = head.index - head.base.map_or(0, |base| base.index);
-            if since >= ENTRIES || head.base.is_none() {
-                self.make(site, head.log).await?;
+            if self.is_due(site, head).await? {
+                self.make(site, head.log, head.format).await?;
             }
         }
         Ok(())
     }
 
-    async fn make(&mut self, site: &Arc<Site>, log: Log) -> Result<(), EngineError> {
+    /// Whether the base of a log is far behind its head, old, of the format before, or not to be had.
+    async fn is_due(&mut self, site: &Site, head: &Head) -> Result<bool, EngineError> {
+        let Some(base) = head.base else { return Ok(true) };
+        let behind = head.index - base.index;
+        if behind >= ENTRIES {
+            return Ok(true);
+        }
+        let mut known = match self.newest.get(&head.log).filter(|known| known.base == base) {
+            Some(known) => *known,
+            None => Known { base, format: format_of(site, head.log, base).await?, first_behind: None },
+        };
+        if behind > 0 && known.first_behind.is_none() {
+            let first = site.client.entries(head.log, base.index + 1, base.index + 1).await?;
+            known.first_behind = first.first().and_then(|bytes| entry::written_by(bytes)).map(|(_, at)| at);
+        }
+        self.newest.insert(head.log, known);
+        Ok(known.format != Some(head.format) || is_old(known.first_behind, clock::now()))
+    }
+
+    async fn make(&mut self, site: &Arc<Site>, log: Log, format: u32) -> Result<(), EngineError> {
         let store = Arc::clone(&site.store);
         let packed = tokio::task::spawn_blocking(move || {
             let (state, position) = store.state(log)?;
             let position = position.ok_or(crate::store::StoreError::Interrupted)?.of(log);
-            base::make(&state, position)
+            base::make(&state, position, format)
         });
         let packed = match packed.await {
             Ok(Ok(packed)) => packed,
@@ -115,7 +152,7 @@ impl Keeping {
         let Ok(parts) = base::parts_of(log, before.index, &manifest) else { return Ok(()) };
         named.extend(parts.iter().map(|part| part.sha256.to_string()));
         for bytes in client.entries(log, before.index + 1, head.index).await? {
-            match super::entry::payload_of(&bytes) {
+            match entry::payload_of(&bytes) {
                 Some(Payload::Blob(name)) => _ = named.insert(name.sha256.to_string()),
                 Some(Payload::Inline(_)) => {}
                 // What is not understood names what is not known: nothing is deleted.
@@ -146,6 +183,20 @@ impl Keeping {
     }
 }
 
+/// Whether the first entry behind a base is so old that the next base is due.
+fn is_old(first_behind: Option<Timestamp>, now: Timestamp) -> bool {
+    first_behind.is_some_and(|at| now.duration_since(at) >= AGE)
+}
+
+/// The format of a base; nothing where it cannot be had.
+async fn format_of(site: &Site, log: Log, base: BaseName) -> Result<Option<u32>, EngineError> {
+    match site.client.blob(log, base.manifest).await {
+        Ok(manifest) => Ok(base::format_of(&manifest)),
+        Err(ClientError::Engine(error)) => Err(error),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Writes the blobs of a base.
 ///
 /// # Errors
@@ -156,4 +207,19 @@ pub async fn put_base(site: &Site, log: Log, packed: &Packed) -> Result<(), Engi
         site.client.put_blob(log, blob).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_due_when_the_first_entry_behind_it_is_seven_days_old() {
+        let at = Timestamp::UNIX_EPOCH;
+        assert!(!is_old(None, at), "no entry has come since");
+        assert!(!is_old(Some(at), at + AGE - SignedDuration::from_secs(1)));
+        assert!(is_old(Some(at), at + AGE));
+        // A clock that was wrong then, or is now, makes none each second.
+        assert!(!is_old(Some(at + AGE), at));
+    }
 }

@@ -72,13 +72,16 @@ impl Site {
     fn append_listing(&self, payload: Vec<u8>) -> Result<Advance, StoreError> {
         let term = self.term().ok_or(StoreError::NotFetcher)?;
         let (position, head) = self.at_the_head(Log::Listing)?.ok_or(StoreError::NotFetcher)?;
-        let written = entry::write(Log::Listing, &position, payload, self.author()).map_err(from_fault)?;
+        let author = self.author(&head);
+        let now = author.at;
+        let written = entry::write(Log::Listing, &position, payload, author).map_err(from_fault)?;
         let append = self.client.append(&head, &written, Some(&term.fetcher));
         if !Handle::current().block_on(append).map_err(from_engine)? {
             return Err(StoreError::NotFetcher);
         }
         self.appended(&head, &written);
-        self.set_offset(0);
+        // Behind an entry of a clock that was ahead, an entry has that one's time: so it is at all sites, and it is here.
+        self.set_offset(now.as_millisecond() - written.position.at.as_millisecond());
         Ok(Advance { log: Log::Listing, from: position.sha256, to: written.position })
     }
 
@@ -149,7 +152,7 @@ impl Shared for Site {
             return Err(behind(last));
         }
         let payload = payload::of_records(events).map_err(from_fault)?;
-        let written = entry::write(Log::Records, &position, payload, self.author()).map_err(from_fault)?;
+        let written = entry::write(Log::Records, &position, payload, self.author(&head)).map_err(from_fault)?;
         if !Handle::current().block_on(self.client.append(&head, &written, None)).map_err(from_engine)? {
             self.catch_up_records()?;
             return Err(behind(self.store.load_records()?.1));

@@ -27,6 +27,7 @@ pub mod config;
 pub mod engine;
 pub mod entry;
 pub mod follow;
+pub mod format;
 pub mod found;
 pub mod head;
 pub mod join;
@@ -43,6 +44,7 @@ pub mod site;
 pub mod start;
 pub mod step;
 pub mod tls;
+pub mod upgrade;
 mod view;
 mod wire;
 
@@ -50,11 +52,7 @@ use thiserror::Error;
 
 use crate::store::{Log, StoreError};
 
-/// The format of entries, heads and bases that this version writes.
-pub const FORMAT: u32 = 1;
-
-/// The oldest that it reads.
-pub const OLDEST_FORMAT: u32 = 1;
+pub use format::FORMAT;
 
 /// Why something of a fleet's log was not applied, or cannot go there. Nothing has changed.
 #[derive(Debug, Error)]
@@ -70,7 +68,8 @@ pub enum Fault {
     },
     /// It is of a format that this version does not read.
     #[error(
-        "{what} has format {found}, and this version of rmdd reads formats {OLDEST_FORMAT} to {FORMAT}: install the version that the rest of the fleet has"
+        "{what} has format {found}, and this version of rmdd reads {}: install the version that the rest of the fleet has",
+        in_words(format::oldest(), format::newest())
     )]
     Format {
         /// Which entry, head or base.
@@ -116,12 +115,9 @@ impl Fault {
     }
 }
 
-/// Refuses what is of another format.
-fn check_format(what: &str, found: u32) -> Result<(), Fault> {
-    match found {
-        OLDEST_FORMAT..=FORMAT => Ok(()),
-        _ => Err(Fault::Format { what: what.to_owned(), found }),
-    }
+/// Formats in a sentence.
+fn in_words(oldest: u32, newest: u32) -> String {
+    if oldest == newest { format!("format {newest} alone") } else { format!("formats {oldest} to {newest}") }
 }
 
 /// An entry in sentences.

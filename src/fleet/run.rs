@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::Fault;
 use super::client::Polled;
 use super::engine::EngineError;
 use super::follow::{FollowError, Following};
@@ -19,7 +20,6 @@ use super::site::{Site, place};
 use super::start::Minute;
 use super::step::{Doubted, Lead, Place, Reading, Stand, Step, Trouble, Unreadable, Work, step};
 use super::view::Viewing;
-use super::{FORMAT, Fault};
 use crate::domain::Sha256Digest;
 use crate::observe::clock;
 use crate::store::{FleetId, Log, StoreError};
@@ -165,6 +165,8 @@ impl Runner {
             }
             Step::Stop(trouble) => {
                 self.stop(trouble);
+                // Another may read what this site cannot.
+                self.site.resign().await;
                 self.site.client.engine.turn_to_another();
             }
             Step::Go { work, lead } => {
@@ -223,6 +225,7 @@ impl Runner {
         }
         if after.is_some() {
             self.minute.set(founding.schedule_minute, &self.site.store)?;
+            self.note_format(founding.format)?;
         }
         self.say(shutdown).await?;
         if lead == Lead::Stand {
@@ -230,6 +233,18 @@ impl Runner {
         }
         if self.site.term().is_some() {
             self.lead(read).await?;
+        }
+        Ok(())
+    }
+
+    /// Keeps in mind which format the fleet has: where etcd loses everything, it is put back in that one.
+    fn note_format(&self, format: u32) -> Result<(), StoreError> {
+        let before = self.site.store.fleet_format()?;
+        if before != Some(format) {
+            self.site.store.set_fleet_format(format)?;
+        }
+        if before.is_some_and(|before| before < format) {
+            tracing::info!("the fleet's logs have format {format} from here on");
         }
         Ok(())
     }
@@ -349,10 +364,6 @@ fn reading(polled: Polled) -> Reading {
         });
     };
     let fleet = fleet.and_then(|read| read.map_err(&mut note).ok());
-    if let Some(founding) = fleet.filter(|founding| founding.format > FORMAT) {
-        let (what, found) = ("the fleet".to_owned(), founding.format);
-        note(Fault::Format { what, found });
-    }
     let heads = heads.map(|head| head.and_then(|read| read.map_err(&mut note).ok()));
     Reading { from, fleet, heads, fetcher, unreadable }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use prost::Message;
 
 use super::wire::{self, Read, damaged, v1};
-use super::{FORMAT, Fault, OLDEST_FORMAT, check_format};
+use super::{Fault, format};
 use crate::domain::{Sha256Digest, SyncRecord};
 use crate::store::{FleetId, Log, Position};
 
@@ -50,7 +50,7 @@ impl Founding {
         const WHAT: &str = "what says which fleet it is";
         let of = |bad| Fault::of(WHAT, bad);
         let wire: v1::Fleet = wire::decode(bytes).map_err(of)?;
-        check_format(WHAT, wire.format)?;
+        format::check(WHAT, wire.format)?;
         let schedule_minute = u8::try_from(wire.schedule_minute % 60).unwrap_or_default();
         Ok(Self { id: FleetId(sixteen(&wire.id).map_err(of)?), format: wire.format, schedule_minute })
     }
@@ -114,7 +114,7 @@ impl SiteSays {
     pub fn now(listing: &Position, records: &Position, fetches: bool, at: Timestamp) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            formats: (OLDEST_FORMAT, FORMAT),
+            formats: (format::oldest(), format::newest()),
             listing: (listing.index, listing.sha256),
             records: (records.index, records.sha256),
             clock_offset_ms: None,
@@ -278,6 +278,7 @@ impl Ask {
 mod tests {
     use super::*;
     use crate::domain::{SnapshotSerial, SyncOutcome, SyncTrigger};
+    use crate::fleet::FORMAT;
 
     fn at() -> Timestamp {
         "2026-11-27T04:00:00Z".parse().expect("a time")

@@ -84,10 +84,10 @@ impl Site {
         }
     }
 
-    /// Who writes an entry.
-    pub fn author(&self) -> Author {
+    /// Who writes an entry, behind a head.
+    pub fn author(&self, head: &Head) -> Author {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Author { site: self.params.site.clone(), version, id: Token::draw().0, at: clock::now() }
+        Author { site: self.params.site.clone(), version, id: Token::draw().0, at: clock::now(), format: head.format }
     }
 
     /// Where a log ended when that was last looked at.

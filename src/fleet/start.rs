@@ -40,7 +40,8 @@ pub enum StartError {
     /// It is in a fleet, and none is configured.
     #[error(
         "the store {} is in the fleet {}, and no [fleet] is configured: it would change without the other sites being told. \
-         Configure [fleet] as it was, or start with another state directory. Nothing has changed",
+         Configure [fleet] as it was, or take the store out of it for good or until it joins again: `rmdd fleet leave`. Nothing \
+         has changed",
         .path.display(), .fleet
     )]
     InFleet {

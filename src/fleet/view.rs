@@ -101,6 +101,7 @@ impl Viewing {
         self.view.send_modify(|view| {
             let view = Arc::make_mut(view);
             view.position = position;
+            view.format = read.fleet.map(|founding| founding.format);
             view.heads = heads.or(view.heads);
             view.fetcher = fetcher;
             view.current_as_of = Some(at);

@@ -214,6 +214,12 @@ pub enum StoreError {
         /// Which fleet.
         found: FleetId,
     },
+    /// It is in no fleet.
+    #[error("the store {} is in no fleet: there is nothing to leave", .path.display())]
+    NoFleet {
+        /// Where.
+        path: PathBuf,
+    },
     /// It has a past that is none of the fleet's.
     #[error("the store {} has listings or records of its own: what a fleet holds would take their place. Move it aside first", .path.display())]
     OwnPast {

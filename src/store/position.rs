@@ -7,7 +7,7 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 use super::records::missing_in_older;
 use super::tables::{FLEET, META, META_FORMAT, META_SCHEDULE_MINUTE};
-use super::{FLEET_FORMAT, Store, StoreError, codec};
+use super::{FLEET_FORMAT, FORMAT, Store, StoreError, codec};
 use crate::domain::Sha256Digest;
 pub use crate::domain::{FleetId, FleetPosition, Log, Position};
 
@@ -27,6 +27,9 @@ const ID: &str = "id";
 
 /// The key of what tells the store from that of another site of the same name.
 const SITE: &str = "site";
+
+/// The key of the format that the fleet's logs had when they were last looked at: four bytes.
+const FLEETS_FORMAT: &str = "format";
 
 impl Store {
     /// Where the store stands in its fleet; nothing where it is in none.
@@ -89,6 +92,33 @@ impl Store {
         })
     }
 
+    /// The format that the fleet's logs had when they were last looked at; nothing where they were not.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn fleet_format(&self) -> Result<Option<u32>, StoreError> {
+        let stored = self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            Ok(table.get(FLEETS_FORMAT)?.map(|format| format.value().to_vec()))
+        })?;
+        Ok(stored.and_then(|format| format.try_into().ok()).map(u32::from_be_bytes))
+    }
+
+    /// Keeps in mind which format the fleet's logs have.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn set_fleet_format(&self, format: u32) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            transaction.open_table(FLEET)?.insert(FLEETS_FORMAT, format.to_be_bytes().as_slice())?;
+            transaction.commit()
+        })
+    }
+
     /// Makes what the store holds the beginning of a fleet: the state before the first entry of both logs.
     ///
     /// # Errors
@@ -102,6 +132,27 @@ impl Store {
             }
             write(&transaction, &FleetPosition::origin(fleet))?;
             transaction.commit()
+        })
+    }
+
+    /// Takes the store out of its fleet: what it holds stays, as a past of its own, and it is of the format of stores without a
+    /// fleet again. Returns where it stood.
+    ///
+    /// # Errors
+    ///
+    /// If it is in none, or cannot be written; then nothing has changed.
+    pub fn leave_fleet(&self) -> Result<FleetPosition, StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            let left = in_write(&transaction)?.ok_or_else(|| StoreError::NoFleet { path: self.path.clone() })?;
+            transaction.delete_table(FLEET)?;
+            let mut meta = transaction.open_table(META)?;
+            meta.insert(META_FORMAT, u64::from(FORMAT))?;
+            // The fleet's minute: several sites that leave would all ask the source at once.
+            meta.insert(META_SCHEDULE_MINUTE, rand::random_range(0..60))?;
+            drop(meta);
+            transaction.commit()?;
+            Ok(left)
         })
     }
 

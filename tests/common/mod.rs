@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub mod canonical;
+pub mod clock;
 pub mod http;
 pub mod indexed;
 pub mod real;

@@ -2,10 +2,10 @@
 //! good sync sets it right.
 
 use std::path::Path;
-use std::process::Command;
 
+use crate::common::clock::at_another_time;
 use crate::common::http::{Answer, Server};
-use crate::common::{Daemon, Site, ask, by_number, everything, json, rmdd, status_of, stderr};
+use crate::common::{Daemon, Site, ask, by_number, everything, json, status_of, stderr};
 use jiff::{SignedDuration, Timestamp};
 use rmdd::api::grpc::v1::{self, CheckProviderResponse, GetStatusResponse, State, Verdict};
 use rmdd::api::grpc::{time_from_wire, time_to_wire};
@@ -291,22 +291,6 @@ async fn a_wish_that_names_a_date_is_read_by_the_sources_own_clock() {
     daemon.first_sync().await;
     let until = read(daemon.status().await.sources[0].not_before.as_ref());
     assert!((110..=121).contains(&until.duration_since(now()).as_mins()), "{until}");
-}
-
-/// The command under another clock; nothing, and said aloud, where faketime is not installed.
-fn at_another_time(clock: &str) -> Option<Command> {
-    // Asked for what it sets, and left out of it: it would stand between a signal and the daemon.
-    let Ok(asked) = Command::new("faketime").args(["-m", "-f", clock, "env"]).output() else {
-        println!("left out: faketime is not here (Debian: faketime)");
-        return None;
-    };
-    let set = String::from_utf8_lossy(&asked.stdout);
-    let preload = set.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=")).expect("a library");
-    let mut command = rmdd();
-    command.env("LD_PRELOAD", preload).env("FAKETIME", clock).env("TZ", "UTC");
-    // Only the wall clock is another: sleeps are what they are.
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    Some(command)
 }
 
 fn files(directory: &Path) -> usize {

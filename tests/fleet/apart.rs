@@ -1,6 +1,6 @@
 //! Sites that do not reach etcd, come to it with a past of their own, or have been away.
 
-use rmdd::api::grpc::v1::{SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{Reason, SyncOutcome, Verdict};
 use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
@@ -127,6 +127,55 @@ async fn a_store_with_a_past_joins_by_a_command_that_keeps_it_and_brings_the_rec
     assert_eq!(fleet.index(Log::Records).await, 1, "one change, whole");
     let again = fleet.run(1, &["fleet", "join"]);
     assert_eq!(status_of(&again), 2, "the daemon runs, and it is in a fleet");
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_whose_etcd_stays_away_goes_on_by_itself_with_all_that_it_holds_and_joins_again() {
+    let mut world = World::new(515, 200);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    fleet.ok(0, &deny("0041000001"));
+    let gone = world.advance(Step { remove: 1, ..Step::default() }).removed.remove(0);
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    assert_eq!(fleet.daemon(fleet.fetcher().await).sync().await.outcome(), SyncOutcome::Applied);
+    let before = fleet.agree().await;
+    fleet.etcd.kill_all();
+    let runs = fleet.run(1, &["fleet", "leave"]);
+    assert_eq!(status_of(&runs), 2, "its daemon runs");
+    let (status, log) = fleet.daemons[1].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    let left = fleet.ok(1, &["fleet", "leave"]);
+    assert!(crate::common::stdout(&left).contains("Take [fleet] out"));
+    let again = fleet.run(1, &["fleet", "leave"]);
+    assert!(status_of(&again) == 2 && stderr(&again).contains("in no fleet"), "{}", stderr(&again));
+
+    // By itself it fetches, refuses who is removed since, and takes records; what it knew it knows.
+    let in_fleet = std::fs::read_to_string(fleet.sites[1].config()).expect("read");
+    let alone = in_fleet.split("[fleet]").next().expect("the rest");
+    fleet.sites[1].configure(alone);
+    fleet.start(1);
+    let since = world.advance(Step { remove: 1, ..Step::default() }).removed.remove(0);
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    assert_eq!(fleet.daemon(1).sync().await.outcome(), SyncOutcome::Applied);
+    for (number, verdict_elsewhere) in [(&gone, Verdict::Refuse), (&since, Verdict::Accept)] {
+        let answer = ask(&mut fleet.daemon(1).acceptance().await, by_number(number)).await;
+        assert_eq!((answer.verdict(), answer.reason()), (Verdict::Refuse, Reason::Removed));
+        let elsewhere = ask(&mut fleet.daemon(0).acceptance().await, by_number(number)).await;
+        assert_eq!(elsewhere.verdict(), verdict_elsewhere, "the other answers from what it has");
+    }
+    fleet.ok(1, &deny("0041000002"));
+
+    // Back again: what the fleet holds takes its place, and the fleet has what was put on record here.
+    fleet.etcd.start_all_again().await;
+    let (status, log) = fleet.daemons[1].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    fleet.sites[1].configure(&in_fleet);
+    fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "ann"]);
+    fleet.start(1);
+    let told = fleet.agree().await;
+    assert_eq!(told.listing, before.listing);
+    assert!(told.records.contains("0041000002"), "{}", told.records);
     let held = fleet.end().await;
     assert_eq!(held[0], held[1]);
 }

@@ -29,7 +29,7 @@ async fn founded(etcd: &Etcd) -> Client {
 }
 
 fn author(site: &str) -> Author {
-    Author { site: site.to_owned(), version: "test".to_owned(), id: Token::draw().0, at: now() }
+    Author { site: site.to_owned(), version: "test".to_owned(), id: Token::draw().0, at: now(), format: FORMAT }
 }
 
 /// Where a log ends, as whoever appends to it knows it.

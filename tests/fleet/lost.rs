@@ -1,7 +1,9 @@
 //! An etcd that was lost, restored or overtaken, and sites that have been away for long.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use rmdd::api::grpc::v1::record::{Body, Provider};
-use rmdd::api::grpc::v1::{Override, OverrideAction, PutRecordsRequest, Record};
+use rmdd::api::grpc::v1::{FleetPlace, Override, OverrideAction, PutRecordsRequest, Record, SyncOutcome};
 use rmdd::domain::{self, Log, Position};
 use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Read, Write};
@@ -10,8 +12,9 @@ use rmdd::fleet::head::Head;
 use rmdd::fleet::payload;
 use rmdd::fleet::said::Token;
 use rmdd::records::{Change, Records, plan};
-use rmdd_testkit::World;
+use rmdd_testkit::{Step, World};
 
+use crate::common::http::Answer;
 use crate::common::{Daemon, eventually, now, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
@@ -72,7 +75,13 @@ impl Writer {
             let events = plan(&self.records, change, now()).expect("planned");
             let payload = payload::of_records(&events).expect("written");
             let id = Token::draw().0;
-            let author = Author { site: "writer".to_owned(), version: "test".to_owned(), id, at: now() };
+            let author = Author {
+                site: "writer".to_owned(),
+                version: "test".to_owned(),
+                id,
+                at: now(),
+                format: self.head.format,
+            };
             let written = entry::write(Log::Records, &self.position, payload, author).expect("small");
             // A base may have been named meanwhile.
             while !self.client.append(&self.head, &written, None).await.expect("answered") {
@@ -113,6 +122,63 @@ async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
     fleet.agree().await;
     let held = fleet.end().await;
     assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_catches_up_while_etcd_throws_away_all_old_revisions_every_second() {
+    let mut world = World::new(525, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 3, NEVER).await else { return };
+    let (away, at) = (fleet.other().await, fleet.fetcher().await);
+    let empty = (0..3).find(|place| ![away, at].contains(place)).expect("a third");
+    fleet.daemons[away].take().expect("it runs").kill();
+    fleet.daemons[empty].take().expect("it runs").kill();
+    std::fs::remove_dir_all(fleet.sites[empty].state_dir()).expect("removed");
+    let mut writer = Writer::new(&fleet).await;
+    let (done, thrown_away) = (AtomicBool::new(false), AtomicU64::new(0));
+    let compacting = async {
+        let mut every = tokio::time::interval(std::time::Duration::from_secs(1));
+        while !done.load(Ordering::SeqCst) {
+            every.tick().await;
+            let Ok(polled) = fleet.client.poll().await else { continue };
+            if fleet.etcd.compact(polled.from.revision).await {
+                thrown_away.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    };
+    let writing = async {
+        // Each compaction is behind entries that no other site has seen.
+        while thrown_away.load(Ordering::SeqCst) < 4 {
+            writer.append(20).await;
+            world.advance(Step { amend: 3, remove: 1, ..Step::default() });
+            fleet.source.answer(Answer::csv(&world.to_csv()));
+            assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
+        }
+        // One from an hour ago, one from nothing, while it goes on.
+        let mut starting: Vec<_> = [away, empty].map(|place| (place, fleet.sites[place].config())).into();
+        let mut daemons = Vec::new();
+        while let Some((place, config)) = starting.pop() {
+            let daemon = tokio::task::block_in_place(|| fleet.sites[place].start_with(&["--config", &config]));
+            daemons.push((place, daemon));
+        }
+        let heads = fleet.daemon(at).status().await.fleet.expect("a fleet");
+        for (_, daemon) in &daemons {
+            eventually("it catches up", || async {
+                let status = daemon.status().await.fleet?;
+                let index = |place: Option<&FleetPlace>| place.map(|place| place.index);
+                let there = index(status.records.as_ref()) >= index(heads.records.as_ref())
+                    && index(status.listing.as_ref()) >= index(heads.listing.as_ref());
+                there.then_some(())
+            })
+            .await;
+        }
+        done.store(true, Ordering::SeqCst);
+        daemons
+    };
+    let (daemons, ()) = tokio::join!(writing, compacting);
+    daemons.into_iter().for_each(|(place, daemon)| fleet.daemons[place] = Some(daemon));
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,6 +265,49 @@ async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_
     go_on(&fleet, 20).await;
     assert_eq!(fleet.index(Log::Records).await, 7, "none was lost");
     fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+/// Puts a log back to where it ended before, without the entries since, as an etcd is that was restored.
+async fn restore(fleet: &Fleet, log: Log, head: Vec<u8>, index: u64) {
+    let keys = &fleet.client.keys;
+    let since = Write::DeleteRange(keys.entry(log, index + 1), keys.entry(log, u64::MAX));
+    fleet.client.engine.write_again(&[Write::Put(keys.head(log), head, None), since]).await.expect("restored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_two_sites_alone_have_of_one_log_each_is_put_back_by_both() {
+    let mut world = World::new(526, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    deny_many(fleet.daemon(0), 1..3).await;
+    fleet.agree().await;
+    let mut earlier = Vec::new();
+    for log in Log::ALL {
+        let found = fleet.client.engine.read(&[Read::Key(fleet.client.keys.head(log))]).await.expect("read");
+        earlier.push((found.pairs[0][0].value.clone(), fleet.index(log).await));
+    }
+    let [listing, records] = &earlier[..] else { panic!("two logs") };
+    // One has a record, and etcd loses it; then the other has a listing, and etcd loses that.
+    fleet.stop(1).await;
+    deny_many(fleet.daemon(0), 3..5).await;
+    fleet.stop(0).await;
+    restore(&fleet, Log::Records, records.0.clone(), records.1).await;
+    fleet.start(1);
+    world.advance(Step { remove: 1, ..Step::default() });
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    assert_eq!(fleet.fetcher().await, 1);
+    assert_eq!(fleet.daemon(1).sync().await.outcome(), SyncOutcome::Applied);
+    fleet.stop(1).await;
+    restore(&fleet, Log::Listing, listing.0.clone(), listing.1).await;
+    for place in 0..2 {
+        fleet.ok(place, &["fleet", "repair"]);
+    }
+    (0..2).for_each(|place| fleet.start(place));
+    let told = fleet.agree().await;
+    assert_eq!((told.listing.expect("a listing").0, fleet.index(Log::Records).await), (2, records.1 + 2));
+    let all = |told: &str| (1..5).all(|frn: u64| told.contains(&format!("{frn:010}")));
+    assert!(all(&told.records), "{}", told.records);
     let held = fleet.end().await;
     assert_eq!(held[0], held[1]);
 }

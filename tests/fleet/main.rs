@@ -4,9 +4,11 @@
 mod common;
 
 mod apart;
+mod clocks;
 mod engine;
 mod everyday;
 mod log;
 mod lost;
 mod seen;
 mod sites;
+mod upgrade;

@@ -70,6 +70,29 @@ async fn a_site_shows_its_fleet_and_says_so_in_answers_while_it_is_cut_off_from_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_policy_is_told_to_the_other_sites_as_soon_as_it_is_in_force() {
+    let world = World::new(508, 50);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let differs = "its policy is not this site's";
+    eventually("both have told theirs", || async {
+        let seen = json(&fleet.run(0, &["fleet", "status", "--json"]));
+        let told = seen["sites"].as_array()?.iter().filter(|site| site["policy_sha256"].is_string()).count();
+        (told == 2).then_some(())
+    })
+    .await;
+    let same = stdout(&fleet.ok(0, &["fleet", "status"]));
+    assert!(!same.contains(differs), "{same}");
+    for (more, told) in [("[policy]\nlisting_old = \"refuse\"\n", true), ("", false)] {
+        fleet.configure(1, more);
+        fleet.daemon(1).signal("-HUP");
+        eventually("it is told", || async {
+            (stdout(&fleet.run(0, &["fleet", "status"])).contains(differs) == told).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_there_is_no_fleet_its_status_says_what_to_do() {
     let site = crate::common::Site::new();
     let daemon = site.start();

@@ -1,16 +1,16 @@
 //! A fleet of real daemons that meet in a real etcd, and whose source is a server of the test.
 
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rmdd::api::grpc::v1::GetStatusResponse;
 use rmdd::domain::Log;
-use rmdd::fleet::base;
 use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Engine, member};
 use rmdd::fleet::head::BaseName;
 use rmdd::fleet::keys::Keys;
+use rmdd::fleet::{FORMAT, base};
 use rmdd::store::archive::Archive;
 use rmdd::store::{FleetPosition, Store};
 use rmdd_testkit::etcd::{Etcd, Setup};
@@ -21,6 +21,9 @@ use crate::common::{Daemon, Site, eventually, status_of, stderr, stdout};
 
 /// No cycle comes by itself.
 pub const NEVER: &str = "0 0 1 1 *";
+
+/// How often sites look, and how long they live without a word: shorter than in service, so that tests need not wait.
+const QUICK: &str = "poll = \"200ms\"\nlease = \"4s\"\n";
 
 /// The names of the sites.
 pub const NAMES: [&str; 5] = ["ams", "bos", "chi", "den", "ely"];
@@ -33,6 +36,7 @@ pub struct Fleet {
     pub daemons: Vec<Option<Daemon>>,
     pub client: Client,
     cron: String,
+    pace: String,
     _directory: TempDir,
 }
 
@@ -46,7 +50,12 @@ impl Fleet {
     /// Founds a fleet from a store that has synced this listing, and starts so many daemons, of which all but the first have
     /// nothing. Nothing where there is no etcd here.
     pub async fn found(listing: &[u8], count: usize, cron: &str) -> Option<Self> {
-        let mut fleet = Self::prepare(listing, count, cron).await?;
+        Self::prepare(listing, count, cron).await?.founded().await
+    }
+
+    /// Founds it and starts all daemons.
+    pub async fn founded(self) -> Option<Self> {
+        let (count, mut fleet) = (self.sites.len(), self);
         let first = &fleet.sites[0];
         first.make_store();
         fleet.ok(0, &["sync"]);
@@ -60,13 +69,18 @@ impl Fleet {
 
     /// Configures the sites, and starts nothing.
     pub async fn prepare(listing: &[u8], count: usize, cron: &str) -> Option<Self> {
+        Self::prepare_at(listing, count, cron, QUICK).await
+    }
+
+    /// The same, at another pace.
+    pub async fn prepare_at(listing: &[u8], count: usize, cron: &str, pace: &str) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a directory");
         let etcd = Etcd::start(directory.path(), Setup::default()).await?;
         let source = Server::start(Answer::csv(listing)).await;
         let sites = (0..count).map(|_| Site::new()).collect();
-        let (client, cron) = (client(&etcd), cron.to_owned());
+        let (client, cron, pace) = (client(&etcd), cron.to_owned(), pace.to_owned());
         let daemons = (0..count).map(|_| None).collect();
-        let fleet = Self { etcd, source, sites, daemons, client, cron, _directory: directory };
+        let fleet = Self { etcd, source, sites, daemons, client, cron, pace, _directory: directory };
         for (place, site) in fleet.sites.iter().enumerate() {
             site.configure(&fleet.settings(place));
         }
@@ -77,8 +91,14 @@ impl Fleet {
         let (source, cron, engine, site) = (&self.source.url, &self.cron, self.etcd.urls(), NAMES[place]);
         format!(
             "source = {source:?}\n[schedule]\ncron = {cron:?}\n[fleet]\nname = \"east\"\nengine = {engine:?}\n\
-             site = {site:?}\npoll = \"200ms\"\nlease = \"4s\"\n"
+             site = {site:?}\n{}",
+            self.pace
         )
+    }
+
+    /// Puts more settings into the table `[fleet]` of a site.
+    pub fn configure(&self, place: usize, more: &str) {
+        self.sites[place].configure(&(self.settings(place) + more));
     }
 
     /// Adds a site of the same name as another, with a store of its own. Returns its place.
@@ -94,6 +114,21 @@ impl Fleet {
     pub fn start(&mut self, place: usize) {
         let site = &self.sites[place];
         self.daemons[place] = Some(site.start_with(&["--config", &site.config()]));
+    }
+
+    /// Starts the daemon of a site by a command that is set up otherwise than others.
+    pub fn start_by(&mut self, place: usize, mut command: Command) {
+        let site = &self.sites[place];
+        command.arg("serve").arg("--state-dir").arg(site.state_dir());
+        command.args(["--grpc-listen", "127.0.0.1:0", "--config", &site.config()]);
+        self.daemons[place] = Some(Daemon::spawn(command));
+    }
+
+    /// Stops the daemon of a site in good order, and returns its log.
+    pub async fn stop(&mut self, place: usize) -> String {
+        let (status, log) = self.daemons[place].take().expect("it runs").terminate().await;
+        assert!(status.success(), "{log}");
+        log
     }
 
     /// The daemons that run.
@@ -202,7 +237,7 @@ pub fn held(site: &Site) -> (Vec<BaseName>, Option<FleetPosition>) {
     let position = store.fleet_position().expect("read");
     let base = |log| {
         let (state, position) = store.state(log).expect("read");
-        base::make(&state, position.expect("in a fleet").of(log)).expect("a base").name
+        base::make(&state, position.expect("in a fleet").of(log), FORMAT).expect("a base").name
     };
     (Log::ALL.map(base).to_vec(), position)
 }

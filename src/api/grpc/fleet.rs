@@ -26,6 +26,7 @@ pub fn to_wire(report: &FleetReport) -> v1::FleetStatus {
         members: view.members.iter().map(member_to_wire).collect(),
         sites: view.sites.iter().map(site_to_wire).collect(),
         read_at: view.read_at.map(time_to_wire),
+        format: view.format.unwrap_or_default(),
     }
 }
 

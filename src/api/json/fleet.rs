@@ -12,7 +12,7 @@ pub struct Fleet {
     pub site: String,
     /// The fleet's ID, in hexadecimal; null before this site is in it.
     pub id: Option<String>,
-    /// How this site stands: `current`, `behind`, `cut_off`, `stuck`, `foreign`, `forked`, `newer` or `alone`.
+    /// How this site stands: `current`, `behind`, `cut_off`, `stuck`, `foreign`, `forked` or `newer`.
     pub state: String,
     /// Since when.
     pub since: Option<Timestamp>,
@@ -40,6 +40,8 @@ pub struct Fleet {
     pub sites: Vec<FleetSite>,
     /// When they were last read.
     pub read_at: Option<Timestamp>,
+    /// The format of the fleet's logs; null before they were read.
+    pub format: Option<u32>,
 }
 
 /// A place in one of the two logs.

@@ -26,6 +26,7 @@ impl From<&v1::FleetStatus> for Fleet {
             members: fleet.members.iter().map(FleetMember::from).collect(),
             sites: fleet.sites.iter().map(FleetSite::from).collect(),
             read_at: time(fleet.read_at.as_ref()),
+            format: Some(fleet.format).filter(|format| *format > 0),
         }
     }
 }

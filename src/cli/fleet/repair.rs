@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Args;
 
 use super::super::text::say;
 use super::super::{Global, YES};
-use super::AtHand;
+use super::{AtHand, open};
 use crate::fleet::found::repair;
-use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub struct Repair {
@@ -26,8 +24,7 @@ impl Repair {
         let at_hand = AtHand::new(global, "repaired")?;
         let client = at_hand.client()?;
         let AtHand { fleet, state_dir, .. } = at_hand;
-        let open = move || Store::open_existing(&state_dir).map(drop).and_then(|()| Store::open(&state_dir));
-        let store = tokio::task::spawn_blocking(open).await.context("opening the store was interrupted")??;
+        let store = open(state_dir).await?;
         let repaired = repair(Arc::new(store), &client, self.drop_what_came_since).await?;
         if self.json {
             let logs: Vec<_> = repaired

@@ -49,6 +49,13 @@ impl Status {
     }
 }
 
+/// The next format of the fleet's logs, if all sites say that they read it.
+fn can_be_raised_to(fleet: &FleetStatus) -> Option<u32> {
+    let next = fleet.format + 1;
+    let reads = |site: &FleetSite| (site.oldest_format..=site.newest_format).contains(&next);
+    (fleet.format > 0 && !fleet.sites.is_empty() && fleet.sites.iter().all(reads)).then_some(next)
+}
+
 /// The alarms that are about the fleet.
 fn alarms(status: &GetStatusResponse) -> impl Iterator<Item = &Alarm> {
     status.alarms.iter().filter(|alarm| alarm.code.starts_with("FLEET_"))
@@ -81,6 +88,13 @@ fn print(status: &GetStatusResponse, fleet: &FleetStatus) {
     }
     say!();
     members(fleet).print();
+    if let Some(next) = can_be_raised_to(fleet) {
+        say!();
+        say_fitted(&format!(
+            "All sites read format {next} of the fleet's logs, which have format {}: `rmdd fleet upgrade` raises it.",
+            fleet.format
+        ));
+    }
     if let Some(read) = from_wire::time(fleet.read_at.as_ref())
         && (fleet.behind || fleet.state() != FleetState::Current)
     {

@@ -27,7 +27,7 @@ fn base(index: u64) -> BaseName {
 
 fn head(log: Log, index: u64) -> Head {
     let Position { index, sha256, .. } = position(log, index);
-    Head { log, index, sha256, base: Some(base(0)) }
+    Head { log, format: FORMAT, index, sha256, base: Some(base(0)) }
 }
 
 fn stand(listing: u64, records: u64) -> Stand {

@@ -114,7 +114,7 @@ fn entries_out_of_order_of_another_log_or_of_another_fleet_are_not_believed() {
 
 /// An entry that says this, as one that the head vouches for.
 fn vouched(after: &Position, log: Log, payload: Vec<u8>) -> Appended {
-    let author = Author { site: "b".to_owned(), version: "9".to_owned(), id: [9; 16], at: hours(9) };
+    let author = Author { site: "b".to_owned(), version: "9".to_owned(), id: [9; 16], at: hours(9), format: FORMAT };
     Appended { log, written: entry::write(log, after, payload, author).expect("written") }
 }
 
@@ -169,7 +169,7 @@ fn a_newer_format_or_another_kind_stops_a_site_there_and_not_before() {
 fn a_head_that_is_cut_short_or_changed_in_one_bit_is_not_believed() {
     let manifest = Blob::pack("a base", b"a base").expect("packed").name;
     let base = Some(BaseName { index: 7, manifest });
-    let head = Head { log: Log::Records, index: 9, sha256: Sha256Digest([5; 32]), base };
+    let head = Head { log: Log::Records, format: FORMAT, index: 9, sha256: Sha256Digest([5; 32]), base };
     let bytes = head.to_bytes();
     assert_eq!(Head::from_bytes(Log::Records, &bytes).expect("good"), head);
     let named = "the head of the fleet's log `records`";
@@ -233,7 +233,7 @@ fn a_bomb_goes_off_nowhere() {
 #[test]
 fn what_is_too_large_for_a_fleet_is_refused_with_a_sentence() {
     let noise = noise(34 << 20);
-    let author = Author { site: "a".to_owned(), version: "1".to_owned(), id: [1; 16], at: hours(1) };
+    let author = Author { site: "a".to_owned(), version: "1".to_owned(), id: [1; 16], at: hours(1), format: FORMAT };
     let origin = Position::origin(FLEET, Log::Listing);
     match entry::write(Log::Listing, &origin, noise, author) {
         Err(fault @ Fault::TooLarge { .. }) => {

@@ -68,6 +68,24 @@ fn a_store_without_a_fleet_keeps_its_format_and_one_in_a_fleet_has_one_that_othe
 }
 
 #[test]
+fn a_store_that_leaves_its_fleet_keeps_what_it_holds_as_a_past_of_its_own_in_the_format_of_others() {
+    let (origin, mut site) = (origin(2), Site::joined());
+    for (log, packed) in Log::ALL.into_iter().zip(bases(&origin)) {
+        site.take(log, &packed).expect("taken");
+    }
+    let left = site.store.leave_fleet().expect("left");
+    assert_eq!((left.fleet, Log::ALL.map(|log| left.of(log))), (FLEET, ends(&origin)));
+    assert!(matches!(site.store.leave_fleet(), Err(StoreError::NoFleet { .. })));
+    assert_eq!((format(&site), site.store.fleet_position().expect("read")), (u64::from(FORMAT), None));
+    let mut site = site.restarted();
+    assert_same(&origin.site, &site, ends(&origin));
+    assert_good(&site);
+    let refused = site.take(Log::Listing, &bases(&origin)[0]);
+    assert!(matches!(refused, Err(Fault::Store(StoreError::OwnPast { .. }))), "{refused:?}");
+    site.store.found_fleet(FleetId([9; 16])).expect("a fleet of its own");
+}
+
+#[test]
 fn a_store_with_a_past_of_its_own_and_one_of_another_fleet_take_no_base() {
     let (origin, mut own, mut foreign) = (origin(1), Site::empty(), Site::empty());
     let [listing, records] = bases(&origin);

@@ -114,7 +114,7 @@ fn token(term: u8) -> Token {
 
 fn head(log: Log, entries: &[Entry]) -> Head {
     match log {
-        Log::Listing => Head { log, index: entries.len() as u64, sha256: digest(entries), base: None },
+        Log::Listing => Head { log, format: FORMAT, index: entries.len() as u64, sha256: digest(entries), base: None },
         Log::Records => Head::origin(FLEET, log),
     }
 }

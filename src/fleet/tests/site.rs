@@ -13,7 +13,7 @@ use crate::domain::{
     Sha256Digest, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger, Validators, is_ahead, later_than,
 };
 use crate::fleet::entry::{self, Author, Entry, Payload, Written};
-use crate::fleet::{Fault, apply, base, payload};
+use crate::fleet::{FORMAT, Fault, apply, base, payload};
 use crate::listing::canonical::{Export, Format};
 use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
@@ -111,7 +111,7 @@ impl Site {
 
     /// The base of one log, as this site makes it.
     pub fn base(&self, log: Log, position: Position) -> base::Packed {
-        base::make(&self.store.state(log).expect("read").0, position).expect("packed")
+        base::make(&self.store.state(log).expect("read").0, position, FORMAT).expect("packed")
     }
 
     /// Takes a base.
@@ -157,7 +157,8 @@ impl Origin {
 
     fn append(&mut self, log: Log, payload: Vec<u8>) {
         self.count = self.count.wrapping_add(1);
-        let author = Author { site: "a".to_owned(), version: "0.1.0".to_owned(), id: [self.count; 16], at: self.now };
+        let (site, version) = ("a".to_owned(), "0.1.0".to_owned());
+        let author = Author { site, version, id: [self.count; 16], at: self.now, format: FORMAT };
         let written = entry::write(log, &self.end(log), payload, author).expect("written");
         self.ends[log as usize] = written.position;
         self.appended.push(Appended { log, written });

@@ -147,6 +147,29 @@ impl Etcd {
         self.members.iter().map(|member| member.url.clone()).collect()
     }
 
+    /// The processes of those that run.
+    pub fn processes(&self) -> Vec<u32> {
+        self.members.iter().filter_map(|member| Some(member.child.as_ref()?.id())).collect()
+    }
+
+    /// What each member that answers says of itself at `/metrics`.
+    pub async fn metrics(&self) -> Vec<String> {
+        let ask = async |url: &str| {
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
+            stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, io::Error>(answer)
+        };
+        let mut all = Vec::new();
+        for member in &self.members {
+            if let Ok(Ok(answer)) = tokio::time::timeout(Duration::from_secs(5), ask(&member.url)).await {
+                all.push(answer);
+            }
+        }
+        all
+    }
+
     /// How many members there are.
     pub fn count(&self) -> usize {
         self.members.len()
@@ -196,6 +219,26 @@ impl Etcd {
             std::fs::remove_dir_all(&member.data).expect("removed");
             std::fs::create_dir_all(&member.data).expect("a directory");
         }
+    }
+
+    /// Throws away all revisions before this one. Says whether it did: there may be no such revision yet, or none to throw away.
+    pub async fn compact(&self, revision: i64) -> bool {
+        let ask = async |url: &str| {
+            let body = format!("{{\"revision\":\"{revision}\"}}");
+            let head =
+                format!("POST /v3/kv/compaction HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
+            let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await?;
+            stream.write_all((head + &body).as_bytes()).await?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await?;
+            Ok::<_, io::Error>(answer.split(' ').nth(1) == Some("200"))
+        };
+        for member in &self.members {
+            if let Ok(Ok(done)) = tokio::time::timeout(Duration::from_secs(2), ask(&member.url)).await {
+                return done;
+            }
+        }
+        false
     }
 
     /// Makes a member silent: its connections stay open, and nothing comes.

@@ -44,7 +44,7 @@ fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
             );
             alarm(AlarmCode::FleetNewer, Severity::Warning, message)
         }
-        FleetState::CutOff | FleetState::Alone => {
+        FleetState::CutOff => {
             let since = moment(now.checked_sub(*lag).unwrap_or(Timestamp::MIN));
             let message = format!(
                 "this site has not reached etcd of the fleet {name} for {lags}, since {since}{detail}: it answers from what it \

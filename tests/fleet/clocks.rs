@@ -1,0 +1,122 @@
+//! Sites whose clocks are wrong.
+
+use std::time::Duration;
+
+use rmdd::api::grpc::v1::SyncOutcome;
+use rmdd_testkit::World;
+
+use crate::common::clock::{at_another_time, by_a_clock_in};
+use crate::common::{eventually, json, status_of};
+use crate::sites::{Fleet, NAMES, NEVER};
+
+/// By so many seconds a site sees the clock of another ahead of the others'.
+fn offset(fleet: &Fleet, at: usize, of: usize) -> Option<f64> {
+    let status = json(&fleet.run(at, &["fleet", "status", "--json"]));
+    let sites = status["sites"].as_array().expect("sites");
+    let site = sites.iter().find(|site| site["name"] == NAMES[of])?;
+    site["clock_offset_seconds"].as_f64()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_whose_clock_is_two_days_ahead_follows_and_does_not_fetch_though_nobody_else_may() {
+    let world = World::new(541, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 4, NEVER).await else { return };
+    let Some(wrong) = at_another_time("+2d") else { return };
+    // The first and the last alone may fetch.
+    (1..3).for_each(|place| fleet.configure(place, "fetches = false\n"));
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    (0..3).for_each(|place| fleet.start(place));
+    assert_eq!(fleet.fetcher().await, 0);
+    fleet.start_by(3, wrong);
+    fleet.agree().await;
+    eventually("its clock is seen to be wrong", || async {
+        assert_eq!(fleet.daemon(0).sync().await.outcome(), SyncOutcome::Unchanged);
+        let all = offset(&fleet, 1, 1).is_some() && offset(&fleet, 1, 2).is_some();
+        (all && offset(&fleet, 1, 3)? > 100_000.0).then_some(())
+    })
+    .await;
+    let told = fleet.agree().await;
+    fleet.stop(0).await;
+    // Long enough for many looks at a fleet in which nobody fetches.
+    let read = || async {
+        let at = fleet.daemon(3).status().await.fleet.expect("a fleet").heads_read_at.expect("read");
+        Duration::new(at.seconds as u64, at.nanos as u32)
+    };
+    let from = read().await;
+    eventually("it looks on", || async { (read().await > from + Duration::from_secs(3)).then_some(()) }).await;
+    assert_eq!(fleet.client.poll().await.expect("read").fetcher, None);
+    assert_eq!(fleet.agree().await, told, "it holds what the others do");
+    let log = fleet.stop(3).await;
+    assert!(log.contains("its clock is not that of the other sites"), "{log}");
+    fleet.start(3);
+    assert_eq!(fleet.fetcher().await, 3, "its clock was put right");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetcher_whose_clock_leaps_gives_it_up_and_the_next_one_keeps_it() {
+    let world = World::new(542, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 4, NEVER).await else { return };
+    let clock = fleet.sites[0].directory.path().join("clock");
+    std::fs::write(&clock, "+0").expect("written");
+    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start_by(0, by_file);
+    assert_eq!(fleet.fetcher().await, 0);
+    (1..4).for_each(|place| fleet.start(place));
+    fleet.agree().await;
+    assert_eq!(fleet.daemon(0).sync().await.outcome(), SyncOutcome::Unchanged);
+    fleet.agree().await;
+    std::fs::write(&clock, "+2d").expect("written");
+    let next = eventually("another site fetches", || async {
+        fleet.daemon(1).sync().await;
+        let at = fleet.fetcher().await;
+        (at != 0).then_some(at)
+    })
+    .await;
+    let log = fleet.stop(0).await;
+    assert!(log.contains("gives fetching for the fleet up"), "{log}");
+    // Its entries are no earlier than those of the clock that was wrong: that is no fault of its own clock.
+    for _ in 0..4 {
+        let synced = fleet.daemon(next).sync().await;
+        assert_eq!(synced.outcome(), SyncOutcome::Unchanged, "{}", synced.error);
+        let same = |fleet: &Fleet| (1..4).all(|of| offset(fleet, next, of).is_some_and(|offset| offset.abs() < 3600.0));
+        eventually("all clocks are told, and are the same", || async { same(&fleet).then_some(()) }).await;
+        assert_eq!(fleet.fetcher().await, next);
+    }
+    let log = fleet.stop(next).await;
+    assert!(!log.contains("gives fetching for the fleet up"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_is_made_once_what_is_behind_it_is_seven_days_old() {
+    let world = World::new(543, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 1, NEVER).await else { return };
+    let clock = fleet.sites[0].directory.path().join("clock");
+    std::fs::write(&clock, "+0").expect("written");
+    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start_by(0, by_file);
+    assert_eq!(fleet.fetcher().await, 0);
+    let bases = || async {
+        let heads = fleet.client.poll().await.expect("read").heads;
+        heads.map(|head| head.expect("a head").expect("readable").base.expect("a base").index)
+    };
+    eventually("a record is put", || async {
+        let put = fleet.run(0, &["overrides", "add", "deny", "0041000001", "--by", "ann", "--why", "a test"]);
+        (status_of(&put) == 0).then_some(())
+    })
+    .await;
+    std::fs::write(&clock, "+6d").expect("written");
+    let read = || async { fleet.daemon(0).status().await.fleet.and_then(|fleet| fleet.heads_read_at) };
+    let six_days = read().await.expect("read").seconds + 5 * 24 * 3600;
+    eventually("it looks by the new clock", || async { (read().await?.seconds > six_days).then_some(()) }).await;
+    assert_eq!(bases().await, [0, 0]);
+    std::fs::write(&clock, "+8d").expect("written");
+    eventually("the base is made", || async { (bases().await == [0, 1]).then_some(()) }).await;
+}
