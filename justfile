@@ -62,6 +62,7 @@ bench NAME="pipeline" *ARGS:
 # Check that the benchmarks run, not how fast: unoptimized, as everything is built so already.
 bench-check:
     cargo bench --locked --profile dev --bench pipeline -- --test
+    cargo bench --locked --profile dev --bench fleet -- --test
 
 # Look for inputs that break a parser: `just fuzz 600 listing`. Needs cargo-fuzz and a C++ compiler.
 fuzz SECONDS="20" *TARGETS="listing identity diff lists":

@@ -76,6 +76,8 @@ pub async fn day_by_day(figures: &mut Figures, amount: Amount, wants: &impl Fn(&
         clients.push(daemon.acceptance().await);
     }
     if wants("idle") {
+        // Raw listings and bases have come to all by then.
+        tokio::time::sleep(Duration::from_secs(amount.idle / 3)).await;
         let (cpu, rate) = idle(&fleet.etcd, amount.idle).await;
         figures.add(
             "load of 5 idle sites on the three members",

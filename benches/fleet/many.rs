@@ -87,7 +87,7 @@ pub async fn sites(figures: &mut Figures, amount: Amount) {
     let what = format!("{many} sites joining at once, of {FILINGS} filings");
     figures.add(&what, "5 s", format!("{took}, of which {} to make their stores", said(started)));
 
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_secs(amount.idle / 3)).await;
     let (cpu, rate) = idle(&fleet.etcd, amount.idle).await;
     let what = format!("load of {many} idle sites on the three members");
     figures.add(&what, "30 % of a core, 150 kB/s", format!("{cpu:.1} %, {rate:.1} kB/s"));

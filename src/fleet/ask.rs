@@ -1,6 +1,7 @@
 //! Asking the site that fetches: for a sync, or to let a held listing through.
 
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,6 +20,22 @@ const ASK_STANDS: Duration = Duration::from_secs(600);
 /// So long etcd may be silent while an answer is awaited.
 const SILENT: Duration = Duration::from_secs(30);
 
+/// As long as it is there, this site looks at what is asked.
+struct Asking<'a>(&'a Site);
+
+impl<'a> Asking<'a> {
+    fn new(site: &'a Site) -> Self {
+        site.asking.fetch_add(1, Ordering::SeqCst);
+        Self(site)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.asking.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 impl Elsewhere for Site {
     fn fetches(&self) -> tokio::sync::watch::Receiver<bool> {
         Self::fetches(self)
@@ -35,6 +52,11 @@ impl Site {
         *self.asks.lock().unwrap_or_else(PoisonError::into_inner) = asks;
     }
 
+    /// Whether this site waits for an answer.
+    pub fn is_asking(&self) -> bool {
+        self.asking.load(Ordering::SeqCst) > 0
+    }
+
     fn ask_of(&self, id: &str) -> Option<Ask> {
         let asks = self.asks.lock().unwrap_or_else(PoisonError::into_inner);
         asks.iter().find(|(asked, _)| asked == id).map(|(_, ask)| ask.clone())
@@ -48,6 +70,7 @@ impl Site {
             |error: EngineError| ApprovalError::Elsewhere(format!("the site that fetches cannot be asked: {error}"));
         let lease = self.client.engine.lease(ASK_STANDS).await.map_err(cut_off)?;
         let put = Write::Put(self.client.keys.ask(&id), ask.to_bytes(), Some(lease.id));
+        let _asking = Asking::new(self);
         self.client.engine.write_again(&[put]).await.map_err(cut_off)?;
         let done = self.answer_to(&id).await;
         // It goes by itself otherwise.

@@ -39,7 +39,7 @@ pub struct Polled {
     pub heads: [Option<Result<Head, Fault>>; 2],
     /// Who fetches.
     pub fetcher: Option<Fetcher>,
-    /// What is asked, by its ID.
+    /// What is asked, by its ID, where that was read.
     pub asks: Vec<(String, Ask)>,
 }
 
@@ -83,22 +83,36 @@ fn one(pairs: &mut [Vec<Pair>], place: usize) -> Option<Vec<u8>> {
 }
 
 impl Client {
-    /// Everything that a site looks at each second, in one read.
+    /// Everything that there is to look at, in one read.
     ///
     /// # Errors
     ///
     /// If etcd does not answer.
     pub async fn poll(&self) -> Result<Polled, EngineError> {
+        self.look(true).await
+    }
+
+    /// What a site looks at each second, in one read. What sites ask only those need that fetch or ask: `asks` says whether it
+    /// is read.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn look(&self, with_asks: bool) -> Result<Polled, EngineError> {
         let keys = &self.keys;
         let asks = keys.asks();
-        let reads = [
-            Read::Key(keys.fleet()),
-            Read::Key(keys.head(Log::Listing)),
-            Read::Key(keys.head(Log::Records)),
-            Read::Key(keys.fetcher()),
-            Read::Range { below: behind(&asks), from: asks.clone(), most: 100 },
-        ];
+        // Two neighbours: nothing else has its place between them.
+        let founding = Read::Range { from: keys.fetcher(), below: format!("{}\0", keys.fleet()), most: 0 };
+        let mut reads = vec![founding, Read::Key(keys.head(Log::Listing)), Read::Key(keys.head(Log::Records))];
+        if with_asks {
+            reads.push(Read::Range { below: behind(&asks), from: asks.clone(), most: 100 });
+        }
         let Found { mut pairs, cluster, revision, member } = self.engine.read(&reads).await?;
+        let asked = if with_asks { pairs.pop().unwrap_or_default() } else { Vec::new() };
+        let at = |key: &str| pairs.first()?.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_slice());
+        let fleet = at(&keys.fleet()).map(Founding::from_bytes);
+        // Whoever it is that cannot be read is not this site.
+        let fetcher = at(&keys.fetcher()).map(|bytes| Fetcher::from_bytes(bytes).unwrap_or_else(|_| nobody_known()));
         let head = |bytes: Option<Vec<u8>>, log| bytes.map(|bytes| Head::from_bytes(log, &bytes));
         let ask = |pair: Pair| {
             let id = pair.key.strip_prefix(&asks)?.to_owned();
@@ -106,11 +120,10 @@ impl Client {
         };
         Ok(Polled {
             from: ReadFrom { cluster, revision, member },
-            fleet: one(&mut pairs, 0).map(|bytes| Founding::from_bytes(&bytes)),
+            fleet,
             heads: [head(one(&mut pairs, 1), Log::Listing), head(one(&mut pairs, 2), Log::Records)],
-            // Whoever it is that cannot be read is not this site.
-            fetcher: one(&mut pairs, 3).map(|bytes| Fetcher::from_bytes(&bytes).unwrap_or_else(|_| nobody_known())),
-            asks: pairs.pop().unwrap_or_default().into_iter().filter_map(ask).collect(),
+            fetcher,
+            asks: asked.into_iter().filter_map(ask).collect(),
         })
     }
 

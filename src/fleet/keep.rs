@@ -109,6 +109,8 @@ impl Keeping {
             }
         };
         put_base(site, log, &packed).await?;
+        // One of the same name may have been damaged.
+        self.newest.remove(&log);
         for _ in 0..TRIES {
             let Some(term) = site.term() else { return Ok(()) };
             let heads = site.client.poll().await?.heads;

@@ -147,7 +147,8 @@ impl Runner {
     }
 
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
-        let mut polled = self.site.client.poll().await?;
+        let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
+        let mut polled = self.site.client.look(with_asks).await?;
         self.site.set_asks(std::mem::take(&mut polled.asks));
         let read = reading(polled);
         let stand = self.stand()?;

@@ -1,5 +1,6 @@
 //! What the parts of a site of a fleet share: the way to the logs, the store that follows them, and whether it fetches.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub struct Site {
     trouble: Mutex<Option<Trouble>>,
     /// What is asked, as it was last read.
     pub(super) asks: Mutex<Vec<(String, Ask)>>,
+    /// How much this site asks of the one that fetches, and has no answer to.
+    pub(super) asking: AtomicUsize,
     /// By how many milliseconds this site's clock was ahead of the time of an entry, when that came.
     offset: Mutex<Option<i64>>,
     /// The digest of the policy in force.
@@ -78,6 +81,7 @@ impl Site {
             fetches: watch::Sender::new(false),
             trouble: Mutex::default(),
             asks: Mutex::default(),
+            asking: AtomicUsize::new(0),
             offset: Mutex::default(),
             policy: Mutex::default(),
             progress: watch::Sender::new(0),

@@ -21,6 +21,9 @@ const SAYS_WHY_AFTER: Duration = Duration::from_secs(30);
 /// So often members and sites are looked at, at least; less often, the more sites there are.
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 
+/// ... by so much for each: every site reads of every other.
+const EACH: Duration = Duration::from_secs(1);
+
 /// What a site knows of its fleet.
 #[derive(Debug)]
 pub struct Viewing {
@@ -69,7 +72,7 @@ impl Viewing {
                         view.read_at = Some(now);
                     }
                 });
-                let pause = LOOK_AROUND.max(Duration::from_millis(200) * u32::try_from(many).unwrap_or(u32::MAX));
+                let pause = LOOK_AROUND.max(EACH * u32::try_from(many).unwrap_or(u32::MAX));
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}

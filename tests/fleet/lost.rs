@@ -9,6 +9,7 @@ use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Read, Write};
 use rmdd::fleet::entry::{self, Author};
 use rmdd::fleet::head::Head;
+use rmdd::fleet::keys::behind;
 use rmdd::fleet::payload;
 use rmdd::fleet::said::Token;
 use rmdd::records::{Change, Records, plan};
@@ -179,6 +180,39 @@ async fn a_site_catches_up_while_etcd_throws_away_all_old_revisions_every_second
     fleet.agree().await;
     let held = fleet.end().await;
     assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bases_that_are_gone_or_damaged_are_made_again_by_whoever_fetches() {
+    let world = World::new(527, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    // What holds nothing but a base begins with that again.
+    deny_many(fleet.daemon(0), 1..3).await;
+    assert_eq!(fleet.daemon(0).sync().await.outcome(), SyncOutcome::Unchanged);
+    fleet.agree().await;
+    for place in 0..2 {
+        fleet.stop(place).await;
+    }
+    let (client, keys) = (&fleet.client, &fleet.client.keys);
+    let (gone, damaged) = (keys.blobs(Log::Listing), keys.blobs(Log::Records));
+    let mut writes = vec![Write::DeleteRange(gone.clone(), behind(&gone))];
+    for (key, mut bytes) in client.below(&damaged).await.expect("read") {
+        bytes.reverse();
+        writes.push(Write::Put(format!("{damaged}{key}"), bytes, None));
+    }
+    client.engine.write_again(&writes).await.expect("written");
+    fleet.start(0);
+    eventually("they are made again", || async {
+        let heads = fleet.client.poll().await.ok()?.heads;
+        let bases = heads.map(|head| head.and_then(|head| Some(head.ok()?.base?.index)));
+        (bases == [Some(1), Some(2)]).then_some(())
+    })
+    .await;
+    std::fs::remove_dir_all(fleet.sites[1].state_dir()).expect("removed");
+    fleet.start(1);
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
