@@ -88,12 +88,14 @@ pub(super) async fn open(
     rebuild: bool,
     admin_socket: Option<PathBuf>,
 ) -> Result<Opened, DaemonError> {
-    let (vet, max_bytes) = (config.vet.clone(), config.fetch.max_bytes);
+    let (vet, max_bytes, in_fleet) = (config.vet.clone(), config.fetch.max_bytes, config.fleet.is_some());
     let open = move || {
         // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
         caller_id::prepare();
         if rebuild {
             rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+        } else if in_fleet {
+            rebuild::begin_anew_in_fleet(&state_dir, clock::now())?;
         } else {
             refill_if_gone(&state_dir, &vet, max_bytes)?;
         }
