@@ -72,9 +72,6 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
 ///
 /// If the journal cannot be kept aside.
 pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), StoreError> {
-    if state_dir.join(store::FILE_NAME).symlink_metadata().is_ok() {
-        return Ok(());
-    }
     let journal = state_dir.join(store::JOURNAL_NAME);
     if journal.symlink_metadata().is_err() {
         return Ok(());

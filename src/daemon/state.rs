@@ -92,10 +92,10 @@ pub(super) async fn open(
     let open = move || {
         // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
         caller_id::prepare();
-        if rebuild {
-            rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
-        } else if in_fleet {
+        if in_fleet && matches!(state_dir.join(store::FILE_NAME).try_exists(), Ok(false)) {
             rebuild::begin_anew_in_fleet(&state_dir, clock::now())?;
+        } else if rebuild {
+            rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
         } else {
             refill_if_gone(&state_dir, &vet, max_bytes)?;
         }
