@@ -172,7 +172,7 @@ fn print(sync: &v1::SyncReport) {
         }
         SyncOutcome::Failed | SyncOutcome::Unspecified => {
             say!("{}  {}", text::bad("FAILED"), text::one_line(&sync.error));
-            say!("  Nothing was changed.");
+            say!("  The listing is as it was.");
         }
     }
     text::fact("source", text::one_line(&sync.source));

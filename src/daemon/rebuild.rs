@@ -65,6 +65,27 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
     rebuild(state_dir, vet, max_bytes, clock::now())
 }
 
+/// Where the store of a site of a fleet is missing, the fleet has all that it held: it begins with nothing, and takes that. The
+/// journal of records that stands there is kept aside: what is in it may never have been the fleet's.
+///
+/// # Errors
+///
+/// If the journal cannot be kept aside.
+pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), StoreError> {
+    let journal = state_dir.join(store::JOURNAL_NAME);
+    if journal.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let aside = state_dir.join(format!("{}.before-{}", store::JOURNAL_NAME, now.strftime("%Y%m%dT%H%M%SZ")));
+    std::fs::rename(&journal, &aside).map_err(|source| StoreError::NotAccessible { path: journal, source })?;
+    let aside = aside.display();
+    tracing::error!(
+        "the store is missing: this site begins with what its fleet holds. The journal of records that stood here is kept as \
+         {aside}: if this site was in no fleet before, its records are in there alone"
+    );
+    Ok(())
+}
+
 /// Applies what the archive holds of the listings that once were applied, in their order.
 fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> Result<(), StoreError> {
     let entries = archive.entries().unwrap_or_else(|error| {

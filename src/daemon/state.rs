@@ -88,11 +88,13 @@ pub(super) async fn open(
     rebuild: bool,
     admin_socket: Option<PathBuf>,
 ) -> Result<Opened, DaemonError> {
-    let (vet, max_bytes) = (config.vet.clone(), config.fetch.max_bytes);
+    let (vet, max_bytes, in_fleet) = (config.vet.clone(), config.fetch.max_bytes, config.fleet.is_some());
     let open = move || {
         // Before the store and on its thread: what reading the plans leaves behind is memory for the listing.
         caller_id::prepare();
-        if rebuild {
+        if in_fleet && matches!(state_dir.join(store::FILE_NAME).try_exists(), Ok(false)) {
+            rebuild::begin_anew_in_fleet(&state_dir, clock::now())?;
+        } else if rebuild {
             rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
         } else {
             refill_if_gone(&state_dir, &vet, max_bytes)?;

@@ -47,6 +47,7 @@ pub enum AlarmCode {
     FleetForked,
     FleetNewer,
     FleetEngineOld,
+    FleetNoFetcher,
 }
 
 impl AlarmCode {
@@ -131,6 +132,10 @@ impl AlarmCode {
             }
             Self::FleetNewer => "install the version of rmdd that the rest of the fleet has",
             Self::FleetEngineOld => "install etcd 3.5.33, 3.6.14, 3.7.1 or newer, one member after the other",
+            Self::FleetNoFetcher => {
+                "start a site that may fetch (`fleet.fetches`, and the role of a fetcher in etcd); where one runs, its log says \
+                 why it does not: its clock, or that it is not at the head"
+            }
         }
     }
 }

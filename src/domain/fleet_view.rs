@@ -27,6 +27,8 @@ pub struct FleetView {
     pub standing: FleetStanding,
     /// The site that fetches, as last read; nothing if none does.
     pub fetcher: Option<String>,
+    /// Since when none fetches, as far as this site has seen.
+    pub unfetched_since: Option<Timestamp>,
     /// The members of etcd, in the order of the configuration.
     pub members: Vec<EngineMember>,
     /// All sites that are registered, by name, this one among them.
@@ -48,6 +50,7 @@ impl FleetView {
             behind_after,
             standing: FleetStanding { state: FleetState::Behind, since: now, detail: "not read yet".to_owned() },
             fetcher: None,
+            unfetched_since: None,
             members: Vec::new(),
             sites: Vec::new(),
             read_at: None,

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::engine::{EngineError, Write};
+use super::client::Client;
+use super::engine::{EngineError, LeaseId, Write};
 use super::said::{Ask, Done, Token};
 use super::site::Site;
 use crate::domain::SyncRecord;
@@ -16,6 +17,10 @@ use crate::sync::{Answered, Approval, ApprovalError, Elsewhere};
 
 /// So long what is asked stands there: a sync with a second copy takes more than a minute.
 const ASK_STANDS: Duration = Duration::from_secs(600);
+
+/// What is said where nobody could do it.
+const NOBODY_FETCHES: &str = "nothing was done: no site fetches for the fleet now. One must run whose fleet.fetches is not false, \
+                              which follows to the head, and whose clock is right (see `rmdd fleet status`)";
 
 /// So long etcd may be silent while an answer is awaited.
 const SILENT: Duration = Duration::from_secs(30);
@@ -46,6 +51,25 @@ impl Elsewhere for Site {
     }
 }
 
+/// What was asked goes when its answer has come, or when nobody waits for that any more: nobody is to do it later.
+struct TakenBack {
+    client: Client,
+    key: String,
+    lease: LeaseId,
+}
+
+impl Drop for TakenBack {
+    fn drop(&mut self) {
+        let (client, key, lease) = (self.client.clone(), std::mem::take(&mut self.key), self.lease);
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            // It goes by itself otherwise.
+            let _ = client.engine.write_again(&[Write::Delete(key)]).await;
+            let _ = client.engine.revoke(lease).await;
+        });
+    }
+}
+
 impl Site {
     /// What is asked, as it was last read.
     pub fn set_asks(&self, asks: Vec<(String, Ask)>) {
@@ -63,6 +87,11 @@ impl Site {
     }
 
     async fn asked(&self, approval: Option<Approval>) -> Result<SyncRecord, ApprovalError> {
+        if let Some(trouble) = self.trouble() {
+            return Err(ApprovalError::Elsewhere(format!(
+                "nothing was done: this site does not follow its fleet: {trouble}"
+            )));
+        }
         let id = hex::encode(Token::draw().0);
         let approve = approval.clone().map(|approval| (approval.sha256, approval.by));
         let ask = Ask { site: self.params.site.clone(), at: clock::now(), approve, done: None };
@@ -72,11 +101,8 @@ impl Site {
         let put = Write::Put(self.client.keys.ask(&id), ask.to_bytes(), Some(lease.id));
         let _asking = Asking::new(self);
         self.client.engine.write_again(&[put]).await.map_err(cut_off)?;
-        let done = self.answer_to(&id).await;
-        // It goes by itself otherwise.
-        let _ = self.client.engine.revoke(lease.id).await;
-        let _ = self.client.engine.write_again(&[Write::Delete(self.client.keys.ask(&id))]).await;
-        match (done?, approval) {
+        let _taken_back = TakenBack { client: self.client.clone(), key: self.client.keys.ask(&id), lease: lease.id };
+        match (self.answer_to(&id).await?, approval) {
             (Done::Record(record), _) => Ok(*record),
             (Done::NotHeld(held), Some(approval)) => Err(ApprovalError::NotHeld { sha256: approval.sha256, held }),
             (Done::NotHeld(_), None) => Err(ApprovalError::Elsewhere("no such listing is held".to_owned())),
@@ -88,7 +114,15 @@ impl Site {
     async fn answer_to(&self, id: &str) -> Result<Done, ApprovalError> {
         let mut progress = self.progress();
         let end = Instant::now() + ASK_STANDS;
+        // Behind one that was killed another begins within a lease.
+        let patience = self.params.lease * 2;
+        let mut fetched_for = Instant::now();
         loop {
+            if self.is_fetched_for() {
+                fetched_for = Instant::now();
+            } else if fetched_for.elapsed() >= patience {
+                return Err(ApprovalError::Elsewhere(NOBODY_FETCHES.to_owned()));
+            }
             if let Some((done, index)) = self.ask_of(id).and_then(|ask| ask.done)
                 && self.listing_index() >= index
             {

@@ -149,6 +149,12 @@ pub fn payload_of(bytes: &[u8]) -> Option<Payload> {
     }
 }
 
+/// Which entry bytes say that they follow, whether or not they are what the head vouches for.
+pub fn follows(bytes: &[u8]) -> Option<Sha256Digest> {
+    let wire: v1::Entry = decode(bytes).ok()?;
+    digest(&wire.before_sha256).ok()
+}
+
 /// Which site an entry says that it is of, and of when, whether or not it is what the head vouches for.
 pub fn written_by(bytes: &[u8]) -> Option<(String, Timestamp)> {
     let wire: v1::Entry = decode(bytes).ok()?;

@@ -131,7 +131,7 @@ async fn prepared(store: Arc<Store>, format: u32) -> Result<(FleetId, u8, [Packe
 }
 
 /// Puts back what an etcd that was restored from a backup has lost: the logs go on from where this store stands, and sites
-/// that have not come as far take a base. `drop_since` says that what was told the logs since the restore may go.
+/// that have not come as far take a base. A log of which entries are damaged or missing is put right likewise. `drop_since` says that what was told the logs since the restore may go.
 ///
 /// # Errors
 ///
@@ -174,11 +174,33 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Res
     }
 }
 
-/// Whether a log has lost what a store has followed.
+/// Whether every entry behind the base of a log is there, and is what was written.
+async fn is_whole(client: &Client, head: &Head) -> Result<bool, FoundError> {
+    let log = head.log;
+    let first = head.base.map_or(0, |base| base.index);
+    let entries = client.entries(log, first + 1, head.index).await?;
+    if (entries.len() as u64) < head.index - first {
+        return Ok(false);
+    }
+    let Some(bytes) = entries.first() else { return Ok(true) };
+    let Some(sha256) = entry::follows(bytes) else { return Ok(false) };
+    let after = Position { index: first, sha256, at: Timestamp::UNIX_EPOCH };
+    let Ok(chained) = entry::chain(log, &after, &entries, head.sha256) else { return Ok(false) };
+    for entry in &chained.entries {
+        match client.payload(entry).await {
+            Ok(_) => {}
+            Err(ClientError::Engine(error)) => return Err(error.into()),
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Whether a log has lost what a store has followed, or holds it no longer as it was written.
 async fn is_lost(client: &Client, head: &Head, own: &Position, drop_since: bool) -> Result<bool, FoundError> {
     let log = head.log;
     if (head.index, head.sha256) == (own.index, own.sha256) {
-        return Ok(false);
+        return Ok(!is_whole(client, head).await?);
     }
     if head.index > own.index {
         let at_own = client.entries(log, own.index, own.index).await?;

@@ -8,6 +8,9 @@ use super::{FORMAT, Fault, format};
 use crate::domain::Sha256Digest;
 use crate::store::{FleetId, Log, Position};
 
+/// No log comes so far: a million entries a second for ten thousand years.
+const FARTHEST: u64 = 1 << 58;
+
 /// The head of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
@@ -70,6 +73,10 @@ impl Head {
         }
         if log_from_wire(wire.log).map_err(of)? != log {
             return Err(Fault::damaged(&what, "it is that of the other log"));
+        }
+        // Nobody appends so much: whatever counts on from it would come to an end.
+        if wire.index > FARTHEST {
+            return Err(Fault::damaged(&what, format!("it stands at entry {}", wire.index)));
         }
         let base = match wire.base {
             None => None,

@@ -103,12 +103,12 @@ impl Joining {
     }
 
     /// Records that both have, and of which the fleet says something else.
-    pub fn differing(&self, own: &[Record]) -> usize {
+    pub fn differing(&self, own: &[Record]) -> Vec<Record> {
         let fleet: Arc<Records> = self.records.load_full();
         let differs = |record: &&Record| {
             fleet.get(record.kind(), &record.id()).is_some_and(|theirs| !theirs.says_the_same(record))
         };
-        own.iter().filter(differs).count()
+        own.iter().filter(differs).cloned().collect()
     }
 
     /// Brings records to the fleet, as if somebody put them on record now.

@@ -10,7 +10,7 @@ use super::engine::{EngineError, Expect, Lease, Read, Write};
 use super::said::{Alive, Ask, Done, Fetcher, SiteSays, Token};
 use super::site::{Site, Term};
 use super::step::clock_is_right;
-use crate::domain::SyncTrigger;
+use crate::domain::{SyncOutcome, SyncTrigger};
 use crate::observe::clock;
 use crate::store::Log;
 use crate::sync::schedule::Schedule;
@@ -37,8 +37,9 @@ pub struct Leading {
     stands_back_until: Option<Instant>,
     /// What is asked and being done.
     doing: HashSet<String>,
-    /// How many cycles had failed when the term began, or when it was last looked at whether another should try.
-    failed_before: u64,
+    /// How many cycles in a row have brought nothing since the term began, or since it was last looked at whether another should
+    /// try. A listing that is held is something: another site would hold it as well.
+    failed: u64,
 }
 
 /// What sites tell of themselves, and which of them live.
@@ -89,7 +90,7 @@ impl Others {
 impl Leading {
     /// What a site does about fetching, by a schedule.
     pub fn new(site: Arc<Site>, sync: SyncHandle, schedule: watch::Receiver<Arc<Schedule>>) -> Self {
-        Self { site, sync, schedule, stands_back_until: None, doing: HashSet::new(), failed_before: 0 }
+        Self { site, sync, schedule, stands_back_until: None, doing: HashSet::new(), failed: 0 }
     }
 
     /// Whether the site may stand for fetching now, as far as it knows by itself.
@@ -107,12 +108,29 @@ impl Leading {
             .any(|skew| skew.as_secs().unsigned_abs() > SOURCE_CLOCK)
     }
 
-    /// Stands for fetching, where nobody does.
+    /// Stands for fetching, where nobody does. A site whose role in etcd does not permit it follows all the same, and leaves it
+    /// to others.
     ///
     /// # Errors
     ///
     /// If etcd does not answer.
     pub async fn stand(&mut self) -> Result<(), EngineError> {
+        match self.try_to_stand().await {
+            Err(EngineError::Denied { detail }) => {
+                self.site.set_denied(true);
+                self.stand_back();
+                tracing::warn!(
+                    detail,
+                    "nobody fetches for the fleet, and this site may not: the role of its user in etcd does not permit it \
+                     ({detail}). Give it the role of a fetcher, or set fleet.fetches = false"
+                );
+                Ok(())
+            }
+            stood => stood,
+        }
+    }
+
+    async fn try_to_stand(&mut self) -> Result<(), EngineError> {
         let site = Arc::clone(&self.site);
         if !site.others().await?.clock_is_right(&site.params.site) {
             tracing::warn!("this site does not stand for fetching: its clock is not that of the other sites");
@@ -141,7 +159,8 @@ impl Leading {
     fn begin(&mut self, fetcher: Fetcher, lease: Lease, until: Instant) {
         tracing::info!("this site fetches for the fleet now");
         let token = fetcher.token;
-        self.failed_before = self.sync.state().failures_since;
+        self.site.set_denied(false);
+        self.failed = 0;
         self.doing.clear();
         self.site.set_term(Some(Term { fetcher, lease: lease.id, until }));
         tokio::spawn(keep(Arc::clone(&self.site), token, lease));
@@ -177,8 +196,11 @@ impl Leading {
     ///
     /// If etcd does not answer.
     pub async fn should_give_up(&mut self) -> Result<Option<&'static str>, EngineError> {
-        let failed = self.sync.state().failures_since;
-        self.failed_before = self.failed_before.min(failed);
+        match self.sync.state().last.as_ref().map(|last| &last.outcome) {
+            Some(SyncOutcome::Failed { .. } | SyncOutcome::Refused { .. }) => self.failed += 1,
+            Some(SyncOutcome::Held { .. }) | None => {}
+            Some(SyncOutcome::Applied { .. } | SyncOutcome::Unchanged { .. }) => self.failed = 0,
+        }
         if self.sources_clock_is_off() {
             return Ok(Some("its clock is not that of the source"));
         }
@@ -186,11 +208,12 @@ impl Leading {
         if !others.clock_is_right(site) {
             return Ok(Some("its clock is not that of the other sites"));
         }
-        if failed >= self.failed_before + FAILED_CYCLES {
+        // What somebody waits for is brought to its end.
+        if self.failed >= FAILED_CYCLES && self.doing.is_empty() {
             if others.another_may(site) {
                 return Ok(Some("two syncs have brought nothing, and another site may have more luck"));
             }
-            self.failed_before = failed;
+            self.failed = 0;
         }
         Ok(None)
     }

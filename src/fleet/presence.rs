@@ -19,6 +19,16 @@ pub struct Presence {
     twin: AtomicBool,
 }
 
+/// In one of so many rounds of keeping a lease alive it is looked whether the key still stands.
+const LOOKS_AGAIN: u64 = 5;
+
+/// Whether the key says that this site lives.
+async fn is_said(site: &Site, alive: Alive) -> Result<bool, EngineError> {
+    let key = site.client.keys.alive(&site.params.site);
+    let found = site.client.engine.read(&[Read::Key(key)]).await?.pairs.into_iter().flatten().next();
+    Ok(found.is_some_and(|pair| pair.value == alive.to_bytes()))
+}
+
 impl Presence {
     /// Whether another site of the same name lives, so that this one may not.
     pub fn has_twin(&self) -> bool {
@@ -30,9 +40,17 @@ impl Presence {
         let alive = Alive { token, since: clock::now() };
         let pause = site.params.lease / 5;
         let mut lease: Option<LeaseId> = None;
-        loop {
+        for round in 0_u64.. {
             let said = match lease {
                 Some(id) => match site.client.engine.keep_alive(id).await {
+                    // Somebody may have taken the key away, or put another in its place, and left the lease.
+                    Ok(()) if round % LOOKS_AGAIN == 0 && !is_said(&site, alive).await.unwrap_or(true) => {
+                        let said = self.say(&site, alive).await;
+                        if matches!(said, Ok(Some(new)) if new != id) {
+                            let _ = site.client.engine.revoke(id).await;
+                        }
+                        said
+                    }
                     Ok(()) => Ok(Some(id)),
                     Err(EngineError::LeaseGone) => self.say(&site, alive).await,
                     Err(error) => Err(error),
@@ -80,7 +98,7 @@ impl Site {
     /// What this site tells of itself now; nothing before it is in the fleet.
     pub fn says(&self) -> Option<SiteSays> {
         let position = self.store.fleet_position().ok()??;
-        let says = SiteSays::now(&position.listing, &position.records, self.params.fetches, clock::now());
+        let says = SiteSays::now(&position.listing, &position.records, self.may_fetch(), clock::now());
         Some(SiteSays { clock_offset_ms: self.offset(), policy: self.policy(), ..says })
     }
 

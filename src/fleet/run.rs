@@ -150,6 +150,7 @@ impl Runner {
         let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
         let mut polled = self.site.client.look(with_asks).await?;
         self.site.set_asks(std::mem::take(&mut polled.asks));
+        self.site.set_fetched_for(polled.fetcher.is_some());
         let read = reading(polled);
         let stand = self.stand()?;
         let now = began.saturating_duration_since(self.memory.began);
@@ -195,13 +196,18 @@ impl Runner {
         shutdown: &CancellationToken,
     ) -> Result<(), Failed> {
         let Some(founding) = read.fleet else { return Ok(()) };
+        let positions = self.site.store.fleet_position()?;
         for head in read.heads.iter().flatten() {
             // Where this site has appended meanwhile, it looks again before it appends the next.
             self.site.set_head(*head);
+            // What could not be had or applied is in the log no longer.
+            if positions.is_some_and(|positions| positions.of(head.log).sha256 == head.sha256) {
+                self.memory.stuck[place(head.log)] = None;
+            }
         }
         let fresh =
             self.memory.current.is_some_and(|at| began.saturating_duration_since(at) < self.site.params.poll * 3);
-        let before = self.site.store.fleet_position()?.map(|position| position.listing.index);
+        let before = positions.map(|positions| positions.listing.index);
         if lead == Lead::Lost {
             self.leading.lost();
         }

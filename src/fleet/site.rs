@@ -1,6 +1,6 @@
 //! What the parts of a site of a fleet share: the way to the logs, the store that follows them, and whether it fetches.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,10 @@ pub struct Site {
     offset: Mutex<Option<i64>>,
     /// The digest of the policy in force.
     policy: Mutex<Option<Sha256Digest>>,
+    /// Whether etcd has not permitted it to fetch.
+    denied: AtomicBool,
+    /// Whether some site fetched when that was last looked at.
+    fetched_for: AtomicBool,
     /// Counts what was read and applied: whoever waits for something in the log looks again when it changes.
     progress: watch::Sender<u64>,
 }
@@ -84,6 +88,8 @@ impl Site {
             asking: AtomicUsize::new(0),
             offset: Mutex::default(),
             policy: Mutex::default(),
+            denied: AtomicBool::new(false),
+            fetched_for: AtomicBool::new(true),
             progress: watch::Sender::new(0),
         }
     }
@@ -158,6 +164,26 @@ impl Site {
     /// Whether it fetches. It changes.
     pub fn fetches(&self) -> watch::Receiver<bool> {
         self.fetches.subscribe()
+    }
+
+    /// Why it follows no more, if that is so.
+    pub fn may_fetch(&self) -> bool {
+        self.params.fetches && !self.denied.load(Ordering::Relaxed)
+    }
+
+    /// Whether some site fetched for the fleet when that was last looked at.
+    pub fn is_fetched_for(&self) -> bool {
+        self.fetched_for.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether one does.
+    pub fn set_fetched_for(&self, fetched_for: bool) {
+        self.fetched_for.store(fetched_for, Ordering::Relaxed);
+    }
+
+    /// Notes whether etcd permits it to fetch.
+    pub fn set_denied(&self, denied: bool) {
+        self.denied.store(denied, Ordering::Relaxed);
     }
 
     /// Why it follows no more, if that is so.

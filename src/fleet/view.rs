@@ -39,7 +39,8 @@ impl Viewing {
     /// Of a site that has not looked yet.
     pub fn new(site: Arc<Site>, fleet: &str) -> (Self, Fleet) {
         let params = &site.params;
-        let unread = FleetView::unread(fleet, &params.site, params.behind_after, clock::now());
+        let mut unread = FleetView::unread(fleet, &params.site, params.behind_after, clock::now());
+        unread.position = site.store.fleet_position().ok().flatten();
         let (view, seen) = watch::channel(Arc::new(unread));
         let now = Instant::now();
         let currency = Arc::new(Currency::new(params.behind_after, now));
@@ -106,6 +107,7 @@ impl Viewing {
             view.position = position;
             view.format = read.fleet.map(|founding| founding.format);
             view.heads = heads.or(view.heads);
+            view.unfetched_since = fetcher.is_none().then(|| view.unfetched_since.unwrap_or(at));
             view.fetcher = fetcher;
             view.current_as_of = Some(at);
             view.read_at.get_or_insert(at);

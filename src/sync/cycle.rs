@@ -85,7 +85,7 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
         CycleError::Refused(refusal) => SyncOutcome::Refused { reason: refusal.to_string() },
         error => SyncOutcome::Failed { error: error.to_string() },
     };
-    let record = record(outcome);
+    let mut record = record(outcome);
     let _turn = at.facts.lock().await;
     let kept = {
         let holding = held.clone().map_or(Holding::AsBefore, |held| Holding::Listing(Box::new(held)));
@@ -97,6 +97,14 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
         // What stands of it is what the fleet's log says.
         Ok(Err(error @ (StoreError::NotFetcher | StoreError::CutOff { .. } | StoreError::Unheard { .. }))) => {
             tracing::warn!(%error, "the outcome of the sync is not told to the fleet: {error}");
+            // Nobody finds a listing held that the log does not say is.
+            if let SyncOutcome::Held { reason, .. } = &record.outcome {
+                let error = format!(
+                    "a listing that has to be held could not be: {error}. The next sync fetches it again. It has to be held \
+                     because: {reason}"
+                );
+                record.outcome = SyncOutcome::Failed { error };
+            }
         }
         failed => {
             // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.

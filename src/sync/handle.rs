@@ -187,9 +187,7 @@ impl SyncHandle {
             sources: Vec::new(),
         };
         match trigger {
-            SyncTrigger::Operator => {
-                elsewhere.ask(None).await.unwrap_or_else(|error| failed(format!("{error}; nothing has changed")))
-            }
+            SyncTrigger::Operator => elsewhere.ask(None).await.unwrap_or_else(|error| failed(error.to_string())),
             _ => match self.state().last.clone() {
                 Some(last) => last,
                 None => failed("another site fetches for the fleet".to_owned()),

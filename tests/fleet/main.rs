@@ -9,6 +9,7 @@ mod engine;
 mod everyday;
 mod log;
 mod lost;
+mod meddled;
 mod seen;
 mod sites;
 mod upgrade;

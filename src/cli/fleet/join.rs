@@ -1,6 +1,6 @@
 //! `rmdd fleet join`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
@@ -41,18 +41,19 @@ impl Join {
         let by = self.by.name()?;
         let at_hand = AtHand::new(global, "joined")?;
         let state_dir = at_hand.state_dir.clone();
-        let directory = state_dir.clone();
-        let own = blocking(move || {
-            let own = Store::open_existing(&directory).map(drop).and_then(|()| Store::open(&directory))?;
-            if own.fleet_position()?.is_some() {
-                bail!("the store in {} is in a fleet already: start its daemon", directory.display());
-            }
-            Ok(own)
-        })
-        .await?;
+        let own = super::open(state_dir.clone()).await?;
+        if let Some(position) = own.fleet_position()? {
+            bail!(
+                "the store in {} is in a fleet already ({}). If it is that of [fleet], start the daemon; if it is another, \
+                 `rmdd fleet leave` takes this site out of that one",
+                state_dir.display(),
+                position.fleet
+            );
+        }
+        remove_what_a_kill_left(&state_dir);
         let records = own.load_records()?.0;
         let made =
-            tempfile::Builder::new().prefix("joining-").tempdir_in(&state_dir).context("no room beside the store")?;
+            tempfile::Builder::new().prefix(JOINING).tempdir_in(&state_dir).context("no room beside the store")?;
         let client = at_hand.client()?;
         let AtHand { config, fleet, .. } = at_hand;
         let joining = {
@@ -92,7 +93,7 @@ struct Joined<'a> {
     /// Of the listing and of records.
     indexes: [u64; 2],
     lacking: Vec<Record>,
-    differing: usize,
+    differing: Vec<Record>,
     brought: usize,
     /// The store as it was; nothing where nothing was changed.
     kept: Option<PathBuf>,
@@ -105,16 +106,17 @@ impl Joined<'_> {
                 "kind": record.kind().as_str(), "id": record.id(), "provider": record.provider.to_string(),
             })
         };
-        let lacking: Vec<_> = self.lacking.iter().map(named).collect();
+        let [lacking, differing] =
+            [&self.lacking, &self.differing].map(|records| records.iter().map(named).collect::<Vec<_>>());
         serde_json::json!({
             "fleet": self.fleet, "listing_index": self.indexes[0], "records_index": self.indexes[1], "lacking": lacking,
-            "differing": self.differing, "brought": self.brought, "joined": self.kept.is_some(),
+            "differing": differing, "brought": self.brought, "joined": self.kept.is_some(),
             "kept": self.kept.as_ref().map(|kept| kept.display().to_string()),
         })
     }
 
     fn say(&self, brings_records: bool) {
-        tell(&self.lacking, self.differing);
+        tell(&self.lacking, &self.differing);
         let Some(kept) = &self.kept else {
             return say!(
                 "Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets these records."
@@ -128,16 +130,36 @@ impl Joined<'_> {
     }
 }
 
-fn tell(lacking: &[Record], differing: usize) {
+fn tell(lacking: &[Record], differing: &[Record]) {
     match lacking.len() {
         0 => say!("The fleet lacks none of the records of this store."),
-        many => say!("The fleet lacks {many} of the records of this store:"),
+        many => say!("The fleet lacks {} of this store:", count_of(many as u64, "record")),
     }
-    for record in lacking {
+    list(lacking);
+    if !differing.is_empty() {
+        say!(
+            "Of {} the fleet says something else, which stays as the fleet has it:",
+            count_of(differing.len() as u64, "record")
+        );
+        list(differing);
+    }
+}
+
+fn list(records: &[Record]) {
+    for record in records {
         say!("  {} {} ({})", record.kind().as_str(), crate::domain::visible::one_line(&record.id()), record.provider);
     }
-    if differing > 0 {
-        say!("Of {differing} more the fleet says something else; it stays as the fleet has it.");
+}
+
+/// What stands in the state directory while a site joins.
+const JOINING: &str = "joining-";
+
+/// Whoever holds the store is the only one that joins with it.
+fn remove_what_a_kill_left(state_dir: &Path) {
+    let entries = std::fs::read_dir(state_dir).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(JOINING)) {
+        // Room is all that it costs.
+        let _ = std::fs::remove_dir_all(entry.path());
     }
 }
 

@@ -20,7 +20,7 @@ use crate::daemon::membership::engine;
 use crate::fleet::client::Client;
 use crate::fleet::config::FleetConfig;
 use crate::fleet::keys::Keys;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 pub use status::in_brief;
 
@@ -105,5 +105,12 @@ fn owned_directory(config: &Config) -> anyhow::Result<PathBuf> {
 /// Opens a store that is there.
 async fn open(state_dir: PathBuf) -> anyhow::Result<Store> {
     let open = move || Store::open_existing(&state_dir).map(drop).and_then(|()| Store::open(&state_dir));
-    Ok(tokio::task::spawn_blocking(open).await.context("opening the store was interrupted")??)
+    let opened = tokio::task::spawn_blocking(open).await.context("opening the store was interrupted")?;
+    opened.map_err(|error| match error {
+        StoreError::Held { path } => anyhow!(
+            "the store {} is held by the daemon: stop it first (systemctl stop rmdd), and start it again afterwards",
+            path.display()
+        ),
+        error => error.into(),
+    })
 }

@@ -65,6 +65,8 @@ fn exit(status: &GetStatusResponse) -> u8 {
     match alarms(status).map(Alarm::severity).max() {
         Some(Severity::Critical) => FAILED,
         Some(Severity::Warning) => NO,
+        // What lasts for less than half a minute is no alarm yet.
+        _ if status.fleet.as_ref().is_some_and(|fleet| fleet.behind || !fleet.members.iter().all(is_good)) => NO,
         _ => YES,
     }
 }

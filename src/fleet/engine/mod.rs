@@ -65,6 +65,12 @@ pub enum EngineError {
         /// What etcd says.
         detail: String,
     },
+    /// The site's user in etcd may not do it. Nothing was written.
+    #[error("the fleet's etcd does not permit it ({detail}): see which role the user of this site's certificate has")]
+    Denied {
+        /// What etcd says.
+        detail: String,
+    },
     /// The lease is gone: another has to be had.
     #[error("the lease is gone")]
     LeaseGone,
@@ -333,7 +339,7 @@ fn kv(channel: Channel) -> KvClient<Channel> {
 
 /// What a failure says of what was done.
 fn judge(status: &Status) -> Failed {
-    let detail = || status.message().to_owned();
+    let detail = || in_words(status);
     if never_connected(status) {
         return Failed::There(detail());
     }
@@ -342,14 +348,29 @@ fn judge(status: &Status) -> Failed {
         Code::ResourceExhausted if status.message().contains("too many requests") => Failed::There(detail()),
         Code::ResourceExhausted
         | Code::InvalidArgument
-        | Code::PermissionDenied
-        | Code::Unauthenticated
         | Code::FailedPrecondition
         | Code::OutOfRange
         | Code::Unimplemented => Failed::Everywhere(EngineError::Refused { detail: detail() }),
+        Code::PermissionDenied | Code::Unauthenticated => Failed::Everywhere(EngineError::Denied { detail: detail() }),
         Code::NotFound if status.message().contains("lease not found") => Failed::Everywhere(EngineError::LeaseGone),
         _ => Failed::Perhaps(detail()),
     }
+}
+
+/// What a failure says, and what caused it: where a connection ends in its handshake, the status says no more than that the call
+/// was given up.
+fn in_words(status: &Status) -> String {
+    let mut words = status.message().to_owned();
+    let mut cause: Option<&(dyn StdError + 'static)> = status.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !words.contains(&said) {
+            words.push_str(": ");
+            words.push_str(&said);
+        }
+        cause = error.source();
+    }
+    words
 }
 
 /// Whether a call never reached the member.

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, Severity};
 use crate::domain::wording::{count, moment, span};
-use crate::domain::{AlarmCode, EngineMember, FleetState, FleetView, Log};
+use crate::domain::{AlarmCode, EngineMember, FleetState, FleetView, Log, age};
 use crate::service::FleetReport;
 
 /// Who is behind for less has a moment of the network, or of etcd without a leader.
@@ -14,7 +14,10 @@ const TOLD_AFTER: Duration = Duration::from_secs(30);
 
 /// What is wrong; nothing where a site is current and etcd is what it should be.
 pub fn fleet(report: &FleetReport, now: Timestamp) -> Vec<Alarm> {
-    standing(report, now).into_iter().chain(engine_old(&report.view.members)).collect()
+    let told = standing(report, now);
+    // Who does not see the heads does not see who fetches.
+    let unfetched = if told.is_none() { unfetched(&report.view, now) } else { None };
+    told.into_iter().chain(unfetched).chain(engine_old(&report.view.members)).collect()
 }
 
 fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
@@ -53,10 +56,8 @@ fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
             alarm(AlarmCode::FleetCutOff, Severity::Warning, message)
         }
         FleetState::Stuck => {
-            let message = format!(
-                "this site cannot apply what the fleet {name} decided{detail}: it answers from what it has, and its records \
-                 cannot be changed"
-            );
+            let message =
+                format!("this site cannot apply what the fleet {name} decided{detail}: it answers from what it has");
             alarm(AlarmCode::FleetStuck, Severity::Warning, message)
         }
         FleetState::Current | FleetState::Behind if *lag < told_after => None,
@@ -68,6 +69,19 @@ fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
             alarm(AlarmCode::FleetBehind, Severity::Warning, message)
         }
     }
+}
+
+/// Behind a fetcher that was killed another begins within half a minute.
+const UNFETCHED_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+fn unfetched(view: &FleetView, now: Timestamp) -> Option<Alarm> {
+    let since = view.unfetched_since.filter(|since| age(*since, now).exceeds(UNFETCHED_AFTER))?;
+    let message = format!(
+        "no site fetches for the fleet {}, since {}: what the FCC publishes does not reach any of them",
+        view.name,
+        moment(since)
+    );
+    Some(Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message))
 }
 
 /// What a site does that has stopped.
@@ -155,6 +169,18 @@ mod tests {
         assert_eq!(codes(FleetState::Foreign, 0), [(FleetForeign, Severity::Critical)]);
         assert_eq!(codes(FleetState::Forked, 0), [(FleetForked, Severity::Critical)]);
         assert_eq!(codes(FleetState::Newer, 0), [(FleetNewer, Severity::Warning)]);
+    }
+
+    #[test]
+    fn that_nobody_fetches_is_an_alarm_after_five_minutes() {
+        let at = |minutes: i64| EARLIEST + SignedDuration::from_mins(minutes) + SignedDuration::from_secs(1);
+        let mut unfetched = report(FleetState::Current, "", 0);
+        Arc::make_mut(&mut unfetched.view).unfetched_since = Some(EARLIEST);
+        assert_eq!(fleet(&unfetched, at(4)), []);
+        let alarms = fleet(&unfetched, at(5));
+        let [alarm] = alarms.as_slice() else { panic!("{alarms:?}") };
+        assert_eq!(alarm.code, AlarmCode::FleetNoFetcher);
+        assert!(alarm.message.contains("no site fetches for the fleet east"), "{alarm:?}");
     }
 
     #[test]

@@ -1,0 +1,123 @@
+//! Somebody has written into the fleet's etcd by hand, or a site has lost what it had.
+
+use rmdd::api::grpc::v1::{FleetState, SyncOutcome};
+use rmdd::domain::{Log, Sha256Digest};
+use rmdd::fleet::engine::{Read, Write};
+use rmdd::fleet::head::Head;
+use rmdd_testkit::World;
+
+use crate::common::{eventually, status_of, stdout};
+use crate::sites::{Fleet, NAMES, NEVER};
+
+async fn value(fleet: &Fleet, key: String) -> Option<Vec<u8>> {
+    let found = fleet.client.engine.read(&[Read::Key(key)]).await.ok()?;
+    found.pairs.into_iter().flatten().next().map(|pair| pair.value)
+}
+
+async fn put(fleet: &Fleet, key: String, value: Vec<u8>) {
+    fleet.client.engine.write_again(&[Write::Put(key, value, None)]).await.expect("put");
+}
+
+async fn state(fleet: &Fleet, place: usize) -> Option<FleetState> {
+    Some(fleet.daemon(place).status().await.fleet?.state())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_was_written_by_hand_kills_nobody_and_is_followed_again_once_it_is_put_right() {
+    let world = World::new(531, 50);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let place = fleet.other().await;
+    let key = fleet.client.keys.head(Log::Records);
+    let right = value(&fleet, key.clone()).await.expect("a head");
+    let head = Head::from_bytes(Log::Records, &right).expect("a head");
+    // The last index that there is, and one whose entry is not there.
+    for index in [u64::MAX, head.index + 1] {
+        let wrong = Head { index, sha256: Sha256Digest([7; 32]), ..head };
+        put(&fleet, key.clone(), wrong.to_bytes()).await;
+        eventually("the site is not current", || async {
+            state(&fleet, place).await.filter(|state| *state != FleetState::Current)
+        })
+        .await;
+        put(&fleet, key.clone(), right.clone()).await;
+        eventually("the site is current again", || async {
+            state(&fleet, place).await.filter(|state| *state == FleetState::Current)
+        })
+        .await;
+    }
+    fleet.ok(place, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
+    fleet.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_whose_sign_of_life_was_taken_away_gives_another() {
+    let world = World::new(532, 50);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let key = fleet.client.keys.alive(NAMES[1]);
+    eventually("the site lives", || async { value(&fleet, key.clone()).await }).await;
+    fleet.client.engine.write_again(&[Write::Delete(key.clone())]).await.expect("deleted");
+    eventually("it says so again", || async { value(&fleet, key.clone()).await }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_site_fetches_a_sync_says_so_and_nothing_waits_for_it() {
+    let world = World::new(533, 50);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    fleet.configure(1, "fetches = false");
+    fleet = fleet.founded().await.expect("founded");
+    fleet.stop(0).await;
+    let said = fleet.run(1, &["sync", "--json"]);
+    assert_eq!(status_of(&said), 2, "{}", stdout(&said));
+    let said: serde_json::Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    assert!(said["error"].as_str().is_some_and(|error| error.contains("no site fetches for the fleet")), "{said}");
+    assert_eq!(said["outcome"], SyncOutcome::Failed.as_str_name().trim_start_matches("SYNC_OUTCOME_").to_lowercase());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_was_damaged_in_etcd_is_put_right_by_a_site_that_has_followed_it() {
+    let world = World::new(535, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let (away, whole) = (fleet.other().await, fleet.fetcher().await);
+    fleet.stop(away).await;
+    for frn in ["0049999998", "0049999999"] {
+        fleet.ok(whole, &["overrides", "add", "deny", frn, "--why", "a test"]);
+    }
+    let last = fleet.index(Log::Records).await;
+    let key = fleet.client.keys.entry(Log::Records, last - 1);
+    let mut entry = value(&fleet, key.clone()).await.expect("an entry");
+    *entry.last_mut().expect("bytes") ^= 1;
+    put(&fleet, key, entry).await;
+    fleet.start(away);
+    eventually("the site is stuck", || async {
+        state(&fleet, away).await.filter(|state| *state != FleetState::Current)
+    })
+    .await;
+    fleet.stop(whole).await;
+    let said = stdout(&fleet.ok(whole, &["fleet", "repair"]));
+    assert!(said.contains(&format!("ends at entry {last} again")), "{said}");
+    fleet.start(whole);
+    fleet.agree().await;
+    // Nothing is wrong with it any more.
+    fleet.stop(whole).await;
+    let said = fleet.run(whole, &["fleet", "repair"]);
+    assert!(status_of(&said) > 0, "{}", stdout(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_has_lost_its_store_begins_with_what_the_fleet_holds() {
+    let world = World::new(534, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let place = fleet.other().await;
+    fleet.ok(place, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
+    let before = fleet.agree().await;
+
+    fleet.stop(place).await;
+    let state_dir = fleet.sites[place].state_dir();
+    std::fs::remove_file(state_dir.join("rmdd.redb")).expect("it was there");
+    fleet.start(place);
+    assert_eq!(fleet.agree().await, before);
+    let names: Vec<String> = std::fs::read_dir(&state_dir)
+        .expect("a directory")
+        .map(|entry| entry.expect("read").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert!(names.iter().any(|name| name.contains(".before-")), "the journal is kept: {names:?}");
+}
