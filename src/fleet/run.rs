@@ -176,7 +176,8 @@ impl Runner {
                 self.go(&read, work, lead, began, shutdown).await?;
                 match self.memory.stuck.iter().flatten().next() {
                     Some((_, why)) => self.viewing.stuck(why),
-                    None => self.viewing.current(&read, began, at),
+                    None if self.is_at_the_heads(&read)? => self.viewing.current(&read, began, at),
+                    None => self.viewing.catches_up(),
                 }
             }
         }
@@ -204,15 +205,24 @@ impl Runner {
         }
         let mut failed = None;
         for work in work {
+            let mut done = self.work(founding.id, work).await;
+            // A base is where the entries behind it begin.
+            if let (Ok(()), Work::Take(log, base)) = (&done, work)
+                && let Some(head) = read.heads[place(log)].filter(|head| head.index > base.index)
+            {
+                done = self.work(founding.id, Work::Follow(head)).await;
+            }
             // One log does not wait for the other.
-            if let Err(error) = self.work(founding.id, work).await {
+            if let Err(error) = done {
                 failed = Some(error);
             }
         }
         if let Some(failed) = failed {
             return Err(failed);
         }
-        self.memory.current = Some(began);
+        if self.is_at_the_heads(read)? {
+            self.memory.current = Some(began);
+        }
         let after = self.site.store.fleet_position()?.map(|position| position.listing);
         if let (Some(before), Some(after)) = (before, after)
             && fresh
@@ -232,6 +242,12 @@ impl Runner {
             self.lead(read).await?;
         }
         Ok(())
+    }
+
+    /// Whether all is published that was read, or more.
+    fn is_at_the_heads(&self, read: &Reading) -> Result<bool, StoreError> {
+        let Some(position) = self.site.store.fleet_position()? else { return Ok(false) };
+        Ok(read.heads.iter().all(|head| head.is_some_and(|head| position.of(head.log).index >= head.index)))
     }
 
     /// What is to be done while this site fetches.
