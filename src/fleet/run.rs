@@ -200,6 +200,7 @@ impl Runner {
         let fresh =
             self.memory.current.is_some_and(|at| began.saturating_duration_since(at) < self.site.params.poll * 3);
         let before = self.site.store.fleet_position()?.map(|position| position.listing.index);
+        self.leading.seen(read.fetcher.is_some());
         if lead == Lead::Lost {
             self.leading.lost();
         }
