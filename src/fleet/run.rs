@@ -148,6 +148,7 @@ impl Runner {
 
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
         let mut polled = self.site.client.poll().await?;
+        trace_look(&polled, began);
         self.site.set_asks(std::mem::take(&mut polled.asks));
         let read = reading(polled);
         let stand = self.stand()?;
@@ -176,7 +177,10 @@ impl Runner {
                 self.go(&read, work, lead, began, shutdown).await?;
                 match self.memory.stuck.iter().flatten().next() {
                     Some((_, why)) => self.viewing.stuck(why),
-                    None if self.is_at_the_heads(&read)? => self.viewing.current(&read, began, at),
+                    None if self.is_at_the_heads(&read)? => {
+                        self.viewing.current(&read, began, at);
+                        tracing::trace!(revision = read.from.revision, "published");
+                    }
                     None => self.viewing.catches_up(),
                 }
             }
@@ -352,6 +356,14 @@ impl Runner {
         }
         self.viewing.stopped(&trouble);
     }
+}
+
+/// What each look was answered: whether a site that was behind without saying so was told the truth.
+fn trace_look(polled: &Polled, began: Instant) {
+    let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let [listing, records] = polled.heads.each_ref().map(|head| Some(head.as_ref()?.as_ref().ok()?.index));
+    let super::client::ReadFrom { cluster, revision, member } = polled.from;
+    tracing::trace!(took_us, cluster, revision, member, listing, records, "looked");
 }
 
 /// What was read, as far as it can be understood.
