@@ -80,7 +80,12 @@ fn started_again(test: &str, ignored: bool, seed: u64) -> Option<bool> {
         command.arg("--ignored");
     }
     command.env(INSIDE, "1").env(SEED, seed.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
-    Some(command.status().expect("it runs").success())
+    let passed = command.status().expect("it runs").success();
+    if passed {
+        // What was mounted there has gone with the harness.
+        let _ = std::fs::remove_dir_all(run::kept_in(seed));
+    }
+    Some(passed)
 }
 
 /// Whether this is the harness inside.

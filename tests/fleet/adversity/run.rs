@@ -140,11 +140,16 @@ impl Load {
     }
 }
 
+/// Where the logs of a run are.
+pub fn kept_in(seed: u64) -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("adversity-{seed}"))
+}
+
 /// Runs a plan.
 pub async fn run(plan: Plan) -> Report {
     let Plan { seed, faults, .. } = plan;
     say(&format!("adversity: seed {seed}, {faults:?} of faults"));
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("adversity-{seed}"));
+    let directory = kept_in(seed);
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).expect("a directory");
     let history = History {
@@ -178,9 +183,6 @@ pub async fn run(plan: Plan) -> Report {
     let history = std::mem::take(&mut *book.open());
     let mut verdict = check(&history);
     verdict.violations.extend(differing);
-    if verdict.violations.is_empty() {
-        let _ = fs::remove_dir_all(&directory);
-    }
     let report = Report { seed, verdict, history, kept: directory };
     say(&report.to_string());
     report
