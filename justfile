@@ -191,6 +191,14 @@ page-check:
     npm ci --prefix tests/browser --no-audit --no-fund --silent
     node --test --test-concurrency=1 tests/browser/page.mjs
 
+# Put a fleet through everything that may go wrong, for so long: `just adversity 20`. Needs root, etcd, nft, tc, strace, faketime.
+adversity MINUTES="20":
+    RMDD_FLEET_MINUTES={{ MINUTES }} cargo test --locked --release --test fleet -- --ignored --exact adversity::adversity
+
+# See that builds which leave something out are found out by that. Debug builds alone can leave something out.
+adversity-left-out:
+    cargo test --locked --test fleet -- --ignored adversity::left_out
+
 # Test the certificates and roles of a fleet's etcd, with three sites in it. Needs etcd, etcdctl and openssl.
 etcd: (_or-left-out "examples/etcd/test.sh")
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::Fault;
 use super::entry::Entry;
+#[cfg(debug_assertions)]
+use super::left_out::{Part, is_left_out};
 use super::payload::{self, Listing, SnapshotMessage};
 use super::wire::{self, Columns, Read, damaged, v1};
 use crate::domain::{
@@ -55,6 +57,13 @@ pub fn listing(
 /// If it says nothing that is known, does not follow what is on record, or cannot be written. Nothing has changed then.
 pub fn records(store: &Store, entry: &Entry, bytes: &[u8]) -> Result<Vec<RecordEvent>, Fault> {
     let events = payload::records(entry, bytes)?;
+    #[cfg(debug_assertions)]
+    if is_left_out(Part::Together) {
+        store.go_on_alone(&entry.advance())?;
+        std::thread::park_timeout(std::time::Duration::from_millis(100));
+        store.commit_records(&events)?;
+        return Ok(events);
+    }
     store.follow_records(&events, &entry.advance())?;
     Ok(events)
 }

@@ -19,6 +19,9 @@ use crate::sync::{Approval, ApprovalError, SyncHandle};
 /// So long a site that has given fetching up leaves it to others.
 const STANDS_BACK: Duration = Duration::from_secs(600);
 
+/// ... but takes it up again where nobody has fetched for so many leases: all may have given it up.
+const LEASES_WITHOUT: u32 = 2;
+
 /// So long an answer to what another site has asked stays there.
 const ANSWER_STAYS: Duration = Duration::from_secs(600);
 
@@ -35,11 +38,15 @@ pub struct Leading {
     sync: SyncHandle,
     schedule: watch::Receiver<Arc<Schedule>>,
     stands_back_until: Option<Instant>,
+    /// Since when nobody fetches.
+    vacant_since: Option<Instant>,
     /// What is asked and being done.
     doing: HashSet<String>,
     /// How many cycles in a row have brought nothing since the term began, or since it was last looked at whether another should
     /// try. A listing that is held is something: another site would hold it as well.
     failed: u64,
+    /// How many cycles had ended, here or elsewhere, when the term began.
+    completed_before: u64,
 }
 
 /// What sites tell of themselves, and which of them live.
@@ -90,16 +97,37 @@ impl Others {
 impl Leading {
     /// What a site does about fetching, by a schedule.
     pub fn new(site: Arc<Site>, sync: SyncHandle, schedule: watch::Receiver<Arc<Schedule>>) -> Self {
-        Self { site, sync, schedule, stands_back_until: None, doing: HashSet::new(), failed: 0 }
+        Self {
+            site,
+            sync,
+            schedule,
+            stands_back_until: None,
+            vacant_since: None,
+            doing: HashSet::new(),
+            failed: 0,
+            completed_before: 0,
+        }
+    }
+
+    /// Whether somebody fetches was seen.
+    pub fn seen(&mut self, somebody: bool) {
+        self.vacant_since = if somebody { None } else { self.vacant_since.or_else(|| Some(Instant::now())) };
     }
 
     /// Whether the site may stand for fetching now, as far as it knows by itself.
     pub fn may_stand(&self) -> bool {
         let rested = self.stands_back_until.is_none_or(|until| Instant::now() >= until);
-        self.site.params.fetches && rested && !self.sources_clock_is_off()
+        let patience = self.site.params.lease * LEASES_WITHOUT;
+        let wanted = self.vacant_since.is_some_and(|since| since.elapsed() >= patience);
+        self.site.params.fetches && (rested || wanted)
     }
 
+    /// Whether a cycle of this term has found the source to have another time. What a site before has found says nothing of
+    /// this one's clock.
     fn sources_clock_is_off(&self) -> bool {
+        if *self.sync.completed().borrow() == self.completed_before {
+            return false;
+        }
         let state = self.sync.state();
         state
             .sources
@@ -161,6 +189,7 @@ impl Leading {
         let token = fetcher.token;
         self.site.set_denied(false);
         self.failed = 0;
+        self.completed_before = *self.sync.completed().borrow();
         self.doing.clear();
         self.site.set_term(Some(Term { fetcher, lease: lease.id, until }));
         tokio::spawn(keep(Arc::clone(&self.site), token, lease));
@@ -187,7 +216,8 @@ impl Leading {
     }
 
     fn stand_back(&mut self) {
-        self.stands_back_until = Some(Instant::now() + STANDS_BACK);
+        let now = Instant::now();
+        (self.stands_back_until, self.vacant_since) = (Some(now + STANDS_BACK), Some(now));
     }
 
     /// Whether it should give fetching up, and why. Looked at whenever a cycle has ended.
@@ -201,12 +231,13 @@ impl Leading {
             Some(SyncOutcome::Held { .. }) | None => {}
             Some(SyncOutcome::Applied { .. } | SyncOutcome::Unchanged { .. }) => self.failed = 0,
         }
-        if self.sources_clock_is_off() {
-            return Ok(Some("its clock is not that of the source"));
-        }
         let (others, site) = (self.site.others().await?, &self.site.params.site);
         if !others.clock_is_right(site) {
             return Ok(Some("its clock is not that of the other sites"));
+        }
+        // It may be the source's that is wrong: where nobody else could fetch, this one does.
+        if self.sources_clock_is_off() && others.another_may(site) {
+            return Ok(Some("its clock is not that of the source"));
         }
         // What somebody waits for is brought to its end.
         if self.failed >= FAILED_CYCLES && self.doing.is_empty() {

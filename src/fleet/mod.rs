@@ -35,6 +35,7 @@ mod keep;
 pub mod keys;
 pub mod lead;
 mod ledger;
+mod left_out;
 pub mod payload;
 mod presence;
 mod raw;

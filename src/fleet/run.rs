@@ -149,6 +149,7 @@ impl Runner {
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
         let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
         let mut polled = self.site.client.look(with_asks).await?;
+        trace_look(&polled, began);
         self.site.set_asks(std::mem::take(&mut polled.asks));
         self.site.set_fetched_for(polled.fetcher.is_some());
         let read = reading(polled);
@@ -180,7 +181,11 @@ impl Runner {
                 self.go(&read, work, lead, began, shutdown).await?;
                 match self.memory.stuck.iter().flatten().next() {
                     Some((_, why)) => self.viewing.stuck(why),
-                    None => self.viewing.current(&read, began, at),
+                    None if self.is_at_the_heads(&read)? => {
+                        self.viewing.current(&read, began, at);
+                        tracing::trace!(revision = read.from.revision, "published");
+                    }
+                    None => self.viewing.catches_up(),
                 }
             }
         }
@@ -208,20 +213,30 @@ impl Runner {
         let fresh =
             self.memory.current.is_some_and(|at| began.saturating_duration_since(at) < self.site.params.poll * 3);
         let before = positions.map(|positions| positions.listing.index);
+        self.leading.seen(read.fetcher.is_some());
         if lead == Lead::Lost {
             self.leading.lost();
         }
         let mut failed = None;
         for work in work {
+            let mut done = self.work(founding.id, work).await;
+            // A base is where the entries behind it begin.
+            if let (Ok(()), Work::Take(log, base)) = (&done, work)
+                && let Some(head) = read.heads[place(log)].filter(|head| head.index > base.index)
+            {
+                done = self.work(founding.id, Work::Follow(head)).await;
+            }
             // One log does not wait for the other.
-            if let Err(error) = self.work(founding.id, work).await {
+            if let Err(error) = done {
                 failed = Some(error);
             }
         }
         if let Some(failed) = failed {
             return Err(failed);
         }
-        self.memory.current = Some(began);
+        if self.is_at_the_heads(read)? {
+            self.memory.current = Some(began);
+        }
         let after = self.site.store.fleet_position()?.map(|position| position.listing);
         if let (Some(before), Some(after)) = (before, after)
             && fresh
@@ -254,6 +269,12 @@ impl Runner {
             tracing::info!("the fleet's logs have format {format} from here on");
         }
         Ok(())
+    }
+
+    /// Whether all is published that was read, or more.
+    fn is_at_the_heads(&self, read: &Reading) -> Result<bool, StoreError> {
+        let Some(position) = self.site.store.fleet_position()? else { return Ok(false) };
+        Ok(read.heads.iter().all(|head| head.is_some_and(|head| position.of(head.log).index >= head.index)))
     }
 
     /// What is to be done while this site fetches.
@@ -357,6 +378,14 @@ impl Runner {
         }
         self.viewing.stopped(&trouble);
     }
+}
+
+/// What each look was answered: whether a site that was behind without saying so was told the truth.
+fn trace_look(polled: &Polled, began: Instant) {
+    let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let [listing, records] = polled.heads.each_ref().map(|head| Some(head.as_ref()?.as_ref().ok()?.index));
+    let super::client::ReadFrom { cluster, revision, member } = polled.from;
+    tracing::trace!(took_us, cluster, revision, member, listing, records, "looked");
 }
 
 /// What was read, as far as it can be understood.

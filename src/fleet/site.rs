@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::client::Client;
 use super::entry::Author;
 use super::head::Head;
+use super::left_out::{Part, is_left_out};
 use super::said::{Ask, Fetcher, Token};
 use super::step::Trouble;
 use crate::domain::Sha256Digest;
@@ -128,7 +129,7 @@ impl Site {
     /// Under what it fetches, if it does: not any more once the lease may have ended.
     pub fn term(&self) -> Option<Term> {
         let term = self.term.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        term.filter(|term| Instant::now() < term.until)
+        term.filter(|term| Instant::now() < term.until || is_left_out(Part::Fence))
     }
 
     /// Under what it fetches, or did until a moment ago.

@@ -130,6 +130,11 @@ impl Viewing {
         self.behind(FleetState::Behind, trouble.to_string());
     }
 
+    /// The logs have gone on further than this site has come.
+    pub fn catches_up(&self) {
+        self.behind(FleetState::Behind, "it takes over what the fleet has decided meanwhile".to_owned());
+    }
+
     /// The site follows no more.
     pub fn stopped(&self, trouble: &Trouble) {
         let state = match trouble {

@@ -156,6 +156,20 @@ impl Store {
         })
     }
 
+    /// Goes on by one entry without doing what it says, as nobody should: a test must find that out.
+    ///
+    /// # Errors
+    ///
+    /// If the entry is not the next, or the position cannot be written.
+    #[cfg(debug_assertions)]
+    pub fn go_on_alone(&self, advance: &Advance) -> Result<(), StoreError> {
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            self.advance(&transaction, advance)?;
+            transaction.commit()
+        })
+    }
+
     /// Goes on by one entry, in the transaction that does what it says.
     pub(super) fn advance(&self, transaction: &WriteTransaction, advance: &Advance) -> Result<(), StoreError> {
         let Advance { log, from, to } = *advance;

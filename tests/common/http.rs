@@ -1,5 +1,6 @@
 //! A real HTTP server that answers as it is told, well or badly, with or without TLS.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub struct Request {
     pub target: String,
     /// What stood behind the headers.
     pub body: Vec<u8>,
+    /// From where it came.
+    pub peer: Option<IpAddr>,
     headers: Vec<(String, String)>,
 }
 
@@ -99,7 +102,7 @@ impl Request {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Self { target, body: Vec::new(), headers }
+        Self { target, body: Vec::new(), peer: None, headers }
     }
 
     /// A header, by its name in lower case.
@@ -171,18 +174,19 @@ impl Server {
         let task = {
             let (answer, connections, seen) = (Arc::clone(&answer), Arc::clone(&connections), Arc::clone(&seen));
             tokio::spawn(async move {
-                while let Ok((mut stream, _)) = listener.accept().await {
+                while let Ok((mut stream, peer)) = listener.accept().await {
+                    let peer = Some(peer.ip());
                     connections.fetch_add(1, Ordering::SeqCst);
                     let (answer, seen, acceptor) = (answer.load_full(), Arc::clone(&seen), acceptor.clone());
                     tokio::spawn(async move {
                         let Some(acceptor) = acceptor else {
-                            if serve(&mut stream, (*answer).clone(), &seen).await == End::Reset {
+                            if serve(&mut stream, peer, (*answer).clone(), &seen).await == End::Reset {
                                 let _ = stream.set_zero_linger();
                             }
                             return;
                         };
                         let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                        if serve(&mut stream, (*answer).clone(), &seen).await == End::Reset {
+                        if serve(&mut stream, peer, (*answer).clone(), &seen).await == End::Reset {
                             let _ = stream.get_ref().0.set_zero_linger();
                         }
                     });
@@ -222,6 +226,7 @@ enum End {
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
+    peer: Option<IpAddr>,
     mut answer: Answer,
     seen: &Mutex<Vec<Request>>,
 ) -> End {
@@ -243,7 +248,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Ok(count) => body.extend_from_slice(&buffer[..count]),
         }
     }
-    request.body = body;
+    (request.body, request.peer) = (body, peer);
     seen.lock().expect("not poisoned").push(request.clone());
     while let Answer::By(by) = &answer {
         answer = by(&request);

@@ -341,6 +341,12 @@ pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
+/// A moment as HTTP writes it.
+pub fn http_date(at: jiff::Timestamp) -> String {
+    let since = Duration::from_secs(u64::try_from(at.as_second()).expect("after 1970"));
+    httpdate::fmt_http_date(std::time::SystemTime::UNIX_EPOCH + since)
+}
+
 /// Whether a path exists, for assertions on what a run left behind.
 pub fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()

@@ -196,6 +196,8 @@ async fn a_disk_without_room_for_the_store_loses_nothing_and_the_store_is_opened
     disk.free();
     let events = daemon.admin().await.put_records(many_overrides()).await.expect("room").into_inner().events;
     assert_eq!(events.first().map(|event| event.serial), Some(2), "no serial was spent on what was refused");
+    let alarms = daemon.status().await.alarms;
+    assert!(alarms.iter().all(|alarm| alarm.code != "RECORDS_JOURNAL_FAILING"), "{alarms:?}");
     goes_on(&daemon, &site, &world, &changes).await;
 
     // And all of it is on the disk.

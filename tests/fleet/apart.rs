@@ -1,6 +1,6 @@
 //! Sites that do not reach etcd, come to it with a past of their own, or have been away.
 
-use rmdd::api::grpc::v1::{Reason, SyncOutcome, Verdict};
+use rmdd::api::grpc::v1::{FleetPlace, Reason, SyncOutcome, Verdict};
 use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
@@ -67,6 +67,35 @@ async fn a_site_that_was_away_comes_to_hold_what_the_others_do() {
     assert_eq!(fleet.agree().await.listing.expect("a listing").0, 3);
     let held = fleet.end().await;
     assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_begins_with_a_base_says_that_it_is_behind_until_it_has_what_came_since() {
+    let mut world = World::new(515, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let joins = fleet.other().await;
+    let (status, log) = fleet.daemons[joins].take().expect("it runs").terminate().await;
+    assert!(status.success(), "{log}");
+    let at = fleet.fetcher().await;
+    for frn in ["0041000001", "0041000002"] {
+        world.advance(Step { remove: 1, ..Step::default() });
+        fleet.source.answer(Answer::csv(&world.to_csv()));
+        assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
+        fleet.ok(at, &deny(frn));
+    }
+    // It has nothing, and does not look a second time while this is looked at.
+    std::fs::remove_dir_all(fleet.sites[joins].state_dir()).expect("removed");
+    let config = fleet.sites[joins].config();
+    let settings = std::fs::read_to_string(&config).expect("read");
+    let seldom = settings.replace("poll = \"200ms\"", "poll = \"60s\"\nbehind_after = \"120s\"");
+    fleet.sites[joins].configure(&seldom.replace("lease = \"4s\"", "lease = \"240s\""));
+    fleet.start(joins);
+    let told = eventually("it says that it is at the head", || async {
+        fleet.daemon(joins).status().await.fleet.filter(|fleet| !fleet.behind)
+    })
+    .await;
+    let index = |place: Option<FleetPlace>| place.map_or(0, |place| place.index);
+    assert_eq!((index(told.listing), index(told.records)), (2, 2), "and so it is");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
-use crate::common::{ask, by_number, eventually, json, status_of, stderr};
+use crate::common::{ask, by_number, eventually, http_date, json, now, status_of, stderr};
 use crate::sites::{Fleet, NEVER};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,4 +131,38 @@ async fn one_site_fetches_by_the_schedule_and_another_when_that_is_killed() {
     let entries = fleet.index(Log::Listing).await;
     eventually("another site fetches", || async { (fleet.index(Log::Listing).await > entries).then_some(()) }).await;
     assert_ne!(fleet.fetcher().await, stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_sites_have_given_fetching_up_one_takes_it_up_again() {
+    let mut world = World::new(506, 60);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, "* * * * * *").await else { return };
+    fleet.source.answer(Answer::response("404 Not Found", "Content-Length: 0\r\n", b""));
+    // Two failures each, and each leaves it to the other.
+    eventually("both have given it up", || async {
+        let failures = fleet.daemon(0).status().await.failures_since;
+        (failures >= 4 && fleet.client.poll().await.ok()?.fetcher.is_none()).then_some(())
+    })
+    .await;
+    world.advance(Step { remove: 1, ..Step::default() });
+    fleet.source.answer(Answer::csv(&world.to_csv()));
+    eventually("the listing comes", || async {
+        let status = fleet.daemon(0).status().await;
+        (status.snapshot?.serial == 2 && status.failures_since == 0).then_some(())
+    })
+    .await;
+    fleet.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_source_has_another_time_than_all_sites_it_is_asked_all_the_same() {
+    let world = World::new(507, 60);
+    let Some(fleet) = Fleet::found(&world.to_csv(), 2, "* * * * * *").await else { return };
+    let ahead = http_date(now() + jiff::SignedDuration::from_hours(1));
+    let csv = world.to_csv();
+    let headers = format!("Date: {}\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n", ahead, csv.len());
+    fleet.source.answer(Answer::response("200 OK", &headers, &csv));
+    // Each leaves it to the other, once.
+    let before = fleet.index(Log::Listing).await;
+    eventually("it is asked", || async { (fleet.index(Log::Listing).await >= before + 4).then_some(()) }).await;
 }

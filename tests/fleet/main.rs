@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod adversity;
 mod apart;
 mod clocks;
 mod engine;

@@ -1,5 +1,6 @@
 //! A fleet of real daemons that meet in a real etcd, and whose source is a server of the test.
 
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,7 +234,12 @@ impl Fleet {
 
 /// What a store holds.
 pub fn held(site: &Site) -> (Vec<BaseName>, Option<FleetPosition>) {
-    let store = Store::open(&site.state_dir()).expect("a store");
+    held_at(&site.state_dir())
+}
+
+/// What the store of a state directory holds.
+pub fn held_at(state_dir: &Path) -> (Vec<BaseName>, Option<FleetPosition>) {
+    let store = Store::open(state_dir).expect("a store");
     let position = store.fleet_position().expect("read");
     let base = |log| {
         let (state, position) = store.state(log).expect("read");

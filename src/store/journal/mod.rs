@@ -92,7 +92,11 @@ impl Journal {
         let Some(journaled) = open else { return Err(self.failed(std::io::Error::other("it is not open"))) };
         let before = journaled.mark();
         match journaled.append(contents) {
-            Ok(digest) => Ok((digest, before)),
+            Ok(digest) => {
+                // A disk that was full has room again.
+                self.note_fault(None);
+                Ok((digest, before))
+            }
             Err(source) => {
                 back(open, before);
                 Err(self.failed(source))
