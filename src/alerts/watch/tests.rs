@@ -255,7 +255,7 @@ fn an_event_fits_whatever_names_say() {
     assert!(event.body.len() <= crate::alerts::event::MOST_BYTES, "{}", event.body.len());
     let body: Value = serde_json::from_str(&event.body).expect("JSON");
     assert_eq!((&body["data"]["removed_count"], &body["data"]["wave"]), (&json!(5000), &json!(true)));
-    assert!(body["data"]["cause"].as_str().expect("a cause").contains("3 changes before it were dropped"));
+    assert!(body["data"]["cause"].as_str().expect("a cause").contains("Of the changes before it 3 were dropped"));
     assert!(!event.body.contains('\u{202e}') && !event.body.contains("\\r\\n"), "hidden signs are escapes");
     let digest = crate::alerts::digest::of(&[event]);
     assert!(!digest.subject.contains(['\r', '\n']) && digest.lines.iter().all(|line| !line.contains(['\r', '\n'])));
