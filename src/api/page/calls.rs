@@ -19,9 +19,13 @@ pub struct LastHour {
     pub table: Table,
 }
 
-/// Reads them; nothing where no daemon answers, or within its first second.
+/// Reads them; nothing where no daemon answers. Within its first second the table is there, and has no rows.
 pub fn last_hour(services: &Services, now: jiff::Timestamp, operator: bool) -> Option<LastHour> {
-    let calls = services.observer.as_ref()?.activity.last_hour()?;
+    let table = Table::new("calls", "Calls by verdict and peer", &["Verdict", "Peer", "Calls"]);
+    let Some(calls) = services.observer.as_ref()?.activity.last_hour() else {
+        let said = "Counted from the first second on".to_owned();
+        return Some(LastHour { said, table: table.in_csv_at("/", "") });
+    };
     let refused = calls.counts.with_verdict(Verdict::Refuse);
     let mut rows = vec![
         vec![Cell::word("accepted", "good"), Cell::default(), Cell::count(calls.counts.with_verdict(Verdict::Accept))],
@@ -38,9 +42,7 @@ pub fn last_hour(services: &Services, now: jiff::Timestamp, operator: bool) -> O
         }));
     }
     rows.push(vec![Cell::word("errors", "warn"), Cell::default(), Cell::count(calls.counts.failed())]);
-    let table =
-        Table::new("calls", "Calls by verdict and peer", &["Verdict", "Peer", "Calls"]).with(rows).in_csv_at("/", "");
-    Some(LastHour { said: said(&calls, now), table })
+    Some(LastHour { said: said(&calls, now), table: table.with(rows).in_csv_at("/", "") })
 }
 
 fn said(calls: &activity::LastHour, now: jiff::Timestamp) -> String {
