@@ -104,7 +104,8 @@ key = "$keys/$1.key"
 TOML
 }
 ask() { local at=$1; shift; "$rmdd" --config "$scratch/$at.toml" "$@"; }
-serve() { ask "$1" serve >"$scratch/$1.log" 2>&1 & started+=($!); }
+# The program itself, and no function: what is killed at the end is it.
+serve() { "$rmdd" --config "$scratch/$1.toml" serve >"$scratch/$1.log" 2>&1 & started+=($!); }
 site nyc1 true
 site chi1 false
 site sea1 false
