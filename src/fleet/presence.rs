@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{EngineError, Expect, LeaseId, Read, Write};
+use super::engine::{EngineError, Expect, LeaseId, Pair, Read, Write};
 use super::said::{Alive, SiteSays, Token};
 use super::site::Site;
 use crate::observe::clock;
@@ -22,11 +22,15 @@ pub struct Presence {
 /// In one of so many rounds of keeping a lease alive it is looked whether the key still stands.
 const LOOKS_AGAIN: u64 = 5;
 
+/// What stands at the key that says that a site of this name lives.
+async fn stands(site: &Site) -> Result<Option<Pair>, EngineError> {
+    let key = site.client.keys.alive(&site.params.site);
+    Ok(site.client.engine.read(&[Read::Key(key)]).await?.pairs.into_iter().flatten().next())
+}
+
 /// Whether the key says that this site lives.
 async fn is_said(site: &Site, alive: Alive) -> Result<bool, EngineError> {
-    let key = site.client.keys.alive(&site.params.site);
-    let found = site.client.engine.read(&[Read::Key(key)]).await?.pairs.into_iter().flatten().next();
-    Ok(found.is_some_and(|pair| pair.value == alive.to_bytes()))
+    Ok(stands(site).await?.is_some_and(|pair| pair.value == alive.to_bytes()))
 }
 
 impl Presence {
@@ -74,7 +78,7 @@ impl Presence {
     /// Says that the site lives, if no other of its name does.
     async fn say(&self, site: &Site, alive: Alive) -> Result<Option<LeaseId>, EngineError> {
         let (engine, key) = (&site.client.engine, site.client.keys.alive(&site.params.site));
-        let found = engine.read(&[Read::Key(key.clone())]).await?.pairs.into_iter().flatten().next();
+        let found = stands(site).await?;
         let stands = found.as_ref().and_then(|pair| Alive::from_bytes(&pair.value).ok());
         let twin = stands.is_some_and(|stands| stands.token != alive.token);
         let was_twin = self.twin.swap(twin, Ordering::Relaxed);

@@ -167,7 +167,7 @@ impl Site {
         self.fetches.subscribe()
     }
 
-    /// Why it follows no more, if that is so.
+    /// Whether it may fetch: it is configured to, and etcd has not refused it that.
     pub fn may_fetch(&self) -> bool {
         self.params.fetches && !self.denied.load(Ordering::Relaxed)
     }

@@ -49,6 +49,16 @@ async fn a_fleet_without_its_etcd_answers_on_and_refuses_records_with_a_reason_a
     assert_eq!(held[0], held[1]);
 }
 
+/// Twice a listing is applied and a record put on record, at one site.
+async fn goes_on_twice(fleet: &Fleet, world: &mut World, at: usize, step: Step) {
+    for frn in ["0041000001", "0041000002"] {
+        world.advance(step);
+        fleet.source.answer(Answer::csv(&world.to_csv()));
+        assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
+        fleet.ok(at, &deny(frn));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_was_away_comes_to_hold_what_the_others_do() {
     let mut world = World::new(512, 300);
@@ -57,12 +67,7 @@ async fn a_site_that_was_away_comes_to_hold_what_the_others_do() {
     let (status, log) = fleet.daemons[away].take().expect("it runs").terminate().await;
     assert!(status.success(), "{log}");
     let at = fleet.fetcher().await;
-    for frn in ["0041000001", "0041000002"] {
-        world.advance(Step { remove: 1, amend: 2, ..Step::default() });
-        fleet.source.answer(Answer::csv(&world.to_csv()));
-        assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
-        fleet.ok(at, &deny(frn));
-    }
+    goes_on_twice(&fleet, &mut world, at, Step { remove: 1, amend: 2, ..Step::default() }).await;
     fleet.start(away);
     assert_eq!(fleet.agree().await.listing.expect("a listing").0, 3);
     let held = fleet.end().await;
@@ -77,12 +82,7 @@ async fn a_site_that_begins_with_a_base_says_that_it_is_behind_until_it_has_what
     let (status, log) = fleet.daemons[joins].take().expect("it runs").terminate().await;
     assert!(status.success(), "{log}");
     let at = fleet.fetcher().await;
-    for frn in ["0041000001", "0041000002"] {
-        world.advance(Step { remove: 1, ..Step::default() });
-        fleet.source.answer(Answer::csv(&world.to_csv()));
-        assert_eq!(fleet.daemon(at).sync().await.outcome(), SyncOutcome::Applied);
-        fleet.ok(at, &deny(frn));
-    }
+    goes_on_twice(&fleet, &mut world, at, Step { remove: 1, ..Step::default() }).await;
     // It has nothing, and does not look a second time while this is looked at.
     std::fs::remove_dir_all(fleet.sites[joins].state_dir()).expect("removed");
     let config = fleet.sites[joins].config();

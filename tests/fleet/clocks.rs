@@ -1,5 +1,6 @@
 //! Sites whose clocks are wrong.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rmdd::api::grpc::v1::SyncOutcome;
@@ -54,18 +55,25 @@ async fn a_site_whose_clock_is_two_days_ahead_follows_and_does_not_fetch_though_
     assert_eq!(fleet.fetcher().await, 3, "its clock was put right");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fetcher_whose_clock_leaps_gives_it_up_and_the_next_one_keeps_it() {
-    let world = World::new(542, 60);
-    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 4, NEVER).await else { return };
+/// A fleet of so many sites, of which the first alone runs and fetches, by the clock that this file says. Nothing where that
+/// cannot be had here.
+async fn led_by_a_clock_in_a_file(world: &World, count: usize) -> Option<(Fleet, PathBuf)> {
+    let mut fleet = Fleet::prepare(&world.to_csv(), count, NEVER).await?;
     let clock = fleet.sites[0].directory.path().join("clock");
     std::fs::write(&clock, "+0").expect("written");
-    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    let by_file = by_a_clock_in(&clock)?;
     fleet.sites[0].make_store();
     fleet.ok(0, &["sync"]);
     fleet.ok(0, &["fleet", "init"]);
     fleet.start_by(0, by_file);
     assert_eq!(fleet.fetcher().await, 0);
+    Some((fleet, clock))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetcher_whose_clock_leaps_gives_it_up_and_the_next_one_keeps_it() {
+    let world = World::new(542, 60);
+    let Some((mut fleet, clock)) = led_by_a_clock_in_a_file(&world, 4).await else { return };
     (1..4).for_each(|place| fleet.start(place));
     fleet.agree().await;
     assert_eq!(fleet.daemon(0).sync().await.outcome(), SyncOutcome::Unchanged);
@@ -94,15 +102,7 @@ async fn a_fetcher_whose_clock_leaps_gives_it_up_and_the_next_one_keeps_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_base_is_made_once_what_is_behind_it_is_seven_days_old() {
     let world = World::new(543, 60);
-    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 1, NEVER).await else { return };
-    let clock = fleet.sites[0].directory.path().join("clock");
-    std::fs::write(&clock, "+0").expect("written");
-    let Some(by_file) = by_a_clock_in(&clock) else { return };
-    fleet.sites[0].make_store();
-    fleet.ok(0, &["sync"]);
-    fleet.ok(0, &["fleet", "init"]);
-    fleet.start_by(0, by_file);
-    assert_eq!(fleet.fetcher().await, 0);
+    let Some((fleet, clock)) = led_by_a_clock_in_a_file(&world, 1).await else { return };
     let bases = || async {
         let heads = fleet.client.poll().await.expect("read").heads;
         heads.map(|head| head.expect("a head").expect("readable").base.expect("a base").index)

@@ -187,28 +187,30 @@ struct Held([[usize; Alike::COUNT]; Alike::COLUMNS.len()]);
 
 impl Held {
     fn add(&mut self, before: &Filing) {
-        for (counts, column) in self.0.iter_mut().zip(Alike::COLUMNS) {
-            if let Some(count) = Alike::of(before, column).and_then(|held| counts.get_mut(held as usize)) {
+        for column in Alike::COLUMNS {
+            if let Some((_, count)) = self.count(before, column) {
                 *count += 1;
             }
         }
     }
 
+    /// What a filing held in a column, and how many held that so far.
+    fn count(&mut self, before: &Filing, column: Column) -> Option<(Alike, &mut usize)> {
+        let counts = Alike::COLUMNS.iter().position(|known| *known == column).and_then(|at| self.0.get_mut(at))?;
+        let held = Alike::of(before, column)?;
+        counts.get_mut(held as usize).map(|count| (held, count))
+    }
+
     /// As if the last one were not there.
     fn leave_out(&mut self, before: &Filing, column: Column) {
-        let counts = Alike::COLUMNS.iter().position(|known| *known == column).and_then(|at| self.0.get_mut(at));
-        if let Some((counts, held)) = counts.zip(Alike::of(before, column))
-            && let Some(count) = counts.get_mut(held as usize)
-        {
+        if let Some((_, count)) = self.count(before, column) {
             *count -= 1;
         }
     }
 
     /// What the last one held in a column, and its place among those that held it.
-    fn place(&self, before: &Filing, column: Column) -> Option<(Alike, usize)> {
-        let counts = Alike::COLUMNS.iter().position(|known| *known == column).and_then(|at| self.0.get(at))?;
-        let held = Alike::of(before, column)?;
-        counts.get(held as usize).map(|count| (held, *count))
+    fn place(&mut self, before: &Filing, column: Column) -> Option<(Alike, usize)> {
+        self.count(before, column).map(|(held, count)| (held, *count))
     }
 }
 
@@ -395,8 +397,10 @@ impl Amending {
             if dated && breadth == Breadth::Wide {
                 // One filer may amend all its filings; among others they tell nothing either way.
                 held.leave_out(before, column);
-            } else if let Some((answer, place)) = held.place(before, column).filter(|_| !reverts) {
-                tally.alike.iter_mut().skip(answer as usize).take(1).for_each(|alike| alike.add(place));
+            } else if let Some((answer, place)) = held.place(before, column).filter(|_| !reverts)
+                && let Some(alike) = tally.alike.get_mut(answer as usize)
+            {
+                alike.add(place);
             }
             if dated && column != Column::Frn {
                 tally.dated[change as usize].add(number, shown);
