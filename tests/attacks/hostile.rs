@@ -6,8 +6,8 @@
 //! printed.
 
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -18,8 +18,10 @@ use rmdd::api::grpc::v1::{
     self, CheckProviderRequest, CheckProvidersRequest, GetProviderRequest, SearchProvidersRequest, Verdict,
     get_provider_request,
 };
+use rmdd::transport::priority::wait_for_answers;
 use rmdd_testkit::hostile::{Attack, Done, Hostile, Place, Rpc};
 use rmdd_testkit::{Step, World};
+use tokio::runtime::Runtime;
 use tonic::Code;
 
 use super::cgroup::Bounds;
@@ -149,6 +151,14 @@ impl Switch {
     }
 }
 
+/// Where those that attack run: they get what the processors have left, as if they were on machines of their own. Beside them on
+/// these processors the daemon would wait for its attackers' turns, which is the machine's doing and not its own.
+static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads.worker_threads(2).enable_all().on_thread_start(|| wait_for_answers(19));
+    threads.build().expect("threads")
+});
+
 /// A daemon to attack, with a listing that has some history.
 async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
     // Fails where another test was first.
@@ -189,7 +199,7 @@ async fn withstands(
     let mut attacking = tokio::task::JoinSet::new();
     for _ in 0..force.connections {
         let (hostile, each) = (hostile.clone(), force.each);
-        attacking.spawn(async move { hostile.run(attack, each).await });
+        attacking.spawn_on(async move { hostile.run(attack, each).await }, ELSEWHERE.handle());
     }
     // In the midst of it: a person looks, and a listing is applied.
     world.advance(Step { list: 1, amend: 3, remove: 1, reinstate: 0 });

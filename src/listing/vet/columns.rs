@@ -4,7 +4,7 @@
 //! So cells are counted apart that change though their filing does not say that it was updated. `docs/vetting.md` has
 //! what real steps came to in each column.
 
-use super::compare::{CellChange, ColumnTally, Compared, NEIGHBOURS, Neighbours, Tally, is_updated};
+use super::compare::{CellChange, ColumnTally, Compared, EXAMPLES, NEIGHBOURS, Neighbours, Tally, is_updated};
 use super::config::VetConfig;
 use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
@@ -122,8 +122,7 @@ pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetC
     }
     let undone = &compared.undone;
     doubts.extend(
-        (undone.count > UNUSUAL_FLOOR)
-            .then(|| Doubt::Undoes { count: undone.count, examples: undone.examples.clone() }),
+        (undone.count > CELLS_ALARM).then(|| Doubt::Undoes { count: undone.count, examples: undone.examples.clone() }),
     );
     doubts.extend(shifted(compared, config));
     doubts
@@ -190,10 +189,22 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
         return Some(doubt(most, lately as usize, Resolution::Person));
     }
     let many_lately = now > 0 && memory.undated(limits.column) + now as f64 > UNDATED_LATELY_ALARMS;
-    // A fault strikes filings that were amended just now, too.
-    let together = tally.undated_count() + tally.dated_count() - tally.dated(CellChange::Filled).count;
-    let many = tally.undated_count() > 0 && together > CELLS_ALARM;
-    (many || many_lately).then(|| doubt(most, CELLS_ALARM, Resolution::Alarm))
+    if tally.undated(most).count > CELLS_ALARM || many_lately {
+        return Some(doubt(most, CELLS_ALARM, Resolution::Alarm));
+    }
+    // A fault strikes filings that were amended just now or lately, too: it takes back what their filers wrote.
+    let struck = tally.undated_count() + tally.undone.count;
+    let together = struck + tally.dated_count() - tally.dated(CellChange::Filled).count;
+    let examples = tally.undated(most).examples.iter().chain(&tally.undone.examples);
+    (struck > 0 && together > CELLS_ALARM).then(|| Doubt::Cells {
+        column: limits.column,
+        undated: None,
+        changed: together,
+        common: compared.common,
+        limit: CELLS_ALARM,
+        examples: examples.take(EXAMPLES).cloned().collect(),
+        resolution: Resolution::Alarm,
+    })
 }
 
 /// Whether filings that have a date turned from Yes to No as often as those that have none.

@@ -48,7 +48,7 @@ pub struct Example {
 }
 
 /// So many examples are kept.
-const EXAMPLES: usize = 3;
+pub const EXAMPLES: usize = 3;
 
 /// How often something happened, and where for example.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +110,8 @@ pub struct ColumnTally {
     pub bare: Tally,
     /// Cells without a date that went from Yes to No in filings that have a date, which stayed.
     pub withdrawn_beside_a_date: usize,
+    /// Cells without a date that hold again what they held before a step lately changed them: none of the above.
+    pub undone: Tally,
     /// Neighbours that changed in a row, without a date or alone.
     pub neighbours: Neighbours,
     /// Cells that changed in a row among those that held the same answer, whatever the date: a fault that turns one answer
@@ -420,6 +422,8 @@ impl Amending {
                 if column.is_essential() {
                     compared.undated.push(cell(before, column));
                 }
+            } else {
+                tally.undone.add(number, shown);
             }
         }
     }

@@ -363,3 +363,32 @@ fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
     let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
     assert!(healed.requires() < Some(Resolution::Person), "{:?}", healed.doubts);
 }
+
+#[test]
+fn a_page_that_takes_back_what_filers_amended_lately_is_told_with_what_it_takes_from_others() {
+    let intermediate = Column::IntermediateProviderChoice;
+    let with = |answer: &'static str, date: Option<String>, places: &[usize], mut listing: Listing| {
+        for (_, filing) in listing.filings.iter_mut().enumerate().filter(|(place, _)| places.contains(place)) {
+            *filing = with_cells(filing, |at| match at {
+                Column::LastUpdated => date.as_deref(),
+                at => (at == intermediate).then_some(answer),
+            });
+        }
+        listing
+    };
+    // Some of a page said No and amended that three weeks ago; the others have long said Yes.
+    let amended: Vec<usize> = (0..6).map(|nth| 4_000 + 20 * nth).collect();
+    let others: Vec<usize> = (0..4).map(|nth| 4_010 + 20 * nth).collect();
+    let all: Vec<usize> = (0..TODAY.whole().filings.len()).collect();
+    let plain =
+        |days: u32| with("Yes", None, &others, with("No", None, &all, World { today: TODAY.today - days }.whole()));
+    let then = day(TODAY.today - 20).to_string();
+    let since = |days: u32| with("Yes", Some(then.clone()), &amended, plain(days));
+    let before = snapshot(plain(22));
+    let current = [20, 13, 6].into_iter().fold(before, |current, days| judge(since(days), Some(&current)).snapshot);
+    let keeping_dates = with("No", None, &others, with("No", Some(then.clone()), &amended, since(0)));
+    let fault = judge(keeping_dates, Some(&current));
+    let told = |doubt: &Doubt| matches!(doubt, Doubt::Cells { column, changed: 10, .. } if *column == intermediate);
+    assert!(fault.doubts.iter().any(told), "{:?}", fault.doubts);
+    assert_eq!(fault.requires(), None);
+}
