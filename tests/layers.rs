@@ -74,6 +74,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("terminal_size", &["cli"]),
     ("anstream", &["cli"]),
     ("anyhow", &["cli", "main"]),
+    ("tikv_jemallocator", &["main"]),
 ];
 
 /// Folders that do no I/O and know no runtime.
