@@ -5,6 +5,8 @@ mod common;
 
 mod adversity;
 mod apart;
+mod around;
+mod asks;
 mod clocks;
 mod engine;
 mod everyday;
