@@ -108,6 +108,10 @@ fn snapshot(
     SnapshotMessage(message): SnapshotMessage,
 ) -> Result<Applied, Fault> {
     let of = |bad| Fault::of(&entry.name(), bad);
+    let stands = current.map(|current| current.snapshot().serial);
+    if message.serial != stands.map_or(0, |serial| serial.0).saturating_add(1) {
+        return Err(diverges(entry, format!("it makes snapshot {}, and {} here", message.serial, what_stands(stands))));
+    }
     let last_seen_at = wire::maybe_time(message.last_seen_at_ms).map_err(of)?;
     let current = match (current, last_seen_at) {
         (Some(current), Some(at)) => Some(believed(current, at)),
@@ -129,13 +133,7 @@ fn snapshot(
     }
     let fact = SnapshotFact { snapshot, step, current, cycle };
     let expected = Expected { listing_sha256, last_change, advance: entry.advance() };
-    let committed = store.follow_snapshot(&fact, &expected).map_err(|error| match error {
-        StoreError::Conflict { expected, found } => {
-            let stands = what_stands(Some(SnapshotSerial(found)));
-            diverges(entry, format!("it makes snapshot {}, and {stands} here", expected + 1))
-        }
-        error => error.into(),
-    })?;
+    let committed = store.follow_snapshot(&fact, &expected)?;
     let SnapshotFact { snapshot, step, .. } = fact;
     let index = Index::build_known(snapshot, listing_sha256, step.removals, committed.last_change);
     Ok(Applied { index: Some(index), state: committed.state })

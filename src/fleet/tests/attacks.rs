@@ -371,7 +371,10 @@ fn a_confirmation_of_a_snapshot_that_does_not_stand_and_serials_that_jump_are_no
     let first = site.position(Log::Listing);
     let payload = |next: &Appended, after: &Appended| payload_of(next, &after.written.position).1;
     let second = vouched(&first, Log::Listing, payload(&listing[1], &listing[0]));
-    diverges(site.follow(&second), "entry 1 of the fleet's log `listing` comes to something else here");
+    diverges(
+        site.follow(&second),
+        "entry 1 of the fleet's log `listing` comes to something else here than where it was made: it makes",
+    );
     let confirmation = vouched(&first, Log::Listing, payload(&listing[2], &listing[1]));
     diverges(site.follow(&confirmation), "it confirms snapshot 2, and none stands here");
     assert_eq!((site.position(Log::Listing), site.index.is_none()), (first, true));
