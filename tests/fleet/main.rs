@@ -15,4 +15,5 @@ mod lost;
 mod meddled;
 mod seen;
 mod sites;
+mod told;
 mod upgrade;
