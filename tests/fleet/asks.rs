@@ -32,9 +32,9 @@ async fn asked(fleet: &Fleet, many: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_asked_and_taken_back_is_not_carried_out_by_whoever_fetches_later() {
     let mut world = World::new(571, 400);
-    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    let Some(fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
     fleet.configure(1, "fetches = false");
-    let mut fleet = fleet_founded(fleet).await;
+    let mut fleet = fleet.founded().await.expect("founded");
     // A listing that is held.
     world.advance(Step { remove: 150, ..Step::default() });
     fleet.source.answer(Answer::csv(&world.to_csv()));
@@ -62,8 +62,4 @@ async fn what_was_asked_and_taken_back_is_not_carried_out_by_whoever_fetches_lat
     assert_eq!((told.listing.expect("a listing").0, told.held.len()), (1, 1), "it is held still");
     let approved = fleet.run(1, &["sync", "--approve", &digest, "--by", "ann"]);
     assert_eq!(status_of(&approved), 0, "{}", stderr(&approved));
-}
-
-async fn fleet_founded(fleet: Fleet) -> Fleet {
-    fleet.founded().await.expect("founded")
 }
