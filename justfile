@@ -195,8 +195,8 @@ page-check:
 adversity MINUTES="20":
     RMDD_FLEET_MINUTES={{ MINUTES }} cargo test --locked --release --test fleet -- --ignored --exact adversity::adversity
 
-# Go through every order of events that three sites and an etcd may meet: `just fleet-model`, or no more than so many steps deep.
-fleet-model DEPTH="":
+# Go through every order of events that three sites and an etcd may meet, so many steps deep (12 at least): `just fleet-model 18`.
+fleet-model DEPTH="15":
     RMDD_FLEET_MODEL_DEPTH={{ DEPTH }} cargo test --locked --release --lib -- --ignored --exact --nocapture \
       fleet::tests::model::nor_does_any_with_three_sites
 

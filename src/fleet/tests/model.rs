@@ -334,7 +334,7 @@ fn no_order_of_events_loses_an_acknowledged_entry_doubles_one_or_lets_a_deposed_
 }
 
 #[test]
-#[ignore = "takes minutes and gigabytes: just fleet-model"]
+#[ignore = "takes minutes: just fleet-model"]
 fn nor_does_any_with_three_sites() {
     let depth = std::env::var("RMDD_FLEET_MODEL_DEPTH").ok().and_then(|depth| depth.parse().ok());
     let mut checker = Fleet { sites: 3, broken: Broken::Nothing }.checker().threads(2);
