@@ -195,6 +195,11 @@ page-check:
 adversity MINUTES="20":
     RMDD_FLEET_MINUTES={{ MINUTES }} cargo test --locked --release --test fleet -- --ignored --exact adversity::adversity
 
+# Go through every order of events that three sites and an etcd may meet, so many steps deep (12 at least): `just fleet-model 18`.
+fleet-model DEPTH="15":
+    RMDD_FLEET_MODEL_DEPTH={{ DEPTH }} cargo test --locked --release --lib -- --ignored --exact --nocapture \
+      fleet::tests::model::nor_does_any_with_three_sites
+
 # See that builds which leave something out are found out by that. Debug builds alone can leave something out.
 adversity-left-out:
     cargo test --locked --test fleet -- --ignored adversity::left_out

@@ -132,14 +132,16 @@ pub async fn idle(etcd: &Etcd, seconds: u64) -> (f64, f64) {
 
 /// The processor time that the members have used so far.
 fn cpu_seconds(etcd: &Etcd) -> f64 {
-    let of = |process: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // Behind the name in parentheses; there, user and system time are the 12th and 13th, in hundredths of a second.
-        let rest = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
-        ticks.sum::<f64>() / 100.0
-    };
-    etcd.processes().iter().map(of).sum()
+    etcd.processes().iter().map(cpu_of).sum()
+}
+
+/// The processor time that a process has used so far, in seconds.
+pub fn cpu_of(process: &u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // Behind the name in parentheses; there, user and system time are the 12th and 13th, in hundredths of a second.
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 async fn client_bytes(etcd: &Etcd) -> f64 {

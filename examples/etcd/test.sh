@@ -122,4 +122,24 @@ soon "the record does not come to the reader" lists sea1
 cat "$scratch/refused"
 lists nyc1 || failed "the record is gone"
 ask sea1 fleet status || true
+grep -q "see which role the user of this site's certificate has" "$scratch/refused" || failed "why a reader may not is not said"
 echo "good: a fetcher, an operator and a reader, each with a certificate of its own"
+
+# A reader that takes itself for one that may fetch: nobody fetches, it says why, and it follows all the same.
+sed -i 's/^fetches = false/fetches = true/' "$scratch/sea1.toml"
+kill "${started[3]}" && wait "${started[3]}" || true
+serve sea1
+soon "the reader does not follow" current sea1
+kill "${started[1]}" && wait "${started[1]}" || true
+says_why() { grep -q "this site may not: the role of its user in etcd does not permit it" "$scratch/sea1.log"; }
+soon "the reader does not say that it may not fetch" says_why
+current sea1 || failed "the reader follows no longer"
+# Its exit status is of the alarms, too.
+shows() { { ask sea1 fleet status || true; } >"$scratch/shown" && grep -q "$1" "$scratch/shown"; }
+soon "somebody fetches" shows "nobody fetches"
+! ask sea1 sync >"$scratch/refused" 2>&1 || failed "a reader may have others sync"
+cat "$scratch/refused"
+grep -q "does not permit it" "$scratch/refused" || failed "why a reader may not have others sync is not said"
+serve nyc1
+soon "the fetcher does not fetch again" shows "nyc1 fetches"
+echo "good: a reader that is to fetch says that it may not, and leaves it to others"

@@ -200,7 +200,8 @@ fn now(services: &Services, kept: &AlertsKept, at: Timestamp) -> Result<Now, Sto
     let records = services.records.load_full();
     let sync = services.sync.state();
     let alarms = services.alarms(index.as_deref(), &sync, at);
-    let mut now = Now { at, alarms, ..Now::default() };
+    let fleet_unknown = services.fleet.as_ref().is_some_and(|fleet| !fleet.report(at).is_known());
+    let mut now = Now { at, alarms, fleet_unknown, ..Now::default() };
     now.cursor = index.as_ref().map_or(kept.cursor, |index| index.last_change());
     if let Some(index) = &index {
         let policy = services.policy.load_full();

@@ -21,10 +21,18 @@ const ONE_LISTING: Duration = Duration::from_secs(60);
 /// # Errors
 ///
 /// If another process has it, or the new one cannot be written.
-pub fn rebuild(state_dir: &Path, vet: &VetConfig, max_bytes: u64, now: Timestamp) -> Result<(), StoreError> {
+///
+/// Where a fleet is configured, also if it cannot be read which one the damaged store is in.
+pub fn rebuild(
+    state_dir: &Path,
+    in_fleet: bool,
+    vet: &VetConfig,
+    max_bytes: u64,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
     let refill = |store: &Store| refill(store, &Archive::new(state_dir), vet, max_bytes);
-    let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, now, refill)? else {
+    let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
         tracing::info!("the store is good: --rebuild had nothing to do");
         return Ok(());
     };
@@ -62,7 +70,7 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
         return Ok(());
     }
     tracing::error!("the store is missing, though the archive shows that there was one: it is begun again");
-    rebuild(state_dir, vet, max_bytes, clock::now())
+    rebuild(state_dir, false, vet, max_bytes, clock::now())
 }
 
 /// Where the store of a site of a fleet is missing, the fleet has all that it held: it begins with nothing, and takes that. The

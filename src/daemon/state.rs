@@ -95,7 +95,7 @@ pub(super) async fn open(
         if in_fleet && matches!(state_dir.join(store::FILE_NAME).try_exists(), Ok(false)) {
             rebuild::begin_anew_in_fleet(&state_dir, clock::now())?;
         } else if rebuild {
-            rebuild::rebuild(&state_dir, &vet, max_bytes, clock::now())?;
+            rebuild::rebuild(&state_dir, in_fleet, &vet, max_bytes, clock::now())?;
         } else {
             refill_if_gone(&state_dir, &vet, max_bytes)?;
         }

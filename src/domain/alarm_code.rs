@@ -121,7 +121,10 @@ impl AlarmCode {
                 "look at the network to the members of etcd, at etcd itself and at `fleet.tls` (`rmdd fleet status`); this \
                  site goes on by itself when one answers"
             }
-            Self::FleetStuck => "do what the sentence says; this site goes on by itself then (docs/fleet.md)",
+            Self::FleetStuck => {
+                "do what the sentence says; what is damaged, missing or forged in etcd, `rmdd fleet repair` puts right, at a site \
+                 that has come furthest. This site goes on by itself then (docs/fleet.md)"
+            }
             Self::FleetForeign => {
                 "look whether `fleet.engine` and `fleet.name` are right, and what became of etcd (docs/fleet.md); nothing here \
                  is thrown away"

@@ -149,6 +149,8 @@ pub struct EngineMember {
     pub address: String,
     /// What it says of itself, or why it says nothing.
     pub status: Result<EngineStatus, String>,
+    /// Its version, as it last said: also while it says nothing.
+    pub last_version: Option<String>,
     /// When it was asked.
     pub asked_at: Timestamp,
 }

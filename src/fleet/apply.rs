@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::listing::diff;
 use crate::listing::index::Index;
-use crate::store::{Expected, SnapshotFact, Store, SyncState};
+use crate::store::{Expected, SnapshotFact, Store, StoreError, SyncState};
 
 /// What an entry of the listing's log came to.
 #[derive(Debug)]
@@ -40,6 +40,13 @@ pub fn listing(
     match payload::listing(entry, bytes)? {
         Listing::Snapshot(message) => snapshot(store, current, entry, *message),
         Listing::Cycle(fact) => {
+            let stands = current.map(|current| current.snapshot().serial);
+            if let Some((serial, _)) = fact.confirmed.filter(|(serial, _)| Some(*serial) != stands) {
+                return Err(diverges(
+                    entry,
+                    format!("it confirms snapshot {serial}, and {} here", what_stands(stands)),
+                ));
+            }
             let index = fact.confirmed.and_then(|(_, at)| Some(confirmed(current?, at)));
             Ok(Applied { index, state: store.follow_cycle(&fact, &entry.advance())? })
         }
@@ -64,8 +71,24 @@ pub fn records(store: &Store, entry: &Entry, bytes: &[u8]) -> Result<Vec<RecordE
         store.commit_records(&events)?;
         return Ok(events);
     }
-    store.follow_records(&events, &entry.advance())?;
+    store.follow_records(&events, &entry.advance()).map_err(|error| match error {
+        StoreError::Conflict { expected, found } => {
+            diverges(entry, format!("its first event is {}, and event {found} is the last one here", expected + 1))
+        }
+        error => error.into(),
+    })?;
     Ok(events)
+}
+
+/// An entry that the head vouches for, and that does not go on from what stands here.
+fn diverges(entry: &Entry, detail: String) -> Fault {
+    StoreError::Diverges { log: entry.log, entry: entry.position.index, detail }.into()
+}
+
+fn what_stands(serial: Option<SnapshotSerial>) -> String {
+    serial
+        .filter(|serial| serial.0 > 0)
+        .map_or_else(|| "none stands".to_owned(), |serial| format!("snapshot {serial} stands"))
 }
 
 /// What stands, as it was held against a listing that came at `at`. Times that lie ahead were told by a clock that was wrong:
@@ -85,6 +108,10 @@ fn snapshot(
     SnapshotMessage(message): SnapshotMessage,
 ) -> Result<Applied, Fault> {
     let of = |bad| Fault::of(&entry.name(), bad);
+    let stands = current.map(|current| current.snapshot().serial);
+    if message.serial != stands.map_or(0, |serial| serial.0).saturating_add(1) {
+        return Err(diverges(entry, format!("it makes snapshot {}, and {} here", message.serial, what_stands(stands))));
+    }
     let last_seen_at = wire::maybe_time(message.last_seen_at_ms).map_err(of)?;
     let current = match (current, last_seen_at) {
         (Some(current), Some(at)) => Some(believed(current, at)),

@@ -100,8 +100,9 @@ impl Site {
         let lease = self.client.engine.lease(ASK_STANDS).await.map_err(cut_off)?;
         let put = Write::Put(self.client.keys.ask(&id), ask.to_bytes(), Some(lease.id));
         let _asking = Asking::new(self);
-        self.client.engine.write_again(&[put]).await.map_err(cut_off)?;
+        // Before it is asked: whoever waits may go while it is on its way, and what comes under a lease that is gone is refused.
         let _taken_back = TakenBack { client: self.client.clone(), key: self.client.keys.ask(&id), lease: lease.id };
+        self.client.engine.write_again(&[put]).await.map_err(cut_off)?;
         match (self.answer_to(&id).await?, approval) {
             (Done::Record(record), _) => Ok(*record),
             (Done::NotHeld(held), Some(approval)) => Err(ApprovalError::NotHeld { sha256: approval.sha256, held }),

@@ -108,7 +108,7 @@ impl Client {
         if with_asks {
             reads.push(Read::Range { below: behind(&asks), from: asks.clone(), most: 100 });
         }
-        let Found { mut pairs, cluster, revision, member } = self.engine.read(&reads).await?;
+        let Found { mut pairs, cluster, revision, member, .. } = self.engine.read(&reads).await?;
         let asked = if with_asks { pairs.pop().unwrap_or_default() } else { Vec::new() };
         let at = |key: &str| pairs.first()?.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_slice());
         let fleet = at(&keys.fleet()).map(Founding::from_bytes);
@@ -174,6 +174,16 @@ impl Client {
         // It takes as long as it is large.
         let unpacked = tokio::task::spawn_blocking(move || name.unpack(chunks.iter().map(Vec::as_slice))).await;
         Ok(unpacked.map_err(|_| ClientError::Missing("what was unpacked".to_owned()))??)
+    }
+
+    /// Whether all chunks of a blob are there. What stands in them is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn is_there(&self, log: Log, name: BlobName) -> Result<bool, EngineError> {
+        let chunks = self.keys.chunks(log, name.sha256);
+        Ok(self.engine.keys(&chunks, &behind(&chunks)).await?.len() as u64 >= name.chunks())
     }
 
     /// Writes a blob, before the head that names it.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::apply::{self, Applied};
-use super::base::Assembly;
+use super::base::{self, Assembly};
 use super::client::ClientError;
 use super::engine::EngineError;
 use super::entry::{self, Entry};
@@ -178,6 +178,30 @@ impl Following {
     ///
     /// If it cannot be had, is not what it should be, or the store does not take it.
     pub async fn take(&self, fleet: FleetId, log: Log, base: BaseName) -> Result<(), FollowError> {
+        match self.taken(fleet, log, base).await {
+            Err(FollowError::Stuck(why)) if self.holds(log, base).await? => {
+                tracing::warn!("{why}; this site holds what that base held");
+                Ok(())
+            }
+            taken => taken,
+        }
+    }
+
+    /// Whether this site stands at a base, and holds what it held: so the site that has founded the fleet does.
+    async fn holds(&self, log: Log, base: BaseName) -> Result<bool, FollowError> {
+        if self.position(log)?.is_none_or(|position| position.index != base.index) {
+            return Ok(false);
+        }
+        let (store, format) = (Arc::clone(&self.site.store), self.site.store.fleet_format()?.unwrap_or(format::FORMAT));
+        let made = tokio::task::spawn_blocking(move || {
+            let (state, position) = store.state(log)?;
+            let position = position.ok_or(StoreError::Interrupted)?.of(log);
+            base::make(&state, position, format)
+        });
+        Ok(made.await.map_err(|_| FollowError::Interrupted)??.name == base)
+    }
+
+    async fn taken(&self, fleet: FleetId, log: Log, base: BaseName) -> Result<(), FollowError> {
         let client = &self.site.client;
         let manifest = client.blob(log, base.manifest).await?;
         let mut assembly = Assembly::begin(log, base.index, &manifest)?;

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 
 use super::base::{self, Packed};
 use super::client::{Client, ClientError};
-use super::engine::{EngineError, Expect, Write};
+use super::engine::{EngineError, Expect, Pair, Read, Write};
 use super::head::Head;
 use super::said::{Founding, Token};
-use super::{entry, format};
+use super::{Fault, entry, format, keep};
 use crate::domain::Sha256Digest;
 use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 
@@ -40,8 +40,30 @@ pub enum FoundError {
         found: Option<FleetId>,
     },
     /// Both logs are as this store has followed them.
-    #[error("both logs of the fleet go as far as this store has followed them, or further: nothing is to be repaired")]
+    #[error(
+        "both logs of the fleet go as far as this store has followed them, or further: nothing is to be repaired. Where what comes \
+         next can be applied at no site, --drop-what-is-stuck drops it"
+    )]
     NothingToRepair,
+    /// What says where the log ends cannot be read, and there are entries that this store has not followed.
+    #[error(
+        "the head of the fleet's log `{}` is lost, and there are entries behind entry {own}, where this store stands: repair it at \
+         the site that has come furthest. Nothing has changed; --drop-what-came-since drops them",
+        .log.as_str()
+    )]
+    Further {
+        /// Which log.
+        log: Log,
+        /// Where the store stands.
+        own: u64,
+    },
+    /// The store is one that was begun again, and holds something else than the fleet began with.
+    #[error(
+        "this store stands before the first entry of the fleet's log `{}`, and holds something else than the fleet began with: \
+         repair it at another site. Nothing has changed",
+        .0.as_str()
+    )]
+    BegunAgain(Log),
     /// The log has gone on since it was put back.
     #[error(
         "the fleet's log `{}` has gone on since etcd was restored, at {at} by site {site}: what was told it since then would be lost. \
@@ -58,7 +80,7 @@ pub enum FoundError {
     },
     /// A base could not be made.
     #[error(transparent)]
-    Fault(#[from] super::Fault),
+    Fault(#[from] Fault),
 }
 
 impl From<EngineError> for FoundError {
@@ -130,13 +152,49 @@ async fn prepared(store: Arc<Store>, format: u32) -> Result<(FleetId, u8, [Packe
     tokio::task::spawn_blocking(prepare).await.map_err(|_| StoreError::Interrupted)?
 }
 
+/// What may be dropped.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drops {
+    /// What was told the logs since etcd was restored, or behind a head that is lost.
+    pub since: bool,
+    /// What comes behind where the store stands in this log, because it can be applied at no site.
+    pub stuck: Option<Log>,
+}
+
+/// A log, at which entry it ended, where that could be read, and at which it ends again.
+pub type Repaired = (Log, Option<u64>, u64);
+
+/// What stands where the head of a log should.
+enum Standing {
+    Good(Head),
+    /// It is not what was written.
+    Damaged(Vec<u8>),
+    Missing,
+}
+
+/// The heads of both logs, as far as they are there and can be read.
+async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
+    let reads = Log::ALL.map(|log| Read::Key(client.keys.head(log)));
+    let found = client.engine.read(&reads).await?.pairs.into_iter();
+    let standing = |(log, mut pairs): (Log, Vec<Pair>)| {
+        let Some(Pair { value, .. }) = pairs.pop() else { return Ok(Standing::Missing) };
+        match Head::from_bytes(log, &value) {
+            Ok(head) => Ok(Standing::Good(head)),
+            Err(Fault::Damaged { .. }) => Ok(Standing::Damaged(value)),
+            Err(fault) => Err(fault.into()),
+        }
+    };
+    Log::ALL.into_iter().zip(found).map(standing).collect()
+}
+
 /// Puts back what an etcd that was restored from a backup has lost: the logs go on from where this store stands, and sites
-/// that have not come as far take a base. A log of which entries are damaged or missing is put right likewise. `drop_since` says that what was told the logs since the restore may go.
+/// that have not come as far take a base. A log of which the head, entries or the base are damaged or missing is put right
+/// likewise. `drop` says what may go.
 ///
 /// # Errors
 ///
 /// If another fleet is there, nothing is lost, a log has gone on since, or etcd does not do it.
-pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Result<Vec<(Log, u64, u64)>, FoundError> {
+pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<Vec<Repaired>, FoundError> {
     let founding = client.founded().await?.transpose()?;
     let position = store.fleet_position()?;
     let (Some(founding), Some(position)) = (founding, position) else {
@@ -145,14 +203,32 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Res
     if founding.id != position.fleet {
         return Err(FoundError::Another { found: Some(founding.id) });
     }
-    let heads = client.poll().await?.heads;
+    let heads = heads(client).await?;
     let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
     let (_, _, packed) = prepared(store, founding.format).await?;
     for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
-        let (head, own) = (head.ok_or(FoundError::Another { found: None })??, position.of(log));
-        expected.push(Expect::Value(client.keys.head(log), head.to_bytes()));
-        if !is_lost(client, &head, &own, drop_since).await? {
+        let own = position.of(log);
+        expected.push(match &head {
+            Standing::Good(head) => Expect::Value(client.keys.head(log), head.to_bytes()),
+            Standing::Damaged(bytes) => Expect::Value(client.keys.head(log), bytes.clone()),
+            Standing::Missing => Expect::Nothing(client.keys.head(log)),
+        });
+        let lost = match &head {
+            Standing::Good(head) => is_lost(client, head, &own, drop).await?,
+            // Where the log ends only its entries tell.
+            _ if drop.since || client.entries(log, own.index + 1, own.index + 1).await?.is_empty() => true,
+            _ => return Err(FoundError::Further { log, own: own.index }),
+        };
+        if !lost {
             continue;
+        }
+        let head = match head {
+            Standing::Good(head) => Some(head),
+            Standing::Damaged(_) | Standing::Missing => None,
+        };
+        let began_with = head.and_then(|head| head.base).filter(|base| base.index == 0);
+        if own.index == 0 && began_with.is_some_and(|base| base != packed.name) {
+            return Err(FoundError::BegunAgain(log));
         }
         for blob in packed.parts.iter().chain([&packed.manifest]) {
             client.put_blob(log, blob).await?;
@@ -160,10 +236,11 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Res
         // What stands behind the backup is none of this log.
         let (first, last) = (client.keys.entry(log, 0), client.keys.entry(log, u64::MAX));
         let base = Some(packed.name);
-        let next = Head { log, format: head.format, index: own.index, sha256: own.sha256, base };
+        let format = head.map_or(founding.format, |head| head.format);
+        let next = Head { log, format, index: own.index, sha256: own.sha256, base };
         writes.push(Write::DeleteRange(first, last));
         writes.push(Write::Put(client.keys.head(log), next.to_bytes(), None));
-        repaired.push((log, head.index, own.index));
+        repaired.push((log, head.map(|head| head.index), own.index));
     }
     if repaired.is_empty() {
         return Err(FoundError::NothingToRepair);
@@ -178,6 +255,11 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop_since: bool) -> Res
 async fn is_whole(client: &Client, head: &Head) -> Result<bool, FoundError> {
     let log = head.log;
     let first = head.base.map_or(0, |base| base.index);
+    if let Some(base) = head.base
+        && keep::format_of(client, log, base).await?.is_none()
+    {
+        return Ok(false);
+    }
     let entries = client.entries(log, first + 1, head.index).await?;
     if (entries.len() as u64) < head.index - first {
         return Ok(false);
@@ -196,8 +278,8 @@ async fn is_whole(client: &Client, head: &Head) -> Result<bool, FoundError> {
     Ok(true)
 }
 
-/// Whether a log has lost what a store has followed, or holds it no longer as it was written.
-async fn is_lost(client: &Client, head: &Head, own: &Position, drop_since: bool) -> Result<bool, FoundError> {
+/// Whether a log has lost what a store has followed, or holds it no longer as it was written; or is to go no further.
+async fn is_lost(client: &Client, head: &Head, own: &Position, drop: Drops) -> Result<bool, FoundError> {
     let log = head.log;
     if (head.index, head.sha256) == (own.index, own.sha256) {
         return Ok(!is_whole(client, head).await?);
@@ -206,14 +288,14 @@ async fn is_lost(client: &Client, head: &Head, own: &Position, drop_since: bool)
         let at_own = client.entries(log, own.index, own.index).await?;
         let same = at_own.first().is_none_or(|bytes| Sha256Digest::of(bytes) == own.sha256);
         if same {
-            return Ok(false);
+            return Ok(drop.stuck == Some(log));
         }
     }
     // An entry is no earlier than the one before: what is later than all that this store knows came after the restore.
     let newest = client.entries(log, head.index, head.index).await?;
     let said = newest.first().and_then(|bytes| entry::written_by(bytes));
     match said {
-        Some((site, at)) if at > own.at && !drop_since => Err(FoundError::GoneOn { log, at, site }),
+        Some((site, at)) if at > own.at && !drop.since => Err(FoundError::GoneOn { log, at, site }),
         _ => Ok(true),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::base::{self, Packed};
-use super::client::ClientError;
+use super::client::{Client, ClientError};
 use super::engine::{EngineError, Expect, Write};
 use super::entry::{self, Payload};
 use super::head::{BaseName, Head};
@@ -79,7 +79,7 @@ impl Keeping {
         }
         let mut known = match self.newest.get(&head.log).filter(|known| known.base == base) {
             Some(known) => *known,
-            None => Known { base, format: format_of(site, head.log, base).await?, first_behind: None },
+            None => Known { base, format: format_of(&site.client, head.log, base).await?, first_behind: None },
         };
         if behind > 0 && known.first_behind.is_none() {
             let first = site.client.entries(head.log, base.index + 1, base.index + 1).await?;
@@ -190,13 +190,24 @@ fn is_old(first_behind: Option<Timestamp>, now: Timestamp) -> bool {
     first_behind.is_some_and(|at| now.duration_since(at) >= AGE)
 }
 
-/// The format of a base; nothing where it cannot be had.
-async fn format_of(site: &Site, log: Log, base: BaseName) -> Result<Option<u32>, EngineError> {
-    match site.client.blob(log, base.manifest).await {
-        Ok(manifest) => Ok(base::format_of(&manifest)),
-        Err(ClientError::Engine(error)) => Err(error),
-        Err(_) => Ok(None),
+/// The format of a base; nothing where it cannot be had whole.
+///
+/// # Errors
+///
+/// If etcd does not answer.
+pub async fn format_of(client: &Client, log: Log, base: BaseName) -> Result<Option<u32>, EngineError> {
+    let manifest = match client.blob(log, base.manifest).await {
+        Ok(manifest) => manifest,
+        Err(ClientError::Engine(error)) => return Err(error),
+        Err(_) => return Ok(None),
+    };
+    // One of the format before has to be made anew whatever its parts are.
+    for part in base::parts_of(log, base.index, &manifest).unwrap_or_default() {
+        if !client.is_there(log, part).await? {
+            return Ok(None);
+        }
     }
+    Ok(base::format_of(&manifest))
 }
 
 /// Writes the blobs of a base.

@@ -19,6 +19,7 @@
 //! a format or a kind that is not known, or swells when it is unpacked is a [`Fault`] that names it, and changes nothing.
 
 pub mod apply;
+pub mod around;
 mod ask;
 pub mod base;
 pub mod blob;

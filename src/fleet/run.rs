@@ -101,8 +101,10 @@ impl Runner {
         tokio::spawn(self.viewing.look_around(shutdown.clone()));
         let raws = Raws::new(Arc::clone(&self.site), self.following.publisher.clone());
         tokio::spawn(raws.run(shutdown.clone()));
-        let mut looks = tokio::time::interval(self.site.params.poll);
+        let poll = self.site.params.poll;
+        let mut looks = tokio::time::interval(poll);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_first = true;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -112,10 +114,15 @@ impl Runner {
                 self.stop(Trouble::Twin(self.site.params.site.clone()));
                 continue;
             }
+            let began = Instant::now();
             tokio::select! {
                 // Whatever is being applied is done by a thread of its own.
                 () = shutdown.cancelled() => break,
                 () = self.look(&shutdown) => {}
+            }
+            // All sites that begin together, or have waited for the same etcd, would look at the same moment from here on.
+            if std::mem::take(&mut is_first) || began.elapsed() >= poll {
+                looks.reset_after(poll.mul_f64(rand::random()));
             }
         }
         // Another need not wait for the end of the lease.

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::around::Around;
 use super::engine::{EngineError, MemberStatus};
-use super::lead::Others;
 use super::site::Site;
 use super::step::{Reading, Trouble};
 use crate::domain::{EngineMember, EngineStatus, FleetHeads, FleetStanding, FleetState, FleetView, Place, SiteView};
@@ -18,11 +18,11 @@ use crate::service::{Currency, Fleet};
 /// A site that is behind for so long says why.
 const SAYS_WHY_AFTER: Duration = Duration::from_secs(30);
 
-/// So often members and sites are looked at, at least; less often, the more sites there are.
+/// So often members and sites are looked at, at least; less often, the more sites there are ...
 const LOOK_AROUND: Duration = Duration::from_secs(5);
 
-/// ... by so much for each: every site reads of every other.
-const EACH: Duration = Duration::from_secs(1);
+/// ... by so much for each: whatever one site tells of itself all others read.
+const EACH: Duration = Duration::from_millis(100);
 
 /// What a site knows of its fleet.
 #[derive(Debug)]
@@ -52,28 +52,26 @@ impl Viewing {
     pub fn look_around(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         let (site, view) = (Arc::clone(&self.site), self.view.clone());
         async move {
+            let mut around = Around::default();
             loop {
-                let around = async {
+                let look = async {
                     let status = site.client.engine.status().await;
-                    (status, site.others().await)
+                    (status, around.look(&site.client).await)
                 };
-                let (status, others) = tokio::select! {
+                let (status, looked) = tokio::select! {
                     () = shutdown.cancelled() => return,
-                    around = around => around,
+                    looked = look => looked,
                 };
                 let now = clock::now();
-                let members: Vec<EngineMember> =
-                    status.into_iter().map(|(address, status)| member(address, status, now)).collect();
-                let many = others.as_ref().map_or(0, |others| others.sites.len());
                 view.send_modify(|view| {
                     let view = Arc::make_mut(view);
-                    view.members = members;
-                    if let Ok(others) = others {
-                        view.sites = sites(others);
+                    view.members = status.into_iter().map(|told| member(told, &view.members, now)).collect();
+                    if looked.is_ok() {
+                        view.sites = sites(&around);
                         view.read_at = Some(now);
                     }
                 });
-                let pause = LOOK_AROUND.max(EACH * u32::try_from(many).unwrap_or(u32::MAX));
+                let pause = LOOK_AROUND.max(EACH * u32::try_from(around.count()).unwrap_or(u32::MAX));
                 tokio::select! {
                     () = shutdown.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
@@ -169,31 +167,64 @@ fn stand(view: &mut FleetView, state: FleetState, detail: String) {
     view.standing = FleetStanding { state, since: view.standing.since, detail };
 }
 
-fn member(address: String, status: Result<MemberStatus, String>, asked_at: Timestamp) -> EngineMember {
+/// A member, by what was known of all of them before.
+fn member(
+    (address, status): (String, Result<MemberStatus, String>),
+    before: &[EngineMember],
+    asked_at: Timestamp,
+) -> EngineMember {
     let status = status.map(|MemberStatus { version, db_bytes, has_leader, errors }| EngineStatus {
         version,
         db_bytes: u64::try_from(db_bytes).unwrap_or_default(),
         has_leader,
         errors,
     });
-    EngineMember { address, status, asked_at }
+    let said = status.as_ref().ok().map(|status: &EngineStatus| status.version.clone());
+    let before = before.iter().find(|member| member.address == address);
+    let last_version = said.or_else(|| before?.last_version.clone());
+    EngineMember { address, status, last_version, asked_at }
 }
 
-fn sites(Others { sites, living }: Others) -> Vec<SiteView> {
-    let mut offsets: Vec<i64> = sites.iter().filter_map(|(_, says)| says.clock_offset_ms).collect();
+fn sites(around: &Around) -> Vec<SiteView> {
+    // What those told that are gone was of other entries.
+    let of_living =
+        |(_, says, alive): (_, &super::said::SiteSays, Option<&super::said::Alive>)| alive.and(says.clock_offset_ms);
+    let mut offsets: Vec<i64> = around.sites().filter_map(of_living).collect();
     offsets.sort_unstable();
     let median = offsets.get(offsets.len() / 2).copied().unwrap_or_default();
-    let site = |(name, says): (String, super::said::SiteSays)| SiteView {
-        alive_since: living.iter().find(|(living, _)| *living == name).map(|(_, alive)| alive.since),
+    let site = |(name, says, alive): (&String, &super::said::SiteSays, Option<&super::said::Alive>)| SiteView {
+        alive_since: alive.map(|alive| alive.since),
         listing: Place { index: says.listing.0, sha256: says.listing.1 },
         records: Place { index: says.records.0, sha256: says.records.1 },
         written_at: says.at,
-        version: says.version,
+        version: says.version.clone(),
         formats: says.formats,
         fetches: says.fetches,
         clock_offset: says.clock_offset_ms.map(|offset| jiff::SignedDuration::from_millis(offset - median)),
         policy: says.policy,
-        name,
+        name: name.clone(),
     };
-    sites.into_iter().map(site).collect()
+    around.sites().map(site).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_that_falls_silent_keeps_the_version_that_it_last_said_until_it_says_another() {
+        let says = |version: &str| {
+            Ok(MemberStatus { version: version.to_owned(), db_bytes: 1, has_leader: true, errors: Vec::new() })
+        };
+        let told = |status, before: &[EngineMember]| {
+            member(("https://etcd-1:2379".to_owned(), status), before, Timestamp::UNIX_EPOCH)
+        };
+        let silent = || Err("refused".to_owned());
+        assert_eq!(told(silent(), &[]).last_version, None);
+        let old = [told(says("3.4.23"), &[])];
+        let gone = [told(silent(), &old)];
+        assert_eq!((gone[0].last_version.as_deref(), gone[0].status.is_err()), (Some("3.4.23"), true));
+        assert_eq!(told(silent(), &gone).last_version.as_deref(), Some("3.4.23"));
+        assert_eq!(told(says("3.6.14"), &gone).last_version.as_deref(), Some("3.6.14"));
+    }
 }

@@ -106,6 +106,16 @@ pub struct FleetReport {
     pub behind: bool,
 }
 
+/// After so long without having been current, it is known why.
+const KNOWN_AFTER: Duration = Duration::from_secs(60);
+
+impl FleetReport {
+    /// Whether enough was seen since the start to say how the fleet is.
+    pub fn is_known(&self) -> bool {
+        !self.view.members.is_empty() && (self.current_as_of.is_some() || self.lag >= KNOWN_AFTER)
+    }
+}
+
 impl Fleet {
     /// What is known.
     pub fn report(&self, now: Timestamp) -> FleetReport {

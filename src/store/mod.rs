@@ -214,6 +214,19 @@ pub enum StoreError {
         /// Which fleet.
         found: FleetId,
     },
+    /// It is damaged, and which fleet it is in cannot be read. It was left as it is.
+    #[error(
+        "the store {} is damaged ({detail}), and whether it is in the fleet of [fleet] cannot be read. It was left as it is. If it \
+         is, move it aside and start: the site begins with all that the fleet holds. If it had a past of its own, take [fleet] out, \
+         start with --rebuild, stop, put [fleet] back and run `rmdd fleet join --bring-records`",
+        .path.display()
+    )]
+    FleetNotKnown {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// It is in no fleet.
     #[error("the store {} is in no fleet: there is nothing to leave", .path.display())]
     NoFleet {

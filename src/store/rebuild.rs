@@ -21,9 +21,9 @@ use super::directory;
 use super::journal::{MOST_SENTENCES, fold, gaps, in_neither, read};
 use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
-use super::tables::{META, META_EVENTS_SALVAGED, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
+use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
+use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 /// A history longer than this is not probed event by event.
@@ -60,8 +60,12 @@ pub struct Rebuilt {
 ///
 /// If another process has the store, if it is of another version of rmdd, or if the new one cannot be written. The old one
 /// is in its place then.
+///
+/// Where it is to be served in a fleet (`in_fleet`), it must be known which one the damaged store is in: one that is in that
+/// fleet already would come back with a past of its own.
 pub fn rebuild(
     state_dir: &Path,
+    in_fleet: bool,
     now: Timestamp,
     refill: impl FnOnce(&Store) -> Result<(), StoreError>,
 ) -> Result<Option<Rebuilt>, StoreError> {
@@ -83,6 +87,10 @@ pub fn rebuild(
         }
         Err(error) => return Err(error),
     };
+    let fleet = fleet_of(&path);
+    if in_fleet && fleet.is_err() {
+        return Err(StoreError::FleetNotKnown { path, detail: faults.join("; ") });
+    }
     let salvaged = with_journal(&path.with_file_name(JOURNAL_NAME), salvage(&path))?;
     let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
     let making = state_dir.join("rebuild");
@@ -94,7 +102,7 @@ pub fn rebuild(
         // Its journal is the one that is there already.
         let (store, _) = Store::open_alone(&making)?;
         // It stays its fleet's, and has all from there once it can be reached.
-        if let Some(fleet) = fleet_of(&path) {
+        if let Ok(Some(fleet)) = fleet {
             store.found_fleet(fleet)?;
         }
         store.restore_records(&salvaged, &notice(&faults, &salvaged, now))?;
@@ -114,10 +122,19 @@ pub fn rebuild(
     Ok(Some(Rebuilt { kept, faults, salvaged }))
 }
 
-/// The fleet that a damaged store is in, if that can be read.
-fn fleet_of(path: &Path) -> Option<FleetId> {
-    let store = open_damaged(path).ok()?;
-    Some(contained(|| store.fleet_position()).ok()?.ok()??.fleet)
+/// The fleet that a damaged store is in, if it is in one.
+///
+/// # Errors
+///
+/// If that cannot be read.
+fn fleet_of(path: &Path) -> Result<Option<FleetId>, String> {
+    let store = open_damaged(path).map_err(|error| error.to_string())?;
+    let format =
+        contained_salvage(|| Ok(store.begin_read()?.open_table(META)?.get(META_FORMAT)?.map(|format| format.value())))?;
+    match contained_salvage(|| store.fleet_position())? {
+        None if format != Some(u64::from(FORMAT)) => Err("its format is that of a fleet".to_owned()),
+        position => Ok(position.map(|position| position.fleet)),
+    }
 }
 
 /// Whether there was a store once.

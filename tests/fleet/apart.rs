@@ -209,6 +209,43 @@ async fn a_site_whose_etcd_stays_away_goes_on_by_itself_with_all_that_it_holds_a
     assert_eq!(held[0], held[1]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_was_killed_changes_nothing_and_what_it_left_goes_with_the_next() {
+    let world = World::new(516, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    for place in 0..2 {
+        fleet.sites[place].make_store();
+        fleet.ok(place, &["sync"]);
+    }
+    fleet.ok(1, &deny("0041000002"));
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    assert_eq!(fleet.fetcher().await, 0);
+    let before = held_files(&fleet, 1);
+    let left = |fleet: &Fleet| {
+        held_files(fleet, 1).into_iter().filter(|name| name.to_string_lossy().starts_with("joining-")).count()
+    };
+    // It waits for etcd, and is killed meanwhile.
+    (0..fleet.etcd.count()).for_each(|place| fleet.etcd.pause(place));
+    let mut command = rmdd();
+    let site = &fleet.sites[1];
+    command.arg("--state-dir").arg(site.state_dir()).args(["--config", &site.config()]);
+    command.args(["fleet", "join", "--bring-records", "--by", "ann"]);
+    let mut joins =
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().expect("run");
+    eventually("it has begun", || async { (left(&fleet) == 1).then_some(()) }).await;
+    joins.kill().expect("killed");
+    tokio::task::block_in_place(|| joins.wait()).expect("ended");
+    (0..fleet.etcd.count()).for_each(|place| fleet.etcd.resume(place));
+    assert_eq!((left(&fleet), held_files(&fleet, 1).len()), (1, before.len() + 1), "all else is as it was");
+    eventually("etcd answers", || async { fleet.client.poll().await.ok() }).await;
+    let joined = json(&fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "ann", "--json"]));
+    assert_eq!((&joined["brought"], left(&fleet)), (&1.into(), 0), "{joined}");
+    fleet.start(1);
+    let told = fleet.agree().await;
+    assert!(told.records.contains("0041000002"), "{}", told.records);
+}
+
 /// The names of what lies in a state directory.
 fn held_files(fleet: &Fleet, place: usize) -> Vec<std::ffi::OsString> {
     let entries = std::fs::read_dir(fleet.sites[place].state_dir()).expect("read");

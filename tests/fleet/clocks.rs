@@ -120,3 +120,37 @@ async fn a_base_is_made_once_what_is_behind_it_is_seven_days_old() {
     std::fs::write(&clock, "+8d").expect("written");
     eventually("the base is made", || async { (bases().await == [0, 1]).then_some(()) }).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
+    let world = World::new(544, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    let clock = fleet.sites[1].directory.path().join("clock");
+    std::fs::write(&clock, "+0").expect("written");
+    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    fleet.configure(1, "fetches = false\n");
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    fleet.start_by(1, by_file);
+    fleet.agree().await;
+    let has_alarm = |fleet: &Fleet| {
+        let status = json(&fleet.run(1, &["status", "--json"]));
+        status["alarms"].to_string().contains("FLEET_NO_FETCHER")
+    };
+    fleet.stop(0).await;
+    eventually("it is seen that nobody fetches", || async {
+        fleet.daemon(1).status().await.fleet?.fetcher.is_empty().then_some(())
+    })
+    .await;
+    assert!(!has_alarm(&fleet), "it is no alarm at once");
+    std::fs::write(&clock, "+6m").expect("written");
+    eventually("the alarm is raised", || async { has_alarm(&fleet).then_some(()) }).await;
+    let said = fleet.run(1, &["fleet", "status"]);
+    assert_eq!(status_of(&said), 1);
+    let said = crate::common::stdout(&said);
+    assert!(said.contains("no site fetches for the fleet east, since") && said.contains("nobody fetches"), "{said}");
+    fleet.start(0);
+    eventually("the alarm is cleared", || async { (!has_alarm(&fleet)).then_some(()) }).await;
+}

@@ -216,6 +216,32 @@ async fn bases_that_are_gone_or_damaged_are_made_again_by_whoever_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_first_base_of_a_fleet_that_is_lost_before_any_entry_is_made_again_by_the_site_that_founded_it() {
+    let world = World::new(528, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    let (client, keys) = (&fleet.client, &fleet.client.keys);
+    let blobs = Log::ALL.map(|log| keys.blobs(log)).map(|blobs| Write::DeleteRange(blobs.clone(), behind(&blobs)));
+    client.engine.write_again(&blobs).await.expect("deleted");
+    // A new site never gets a listing, and says so and why.
+    fleet.start(1);
+    eventually("it says so", || async {
+        let said = crate::common::stdout(&fleet.run(1, &["fleet", "status"]));
+        (said.contains("listing none") || said.contains("listing not known"))
+            .then(|| said.contains("it has never had a listing of the fleet: the blob"))
+            .filter(|said| *said)
+    })
+    .await;
+    fleet.start(0);
+    assert_eq!(fleet.fetcher().await, 0);
+    fleet.agree().await;
+    let held = fleet.end().await;
+    assert_eq!(held[0], held[1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_go_on() {
     let world = World::new(522, 60);
     let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };

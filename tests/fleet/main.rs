@@ -5,6 +5,8 @@ mod common;
 
 mod adversity;
 mod apart;
+mod around;
+mod asks;
 mod clocks;
 mod engine;
 mod everyday;
@@ -13,4 +15,5 @@ mod lost;
 mod meddled;
 mod seen;
 mod sites;
+mod told;
 mod upgrade;

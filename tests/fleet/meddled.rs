@@ -2,11 +2,15 @@
 
 use rmdd::api::grpc::v1::{FleetState, SyncOutcome};
 use rmdd::domain::{Log, Sha256Digest};
+use rmdd::domain::{SnapshotSerial, SyncRecord, SyncTrigger};
 use rmdd::fleet::engine::{Read, Write};
+use rmdd::fleet::entry::{self, Author};
 use rmdd::fleet::head::Head;
+use rmdd::fleet::payload;
+use rmdd::store::{CycleFact, Holding};
 use rmdd_testkit::World;
 
-use crate::common::{eventually, status_of, stdout};
+use crate::common::{eventually, now, status_of, stderr, stdout};
 use crate::sites::{Fleet, NAMES, NEVER};
 
 async fn value(fleet: &Fleet, key: String) -> Option<Vec<u8>> {
@@ -120,4 +124,88 @@ async fn a_site_that_has_lost_its_store_begins_with_what_the_fleet_holds() {
         .map(|entry| entry.expect("read").file_name().to_string_lossy().into_owned())
         .collect();
     assert!(names.iter().any(|name| name.contains(".before-")), "the journal is kept: {names:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_was_damaged_or_taken_away_stops_all_sites_which_say_so_and_is_put_right_by_a_command() {
+    let world = World::new(536, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    fleet.ok(0, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
+    let before = fleet.agree().await;
+    let index = fleet.index(Log::Records).await;
+    let key = fleet.client.keys.head(Log::Records);
+    for damaged in [true, false] {
+        let mut head = value(&fleet, key.clone()).await.expect("a head");
+        *head.last_mut().expect("bytes") ^= 1;
+        let write = if damaged { Write::Put(key.clone(), head, None) } else { Write::Delete(key.clone()) };
+        fleet.client.engine.write_again(&[write]).await.expect("written");
+        for place in 0..2 {
+            eventually("it is stuck", || async {
+                state(&fleet, place).await.filter(|state| *state == FleetState::Stuck)
+            })
+            .await;
+        }
+        let said = stdout(&fleet.run(1, &["fleet", "status"]));
+        let what = if damaged { "the head of the fleet's log `records` is damaged" } else { "`records` has no head" };
+        assert!(said.contains("FLEET_STUCK") && said.contains(what) && said.contains("rmdd fleet repair"), "{said}");
+        fleet.stop(0).await;
+        let said = stdout(&fleet.ok(0, &["fleet", "repair"]));
+        assert!(said.contains(&format!("`records` had lost where it ends, and ends at entry {index} again")), "{said}");
+        fleet.start(0);
+        for place in 0..2 {
+            eventually("it goes on", || async {
+                state(&fleet, place).await.filter(|state| *state == FleetState::Current)
+            })
+            .await;
+        }
+        assert_eq!(fleet.agree().await.records, before.records);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forged_confirmation_of_a_snapshot_that_does_not_exist_is_applied_nowhere_and_can_be_dropped() {
+    let world = World::new(537, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let before = fleet.agree().await;
+    let at = fleet.index(Log::Listing).await;
+    // By whoever has the fetcher's certificate, at the head.
+    let position = crate::sites::position(&fleet, Log::Listing).await;
+    let confirmed = Some((SnapshotSerial(9), now()));
+    let outcome = rmdd::domain::SyncOutcome::Unchanged { serial: SnapshotSerial(9), filings: 50 };
+    let cycle = SyncRecord {
+        at: now(),
+        trigger: SyncTrigger::Schedule,
+        source: "forged".to_owned(),
+        outcome,
+        passed_over: Vec::new(),
+        sources: Vec::new(),
+    };
+    let payload = payload::of_cycle(&CycleFact { cycle, confirmed, holding: Holding::AsBefore });
+    let [head, _] = fleet.client.poll().await.expect("read").heads;
+    let head = head.expect("a head").expect("readable");
+    let (site, version) = ("forger".to_owned(), "1".to_owned());
+    let author = Author { site, version, id: [9; 16], at: now(), format: head.format };
+    let written = entry::write(Log::Listing, &position, payload, author).expect("small");
+    assert!(fleet.client.append(&head, &written, None).await.expect("answered"));
+    let named = format!("entry {} of the fleet's log `listing` comes to something else here", at + 1);
+    for place in 0..2 {
+        eventually("it is stuck, and says at what", || async {
+            let fleet = fleet.daemon(place).status().await.fleet?;
+            let says =
+                fleet.detail.contains(&named) && fleet.detail.contains("it confirms snapshot 9, and snapshot 1 stands");
+            (says && fleet.state() != FleetState::Current).then_some(())
+        })
+        .await;
+    }
+    fleet.stop(0).await;
+    let refused = fleet.run(0, &["fleet", "repair"]);
+    assert!(status_of(&refused) == 2 && stderr(&refused).contains("--drop-what-is-stuck"), "{}", stderr(&refused));
+    fleet.ok(0, &["fleet", "repair", "--drop-what-is-stuck", "listing"]);
+    fleet.start(0);
+    assert_eq!(fleet.agree().await, before);
+    eventually("it goes on", || async {
+        (fleet.daemon(1).sync().await.outcome() == SyncOutcome::Unchanged).then_some(())
+    })
+    .await;
+    fleet.agree().await;
 }

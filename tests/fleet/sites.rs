@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rmdd::api::grpc::v1::GetStatusResponse;
-use rmdd::domain::Log;
+use rmdd::domain::{Log, Position};
 use rmdd::fleet::client::Client;
 use rmdd::fleet::engine::{Engine, member};
 use rmdd::fleet::head::BaseName;
@@ -18,7 +18,7 @@ use rmdd_testkit::etcd::{Etcd, Setup};
 use tempfile::TempDir;
 
 use crate::common::http::{Answer, Server};
-use crate::common::{Daemon, Site, eventually, status_of, stderr, stdout};
+use crate::common::{Daemon, Site, eventually, now, status_of, stderr, stdout};
 
 /// No cycle comes by itself.
 pub const NEVER: &str = "0 0 1 1 *";
@@ -230,6 +230,19 @@ impl Fleet {
         }
         self.sites.iter().map(held).collect()
     }
+}
+
+/// Where a log ends, from its newest entry.
+pub async fn position(fleet: &Fleet, log: Log) -> Position {
+    let [listing, records] = fleet.client.poll().await.expect("read").heads;
+    let head = match log {
+        Log::Listing => listing,
+        Log::Records => records,
+    };
+    let head = head.expect("a head").expect("readable");
+    let newest = fleet.client.entries(log, head.index, head.index).await.expect("read");
+    let at = newest.first().and_then(|bytes| rmdd::fleet::entry::written_by(bytes)).map_or(now(), |(_, at)| at);
+    Position { index: head.index, sha256: head.sha256, at }
 }
 
 /// What a store holds.

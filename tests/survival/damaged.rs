@@ -220,8 +220,10 @@ async fn whatever_is_damaged_all_that_a_decision_rests_on_comes_back() {
         let (what, how) = damage(directory.path(), &mut Draw(1_000_000 + seed));
         let case = format!("{seed}: the {what} {how}");
         let vet = VetConfig::default();
-        let again =
-            || rebuild(directory.path(), &vet, 1 << 30, clock::now()).unwrap_or_else(|error| panic!("{case}: {error}"));
+        let again = || {
+            rebuild(directory.path(), false, &vet, 1 << 30, clock::now())
+                .unwrap_or_else(|error| panic!("{case}: {error}"))
+        };
         let found = !faults(directory.path()).is_empty();
         refill_if_gone(directory.path(), &vet, 1 << 30).unwrap_or_else(|error| panic!("{case}: {error}"));
         let store = Store::open(directory.path()).unwrap_or_else(|error| {

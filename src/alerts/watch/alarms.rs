@@ -95,6 +95,7 @@ pub(super) fn compare(known: &BTreeMap<&str, Reported>, before: &Before<'_>, now
     for (subject, state) in known {
         if let (Some(code), Reported::Alarm(state)) = (code_of(subject), state)
             && !current.contains_key(code)
+            && !(now.fleet_unknown && code.starts_with("FLEET_"))
         {
             is_over(subject, code, state, now, compared);
         }

@@ -75,6 +75,8 @@ pub struct Now {
     pub at: Timestamp,
     /// What somebody should look at.
     pub alarms: Vec<Alarm>,
+    /// Whether it is not known yet how the fleet is: after a start its alarms say nothing, and so none is over.
+    pub fleet_unknown: bool,
     /// The operator's own peers and filings.
     pub peers: Vec<PeerNow>,
     /// What will change by itself.

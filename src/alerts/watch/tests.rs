@@ -84,6 +84,18 @@ fn the_first_comparison_takes_a_baseline_and_tells_only_that() {
 }
 
 #[test]
+fn an_alarm_of_the_fleet_is_not_over_because_the_daemon_has_not_looked_since_its_start() {
+    let mut told = Told::default();
+    told.step(&alarms("2026-11-26T12:00:00Z", &[]));
+    let held = [alarm(AlarmCode::FleetEngineOld, Severity::Warning), alarm(AlarmCode::ListingOld, Severity::Warning)];
+    assert_eq!(told.kinds(&alarms("2026-11-26T12:01:00Z", &held)), ["alarm.raised", "alarm.raised"]);
+    let started = Now { fleet_unknown: true, ..alarms("2026-11-26T12:02:00Z", &[]) };
+    assert_eq!(told.kinds(&started), ["alarm.cleared"], "the other one is");
+    assert_eq!(told.kinds(&alarms("2026-11-26T12:03:00Z", &held[..1])), Vec::<&str>::new());
+    assert_eq!(told.kinds(&alarms("2026-11-26T12:04:00Z", &[])), ["alarm.cleared"]);
+}
+
+#[test]
 fn an_alarm_is_told_once_and_when_it_gets_worse_and_when_it_is_over() {
     let mut told = Told::with_baseline();
     let warning = alarms("2026-11-26T12:00:00Z", &[alarm(AlarmCode::ListingOld, Severity::Warning)]);

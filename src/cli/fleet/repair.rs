@@ -7,16 +7,36 @@ use clap::Args;
 use super::super::text::say;
 use super::super::{Global, YES};
 use super::{AtHand, open};
-use crate::fleet::found::repair;
+use crate::domain::Log;
+use crate::fleet::found::{Drops, repair};
 
 #[derive(Debug, Args)]
 pub struct Repair {
     /// Also where the logs have gone on since etcd was restored: what they were told since then is lost.
     #[arg(long)]
     drop_what_came_since: bool,
+    /// Drop what comes behind where this store stands in this log: it can be applied at no site.
+    #[arg(long, value_name = "LOG", value_enum)]
+    drop_what_is_stuck: Option<Named>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// A log, by its name.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Named {
+    Listing,
+    Records,
+}
+
+impl From<Named> for Log {
+    fn from(named: Named) -> Self {
+        match named {
+            Named::Listing => Self::Listing,
+            Named::Records => Self::Records,
+        }
+    }
 }
 
 impl Repair {
@@ -25,7 +45,9 @@ impl Repair {
         let client = at_hand.client()?;
         let AtHand { fleet, state_dir, .. } = at_hand;
         let store = open(state_dir).await?;
-        let repaired = repair(Arc::new(store), &client, self.drop_what_came_since).await?;
+        let stuck = self.drop_what_is_stuck.map(Log::from);
+        let drop = Drops { since: self.drop_what_came_since, stuck };
+        let repaired = repair(Arc::new(store), &client, drop).await?;
         if self.json {
             let logs: Vec<_> = repaired
                 .iter()
@@ -35,7 +57,14 @@ impl Repair {
             return Ok(YES);
         }
         for (log, from, to) in repaired {
-            say!("The fleet's log `{}` ended at entry {from}, and ends at entry {to} again.", log.as_str());
+            match from {
+                Some(from) => {
+                    say!("The fleet's log `{}` ended at entry {from}, and ends at entry {to} again.", log.as_str())
+                }
+                None => {
+                    say!("The fleet's log `{}` had lost where it ends, and ends at entry {to} again.", log.as_str())
+                }
+            }
         }
         say!("Start the daemon. Sites that have come as far go on; those that have not take what is here.");
         Ok(YES)

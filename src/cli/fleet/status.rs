@@ -72,7 +72,7 @@ fn exit(status: &GetStatusResponse) -> u8 {
 }
 
 fn print(status: &GetStatusResponse, fleet: &FleetStatus) {
-    in_brief(fleet).iter().for_each(|line| say_fitted(line));
+    in_brief(fleet, status.snapshot.is_some()).iter().for_each(|line| say_fitted(line));
     for alarm in alarms(status) {
         let severity = match alarm.severity() {
             Severity::Critical => text::bad("CRITICAL"),
@@ -121,10 +121,17 @@ fn since(then: jiff::Timestamp) -> SignedDuration {
     clock::now().duration_since(then).max(SignedDuration::ZERO)
 }
 
-/// How a site stands, in two lines.
-pub fn in_brief(fleet: &FleetStatus) -> Vec<String> {
+/// How a site stands, in two lines; a third says why one has no listing yet.
+pub fn in_brief(fleet: &FleetStatus, has_listing: bool) -> Vec<String> {
     let (name, site) = (text::one_line(&fleet.name), text::one_line(&fleet.site));
-    vec![format!("{name}, site {site}: {}", standing(fleet)), in_numbers(fleet)]
+    let mut said = vec![format!("{name}, site {site}: {}", standing(fleet)), in_numbers(fleet, has_listing)];
+    if !has_listing && !fleet.detail.is_empty() {
+        said.push(text::doubtful(&format!(
+            "it has never had a listing of the fleet: {}",
+            text::one_line(&fleet.detail)
+        )));
+    }
+    said
 }
 
 fn standing(fleet: &FleetStatus) -> String {
@@ -147,9 +154,11 @@ fn word(state: FleetState) -> &'static str {
     name.strip_prefix("FLEET_STATE_").unwrap_or(name)
 }
 
-fn in_numbers(fleet: &FleetStatus) -> String {
+fn in_numbers(fleet: &FleetStatus, has_listing: bool) -> String {
+    // Where it begins without a listing, it stands nowhere in that log.
+    let listing = fleet.listing.as_ref().filter(|place| has_listing || place.index > 0);
     let mut said = vec![
-        format!("listing {}", of_head(fleet.listing.as_ref(), fleet.listing_head.as_ref())),
+        format!("listing {}", of_head(listing, fleet.listing_head.as_ref())),
         format!("records {}", of_head(fleet.records.as_ref(), fleet.records_head.as_ref())),
     ];
     said.push(match fleet.fetcher.as_str() {

@@ -57,7 +57,7 @@ impl Screen {
         status.held.iter().for_each(|held| screen.held(held));
         screen.sync(status);
         if let Some(fleet) = &status.fleet {
-            screen.part("FLEET", super::super::fleet::in_brief(fleet));
+            screen.part("FLEET", super::super::fleet::in_brief(fleet, status.snapshot.is_some()));
         }
         screen.channels(&look.channels);
         screen

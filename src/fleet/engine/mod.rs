@@ -99,6 +99,16 @@ pub enum Read {
         /// How many at most; 0 for all.
         most: u32,
     },
+    /// What has come to stand there since a revision, that one included. Revisions repeat after a restore: whoever asks so has to
+    /// read all again now and then.
+    Since {
+        /// The first.
+        from: String,
+        /// The first that is not wanted.
+        below: String,
+        /// The revision.
+        since: i64,
+    },
 }
 
 /// What must hold for a write.
@@ -136,6 +146,8 @@ impl Write {
 pub struct Found {
     /// What each of the reads found, in their order.
     pub pairs: Vec<Vec<Pair>>,
+    /// How many pairs there are where each of them read, also those that were not asked for.
+    pub counts: Vec<u64>,
     /// Of which cluster.
     pub cluster: u64,
     /// How far the member that answered had come. Of one cluster it never goes back, but at a member that answers stale.
@@ -213,9 +225,9 @@ impl Engine {
         });
         let etcd::TxnResponse { header, responses, .. } = answer.await?;
         let header = header.unwrap_or_default();
-        let pairs = responses.into_iter().map(pairs).collect();
+        let (pairs, counts) = responses.into_iter().map(pairs).unzip();
         let member = self.first.load(Ordering::Relaxed);
-        Ok(Found { pairs, cluster: header.cluster_id, revision: header.revision, member })
+        Ok(Found { pairs, counts, cluster: header.cluster_id, revision: header.revision, member })
     }
 
     /// The keys from one on, below another, without what stands there.

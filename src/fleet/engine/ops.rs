@@ -12,6 +12,12 @@ pub fn range_op(read: &Read) -> etcd::RequestOp {
             limit: i64::from(*most),
             ..Default::default()
         },
+        Read::Since { from, below, since } => etcd::RangeRequest {
+            key: from.clone().into_bytes(),
+            range_end: below.clone().into_bytes(),
+            min_mod_revision: *since,
+            ..Default::default()
+        },
     };
     etcd::RequestOp { request: Some(request_op::Request::RequestRange(range)) }
 }
@@ -49,8 +55,9 @@ pub fn write_op(write: &Write) -> etcd::RequestOp {
     etcd::RequestOp { request: Some(request) }
 }
 
-pub fn pairs(response: etcd::ResponseOp) -> Vec<Pair> {
-    let Some(response_op::Response::ResponseRange(range)) = response.response else { return Vec::new() };
+/// What a read found, and how many pairs there are where it read.
+pub fn pairs(response: etcd::ResponseOp) -> (Vec<Pair>, u64) {
+    let Some(response_op::Response::ResponseRange(range)) = response.response else { return (Vec::new(), 0) };
     let pair = |kv: etcd::KeyValue| Pair { key: String::from_utf8_lossy(&kv.key).into_owned(), value: kv.value };
-    range.kvs.into_iter().map(pair).collect()
+    (range.kvs.into_iter().map(pair).collect(), u64::try_from(range.count).unwrap_or_default())
 }

@@ -354,3 +354,47 @@ fn half_way() -> Site {
     }
     site
 }
+
+fn diverges(read: Result<(), Fault>, said: &str) {
+    match read {
+        Err(Fault::Store(error @ StoreError::Diverges { .. })) if error.to_string().contains(said) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_confirmation_of_a_snapshot_that_does_not_stand_and_serials_that_jump_are_not_applied_and_named() {
+    let origin = origin();
+    let (listing, records) = (of(&origin, Log::Listing), of(&origin, Log::Records));
+    let mut site = Site::joined();
+    // Before anything stands here, the second snapshot is none that follows, and the third entry confirms none.
+    let first = site.position(Log::Listing);
+    let payload = |next: &Appended, after: &Appended| payload_of(next, &after.written.position).1;
+    let second = vouched(&first, Log::Listing, payload(&listing[1], &listing[0]));
+    diverges(
+        site.follow(&second),
+        "entry 1 of the fleet's log `listing` comes to something else here than where it was made: it makes",
+    );
+    let confirmation = vouched(&first, Log::Listing, payload(&listing[2], &listing[1]));
+    diverges(site.follow(&confirmation), "it confirms snapshot 2, and none stands here");
+    assert_eq!((site.position(Log::Listing), site.index.is_none()), (first, true));
+    let later = vouched(&site.position(Log::Records), Log::Records, payload(&records[1], &records[0]));
+    diverges(site.follow(&later), "its first event is 3, and event 0 is the last one here");
+
+    site.follow(&listing[0]).expect("applied");
+    let before = held(&site);
+    let after = site.position(Log::Listing);
+    let confirmation = vouched(&after, Log::Listing, payload(&listing[2], &listing[1]));
+    diverges(site.follow(&confirmation), "it confirms snapshot 2, and snapshot 1 stands here");
+    // The same listing once more, as the one after the next.
+    let (_, good) = payload_of(&listing[1], &after);
+    let mut jumps = v1::ListingPayload::decode(&good[..]).expect("good");
+    let Some(v1::listing_payload::Fact::Snapshot(message)) = &mut jumps.fact else { panic!("a snapshot") };
+    message.serial += 1;
+    let jumps = vouched(&after, Log::Listing, jumps.encode_to_vec());
+    diverges(site.follow(&jumps), "it makes snapshot 3, and snapshot 1 stands here");
+    assert_eq!(held(&site), before);
+    for next in &listing[1..] {
+        site.follow(next).expect("applied");
+    }
+}

@@ -334,9 +334,19 @@ fn no_order_of_events_loses_an_acknowledged_entry_doubles_one_or_lets_a_deposed_
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --lib model -- --ignored"]
+#[ignore = "takes minutes: just fleet-model"]
 fn nor_does_any_with_three_sites() {
-    Fleet { sites: 3, broken: Broken::Nothing }.checker().threads(2).spawn_bfs().join().assert_properties();
+    let depth = std::env::var("RMDD_FLEET_MODEL_DEPTH").ok().and_then(|depth| depth.parse().ok());
+    let mut checker = Fleet { sites: 3, broken: Broken::Nothing }.checker().threads(2);
+    if let Some(depth) = depth {
+        checker = checker.target_max_depth(depth);
+    }
+    let began = std::time::Instant::now();
+    let checked = checker.spawn_bfs().join();
+    let (states, reached) = (checked.unique_state_count(), checked.max_depth());
+    let how_far = if depth.is_some() { "as far as was asked for" } else { "all that there are" };
+    println!("{states} states, {how_far}; {reached} steps at most; {:.0} s", began.elapsed().as_secs_f64());
+    checked.assert_properties();
 }
 
 #[test]

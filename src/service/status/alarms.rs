@@ -17,6 +17,7 @@ use crate::store::SyncState;
 
 pub use alarm::{Alarm, Severity, State, state};
 pub use certificates::certificate;
+pub use clocks::told_of_fleet;
 pub use fleet::fleet;
 pub use kept::{
     ChannelFault, RefusedReload, alerts_failing, archive_failing, decision_log, disk_low, journal_failing,

@@ -87,6 +87,9 @@ impl Services {
     /// What is wrong now, worst first.
     pub fn alarms(&self, index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
         let mut alarms = alarms::alarms(index, sync, &self.freshness.load(), now);
+        if self.fleet.is_some() {
+            alarms::told_of_fleet(&mut alarms);
+        }
         if let Some(damage) = self.store.damage() {
             alarms.insert(0, alarms::store_damaged(damage));
         }

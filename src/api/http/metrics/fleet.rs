@@ -142,7 +142,12 @@ mod tests {
             has_leader: true,
             errors: errors.iter().map(|&error| error.to_owned()).collect(),
         };
-        let member = |address: &str, status| EngineMember { address: address.to_owned(), status, asked_at: EARLIEST };
+        let member = |address: &str, status| EngineMember {
+            address: address.to_owned(),
+            status,
+            last_version: None,
+            asked_at: EARLIEST,
+        };
         view.members = vec![
             member("http://127.0.0.1:1", Ok(status(&["alarm:NOSPACE", "etcdserver: no leader"]))),
             member("http://127.0.0.1:2", Err("refused".to_owned())),

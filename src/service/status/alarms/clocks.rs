@@ -63,16 +63,25 @@ fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Optio
     })
 }
 
+/// Whose clock a source contradicts: that of whoever asked it.
+const THIS: &str = "this machine's clock";
+
 fn skew(source: &SourceState) -> Option<Alarm> {
     let skew = source.clock_skew.filter(|skew| skew.abs() > SKEW_TOLD)?;
     let direction = if skew.is_negative() { "ahead of" } else { "behind" };
     let severity = if source.contradicts_the_clock() { Severity::Critical } else { Severity::Warning };
-    let message = format!(
-        "this machine's clock was {} {direction} that of {} when that last gave something",
-        span(skew.abs()),
-        source.source
-    );
+    let message =
+        format!("{THIS} was {} {direction} that of {} when that last gave something", span(skew.abs()), source.source);
     Some(Alarm::new(AlarmCode::ClockSkew, severity, message))
+}
+
+/// In a fleet it was the site that fetched then, mostly another one, which only the clocks' own comparison shows.
+pub fn told_of_fleet(alarms: &mut [Alarm]) {
+    for alarm in alarms.iter_mut().filter(|alarm| alarm.code == AlarmCode::ClockSkew) {
+        alarm.message = alarm.message.replacen(THIS, "the clock of the site that fetched for the fleet then", 1);
+        alarm.remedy =
+            "see in `rmdd fleet status` which site's clock is wrong, and set that right (chrony, ntpd)".into();
+    }
 }
 
 /// A duration in the unit that fits it.

@@ -100,7 +100,8 @@ fn lacking(view: &FleetView) -> String {
 /// machine, there are no roles.
 fn engine_old(members: &[EngineMember]) -> Option<Alarm> {
     let old = members.iter().filter(|member| member.address.starts_with("https://")).filter_map(|member| {
-        let version = &member.status.as_ref().ok()?.version;
+        // One that falls silent is no newer for that.
+        let version = member.last_version.as_ref()?;
         (!holds_its_roles(version)).then(|| format!("{} has etcd {version}", member.address))
     });
     let old: Vec<String> = old.collect();
@@ -228,9 +229,17 @@ mod tests {
         let member = |address: &str, version: &str| EngineMember {
             address: address.to_owned(),
             status: Ok(EngineStatus { version: version.to_owned(), db_bytes: 0, has_leader: true, errors: Vec::new() }),
+            last_version: Some(version.to_owned()),
             asked_at: EARLIEST,
         };
-        let silent = EngineMember { status: Err("refused".to_owned()), ..member("https://etcd-3:2379", "") };
+        let silent = |version: Option<&str>| EngineMember {
+            status: Err("refused".to_owned()),
+            last_version: version.map(str::to_owned),
+            ..member("https://etcd-3:2379", "")
+        };
+        assert_eq!(engine_old(&[silent(None)]), None);
+        assert!(engine_old(&[silent(Some("3.4.23"))]).is_some(), "what it said last holds while it says nothing");
+        let silent = silent(Some("3.6.14"));
         let members = [member("https://etcd-1:2379", "3.4.23"), member("https://etcd-2:2379", "3.6.14"), silent];
         let alarm = engine_old(&members).expect("an alarm");
         assert_eq!((alarm.code, alarm.severity), (AlarmCode::FleetEngineOld, Severity::Warning));

@@ -200,6 +200,20 @@ fn a_source_whose_clock_says_otherwise_is_an_alarm_past_five_minutes() {
 }
 
 #[test]
+fn in_a_fleet_the_clock_that_a_source_contradicts_is_that_of_the_site_that_asked_it() {
+    let of = |minutes| SourceState { clock_skew: Some(SignedDuration::from_mins(minutes)), ..SourceState::default() };
+    let sync = SyncState { sources: vec![of(6), of(-3000)], ..SyncState::default() };
+    let mut alarms = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(1));
+    assert!(alarms.iter().all(|alarm| alarm.message.starts_with("this machine's clock was ")), "{alarms:?}");
+    told_of_fleet(&mut alarms);
+    assert_eq!(alarms.len(), 2);
+    for alarm in alarms {
+        assert!(alarm.message.starts_with("the clock of the site that fetched for the fleet then was "), "{alarm:?}");
+        assert!(alarm.remedy.contains("rmdd fleet status"), "{alarm:?}");
+    }
+}
+
+#[test]
 fn a_reload_that_was_refused_is_a_warning_that_shows_nothing_of_the_file() {
     let error = toml::from_str::<crate::daemon::config::Config>("[fetch]\nproxy = \"http://u:hunter2@proxy\nx = 1\n")
         .expect_err("no TOML");

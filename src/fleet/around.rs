@@ -1,0 +1,94 @@
+//! What sites tell of themselves and which of them live, kept from look to look, so that a look brings what has changed alone.
+//!
+//! All of it is read again now and then: what has changed is told by etcd's revisions, and those repeat after a restore. It is
+//! shown, and nothing is decided by it; whoever decides reads all ([`super::lead::Others`]).
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::engine::{EngineError, Found, Read};
+use super::keys::behind;
+use super::said::{Alive, SiteSays};
+
+/// All is read again where a site has gone, but no sooner than after so long, and so much for each site: every site reads of every
+/// other.
+const WHOLE: Duration = Duration::from_secs(5);
+const WHOLE_EACH: Duration = Duration::from_secs(1);
+
+/// ... and so much more seldom where none has.
+const UNASKED: u32 = 10;
+
+/// What is known of all sites.
+#[derive(Debug, Default)]
+pub struct Around {
+    sites: BTreeMap<String, Option<SiteSays>>,
+    living: BTreeMap<String, Option<Alive>>,
+    /// As of which revision of which cluster.
+    as_of: Option<(u64, i64)>,
+    /// When all was read, on a clock that only goes on.
+    whole: Option<Instant>,
+}
+
+impl Around {
+    /// Looks what has changed.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer. What was known is known still.
+    pub async fn look(&mut self, client: &Client) -> Result<(), EngineError> {
+        let pause = WHOLE.max(WHOLE_EACH * u32::try_from(self.sites.len()).unwrap_or(u32::MAX));
+        let since = self.whole.map_or(Duration::MAX, |whole| whole.elapsed());
+        if since < pause * UNASKED {
+            let all_known = self.changed(client).await?;
+            if all_known || since < pause {
+                return Ok(());
+            }
+        }
+        let found = read(client, 0).await?;
+        (self.sites, self.living) = (BTreeMap::new(), BTreeMap::new());
+        self.take(client, &found);
+        (self.as_of, self.whole) = (Some((found.cluster, found.revision)), Some(Instant::now()));
+        Ok(())
+    }
+
+    /// Takes what has changed. Says whether all is known then: what has gone is known by its absence from a whole read alone.
+    async fn changed(&mut self, client: &Client) -> Result<bool, EngineError> {
+        let Some((cluster, revision)) = self.as_of else { return Ok(false) };
+        let found = read(client, revision + 1).await?;
+        if found.cluster != cluster || found.revision < revision {
+            return Ok(false);
+        }
+        self.take(client, &found);
+        self.as_of = Some((cluster, found.revision));
+        Ok(found.counts == [self.sites.len() as u64, self.living.len() as u64])
+    }
+
+    fn take(&mut self, client: &Client, found: &Found) {
+        let [sites, living] = [client.keys.sites(), client.keys.living()];
+        for pair in found.pairs.iter().flatten() {
+            if let Some(name) = pair.key.strip_prefix(&sites) {
+                self.sites.insert(name.to_owned(), SiteSays::from_bytes(&pair.value).ok());
+            } else if let Some(name) = pair.key.strip_prefix(&living) {
+                self.living.insert(name.to_owned(), Alive::from_bytes(&pair.value).ok());
+            }
+        }
+    }
+
+    /// How many sites there are.
+    pub fn count(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// What sites tell of themselves, by their names, and since when they live if they do.
+    pub fn sites(&self) -> impl Iterator<Item = (&String, &SiteSays, Option<&Alive>)> {
+        let alive = |name: &String| self.living.get(name).and_then(Option::as_ref);
+        self.sites.iter().filter_map(move |(name, says)| Some((name, says.as_ref()?, alive(name))))
+    }
+}
+
+/// What has come to stand since a revision, of one moment.
+async fn read(client: &Client, since: i64) -> Result<Found, EngineError> {
+    let all = |from: String| Read::Since { below: behind(&from), from, since };
+    client.engine.read(&[all(client.keys.sites()), all(client.keys.living())]).await
+}
