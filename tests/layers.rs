@@ -51,6 +51,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tower_http", &["api/http"]),
     ("prometheus_client", &["api/http/metrics"]),
     ("hyper", &["transport"]),
+    ("httparse", &["transport"]),
     ("hyper_util", &["transport", "api/client", "fleet/engine"]),
     ("rustls", &["transport", "api/client", "sync/fetch", "alerts", "fleet/engine", "fleet/tls"]),
     ("tokio_rustls", &["transport", "api/client", "fleet/engine"]),

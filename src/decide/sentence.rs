@@ -1,5 +1,7 @@
 //! A decision in one sentence.
 
+use std::fmt::Write as _;
+
 use super::Query;
 use crate::domain::wording::moment;
 use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, eastern_day};
@@ -12,7 +14,12 @@ pub const EMERGENCY_ALONE: &str = "an emergency call is never refused; nothing i
 pub fn sentence(decision: &Decision, query: &Query, notes: bool) -> String {
     let who = match &decision.filing {
         Some(filing) if filing.business_name().is_empty() => filing.number().to_string(),
-        Some(filing) => format!("{} ({})", filing.business_name(), filing.number()),
+        Some(filing) => {
+            // With room for what mostly follows.
+            let mut who = String::with_capacity(filing.business_name().len() + 48);
+            let _ = write!(who, "{} ({})", filing.business_name(), filing.number());
+            who
+        }
         None => query.identity.to_string(),
     };
     let role = query.role.map_or("", |role| role.label());
@@ -26,7 +33,7 @@ pub fn sentence(decision: &Decision, query: &Query, notes: bool) -> String {
             Identity::RmdNumber(asked) if asked != filing.number() => {
                 format!("{who} stands in the database for the provider of {asked}")
             }
-            _ => format!("{who} stands in the database"),
+            _ => who + " stands in the database",
         },
         (None, None) => format!("{who} is not in the database"),
     };

@@ -39,6 +39,14 @@ pub fn is_hidden(sign: char) -> bool {
 
 /// The text on one line: white space is one blank, and what is hidden is an escape, `\u{202e}`.
 pub fn one_line(text: &str) -> String {
+    // Nearly every text is one line already.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.contains("  ")
+        && !text.starts_with(' ')
+        && !text.ends_with(' ')
+    {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len());
     for word in text.split_whitespace().filter(|word| !word.is_empty()) {
         if !line.is_empty() {

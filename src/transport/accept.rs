@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
+use super::at_once::Get;
 use super::budget::Untaken;
 use super::connection::{Caller, Connection, Peer};
 use super::quota::Allowances;
@@ -51,6 +53,17 @@ pub trait Respond: Send + Sync + 'static {
         request: Request<Incoming>,
         caller: &Arc<Caller>,
     ) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// Whether [`Self::respond_at_once`] has the answer to such a request.
+    fn is_at_once(&self, _get: &Get<'_>) -> bool {
+        false
+    }
+
+    /// The answer that [`Self::respond`] gives, where nothing needs to be waited for. Nothing leaves the request to that: then
+    /// it was not counted, nor noted in any way.
+    fn respond_at_once(&self, _get: &Get<'_>, _caller: &Arc<Caller>) -> Option<Response<Bytes>> {
+        None
+    }
 }
 
 /// A socket that is listened on.

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http::header::CONNECTION;
@@ -17,8 +19,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::at_once::{AtOnce, End};
 use super::budget::Untaken;
-use super::drive::{LINGER, Manners};
+use super::drive::{Driven, LINGER, Manners};
 use super::fair_queue::FairQueue;
 use super::io::Watched;
 use super::patience::{Patient, WatchedBody};
@@ -148,6 +151,50 @@ pub struct Connection {
     pub untaken: Arc<Untaken>,
 }
 
+/// A connection that speaks HTTP/1 or HTTP/2: its first requests are answered at once, if they can be, the others by hyper.
+#[expect(clippy::large_enum_variant, reason = "the large one is what nearly all are to their end")]
+enum Staged<S, R, F> {
+    AtOnce(AtOnce<S, R>, Option<F>),
+    Hyper(Pin<Box<dyn Driven + Send>>),
+}
+
+impl<S, R, F> Driven for Staged<S, R, F>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: Respond,
+    F: FnOnce(Watched<S>, bool) -> Pin<Box<dyn Driven + Send>> + Unpin,
+{
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let staged = self.get_mut();
+        if let Self::AtOnce(at_once, by_hyper) = staged {
+            match (ready!(at_once.poll(cx)), by_hyper.take()) {
+                (End::HandedOver(socket, is_http1), Some(by_hyper)) => {
+                    *staged = Self::Hyper(by_hyper(socket, is_http1))
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+        match staged {
+            Self::Hyper(connection) => connection.as_mut().poll_end(cx),
+            Self::AtOnce(..) => Poll::Ready(()),
+        }
+    }
+
+    fn close(self: Pin<&mut Self>) {
+        match self.get_mut() {
+            Self::AtOnce(at_once, _) => at_once.close(),
+            Self::Hyper(connection) => connection.as_mut().close(),
+        }
+    }
+
+    fn idle_at_most(&self) -> Duration {
+        match self {
+            Self::AtOnce(..) => HEADERS,
+            Self::Hyper(connection) => connection.idle_at_most(),
+        }
+    }
+}
+
 impl Connection {
     /// Serves it to its end over TLS.
     pub async fn serve_over_tls<S, R>(self, socket: S, framing: Framing, service: Arc<R>, tls: &Tls)
@@ -200,9 +247,10 @@ impl Connection {
     {
         let (socket, read) = Watched::new(socket, Arc::clone(&self.admitted.activity), self.fair_queue.clone());
         let linger = if framing == Framing::Either { Duration::ZERO } else { LINGER };
-        let io = TokioIo::new(socket.lingering(linger).with_http1(framing == Framing::Either));
+        let socket = socket.lingering(linger).with_http1(framing == Framing::Either);
         let Some(caller) = self.caller(certified).await else { return };
         let stopping = self.shutdown.clone();
+        let at_once = (Arc::clone(&service), Arc::clone(&caller), self.shutdown.clone());
         let service = service_fn(move |request: Request<Incoming>| {
             let under_way = caller.activity.request();
             let (service, caller) = (Arc::clone(&service), Arc::clone(&caller));
@@ -234,27 +282,36 @@ impl Connection {
                     .keep_alive_interval(self.limits.keepalive)
                     .keep_alive_timeout(self.limits.keepalive);
                 let manners = Manners { opening: OPENING_BYTES, linger: Duration::ZERO };
-                self.drive(builder.serve_connection(io, service), manners, &read).await;
+                self.drive(builder.serve_connection(TokioIo::new(socket), service), manners, &read).await;
             }
             Framing::Either => {
-                let mut builder = auto::Builder::new(patient);
-                builder
-                    .http1()
-                    // An answer is some hundred bytes: copied behind its head it costs less than a list of two buffers.
-                    .writev(false)
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(self.limits.idle_timeout.min(HEADERS))
-                    .max_buf_size((self.limits.header_bytes as usize).max(8 << 10))
-                    .http2()
-                    .timer(TokioTimer::new())
-                    .max_concurrent_streams(streams)
-                    .max_header_list_size(self.limits.header_bytes)
-                    .max_send_buf_size(SEND_BUFFER_BYTES)
-                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
-                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                    .keep_alive_interval(self.limits.keepalive)
-                    .keep_alive_timeout(self.limits.keepalive);
-                let connection = builder.serve_connection(io, service).into_owned();
+                let limits = Arc::clone(&self.limits);
+                // By hyper, once a request comes that is not answered at once: few need what that takes.
+                let by_hyper = move |socket, is_http1| -> Pin<Box<dyn Driven + Send>> {
+                    let mut builder = auto::Builder::new(patient);
+                    if is_http1 {
+                        builder = builder.http1_only();
+                    }
+                    builder
+                        .http1()
+                        // An answer is some hundred bytes: copied behind its head it costs less than a list of two buffers.
+                        .writev(false)
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(limits.idle_timeout.min(HEADERS))
+                        .max_buf_size((limits.header_bytes as usize).max(8 << 10))
+                        .http2()
+                        .timer(TokioTimer::new())
+                        .max_concurrent_streams(streams)
+                        .max_header_list_size(limits.header_bytes)
+                        .max_send_buf_size(SEND_BUFFER_BYTES)
+                        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+                        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+                        .keep_alive_interval(limits.keepalive)
+                        .keep_alive_timeout(limits.keepalive);
+                    Box::pin(builder.serve_connection(TokioIo::new(socket), service).into_owned())
+                };
+                let (service, caller, stopping) = at_once;
+                let connection = Staged::AtOnce(AtOnce::new(socket, service, caller, stopping), Some(by_hyper));
                 self.drive(connection, Manners { opening: 1, linger: LINGER }, &read).await;
             }
         }

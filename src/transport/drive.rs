@@ -1,11 +1,15 @@
 //! A connection under way: it is kept to its bounds, and ended in good order.
 
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::connection::Connection;
 
@@ -64,32 +68,64 @@ pub(super) struct Manners {
     pub linger: Duration,
 }
 
+/// What serves a connection.
+pub(super) trait Driven {
+    /// Serves on until the connection ends. How it ended is the client's affair: it may vanish, or speak rubbish.
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Ends the connection in good order once what is under way was answered.
+    fn close(self: Pin<&mut Self>);
+
+    /// How long it may be idle, where it keeps no time for that itself and the settings say no less.
+    fn idle_at_most(&self) -> Duration {
+        Duration::MAX
+    }
+}
+
+/// Whether something besides the connection itself may have happened. A connection is woken for each request, and what else
+/// may happen to it has locks, some of them of all connections together: it is looked at only when it says so.
+struct Aside {
+    happened: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Wake for Aside {
+    fn wake(self: Arc<Self>) {
+        self.happened.store(true, Ordering::Release);
+        self.task.wake();
+    }
+}
+
+impl<C: GracefulConnection> Driven for C {
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll(cx).map(drop)
+    }
+
+    fn close(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
 impl Connection {
     /// Keeps the connection to its bounds, and ends it in good order when the daemon stops or needs the room. `read` says
     /// how many bytes have come.
-    pub(super) async fn drive<C: GracefulConnection>(&self, connection: C, manners: Manners, read: &AtomicUsize) {
+    pub(super) async fn drive<C: Driven>(&self, connection: C, manners: Manners, read: &AtomicUsize) {
         let mut connection = pin!(connection);
         let mut wait = pin!(tokio::time::sleep_until(self.began + self.limits.handshake_timeout));
         let mut phase = Phase::Opening;
+        let aside = Arc::new(Aside { happened: AtomicBool::new(true), task: AtomicWaker::new() });
         loop {
-            let is_closing = matches!(phase, Phase::Closing { .. });
-            let event = tokio::select! {
-                biased;
-                // How it ended is the client's affair: it may vanish, or speak rubbish.
-                _ = connection.as_mut() => return,
-                () = self.shutdown.cancelled(), if matches!(phase, Phase::Opening | Phase::Serving) => Event::Stop,
-                () = self.admitted.activity.asked_to_close(), if !is_closing => Event::MakeRoom,
-                () = wait.as_mut() => Event::Time,
-            };
+            let Some(event) = self.event(connection.as_mut(), wait.as_mut(), phase, &aside).await else { return };
             let begun = read.load(Ordering::Relaxed) >= manners.opening;
-            let again = match self.next(phase, &event, begun, manners.linger) {
+            let idle_at_most = self.limits.idle_timeout.min(connection.idle_at_most());
+            let again = match self.next((phase, &event), begun, manners.linger, idle_at_most) {
                 Next::End => return,
                 Next::Go(next, again) => {
                     phase = next;
                     again
                 }
                 Next::Close => {
-                    connection.as_mut().graceful_shutdown();
+                    connection.as_mut().close();
                     phase = Phase::Closing { until: Instant::now() + CLOSING, quiet: false };
                     LINGER
                 }
@@ -98,7 +134,40 @@ impl Connection {
         }
     }
 
-    fn next(&self, phase: Phase, event: &Event, begun: bool, linger: Duration) -> Next {
+    /// What happens to the connection next; nothing once it has ended.
+    async fn event<C: Driven>(
+        &self,
+        mut connection: Pin<&mut C>,
+        wait: Pin<&mut Sleep>,
+        phase: Phase,
+        aside: &Arc<Aside>,
+    ) -> Option<Event> {
+        let is_closing = matches!(phase, Phase::Closing { .. });
+        let mut happens = pin!(async {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled(), if matches!(phase, Phase::Opening | Phase::Serving) => Event::Stop,
+                () = self.admitted.activity.asked_to_close(), if !is_closing => Event::MakeRoom,
+                () = wait => Event::Time,
+            }
+        });
+        let waker = Waker::from(Arc::clone(aside));
+        // None of this has been told yet whom to wake.
+        aside.happened.store(true, Ordering::Release);
+        poll_fn(|cx| {
+            if connection.as_mut().poll_end(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            aside.task.register(cx.waker());
+            if !aside.happened.swap(false, Ordering::AcqRel) {
+                return Poll::Pending;
+            }
+            happens.as_mut().poll(&mut Context::from_waker(&waker)).map(Some)
+        })
+        .await
+    }
+
+    fn next(&self, (phase, event): (Phase, &Event), begun: bool, linger: Duration, idle_at_most: Duration) -> Next {
         let activity = &self.admitted.activity;
         if activity.untaken_for().is_some_and(|untaken| untaken >= self.limits.reader_patience) {
             self.untaken.note();
@@ -114,7 +183,7 @@ impl Connection {
             (Event::Time, Phase::Lingering) => Next::Close,
             (Event::Time, Phase::Opening | Phase::Serving) => {
                 let idle = activity.idle().unwrap_or_default();
-                match self.limits.idle_timeout.saturating_sub(idle) {
+                match idle_at_most.saturating_sub(idle) {
                     Duration::ZERO => Next::Close,
                     left => Next::Go(Phase::Serving, left.min(self.limits.reader_patience)),
                 }

@@ -66,6 +66,11 @@ impl<S> Watched<S> {
     pub fn lingering(self, linger: Duration) -> Self {
         Self { linger, ..self }
     }
+
+    /// Gives what was read once more, before all that comes.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.left.splice(..0, bytes.iter().copied());
+    }
 }
 
 impl<S: AsyncRead + Unpin> Watched<S> {
@@ -166,19 +171,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
-            self.lingering = Some(Box::pin(tokio::time::sleep(self.linger)));
+            // A timer is not worth while for no time at all.
+            self.lingering = (!self.linger.is_zero()).then(|| Box::pin(tokio::time::sleep(self.linger)));
         }
-        let Self { socket, lingering: Some(over), .. } = &mut *self else { return Poll::Ready(Ok(())) };
-        if over.as_mut().poll(cx).is_ready() {
+        let Self { socket, lingering, .. } = &mut *self;
+        if lingering.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
             return Poll::Ready(Ok(()));
         }
         for _ in 0..8 {
             let mut unheard = [0; 1 << 10];
             let mut unheard = ReadBuf::new(&mut unheard);
-            match ready!(Pin::new(&mut *socket).poll_read(cx, &mut unheard)) {
-                Ok(()) if !unheard.filled().is_empty() => {}
+            match Pin::new(&mut *socket).poll_read(cx, &mut unheard) {
+                Poll::Ready(Ok(())) if !unheard.filled().is_empty() => {}
+                Poll::Pending if lingering.is_some() => return Poll::Pending,
                 _ => return Poll::Ready(Ok(())),
             }
+        }
+        if lingering.is_none() {
+            return Poll::Ready(Ok(()));
         }
         cx.waker().wake_by_ref();
         Poll::Pending

@@ -2,7 +2,10 @@
 //!
 //! ```text
 //!  listener ──accept──▶ the thread with the fewest connections ──▶ hyper ──▶ a service (gRPC or HTTP)
+//!                                                            └──▶ at_once ──┘
 //! ```
+//!
+//! HTTP/1.1 as nearly all switches speak it does not need hyper (`at_once`).
 //!
 //! A connection stays with its thread, so an answer meets no lock, no other thread and no work stealing; what else the
 //! daemon does (syncs, reads of the store, administration) runs on threads of its own. Connections are given out by
@@ -18,6 +21,7 @@
 //! take its answers (`patience`). What is asked beside calls has bounds of its own ([`budget`]).
 
 mod accept;
+mod at_once;
 pub mod auth;
 pub mod budget;
 mod client;
@@ -41,6 +45,7 @@ mod workers;
 pub use hyper::body::Incoming;
 
 pub use accept::{Acceptor, Framing, ListenSocket, Respond};
+pub use at_once::Get;
 pub use client::Client;
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;

@@ -104,8 +104,39 @@ fn is_of_token(byte: u8) -> bool {
 }
 
 /// Whether a byte stands for itself in a path or a query (RFC 3986).
-fn stands(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/?%".contains(&byte)
+pub(super) fn stands(byte: u8) -> bool {
+    // Each byte of every request is looked up.
+    const STANDS: [bool; 256] = {
+        let (mut stands, mut byte) = ([false; 256], 0u8);
+        while byte < u8::MAX {
+            let is_sign = matches!(
+                byte,
+                b'-' | b'.'
+                    | b'_'
+                    | b'~'
+                    | b'!'
+                    | b'$'
+                    | b'&'
+                    | b'\''
+                    | b'('
+                    | b')'
+                    | b'*'
+                    | b'+'
+                    | b','
+                    | b';'
+                    | b'='
+                    | b':'
+                    | b'@'
+                    | b'/'
+                    | b'?'
+                    | b'%'
+            );
+            stands[byte as usize] = byte.is_ascii_alphanumeric() || is_sign;
+            byte += 1;
+        }
+        stands
+    };
+    STANDS.get(usize::from(byte)).is_some_and(|stands| *stands)
 }
 
 fn asks_for_emergency(target: &[u8]) -> bool {

@@ -183,6 +183,15 @@ async fn a_connection_without_requests_is_closed_in_good_order() {
     let (_sender, connection) = h2::client::handshake(socket).await.expect("a handshake");
     // It says goodbye, and no error.
     connection.await.expect("closed in good order");
+    // Over HTTP one that has asked, and one whose next request does not come to its end.
+    let question = format!("GET /v1/check/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", scene.frn);
+    for sent in [question.clone(), question.clone() + &question[..20]] {
+        let mut socket = TcpStream::connect(scene.http()).await.expect("connected");
+        socket.write_all(sent.as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.expect("closed in good order");
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.matches("HTTP/1.1").count() == 1, "{answer}");
+    }
     scene.is_answered().await;
 }
 

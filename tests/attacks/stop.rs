@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rmdd_testkit::hostile::frames;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::scene;
@@ -33,6 +33,29 @@ async fn connections_on_which_nothing_is_under_way_hold_no_stop() {
     assert!(status.success(), "{status}");
     assert!(!log.contains("the grace is over"), "{:?}: {log}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(9), "shutdown_grace is ten");
+}
+
+#[tokio::test]
+async fn who_asks_over_http_while_the_daemon_stops_is_answered_and_told_that_the_connection_ends() {
+    let scene = scene("").await;
+    let mut socket = TcpStream::connect(scene.http()).await.expect("connected");
+    let question = format!("GET /v1/check/{}?format=text HTTP/1.1\r\nHost: localhost\r\n\r\n", scene.frn);
+    let mut ask = async || {
+        socket.write_all(question.as_bytes()).await.expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\n") || answer.ends_with(b"\r\n") {
+            assert!(socket.read_buf(&mut answer).await.expect("an answer") > 0, "{}", answer.escape_ascii());
+        }
+        let answer = String::from_utf8(answer).expect("a text");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        answer.contains("\r\nconnection: close\r\n")
+    };
+    assert!(!ask().await, "nothing stops yet");
+    scene.daemon.signal("-TERM");
+    while !ask().await {}
+    assert_eq!(socket.read(&mut [0]).await.expect("the end"), 0, "it stayed open");
+    let (status, log) = scene.daemon.wait().await;
+    assert!(status.success() && !log.contains("the grace is over"), "{log}");
 }
 
 #[tokio::test]

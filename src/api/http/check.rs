@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use jiff::Timestamp;
 
 use super::answer::{self, Format, Reply};
@@ -42,7 +42,7 @@ struct Answered {
 /// is in `session`, where a daemon answers.
 pub async fn check(
     services: &Services,
-    (uri, headers): (&Uri, &HeaderMap),
+    (path, headers): (&str, &HeaderMap),
     query: &QueryString<'_>,
     session: Option<&Session>,
     notes: bool,
@@ -60,14 +60,14 @@ pub async fn check(
     // A time that cannot be read is none.
     let is_about_the_past = query.is_about_the_past() && query.time("at", moment).is_ok();
     let answered = match query.params(&PARAMETERS) {
-        Ok(params) => ask(services, uri, &params, Wanted { detail, notes, came }).await,
+        Ok(params) => ask(services, path, &params, Wanted { detail, notes, came }).await,
         Err(problem) => Err(problem),
     };
     let answered = match answered {
         // Whatever else holds, and whatever else is wrong with the query. Nobody waits for one about the past.
         Err(problem) if query.is_emergency() && !is_about_the_past => {
             // Whoever was asked about is named in the log, if the name can be read at all.
-            let named = who(uri, PREFIX).ok().and_then(|readings| readings.likeliest());
+            let named = who(path, PREFIX).ok().and_then(|readings| readings.likeliest());
             let reference = query.get("ref").unwrap_or_default();
             let published = services.published();
             let view = published.view();
@@ -112,7 +112,7 @@ struct Wanted<'a> {
 
 async fn ask(
     services: &Services,
-    uri: &Uri,
+    path: &str,
     params: &Params<'_>,
     Wanted { detail, notes, came }: Wanted<'_>,
 ) -> Result<Answered, Problem> {
@@ -130,7 +130,7 @@ async fn ask(
     let role = params.parsed("role", str::parse::<ProviderRole>)?;
     let (foreign, us_caller_id) = (params.ternary("foreign")?, params.ternary("us_caller_id")?);
     let request = CheckRequest {
-        who: services.named(&who(uri, PREFIX)?, at).await?,
+        who: services.named(&who(path, PREFIX)?, at).await?,
         role,
         foreign,
         us_caller_id,
@@ -182,9 +182,9 @@ fn respond(answered: &Answered, format: Format, detail: Detail) -> Reply {
         }
         Format::Json => answer::json(StatusCode::OK, &Check::new(answer, snapshot, *at)),
         Format::Text => {
+            let sentence = one_line(answer.message.as_deref().unwrap_or_default());
             let then = at.map(|at| format!(" (as of {})", wording::moment(at))).unwrap_or_default();
-            let sentence = answer.message.as_deref().unwrap_or_default();
-            answer::line(StatusCode::OK, format!("{verdict} {reason} {}{then}\n", one_line(sentence)))
+            answer::line(StatusCode::OK, [verdict, " ", reason, " ", &sentence, &then, "\n"].concat())
         }
     };
     let headers = response.headers_mut();

@@ -21,7 +21,7 @@ async fn provider_of(services: &Services, uri: &Uri) -> Result<ProviderReport, P
     let params = query.params(&["history", "at"])?;
     let history = params.flag("history")?;
     let at = params.time("at", moment)?;
-    let who = services.named(&params::who(uri, "/v1/providers/")?, at).await?;
+    let who = services.named(&params::who(uri.path(), "/v1/providers/")?, at).await?;
     Ok(services.provider(&who, at, history).await?)
 }
 

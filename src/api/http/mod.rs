@@ -19,7 +19,9 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -33,7 +35,7 @@ use crate::domain::{ErrorReason, Interface};
 use crate::observe::Came;
 use crate::service::Services;
 use crate::transport::auth::Right;
-use crate::transport::{Caller, Incoming, Respond};
+use crate::transport::{Caller, Get, Incoming, Respond};
 
 pub use answer::ReplyBody;
 pub use page::Hosts;
@@ -73,7 +75,9 @@ pub fn router(services: Shared) -> Router {
 }
 
 async fn routed_check(State(services): State<Shared>, uri: Uri, headers: HeaderMap) -> axum::response::Response {
-    check::check(&services, (&uri, &headers), &QueryString::read(&uri), None, false).await.map(axum::body::Body::new)
+    check::check(&services, (uri.path(), &headers), &QueryString::read(&uri), None, false)
+        .await
+        .map(axum::body::Body::new)
 }
 
 /// What goes wrong is told in the same form everywhere, and a fault in one answer stays with it.
@@ -111,39 +115,46 @@ impl HttpService {
         Self { hosts, ..self }
     }
 
-    /// The query of every call, without what a router costs.
+    /// By which right a check is answered, or what is answered instead.
+    fn may_check(
+        (path, headers): (&str, &HeaderMap),
+        query: &QueryString<'_>,
+        caller: &Caller,
+    ) -> Result<Right, Box<Reply>> {
+        if !query.is_emergency() && caller.activity.crowds() {
+            return Err(Box::new(problem::crowded()));
+        }
+        if query.is_emergency() && caller.session.is_answered_without_token() {
+            return Ok(Right::Query);
+        }
+        caller.session.check_http(path, headers).map_err(|denied| Box::new(problem::denied(&denied, headers)))
+    }
+
+    /// The query of every call, without what a router costs. Nothing is waited for.
     async fn check(
         &self,
-        request: &Request<Incoming>,
+        (path, headers): (&str, &HeaderMap),
         query: &QueryString<'_>,
-        caller: &Arc<Caller>,
+        caller: &Caller,
         right: Right,
     ) -> Reply {
         // A call to 911 is answered whatever was asked before it.
-        let is_about_the_past = query.is_about_the_past();
         if !query.is_emergency()
-            && !is_about_the_past
             && let Err(rejection) = caller.may_ask(1)
         {
             if let Some(seen) = self.services.see(Came::over(Interface::Http, std::time::Instant::now())) {
                 seen.rejected(&rejection);
             }
-            return Problem::from(rejection).reply(Format::accepted(request.headers()));
+            return Problem::from(rejection).reply(Format::accepted(headers));
         }
         let notes = right >= Right::Operator;
-        if is_about_the_past {
-            return self.check_past(request, caller, notes).await;
-        }
-        let asked = (request.uri(), request.headers());
-        let checked = check::check(&self.services, asked, query, Some(&caller.session), notes);
+        let checked = check::check(&self.services, (path, headers), query, Some(&caller.session), notes);
         AssertUnwindSafe(checked).catch_unwind().await.unwrap_or_else(problem::panicked_reply)
     }
-}
 
-impl HttpService {
     /// A query about the past: for no call, and worked out in its turn.
-    async fn check_past(&self, request: &Request<Incoming>, caller: &Arc<Caller>, notes: bool) -> Reply {
-        let format = Format::accepted(request.headers());
+    async fn check_past(&self, request: &Request<Incoming>, caller: &Arc<Caller>, right: Right) -> Reply {
+        let (format, notes) = (Format::accepted(request.headers()), right >= Right::Operator);
         if let Err(rejection) = caller.may_ask_for(weights::LOOK_UP) {
             return Problem::from(rejection).reply(format);
         }
@@ -151,7 +162,7 @@ impl HttpService {
         let asking = Arc::clone(caller);
         let work = async move {
             let query = QueryString::read(&uri);
-            let checked = check::check(&services, (&uri, &headers), &query, Some(&asking.session), notes);
+            let checked = check::check(&services, (uri.path(), &headers), &query, Some(&asking.session), notes);
             let checked = AssertUnwindSafe(checked);
             checked.catch_unwind().await.unwrap_or_else(problem::panicked_reply)
         };
@@ -202,24 +213,25 @@ impl Respond for HttpService {
         let query = QueryString::read(request.uri());
         // Whatever the method, the path and the token are: a call to 911 waits for the answer.
         let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
-        if !is_emergency && caller.activity.crowds() {
+        let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
+            let asked = (path, request.headers());
+            return match Self::may_check(asked, &query, caller) {
+                Ok(right) if query.is_about_the_past() => self.check_past(&request, caller, right).await,
+                Ok(right) => self.check(asked, &query, caller, right).await,
+                Err(reply) => *reply,
+            };
+        }
+        if caller.activity.crowds() {
             return problem::crowded();
         }
-        if is_emergency && caller.session.is_answered_without_token() {
-            return self.check(&request, &query, caller, Right::Query).await;
-        }
         let right = caller.session.check_http(path, request.headers());
-        if !is_emergency && let Some(path) = pages::Path::read(path) {
+        if let Some(path) = pages::Path::read(path) {
             // Apart, since a future is moved with all that it may ever hold.
             return Box::pin(self.page(path, request, caller, right)).await;
         }
-        let right = match right {
-            Ok(right) => right,
-            Err(denied) => return problem::denied(&denied, request.headers()),
-        };
-        let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
-            return self.check(&request, &query, caller, right).await;
+        if let Err(denied) = right {
+            return problem::denied(&denied, request.headers());
         }
         if let Some(weight) = weight(path) {
             if weight > 0
@@ -234,6 +246,28 @@ impl Respond for HttpService {
             Err(never) => match never {},
         }
     }
+
+    fn is_at_once(&self, get: &Get<'_>) -> bool {
+        get.path.starts_with(check::PREFIX)
+    }
+
+    fn respond_at_once(&self, get: &Get<'_>, caller: &Arc<Caller>) -> Option<Response<Bytes>> {
+        let (asked, query) = ((get.path, &get.headers), QueryString::split(get.query));
+        if query.is_about_the_past() {
+            return None;
+        }
+        let reply = match Self::may_check(asked, &query, caller) {
+            Ok(right) => self.check(asked, &query, caller, right).now_or_never()?,
+            Err(reply) => *reply,
+        };
+        let (parts, mut body) = reply.into_parts();
+        Some(Response::from_parts(parts, body.frame().now_or_never()?.and_then(data).unwrap_or_default()))
+    }
+}
+
+/// The bytes of a body that is whole.
+fn data<E>(frame: Result<Frame<Bytes>, E>) -> Option<Bytes> {
+    frame.ok()?.into_data().ok()
 }
 
 #[cfg(test)]

@@ -28,11 +28,24 @@ const REFERENCE: &str = "ref";
 impl<'a> QueryString<'a> {
     /// That of a request.
     pub fn read(uri: &'a Uri) -> Self {
-        let parts = uri.query().unwrap_or_default().split('&').filter(|part| !part.is_empty());
-        let pairs = parts.flat_map(|part| {
-            form_urlencoded::parse(part.as_bytes()).map(move |(name, value)| (name, value, part.contains('=')))
-        });
-        Self { pairs: pairs.collect() }
+        Self::split(uri.query())
+    }
+
+    /// What follows a question mark, if one was there.
+    pub fn split(query: Option<&'a str>) -> Self {
+        let parts = query.unwrap_or_default().split('&').filter(|part| !part.is_empty());
+        let mut pairs = Vec::with_capacity(if query.is_some() { 4 } else { 0 });
+        for part in parts {
+            let has_value = part.contains('=');
+            if part.contains(['%', '+']) {
+                pairs.extend(form_urlencoded::parse(part.as_bytes()).map(|(name, value)| (name, value, has_value)));
+            } else {
+                // Most are not encoded.
+                let (name, value) = part.split_once('=').unwrap_or((part, ""));
+                pairs.push((name.into(), value.into(), has_value));
+            }
+        }
+        Self { pairs }
     }
 
     /// Whether this is asked for a call to 911, whatever else is wrong with the request.
@@ -168,8 +181,8 @@ fn quotable(value: &str) -> Cow<'_, str> {
 /// # Errors
 ///
 /// If there is none, or it can mean nothing.
-pub fn who(uri: &Uri, prefix: &str) -> Result<Readings, Problem> {
-    let encoded = uri.path().strip_prefix(prefix).unwrap_or_default();
+pub fn who(path: &str, prefix: &str) -> Result<Readings, Problem> {
+    let encoded = path.strip_prefix(prefix).unwrap_or_default();
     let name = percent_decode_str(encoded)
         .decode_utf8()
         .map_err(|_| ErrorReason::InvalidPeer.reject("the name in the path is not UTF-8"))?;

@@ -1,5 +1,6 @@
 //! Questions over HTTP, as a switch and as monitoring ask them.
 
+mod at_once;
 mod checks;
 mod described;
 mod listing;
