@@ -191,6 +191,16 @@ page-check:
     npm ci --prefix tests/browser --no-audit --no-fund --silent
     node --test --test-concurrency=1 tests/browser/page.mjs
 
+# Make the screenshot of README anew, on listings whose newest date is today; the dark one is in target/screenshots. Look at both.
+page-picture:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    rm -rf target/listings
+    PAGE_FILINGS=1800 PAGE_WEEKS=60 PAGE_LISTINGS=$PWD/target/listings cargo test --quiet --locked --workspace --test interfaces -- --ignored page::browser
+    npm ci --prefix tests/browser --no-audit --no-fund --silent
+    node tests/browser/picture.mjs
+    cp target/screenshots/picture-light.png docs/images/page.png
+
 # Put a fleet through everything that may go wrong, for so long: `just adversity 20`. Needs root, etcd, nft, tc, strace, faketime.
 adversity MINUTES="20":
     RMDD_FLEET_MINUTES={{ MINUTES }} cargo test --locked --release --test fleet -- --ignored --exact adversity::adversity

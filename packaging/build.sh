@@ -6,8 +6,8 @@
 #   packaging/build.sh --fast ...         # packed less, for a test
 #
 # Needs git, dpkg-deb and Python 3.11. Where cargo-deb is not here, dpkg-deb packs the same list of files; cargo-generate-rpm,
-# cargo-auditable and cargo-cyclonedx make the rest: what is not here is left out, with a word. Two builds of one commit are the same bytes: times are those of the commit, and no path
-# of this machine is in them.
+# cargo-auditable and cargo-cyclonedx make the rest: what is not here is left out, with a word. Two builds of one commit by the
+# same compilers are the same bytes: times are those of the commit, and no path of this machine is in them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PATH="$PWD/target/tools/bin:$PATH" LC_ALL=C TZ=UTC
@@ -33,8 +33,11 @@ is_here() { "$@" >/dev/null 2>&1; }
 
 if [ -z "$binary" ]; then
   # Without the paths of this machine, and with an ID by which the debug symbols are found.
-  remap="--remap-path-prefix=$PWD=/usr/src/rmdd --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
+  cargo_home=${CARGO_HOME:-$HOME/.cargo}
+  remap="--remap-path-prefix=$PWD=/usr/src/rmdd --remap-path-prefix=$cargo_home=/usr/src/cargo"
   export RUSTFLAGS="${RUSTFLAGS:-} $remap -C link-arg=-Wl,--build-id=sha1"
+  # What is in C or assembly (zstd, ring) has lines as well.
+  export CFLAGS="${CFLAGS:-} -ffile-prefix-map=$PWD=/usr/src/rmdd -ffile-prefix-map=$cargo_home=/usr/src/cargo"
   if is_here cargo auditable --version; then
     cargo auditable build --locked --profile dist
   else

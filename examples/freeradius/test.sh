@@ -4,6 +4,8 @@
 #
 #     test.sh [RMDD]     the program to test; target/debug/rmdd if it is not named
 #
+# With a daemon that wants a token with every question too, by what `rmdd connect freeradius` prints for it.
+#
 # It needs freeradius with rlm_rest, radclient, curl and python3, and says so with exit status 77 if it lacks one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,15 +22,14 @@ ask peers add "TG Gone&emergency=true" RMD0001413 >/dev/null
 take_away
 radius_port=$switch_port
 
-# The smallest server around the two files.
-mkdir -p "$scratch/radius"
-sed "s/127\.0\.0\.1:7634/127.0.0.1:$http_port/" "$here/rmdd-rest" >"$scratch/radius/rmdd-rest"
-cp "$here/rmdd-policy" "$scratch/radius/"
-cat >"$scratch/radius/radiusd.conf" <<CONF
+# start_radius NAME PORT: the smallest server around the two files in the directory of that name.
+start_radius() {
+  local name=$1 port=$2
+  cat >"$scratch/$name/radiusd.conf" <<CONF
 prefix = /usr
 libdir = $modules
-logdir = $scratch/radius
-run_dir = $scratch/radius
+logdir = $scratch/$name
+run_dir = $scratch/$name
 max_request_time = 10
 thread pool {
 	start_servers = 2
@@ -55,18 +56,33 @@ server rmdd {
 	listen {
 		type = auth
 		ipaddr = 127.0.0.1
-		port = $radius_port
+		port = $port
 	}
 	authorize {
 		rmdd
 	}
 }
 CONF
-freeradius -d "$scratch/radius" -n radiusd -f -l "$scratch/radius.log" &
-running[radius]=$!
-until_so "FreeRADIUS listens" udp_bound "$radius_port"
+  freeradius -d "$scratch/$name" -n radiusd -f -l "$scratch/$name.log" &
+  running[$name]=$!
+  until_so "FreeRADIUS listens" udp_bound "$port"
+}
 
-# call OUTCOME MESSAGE UPSTREAM CALLED CALLER: what the softswitch asks, and is to be answered.
+# start_printed NAME PORT TOKEN: with what `rmdd connect` prints, filled in, each part in the file that it names.
+start_printed() {
+  mkdir -p "$scratch/$1"
+  snippet freeradius "$3" >"$scratch/$1/printed"
+  awk -v into="$scratch/$1" '/^# ==== .*rmdd-rest/ { out = into "/rmdd-rest" } /^# ==== .*rmdd-policy/ { out = into "/rmdd-policy" }
+    { print >out }' "$scratch/$1/printed"
+  start_radius "$1" "$2"
+}
+
+mkdir -p "$scratch/radius"
+sed "s/127\.0\.0\.1:7634/127.0.0.1:$http_port/" "$here/rmdd-rest" >"$scratch/radius/rmdd-rest"
+cp "$here/rmdd-policy" "$scratch/radius/"
+start_radius radius "$radius_port"
+
+# call OUTCOME MESSAGE UPSTREAM CALLED CALLER: at $radius_port, what the softswitch asks, and is to be answered.
 call() {
   calls=$((calls + 1))
   printf 'User-Name = "%s"\nCalled-Station-Id = "%s"\nCalling-Station-Id = "%s"\nAcct-Session-Id = "call-%s@test"\n' \
@@ -106,4 +122,20 @@ echo "-- rmdd is back"
 start_rmdd
 everything
 grep -q '"ref":"call-2@test"' "$scratch/state/decisions.jsonl" || fail "the decision log does not name the second call"
+
+echo "-- rmdd wants a token with every question: what \`rmdd connect freeradius\` prints, with a token in it"
+demand_tokens
+start_printed token "$token_port" "$token"
+radius_port=$token_port
+everything
+# A token that is shown only after a refusal makes two requests of each question.
+[ "$(denied)" = 0 ] || fail "FreeRADIUS asked $(denied) times without its token"
+
+echo "-- with a wrong token there is no verdict"
+start_printed wrong_token "$wrong_port" "not-$token"
+radius_port=$wrong_port
+call Access-Reject NO_VERDICT TG-Acme-1 "$number" +12125550100
+call Access-Accept EMERGENCY "TG Gone&emergency=true" 911 +12125550100
+[ "$(denied)" = 2 ] || fail "rmdd refused $(denied) questions with a wrong token, and not 2"
+! grep -qF "$token" "$scratch"/{token,wrong_token,rmdd}.log || fail "the token stands in a log"
 echo "FreeRADIUS: all $calls calls went as they should"

@@ -5,6 +5,8 @@
 scenarios=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 calls=0
 declare -A running=()
+# What rmdd is told beside its arguments: NAME=VALUE.
+settings=()
 
 # Says what is not here, with exit status 77.
 need() {
@@ -26,7 +28,7 @@ finish() {
 
 fail() {
   echo "FAILED: $*"
-  tail -n 30 "$scratch"/{rmdd,kamailio,fail_open,asterisk,radius}.log "$scratch/call-$calls.txt" 2>/dev/null || true
+  tail -n 30 "$scratch"/{rmdd,kamailio,fail_open,token,wrong_token,asterisk,radius}.log "$scratch/call-$calls.txt" 2>/dev/null || true
   exit 1
 }
 
@@ -44,6 +46,24 @@ stop() {
   kill "${running[$1]}"
   wait "${running[$1]}" 2>/dev/null || true
   unset "running[$1]"
+}
+
+# rmdd, started anew so that every question needs a token, which is $token for the switch named switch-1.
+demand_tokens() {
+  stop rmdd
+  token=$(python3 -c 'import secrets; print(secrets.token_hex(32))')
+  (umask 077 && printf '[[token]]\nname = "switch-1"\nright = "query"\ntoken = "%s"\n' "$token" >"$scratch/tokens.toml")
+  settings=(RMDD_ACCESS__REQUIRE=true "RMDD_ACCESS__TOKENS_FILE=$scratch/tokens.toml")
+  start_rmdd
+}
+
+# How many requests were refused since, for want of a token that is known.
+denied() { curl -fs -u "switch-1:$token" "http://127.0.0.1:$http_port/metrics" | sed -n 's/^rmdd_requests_denied_total //p'; }
+
+# What `rmdd connect` prints where a token is needed, which is for a switch to show: snippet SWITCH TOKEN
+snippet() {
+  env "${settings[@]}" "$rmdd" --state-dir "$scratch/state" connect "$1" --address "127.0.0.1:$http_port" 2>"$scratch/beside.txt" |
+    sed "s/NAME:TOKEN@/switch-1:$2@/; s/'NAME'/'switch-1'/; s/'TOKEN'/'$2'/"
 }
 
 # So many ports that no UDP and no TCP socket has.
@@ -69,7 +89,7 @@ udp_bound() { grep -q ":$(printf %04X "$1") 00000000:0000" /proc/net/udp; }
 ask() { "$rmdd" --state-dir "$scratch/state" "$@"; }
 
 start_rmdd() {
-  RMDD_VET__CORROBORATE_AFTER=0s "$rmdd" serve --state-dir "$scratch/state" --source "$scratch/listing.csv" \
+  RMDD_VET__CORROBORATE_AFTER=0s env "${settings[@]}" "$rmdd" serve --state-dir "$scratch/state" --source "$scratch/listing.csv" \
     --grpc-listen off --http-listen "127.0.0.1:$http_port" >"$scratch/rmdd.out" 2>>"$scratch/rmdd.log" &
   running[rmdd]=$!
   until_so "rmdd is ready" curl -fs "http://127.0.0.1:$http_port/readyz"
@@ -79,7 +99,7 @@ start_rmdd() {
 begin_rmdd() {
   scratch=$(mktemp -d)
   trap finish EXIT
-  read -r switch_port next_port http_port other_port < <(free_ports 4)
+  read -r switch_port next_port http_port other_port token_port wrong_port < <(free_ports 6)
   python3 - "$scenarios/../listing.csv" "$scratch" <<'PY'
 import csv, sys
 rows = list(csv.reader(open(sys.argv[1], newline="")))
@@ -119,14 +139,15 @@ call() {
   echo "yes $(tr -d '\r' <"$scratch/call-$calls.log" 2>/dev/null)"
 }
 accepted() { call "$1" "$2" accepted "${3:-}"; }
-refused() { call "$1" "$2" refused; }
-no_verdict() { call "$1" "$2" no-verdict; }
-unknown() { call "$1" "$2" unknown; }
+refused() { call "$1" "$2" refused "${3:-}"; }
+no_verdict() { call "$1" "$2" no-verdict "${3:-}"; }
+unknown() { call "$1" "$2" unknown "${3:-}"; }
 
-# came NUMBER: so many calls came to the next hop. What was refused never did.
+# came NUMBER: so many calls came to the next hop, each counted once however often it was sent on a busy machine. What was
+# refused never did.
 came() {
   local came
-  came=$(grep -c '^INVITE ' "$scratch/next-hop.txt")
+  came=$(tr -d '\r' <"$scratch/next-hop.txt" | sed -n '/^INVITE /,/^$/s/^Call-ID: *//p' | sort -u | wc -l)
   [ "$came" = "$1" ] || fail "the next hop had $came calls, and not the $1 that were accepted"
 }
 

@@ -25,7 +25,8 @@ use crate::store::{AlertsKept, AlertsStep, NewEvent, Store, StoreError};
 /// So many removed filings of one listing are named.
 const NAMED: usize = 20_000;
 
-/// So long a baseline waits for a listing: without one it would say that nothing is known, and no more.
+/// So long a baseline waits for a listing, and for the sync of the start: without them it would say that nothing is known, or
+/// what is over in a moment.
 const LISTING_AWAITED: Duration = Duration::from_secs(120);
 
 /// So many changes are read at a time.
@@ -68,7 +69,8 @@ impl Alerts {
         let at = clock::now();
         let kept = services.store.alerts_kept()?;
         self.note_failing(&kept, &in_force, at);
-        let settled = services.index.load().is_some() || self.began.elapsed() >= LISTING_AWAITED;
+        let settled =
+            self.began.elapsed() >= LISTING_AWAITED || (services.index.load().is_some() && !self.is_syncing());
         if kept.installation.is_none() && !settled {
             *self.compared() = Some(at);
             return Ok(());
@@ -126,6 +128,12 @@ impl Alerts {
         }
         *self.compared() = Some(at);
         Ok(())
+    }
+
+    /// Whether the sync that was due at the start is not over yet.
+    fn is_syncing(&self) -> bool {
+        let SyncAccess::Handle(sync) = &self.services.sync else { return false };
+        self.awaits_sync && *sync.completed().borrow() == 0
     }
 
     /// The channels that have failed for long, with why, or whose other end wants nothing more.

@@ -75,15 +75,17 @@ pub struct Alerts {
     queued: watched::Sender<u64>,
     /// Channels whose other end wants nothing more, and what it said. A reload tries them again.
     stopped: Mutex<BTreeMap<String, String>>,
-    /// When they began: a baseline without a listing waits for one for a while.
+    /// When they began: a baseline waits for a listing and for the sync of the start, for a while.
     began: std::time::Instant,
+    /// Whether a sync is due at the start: what holds before it is over in a moment, and nothing to tell anybody.
+    awaits_sync: bool,
     /// When what holds was last compared with what was reported, without a failure.
     compared: Mutex<Option<jiff::Timestamp>>,
 }
 
 impl Alerts {
-    /// Alerts by these settings.
-    pub fn new(services: Arc<Services>, in_force: InForce) -> Arc<Self> {
+    /// Alerts by these settings. They begin behind a sync that is due at the start.
+    pub fn new(services: Arc<Services>, in_force: InForce, awaits_sync: bool) -> Arc<Self> {
         Arc::new(Self {
             services,
             in_force: ArcSwap::from_pointee(in_force),
@@ -91,6 +93,7 @@ impl Alerts {
             queued: watched::Sender::new(0),
             stopped: Mutex::default(),
             began: std::time::Instant::now(),
+            awaits_sync,
             compared: Mutex::default(),
         })
     }

@@ -1,13 +1,26 @@
 //! The words that turn something on or off in a query string, over HTTP and on the page.
 
+/// How many pairs there are.
+const PAIRS: usize = 4;
+
+/// All of them, as they are listed to whoever wrote none: one that turns it on before one that turns it off.
+pub const EITHER: [&str; 2 * PAIRS] = ["true", "false", "yes", "no", "1", "0", "on", "off"];
+
 /// Those that turn it on.
-pub const YES: [&str; 4] = ["true", "yes", "1", "on"];
+pub const YES: [&str; PAIRS] = each_second(0);
 
 /// Those that turn it off.
-pub const NO: [&str; 4] = ["false", "no", "0", "off"];
+pub const NO: [&str; PAIRS] = each_second(1);
 
-/// All of them, as they are listed to whoever wrote none.
-pub const EITHER: [&str; 8] = ["true", "false", "yes", "no", "1", "0", "on", "off"];
+const fn each_second(first: usize) -> [&'static str; PAIRS] {
+    let mut words = [""; PAIRS];
+    let mut at = 0;
+    while at < PAIRS {
+        words[at] = EITHER[2 * at + first];
+        at += 1;
+    }
+    words
+}
 
 /// Whether a value turns it on.
 pub fn is_yes(value: &str) -> bool {

@@ -107,7 +107,7 @@ impl Asked {
         match Target::find(global, &loaded, access).await? {
             Target::Store(grpc) => {
                 let in_force = InForce::load(&loaded.config.alerts).map_err(|error| anyhow::anyhow!(error))?;
-                Ok(Self::Store(GrpcAlerts(Alerts::new(grpc.0, in_force))))
+                Ok(Self::Store(GrpcAlerts(Alerts::new(grpc.0, in_force, false))))
             }
             daemon => Ok(Self::Daemon(daemon)),
         }

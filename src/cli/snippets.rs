@@ -44,11 +44,14 @@ struct Snippet {
     comment: &'static str,
     /// How it was tried.
     tried: &'static str,
+    /// What is to be known of it where a token is needed.
+    with_token: &'static str,
     /// What an upstream is known by.
     known_by: &'static str,
     add: &'static str,
 }
 
+const UNTRIED: &str = "; without a token";
 const BY_ADDRESS: &str = "the address that a call comes from";
 const ADD_ADDRESS: &str = "rmdd peers add 192.0.2.7 FRN --kind ip --role gateway";
 
@@ -62,6 +65,7 @@ impl Switch {
                 }],
                 comment: "#",
                 tried: "tested with SIPp and Kamailio 5.6 on every change of rmdd",
+                with_token: ", with a token too",
                 known_by: BY_ADDRESS,
                 add: ADD_ADDRESS,
             },
@@ -72,6 +76,7 @@ impl Switch {
                 }],
                 comment: "#",
                 tried: "NOT tested with a real OpenSIPS, for want of a package; read against its sources",
+                with_token: UNTRIED,
                 known_by: BY_ADDRESS,
                 add: ADD_ADDRESS,
             },
@@ -82,6 +87,7 @@ impl Switch {
                 }],
                 comment: ";",
                 tried: "tested with SIPp and Asterisk 22",
+                with_token: UNTRIED,
                 known_by: "the name of its endpoint in pjsip.conf",
                 add: "rmdd peers add acme-1 FRN --role gateway",
             },
@@ -92,6 +98,7 @@ impl Switch {
                 }],
                 comment: "--",
                 tried: "NOT tested with a real FreeSWITCH, for want of a package; with Lua 5.4 and stand-ins",
+                with_token: UNTRIED,
                 known_by: BY_ADDRESS,
                 add: ADD_ADDRESS,
             },
@@ -108,6 +115,7 @@ impl Switch {
                 ],
                 comment: "#",
                 tried: "tested with radclient and FreeRADIUS 3.2 on every change of rmdd",
+                with_token: ", with a token too",
                 known_by: "User-Name",
                 add: "rmdd peers add TG-Acme-1 FRN --role gateway",
             },
@@ -143,7 +151,7 @@ impl Connect {
             text.trim_end().lines().for_each(|line| whole!("{line}"));
             whole!();
         }
-        whole!("{comment} ==== {}{}", snippet.tried, if needs_token { "; without a token" } else { "" });
+        whole!("{comment} ==== {}{}", snippet.tried, if needs_token { snippet.with_token } else { "" });
         whole!(
             "{comment} While rmdd is down, hangs or has no listing yet: a call waits a second at most; one to 911 goes on; any"
         );

@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::DaemonError;
 use super::config::default_state_dir;
-use crate::domain::RecordKind;
+use crate::domain::{RecordKind, Sha256Digest};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::records::fields::{Fields, read};
 use crate::records::{Change, Records, plan};
+use crate::store::archive::{Archive, Fate};
 use crate::store::{FILE_NAME, Store};
 use crate::sync::{ArchivedListing, replay};
 
@@ -68,10 +69,22 @@ pub fn prepare(state_dir: &Path) -> Result<PathBuf, DaemonError> {
         let listing = |fetched_at, bytes| ArchivedListing { fetched_at, source: source.display().to_string(), bytes };
         let before = format!("{LISTING}{REMOVED}").into_bytes();
         let listings = [listing(first, before), listing(second, LISTING.as_bytes().to_vec())];
+        archive(state_dir, &listings)?;
         replay(&store, listings, &VetConfig::default())?;
         bind_peers(&store, first)?;
     }
     Ok(source)
+}
+
+/// Keeps the raw bytes, as the syncs would have that fetched them.
+fn archive(state_dir: &Path, listings: &[ArchivedListing]) -> Result<(), DaemonError> {
+    let archive = Archive::new(state_dir);
+    for ArchivedListing { bytes, fetched_at, .. } in listings {
+        archive
+            .keep(bytes, Sha256Digest::of(bytes), *fetched_at, Fate::Applied)
+            .map_err(|error| DaemonError::StateDir(error.to_string()))?;
+    }
+    Ok(())
 }
 
 fn bind_peers(store: &Store, at: Timestamp) -> Result<(), DaemonError> {

@@ -221,7 +221,7 @@ impl Start {
             })
         };
         let services = Arc::new(services);
-        let alerts = Alerts::new(Arc::clone(&services), channels);
+        let alerts = Alerts::new(Arc::clone(&services), channels, due);
         let reloader = Reloader {
             from: reload_from,
             schedule_minute,

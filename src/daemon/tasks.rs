@@ -124,6 +124,8 @@ impl Beside {
         let to = sync.clone();
         tasks.spawn_fallible("schedule", |shutdown| schedule::run(schedule, to, shutdown));
         tasks.spawn("retry", |shutdown| retry::run(sync, retries, due, shutdown));
+        let kept = Arc::clone(&store);
+        tasks.spawn("journal of records", |shutdown| journal(kept, shutdown));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
@@ -140,6 +142,24 @@ async fn activity(observer: Arc<Observer>, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = seconds.tick() => observer.activity.tick(&observer.metrics, clock::now(), Instant::now()),
+        }
+    }
+}
+
+/// So often a journal of operators' records that could not be used is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(10);
+
+/// Tries a journal that could not be used again: what is wrong with it is over when it can be used, not with the next change.
+async fn journal(store: Arc<Store>, shutdown: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(RETRY_EVERY) => {}
+        }
+        if store.journal_fault().is_some() {
+            let tried = Arc::clone(&store);
+            // What still stands in its way is the alarm that there is.
+            let _ = tokio::task::spawn_blocking(move || tried.retry_journal()).await;
         }
     }
 }

@@ -125,13 +125,15 @@ pub fn nameless_file(directory: &Path) -> Result<File, StoreError> {
     tempfile::tempfile_in(directory).map_err(|source| StoreError::NotAccessible { path: directory.to_owned(), source })
 }
 
-/// Copies a file's bytes to beside it, or, where that is not allowed, to where temporary files are.
+/// Copies a file's bytes to beside it, or, where that is not allowed or there is no room, to where temporary files are.
 pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut copy = nameless_file(directory).or_else(|_| nameless_file(&std::env::temp_dir()))?;
-    let copied = File::open(path).and_then(|mut from| std::io::copy(&mut from, &mut copy));
-    copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
-    Ok(copy)
+    let copy = |directory: &Path| {
+        let mut copy = nameless_file(directory)?;
+        let copied = File::open(path).and_then(|mut from| std::io::copy(&mut from, &mut copy));
+        copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
+        Ok(copy)
+    };
+    copy(path.parent().unwrap_or(Path::new("."))).or_else(|error| copy(&std::env::temp_dir()).map_err(|_| error))
 }
 
 /// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.

@@ -42,20 +42,26 @@ fn mended_line(line: &[u8], all_the_same: bool) -> Option<Vec<u8>> {
         _ => (target, None),
     };
     let is_token = !method.is_empty() && method.iter().copied().all(is_of_token);
-    let stands_as_it_is = target.starts_with(b"http") || target.starts_with(b"/") && target.iter().copied().all(stands);
+    let path = path_of(target);
+    // What stands in the name of a machine is left to the parser, such as the brackets of [::1].
+    let stands_as_it_is = path.starts_with(b"/") && path.iter().copied().all(stands);
     if is_token && stands_as_it_is && version.is_some() && text.len() == line.len() && !all_the_same {
         return None;
     }
     let mut mended = Vec::with_capacity(line.len() + 64);
     mended.extend_from_slice(if is_token { method } else { b"GET" });
     mended.push(b' ');
-    if !stands_as_it_is && !target.starts_with(b"/") {
-        mended.push(b'/');
-    }
-    for byte in target.iter().copied() {
-        match stands_as_it_is || stands(byte) {
-            true => mended.push(byte),
-            false => mended.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+    if stands_as_it_is {
+        mended.extend_from_slice(target);
+    } else {
+        if !path.starts_with(b"/") {
+            mended.push(b'/');
+        }
+        for byte in path.iter().copied() {
+            match stands(byte) {
+                true => mended.push(byte),
+                false => mended.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            }
         }
     }
     mended.push(b' ');
@@ -63,6 +69,19 @@ fn mended_line(line: &[u8], all_the_same: bool) -> Option<Vec<u8>> {
     mended.extend_from_slice(version.unwrap_or(b"HTTP/1.0"));
     mended.extend_from_slice(b"\r\n");
     Some(mended)
+}
+
+/// What a target asks of this machine: behind the scheme and the name, where they stand before it (`GET http://x/v1/...`).
+fn path_of(target: &[u8]) -> &[u8] {
+    for scheme in [&b"http://"[..], b"https://"] {
+        if let Some((begins, named)) = target.split_at_checked(scheme.len())
+            && begins.eq_ignore_ascii_case(scheme)
+        {
+            let end = named.iter().position(|byte| b"/?".contains(byte)).unwrap_or(named.len());
+            return named.get(end..).unwrap_or_default();
+        }
+    }
+    target
 }
 
 /// The headers without the lines that are none, and with a word that the connection ends behind the answer: where such a line
@@ -152,7 +171,18 @@ mod tests {
 
     #[test]
     fn a_line_that_asks_for_a_call_to_911_is_encoded_and_every_other_stays() {
-        let cases: [(&[u8], Option<&[u8]>); 17] = [
+        let cases: [(&[u8], Option<&[u8]>); 22] = [
+            (
+                b"GET http://x/v1/check?called=911&emergency=true&\xff HTTP/1.1\r\n\r\n",
+                Some(b"GET /v1/check?called=911&emergency=true&%FF HTTP/1.1\r\n\r\n"),
+            ),
+            (b"GET HTTPS://[::1]:1?emergency=\" HTTP/1.1\r\n\r\n", Some(b"GET /?emergency=%22 HTTP/1.1\r\n\r\n")),
+            (b"GET http://[::1]:1/x?emergency=true HTTP/1.1\r\n\r\n", None),
+            (
+                b"GET http://[::1]:1/x?emergency=true HTTP/1.1\r\nno header\r\n\r\n",
+                Some(b"GET http://[::1]:1/x?emergency=true HTTP/1.1\r\nConnection: close\r\n\r\n"),
+            ),
+            (b"GET http?emergency=true HTTP/1.1\r\n\r\n", Some(b"GET /http?emergency=true HTTP/1.1\r\n\r\n")),
             (
                 b"GET /v1/check/a b?emergency=true HTTP/1.1\r\nHost: x\r\n\r\n",
                 Some(b"GET /v1/check/a%20b?emergency=true HTTP/1.1\r\nHost: x\r\n\r\n"),

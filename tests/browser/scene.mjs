@@ -12,6 +12,9 @@ export const TOKENS = {
 
 const DAY = 24 * 3600 * 1000;
 
+const DATE = /\b20\d\d-\d\d-\d\d\b/g;
+const day = (at) => new Date(at).toISOString().slice(0, 10);
+
 // Names that a page must show as text and nothing else.
 const HOSTILE = [
   "<script>document.title='owned'</script>",
@@ -33,13 +36,17 @@ function providers(listing) {
 
 export class Scene {
   // Weeks of history, each with some filings more, some less.
-  constructor({ bin, listings, peers, hostile = true }) {
+  // `recent` brings the dates that the listings name so far forward that the newest of the last is today.
+  constructor({ bin, listings, peers, hostile = true, recent = false }) {
     this.bin = bin;
     this.directory = mkdtempSync(join(tmpdir(), "rmdd-page-"));
     this.state = join(this.directory, "state");
     const weeks = readdirSync(listings).length - 1;
+    const read = (week) => readFileSync(join(listings, `${week}.csv`), "utf8");
+    const newest = read(weeks).match(DATE).reduce((last, date) => (date > last ? date : last));
+    const forward = Math.floor((Date.now() - Date.parse(newest)) / DAY) * DAY;
     const made = (week) => {
-      const listing = readFileSync(join(listings, `${week}.csv`), "utf8");
+      const listing = recent ? read(week).replace(DATE, (date) => day(Date.parse(date) + forward)) : read(week);
       return hostile ? this.#plant(listing) : listing;
     };
     const archive = join(this.state, "archive");

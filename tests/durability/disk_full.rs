@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::common::canonical::{export_of, sha256};
-use crate::common::{Daemon, Site, ask, by_number, json, real, status_of, stderr};
+use crate::common::{Daemon, Site, ask, by_number, eventually, json, real, status_of, stderr};
 use rmdd::api::grpc::v1::record::{Body, Provider};
 use rmdd::api::grpc::v1::{
     GetStatusResponse, ListChangesRequest, ListRecordsRequest, Override, OverrideAction, PutRecordsRequest, Reason,
@@ -207,6 +207,67 @@ async fn a_disk_without_room_for_the_store_loses_nothing_and_the_store_is_opened
     assert_eq!(status.snapshot.expect("one").serial, 2);
     let verified = json(&site.run(&["verify", "--json"]));
     assert_eq!((&verified["ok"], &verified["records"]), (&true.into(), &4001.into()), "{verified}");
+}
+
+#[tokio::test]
+async fn a_journal_that_had_no_room_is_no_alarm_once_there_is_room_without_a_change() {
+    let site = Site::with_listing(&World::new(84, 40).to_csv());
+    let Some(disk) = Disk::mount(site.state_dir(), 24) else { return };
+    let daemon = site.start();
+    daemon.first_sync().await;
+    disk.fill();
+    let refused = daemon.admin().await.put_records(many_overrides()).await.expect_err("no room");
+    assert!(refused.message().contains("No space left on device"), "{}", refused.message());
+    assert!(alarm(&daemon.status().await, "RECORDS_JOURNAL_FAILING").contains("records cannot be changed"));
+    disk.free();
+    eventually("the alarm ends", || async {
+        let alarms = daemon.status().await.alarms;
+        alarms.iter().all(|alarm| alarm.code != "RECORDS_JOURNAL_FAILING").then_some(())
+    })
+    .await;
+    assert_eq!(overrides(&daemon).await, 0);
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("can be written again"), "{log}");
+    let verified = json(&site.run(&["verify", "--json"]));
+    assert_eq!((&verified["ok"], &verified["records"]), (&true.into(), &0.into()), "{verified}");
+}
+
+/// That a backup there fails for want of room, and leaves nothing.
+fn has_no_backup(site: &Site, place: &Path) {
+    let before = std::fs::read_dir(place).expect("read").count();
+    let refused = site.run(&["backup", &place.join("copy.redb").display().to_string()]);
+    let said = stderr(&refused);
+    assert!(status_of(&refused) == 2 && said.contains("No space left on device"), "{said}");
+    assert_eq!(std::fs::read_dir(place).expect("read").count(), before, "no half of one");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_the_store_is_verified_and_a_backup_fails_whole() {
+    let site = Site::with_listing(&World::new(85, 1200).to_csv());
+    let Some(disk) = Disk::mount(site.state_dir(), 24) else { return };
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let elsewhere = site.directory.path().join("elsewhere");
+    std::fs::create_dir(&elsewhere).expect("made");
+    disk.fill();
+    let verified = site.run(&["verify", "--json"]);
+    assert_eq!(status_of(&verified), 0, "{}", stderr(&verified));
+    assert_eq!(json(&verified)["ok"], true);
+    // Its copy is made beside the store before it is sent.
+    has_no_backup(&site, &elsewhere);
+    has_no_backup(&site, &site.state_dir());
+    disk.free();
+    // The disk that it goes to.
+    let Some(small) = Disk::mount(elsewhere, 1) else { return };
+    small.fill();
+    has_no_backup(&site, &small.0);
+    small.free();
+    has_no_backup(&site, &small.0);
+    daemon.terminate().await;
+    // Without a daemon, too.
+    disk.fill();
+    let verified = site.run(&["verify", "--json"]);
+    assert_eq!(status_of(&verified), 0, "{}", stderr(&verified));
 }
 
 #[tokio::test]

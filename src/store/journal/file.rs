@@ -38,6 +38,21 @@ pub fn sweep(path: &Path) {
     }
 }
 
+/// So much room a change may want: a tenth of what a long list takes.
+const ROOM: usize = 64 << 10;
+
+/// Tries whether the disk takes what a change would add.
+pub fn try_room(path: &Path) -> io::Result<()> {
+    let beside = path.with_extension(format!("{MAKING}{:08x}", rand::random::<u32>()));
+    let tried = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&beside).and_then(|mut file| {
+        file.write_all(&[b'\n'; ROOM])?;
+        file.sync_data()
+    });
+    // What is left of it is swept at the next start.
+    let _ = std::fs::remove_file(&beside);
+    tried
+}
+
 fn invalid(error: impl ToString) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, error.to_string())
 }

@@ -190,6 +190,20 @@ impl Store {
         self.settle(journal, &mut journal.open(), When::Running)
     }
 
+    /// Tries again a journal that could not be used, without a change to wait for. Nothing is done where it can be.
+    ///
+    /// # Errors
+    ///
+    /// If it still cannot be used.
+    pub fn retry_journal(&self) -> Result<(), StoreError> {
+        let Some(journal) = self.journal.as_ref().filter(|_| self.journal_fault().is_some()) else { return Ok(()) };
+        let mut open = journal.open();
+        file::try_room(&journal.path).map_err(|source| journal.failed(source))?;
+        self.settle(journal, &mut open, When::Running)?;
+        tracing::info!("the journal of operators' records can be written again");
+        Ok(())
+    }
+
     /// The journal, for whoever puts other records into the store and has it follow; nothing where there is none.
     pub(super) fn journal_open(&self) -> Option<MutexGuard<'_, Option<Open>>> {
         self.journal.as_ref().map(Journal::open)

@@ -291,7 +291,10 @@ fn a_journal_that_cannot_be_written_keeps_records_from_being_changed_and_nothing
     let change = super::super::tests::plan_on(&store, put(vec![allow(60, "refused")]));
     assert!(matches!(store.commit_records(&change), Err(StoreError::Journal { .. })));
     assert_eq!(store.load_records().expect("loaded"), (records, last));
+    assert!(store.retry_journal().is_err() && store.journal_fault().is_some(), "it is as it was");
     std::fs::remove_dir(journal(directory.path())).expect("removed");
+    store.retry_journal().expect("it can be written");
+    assert_eq!(store.journal_fault(), None, "without a change");
     store.commit_records(&change).expect("once it can be written, it is");
     assert_eq!(store.journal_fault(), None);
     drop(store);

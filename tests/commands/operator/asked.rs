@@ -7,7 +7,7 @@ use std::process::Command;
 use rmdd_testkit::World;
 
 use crate::common::http::{Answer, Server};
-use crate::common::{Daemon, Site, json, rmdd, status_of, stderr, stdout};
+use crate::common::{Daemon, Site, eventually, json, rmdd, status_of, stderr, stdout};
 
 #[tokio::test]
 async fn a_configuration_leads_to_its_own_daemon() {
@@ -149,4 +149,27 @@ fn a_socket_that_takes_a_connection_and_never_answers_is_given_up() {
     assert!(said.contains("does not answer"), "{said}");
     std::os::unix::net::UnixStream::connect(&path).and_then(|mut stream| stream.write_all(b"x")).expect("told to end");
     server.join().expect("it ended");
+}
+
+/// What a newcomer's first start says before anybody has done anything wrong.
+#[tokio::test]
+async fn the_first_start_of_the_example_warns_of_nothing_that_is_over_at_once() {
+    let site = Site::new();
+    let log = site.directory.path().join("daemon.log");
+    let mut command = rmdd();
+    command.args(["serve", "--example", "--grpc-listen", "127.0.0.1:0", "--state-dir"]).arg(site.state_dir());
+    command.stdout(std::process::Stdio::null()).stderr(std::fs::File::create(&log).expect("made"));
+    let mut daemon = command.spawn().expect("it starts");
+    let said = eventually("alerts begin, after the first sync", || async {
+        let said = std::fs::read_to_string(&log).expect("read");
+        (said.contains("baseline.taken") && said.contains("sync confirmed")).then_some(said)
+    })
+    .await;
+    daemon.kill().expect("killed");
+    daemon.wait().expect("gone");
+    let doubts: Vec<&str> = said.lines().filter(|line| line.contains(" WARN ") || line.contains("ERROR")).collect();
+    assert_eq!(doubts.len(), 1, "{said}");
+    assert!(doubts[0].contains("1 refused, 1 unmatched") && doubts[0].contains("no alarms"), "{}", doubts[0]);
+    let archived = std::fs::read_dir(site.state_dir().join("archive")).expect("the archive").count();
+    assert_eq!(archived, 2, "both listings of the example");
 }

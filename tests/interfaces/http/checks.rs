@@ -256,7 +256,9 @@ async fn before_the_first_listing_there_is_no_verdict() {
 async fn a_call_to_911_is_accepted_though_its_request_line_is_not_well_formed() {
     let scene = Scene::new().await;
     let address = scene.daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an address");
-    let lines: [&[u8]; 5] = [
+    let lines: [&[u8]; 7] = [
+        b"GET http://rmdd/v1/check/x?emergency=true&called=911&\xff HTTP/1.1",
+        b"GET http://[::1]:7634/v1/check/Acme Telecom?emergency=true HTTP/1.1",
         b"GET /v1/check/Acme Telecom?emergency=true HTTP/1.1",
         b"GET /v1/check/x?caller_id=\"Fern\" <sip:+12125550100@gw>&emergency=true HTTP/1.1",
         b"GET /v1/check/x?emergency=true&caller_id=\xff\xfe HTTP/1.1",
