@@ -118,8 +118,9 @@ fi
 
 if is_here cargo cyclonedx --version; then
   cargo cyclonedx --quiet --format json --override-filename rmdd.cdx
-  # Without the path of this machine.
-  sed "s#file://$PWD#file:///usr/src/rmdd#g" rmdd.cdx.json >"$packages/rmdd.cdx.json"
+  # Without the path of this machine. cargo names the package in its ID only where the directory has another name.
+  sed "s|file://$PWD|file:///usr/src/rmdd|g; s|file:///usr/src/rmdd#rmdd@|file:///usr/src/rmdd#|g" rmdd.cdx.json \
+    >"$packages/rmdd.cdx.json"
   rm -f rmdd.cdx.json
   rm -f tests/testkit/rmdd.cdx.json
 else
