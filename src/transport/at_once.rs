@@ -265,7 +265,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> AtOnce<S, R> {
             self.came = vec![0; ROOM].into();
         }
         let mut room = ReadBuf::new(&mut self.came);
-        ready!(socket.poll_read(cx, &mut room))?;
+        match socket.as_mut().poll_read(cx, &mut room) {
+            // Half a head has come: hyper knows how long the rest of it may take.
+            Poll::Pending if socket.has_begun() => return Poll::Ready(Ok(false)),
+            polled => ready!(polled)?,
+        }
         (self.begin, self.end) = (0, room.filled().len());
         self.closes = self.end == 0;
         Poll::Ready(Ok(true))

@@ -12,11 +12,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::fair_queue::{FairQueue, Slot};
+use super::heads::Heads;
 use super::registry::Activity;
-use super::request_line::mended;
 
-/// Room for a request line and what comes with it.
-const LINE_BYTES: usize = 8 << 10;
+/// Room for what is read at a time where requests of HTTP/1 may come.
+const HEAD_BYTES: usize = 8 << 10;
 
 /// A socket that is watched.
 pub struct Watched<S> {
@@ -25,8 +25,8 @@ pub struct Watched<S> {
     /// Its slot in the queue of its thread, where it shares one.
     slot: Option<Slot>,
     read: Arc<AtomicUsize>,
-    /// Whether requests of HTTP/1 may come.
-    http1: bool,
+    /// Where requests of HTTP/1 begin.
+    heads: Heads,
     /// What was read and had no room.
     left: Vec<u8>,
     /// How long the client may take to close, too, once all was said.
@@ -46,7 +46,7 @@ impl<S> Watched<S> {
             activity,
             slot: fair_queue.map(Slot::new),
             read: Arc::clone(&read),
-            http1: false,
+            heads: Heads::none(),
             left: Vec::new(),
             linger: Duration::ZERO,
             lingering: None,
@@ -55,9 +55,14 @@ impl<S> Watched<S> {
         (watched, read)
     }
 
-    /// Requests of HTTP/1 may come, and are read as calls to 911 are to be ([`mended`]).
+    /// Requests of HTTP/1 may come, and are read as calls to 911 are to be.
     pub fn with_http1(self, http1: bool) -> Self {
-        Self { http1, ..self }
+        Self { heads: if http1 { Heads::default() } else { Heads::none() }, ..self }
+    }
+
+    /// Whether a request has begun of which nothing was read yet, since not all of its head is here.
+    pub fn has_begun(&self) -> bool {
+        self.heads.has_begun()
     }
 
     /// Once all was said, what the client says still is read and not looked at, until it closes or for so long. A socket
@@ -74,26 +79,77 @@ impl<S> Watched<S> {
 }
 
 impl<S: AsyncRead + Unpin> Watched<S> {
-    /// Reads what begins a request, at most so many bytes, as it is to be read. What the buffer has no room for, as whoever
-    /// only looks which version it is has none for a line, is left for the next read. Returns how many bytes came, too.
-    fn poll_begin(
+    /// Reads requests of HTTP/1, at most so many bytes, as they are to be read. What the buffer has no room for, as whoever only
+    /// looks which version it is has none for a line, is left for the next read. Returns how many bytes came, too.
+    fn poll_heads(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
         most: usize,
     ) -> (Poll<io::Result<()>>, usize) {
-        let mut line = [const { MaybeUninit::uninit() }; LINE_BYTES];
-        let mut line = ReadBuf::uninit(line.get_mut(..most.min(LINE_BYTES)).unwrap_or_default());
-        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut line);
-        let came = line.filled();
-        let mended = mended(came);
-        let (first, rest) = {
-            let line = mended.as_deref().unwrap_or(came);
-            line.split_at(line.len().min(buffer.remaining()))
-        };
-        buffer.put_slice(first);
-        self.left.extend_from_slice(rest);
+        let mut came = [const { MaybeUninit::uninit() }; HEAD_BYTES];
+        let mut came = ReadBuf::uninit(came.get_mut(..most.min(HEAD_BYTES)).unwrap_or_default());
+        let polled = Pin::new(&mut self.socket).poll_read(cx, &mut came);
+        let came = came.filled();
+        if polled.is_pending() {
+            return (polled, 0);
+        }
+        match came {
+            [] => self.heads.end(&mut self.left),
+            came => self.heads.take(came, &mut self.left),
+        }
+        self.give(buffer);
         (polled, came.len())
+    }
+}
+
+impl<S> Watched<S> {
+    /// Gives what was read before.
+    fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+        let given = self.left.len().min(buffer.remaining());
+        buffer.put_slice(self.left.get(..given).unwrap_or_default());
+        self.left.drain(..given);
+    }
+}
+
+impl<S: AsyncRead + Unpin> Watched<S> {
+    /// Reads from the socket, where its turn has come.
+    fn poll_socket(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let most = match &mut self.slot {
+            Some(slot) => ready!(slot.poll_quantum(cx, &self.activity)),
+            None => usize::MAX,
+        };
+        let (polled, read) = if self.heads.is_over() {
+            let before = buffer.filled().len();
+            let polled = if most < buffer.remaining() {
+                let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
+                let polled = Pin::new(&mut self.socket).poll_read(cx, &mut part);
+                let read = part.filled().len();
+                buffer.advance(read);
+                polled
+            } else {
+                Pin::new(&mut self.socket).poll_read(cx, buffer)
+            };
+            (polled, buffer.filled().len() - before)
+        } else {
+            self.poll_heads(cx, buffer, most)
+        };
+        match polled {
+            // It sends less than its quantum: it is no bulk connection.
+            Poll::Pending => {
+                self.activity.waited_in_queue(Duration::ZERO, 0);
+                if let Some(slot) = &mut self.slot {
+                    slot.drained();
+                }
+            }
+            Poll::Ready(_) => {
+                if let Some(slot) = &mut self.slot {
+                    slot.read(read, &self.activity);
+                }
+                self.read.fetch_add(read, Ordering::Relaxed);
+            }
+        }
+        polled
     }
 }
 
@@ -101,46 +157,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let watched = &mut *self;
         if !watched.left.is_empty() {
-            let rest = watched.left.split_off(watched.left.len().min(buffer.remaining()));
-            buffer.put_slice(&std::mem::replace(&mut watched.left, rest));
+            watched.give(buffer);
             return Poll::Ready(Ok(()));
         }
-        let most = match &mut watched.slot {
-            Some(slot) => ready!(slot.poll_quantum(cx, &watched.activity)),
-            None => usize::MAX,
-        };
-        // The first bytes that come while nothing is under way begin a request.
-        let (polled, read) = if watched.http1 && !watched.activity.is_under_way() {
-            watched.poll_begin(cx, buffer, most)
-        } else {
-            let before = buffer.filled().len();
-            let polled = if most < buffer.remaining() {
-                let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));
-                let polled = Pin::new(&mut watched.socket).poll_read(cx, &mut part);
-                let read = part.filled().len();
-                buffer.advance(read);
-                polled
-            } else {
-                Pin::new(&mut watched.socket).poll_read(cx, buffer)
-            };
-            (polled, buffer.filled().len() - before)
-        };
-        match polled {
-            // It sends less than its quantum: it is no bulk connection.
-            Poll::Pending => {
-                watched.activity.waited_in_queue(Duration::ZERO, 0);
-                if let Some(slot) = &mut watched.slot {
-                    slot.drained();
-                }
-            }
-            Poll::Ready(_) => {
-                if let Some(slot) = &mut watched.slot {
-                    slot.read(read, &watched.activity);
-                }
-                watched.read.fetch_add(read, Ordering::Relaxed);
+        let before = buffer.filled().len();
+        loop {
+            ready!(watched.poll_socket(cx, buffer))?;
+            // Of a head that is not whole nothing is given yet, and nothing given would say that the client is gone.
+            if buffer.filled().len() > before || !watched.heads.has_begun() {
+                return Poll::Ready(Ok(()));
             }
         }
-        polled
     }
 }
 

@@ -28,6 +28,7 @@ mod client;
 mod connection;
 mod drive;
 mod fair_queue;
+mod heads;
 mod io;
 mod limits;
 mod patience;

@@ -5,11 +5,9 @@
 //! is a guess. A call to 911 is answered whatever the rest of the request says (47 CFR 64.6305(g)(5)), so its line is encoded
 //! as RFC 3986 has it, and read.
 
-/// The bytes of a request as they are to be read, where its line or its headers are not well-formed and it asks for a call to
-/// 911. Nothing where they are read as they came.
-///
-/// Of headers those are mended that come with the line, as they do from all but the slowest clients.
-pub fn mended(request: &[u8]) -> Option<Vec<u8>> {
+/// The head of a request as it is to be read, where its line or its headers are not well-formed and it asks for a call to 911.
+/// Nothing where it is read as it came.
+pub(super) fn mended(request: &[u8]) -> Option<Vec<u8>> {
     let end = request.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = request.split_at(end);
     let rest = rest.get(1..)?;
@@ -31,7 +29,7 @@ pub fn mended(request: &[u8]) -> Option<Vec<u8>> {
 /// A request line with its end; nothing where it is well-formed, unless it is wanted all the same.
 fn mended_line(line: &[u8], all_the_same: bool) -> Option<Vec<u8>> {
     let text = line.trim_ascii_start();
-    let (method, target) = match text.iter().position(|byte| *byte == b' ') {
+    let (method, target) = match text.iter().position(|byte| b" \t".contains(byte)) {
         Some(end) => (text.get(..end)?, text.get(end + 1..)?),
         None => (&[][..], text),
     };

@@ -50,14 +50,19 @@ fn at_once(address: &str, request: &[u8]) -> String {
 
 /// What a connection is answered that asked for something else before.
 fn behind_another(address: &str, request: &[u8]) -> String {
+    in_two_pieces(address, request, 0)
+}
+
+/// The same, where so much of it came with the other request, and was read before the rest was sent.
+fn in_two_pieces(address: &str, request: &[u8], cut: usize) -> String {
     let mut socket = connected(address);
-    socket.write_all(ANOTHER).expect("sent");
+    socket.write_all(&[ANOTHER, &request[..cut]].concat()).expect("sent");
     let (mut before, mut byte) = (Vec::new(), [0]);
     while !before.ends_with(b"\r\n\r\nok\n") {
         assert_eq!(socket.read(&mut byte).expect("an answer"), 1, "{}", before.escape_ascii());
         before.push(byte[0]);
     }
-    socket.write_all(request).expect("sent");
+    socket.write_all(&request[cut..]).expect("sent");
     rest(&mut socket)
 }
 
@@ -240,4 +245,39 @@ async fn requests_behind_one_another_are_answered_in_their_order_whichever_way_e
         let said = rest(&mut socket);
         assert!(said.contains("rmdd-reason: LISTED") && said.ends_with("ok\n"), "{at}: {said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_to_911_is_accepted_wherever_its_request_is_cut() {
+    let scene = Scene::new().await;
+    let address = address(&scene.daemon);
+    let lines: [&[u8]; 4] = [
+        b"GET /v1/check/0041000001?emergency=true HTTP/1.1\r\n",
+        b"GET http://x/v1/check/0041000001?role=gateway&emergency=true HTTP/1.1\r\n",
+        b"POST /v1/check/Acme Telecom?emergency=true HTTP/1.1\r\n",
+        b"GET /v1/check/x?emergency=true HTTP/1.1\r\nno header\r\n",
+    ];
+    let ask = move || {
+        for line in lines {
+            let request = [line, b"Host: rmdd\r\nConnection: close\r\n\r\n"].concat();
+            for cut in 1..request.len() {
+                let answer = in_two_pieces(&address, &request, cut);
+                let is_accepted = answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"EMERGENCY_CALL\"");
+                assert!(is_accepted, "{} cut at {cut}: {answer}", request.escape_ascii());
+            }
+        }
+        // Many at a time, which packets cut where they like.
+        let mut socket = connected(&address);
+        let one = b"GET /v1/check/0041000001?format=text&emergency=true HTTP/1.1\r\nHost: rmdd\r\n\r\n";
+        socket.write_all(&[&one.repeat(400)[..], LAST].concat()).expect("sent");
+        assert_eq!(rest(&mut socket).matches("ACCEPT EMERGENCY_CALL").count(), 400);
+        // A header that looks like one is none.
+        let request = b"GET /v1/check/0041000001?format=text HTTP/1.1\r\nHost: rmdd\r\nConnection: close\r\n\
+            Referer: http://x/v1/check/1?emergency=true\r\nX: GET /v1/check/1 2?emergency=true HTTP/1.1\r\n\r\n";
+        for cut in 1..request.len() {
+            let answer = in_two_pieces(&address, request, cut);
+            assert!(answer.contains("ACCEPT LISTED"), "cut at {cut}: {answer}");
+        }
+    };
+    tokio::task::spawn_blocking(ask).await.expect("asked");
 }
