@@ -69,16 +69,18 @@ pub fn later_than(now: Timestamp, listed: Option<Date>) -> Option<Timestamp> {
     (now < least).then_some(least)
 }
 
-/// So many filings must bear a day or a later one before it is believed: a wrong date in a few rows is no calendar.
+/// So many filings must bear a day or a later one before it is believed, and one in so many: a wrong date in a few rows is no
+/// calendar. In a usual week one in seventy is updated.
 const WITNESSES: usize = 10;
+const WITNESSES_ONE_IN: usize = 200;
 
-/// The newest day on or after which, by the listing itself, at least ten filings were updated: the FCC's own calendar, and
-/// so a witness for this machine's clock. `vet` reads a listing's newest date by itself: there the clock judges the
+/// The newest day on or after which, by the listing itself, at least ten filings and one in 200 were updated: the FCC's own
+/// calendar, and so a witness for this machine's clock. `vet` reads a listing's newest date by itself: there the clock judges the
 /// dates, and three rows that agree are enough; here the dates judge the clock.
 pub fn listed_day<'a>(filings: impl Iterator<Item = &'a Filing>) -> Option<Date> {
     // Dates as the listing writes them are in order as texts.
     let mut days: Vec<&str> = filings.filter_map(|filing| filing.text(Column::LastUpdated).get(..10)).collect();
-    let place = days.len().checked_sub(WITNESSES)?;
+    let place = days.len().checked_sub(WITNESSES.max(days.len() / WITNESSES_ONE_IN))?;
     let (_, day, _) = days.select_nth_unstable(place);
     day.parse().ok()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::UNUSUAL_FLOOR;
 use super::dates;
 use super::memory::{Memory, digest};
 use crate::domain::{
@@ -260,6 +261,10 @@ pub struct Compared {
     pub amended: usize,
     /// How many say again that they were updated when they were before a step undid it.
     pub dates_undone: usize,
+    /// The dates that these lose, and how many lose each.
+    stamps: HashMap<Date, usize>,
+    /// Filings whose date went back, or away, and the date that they bore.
+    back: Vec<(RmdNumber, Date)>,
     pub columns: BTreeMap<Column, ColumnTally>,
     /// Filings whose date of update went back, or away.
     pub dated_back: Tally,
@@ -273,6 +278,19 @@ pub struct Compared {
     pub undated: Vec<ChangedCell>,
     /// The same, and dates, of filings that say that they were updated.
     pub dated: Vec<ChangedCell>,
+}
+
+impl Compared {
+    /// Counts the filings whose date went back. A date that many lose since a fault had written it into them is no date of
+    /// those either that came with it: what they bore before is known of none.
+    fn tell_dates_back(&mut self) {
+        for (number, was) in std::mem::take(&mut self.back) {
+            match self.stamps.get(&was) {
+                Some(count) if *count > UNUSUAL_FLOOR => self.dates_undone += 1,
+                _ => self.dated_back.add(number, None),
+            }
+        }
+    }
 }
 
 /// When the standing listing ends and the new one was fetched.
@@ -333,6 +351,7 @@ pub fn compare(
     for before in before {
         absent(before, &mut compared);
     }
+    compared.tell_dates_back();
     compared
 }
 
@@ -360,12 +379,13 @@ impl Amending {
         let (was, is) = (dates::last_updated(before), dates::last_updated(after));
         // A list without dates cannot say when it was updated.
         let dated = is_updated(self.since, is);
-        if was.is_some_and(|was| is.is_none_or(|is| is < was)) {
+        if let Some(was) = was.filter(|was| is.is_none_or(|is| is < *was)) {
             // A fault that wrote it hid the filer's own date, which may be none that was seen before.
             if self.held_before.contains_key(&(number, Column::LastUpdated)) {
                 compared.dates_undone += 1;
+                *compared.stamps.entry(was).or_default() += 1;
             } else {
-                compared.dated_back.add(number, None);
+                compared.back.push((number, was));
             }
         }
         if entry(before) != entry(after) && !self.reverts(before, after, Column::FilingUrl) {

@@ -342,6 +342,20 @@ fn one_date_in_most_rows_is_undone_by_the_next_good_listing() {
 }
 
 #[test]
+fn one_date_in_all_rows_is_undone_in_those_too_that_came_with_it() {
+    let current = snapshot(World { today: TODAY.today - 3 }.whole());
+    let mut stamped = TODAY.whole();
+    let newest = day(TODAY.today).to_string();
+    for filing in &mut stamped.filings {
+        *filing = with_cells(filing, |at| (at == Column::LastUpdated).then_some(&newest));
+    }
+    let faulty = judge(stamped, Some(&current));
+    assert!(faulty.come.len() > 20, "{}", faulty.come.len());
+    let healed = judge(TODAY.whole(), Some(&faulty.snapshot));
+    assert!(healed.requires() < Some(Resolution::Person), "{:?}", healed.doubts);
+}
+
+#[test]
 fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
     let current = snapshot(World { today: TODAY.today - 2 }.whole());
     let mut stamped = TODAY.whole();
