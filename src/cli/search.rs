@@ -26,6 +26,9 @@ pub struct Search {
 
 impl Search {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        if self.text.iter().all(|word| word.trim().is_empty()) {
+            anyhow::bail!("there is nothing to search for: name a provider, or a part of its name");
+        }
         let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let request = SearchProvidersRequest { text: self.text.join(" "), limit: self.limit };
         let found = target.search_providers(request).await?;

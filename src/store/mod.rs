@@ -404,7 +404,7 @@ impl Store {
     pub fn note_damage(&self, what: &str) {
         if self.damage.set(what.to_owned()).is_ok() {
             let path = self.path.display();
-            tracing::error!(%path, what, "the store {path} is damaged: {what}. Answers go on from memory: run `rmdd verify`");
+            tracing::error!(%path, what, "the store {path} is damaged: {what}. A daemon that has read it goes on answering from memory: run `rmdd verify`");
         }
     }
 

@@ -2,7 +2,7 @@
 //! JSON, at an address that only the harness uses, so that no fault of the network is in between.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 
 /// So long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// So long the database is filled.
+const FILLING: Duration = Duration::from_secs(20);
 
 /// The members, by their addresses.
 #[derive(Debug, Clone)]
@@ -103,10 +106,12 @@ impl Gateway {
         None
     }
 
-    /// Fills the database until nothing more goes in.
+    /// Fills the database until nothing more goes in, or for twenty seconds.
     pub async fn fill(&mut self) {
         let junk = STANDARD.encode(vec![b'x'; 1 << 20]);
-        for place in 0..400 {
+        let begun = Instant::now();
+        // Where members are cut off, each attempt may take as long as it may: then it is not filled this time.
+        for place in (0..400).take_while(|_| begun.elapsed() < FILLING) {
             let body = json!({ "key": STANDARD.encode(format!("/junk/{place:04}")), "value": junk });
             if let Err(error) = self.ask("/v3/kv/put", &body).await
                 && error.to_string().contains("space exceeded")
