@@ -156,7 +156,7 @@ pub(super) enum End<S> {
     /// With the connection.
     Closed,
     /// What came is for hyper: the socket gives it once more. Whether there were answers before.
-    HandedOver(Watched<S>, bool),
+    HandedOver(Box<Watched<S>>, bool),
 }
 
 /// A connection whose requests are answered at once, until one comes that is not to be.
@@ -228,7 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, R: Respond> AtOnce<S, R> {
                 Ok(false) => {
                     let Some(mut socket) = self.socket.take() else { return Poll::Ready(End::Closed) };
                     socket.unread(self.came.get(self.begin..self.end).unwrap_or_default());
-                    return Poll::Ready(End::HandedOver(socket, self.has_answered));
+                    return Poll::Ready(End::HandedOver(Box::new(socket), self.has_answered));
                 }
                 // How it ended is the client's affair.
                 Err(_) => return Poll::Ready(End::Closed),

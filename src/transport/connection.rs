@@ -169,7 +169,7 @@ where
         if let Self::AtOnce(at_once, by_hyper) = staged {
             match (ready!(at_once.poll(cx)), by_hyper.take()) {
                 (End::HandedOver(socket, is_http1), Some(by_hyper)) => {
-                    *staged = Self::Hyper(by_hyper(socket, is_http1))
+                    *staged = Self::Hyper(by_hyper(*socket, is_http1))
                 }
                 _ => return Poll::Ready(()),
             }
