@@ -46,6 +46,10 @@ impl Elsewhere for Site {
         Self::fetches(self)
     }
 
+    fn fetches_now(&self) -> bool {
+        self.term().is_some()
+    }
+
     fn ask(&self, approval: Option<Approval>) -> Answered<'_> {
         Box::pin(self.asked(approval))
     }

@@ -23,6 +23,9 @@ pub trait Elsewhere: fmt::Debug + Send + Sync {
     /// Whether this site fetches. It changes.
     fn fetches(&self) -> watch::Receiver<bool>;
 
+    /// Whether it may do so at this moment. A process that stood still learns of it from its clock before anybody tells it.
+    fn fetches_now(&self) -> bool;
+
     /// Has the site that fetches run a cycle, or let a held listing through, and waits until what came of it is here. A sync
     /// that could not be had is a record of one that failed.
     fn ask(&self, approval: Option<Approval>) -> Answered<'_>;

@@ -162,7 +162,7 @@ impl SyncHandle {
 
     /// Whether cycles are run here: always, but at a site of a fleet for which another fetches.
     pub fn fetches(&self) -> bool {
-        self.elsewhere.as_ref().is_none_or(|elsewhere| *elsewhere.fetches().borrow())
+        self.elsewhere.as_ref().is_none_or(|elsewhere| *elsewhere.fetches().borrow() && elsewhere.fetches_now())
     }
 
     /// Ends when this site begins to fetch, or ceases to, from now on; never, where that cannot be.
