@@ -132,7 +132,7 @@ impl SyncHandle {
     ///
     /// If the sync task has ended. A refused or failed cycle is an outcome, not an error.
     pub async fn sync(&self, trigger: SyncTrigger) -> Result<SyncRecord, SyncStopped> {
-        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !self.fetches()) {
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|elsewhere| !elsewhere.fetches_now()) {
             return Ok(self.sync_elsewhere(&**elsewhere, trigger).await);
         }
         let (reply, outcome) = oneshot::channel();
@@ -146,7 +146,7 @@ impl SyncHandle {
     ///
     /// If no such listing is held, or its bytes are lost.
     pub async fn approve(&self, approval: Approval) -> Result<SyncRecord, ApprovalError> {
-        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|_| !self.fetches()) {
+        if let Some(elsewhere) = self.elsewhere.as_ref().filter(|elsewhere| !elsewhere.fetches_now()) {
             return elsewhere.ask(Some(approval)).await;
         }
         let (reply, outcome) = oneshot::channel();
@@ -162,7 +162,7 @@ impl SyncHandle {
 
     /// Whether cycles are run here: always, but at a site of a fleet for which another fetches.
     pub fn fetches(&self) -> bool {
-        self.elsewhere.as_ref().is_none_or(|elsewhere| *elsewhere.fetches().borrow() && elsewhere.fetches_now())
+        self.elsewhere.as_ref().is_none_or(|elsewhere| *elsewhere.fetches().borrow())
     }
 
     /// Ends when this site begins to fetch, or ceases to, from now on; never, where that cannot be.

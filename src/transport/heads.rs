@@ -4,7 +4,7 @@
 //! its whole head. A switch's network cuts a head anywhere, and a client that sends many requests at once has them cut by the
 //! size of a packet: so a head is held until all of it is there, and what is held is never taken for a request of its own.
 
-use super::request_line::mended;
+use super::request_line::{begins, mended};
 
 /// A head that is longer is given to the parser as it comes, which refuses it.
 const MOST_HELD: usize = 24 << 10;
@@ -93,7 +93,7 @@ impl Heads {
                     read.push(*first);
                     rest = rest.get(1..).unwrap_or_default();
                 }
-                Next::Head if !first.is_ascii_graphic() && *first != b' ' => self.next = Next::Anything,
+                Next::Head if !begins(*first) => self.next = Next::Anything,
                 Next::Head => match end_of_head(rest) {
                     _ if rest.starts_with(HTTP2) => self.next = Next::Anything,
                     Some(end) => {

@@ -11,9 +11,7 @@ pub(super) fn mended(request: &[u8]) -> Option<Vec<u8>> {
     let end = request.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = request.split_at(end);
     let rest = rest.get(1..)?;
-    // A frame of HTTP/2 begins with its length, of which the first byte is 0 in all that are taken.
-    let is_text = line.first().is_some_and(|byte| byte.is_ascii_graphic() || *byte == b' ');
-    if !is_text || !asks_for_emergency(line) {
+    if !line.first().copied().is_some_and(begins) || !asks_for_emergency(line) {
         return None;
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -113,6 +111,11 @@ fn is_header(line: &[u8]) -> bool {
     !name.is_empty()
         && name.iter().copied().all(is_of_token)
         && value.iter().all(|byte| *byte == b'\t' || !byte.is_ascii_control())
+}
+
+/// Whether a byte may begin a request: what is no text is no HTTP/1, such as TLS, or a frame of HTTP/2.
+pub(super) fn begins(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte == b' '
 }
 
 /// Whether a byte may be part of a method or of the name of a header (RFC 9110).
