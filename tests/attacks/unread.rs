@@ -28,18 +28,23 @@ async fn shut(scene: &Scene, calls: &[(&str, Vec<u8>)]) -> TcpStream {
 
 /// Reads frames until so many streams were reset; returns their numbers.
 async fn resets(socket: &mut TcpStream, count: usize) -> Vec<u32> {
-    let mut reset = Vec::new();
+    streams_of(socket, frames::kind::RST_STREAM, count).await
+}
+
+/// Reads frames until so many of a kind came; returns the numbers of their streams.
+async fn streams_of(socket: &mut TcpStream, wanted: u8, count: usize) -> Vec<u32> {
+    let mut streams = Vec::new();
     let mut header = [0; frames::HEADER_BYTES];
-    while reset.len() < count {
+    while streams.len() < count {
         socket.read_exact(&mut header).await.expect("a frame");
         let [a, b, c, kind, _, d, e, f, g] = header;
         let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
         socket.read_exact(&mut payload).await.expect("its payload");
-        if kind == frames::kind::RST_STREAM {
-            reset.push(u32::from_be_bytes([d, e, f, g]));
+        if kind == wanted {
+            streams.push(u32::from_be_bytes([d, e, f, g]));
         }
     }
-    reset
+    streams
 }
 
 #[tokio::test]
@@ -69,6 +74,25 @@ async fn an_answer_that_nobody_takes_is_given_up_and_its_stream_alone_is_reset()
             break;
         }
     }
+    scene.is_answered().await;
+}
+
+#[tokio::test]
+async fn short_answers_that_nobody_takes_are_kept_in_little_memory() {
+    const CONNECTIONS: usize = 40;
+    const STREAMS: usize = 200;
+    let scene = scene("reader_patience = \"60s\"").await;
+    let before = scene.peak_memory_kib();
+    // Nobody is refused who asks whether the daemon lives, so as many answers wait as there are streams.
+    let calls = vec![("/grpc.health.v1.Health/Check", Vec::new()); STREAMS];
+    let mut sockets = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut socket = shut(&scene, &calls).await;
+        streams_of(&mut socket, frames::kind::HEADERS, STREAMS).await;
+        sockets.push(socket);
+    }
+    let each = (scene.peak_memory_kib() - before) as usize / (CONNECTIONS * STREAMS);
+    assert!(each < 7, "{each} KiB for an answer of a few bytes");
     scene.is_answered().await;
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, TE};
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -35,8 +36,10 @@ pub(super) const SHORT: usize = 4 << 10;
 /// How an RPC is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// From memory, at once; or by the administration, for those who may.
+    /// From memory, at once and whole.
     Light,
+    /// By the administration, for those who may.
+    Administration,
     /// Worked out from its beginning to its end on a thread for that.
     Work,
     /// The pieces of a listing, each worked out so.
@@ -65,7 +68,7 @@ fn cost(path: &str, batch: usize) -> (Kind, usize) {
         path if path.starts_with(ACCEPTANCE) => (Kind::Work, weights::LOOK_UP),
         // Whoever only asks whether the daemon lives is told, and so is whoever runs it.
         path if path.starts_with(HEALTH) => (if path.ends_with("/Watch") { Kind::Stream } else { Kind::Light }, 0),
-        path if ADMINISTRATION.iter().any(|service| path.starts_with(service)) => (Kind::Light, 0),
+        path if ADMINISTRATION.iter().any(|service| path.starts_with(service)) => (Kind::Administration, 0),
         path if path.starts_with(REFLECTION) => (Kind::Stream, 1),
         _ => (Kind::Light, 1),
     }
@@ -126,10 +129,15 @@ impl FastPath {
         request.extensions_mut().insert(Arc::clone(caller));
         request.extensions_mut().insert(right);
         match kind {
-            Kind::Light => {
+            Kind::Light | Kind::Administration => {
                 let limit = Some(self.request_timeout);
                 let request = request.map(|body| tonic::body::Body::new(Arriving { body, limit, deadline: None }));
-                Ok(self.called(request).await.map(|body| Reply::Routed { body, held: None }))
+                let response = self.called(request).await;
+                if kind == Kind::Administration {
+                    return Ok(response.map(|body| Reply::Routed { body, held: None }));
+                }
+                let (parts, bytes, trailers) = gathered(response).await?;
+                Ok(Response::from_parts(parts, Reply::Made(Box::new(Made { bytes, trailers, held: None }))))
             }
             Kind::Stream => {
                 let share = budget.streams.take(&caller.client(), 1);
@@ -160,12 +168,7 @@ impl FastPath {
     /// Has an answer worked out whole, its bytes too, on a thread for that.
     async fn made(&self, request: Request<tonic::body::Body>, caller: &Caller) -> Result<Response<Reply>, Status> {
         let called = self.clone().called_owned(request);
-        let work = async move {
-            let (parts, body) = called.await.into_parts();
-            let whole = body.collect().await?;
-            let trailers = whole.trailers().cloned();
-            Ok::<_, Status>((parts, whole.to_bytes(), trailers))
-        };
+        let work = async move { gathered(called.await).await };
         let services = &self.grpc.0;
         let (parts, bytes, trailers) =
             services.budget.work.run(&caller.client(), ErrorReason::Overloaded, work).await??;
@@ -196,6 +199,17 @@ impl FastPath {
     async fn called_owned(self, request: Request<tonic::body::Body>) -> Response<tonic::body::Body> {
         self.called(request).await
     }
+}
+
+/// An answer whose bytes are all here. What is short is kept in just so much memory: it is made in eight kilobytes, and whoever
+/// does not take it may have as many answers waiting as there are streams.
+async fn gathered(response: Response<tonic::body::Body>) -> Result<(Parts, Bytes, Option<HeaderMap>), Status> {
+    let (parts, body) = response.into_parts();
+    let whole = body.collect().await?;
+    let trailers = whole.trailers().cloned();
+    let bytes = whole.to_bytes();
+    let bytes = if bytes.len() > SHORT { bytes } else { Bytes::copy_from_slice(&bytes) };
+    Ok((parts, bytes, trailers))
 }
 
 /// A request's body that must be there in time.
