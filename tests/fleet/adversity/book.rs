@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ pub struct Book {
     history: Mutex<History>,
     /// Providers that have come or gone a moment ago.
     volatile: Mutex<Vec<Arc<str>>>,
+    /// Who fetched is known up to this revision.
+    looked: AtomicI64,
 }
 
 /// So many providers are asked about.
@@ -23,7 +26,12 @@ const VOLATILE: usize = 40;
 
 impl Book {
     pub fn new(history: History) -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), history: Mutex::new(history), volatile: Mutex::default() })
+        Arc::new(Self {
+            begun: Instant::now(),
+            history: Mutex::new(history),
+            volatile: Mutex::default(),
+            looked: AtomicI64::new(0),
+        })
     }
 
     /// Now.
@@ -58,6 +66,16 @@ impl Book {
     /// Who fetches, as far as is known.
     pub fn fetcher(&self) -> Option<Term> {
         self.open().holders.last().and_then(|holder| holder.term.clone())
+    }
+
+    /// Up to which revision it is known who fetched.
+    pub fn looked_up_to(&self) -> i64 {
+        self.looked.load(Ordering::Relaxed)
+    }
+
+    /// Who fetched is known up to a revision.
+    pub fn has_looked(&self, revision: i64) {
+        self.looked.store(revision, Ordering::Relaxed);
     }
 
     /// Listens to a site's log until that ends.

@@ -172,14 +172,17 @@ impl Field {
         fs::remove_file(state_dir(&self.directory, site).join("junk")).expect("removed");
     }
 
-    /// Makes room in etcd again, when its members answer.
+    /// Makes room in etcd again, when its members answer, and when it is written down who fetched before what is forgotten.
     pub async fn make_room(&mut self) {
-        let gateway = self.gateway.clone();
-        eventually("there is room in etcd", || {
+        let (gateway, book) = (self.gateway.clone(), Arc::clone(&self.book));
+        let room = async || {
             let mut gateway = gateway.clone();
-            async move { gateway.make_room().await.ok() }
-        })
-        .await;
+            let revision = gateway.delete_junk().await.ok()?;
+            let looked = async || (book.looked_up_to() >= revision).then_some(());
+            eventually("who fetched is written down", looked).await;
+            gateway.make_room(revision).await.ok()
+        };
+        eventually("there is room in etcd", room).await;
     }
 
     /// Whether no process has ended by itself.

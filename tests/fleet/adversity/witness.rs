@@ -1,5 +1,6 @@
 //! What comes to stand in etcd, read while it comes: entries are deleted when a base has taken their place.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Witness {
     pub client: Client,
     pub book: Arc<Book>,
     next: [u64; 2],
+    /// The revision that began the term that stood there when it looked last.
+    term: Option<i64>,
 }
 
 fn term(fetcher: &Fetcher) -> Term {
@@ -54,7 +57,7 @@ fn term(fetcher: &Fetcher) -> Term {
 
 impl Witness {
     pub fn new(gateway: Gateway, client: Client, book: Arc<Book>) -> Self {
-        Self { gateway, client, book, next: [1, 1] }
+        Self { gateway, client, book, next: [1, 1], term: None }
     }
 
     /// Reads what comes, until it is told to stop, and then what is left.
@@ -68,11 +71,8 @@ impl Witness {
 
     /// Reads what there is. Says whether etcd has answered.
     pub async fn look(&mut self) -> bool {
-        let begin = self.book.now();
         let keys = self.client.keys.clone();
-        let Ok(fetcher) = self.gateway.range(&keys.fetcher(), None, 0).await else { return false };
-        let fetcher = fetcher.first().and_then(|stored| Fetcher::from_bytes(&stored.value).ok());
-        self.book.open().holders.push(Holder { span: self.book.since(begin), term: fetcher.as_ref().map(term) });
+        let Ok(revision) = self.fetchers(&keys.fetcher()).await else { return false };
         for (place, log) in Log::ALL.into_iter().enumerate() {
             loop {
                 let from = keys.entry(log, self.next[place]);
@@ -91,7 +91,32 @@ impl Witness {
                 }
             }
         }
+        self.book.has_looked(revision);
         true
+    }
+
+    /// Who fetches, and who did since the last look: a term may come and go while nobody can ask.
+    async fn fetchers(&mut self, key: &str) -> io::Result<i64> {
+        let begin = self.book.now();
+        let stands = self.gateway.at(key).await?;
+        let created = stands.found.as_ref().map(|stored| stored.created);
+        let known = self.book.looked_up_to();
+        // A term has a key of its own. Where nobody fetches, somebody may have in between.
+        if created != self.term || created.is_none() {
+            let stood = self.gateway.stood(key, known + 1, stands.revision).await?;
+            let spans = stood.into_iter().filter(|stood| stood.revision <= stands.revision);
+            for stood in spans {
+                self.fetched(begin, stood.value.as_deref());
+            }
+        }
+        self.term = created;
+        self.fetched(begin, stands.found.as_ref().map(|stored| &stored.value[..]));
+        Ok(stands.revision)
+    }
+
+    fn fetched(&self, begin: Duration, value: Option<&[u8]>) {
+        let fetcher = value.and_then(|value| Fetcher::from_bytes(value).ok());
+        self.book.open().holders.push(Holder { span: self.book.since(begin), term: fetcher.as_ref().map(term) });
     }
 
     /// An entry, and what it says. Nothing where that cannot be had now.
@@ -139,4 +164,55 @@ impl Witness {
 fn made(bytes: &[u8]) -> Option<Place> {
     let Snapshot { serial, sha256 } = ListingPayload::decode(bytes).expect("what an entry says").snapshot?;
     Some((serial, sha256.try_into().expect("a digest")))
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use rmdd::fleet::engine::{Engine, member as way_to};
+    use rmdd::fleet::keys::Keys;
+    use rmdd::fleet::said::Token;
+    use rmdd_testkit::etcd::{Etcd, Setup};
+    use serde_json::json;
+
+    use super::super::gateway::post;
+    use super::super::history::History;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_term_that_comes_and_goes_between_two_looks_is_written_down() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let setup = Setup { members: Some(1), ..Setup::default() };
+        let Some(etcd) = Etcd::start(directory.path(), setup).await else { return };
+        let url = etcd.urls().remove(0);
+        let member = url.trim_start_matches("http://").to_owned();
+        let way = way_to(&url, None).expect("an address");
+        let client =
+            Client { engine: Arc::new(Engine::new(vec![way], Duration::from_secs(2))), keys: Keys::new("east") };
+        let key = STANDARD.encode(client.keys.fetcher());
+        let mut witness = Witness::new(Gateway::new(vec![member.clone()]), client, Book::new(History::default()));
+        let fetches = async |site: Option<&str>| {
+            let (path, mut body) = ("/v3/kv/deleterange", json!({ "key": key }));
+            post(&member, path, &body, Duration::from_secs(2)).await.expect("deleted");
+            if let Some(site) = site {
+                let fetcher =
+                    Fetcher { token: Token::draw(), site: site.to_owned(), since: jiff::Timestamp::UNIX_EPOCH };
+                body["value"] = STANDARD.encode(fetcher.to_bytes()).into();
+                post(&member, "/v3/kv/put", &body, Duration::from_secs(2)).await.expect("put");
+            }
+        };
+        for sites in [&[Some("ams")][..], &[Some("bos"), Some("chi")], &[Some("den"), None], &[Some("ely"), None]] {
+            for site in sites {
+                fetches(*site).await;
+            }
+            assert!(witness.look().await, "etcd answers");
+        }
+        let book = witness.book.open();
+        let mut seen: Vec<_> =
+            book.holders.iter().filter_map(|holder| Some(holder.term.as_ref()?.site.as_str())).collect();
+        seen.dedup();
+        assert_eq!(seen, ["ams", "bos", "chi", "den", "ely"]);
+        assert_eq!(book.holders.last().and_then(|holder| holder.term.clone()), None);
+    }
 }
