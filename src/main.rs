@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 /// What is freed goes back to the system within moments, however it was spread over threads; `.cargo/config.toml` says how soon.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "jemalloc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
