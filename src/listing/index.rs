@@ -71,31 +71,7 @@ impl Index {
         removals: RemovalHistory,
         last_change: ChangeSerial,
     ) -> Self {
-        let mut under_frns: Vec<(Frn, u32)> = snapshot
-            .filings
-            .iter()
-            .zip(0u32..)
-            .filter_map(|(filing, place)| filing.frn().map(|frn| (frn, place)))
-            .collect();
-        under_frns.sort_unstable();
-        let mut by_frn: HashMap<Frn, Range, _> =
-            HashMap::with_capacity_and_hasher(under_frns.len(), FixedState::default());
-        for ((frn, _), at) in under_frns.iter().zip(0u32..) {
-            by_frn.entry(*frn).or_insert(Range { start: at, count: 0 }).count += 1;
-        }
-        by_frn.shrink_to_fit();
-        let mut removed_by_frn: Vec<(Frn, RmdNumber)> = removals
-            .newest_first()
-            .filter(|removal| removal.reinstated_at.is_none())
-            .filter_map(|removal| removal.filing.frn().map(|frn| (frn, removal.filing.number())))
-            .collect();
-        removed_by_frn.sort_unstable();
-        let mut by_other_frn: Vec<(Frn, u32)> = Vec::new();
-        for (filing, place) in snapshot.filings.iter().zip(0u32..) {
-            let named = read_other_frns(filing.text(Column::OtherFrns));
-            by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
-        }
-        by_other_frn.sort_unstable();
+        let (by_frn, places) = by_frn(&snapshot);
         let successors = successors(&snapshot, &removals);
         let is_remarkable = |number| {
             snapshot.carried.contains_key(&number)
@@ -114,8 +90,8 @@ impl Index {
         });
         Self {
             rows: rows.collect(),
-            places: under_frns.into_iter().map(|(_, place)| place).collect(),
-            by_other_frn: by_other_frn.into(),
+            places,
+            by_other_frn: by_other_frn(&snapshot).into(),
             successors: successors.into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
             content_as_of: content_as_of(&snapshot),
@@ -123,10 +99,10 @@ impl Index {
             confirmed_at: snapshot.confirmed_at,
             listing_sha256,
             snapshot: Arc::new(snapshot),
+            removed_by_frn: removed_by_frn(&removals).into(),
             removals: Arc::new(removals),
             last_change,
             by_frn: Arc::new(by_frn),
-            removed_by_frn: removed_by_frn.into(),
             names: Arc::default(),
         }
     }
@@ -304,6 +280,40 @@ impl Recertified {
             text => text.parse().map_or(Self::Unreadable, Self::On),
         }
     }
+}
+
+/// The places of the filings under each FRN, as a part of all places, which are by FRN and number.
+fn by_frn(snapshot: &Snapshot) -> (HashMap<Frn, Range, FixedState>, Arc<[u32]>) {
+    let filings = snapshot.filings.iter().zip(0u32..);
+    let mut under_frns: Vec<(Frn, u32)> =
+        filings.filter_map(|(filing, place)| filing.frn().map(|frn| (frn, place))).collect();
+    under_frns.sort_unstable();
+    let mut by_frn = HashMap::with_capacity_and_hasher(under_frns.len(), FixedState::default());
+    for ((frn, _), at) in under_frns.iter().zip(0u32..) {
+        by_frn.entry(*frn).or_insert(Range { start: at, count: 0 }).count += 1;
+    }
+    by_frn.shrink_to_fit();
+    (by_frn, under_frns.into_iter().map(|(_, place)| place).collect())
+}
+
+/// Where each FRN is named among the other FRNs of a filing, by FRN.
+fn by_other_frn(snapshot: &Snapshot) -> Vec<(Frn, u32)> {
+    let mut by_other_frn: Vec<(Frn, u32)> = Vec::new();
+    for (filing, place) in snapshot.filings.iter().zip(0u32..) {
+        let named = read_other_frns(filing.text(Column::OtherFrns));
+        by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
+    }
+    by_other_frn.sort_unstable();
+    by_other_frn
+}
+
+/// The number of every filing that is removed now, by FRN.
+fn removed_by_frn(removals: &RemovalHistory) -> Vec<(Frn, RmdNumber)> {
+    let open = removals.newest_first().filter(|removal| removal.reinstated_at.is_none());
+    let mut removed_by_frn: Vec<(Frn, RmdNumber)> =
+        open.filter_map(|removal| removal.filing.frn().map(|frn| (frn, removal.filing.number()))).collect();
+    removed_by_frn.sort_unstable();
+    removed_by_frn
 }
 
 /// The day in Washington from which on each filing of a snapshot is known to have been there.

@@ -221,13 +221,10 @@ pub fn vet_against(
     let lost = loss::Lost::of(current, &compared);
     let peers = peers::Gone::among(against.peers, &lost);
 
+    let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
     let (mut doubts, lost_for_good) = match previous {
-        Some(_) => {
-            let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
-            step.doubts(in_order, config)
-        }
-        None if in_order => (ending::end_of_first(&compared.filings).into_iter().collect(), 0),
-        None => (Vec::new(), 0),
+        Some(_) => step.doubts(in_order, config),
+        None => (step.doubts_of_first(in_order), 0),
     };
     doubts.extend(odd_rows.doubts(&compared, &dates));
     if compared.carried.len() > unreadable.len() {
@@ -238,11 +235,9 @@ pub fn vet_against(
 
     let columns = (listing.missing_columns, listing.unknown_columns);
     let mut anomalies = anomalies(columns, &unreadable, compared.carried.len());
-    anomalies.extend(peers.anomaly());
-    anomalies.extend(unusual(&doubts));
+    anomalies.extend(peers.anomaly().into_iter().chain(unusual(&doubts)));
 
-    let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
-    let come = come.collect();
+    let come = compared.numbers_come();
     let cells = Cells { undated: compared.undated, dated: compared.dated };
     let facts = facts((fetched_at, dates.newest), &doubts, lost_for_good, told, cells);
     let snapshot = Snapshot {
@@ -278,6 +273,12 @@ impl Step<'_> {
         doubts.extend(columns::doubts(self.compared, memory, days, config));
         doubts.extend(self.peers.doubt(self.compared.gone.len(), current.len()));
         (doubts, lost_for_good)
+    }
+
+    /// What is hard to believe of a first listing, which is a step from nothing.
+    fn doubts_of_first(&self, in_order: bool) -> Vec<Doubt> {
+        let end = in_order.then(|| ending::end_of_first(&self.compared.filings));
+        end.flatten().into_iter().collect()
     }
 }
 
