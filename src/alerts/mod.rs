@@ -44,7 +44,7 @@ pub use preview::Preview;
 pub use report::{ByHand, ChannelReport, DeliveryReport, TestReport};
 
 /// What is in force.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InForce {
     /// The settings.
     pub config: AlertsConfig,

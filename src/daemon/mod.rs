@@ -17,6 +17,7 @@ mod run;
 mod serve;
 mod socket_activation;
 mod state;
+mod syncing;
 mod systemd;
 mod tasks;
 mod tls;
