@@ -222,14 +222,9 @@ pub fn vet_against(
     let peers = peers::Gone::among(against.peers, &lost);
 
     let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
-    let (mut doubts, lost_for_good) = match previous {
-        Some(_) => step.doubts(in_order, config),
-        None => (step.doubts_of_first(in_order), 0),
-    };
+    let (mut doubts, lost_for_good) = step.doubts(previous.is_none(), in_order, config);
     doubts.extend(odd_rows.doubts(&compared, &dates));
-    if compared.carried.len() > unreadable.len() {
-        doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
-    }
+    doubts.extend(carried(compared.carried.len(), unreadable.len()));
     // What only a person can settle is what a person should read first.
     doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.resolution()));
 
@@ -266,7 +261,12 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// What is hard to believe of it, and how many filings it takes away for good.
-    fn doubts(&self, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+    fn doubts(&self, is_first: bool, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+        if is_first {
+            // A step from nothing can only lack its end.
+            let end = in_order.then(|| ending::end_of_first(&self.compared.filings)).flatten();
+            return (end.into_iter().collect(), 0);
+        }
         let Newcomers { memory, days, current, .. } = *self.newcomers;
         let (mut doubts, lost_for_good) = loss::doubts(self.lost, memory, in_order, config);
         doubts.extend(self.newcomers.doubts(self.told, self.compared, config));
@@ -274,12 +274,11 @@ impl Step<'_> {
         doubts.extend(self.peers.doubt(self.compared.gone.len(), current.len()));
         (doubts, lost_for_good)
     }
+}
 
-    /// What is hard to believe of a first listing, which is a step from nothing.
-    fn doubts_of_first(&self, in_order: bool) -> Vec<Doubt> {
-        let end = in_order.then(|| ending::end_of_first(&self.compared.filings));
-        end.flatten().into_iter().collect()
-    }
+/// More filings stand for rows that cannot be read than there are such rows.
+fn carried(carried: usize, unreadable: usize) -> Option<Doubt> {
+    (carried > unreadable).then_some(Doubt::Carried { carried, unreadable })
 }
 
 /// The cells of a step that changed, without a newer date and with one.
