@@ -6,13 +6,13 @@
 mod check;
 pub mod config;
 mod descriptors;
-pub mod example;
+pub(crate) mod example;
 mod listen;
-pub mod membership;
+pub(crate) mod membership;
 mod readiness;
 mod rebuild;
 mod reload;
-pub mod reserve;
+pub(crate) mod reserve;
 mod run;
 mod serve;
 mod socket_activation;

@@ -4,13 +4,13 @@
 //! that applies rules; [`advisories`] say what else to know and change no verdict. It is made per provider, though the
 //! listing is tracked per filing: a filing that was removed as a duplicate is not a provider removed.
 
-pub mod advisories;
-pub mod caller_id;
+pub(crate) mod advisories;
+pub(crate) mod caller_id;
 mod facts;
 pub mod impact;
-pub mod matrix;
+pub(crate) mod matrix;
 mod on_record;
-pub mod own;
+pub(crate) mod own;
 mod policy;
 mod recertification;
 mod sentence;

@@ -18,35 +18,35 @@
 //! entry to entry, and before all of it could be read. What is cut short, changed in a bit, out of order, of another fleet, of
 //! a format or a kind that is not known, or swells when it is unpacked is a [`Fault`] that names it, and changes nothing.
 
-pub mod apply;
+pub(crate) mod apply;
 pub mod around;
 mod ask;
 pub mod base;
-pub mod blob;
+pub(crate) mod blob;
 pub mod client;
-pub mod config;
+pub(crate) mod config;
 pub mod engine;
 pub mod entry;
-pub mod follow;
-pub mod format;
-pub mod found;
+pub(crate) mod follow;
+pub(crate) mod format;
+pub(crate) mod found;
 pub mod head;
-pub mod join;
+pub(crate) mod join;
 mod keep;
 pub mod keys;
-pub mod lead;
+pub(crate) mod lead;
 mod ledger;
 mod left_out;
 pub mod payload;
 mod presence;
 mod raw;
-pub mod run;
+pub(crate) mod run;
 pub mod said;
 pub mod site;
 pub mod start;
-pub mod step;
-pub mod tls;
-pub mod upgrade;
+pub(crate) mod step;
+pub(crate) mod tls;
+pub(crate) mod upgrade;
 mod view;
 mod wire;
 

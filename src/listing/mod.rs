@@ -3,8 +3,8 @@
 pub mod canonical;
 pub mod diff;
 pub mod index;
-pub mod next;
+pub(crate) mod next;
 pub mod parse;
-pub mod rewind;
+pub(crate) mod rewind;
 pub mod search;
 pub mod vet;

@@ -3,12 +3,12 @@
 //! A question about the past decides about no call: it is neither counted nor logged. Commands that work on the store
 //! directly have no observer.
 
-pub mod activity;
+pub(crate) mod activity;
 pub mod clock;
-pub mod decision_log;
-pub mod histogram;
-pub mod logging;
-pub mod metrics;
+pub(crate) mod decision_log;
+pub(crate) mod histogram;
+pub(crate) mod logging;
+pub(crate) mod metrics;
 
 use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -8,7 +8,7 @@
 //! audit history, in the same transaction.
 
 pub mod fields;
-pub mod headers;
+pub(crate) mod headers;
 pub mod lists;
 mod networks;
 mod past;

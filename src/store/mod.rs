@@ -50,7 +50,7 @@ pub mod archive;
 mod codec;
 mod contained;
 mod copy;
-pub mod directory;
+pub(crate) mod directory;
 mod first_sights;
 mod held;
 mod history;

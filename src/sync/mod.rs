@@ -7,7 +7,7 @@
 //! it and gets its outcome. A cycle that brings nothing to apply changes neither the listing nor the index; only its
 //! record is written, and what is held.
 
-pub mod acquire;
+pub(crate) mod acquire;
 mod apply;
 mod approve;
 mod clocks;
@@ -18,7 +18,7 @@ mod handle;
 mod own;
 mod replay;
 mod reported;
-pub mod retry;
+pub(crate) mod retry;
 pub mod schedule;
 mod tally;
 

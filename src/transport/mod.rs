@@ -37,9 +37,9 @@ pub mod priority;
 mod quota;
 mod registry;
 mod request_line;
-pub mod secret_file;
+pub(crate) mod secret_file;
 mod tls;
-pub mod users;
+pub(crate) mod users;
 mod workers;
 
 /// The body of a request, as it arrives.

@@ -4,7 +4,7 @@
 //! neighbours and what is wrong with it, so that vetting can keep it from passing for a removal. Cells are kept as
 //! published; bytes that are not UTF-8 become U+FFFD, as the FCC's own export does where an encoding was lost.
 
-pub mod json;
+pub(crate) mod json;
 
 use csv::{ByteRecord, ReaderBuilder};
 use thiserror::Error;

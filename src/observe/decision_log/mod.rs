@@ -37,8 +37,8 @@ use tokio::sync::{mpsc, watch};
 use crate::domain::Verdict;
 use crate::observe::clock;
 
-pub use line::{Asked, Decided, Entry, ListingThen, name};
-pub use tail::{LoggedDecision, last_about};
+pub use line::{Asked, Decided, Entry, name};
+pub use tail::last_about;
 
 /// The log's file name in the state directory.
 pub const FILE_NAME: &str = "decisions.jsonl";
