@@ -41,7 +41,8 @@ use channels::Channel;
 use config::AlertsConfig;
 
 pub use preview::Preview;
-pub use report::{ByHand, ChannelReport, DeliveryReport, TestReport};
+pub(crate) use report::DeliveryReport;
+pub use report::{ByHand, ChannelReport};
 
 /// What is in force.
 #[derive(Debug, Clone)]

@@ -16,7 +16,7 @@ use crate::transport::auth::{self, Access};
 use crate::transport::{ListenSocket, Tls};
 
 /// The Unix socket's file name.
-pub const SOCKET_NAME: &str = "rmdd.sock";
+pub(crate) const SOCKET_NAME: &str = "rmdd.sock";
 
 /// What the kernel keeps for a connection whose client does not read; it takes twice as much for its own needs.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
@@ -26,7 +26,7 @@ const BACKLOG: u32 = 1024;
 
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
 /// directory.
-pub fn runtime_socket(state_dir: &Path) -> PathBuf {
+pub(crate) fn runtime_socket(state_dir: &Path) -> PathBuf {
     of_systemd("RUNTIME_DIRECTORY").as_deref().unwrap_or(state_dir).join(SOCKET_NAME)
 }
 

@@ -51,7 +51,7 @@ pub enum AddressError {
 /// # Errors
 ///
 /// If it is neither.
-pub fn read_network(text: &str) -> Result<IpNet, AddressError> {
+pub(crate) fn read_network(text: &str) -> Result<IpNet, AddressError> {
     let text = text.trim();
     if let Some(address) = read_address(text) {
         return Ok(address.into());

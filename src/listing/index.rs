@@ -65,7 +65,7 @@ impl Index {
 
     /// The same, where the digest of the snapshot's [canonical export](canonical::Export) is known already: it takes as long
     /// as all the rest.
-    pub fn build_known(
+    pub(crate) fn build_known(
         snapshot: Snapshot,
         listing_sha256: Sha256Digest,
         removals: RemovalHistory,
@@ -113,13 +113,13 @@ impl Index {
     }
 
     /// The same content at an earlier time, when it was last known to be confirmed at this one.
-    pub fn as_confirmed_at(&self, at: Timestamp) -> Self {
+    pub(crate) fn as_confirmed_at(&self, at: Timestamp) -> Self {
         Self { confirmed_at: at, ..self.clone() }
     }
 
     /// The same content, with no time later than `at`: those that are lie ahead of now, and were told by a clock that was
     /// wrong. Only with a listing that came just now is it right to say so: then is when the latest of them may have been.
-    pub fn no_later_than(&self, at: Timestamp) -> Self {
+    pub(crate) fn no_later_than(&self, at: Timestamp) -> Self {
         let snapshot = &self.snapshot;
         let carried = snapshot.carried.iter().map(|(number, since)| (*number, (*since).min(at))).collect();
         Self {
@@ -146,7 +146,7 @@ impl Index {
     }
 
     /// The same, to be kept when the index is not any more.
-    pub fn shared_snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn shared_snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot)
     }
 
@@ -186,7 +186,7 @@ impl Index {
     }
 
     /// The day by which the listing tells that a clock is behind: see [`listed_day`].
-    pub fn listed_day(&self) -> Option<Date> {
+    pub(crate) fn listed_day(&self) -> Option<Date> {
         self.listed_day
     }
 
@@ -196,24 +196,24 @@ impl Index {
     }
 
     /// Where the standing filings under this FRN are, for who looks at them more than once.
-    pub fn places_of(&self, frn: Frn) -> Places<'_> {
+    pub(crate) fn places_of(&self, frn: Frn) -> Places<'_> {
         let Some(Range { start, count }) = self.by_frn.get(&frn) else { return Places::default() };
         let (start, count) = (*start as usize, *count as usize);
         Places(self.places.get(start..start + count).unwrap_or_default())
     }
 
     /// The filings at these places.
-    pub fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
+    pub(crate) fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
         places.0.iter().filter_map(|place| self.at(*place as usize))
     }
 
     /// Whether the listing says when filings were recertified: some filing has a date.
-    pub fn has_recertifications(&self) -> bool {
+    pub(crate) fn has_recertifications(&self) -> bool {
         self.has_recertifications
     }
 
     /// The standing filings that name this FRN among their other FRNs.
-    pub fn by_other_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
+    pub(crate) fn by_other_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
         let start = self.by_other_frn.partition_point(|(key, _)| *key < frn);
         self.by_other_frn
             .iter()
@@ -223,13 +223,13 @@ impl Index {
     }
 
     /// Which removed filing a standing one looks like, if it does.
-    pub fn succession(&self, number: RmdNumber) -> Option<&Succession> {
+    pub(crate) fn succession(&self, number: RmdNumber) -> Option<&Succession> {
         let place = self.successors.binary_search_by_key(&number, |(successor, _)| *successor).ok()?;
         self.successors.get(place).map(|(_, succession)| succession)
     }
 
     /// The removals, not yet undone, of filings under this FRN.
-    pub fn removed_by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Removal>> {
+    pub(crate) fn removed_by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Removal>> {
         let start = self.removed_by_frn.partition_point(|(key, _)| *key < frn);
         self.removed_by_frn
             .iter()
@@ -241,7 +241,7 @@ impl Index {
 
 /// Where the standing filings of a provider are in an index.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Places<'a>(&'a [u32]);
+pub(crate) struct Places<'a>(&'a [u32]);
 
 /// A part of a row of places.
 #[derive(Debug, Clone, Copy)]
@@ -377,7 +377,7 @@ impl<'a> IndexedFiling<'a> {
 
     /// Whether there is more to find out about it than most: its row could not be read, it was removed once, or it looks
     /// like one that was.
-    pub fn is_remarkable(&self) -> bool {
+    pub(crate) fn is_remarkable(&self) -> bool {
         self.row.is_remarkable
     }
 
@@ -394,7 +394,7 @@ impl<'a> IndexedFiling<'a> {
 
 /// What a standing filing has in common with a removed one of a lower number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Succession {
+pub(crate) struct Succession {
     /// The removed filing.
     pub removed: RmdNumber,
     /// What both have: `FRN`, `name` or `address`.

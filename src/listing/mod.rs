@@ -5,6 +5,6 @@ pub mod diff;
 pub mod index;
 pub(crate) mod next;
 pub mod parse;
-pub(crate) mod rewind;
+pub mod rewind;
 pub mod search;
 pub mod vet;

@@ -216,12 +216,12 @@ impl Seen<'_> {
     }
 
     /// A question was answered with this error.
-    pub fn rejected(&self, rejection: &Rejection) {
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.rejected_together(rejection, 1);
     }
 
     /// So many questions that came in together were answered with this error.
-    pub fn rejected_together(&self, rejection: &Rejection, questions: usize) {
+    pub(crate) fn rejected_together(&self, rejection: &Rejection, questions: usize) {
         self.count_failed(Some(rejection.reason), questions as u64);
     }
 

@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 
 /// What operators have on record, and their policy.
 #[derive(Debug, Clone)]
-pub struct Own {
+pub(crate) struct Own {
     /// The records.
     pub records: Arc<PublishedRecords>,
     /// The policy.

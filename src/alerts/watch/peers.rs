@@ -15,6 +15,7 @@ use crate::service::Severity;
 /// How a peer or an own filing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "stores have the word `me_stands`")]
 pub enum Stands {
     /// Its calls are refused.
     Refused,

@@ -34,7 +34,7 @@ const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 pub(super) const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 /// The metadata by which rmdd's own commands say what they are (`rmdd-interface: cli`).
-pub const INTERFACE: &str = "rmdd-interface";
+pub(crate) const INTERFACE: &str = "rmdd-interface";
 const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");

@@ -78,7 +78,7 @@ pub(super) fn records_from_wire(records: Vec<v1::Record>, by: &str) -> Result<Ve
 }
 
 /// A kind of record for the wire.
-pub fn kind_to_wire(kind: RecordKind) -> v1::RecordKind {
+pub(crate) fn kind_to_wire(kind: RecordKind) -> v1::RecordKind {
     match kind {
         RecordKind::Peer => v1::RecordKind::Peer,
         RecordKind::Override => v1::RecordKind::Override,
@@ -113,7 +113,7 @@ pub(super) fn peer_kind_to_wire(kind: PeerKind) -> v1::PeerKind {
 }
 
 /// A record for the wire.
-pub fn record_to_wire(record: &Record) -> v1::Record {
+pub(crate) fn record_to_wire(record: &Record) -> v1::Record {
     v1::Record {
         provider: Some(match record.provider {
             Identity::Frn(frn) => v1::record::Provider::Frn(frn.to_string()),
@@ -204,7 +204,7 @@ fn noted_from_wire(field: &str, noted: Option<v1::Noted>) -> Result<Option<Noted
 /// # Errors
 ///
 /// Names the field that is missing or cannot be read.
-pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<Record, BadField> {
+pub(crate) fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<Record, BadField> {
     let provider = match record.provider.ok_or_else(|| unset("provider", "frn or rmd_number"))? {
         v1::record::Provider::Frn(text) => text.parse().map(Identity::Frn).map_err(|error| error.to_string()),
         v1::record::Provider::RmdNumber(text) => {

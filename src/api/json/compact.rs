@@ -8,7 +8,7 @@ use crate::service;
 
 /// The answer to one query, in what a switch acts on or writes down.
 #[derive(Debug, Clone, Serialize)]
-pub struct CompactCheck<'a> {
+pub(crate) struct CompactCheck<'a> {
     /// `ACCEPT` or `REFUSE`.
     pub verdict: &'static str,
     /// Why.

@@ -21,7 +21,7 @@ pub struct Changes {
 
 /// A listing that was applied.
 #[derive(Debug, Clone, Serialize)]
-pub struct ListedSnapshot<'a> {
+pub(crate) struct ListedSnapshot<'a> {
     /// Which.
     #[serde(flatten)]
     pub snapshot: Option<Snapshot>,
@@ -41,7 +41,7 @@ pub struct ListedSnapshot<'a> {
 
 /// A page of snapshots.
 #[derive(Debug, Clone, Serialize)]
-pub struct Snapshots<'a> {
+pub(crate) struct Snapshots<'a> {
     /// The snapshots, newest first.
     pub snapshots: Vec<ListedSnapshot<'a>>,
     /// What asks for the next page; null behind the last.

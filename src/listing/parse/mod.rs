@@ -109,7 +109,7 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
 /// # Errors
 ///
 /// As [`parse`] has them, as far as the beginning tells.
-pub fn check_beginning(bytes: &[u8]) -> Result<(), ParseError> {
+pub(crate) fn check_beginning(bytes: &[u8]) -> Result<(), ParseError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     refuse_other_formats(bytes)?;
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);

@@ -47,10 +47,10 @@ use dates::Dates;
 use memory::Memory;
 use newcomers::{Newcomers, Told};
 
-pub use compare::{CellChange, Example};
+pub use compare::Example;
 pub use config::{UNREADABLE_FLOOR, VetConfig};
-pub use dates::Dates as ListingDates;
-pub use doubt::{Doubt, Oddity, Resolution};
+pub(crate) use dates::Dates as ListingDates;
+pub use doubt::{Doubt, Resolution};
 pub use peers::OwnPeer;
 
 /// So many cells are remembered of a step: the dates and roles of a listing that has one date in most rows, so that the next good
@@ -134,7 +134,7 @@ impl Vetted {
     }
 
     /// Whether a second copy says the same as this one, though its bytes may differ: filings are amended every hour.
-    pub fn says_the_same(&self, second: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, second: &Self) -> bool {
         if self.snapshot.sha256 == second.snapshot.sha256 {
             return true;
         }

@@ -29,7 +29,7 @@ use crate::transport::{Registry as Connections, Tls};
 
 /// How a page of metrics is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// The text format of Prometheus, 0.0.4, which everything reads.
@@ -66,7 +66,7 @@ impl Format {
 /// # Errors
 ///
 /// None that can be named: writing to a string does not fail.
-pub fn render(services: &Arc<Services>, format: Format) -> Result<String, Error> {
+pub(crate) fn render(services: &Arc<Services>, format: Format) -> Result<String, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(Arc::clone(services))));
     let mut page = String::with_capacity(32 << 10);
