@@ -30,9 +30,7 @@ pub(crate) fn runtime_socket(state_dir: &Path) -> PathBuf {
     of_systemd("RUNTIME_DIRECTORY").as_deref().unwrap_or(state_dir).join(SOCKET_NAME)
 }
 
-/// A listener.
 pub struct Listener {
-    /// Its socket.
     pub socket: ListenSocket,
     /// Where it listens, as it is announced and connected to.
     pub address: String,
@@ -108,7 +106,6 @@ impl Listener {
 pub struct Listeners {
     /// gRPC, questions only.
     pub grpc: Option<Listener>,
-    /// HTTP.
     pub http: Option<Listener>,
     /// gRPC, everything, where a setting says so.
     pub administration: Option<Listener>,

@@ -127,9 +127,7 @@ pub(crate) fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("policy.{setting} cannot be {value:?}: {problem}")]
 pub(crate) struct BadSetting {
-    /// The setting.
     pub setting: String,
-    /// The value.
     pub value: String,
     /// What is wrong.
     pub problem: String,

@@ -22,7 +22,6 @@ pub enum AddressError {
     Port {
         /// The text as given.
         text: String,
-        /// Its address.
         address: IpAddr,
     },
     /// Bits behind the prefix are set.
@@ -34,7 +33,6 @@ pub enum AddressError {
         text: String,
         /// The network that the address lies in.
         network: IpNet,
-        /// The address.
         address: IpAddr,
     },
     /// A prefix of no bits.

@@ -18,9 +18,7 @@ const NAMED: usize = 5;
 /// What operators have on record, and their policy.
 #[derive(Debug, Clone)]
 pub(crate) struct Own {
-    /// The records.
     pub records: Arc<PublishedRecords>,
-    /// The policy.
     pub policy: Arc<ArcSwap<Policy>>,
 }
 

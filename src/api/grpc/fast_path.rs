@@ -145,7 +145,6 @@ impl FastPath {
         Ok(self.grpc.0.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await??)
     }
 
-    /// A batch.
     async fn check_batch(
         &self,
         (interface, token): (Interface, Option<&HeaderValue>),

@@ -11,7 +11,6 @@ use crate::service;
 pub(crate) struct CompactCheck<'a> {
     /// `ACCEPT` or `REFUSE`.
     pub verdict: &'static str,
-    /// Why.
     pub reason: &'static str,
     /// The rule's paragraph.
     pub rule: &'static str,
@@ -23,7 +22,6 @@ pub(crate) struct CompactCheck<'a> {
     pub matched_by: Option<&'static str>,
     /// The number of the filing that was matched.
     pub filing: Option<String>,
-    /// Its FRN.
     pub frn: Option<String>,
     /// The removal, where the provider is removed now.
     pub removal: Option<RemovalTimes>,

@@ -153,7 +153,6 @@ pub struct Note<'a> {
 pub(crate) struct Check<'a> {
     /// `ACCEPT` or `REFUSE`; null where there is no answer.
     pub verdict: Option<Cow<'a, str>>,
-    /// Why.
     pub reason: Cow<'a, str>,
     /// One sentence.
     pub message: Cow<'a, str>,
@@ -272,9 +271,7 @@ pub(crate) struct Compared {
 /// One cell that differs.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct LiveField {
-    /// The column.
     pub column: String,
-    /// What is stored.
     pub stored: String,
     /// What the FCC says.
     pub live: String,
@@ -408,7 +405,6 @@ pub(crate) struct NameMatch<'a> {
     pub name: String,
     /// The column it stands in.
     pub column: String,
-    /// The filing.
     pub filing: Option<Filing<'a>>,
     /// The removal, if it does not stand.
     pub removal: Option<RemovalTimes>,

@@ -22,7 +22,6 @@ pub struct Changes {
 /// A listing that was applied.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ListedSnapshot<'a> {
-    /// Which.
     #[serde(flatten)]
     pub snapshot: Option<Snapshot>,
     /// Since when answers rested on it.

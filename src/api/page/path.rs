@@ -40,7 +40,6 @@ pub enum File {
     Style,
     /// What it does where scripts run: refresh, sort, copy.
     Script,
-    /// Its icon.
     Icon,
 }
 
