@@ -31,14 +31,14 @@
 //! | [`decide`] | pure: (index, records, query, policy, now) gives a Decision; calling numbers; how peers stand, and what would become of them |
 //! | [`store`] | redb, and the archive of raw bytes |
 //! | [`transport`] | sockets, TLS, rights, limits, fair queueing; it knows no service |
-//! | [`observe`] | metrics, the decision log, logging, the clock |
+//! | [`observe`] | metrics, the decision log, what the last hour brought, logging, the clock |
 //! | [`sync`] | one cycle through the stages; its source, its schedule, its retries |
 //! | [`service`] | the use cases, on domain types |
 //! | [`alerts`] | what is told to people and machines outside, and that it arrives |
 //! | [`fleet`] | what sites of a fleet say to one another, and what each makes of it |
-//! | [`api`] | gRPC, HTTP and JSON side by side on `service`; the client |
+//! | [`api`] | gRPC, HTTP, JSON and the page for people, side by side on `service`; the client |
 //! | [`daemon`] | wiring, settings, readiness, signals, drain |
-//! | [`cli`] | what people type, one file a command |
+//! | [`cli`] | what people type, one file or folder a command |
 //!
 //! What an operator may set stands with the folder that works by it, and [`daemon::config`] puts it together. `domain`,
 //! `listing`, `records` and `decide` do no I/O, know no tokio and read no clock: `now` is an argument.

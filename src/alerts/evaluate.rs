@@ -20,7 +20,7 @@ use crate::listing::index::Index;
 use crate::observe::clock;
 use crate::records::Records;
 use crate::service::{ChannelFault, Services, SyncAccess};
-use crate::store::{AlertsKept, AlertsStep, NewEvent, Store, StoreError};
+use crate::store::{AlertsKept, AlertsStep, EventRecord, NewEvent, Store, StoreError};
 
 /// So many removed filings of one listing are named.
 const NAMED: usize = 20_000;
@@ -76,15 +76,7 @@ impl Alerts {
             return Ok(());
         }
         let now = now(services, &kept, at)?;
-        let repeats: Vec<Repeats> = in_force
-            .channels
-            .iter()
-            .filter(|channel| !channel.forgets())
-            .filter_map(|channel| {
-                let every = SignedDuration::try_from(channel.repeat?).ok()?;
-                Some(Repeats { channel: channel.name.clone(), every })
-            })
-            .collect();
+        let repeats = repeats(&in_force.channels);
         let before =
             Before { reported: kept.installation.map(|_| &kept.reported), told: Some(&kept.told), repeats: &repeats };
         let mut compared = watch::compare(&before, &now);
@@ -101,26 +93,18 @@ impl Alerts {
             let installation = kept.installation.unwrap_or_else(rand::random);
             let failing = self.failing(&kept, &in_force, at);
             let concerns_peers = now.listings.iter().any(|listing| !listing.own.is_empty());
-            let mut step = AlertsStep {
+            let to = |draft: &Draft| to(draft, &in_force.channels, &failing, concerns_peers);
+            let step = AlertsStep {
                 installation: kept.installation.is_none().then_some(installation),
                 after: kept.sequence,
                 cursor: now.cursor,
                 reported: compared.reported,
-                events: Vec::with_capacity(compared.drafts.len()),
+                events: numbered(&compared.drafts, to, kept.sequence, |draft, sequence| {
+                    draft.freeze(sequence, installation, at).ok()
+                }),
                 joined,
                 left,
             };
-            let mut sequence = kept.sequence + 1;
-            for draft in &compared.drafts {
-                let to = to(draft, &in_force.channels, &failing, concerns_peers);
-                // Only what somebody has is numbered: a gap reads as a loss.
-                if !wanted(draft, &to) {
-                    continue;
-                }
-                let Ok(event) = draft.freeze(sequence, installation, at) else { continue };
-                sequence += 1;
-                step.events.push(NewEvent { event, to, raises: draft.raises, clears: draft.clears });
-            }
             services.store.commit_alerts(&step)?;
             if !step.events.is_empty() {
                 self.wake();
@@ -155,6 +139,37 @@ impl Alerts {
     fn note_failing(&self, kept: &AlertsKept, in_force: &InForce, now: Timestamp) {
         self.services.alert_faults.store(Arc::new(self.failing(kept, in_force, now)));
     }
+}
+
+/// How often each channel is told again of what goes on, where it is.
+fn repeats(channels: &[Arc<Channel>]) -> Vec<Repeats> {
+    let repeats = |channel: &Arc<Channel>| {
+        let every = SignedDuration::try_from(channel.repeat?).ok()?;
+        Some(Repeats { channel: channel.name.clone(), every })
+    };
+    channels.iter().filter(|channel| !channel.forgets()).filter_map(repeats).collect()
+}
+
+/// What somebody is to have of the drafts, frozen and numbered on from the newest event.
+fn numbered(
+    drafts: &[Draft],
+    to: impl Fn(&Draft) -> Vec<String>,
+    newest: u64,
+    freeze: impl Fn(&Draft, u64) -> Option<EventRecord>,
+) -> Vec<NewEvent> {
+    let mut events = Vec::with_capacity(drafts.len());
+    let mut sequence = newest + 1;
+    for draft in drafts {
+        let to = to(draft);
+        // Only what somebody has is numbered: a gap reads as a loss.
+        if !wanted(draft, &to) {
+            continue;
+        }
+        let Some(event) = freeze(draft, sequence) else { continue };
+        sequence += 1;
+        events.push(NewEvent { event, to, raises: draft.raises, clears: draft.clears });
+    }
+    events
 }
 
 /// The channels that are new, or back again, and those that are gone from the configuration.

@@ -16,18 +16,18 @@
 //! Nothing here keeps an answer or a sync waiting. A channel that fails is tried again; for long, it is told of on the
 //! others (`ALERTS_FAILING`), and what cannot be delivered is set aside, not lost: `rmdd alerts list --dead`.
 
-pub mod channels;
-pub mod config;
+pub(crate) mod channels;
+pub(crate) mod config;
 mod deliver;
 mod digest;
 mod evaluate;
-pub mod event;
+pub(crate) mod event;
 mod preview;
 mod report;
-pub mod safe;
-pub mod secrets;
-pub mod standing;
-pub mod watch;
+pub(crate) mod safe;
+pub(crate) mod secrets;
+pub(crate) mod standing;
+pub(crate) mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,10 +41,11 @@ use channels::Channel;
 use config::AlertsConfig;
 
 pub use preview::Preview;
-pub use report::{ByHand, ChannelReport, DeliveryReport, TestReport};
+pub(crate) use report::DeliveryReport;
+pub use report::{ByHand, ChannelReport};
 
 /// What is in force.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InForce {
     /// The settings.
     pub config: AlertsConfig,

@@ -43,7 +43,7 @@ pub struct ByHand {
 }
 
 /// A delivery that waits or was set aside.
-pub type DeliveryReport = ListedDelivery;
+pub(crate) type DeliveryReport = ListedDelivery;
 
 /// What came of a test.
 #[derive(Debug, Clone)]

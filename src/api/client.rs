@@ -36,7 +36,7 @@ const STILL_THERE: Duration = Duration::from_secs(2);
 const NOT_THERE: Duration = Duration::from_secs(4);
 
 /// Part of what is said where the other side says nothing at all any more.
-pub const SILENT: &str = "timed out";
+pub(crate) const SILENT: &str = "timed out";
 
 /// An endpoint that is waited for, but not for ever.
 fn patient(endpoint: Endpoint) -> Endpoint {
@@ -67,7 +67,7 @@ pub async fn connect_unix(path: &Path) -> Result<Channel, Error> {
 /// # Errors
 ///
 /// If it does not; says why.
-pub async fn check_health(socket: &Path, service: &str) -> Result<(), String> {
+pub(crate) async fn check_health(socket: &Path, service: &str) -> Result<(), String> {
     let channel = connect_unix(socket).await.map_err(|error| error.to_string())?;
     let request = HealthCheckRequest { service: service.to_owned() };
     let answer = HealthClient::new(channel).check(request).await;
@@ -177,7 +177,7 @@ fn tls(files: &TlsFiles) -> Result<ClientConfig, ConnectError> {
 }
 
 /// What kind of I/O error made a connection fail, if one did.
-pub fn io_kind(error: &ConnectError) -> Option<io::ErrorKind> {
+pub(crate) fn io_kind(error: &ConnectError) -> Option<io::ErrorKind> {
     let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<io::Error>() {

@@ -6,6 +6,6 @@ pub mod grpc;
 pub mod http;
 pub mod json;
 pub mod page;
-pub mod times;
-pub mod weights;
+pub(crate) mod times;
+pub(crate) mod weights;
 mod yes_no;

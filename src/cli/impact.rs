@@ -11,7 +11,9 @@ use super::target::{Access, Target};
 use super::text::say;
 use super::{Global, NO, YES, text};
 use crate::api::grpc::record_to_wire;
-use crate::api::grpc::v1::{AssessImpactRequest, GetStatusRequest, HeldListing, PeerImpact, Verdict};
+use crate::api::grpc::v1::{
+    AssessImpactRequest, AssessImpactResponse, GetStatusRequest, HeldListing, PeerImpact, Verdict,
+};
 use crate::api::json;
 use crate::daemon::config::Overrides;
 use crate::domain::visible;
@@ -84,29 +86,7 @@ impl Impact {
         if self.json {
             text::whole!("{}", visible::to_json(&json::Impact::from(&impact))?);
         } else {
-            for doubt in &impact.listing_doubts {
-                let warning = text::doubtful("DOUBTFUL LISTING");
-                say!("{warning}  {}", text::one_line(doubt));
-            }
-            for peer in &impact.peers {
-                print(peer);
-            }
-            say!(
-                "{} would be answered otherwise in some role, {} of your peers among them.",
-                text::count_of(impact.providers, "provider"),
-                text::count(impact.in_some_role)
-            );
-            if impact.asked == 0 {
-                say!("No peers are on record, so there is none to assess: bind them with `rmdd peers import`.");
-            } else {
-                say!(
-                    "{}: {} would be refused, {} of them newly; {} newly accepted. Nothing was changed.",
-                    text::count_of(impact.asked, "peer"),
-                    text::count(impact.refused),
-                    text::count(impact.newly_refused),
-                    text::count(impact.newly_accepted)
-                );
-            }
+            print(&impact);
         }
         Ok(if impact.newly_refused == 0 { YES } else { NO })
     }
@@ -148,7 +128,33 @@ fn removal_today(provider: Identity, now: Timestamp) -> Record {
     }
 }
 
-fn print(impact: &PeerImpact) {
+fn print(impact: &AssessImpactResponse) {
+    for doubt in &impact.listing_doubts {
+        let warning = text::doubtful("DOUBTFUL LISTING");
+        say!("{warning}  {}", text::one_line(doubt));
+    }
+    for peer in &impact.peers {
+        print_peer(peer);
+    }
+    say!(
+        "{} would be answered otherwise in some role, {} of your peers among them.",
+        text::count_of(impact.providers, "provider"),
+        text::count(impact.in_some_role)
+    );
+    if impact.asked == 0 {
+        say!("No peers are on record, so there is none to assess: bind them with `rmdd peers import`.");
+    } else {
+        say!(
+            "{}: {} would be refused, {} of them newly; {} newly accepted. Nothing was changed.",
+            text::count_of(impact.asked, "peer"),
+            text::count(impact.refused),
+            text::count(impact.newly_refused),
+            text::count(impact.newly_accepted)
+        );
+    }
+}
+
+fn print_peer(impact: &PeerImpact) {
     let (Some(now), Some(then)) = (&impact.now, &impact.then) else { return };
     let word = |verdict: Verdict| match verdict {
         Verdict::Accept => text::good("ACCEPT"),

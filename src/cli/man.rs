@@ -8,6 +8,7 @@ use clap_mangen::Man as Page;
 use roff::{Roff, bold, roman};
 
 use super::{YES, exit, text};
+use crate::daemon::config::{Config, DEFAULT_FILE};
 
 #[derive(Debug, Args)]
 pub struct Man {
@@ -57,20 +58,11 @@ fn write_all(command: &clap::Command, directory: &Path) -> anyhow::Result<()> {
     command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write_all(below, directory))
 }
 
-/// What the arguments cannot tell.
-fn sections() -> Roff {
-    let mut roff = Roff::new();
-    let mut section = |name: &str, entries: &[(&str, &str)]| {
-        roff.control("SH", [name]);
-        for (term, text) in entries {
-            roff.control("TP", []);
-            roff.text([bold(*term)]);
-            roff.text([roman(*text)]);
-        }
-    };
-    let statuses = exit::rows();
-    section("EXIT STATUS", &statuses.iter().map(|(command, say)| (command.as_str(), *say)).collect::<Vec<_>>());
-    section(
+type Section = (&'static str, &'static [(&'static str, &'static str)]);
+
+/// What the arguments cannot tell, beside the exit statuses and the settings.
+const SECTIONS: [Section; 4] = [
+    (
         "TIMES",
         &[
             (
@@ -85,25 +77,25 @@ fn sections() -> Roff {
             ),
             ("a span", "7d, 36h, 2w, 1d 12h: so long ago, or for --expires so long from now; a day is 24 hours"),
         ],
-    );
-    section(
+    ),
+    (
         "SIGNALS",
         &[
             ("SIGTERM, SIGINT", "stop: nothing new is taken on, answers under way are finished within shutdown_grace"),
             ("SIGHUP", "read the configuration again; one that cannot be used changes nothing"),
         ],
-    );
-    section(
+    ),
+    (
         "FILES",
         &[
-            (crate::daemon::config::DEFAULT_FILE, "the configuration, if no other file is named"),
+            (DEFAULT_FILE, "the configuration, if no other file is named"),
             ("rmdd.redb", "the store, in the state directory"),
             ("records.jsonl", "the journal of your own records, in the state directory"),
             ("rmdd.redb.damaged-*, records.jsonl.damaged-*", "damaged ones that were kept"),
             ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
         ],
-    );
-    section(
+    ),
+    (
         "ENVIRONMENT",
         &[
             ("RMDD_CONFIG", "the configuration file"),
@@ -113,10 +105,21 @@ fn sections() -> Roff {
             ("RMDD_SECTION__KEY", "any setting, such as RMDD_FETCH__CONTACT; it overrides the file"),
             ("NO_COLOR", "no colours"),
         ],
-    );
+    ),
+];
+
+/// What the arguments cannot tell.
+fn sections() -> Roff {
+    let mut roff = Roff::new();
+    let statuses = exit::rows();
+    let statuses: Vec<_> = statuses.iter().map(|(command, say)| (command.as_str(), *say)).collect();
+    section(&mut roff, "EXIT STATUS", &statuses);
+    for (name, entries) in SECTIONS {
+        section(&mut roff, name, entries);
+    }
     roff.control("SH", ["CONFIGURATION"]);
     roff.text([roman("The settings and their defaults, as they may stand in the configuration file:")]);
-    for (name, value) in crate::daemon::config::Config::default().settings() {
+    for (name, value) in Config::default().settings() {
         roff.control("br", []);
         match value {
             Some(value) => roff.text([bold(format!("{name} = {value}"))]),
@@ -124,4 +127,13 @@ fn sections() -> Roff {
         };
     }
     roff
+}
+
+fn section(roff: &mut Roff, name: &str, entries: &[(&str, &str)]) {
+    roff.control("SH", [name]);
+    for (term, text) in entries {
+        roff.control("TP", []);
+        roff.text([bold(*term)]);
+        roff.text([roman(*text)]);
+    }
 }

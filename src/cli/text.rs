@@ -186,8 +186,8 @@ fn filled(address: &str) {
 }
 
 /// Text from the listing on one line, with nothing in it that could command a terminal.
-pub use crate::domain::visible::one_line;
-pub use crate::domain::wording::{count, count_of, moment, span};
+pub(crate) use crate::domain::visible::one_line;
+pub(crate) use crate::domain::wording::{count, count_of, moment, span};
 
 /// Prints a record: on a terminal what else is to be known of it on lines below, for a pipe all on one line.
 pub fn record(head: &str, below: &[String]) {

@@ -16,7 +16,7 @@ use crate::transport::auth::{self, Access};
 use crate::transport::{ListenSocket, Tls};
 
 /// The Unix socket's file name.
-pub const SOCKET_NAME: &str = "rmdd.sock";
+pub(crate) const SOCKET_NAME: &str = "rmdd.sock";
 
 /// What the kernel keeps for a connection whose client does not read; it takes twice as much for its own needs.
 const SEND_BUFFER_BYTES: usize = 256 << 10;
@@ -26,13 +26,11 @@ const BACKLOG: u32 = 1024;
 
 /// The Unix socket of a daemon that runs here: in `$RUNTIME_DIRECTORY`, which systemd sets, else in the state
 /// directory.
-pub fn runtime_socket(state_dir: &Path) -> PathBuf {
+pub(crate) fn runtime_socket(state_dir: &Path) -> PathBuf {
     of_systemd("RUNTIME_DIRECTORY").as_deref().unwrap_or(state_dir).join(SOCKET_NAME)
 }
 
-/// A listener.
 pub struct Listener {
-    /// Its socket.
     pub socket: ListenSocket,
     /// Where it listens, as it is announced and connected to.
     pub address: String,
@@ -108,7 +106,6 @@ impl Listener {
 pub struct Listeners {
     /// gRPC, questions only.
     pub grpc: Option<Listener>,
-    /// HTTP.
     pub http: Option<Listener>,
     /// gRPC, everything, where a setting says so.
     pub administration: Option<Listener>,

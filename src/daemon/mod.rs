@@ -6,17 +6,18 @@
 mod check;
 pub mod config;
 mod descriptors;
-pub mod example;
+pub(crate) mod example;
 mod listen;
-pub mod membership;
+pub(crate) mod membership;
 mod readiness;
 mod rebuild;
 mod reload;
-pub mod reserve;
+pub(crate) mod reserve;
 mod run;
 mod serve;
 mod socket_activation;
 mod state;
+mod syncing;
 mod systemd;
 mod tasks;
 mod tls;
@@ -31,7 +32,7 @@ use crate::fleet;
 use crate::store::StoreError;
 use crate::sync::SyncSettings;
 
-pub use listen::{SOCKET_NAME, runtime_socket};
+pub(crate) use listen::{SOCKET_NAME, runtime_socket};
 pub use rebuild::{rebuild, refill_if_gone};
 pub use run::run;
 pub use socket_activation::ActivatedSockets;
@@ -107,7 +108,7 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
 /// # Errors
 ///
 /// Names the first that cannot.
-pub fn check_files(config: &Config) -> Result<(), DaemonError> {
+pub(crate) fn check_files(config: &Config) -> Result<(), DaemonError> {
     ListenersTls::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     tls::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     InForce::load(&config.alerts).map(|_| ()).map_err(DaemonError::Setting)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -17,6 +17,7 @@ use super::listen::{Listeners, runtime_socket};
 use super::readiness::Welcome;
 use super::reload::Reloader;
 use super::state::{self, Opened};
+use super::syncing::Syncing;
 use super::tasks::{Beside, Tasks};
 use super::tls::{self, ListenersTls};
 use super::{
@@ -25,17 +26,17 @@ use super::{
 };
 use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::Readiness;
+use crate::decide::Policy;
 use crate::domain::SyncTrigger;
-use crate::fleet::start::{Minute, Parts};
 use crate::listing::index::PublishedIndex;
 use crate::observe::decision_log::DecisionLog;
 use crate::observe::{Observer, clock};
-use crate::service::{Basis, ReloadResult, Running, Services, SyncAccess};
+use crate::service::{Basis, RefusedReload, ReloadResult, Running, Services, SyncAccess};
 use crate::store::archive::Archive;
-use crate::store::{Ledger, Store};
+use crate::store::{PublishedRecords, Store};
+use crate::sync::SyncSettings;
 use crate::sync::fetch::{self, Source};
 use crate::sync::schedule::Schedule;
-use crate::sync::{Own, SyncHandle, SyncSettings, Syncer};
 use crate::transport::auth::Access;
 use crate::transport::budget::Budget;
 
@@ -116,9 +117,13 @@ fn setting(error: impl ToString) -> DaemonError {
 struct Start {
     started_at: Timestamp,
     state_dir: PathBuf,
-    settings: SyncSettings,
-    opened: Opened,
-    schedule: Schedule,
+    store: Arc<Store>,
+    index: Arc<PublishedIndex>,
+    records: Arc<PublishedRecords>,
+    policy: Arc<ArcSwap<Policy>>,
+    syncing: Syncing,
+    /// Whether a cycle is due at once.
+    due: bool,
     tls: ListenersTls,
     access: Arc<Access>,
     channels: InForce,
@@ -152,94 +157,45 @@ impl Start {
             tracing::warn!("{warning}");
         }
         let listeners = Listeners::bind(config, &tls, &access, &state_dir, activated).await?;
-        Ok(Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors })
-    }
-
-    /// Whether a cycle is due at once.
-    fn is_due(&self) -> bool {
-        let (settings, sync_state) = (&self.settings, &self.opened.sync_state);
-        matches!(settings.source, Source::File(_))
-            || self.schedule.is_due(sync_state.last_success_at, self.started_at)
-            || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
-            || self.opened.index.load().is_none()
+        let due = is_due(&settings, &schedule, &opened, started_at);
+        let (store, index, records) =
+            (Arc::clone(&opened.store), Arc::clone(&opened.index), Arc::clone(&opened.records));
+        let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
+        let syncing = Syncing::over(opened, config, (settings, schedule), &policy, Archive::new(&state_dir))?;
+        // In a fleet, whoever fetches looks whether a cycle is due.
+        let due = due && syncing.member.is_none();
+        Ok(Self {
+            started_at,
+            state_dir,
+            store,
+            index,
+            records,
+            policy,
+            syncing,
+            due,
+            tls,
+            access,
+            channels,
+            listeners,
+            descriptors,
+        })
     }
 
     /// Serves, and starts all tasks.
     async fn begin(self, config: &Config, reload_from: ReloadFrom) -> Result<Daemon, DaemonError> {
-        let due = self.is_due();
-        let Self { started_at, state_dir, settings, opened, schedule, tls, access, channels, listeners, descriptors } =
-            self;
-        let Opened { store, index, records, sync_state, schedule_minute } = opened;
-        let shutdown = CancellationToken::new();
-        let policy = Arc::new(ArcSwap::from_pointee(config.policy()));
-        let member = membership::starting(config, &store)?;
-        let (archive, elsewhere) = (Archive::new(&state_dir), member.as_ref().map(|member| member.elsewhere()));
-        let ledger = member.as_ref().map_or_else(|| Ledger::Own(Arc::clone(&store)), |member| member.ledger());
-        let (syncer, sync) = Syncer::new(ledger.clone(), Arc::clone(&index), sync_state, settings, archive);
-        let sync = elsewhere.into_iter().fold(sync, SyncHandle::with_elsewhere);
-        // In a fleet, whoever fetches looks whether a cycle is due.
-        let due = due && member.is_none();
-        let schedule_minute = Arc::new(AtomicU8::new(schedule_minute));
-        let syncer = syncer.with_own(Own { records: Arc::clone(&records), policy: Arc::clone(&policy) });
-        let (schedule_sender, schedule) = watch::channel(Arc::new(schedule));
-        let member = member.map(|member| {
-            let minute = Minute::new(&schedule_minute, config.schedule.cron.is_none().then(|| schedule_sender.clone()));
-            let (schedule, publisher) = (schedule.clone(), syncer.publisher(&sync));
-            member.begin(Parts { publisher, records: Arc::clone(&records), sync: sync.clone(), schedule, minute })
-        });
-        let (retry_sender, retry) = watch::channel(None);
-        let (reload_sender, reloads) = mpsc::channel(8);
+        let observer = observer(config, &self.state_dir)?;
+        let (retries, retry) = watch::channel(None);
+        let (reload, reloads) = mpsc::channel(8);
         let (refused, refused_reload) = watch::channel(None);
-        let observer = observer(config, &state_dir)?;
-        let services = Services {
-            shutdown: shutdown.clone(),
-            budget: Budget::start(&config.limits).map_err(DaemonError::Threads)?,
-            observer: Some(Arc::clone(&observer)),
-            disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
-            running: Some(Running {
-                started_at,
-                http_url: listeners.http_url(),
-                schedule: schedule.clone(),
-                retry: retry.clone(),
-                tls: tls.all(),
-                access: Arc::clone(&access),
-                refused_reload,
-                reload: reload_sender,
-            }),
-            ledger,
-            fleet: member.as_ref().map(|member| member.fleet.clone()),
-            ..Services::new(Basis {
-                index: Arc::clone(&index),
-                records,
-                store: Arc::clone(&store),
-                state_dir,
-                sync: SyncAccess::Handle(sync.clone()),
-                freshness: config.freshness.clone(),
-                policy: Arc::clone(&policy),
-                me: config.me.clone(),
-                limits: config.limits.clone(),
-            })
-        };
-        let services = Arc::new(services);
-        let alerts = Alerts::new(Arc::clone(&services), channels, due);
-        let reloader = Reloader {
-            from: reload_from,
-            schedule_minute,
-            sync: sync.clone(),
-            schedule: schedule_sender,
-            freshness: Arc::clone(&services.freshness),
-            policy,
-            disk: Arc::clone(&services.disk),
-            alerts: Arc::clone(&alerts),
-            me: Arc::clone(&services.me),
-            observer: Arc::clone(&observer),
-            tls: tls.clone(),
-            access: Arc::clone(&access),
-            says: member.as_ref().map(|member| member.says.clone()),
-            refused,
-        };
-        let (stopping, budget) = (Arc::clone(&services.stopping), services.budget.clone());
+        let running = self.running(retry.clone(), refused_reload, reload);
+        let services = Arc::new(self.services(config, running, &observer)?);
+        let alerts = Alerts::new(Arc::clone(&services), self.channels.clone(), self.due);
+        let reloader = self.reloader((reload_from, refused), &services, &alerts, &observer);
+        let (shutdown, stopping) = (services.shutdown.clone(), Arc::clone(&services.stopping));
+        let budget = services.budget.clone();
 
+        let Self { index, store, syncing, due, tls, access, listeners, descriptors, .. } = self;
+        let Syncing { syncer, sync, member, schedule, .. } = syncing;
         let mut tasks = Tasks::new(shutdown.clone());
         let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
         let is_new = index.load().is_none() || example::is_of(&services.state_dir, &config.source);
@@ -263,7 +219,7 @@ impl Start {
             due,
             member,
             schedule,
-            retries: retry_sender,
+            retries,
             store,
             admin_socket,
             threads,
@@ -277,6 +233,82 @@ impl Start {
         }
         Ok(Daemon { tasks: tasks.set, shutdown, reloader, reloads, health, stopping, observer, budget, made })
     }
+
+    /// What only a running daemon has.
+    fn running(
+        &self,
+        retry: watch::Receiver<Option<Timestamp>>,
+        refused_reload: watch::Receiver<Option<RefusedReload>>,
+        reload: mpsc::Sender<oneshot::Sender<ReloadResult>>,
+    ) -> Running {
+        Running {
+            started_at: self.started_at,
+            http_url: self.listeners.http_url(),
+            schedule: self.syncing.schedule.clone(),
+            retry,
+            tls: self.tls.all(),
+            access: Arc::clone(&self.access),
+            refused_reload,
+            reload,
+        }
+    }
+
+    fn services(&self, config: &Config, running: Running, observer: &Arc<Observer>) -> Result<Services, DaemonError> {
+        Ok(Services {
+            budget: Budget::start(&config.limits).map_err(DaemonError::Threads)?,
+            observer: Some(Arc::clone(observer)),
+            disk: Arc::new(ArcSwap::from_pointee(config.disk.clone())),
+            running: Some(running),
+            ledger: self.syncing.ledger.clone(),
+            fleet: self.syncing.member.as_ref().map(|member| member.fleet.clone()),
+            ..Services::new(Basis {
+                index: Arc::clone(&self.index),
+                records: Arc::clone(&self.records),
+                store: Arc::clone(&self.store),
+                state_dir: self.state_dir.clone(),
+                sync: SyncAccess::Handle(self.syncing.sync.clone()),
+                freshness: config.freshness.clone(),
+                policy: Arc::clone(&self.policy),
+                me: config.me.clone(),
+                limits: config.limits.clone(),
+            })
+        })
+    }
+
+    /// What a reload reaches. It reads the configuration from where this one came, and tells when one is refused.
+    fn reloader(
+        &self,
+        (from, refused): (ReloadFrom, watch::Sender<Option<RefusedReload>>),
+        services: &Services,
+        alerts: &Arc<Alerts>,
+        observer: &Arc<Observer>,
+    ) -> Reloader {
+        Reloader {
+            from,
+            schedule_minute: Arc::clone(&self.syncing.schedule_minute),
+            sync: self.syncing.sync.clone(),
+            schedule: self.syncing.schedules.clone(),
+            freshness: Arc::clone(&services.freshness),
+            policy: Arc::clone(&self.policy),
+            disk: Arc::clone(&services.disk),
+            alerts: Arc::clone(alerts),
+            me: Arc::clone(&services.me),
+            observer: Arc::clone(observer),
+            tls: self.tls.clone(),
+            access: Arc::clone(&self.access),
+            says: self.syncing.member.as_ref().map(|member| member.says.clone()),
+            refused,
+        }
+    }
+}
+
+/// Whether a cycle is due at once.
+fn is_due(settings: &SyncSettings, schedule: &Schedule, opened: &Opened, now: Timestamp) -> bool {
+    let sync_state = &opened.sync_state;
+    matches!(settings.source, Source::File(_))
+        || schedule.is_due(sync_state.last_success_at, now)
+        || sync_state.last.as_ref().is_some_and(|last| settings.sources().all(|s| last.source != s.to_string()))
+        || opened.index.load().is_none()
 }
 
 /// What counts and logs what is decided.

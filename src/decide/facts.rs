@@ -207,7 +207,6 @@ impl<'a> Facts<'a> {
             .or(self.removal.map(|removal| &removal.filing))
     }
 
-    /// Its number.
     fn number(&self) -> Option<RmdNumber> {
         self.current_filing()
             .map(|current_filing| current_filing.number())

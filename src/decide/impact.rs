@@ -36,17 +36,17 @@ pub struct PeerImpact {
 
 impl PeerImpact {
     /// Whether it would be refused.
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.then.verdict() == Some(Verdict::Refuse)
     }
 
     /// Whether it would be refused and is not now.
-    pub fn is_newly_refused(&self) -> bool {
+    pub(crate) fn is_newly_refused(&self) -> bool {
         self.is_refused() && self.now.verdict() != Some(Verdict::Refuse)
     }
 
     /// Whether it would be accepted and is not now.
-    pub fn is_newly_accepted(&self) -> bool {
+    pub(crate) fn is_newly_accepted(&self) -> bool {
         self.then.verdict() == Some(Verdict::Accept) && self.now.verdict() != Some(Verdict::Accept)
     }
 
@@ -99,7 +99,7 @@ pub fn reach(now: Basis<'_>, then: Basis<'_>, at: Timestamp) -> Reach {
 /// # Errors
 ///
 /// If vetting refuses the listing.
-pub fn suppose_listing(
+pub(crate) fn suppose_listing(
     current: &Index,
     listing: &[u8],
     config: &VetConfig,
@@ -118,7 +118,7 @@ pub fn suppose_listing(
 }
 
 /// The index as it would be if this snapshot were applied now.
-pub fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
+pub(crate) fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
     let step = Current::of(Some(current)).step(&snapshot);
     Index::build(snapshot, step.removals, current.last_change())
 }
@@ -126,10 +126,8 @@ pub fn suppose_snapshot(current: &Index, snapshot: Snapshot) -> Index {
 /// A setting that is none of the policy's, or a value that it does not take.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("policy.{setting} cannot be {value:?}: {problem}")]
-pub struct BadSetting {
-    /// The setting.
+pub(crate) struct BadSetting {
     pub setting: String,
-    /// The value.
     pub value: String,
     /// What is wrong.
     pub problem: String,
@@ -140,7 +138,7 @@ pub struct BadSetting {
 /// # Errors
 ///
 /// If there is no such setting, or it does not take the value.
-pub fn suppose_setting(policy: &PolicyConfig, setting: &str, value: &str) -> Result<PolicyConfig, BadSetting> {
+pub(crate) fn suppose_setting(policy: &PolicyConfig, setting: &str, value: &str) -> Result<PolicyConfig, BadSetting> {
     let bad = |problem: String| BadSetting { setting: setting.to_owned(), value: value.to_owned(), problem };
     let mut settings = serde_json::to_value(policy).map_err(|error| bad(error.to_string()))?;
     let read = serde_json::from_str(value).unwrap_or_else(|_| serde_json::Value::from(value));
@@ -153,7 +151,7 @@ pub fn suppose_setting(policy: &PolicyConfig, setting: &str, value: &str) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decide::AcceptOrRefuse;
+    use crate::decide::policy::AcceptOrRefuse;
 
     #[test]
     fn a_setting_is_supposed_by_its_name_and_rubbish_is_refused() {

@@ -5,12 +5,12 @@
 //! listing is tracked per filing: a filing that was removed as a duplicate is not a provider removed.
 
 pub mod advisories;
-pub mod caller_id;
+pub(crate) mod caller_id;
 mod facts;
 pub mod impact;
 pub mod matrix;
 mod on_record;
-pub mod own;
+pub(crate) mod own;
 mod policy;
 mod recertification;
 mod sentence;
@@ -26,8 +26,9 @@ use crate::listing::index::Index;
 use crate::records::Records;
 
 use facts::{Facts, When};
-pub use policy::{AcceptOrRefuse, OldListing, Policy, PolicyConfig};
-pub use sentence::{EMERGENCY_ALONE, sentence};
+pub use policy::{OldListing, Policy, PolicyConfig};
+pub(crate) use sentence::EMERGENCY_ALONE;
+pub use sentence::sentence;
 
 /// How a question named the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -98,7 +99,7 @@ fn confirmed(listing: &str, unconfirmed: Age) -> String {
 
 /// How much a decision says of its advisories. Nothing else depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wording {
+pub(crate) enum Wording {
     /// Their codes: putting sentences together takes longer than deciding.
     Codes,
     /// Codes and sentences.
@@ -125,7 +126,7 @@ pub fn decide(
 /// # Errors
 ///
 /// As [`decide`].
-pub fn decide_in(
+pub(crate) fn decide_in(
     wording: Wording,
     index: &Index,
     records: &Records,

@@ -147,7 +147,6 @@ impl Update {
 /// How the operator's own filings under one FRN stand.
 #[derive(Debug, Clone)]
 pub struct OwnFiling {
-    /// The FRN.
     pub frn: Frn,
     /// Whether one stands.
     pub state: OwnState,

@@ -11,7 +11,6 @@ use crate::domain::{AdvisoryCode, Age, Verdict};
 pub enum AcceptOrRefuse {
     /// Accept, with an advisory.
     Accept,
-    /// Refuse.
     Refuse,
 }
 

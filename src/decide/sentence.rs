@@ -7,7 +7,7 @@ use crate::domain::wording::moment;
 use crate::domain::{Decision, Identity, OrderKind, Reason, Record, RecordBody, eastern_day};
 
 /// The sentence for a call to 911 where nothing else can be said.
-pub const EMERGENCY_ALONE: &str = "an emergency call is never refused; nothing is known of the provider";
+pub(crate) const EMERGENCY_ALONE: &str = "an emergency call is never refused; nothing is known of the provider";
 
 /// The decision in one sentence, for a log line or a person. What operators note for themselves, such as the reason for an
 /// override, is in it only with `notes`: a switch may pass the sentence on to the upstream that it refuses.

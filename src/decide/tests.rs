@@ -9,6 +9,7 @@ mod standing;
 
 use std::collections::BTreeMap;
 
+use super::policy::AcceptOrRefuse;
 use super::*;
 use crate::domain::{
     AdvisoryCode, ChangeSerial, Column, Delta, Filing, FilingBuilder, Frn, MatchedBy, ProviderRole, Reason, Record,

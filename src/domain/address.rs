@@ -22,7 +22,6 @@ pub enum AddressError {
     Port {
         /// The text as given.
         text: String,
-        /// Its address.
         address: IpAddr,
     },
     /// Bits behind the prefix are set.
@@ -34,7 +33,6 @@ pub enum AddressError {
         text: String,
         /// The network that the address lies in.
         network: IpNet,
-        /// The address.
         address: IpAddr,
     },
     /// A prefix of no bits.
@@ -51,7 +49,7 @@ pub enum AddressError {
 /// # Errors
 ///
 /// If it is neither.
-pub fn read_network(text: &str) -> Result<IpNet, AddressError> {
+pub(crate) fn read_network(text: &str) -> Result<IpNet, AddressError> {
     let text = text.trim();
     if let Some(address) = read_address(text) {
         return Ok(address.into());

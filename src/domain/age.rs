@@ -57,13 +57,13 @@ impl Age {
 }
 
 /// Whether a stored time lies ahead of now by more than [`CLOCK_TOLERANCE`].
-pub fn is_ahead(then: Timestamp, now: Timestamp) -> bool {
+pub(crate) fn is_ahead(then: Timestamp, now: Timestamp) -> bool {
     matches!(age(then, now), Age::Ahead(_))
 }
 
 /// How late it is at least, where the clock says that it is earlier: it is wrong then. `listed` is a day on which, by the
 /// listing itself, filings were updated; a day more or less is a matter of time zones.
-pub fn later_than(now: Timestamp, listed: Option<Date>) -> Option<Timestamp> {
+pub(crate) fn later_than(now: Timestamp, listed: Option<Date>) -> Option<Timestamp> {
     let day = listed.and_then(|day| TimeZone::UTC.to_timestamp(day.yesterday().ok()?.at(0, 0, 0, 0)).ok());
     let least = day.map_or(EARLIEST, |day| day.max(EARLIEST));
     (now < least).then_some(least)
@@ -77,7 +77,7 @@ const WITNESSES_ONE_IN: usize = 200;
 /// The newest day on or after which, by the listing itself, at least ten filings and one in 200 were updated: the FCC's own
 /// calendar, and so a witness for this machine's clock. `vet` reads a listing's newest date by itself: there the clock judges the
 /// dates, and three rows that agree are enough; here the dates judge the clock.
-pub fn listed_day<'a>(filings: impl Iterator<Item = &'a Filing>) -> Option<Date> {
+pub(crate) fn listed_day<'a>(filings: impl Iterator<Item = &'a Filing>) -> Option<Date> {
     // Dates as the listing writes them are in order as texts.
     let mut days: Vec<&str> = filings.filter_map(|filing| filing.text(Column::LastUpdated).get(..10)).collect();
     let place = days.len().checked_sub(WITNESSES.max(days.len() / WITNESSES_ONE_IN))?;

@@ -8,7 +8,7 @@ use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 /// The last of so many business days, of which the first is the first one after a day.
-pub fn business_days_after(day: Date, days: u32) -> Date {
+pub(crate) fn business_days_after(day: Date, days: u32) -> Date {
     let mut last = day;
     for _ in 0..days {
         last = last.saturating_add(1.day());

@@ -7,23 +7,23 @@ use jiff::{Timestamp, ToSpan, ZonedDateTime};
 pub(super) static WASHINGTON: TimeZone = tz::get!("America/New_York");
 
 /// A calendar day begins in Washington.
-pub fn begins(day: Date) -> Timestamp {
+pub(crate) fn begins(day: Date) -> Timestamp {
     // Midnight exists on every day there: the clocks change at two.
     WASHINGTON.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
 }
 
 /// A time as the clocks of Washington show it.
-pub fn in_eastern_time(at: Timestamp) -> ZonedDateTime {
+pub(crate) fn in_eastern_time(at: Timestamp) -> ZonedDateTime {
     at.to_zoned_datetime(WASHINGTON.clone())
 }
 
 /// The day in Washington.
-pub fn eastern_day(at: Timestamp) -> Date {
+pub(crate) fn eastern_day(at: Timestamp) -> Date {
     WASHINGTON.to_datetime(at).date()
 }
 
 /// The last millisecond of a day in Washington: what a time stamp of which only the day is known is taken for, so that
 /// no deadline comes too early.
-pub fn end_of_eastern_day(day: Date) -> Option<Timestamp> {
+pub(crate) fn end_of_eastern_day(day: Date) -> Option<Timestamp> {
     begins(day.tomorrow().ok()?).checked_sub(1.millisecond()).ok()
 }

@@ -154,7 +154,7 @@ impl Filing {
 /// # Errors
 ///
 /// If there is something in it that is no FRN.
-pub fn read_frn_cell(cell: &str) -> Result<Option<Frn>, FrnError> {
+pub(crate) fn read_frn_cell(cell: &str) -> Result<Option<Frn>, FrnError> {
     match cell.trim() {
         "" | "N/A" => Ok(None),
         written => written.parse().map(Some),

@@ -38,7 +38,7 @@ pub fn is_hidden(sign: char) -> bool {
 }
 
 /// The text on one line: white space is one blank, and what is hidden is an escape, `\u{202e}`.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     // Nearly every text is one line already.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
         && !text.contains("  ")
@@ -73,7 +73,7 @@ fn escape(text: &str, into: &mut String) {
 }
 
 /// A line as it may go to a terminal: colours stay, and line breaks, and everything else that is hidden is an escape.
-pub fn for_terminal(line: &str) -> Cow<'_, str> {
+pub(crate) fn for_terminal(line: &str) -> Cow<'_, str> {
     if !line.chars().any(is_hidden) {
         return Cow::Borrowed(line);
     }
@@ -108,7 +108,7 @@ fn colour(text: &str) -> Option<usize> {
 /// # Errors
 ///
 /// If the value cannot be written as JSON.
-pub fn to_json(value: &(impl Serialize + ?Sized)) -> serde_json::Result<String> {
+pub(crate) fn to_json(value: &(impl Serialize + ?Sized)) -> serde_json::Result<String> {
     let mut json = Vec::with_capacity(256);
     write_json(&mut json, value)?;
     String::from_utf8(json).map_err(|error| serde_json::Error::io(io::Error::other(error)))
@@ -119,7 +119,7 @@ pub fn to_json(value: &(impl Serialize + ?Sized)) -> serde_json::Result<String> 
 /// # Errors
 ///
 /// If the value cannot be written as JSON.
-pub fn write_json(into: &mut impl io::Write, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
+pub(crate) fn write_json(into: &mut impl io::Write, value: &(impl Serialize + ?Sized)) -> serde_json::Result<()> {
     value.serialize(&mut serde_json::Serializer::with_formatter(into, Escaped))
 }
 
@@ -143,7 +143,7 @@ impl Formatter for Escaped {
 }
 
 /// JSON already written, with everything hidden in it escaped as [`to_json`] does.
-pub fn in_json(json: &str) -> Cow<'_, str> {
+pub(crate) fn in_json(json: &str) -> Cow<'_, str> {
     // Line ends part the objects of a log.
     let is_raw = |sign: char| is_hidden(sign) && !matches!(sign, '\n' | '\r' | '\t');
     if !json.chars().any(is_raw) {

@@ -11,7 +11,7 @@ pub fn moment(at: Timestamp) -> String {
 }
 
 /// A text that may be a moment, as fields have it: written as one if it is, else as it is.
-pub fn moment_in(text: &str) -> String {
+pub(crate) fn moment_in(text: &str) -> String {
     text.parse().map_or_else(|_| text.to_owned(), moment)
 }
 
@@ -28,7 +28,10 @@ pub fn span(duration: SignedDuration) -> String {
 }
 
 /// The advisories that come and go at a moment, by their codes: in words, as far as this version knows them.
-pub fn come_and_go<'a>(come: impl IntoIterator<Item = &'a str>, go: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn come_and_go<'a>(
+    come: impl IntoIterator<Item = &'a str>,
+    go: impl IntoIterator<Item = &'a str>,
+) -> Vec<String> {
     let in_words = |code: &str| {
         let known = AdvisoryCode::ALL.into_iter().find(|known| known.as_str() == code);
         known.map_or_else(|| code.to_owned(), |known| known.in_words().to_owned())
@@ -56,7 +59,7 @@ pub fn grouped(value: usize) -> String {
 }
 
 /// So many of something, whose name takes an s where it is not one.
-pub fn count_of(value: u64, what: &str) -> String {
+pub(crate) fn count_of(value: u64, what: &str) -> String {
     format!("{} {what}{}", count(value), if value == 1 { "" } else { "s" })
 }
 

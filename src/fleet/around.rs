@@ -1,7 +1,7 @@
 //! What sites tell of themselves and which of them live, kept from look to look, so that a look brings what has changed alone.
 //!
-//! All of it is read again now and then: what has changed is told by etcd's revisions, and those repeat after a restore. It is
-//! shown, and nothing is decided by it; whoever decides reads all ([`super::lead::Others`]).
+//! All of it is read again now and then: what has changed is told by etcd's revisions, and those repeat after a restore. What
+//! is kept so is shown, and nothing is decided by it: whoever decides reads all ([`Around::whole`]).
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -31,6 +31,19 @@ pub struct Around {
 }
 
 impl Around {
+    /// All that is known of them now, of one moment.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn whole(client: &Client) -> Result<Self, EngineError> {
+        let found = read(client, 0).await?;
+        let mut around = Self { as_of: Some((found.cluster, found.revision)), ..Self::default() };
+        around.take(client, &found);
+        around.whole = Some(Instant::now());
+        Ok(around)
+    }
+
     /// Looks what has changed.
     ///
     /// # Errors
@@ -45,10 +58,7 @@ impl Around {
                 return Ok(());
             }
         }
-        let found = read(client, 0).await?;
-        (self.sites, self.living) = (BTreeMap::new(), BTreeMap::new());
-        self.take(client, &found);
-        (self.as_of, self.whole) = (Some((found.cluster, found.revision)), Some(Instant::now()));
+        *self = Self::whole(client).await?;
         Ok(())
     }
 

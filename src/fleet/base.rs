@@ -123,18 +123,18 @@ fn parts_of_records(state: &RecordsState) -> Read<Vec<v1::BasePart>> {
 /// # Errors
 ///
 /// If they are not that of a base of this log at this place.
-pub fn parts_of(log: Log, index: u64, manifest: &[u8]) -> Result<Vec<BlobName>, Fault> {
+pub(crate) fn parts_of(log: Log, index: u64, manifest: &[u8]) -> Result<Vec<BlobName>, Fault> {
     Assembly::begin(log, index, manifest).map(|assembly| assembly.parts)
 }
 
 /// The format of a base, from the bytes of its manifest; nothing where they are none.
-pub fn format_of(manifest: &[u8]) -> Option<u32> {
+pub(crate) fn format_of(manifest: &[u8]) -> Option<u32> {
     wire::decode::<v1::Base>(manifest).ok().map(|base| base.format)
 }
 
 /// A base that comes, part by part.
 #[derive(Debug)]
-pub struct Assembly {
+pub(crate) struct Assembly {
     what: String,
     position: Position,
     parts: Vec<BlobName>,

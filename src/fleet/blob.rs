@@ -39,7 +39,6 @@ pub struct BlobName {
 /// A blob, packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
-    /// Its name.
     pub name: BlobName,
     /// Its packed bytes.
     pub packed: Vec<u8>,

@@ -181,7 +181,7 @@ impl Client {
     /// # Errors
     ///
     /// If etcd does not answer.
-    pub async fn is_there(&self, log: Log, name: BlobName) -> Result<bool, EngineError> {
+    pub(crate) async fn is_there(&self, log: Log, name: BlobName) -> Result<bool, EngineError> {
         let chunks = self.keys.chunks(log, name.sha256);
         Ok(self.engine.keys(&chunks, &behind(&chunks)).await?.len() as u64 >= name.chunks())
     }

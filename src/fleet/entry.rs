@@ -10,7 +10,7 @@ use crate::domain::Sha256Digest;
 use crate::store::{Advance, Log, Position};
 
 /// A payload with more bytes than this goes into a blob.
-pub const MOST_INLINE: usize = 64 << 10;
+pub(crate) const MOST_INLINE: usize = 64 << 10;
 
 /// Who writes an entry, when, and in which format.
 #[derive(Debug, Clone)]
@@ -140,7 +140,7 @@ impl Entry {
 
 /// What the bytes of an entry say that it says, whether or not they are what the head vouches for; nothing where that cannot
 /// be understood.
-pub fn payload_of(bytes: &[u8]) -> Option<Payload> {
+pub(crate) fn payload_of(bytes: &[u8]) -> Option<Payload> {
     let wire: v1::Entry = decode(bytes).ok()?;
     format::check("an entry", wire.format).ok()?;
     match wire.payload? {

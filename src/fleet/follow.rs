@@ -67,7 +67,6 @@ impl From<ClientError> for FollowError {
 /// What follows the logs of a fleet into the store, and publishes it.
 #[derive(Debug, Clone)]
 pub struct Following {
-    /// The site.
     pub site: Arc<Site>,
     /// Where listings are published.
     pub publisher: Publisher,

@@ -22,7 +22,6 @@ pub enum FoundError {
         "the fleet {name} is founded already, as {found}: start the daemon of this site, and it joins it. Nothing has changed"
     )]
     Founded {
-        /// Its name.
         name: String,
         /// Its ID.
         found: FleetId,
@@ -52,7 +51,6 @@ pub enum FoundError {
         .log.as_str()
     )]
     Further {
-        /// Which log.
         log: Log,
         /// Where the store stands.
         own: u64,
@@ -71,7 +69,6 @@ pub enum FoundError {
         .log.as_str()
     )]
     GoneOn {
-        /// Which log.
         log: Log,
         /// When its newest entry was made.
         at: Timestamp,

@@ -38,7 +38,6 @@ pub enum JoinError {
     /// A file could not be moved.
     #[error("{}: {source}", .path.display())]
     File {
-        /// Which.
         path: PathBuf,
         /// Why.
         source: std::io::Error,

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::around::Around;
 use super::engine::{EngineError, Expect, Lease, Read, Write};
-use super::said::{Alive, Ask, Done, Fetcher, SiteSays, Token};
+use super::said::{Ask, Done, Fetcher, SiteSays, Token};
 use super::site::{Site, Term};
 use super::step::clock_is_right;
 use crate::domain::{SyncOutcome, SyncTrigger};
@@ -49,48 +50,30 @@ pub struct Leading {
     completed_before: u64,
 }
 
-/// What sites tell of themselves, and which of them live.
-#[derive(Debug, Default)]
-pub struct Others {
-    /// By their names.
-    pub sites: Vec<(String, SiteSays)>,
-    /// Those that live, and since when.
-    pub living: Vec<(String, Alive)>,
-}
-
-impl Site {
-    /// What sites tell of themselves.
-    ///
-    /// # Errors
-    ///
-    /// If etcd does not answer.
-    pub async fn others(&self) -> Result<Others, EngineError> {
-        let (client, keys) = (&self.client, &self.client.keys);
-        let sites = client.below(&keys.sites()).await?.into_iter();
-        let sites = sites.filter_map(|(name, bytes)| Some((name, SiteSays::from_bytes(&bytes).ok()?))).collect();
-        let living = client.below(&keys.living()).await?.into_iter();
-        let living = living.filter_map(|(name, bytes)| Some((name, Alive::from_bytes(&bytes).ok()?))).collect();
-        Ok(Others { sites, living })
-    }
-}
+/// The sites of a fleet, of one moment, as whether this one should fetch is decided by.
+struct Others(Around);
 
 impl Others {
-    fn lives(&self, name: &str) -> bool {
-        self.living.iter().any(|(living, _)| living == name)
+    async fn read(site: &Site) -> Result<Self, EngineError> {
+        Around::whole(&site.client).await.map(Self)
+    }
+
+    /// Those that live.
+    fn living(&self) -> impl Iterator<Item = (&String, &SiteSays)> {
+        self.0.sites().filter_map(|(name, says, alive)| alive.map(|_| (name, says)))
     }
 
     /// Whether the clock of a site is right, as far as the sites that live tell.
     fn clock_is_right(&self, site: &str) -> bool {
-        let living = || self.sites.iter().filter(|(name, _)| self.lives(name));
-        let own = living().find(|(name, _)| name == site).and_then(|(_, says)| says.clock_offset_ms);
-        let reported: Vec<i64> = living().filter_map(|(_, says)| says.clock_offset_ms).collect();
+        let own = self.living().find(|(name, _)| *name == site).and_then(|(_, says)| says.clock_offset_ms);
+        let reported: Vec<i64> = self.living().filter_map(|(_, says)| says.clock_offset_ms).collect();
         // Of two nobody knows which is wrong.
         reported.len() < 3 || clock_is_right(own, &reported)
     }
 
     /// Whether another site could fetch.
     fn another_may(&self, site: &str) -> bool {
-        self.sites.iter().any(|(name, says)| name != site && says.fetches && self.lives(name))
+        self.living().any(|(name, says)| name != site && says.fetches)
     }
 }
 
@@ -160,7 +143,7 @@ impl Leading {
 
     async fn try_to_stand(&mut self) -> Result<(), EngineError> {
         let site = Arc::clone(&self.site);
-        if !site.others().await?.clock_is_right(&site.params.site) {
+        if !Others::read(&site).await?.clock_is_right(&site.params.site) {
             tracing::warn!("this site does not stand for fetching: its clock is not that of the other sites");
             self.stand_back();
             return Ok(());
@@ -231,7 +214,7 @@ impl Leading {
             Some(SyncOutcome::Held { .. }) | None => {}
             Some(SyncOutcome::Applied { .. } | SyncOutcome::Unchanged { .. }) => self.failed = 0,
         }
-        let (others, site) = (self.site.others().await?, &self.site.params.site);
+        let (others, site) = (Others::read(&self.site).await?, &self.site.params.site);
         if !others.clock_is_right(site) {
             return Ok(Some("its clock is not that of the other sites"));
         }

@@ -26,7 +26,7 @@ pub struct SnapshotMessage(pub(super) v1::Snapshot);
 
 /// A snapshot, for the log of the listing, and the serial of its last change. `listing_sha256` is the digest of its canonical
 /// export.
-pub fn of_snapshot(fact: &SnapshotFact, listing_sha256: Sha256Digest) -> (Vec<u8>, ChangeSerial) {
+pub(crate) fn of_snapshot(fact: &SnapshotFact, listing_sha256: Sha256Digest) -> (Vec<u8>, ChangeSerial) {
     let SnapshotFact { snapshot, step, current, cycle } = fact;
     let (from, kept) = remembered(current.as_deref().map(Index::snapshot), &snapshot.steps);
     let delta = step.delta.as_ref();
@@ -83,7 +83,7 @@ pub fn of_cycle(fact: &CycleFact) -> Vec<u8> {
 }
 
 /// A listing that is held between cycles, for the log of the listing.
-pub fn of_held(listing: &HeldListing) -> Vec<u8> {
+pub(crate) fn of_held(listing: &HeldListing) -> Vec<u8> {
     v1::ListingPayload { fact: Some(Fact::Held(wire::held_to_wire(listing))) }.encode_to_vec()
 }
 

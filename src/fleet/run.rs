@@ -22,7 +22,7 @@ use super::step::{Doubted, Lead, Place, Reading, Stand, Step, Trouble, Unreadabl
 use super::view::Viewing;
 use crate::domain::Sha256Digest;
 use crate::observe::clock;
-use crate::store::{FleetId, Log, StoreError};
+use crate::store::{FleetId, FleetPosition, Log, StoreError};
 
 /// What could not be had or applied is tried again after so long.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
@@ -209,14 +209,7 @@ impl Runner {
     ) -> Result<(), Failed> {
         let Some(founding) = read.fleet else { return Ok(()) };
         let positions = self.site.store.fleet_position()?;
-        for head in read.heads.iter().flatten() {
-            // Where this site has appended meanwhile, it looks again before it appends the next.
-            self.site.set_head(*head);
-            // What could not be had or applied is in the log no longer.
-            if positions.is_some_and(|positions| positions.of(head.log).sha256 == head.sha256) {
-                self.memory.stuck[place(head.log)] = None;
-            }
-        }
+        self.note_heads(read, positions);
         let fresh =
             self.memory.current.is_some_and(|at| began.saturating_duration_since(at) < self.site.params.poll * 3);
         let before = positions.map(|positions| positions.listing.index);
@@ -224,23 +217,7 @@ impl Runner {
         if lead == Lead::Lost {
             self.leading.lost();
         }
-        let mut failed = None;
-        for work in work {
-            let mut done = self.work(founding.id, work).await;
-            // A base is where the entries behind it begin.
-            if let (Ok(()), Work::Take(log, base)) = (&done, work)
-                && let Some(head) = read.heads[place(log)].filter(|head| head.index > base.index)
-            {
-                done = self.work(founding.id, Work::Follow(head)).await;
-            }
-            // One log does not wait for the other.
-            if let Err(error) = done {
-                failed = Some(error);
-            }
-        }
-        if let Some(failed) = failed {
-            return Err(failed);
-        }
+        self.work_all(founding.id, work, read).await?;
         if self.is_at_the_heads(read)? {
             self.memory.current = Some(began);
         }
@@ -264,6 +241,17 @@ impl Runner {
             self.lead(read).await?;
         }
         Ok(())
+    }
+
+    fn note_heads(&mut self, read: &Reading, positions: Option<FleetPosition>) {
+        for head in read.heads.iter().flatten() {
+            // Where this site has appended meanwhile, it looks again before it appends the next.
+            self.site.set_head(*head);
+            // What could not be had or applied is in the log no longer.
+            if positions.is_some_and(|positions| positions.of(head.log).sha256 == head.sha256) {
+                self.memory.stuck[place(head.log)] = None;
+            }
+        }
     }
 
     /// Keeps in mind which format the fleet has: where etcd loses everything, it is put back in that one.
@@ -298,6 +286,25 @@ impl Runner {
         }
         self.keeping.tend(&self.site, read).await?;
         Ok(())
+    }
+
+    /// Does all that is to be done, log by log, and says what came to nothing.
+    async fn work_all(&mut self, fleet: FleetId, all: Vec<Work>, read: &Reading) -> Result<(), Failed> {
+        let mut failed = None;
+        for work in all {
+            let mut done = self.work(fleet, work).await;
+            // A base is where the entries behind it begin.
+            if let (Ok(()), Work::Take(log, base)) = (&done, work)
+                && let Some(head) = read.heads[place(log)].filter(|head| head.index > base.index)
+            {
+                done = self.work(fleet, Work::Follow(head)).await;
+            }
+            // One log does not wait for the other.
+            if let Err(error) = done {
+                failed = Some(error);
+            }
+        }
+        failed.map_or(Ok(()), Err)
     }
 
     async fn work(&mut self, fleet: FleetId, work: Work) -> Result<(), Failed> {

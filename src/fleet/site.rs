@@ -117,12 +117,12 @@ impl Site {
     }
 
     /// Another policy is in force.
-    pub fn set_policy(&self, policy: Sha256Digest) {
+    pub(crate) fn set_policy(&self, policy: Sha256Digest) {
         *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Some(policy);
     }
 
     /// Keeps in mind where a log ends.
-    pub fn set_head(&self, head: Head) {
+    pub(crate) fn set_head(&self, head: Head) {
         self.heads.lock().unwrap_or_else(PoisonError::into_inner)[place(head.log)] = Some(head);
     }
 
@@ -133,7 +133,7 @@ impl Site {
     }
 
     /// Under what it fetches, or did until a moment ago.
-    pub fn term_of_any_age(&self) -> Option<Term> {
+    pub(crate) fn term_of_any_age(&self) -> Option<Term> {
         self.term.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -143,19 +143,19 @@ impl Site {
     }
 
     /// An entry has just come.
-    pub fn set_offset(&self, milliseconds: i64) {
+    pub(crate) fn set_offset(&self, milliseconds: i64) {
         *self.offset.lock().unwrap_or_else(PoisonError::into_inner) = Some(milliseconds);
     }
 
     /// Begins a term, or ends it.
-    pub fn set_term(&self, term: Option<Term>) {
+    pub(crate) fn set_term(&self, term: Option<Term>) {
         let fetches = term.is_some();
         *self.term.lock().unwrap_or_else(PoisonError::into_inner) = term;
         self.fetches.send_if_modified(|before| std::mem::replace(before, fetches) != fetches);
     }
 
     /// The term lives so long at least.
-    pub fn extend_term(&self, token: Token, until: Instant) {
+    pub(crate) fn extend_term(&self, token: Token, until: Instant) {
         let mut term = self.term.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(term) = term.as_mut().filter(|term| term.fetcher.token == token) {
             term.until = until;
@@ -168,22 +168,22 @@ impl Site {
     }
 
     /// Whether it may fetch: it is configured to, and etcd has not refused it that.
-    pub fn may_fetch(&self) -> bool {
+    pub(crate) fn may_fetch(&self) -> bool {
         self.params.fetches && !self.denied.load(Ordering::Relaxed)
     }
 
     /// Whether some site fetched for the fleet when that was last looked at.
-    pub fn is_fetched_for(&self) -> bool {
+    pub(crate) fn is_fetched_for(&self) -> bool {
         self.fetched_for.load(Ordering::Relaxed)
     }
 
     /// Notes whether one does.
-    pub fn set_fetched_for(&self, fetched_for: bool) {
+    pub(crate) fn set_fetched_for(&self, fetched_for: bool) {
         self.fetched_for.store(fetched_for, Ordering::Relaxed);
     }
 
     /// Notes whether etcd permits it to fetch.
-    pub fn set_denied(&self, denied: bool) {
+    pub(crate) fn set_denied(&self, denied: bool) {
         self.denied.store(denied, Ordering::Relaxed);
     }
 
@@ -193,7 +193,7 @@ impl Site {
     }
 
     /// Says why it follows no more, or that it does. Returns what was said before.
-    pub fn set_trouble(&self, trouble: Option<Trouble>) -> Option<Trouble> {
+    pub(crate) fn set_trouble(&self, trouble: Option<Trouble>) -> Option<Trouble> {
         std::mem::replace(&mut *self.trouble.lock().unwrap_or_else(PoisonError::into_inner), trouble)
     }
 
@@ -203,7 +203,7 @@ impl Site {
     }
 
     /// Something was read or applied.
-    pub fn progressed(&self) {
+    pub(crate) fn progressed(&self) {
         self.progress.send_modify(|count| *count += 1);
     }
 }

@@ -36,7 +36,6 @@ pub enum UpgradeError {
         .log.as_str()
     )]
     OldBase {
-        /// Of which log.
         log: Log,
         /// The fleet's format.
         format: u32,

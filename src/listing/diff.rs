@@ -71,7 +71,7 @@ pub fn step(previous: Option<(&Snapshot, Timestamp)>, removals: &RemovalHistory,
 }
 
 /// The cells in which two rows of one filing differ. A column that one of them lacks counts as an empty cell.
-pub fn field_changes(before: &Filing, after: &Filing) -> Vec<FieldChange> {
+pub(crate) fn field_changes(before: &Filing, after: &Filing) -> Vec<FieldChange> {
     let mut fields: Vec<FieldChange> = Column::ALL
         .into_iter()
         .filter(|column| before.cell(*column) != after.cell(*column))

@@ -65,37 +65,13 @@ impl Index {
 
     /// The same, where the digest of the snapshot's [canonical export](canonical::Export) is known already: it takes as long
     /// as all the rest.
-    pub fn build_known(
+    pub(crate) fn build_known(
         snapshot: Snapshot,
         listing_sha256: Sha256Digest,
         removals: RemovalHistory,
         last_change: ChangeSerial,
     ) -> Self {
-        let mut under_frns: Vec<(Frn, u32)> = snapshot
-            .filings
-            .iter()
-            .zip(0u32..)
-            .filter_map(|(filing, place)| filing.frn().map(|frn| (frn, place)))
-            .collect();
-        under_frns.sort_unstable();
-        let mut by_frn: HashMap<Frn, Range, _> =
-            HashMap::with_capacity_and_hasher(under_frns.len(), FixedState::default());
-        for ((frn, _), at) in under_frns.iter().zip(0u32..) {
-            by_frn.entry(*frn).or_insert(Range { start: at, count: 0 }).count += 1;
-        }
-        by_frn.shrink_to_fit();
-        let mut removed_by_frn: Vec<(Frn, RmdNumber)> = removals
-            .newest_first()
-            .filter(|removal| removal.reinstated_at.is_none())
-            .filter_map(|removal| removal.filing.frn().map(|frn| (frn, removal.filing.number())))
-            .collect();
-        removed_by_frn.sort_unstable();
-        let mut by_other_frn: Vec<(Frn, u32)> = Vec::new();
-        for (filing, place) in snapshot.filings.iter().zip(0u32..) {
-            let named = read_other_frns(filing.text(Column::OtherFrns));
-            by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
-        }
-        by_other_frn.sort_unstable();
+        let (by_frn, places) = by_frn(&snapshot);
         let successors = successors(&snapshot, &removals);
         let is_remarkable = |number| {
             snapshot.carried.contains_key(&number)
@@ -114,8 +90,8 @@ impl Index {
         });
         Self {
             rows: rows.collect(),
-            places: under_frns.into_iter().map(|(_, place)| place).collect(),
-            by_other_frn: by_other_frn.into(),
+            places,
+            by_other_frn: by_other_frn(&snapshot).into(),
             successors: successors.into(),
             has_recertifications: snapshot.filings.iter().any(|f| !f.text(Column::LastRecertified).is_empty()),
             content_as_of: content_as_of(&snapshot),
@@ -123,10 +99,10 @@ impl Index {
             confirmed_at: snapshot.confirmed_at,
             listing_sha256,
             snapshot: Arc::new(snapshot),
+            removed_by_frn: removed_by_frn(&removals).into(),
             removals: Arc::new(removals),
             last_change,
             by_frn: Arc::new(by_frn),
-            removed_by_frn: removed_by_frn.into(),
             names: Arc::default(),
         }
     }
@@ -137,13 +113,13 @@ impl Index {
     }
 
     /// The same content at an earlier time, when it was last known to be confirmed at this one.
-    pub fn as_confirmed_at(&self, at: Timestamp) -> Self {
+    pub(crate) fn as_confirmed_at(&self, at: Timestamp) -> Self {
         Self { confirmed_at: at, ..self.clone() }
     }
 
     /// The same content, with no time later than `at`: those that are lie ahead of now, and were told by a clock that was
     /// wrong. Only with a listing that came just now is it right to say so: then is when the latest of them may have been.
-    pub fn no_later_than(&self, at: Timestamp) -> Self {
+    pub(crate) fn no_later_than(&self, at: Timestamp) -> Self {
         let snapshot = &self.snapshot;
         let carried = snapshot.carried.iter().map(|(number, since)| (*number, (*since).min(at))).collect();
         Self {
@@ -170,7 +146,7 @@ impl Index {
     }
 
     /// The same, to be kept when the index is not any more.
-    pub fn shared_snapshot(&self) -> Arc<Snapshot> {
+    pub(crate) fn shared_snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot)
     }
 
@@ -210,7 +186,7 @@ impl Index {
     }
 
     /// The day by which the listing tells that a clock is behind: see [`listed_day`].
-    pub fn listed_day(&self) -> Option<Date> {
+    pub(crate) fn listed_day(&self) -> Option<Date> {
         self.listed_day
     }
 
@@ -220,24 +196,24 @@ impl Index {
     }
 
     /// Where the standing filings under this FRN are, for who looks at them more than once.
-    pub fn places_of(&self, frn: Frn) -> Places<'_> {
+    pub(crate) fn places_of(&self, frn: Frn) -> Places<'_> {
         let Some(Range { start, count }) = self.by_frn.get(&frn) else { return Places::default() };
         let (start, count) = (*start as usize, *count as usize);
         Places(self.places.get(start..start + count).unwrap_or_default())
     }
 
     /// The filings at these places.
-    pub fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
+    pub(crate) fn filings_at<'a>(&'a self, places: Places<'a>) -> impl Iterator<Item = IndexedFiling<'a>> {
         places.0.iter().filter_map(|place| self.at(*place as usize))
     }
 
     /// Whether the listing says when filings were recertified: some filing has a date.
-    pub fn has_recertifications(&self) -> bool {
+    pub(crate) fn has_recertifications(&self) -> bool {
         self.has_recertifications
     }
 
     /// The standing filings that name this FRN among their other FRNs.
-    pub fn by_other_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
+    pub(crate) fn by_other_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Filing>> {
         let start = self.by_other_frn.partition_point(|(key, _)| *key < frn);
         self.by_other_frn
             .iter()
@@ -247,13 +223,13 @@ impl Index {
     }
 
     /// Which removed filing a standing one looks like, if it does.
-    pub fn succession(&self, number: RmdNumber) -> Option<&Succession> {
+    pub(crate) fn succession(&self, number: RmdNumber) -> Option<&Succession> {
         let place = self.successors.binary_search_by_key(&number, |(successor, _)| *successor).ok()?;
         self.successors.get(place).map(|(_, succession)| succession)
     }
 
     /// The removals, not yet undone, of filings under this FRN.
-    pub fn removed_by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Removal>> {
+    pub(crate) fn removed_by_frn(&self, frn: Frn) -> impl Iterator<Item = &Arc<Removal>> {
         let start = self.removed_by_frn.partition_point(|(key, _)| *key < frn);
         self.removed_by_frn
             .iter()
@@ -265,7 +241,7 @@ impl Index {
 
 /// Where the standing filings of a provider are in an index.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Places<'a>(&'a [u32]);
+pub(crate) struct Places<'a>(&'a [u32]);
 
 /// A part of a row of places.
 #[derive(Debug, Clone, Copy)]
@@ -304,6 +280,40 @@ impl Recertified {
             text => text.parse().map_or(Self::Unreadable, Self::On),
         }
     }
+}
+
+/// The places of the filings under each FRN, as a part of all places, which are by FRN and number.
+fn by_frn(snapshot: &Snapshot) -> (HashMap<Frn, Range, FixedState>, Arc<[u32]>) {
+    let filings = snapshot.filings.iter().zip(0u32..);
+    let mut under_frns: Vec<(Frn, u32)> =
+        filings.filter_map(|(filing, place)| filing.frn().map(|frn| (frn, place))).collect();
+    under_frns.sort_unstable();
+    let mut by_frn = HashMap::with_capacity_and_hasher(under_frns.len(), FixedState::default());
+    for ((frn, _), at) in under_frns.iter().zip(0u32..) {
+        by_frn.entry(*frn).or_insert(Range { start: at, count: 0 }).count += 1;
+    }
+    by_frn.shrink_to_fit();
+    (by_frn, under_frns.into_iter().map(|(_, place)| place).collect())
+}
+
+/// Where each FRN is named among the other FRNs of a filing, by FRN.
+fn by_other_frn(snapshot: &Snapshot) -> Vec<(Frn, u32)> {
+    let mut by_other_frn: Vec<(Frn, u32)> = Vec::new();
+    for (filing, place) in snapshot.filings.iter().zip(0u32..) {
+        let named = read_other_frns(filing.text(Column::OtherFrns));
+        by_other_frn.extend(named.into_iter().map(|frn| (frn, place)));
+    }
+    by_other_frn.sort_unstable();
+    by_other_frn
+}
+
+/// The number of every filing that is removed now, by FRN.
+fn removed_by_frn(removals: &RemovalHistory) -> Vec<(Frn, RmdNumber)> {
+    let open = removals.newest_first().filter(|removal| removal.reinstated_at.is_none());
+    let mut removed_by_frn: Vec<(Frn, RmdNumber)> =
+        open.filter_map(|removal| removal.filing.frn().map(|frn| (frn, removal.filing.number()))).collect();
+    removed_by_frn.sort_unstable();
+    removed_by_frn
 }
 
 /// The day in Washington from which on each filing of a snapshot is known to have been there.
@@ -367,7 +377,7 @@ impl<'a> IndexedFiling<'a> {
 
     /// Whether there is more to find out about it than most: its row could not be read, it was removed once, or it looks
     /// like one that was.
-    pub fn is_remarkable(&self) -> bool {
+    pub(crate) fn is_remarkable(&self) -> bool {
         self.row.is_remarkable
     }
 
@@ -384,7 +394,7 @@ impl<'a> IndexedFiling<'a> {
 
 /// What a standing filing has in common with a removed one of a lower number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Succession {
+pub(crate) struct Succession {
     /// The removed filing.
     pub removed: RmdNumber,
     /// What both have: `FRN`, `name` or `address`.

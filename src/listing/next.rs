@@ -16,7 +16,6 @@ use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, later_than, listed_d
 /// Published bytes, and where and when they were fetched.
 #[derive(Debug, Clone)]
 pub struct FetchedListing<'a> {
-    /// The bytes.
     pub bytes: &'a [u8],
     /// Their digest.
     pub sha256: Sha256Digest,

@@ -3,12 +3,12 @@
 //! A question about the past decides about no call: it is neither counted nor logged. Commands that work on the store
 //! directly have no observer.
 
-pub mod activity;
+pub(crate) mod activity;
 pub mod clock;
-pub mod decision_log;
-pub mod histogram;
-pub mod logging;
-pub mod metrics;
+pub(crate) mod decision_log;
+pub(crate) mod histogram;
+pub(crate) mod logging;
+pub(crate) mod metrics;
 
 use std::cell::{Cell, OnceCell};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -216,12 +216,12 @@ impl Seen<'_> {
     }
 
     /// A question was answered with this error.
-    pub fn rejected(&self, rejection: &Rejection) {
+    pub(crate) fn rejected(&self, rejection: &Rejection) {
         self.rejected_together(rejection, 1);
     }
 
     /// So many questions that came in together were answered with this error.
-    pub fn rejected_together(&self, rejection: &Rejection, questions: usize) {
+    pub(crate) fn rejected_together(&self, rejection: &Rejection, questions: usize) {
         self.count_failed(Some(rejection.reason), questions as u64);
     }
 

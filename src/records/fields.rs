@@ -63,7 +63,7 @@ pub fn columns(kind: RecordKind) -> &'static [&'static str] {
 
 /// What a record says otherwise than another of its kind and ID: the columns in their order, each with its text before and
 /// after. Who put it there and when is not among them. Traced calls are told by their number.
-pub fn differences(before: &Record, after: &Record) -> Vec<(&'static str, String, String)> {
+pub(crate) fn differences(before: &Record, after: &Record) -> Vec<(&'static str, String, String)> {
     let (old, new) = (write(before), write(after));
     let text = |fields: &Fields, column: &str| fields.get(column).unwrap_or_default().to_owned();
     let mut differ: Vec<_> = columns(after.kind())
@@ -85,7 +85,7 @@ pub fn differences(before: &Record, after: &Record) -> Vec<(&'static str, String
 }
 
 /// The columns of an Attachment A.
-pub const CALL_COLUMNS: [&str; 6] = ["notified_at", "called_at", "caller", "called", "campaign", "violation"];
+pub(crate) const CALL_COLUMNS: [&str; 6] = ["notified_at", "called_at", "caller", "called", "campaign", "violation"];
 
 /// Fields that rmdd itself writes into exports and the store, and leaves to nobody.
 const REVISION: &str = "revision";
@@ -102,7 +102,7 @@ impl Fields {
     }
 
     /// Sets a field that has no text yet.
-    pub fn or_set(&mut self, name: &str, text: &str) {
+    pub(crate) fn or_set(&mut self, name: &str, text: &str) {
         if self.get(name).is_none() {
             self.set(name, text);
         }
@@ -114,7 +114,7 @@ impl Fields {
     }
 
     /// As one JSON object, as the store keeps it: what says nothing is left out.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let object = |texts: &BTreeMap<String, String>| {
             texts.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect::<Map<_, _>>()
         };
@@ -127,7 +127,7 @@ impl Fields {
 
     /// As one JSON object that others read: every column of its kind, null where it says nothing, and the revision as a
     /// number. `calls` is null where there are none, or where they were not asked for.
-    pub fn to_whole_json(&self, kind: RecordKind) -> Value {
+    pub(crate) fn to_whole_json(&self, kind: RecordKind) -> Value {
         let text = |text: Option<&str>| text.map_or(Value::Null, Value::from);
         let mut all: Map<_, _> = columns(kind).iter().map(|name| ((*name).to_owned(), text(self.get(name)))).collect();
         let revision = self.get(REVISION).and_then(|revision| revision.parse::<u64>().ok());
@@ -150,7 +150,7 @@ impl Fields {
     /// # Errors
     ///
     /// If it is no object of texts.
-    pub fn from_json(value: Value) -> Result<Self, BadField> {
+    pub(crate) fn from_json(value: Value) -> Result<Self, BadField> {
         let texts = |value: Value, within: &str| match value {
             Value::Object(members) => Ok(members),
             _ => Err(BadField::new(within, "it is no JSON object")),
@@ -360,7 +360,7 @@ impl<'a> Entry<'a> {
 /// # Errors
 ///
 /// Names the cell that cannot be read.
-pub fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadField> {
+pub(crate) fn read_call(cells: &BTreeMap<String, String>) -> Result<TracedCall, BadField> {
     if let Some(name) = cells.keys().find(|name| !CALL_COLUMNS.contains(&name.as_str())) {
         return Err(BadField::new(
             name,

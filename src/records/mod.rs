@@ -8,7 +8,7 @@
 //! audit history, in the same transaction.
 
 pub mod fields;
-pub mod headers;
+pub(crate) mod headers;
 pub mod lists;
 mod networks;
 mod past;
@@ -277,7 +277,7 @@ impl Records {
     }
 
     /// The serial of the newest event.
-    pub fn last_event(&self) -> u64 {
+    pub(crate) fn last_event(&self) -> u64 {
         self.then.as_ref().map_or(self.last_event, |then| then.serial())
     }
 
@@ -383,7 +383,7 @@ impl Records {
     }
 
     /// Whether there is anything to find by [`Self::about`] under the number of a filing.
-    pub fn tell_of_filings(&self) -> bool {
+    pub(crate) fn tell_of_filings(&self) -> bool {
         self.by_filing || self.then.as_ref().is_some_and(|then| then.tell_of_filings())
     }
 }

@@ -153,17 +153,20 @@ fn put(
                 continue;
             }
         };
-        events.push(RecordEvent {
-            serial: 0,
-            at: now,
-            by: by.to_owned(),
-            why: record.why.clone(),
-            action,
-            before: before.map(|before| (**before).clone()),
-            after: Some(record),
-        });
+        let (why, before) = (record.why.clone(), before.map(|before| (**before).clone()));
+        events.push(event(action, (by, why, now), before, Some(record)));
     }
     if bad.is_empty() { Ok(events) } else { Err(PlanError::BadEntries(bad)) }
+}
+
+/// What happens to one record, by whom, why and when. Its serial comes once all is planned.
+fn event(
+    action: RecordAction,
+    (by, why, at): (&str, String, Timestamp),
+    before: Option<Record>,
+    after: Option<Record>,
+) -> RecordEvent {
+    RecordEvent { serial: 0, at, by: by.to_owned(), why, action, before, after }
 }
 
 /// That a record would take the place of one that says something else, which nobody asked for.
@@ -219,15 +222,7 @@ fn remove(
         if events.iter().any(|event| event.before.as_ref() == Some(&before)) {
             continue;
         }
-        events.push(RecordEvent {
-            serial: 0,
-            at: now,
-            by: by.to_owned(),
-            why: why.to_owned(),
-            action: RecordAction::Removed,
-            before: Some(before),
-            after: None,
-        });
+        events.push(event(RecordAction::Removed, (by, why.to_owned(), now), Some(before), None));
     }
     Ok(events)
 }

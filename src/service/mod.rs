@@ -50,23 +50,23 @@ pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
 pub use check::{Answer, CheckRequest, Detail, Published, Unreadable, View};
 pub use export::Export;
 pub use fleet::{Behind, Currency, Fleet, FleetReport};
-pub use history::{ChangesPage, ChangesRequest, FirstKnown};
+pub use history::{ChangesPage, ChangesRequest};
 pub use impact::{ImpactReport, ImpactRequest};
-pub use listing::{CurrentFiling, ListedMatch, ProviderReport, RemovalsPage, RemovalsRequest, SearchReport};
+pub use listing::{CurrentFiling, ListedMatch, ProviderReport, RemovalsPage, RemovalsRequest};
 pub use maintenance::CopyPiece;
-pub use records::{EventsRequest, ListedRecord, RecordsPage, RecordsRequest};
+pub use records::{EventsRequest, ListedRecord, RecordsRequest};
 pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
-pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest, changes_roles};
-pub use status::alarms::{
-    Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, content_days, state,
-};
+pub(crate) use standing::changes_roles;
+pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest};
+pub(crate) use status::alarms::content_days;
+pub use status::alarms::{Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
 pub use status::{SourceReport, StatusReport, WEEKS};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 pub use weeks::{MOST_WEEKS, Week};
 
 /// What a reload came to: the settings in force now, and those that wait for a restart; or why nothing changed.
-pub type ReloadResult = Result<Reloaded, String>;
+pub(crate) type ReloadResult = Result<Reloaded, String>;
 
 /// Settings that a reload found changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -36,7 +36,6 @@ pub struct RecordsRequest {
 /// A page of records, by ID.
 #[derive(Debug, Clone)]
 pub struct RecordsPage {
-    /// The records.
     pub records: Vec<ListedRecord>,
     /// What asks for the next page; empty behind the last.
     pub next_page_token: String,

@@ -93,7 +93,7 @@ pub struct StandingsPage {
 }
 
 /// Whether a change changes a certified role.
-pub fn changes_roles(change: &Change) -> bool {
+pub(crate) fn changes_roles(change: &Change) -> bool {
     let is_role = |field: &FieldChange| ProviderRole::ALL.iter().any(|role| role.column().name() == field.column);
     change.kind.fields().iter().any(is_role)
 }

@@ -114,7 +114,7 @@ impl Archive {
     }
 
     /// What to say where the task that worked on it broke off.
-    pub fn interrupted(&self) -> ArchiveError {
+    pub(crate) fn interrupted(&self) -> ArchiveError {
         let source = io::Error::other("the task that worked on it came to an unexpected end");
         ArchiveError::Io { path: self.directory.clone(), source }
     }
@@ -259,7 +259,7 @@ impl Archive {
     /// # Errors
     ///
     /// If the directory cannot be read or a file not removed; the others may be gone.
-    pub fn expire(
+    pub(crate) fn expire(
         &self,
         config: &ArchiveConfig,
         needed: &[Sha256Digest],

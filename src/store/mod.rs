@@ -50,7 +50,7 @@ pub mod archive;
 mod codec;
 mod contained;
 mod copy;
-pub mod directory;
+pub(crate) mod directory;
 mod first_sights;
 mod held;
 mod history;
@@ -87,8 +87,7 @@ use self::contained::contained;
 use crate::domain::Record;
 
 pub use alerts::{
-    AlertsKept, AlertsStep, ChannelRecord, DeliveryRecord, EventRecord, Listed as ListedDelivery, MOST_QUEUED,
-    NewEvent, Thread, Told, Waiting,
+    AlertsKept, AlertsStep, ChannelRecord, EventRecord, Listed as ListedDelivery, NewEvent, Thread, Told, Waiting,
 };
 pub use codec::CodecError;
 pub use held::Holding;
@@ -98,10 +97,12 @@ pub use ledger::{CycleFact, Ledger, Shared, SnapshotFact};
 pub use position::{Advance, FleetId, FleetPosition, Log, Position};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
-pub use rebuild::{Rebuilt, Salvaged, rebuild, salvage, was_there};
+pub(crate) use rebuild::was_there;
+pub use rebuild::{Rebuilt, rebuild};
 pub use retire::{Compacted, Retired};
 pub use state::{ListingState, RecordsState, State};
-pub use verify::{Verified, nameless_file, verify_closed};
+pub(crate) use verify::nameless_file;
+pub use verify::{Verified, verify_closed};
 pub use write::{Committed, Expected};
 
 /// Operators' records and their events in the shape in which they are exported, which the fleet's logs have too.
@@ -113,10 +114,10 @@ pub(crate) mod exported {
 pub const FORMAT: u32 = 4;
 
 /// The layout of a store that is in a fleet.
-pub const FLEET_FORMAT: u32 = 5;
+pub(crate) const FLEET_FORMAT: u32 = 5;
 
 /// The oldest layout that this version opens.
-pub const OLDEST_FORMAT: u32 = 1;
+pub(crate) const OLDEST_FORMAT: u32 = 1;
 
 /// The store's file name in the state directory.
 pub const FILE_NAME: &str = "rmdd.redb";
@@ -401,7 +402,7 @@ impl Store {
     }
 
     /// Keeps in mind that something is wrong with the store.
-    pub fn note_damage(&self, what: &str) {
+    pub(crate) fn note_damage(&self, what: &str) {
         if self.damage.set(what.to_owned()).is_ok() {
             let path = self.path.display();
             tracing::error!(%path, what, "the store {path} is damaged: {what}. A daemon that has read it goes on answering from memory: run `rmdd verify`");

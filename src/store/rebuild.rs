@@ -138,7 +138,7 @@ fn fleet_of(path: &Path) -> Result<Option<FleetId>, String> {
 }
 
 /// Whether there was a store once.
-pub fn was_there(state_dir: &Path) -> bool {
+pub(crate) fn was_there(state_dir: &Path) -> bool {
     Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty())
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::rebuild::salvage;
 use super::tests::{allow, apply, commit, put, put_fixture, snapshot, time};
 use super::*;
 use crate::domain::Record;

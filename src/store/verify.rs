@@ -121,7 +121,7 @@ pub fn verify_closed(state_dir: &Path) -> Result<Verified, StoreError> {
 /// # Errors
 ///
 /// If it cannot be made there.
-pub fn nameless_file(directory: &Path) -> Result<File, StoreError> {
+pub(crate) fn nameless_file(directory: &Path) -> Result<File, StoreError> {
     tempfile::tempfile_in(directory).map_err(|source| StoreError::NotAccessible { path: directory.to_owned(), source })
 }
 

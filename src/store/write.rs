@@ -127,17 +127,7 @@ impl Store {
             snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
             self.write_filings(&transaction, snapshot, delta)?;
-            let mut meta = transaction.open_table(META)?;
-            let mut removals_sum = meta.get(META_REMOVALS_SUM)?.map_or(0, |sum| sum.value());
-            let mut removed = transaction.open_table(REMOVALS)?;
-            for removal in removals {
-                let key = (removal.filing.number().value(), removal.snapshot.0);
-                let bytes = codec::encode_removal(removal)?;
-                let before = removed.insert(key, bytes.as_slice())?.map_or(0, |old| sums::removal(key, old.value()));
-                removals_sum = removals_sum.wrapping_sub(before).wrapping_add(sums::removal(key, &bytes));
-            }
-            meta.insert(META_REMOVALS_SUM, removals_sum)?;
-            drop(meta);
+            write_removals(&transaction, removals)?;
             last_change = self.write_changes(&transaction, snapshot, delta)?;
             state = after(previous_state, cycle, Some((snapshot.serial, snapshot.confirmed_at)));
             held::write(&transaction, &Holding::Nothing)?;
@@ -266,6 +256,21 @@ impl Store {
         meta.insert(META_LAST_CHANGE, serial)?;
         Ok(ChangeSerial(serial))
     }
+}
+
+/// Writes removals that were opened or closed, and the sum of all with them.
+fn write_removals(transaction: &redb::WriteTransaction, removals: &[Arc<Removal>]) -> Result<(), StoreError> {
+    let mut meta = transaction.open_table(META)?;
+    let mut sum = meta.get(META_REMOVALS_SUM)?.map_or(0, |sum| sum.value());
+    let mut removed = transaction.open_table(REMOVALS)?;
+    for removal in removals {
+        let key = (removal.filing.number().value(), removal.snapshot.0);
+        let bytes = codec::encode_removal(removal)?;
+        let before = removed.insert(key, bytes.as_slice())?.map_or(0, |old| sums::removal(key, old.value()));
+        sum = sum.wrapping_sub(before).wrapping_add(sums::removal(key, &bytes));
+    }
+    meta.insert(META_REMOVALS_SUM, sum)?;
+    Ok(())
 }
 
 /// A delta's changes by filing number, whatever their kind.

@@ -174,15 +174,7 @@ where
             let prepared = self.prepare(published, current.clone()).await?;
             let wait = match prepared.vetted.requires() {
                 None | Some(Resolution::Alarm) => return self.apply(prepared, current, None).await,
-                Some(Resolution::Person) => {
-                    let listing = self.held(&prepared, Awaits::Person);
-                    if !self.is_released(&listing) {
-                        return self.ask_another_source_or_hold(prepared, listing, current).await;
-                    }
-                    let doubts = prepared.doubts();
-                    let by = "the policy vet.release_held_after".to_owned();
-                    return self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await;
-                }
+                Some(Resolution::Person) => return self.await_person(prepared, current).await,
                 Some(Resolution::SecondCopy) => match self.corroborated(&prepared, current.clone(), copies > 1).await {
                     Corroboration::Agrees { first_fetched_at } => {
                         let doubts = prepared.doubts();
@@ -208,6 +200,17 @@ where
             (self.waiting)(clock::now().checked_add(wait).unwrap_or(Timestamp::MAX));
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// A listing that only a person can let through, or the policy that stands for one by now.
+    async fn await_person(&self, prepared: Prepared, current: Option<Arc<Index>>) -> Result<SyncRecord, CycleError> {
+        let listing = self.held(&prepared, Awaits::Person);
+        if !self.is_released(&listing) {
+            return self.ask_another_source_or_hold(prepared, listing, current).await;
+        }
+        let doubts = prepared.doubts();
+        let by = "the policy vet.release_held_after".to_owned();
+        self.apply(prepared, current, Some(Anomaly::LetThrough { by, doubts })).await
     }
 
     /// Asks the sources. What they said is kept for the cycle's record.

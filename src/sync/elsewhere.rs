@@ -16,7 +16,7 @@ use crate::store::archive::{Archive, Fate};
 use crate::store::{Loaded, Store, StoreError, SyncState};
 
 /// What comes of asking another site.
-pub type Answered<'a> = Pin<Box<dyn Future<Output = Result<SyncRecord, ApprovalError>> + Send + 'a>>;
+pub(crate) type Answered<'a> = Pin<Box<dyn Future<Output = Result<SyncRecord, ApprovalError>> + Send + 'a>>;
 
 /// Where cycles are run that are not run here.
 pub trait Elsewhere: fmt::Debug + Send + Sync {

@@ -41,11 +41,13 @@ use crate::store::{Ledger, Loaded, Retired, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 use handle::Request;
 
-pub use elsewhere::{Answered, Elsewhere, Publisher};
-pub use handle::{Approval, ApprovalError, SyncHandle, SyncProgress, SyncStage, SyncStopped};
-pub use own::Own;
-pub use replay::{ArchivedListing, Replayed, replay};
-pub use tally::{OUTCOMES, SyncTally};
+pub(crate) use elsewhere::Answered;
+pub use elsewhere::{Elsewhere, Publisher};
+pub use handle::{Approval, ApprovalError, SyncHandle, SyncProgress, SyncStage};
+pub(crate) use own::Own;
+pub use replay::{ArchivedListing, replay};
+pub(crate) use tally::OUTCOMES;
+pub use tally::SyncTally;
 
 /// What a cycle works by. It is read at the start of each, so a reload takes effect with the next.
 #[derive(Debug, Clone)]
@@ -217,7 +219,7 @@ impl Syncer {
 
     /// Lets listings be judged by what they do to the operator's own peers, too.
     #[must_use]
-    pub fn with_own(mut self, own: Own) -> Self {
+    pub(crate) fn with_own(mut self, own: Own) -> Self {
         self.at.own = Some(own);
         self
     }

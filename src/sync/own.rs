@@ -17,10 +17,8 @@ const NAMED: usize = 5;
 
 /// What operators have on record, and their policy.
 #[derive(Debug, Clone)]
-pub struct Own {
-    /// The records.
+pub(crate) struct Own {
     pub records: Arc<PublishedRecords>,
-    /// The policy.
     pub policy: Arc<ArcSwap<Policy>>,
 }
 

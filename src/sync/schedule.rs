@@ -138,13 +138,13 @@ impl Schedule {
     }
 
     /// The first time behind this one.
-    pub fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_after(&self, at: Timestamp) -> Option<Timestamp> {
         let next = self.cron.find_next_occurrence(&to_chrono(at)?, false).ok()?;
         Timestamp::from_second(next.timestamp()).ok()
     }
 
     /// Whether a time has passed since the last cycle: one that was missed while the daemon was down is made up once.
-    pub fn is_due(&self, last: Option<Timestamp>, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&self, last: Option<Timestamp>, now: Timestamp) -> bool {
         match last {
             None => true,
             // A last cycle in the future: the clock was set back, and nothing is known.

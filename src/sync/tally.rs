@@ -8,7 +8,7 @@ use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::observe::histogram::{Buckets, Spread};
 
 /// The words of [`SyncOutcome`].
-pub const OUTCOMES: [&str; 5] = ["applied", "unchanged", "held", "refused", "failed"];
+pub(crate) const OUTCOMES: [&str; 5] = ["applied", "unchanged", "held", "refused", "failed"];
 
 const SECOND: u64 = 1_000_000_000;
 

@@ -195,6 +195,47 @@ where
     }
 }
 
+/// What serves HTTP/2 and nothing else.
+fn http2_alone(patient: Patient, streams: u32, limits: &LimitsConfig) -> http2::Builder<Patient> {
+    let mut builder = http2::Builder::new(patient);
+    builder
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .max_concurrent_streams(streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .keep_alive_interval(limits.keepalive)
+        .keep_alive_timeout(limits.keepalive);
+    builder
+}
+
+/// What serves HTTP/1, and HTTP/2 too where it is not known yet which comes.
+fn either(patient: Patient, streams: u32, limits: &LimitsConfig, is_http1: bool) -> auto::Builder<Patient> {
+    let mut builder = auto::Builder::new(patient);
+    if is_http1 {
+        builder = builder.http1_only();
+    }
+    builder
+        .http1()
+        // An answer is some hundred bytes: copied behind its head it costs less than a list of two buffers.
+        .writev(false)
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.idle_timeout.min(HEADERS))
+        .max_buf_size((limits.header_bytes as usize).max(8 << 10))
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(streams)
+        .max_header_list_size(limits.header_bytes)
+        .max_send_buf_size(SEND_BUFFER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .keep_alive_interval(limits.keepalive)
+        .keep_alive_timeout(limits.keepalive);
+    builder
+}
+
 impl Connection {
     /// Serves it to its end over TLS.
     pub async fn serve_over_tls<S, R>(self, socket: S, framing: Framing, service: Arc<R>, tls: &Tls)
@@ -270,17 +311,7 @@ impl Connection {
         };
         match framing {
             Framing::Http2 | Framing::ByPreface => {
-                let mut builder = http2::Builder::new(patient);
-                builder
-                    .timer(TokioTimer::new())
-                    .auto_date_header(false)
-                    .max_concurrent_streams(streams)
-                    .max_header_list_size(self.limits.header_bytes)
-                    .max_send_buf_size(SEND_BUFFER_BYTES)
-                    .initial_stream_window_size(STREAM_WINDOW_BYTES)
-                    .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                    .keep_alive_interval(self.limits.keepalive)
-                    .keep_alive_timeout(self.limits.keepalive);
+                let builder = http2_alone(patient, streams, &self.limits);
                 let manners = Manners { opening: OPENING_BYTES, linger: Duration::ZERO };
                 self.drive(builder.serve_connection(TokioIo::new(socket), service), manners, &read).await;
             }
@@ -288,26 +319,7 @@ impl Connection {
                 let limits = Arc::clone(&self.limits);
                 // By hyper, once a request comes that is not answered at once: few need what that takes.
                 let by_hyper = move |socket, is_http1| -> Pin<Box<dyn Driven + Send>> {
-                    let mut builder = auto::Builder::new(patient);
-                    if is_http1 {
-                        builder = builder.http1_only();
-                    }
-                    builder
-                        .http1()
-                        // An answer is some hundred bytes: copied behind its head it costs less than a list of two buffers.
-                        .writev(false)
-                        .timer(TokioTimer::new())
-                        .header_read_timeout(limits.idle_timeout.min(HEADERS))
-                        .max_buf_size((limits.header_bytes as usize).max(8 << 10))
-                        .http2()
-                        .timer(TokioTimer::new())
-                        .max_concurrent_streams(streams)
-                        .max_header_list_size(limits.header_bytes)
-                        .max_send_buf_size(SEND_BUFFER_BYTES)
-                        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-                        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-                        .keep_alive_interval(limits.keepalive)
-                        .keep_alive_timeout(limits.keepalive);
+                    let builder = either(patient, streams, &limits, is_http1);
                     Box::pin(builder.serve_connection(TokioIo::new(socket), service).into_owned())
                 };
                 let (service, caller, stopping) = at_once;

@@ -37,9 +37,9 @@ pub mod priority;
 mod quota;
 mod registry;
 mod request_line;
-pub mod secret_file;
+pub(crate) mod secret_file;
 mod tls;
-pub mod users;
+pub(crate) mod users;
 mod workers;
 
 /// The body of a request, as it arrives.
@@ -50,7 +50,8 @@ pub use at_once::Get;
 pub use client::Client;
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;
-pub use quota::{Allowance, Allowances};
+pub use quota::Allowances;
 pub use registry::{Registries, Registry};
-pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates, private_key};
+pub(crate) use tls::private_key;
+pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates};
 pub use workers::{Place, Threads};

@@ -4,10 +4,10 @@ use rustix::process::setpriority_process;
 use rustix::thread::gettid;
 
 /// What syncs and administration need: a third of the time that an answering thread gets where both want all of it.
-pub const SYNCS: i32 = 5;
+pub(crate) const SYNCS: i32 = 5;
 
 /// What is asked beside calls: a tenth of it.
-pub const BESIDE_CALLS: i32 = 10;
+pub(crate) const BESIDE_CALLS: i32 = 10;
 
 /// Lets this thread wait for those that answer, where there is not time for all: it gets this nice value (setpriority(2), where
 /// on Linux each thread has its own). Nobody needs a right for that; a filter of system calls that forbids it costs calls some

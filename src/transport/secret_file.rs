@@ -16,7 +16,6 @@ pub enum SecretError {
     /// It cannot be read.
     #[error("{} cannot be read: {source}", .path.display())]
     Unreadable {
-        /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,
@@ -28,9 +27,7 @@ pub enum SecretError {
         .path.display(), .path.display()
     )]
     Exposed {
-        /// Which.
         path: PathBuf,
-        /// Its mode.
         mode: u32,
     },
     /// Its group may write it.
@@ -40,15 +37,12 @@ pub enum SecretError {
         .path.display(), .path.display()
     )]
     Writable {
-        /// Which.
         path: PathBuf,
-        /// Its mode.
         mode: u32,
     },
     /// It is far too large.
     #[error("{} has {bytes} bytes: that is no file of keys or tokens", .path.display())]
     TooLarge {
-        /// Which.
         path: PathBuf,
         /// How large it is.
         bytes: u64,

@@ -402,7 +402,7 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> 
 /// # Errors
 ///
 /// If there is none that can be read.
-pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+pub(crate) fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
         pem::Error::NoItemsFound => {
             "it holds no private key (-----BEGIN PRIVATE KEY-----), or an encrypted one".to_owned()

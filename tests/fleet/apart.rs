@@ -45,8 +45,7 @@ async fn a_fleet_without_its_etcd_answers_on_and_refuses_records_with_a_reason_a
     let told = fleet.agree().await;
     assert_eq!(told.listing, before.listing);
     assert_eq!(fleet.index(Log::Records).await, 2, "the one that was refused was not made");
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 /// Twice a listing is applied and a record put on record, at one site.
@@ -70,8 +69,7 @@ async fn a_site_that_was_away_comes_to_hold_what_the_others_do() {
     goes_on_twice(&fleet, &mut world, at, Step { remove: 1, amend: 2, ..Step::default() }).await;
     fleet.start(away);
     assert_eq!(fleet.agree().await.listing.expect("a listing").0, 3);
-    let held = fleet.end().await;
-    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,8 +154,7 @@ async fn a_store_with_a_past_joins_by_a_command_that_keeps_it_and_brings_the_rec
     assert_eq!(fleet.index(Log::Records).await, 1, "one change, whole");
     let again = fleet.run(1, &["fleet", "join"]);
     assert_eq!(status_of(&again), 2, "the daemon runs, and it is in a fleet");
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,8 +202,7 @@ async fn a_site_whose_etcd_stays_away_goes_on_by_itself_with_all_that_it_holds_a
     let told = fleet.agree().await;
     assert_eq!(told.listing, before.listing);
     assert!(told.records.contains("0041000002"), "{}", told.records);
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -121,8 +121,7 @@ async fn a_site_that_was_away_for_longer_than_entries_are_kept_takes_a_base() {
     .await;
     fleet.start(away);
     fleet.agree().await;
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,8 +177,7 @@ async fn a_site_catches_up_while_etcd_throws_away_all_old_revisions_every_second
     let (daemons, ()) = tokio::join!(writing, compacting);
     daemons.into_iter().for_each(|(place, daemon)| fleet.daemons[place] = Some(daemon));
     fleet.agree().await;
-    let held = fleet.end().await;
-    assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -211,8 +209,7 @@ async fn bases_that_are_gone_or_damaged_are_made_again_by_whoever_fetches() {
     std::fs::remove_dir_all(fleet.sites[1].state_dir()).expect("removed");
     fleet.start(1);
     fleet.agree().await;
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,8 +234,7 @@ async fn the_first_base_of_a_fleet_that_is_lost_before_any_entry_is_made_again_b
     fleet.start(0);
     assert_eq!(fleet.fetcher().await, 0);
     fleet.agree().await;
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,8 +265,7 @@ async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_
     let told = fleet.agree().await;
     assert_eq!(told.listing, before.listing);
     assert_eq!(fleet.index(Log::Records).await, 4, "the log goes on from where the site stood");
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 /// Waits until each site can put a record on record again.
@@ -325,8 +320,7 @@ async fn a_log_that_went_back_stops_all_sites_which_answer_on_and_go_on_when_it_
     go_on(&fleet, 20).await;
     assert_eq!(fleet.index(Log::Records).await, 7, "none was lost");
     fleet.agree().await;
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 /// Puts a log back to where it ended before, without the entries since, as an etcd is that was restored.
@@ -368,8 +362,7 @@ async fn what_two_sites_alone_have_of_one_log_each_is_put_back_by_both() {
     assert_eq!((told.listing.expect("a listing").0, fleet.index(Log::Records).await), (2, records.1 + 2));
     let all = |told: &str| (1..5).all(|frn: u64| told.contains(&format!("{frn:010}")));
     assert!(all(&told.records), "{}", told.records);
-    let held = fleet.end().await;
-    assert_eq!(held[0], held[1]);
+    fleet.end_alike().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -223,12 +223,18 @@ impl Fleet {
 
     /// Stops all daemons in good order, and says what each store holds: the names of its bases, and where it stands. Stores
     /// that hold the same have the same bases to the byte.
-    pub async fn end(mut self) -> Vec<(Vec<BaseName>, Option<FleetPosition>)> {
+    async fn end(mut self) -> Vec<(Vec<BaseName>, Option<FleetPosition>)> {
         for daemon in self.daemons.iter_mut().filter_map(Option::take) {
             let (status, log) = daemon.terminate().await;
             assert!(status.success(), "{log}");
         }
         self.sites.iter().map(held).collect()
+    }
+
+    /// Stops all daemons in good order: all stores hold the same.
+    pub async fn end_alike(self) {
+        let held = self.end().await;
+        assert!(held.iter().all(|site| *site == held[0]), "{held:?}");
     }
 }
 

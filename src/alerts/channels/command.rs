@@ -25,7 +25,6 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 pub struct Command {
     /// Its file.
     pub program: PathBuf,
-    /// Its arguments.
     pub arguments: Vec<String>,
     /// So long it may run.
     pub timeout: Duration,

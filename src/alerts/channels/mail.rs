@@ -41,9 +41,7 @@ impl MailTls {
 /// A mail server, and who writes to whom.
 #[derive(Clone)]
 pub struct Mail {
-    /// The server.
     pub server: String,
-    /// Its port.
     pub port: u16,
     /// How it is spoken to.
     pub tls: MailTls,

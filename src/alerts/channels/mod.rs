@@ -27,9 +27,7 @@ pub use webhook::{Format, Webhook};
 /// A way out, ready to be used.
 #[derive(Debug, Clone)]
 pub struct Channel {
-    /// Its name.
     pub name: String,
-    /// What it is.
     pub kind: Kind,
     /// What it has.
     pub filter: Filter,
@@ -57,7 +55,6 @@ pub enum Kind {
 /// An address that is called while all is well.
 #[derive(Debug, Clone)]
 pub struct Heartbeat {
-    /// Which.
     pub url: reqwest::Url,
     /// By what.
     pub client: reqwest::Client,
@@ -92,7 +89,6 @@ impl Outgoing {
 pub struct Failure {
     /// In words. It names no address beyond its host, and no secret of the channel.
     pub error: String,
-    /// What it means.
     pub means: Means,
     /// The other end wants to be left alone for so long.
     pub after: Option<Duration>,

@@ -33,7 +33,6 @@ pub enum Format {
 /// An address that is posted to.
 #[derive(Clone)]
 pub struct Webhook {
-    /// Which.
     pub url: Url,
     /// By what.
     pub client: Client,
@@ -56,7 +55,6 @@ impl std::fmt::Debug for Webhook {
 /// What a message is signed by besides its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Signed<'a> {
-    /// Its ID.
     pub id: &'a str,
     /// The time of the attempt.
     pub at: Timestamp,

@@ -26,7 +26,6 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChannelConfig {
-    /// Its name.
     pub name: String,
     /// What it is: `webhook`, `mail`, `command` or `heartbeat`.
     #[serde(rename = "type")]

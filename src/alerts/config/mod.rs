@@ -41,7 +41,6 @@ pub struct AlertsConfig {
     /// A channel that fails for so long is told of on the others.
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::required")]
     pub failing_after: Duration,
-    /// The channels.
     #[serde(rename = "channel", skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelConfig>,
 }

@@ -24,7 +24,6 @@ pub struct DeadlineNow {
     pub at: Timestamp,
     /// What happens then, in a sentence.
     pub cause: String,
-    /// What to do.
     pub what_to_do: String,
     /// The peers that it is about, by name.
     pub peers: Vec<String>,

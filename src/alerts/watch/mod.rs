@@ -27,7 +27,6 @@ pub use peers::{PeerCounts, PeerNow, PeerState, Stands};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Reported {
-    /// An alarm.
     Alarm(AlarmState),
     /// One of the operator's own peers, or an own filing.
     Peer(PeerState),

@@ -15,6 +15,7 @@ use crate::service::Severity;
 /// How a peer or an own filing stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "stores have the word `me_stands`")]
 pub enum Stands {
     /// Its calls are refused.
     Refused,
@@ -75,7 +76,6 @@ impl Stands {
 pub struct PeerNow {
     /// What it is: `peer/trunk_group/TG-Acme-1`, `me/0012345678`.
     pub subject: String,
-    /// Its name.
     pub name: String,
     /// Its provider.
     pub frn: Option<Frn>,
@@ -87,9 +87,7 @@ pub struct PeerNow {
     pub cause: String,
     /// What is answered about it, in a sentence, and what to know of a filing that is new or back.
     pub answer: String,
-    /// The rule.
     pub rule: String,
-    /// What to do.
     pub what_to_do: String,
 }
 
@@ -126,13 +124,11 @@ impl PeerState {
 pub struct PeerCounts {
     /// All of them.
     pub total: u64,
-    /// Refused.
     pub refused: u64,
     /// Bound to no filing that is known.
     pub unmatched: u64,
     /// Accepted, and to be looked at.
     pub attention: u64,
-    /// Accepted.
     pub accepted: u64,
 }
 

@@ -92,7 +92,7 @@ fn status_to_wire(report: StatusReport) -> v1::GetStatusResponse {
 }
 
 /// What a check of the store found.
-pub fn verified_to_wire(verified: Verified) -> v1::VerifyResponse {
+pub(crate) fn verified_to_wire(verified: Verified) -> v1::VerifyResponse {
     v1::VerifyResponse {
         faults: [verified.faults, verified.journal_faults, verified.archive_faults].concat(),
         snapshots: verified.snapshots,

@@ -18,7 +18,7 @@ const LINES: usize = 100;
 
 /// The service over alerts.
 #[derive(Debug, Clone)]
-pub struct GrpcAlerts(pub Arc<Alerts>);
+pub(crate) struct GrpcAlerts(pub Arc<Alerts>);
 
 fn channel_to_wire(report: ChannelReport) -> v1::AlertChannel {
     let ChannelReport { name, kind, queued, dead, stopped, next_at, record } = report;

@@ -26,7 +26,6 @@ use crate::service::Services;
 use crate::transport::auth::StreamAuthorization;
 use crate::transport::{Caller, Client};
 
-/// Its path.
 pub(super) const PATH: &str = "/rmdd.v1.AcceptanceService/CheckStream";
 
 /// So many questions are answered in one go before others have their turn.

@@ -28,7 +28,7 @@ pub fn time_from_wire(at: &prost_types::Timestamp) -> Option<Timestamp> {
 }
 
 /// A duration from the wire.
-pub fn duration_from_wire(duration: &prost_types::Duration) -> SignedDuration {
+pub(crate) fn duration_from_wire(duration: &prost_types::Duration) -> SignedDuration {
     SignedDuration::new(duration.seconds, duration.nanos)
 }
 
@@ -80,7 +80,7 @@ fn filing(filing: &Filing, cells: Cells, carried_since: Option<Timestamp>) -> v1
 }
 
 /// A filing for the wire, without its cells.
-pub fn filing_to_wire(reported: &Filing) -> v1::Filing {
+pub(crate) fn filing_to_wire(reported: &Filing) -> v1::Filing {
     filing(reported, Cells::Left, None)
 }
 

@@ -34,7 +34,7 @@ const CHECK_PROVIDER: &str = "/rmdd.v1.AcceptanceService/CheckProvider";
 pub(super) const CHECK_PROVIDERS: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 /// The metadata by which rmdd's own commands say what they are (`rmdd-interface: cli`).
-pub const INTERFACE: &str = "rmdd-interface";
+pub(crate) const INTERFACE: &str = "rmdd-interface";
 const INTERFACE_HEADER: HeaderName = HeaderName::from_static(INTERFACE);
 
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -145,7 +145,6 @@ impl FastPath {
         Ok(self.grpc.0.budget.work.run(&caller.client(), ErrorReason::HistoryBusy, work).await??)
     }
 
-    /// A batch.
     async fn check_batch(
         &self,
         (interface, token): (Interface, Option<&HeaderValue>),

@@ -40,13 +40,16 @@ use crate::service::Services;
 use crate::transport::auth::StreamAuthorization;
 use crate::transport::{Caller, Client};
 
-pub use admin::verified_to_wire;
-pub use alerts::GrpcAlerts;
-pub use convert::{duration_from_wire, filing_to_wire, role_to_wire, time_from_wire, time_to_wire};
-pub use fast_path::{FastPath, INTERFACE};
-pub use records::{kind_to_wire, record_from_wire, record_to_wire};
+pub(crate) use admin::verified_to_wire;
+pub(crate) use alerts::GrpcAlerts;
+pub(crate) use convert::{duration_from_wire, filing_to_wire};
+pub use convert::{role_to_wire, time_from_wire, time_to_wire};
+pub use fast_path::FastPath;
+pub(crate) use fast_path::INTERFACE;
+pub(crate) use records::{kind_to_wire, record_from_wire, record_to_wire};
 pub use reply::Reply;
-pub use routes::{ADMIN_SERVICE, Readiness, everything, health, queries};
+pub(crate) use routes::ADMIN_SERVICE;
+pub use routes::{Readiness, everything, health, queries};
 pub use status::reason_of;
 pub use tonic_health::pb::health_server::{Health, HealthServer};
 

@@ -78,7 +78,7 @@ pub(super) fn records_from_wire(records: Vec<v1::Record>, by: &str) -> Result<Ve
 }
 
 /// A kind of record for the wire.
-pub fn kind_to_wire(kind: RecordKind) -> v1::RecordKind {
+pub(crate) fn kind_to_wire(kind: RecordKind) -> v1::RecordKind {
     match kind {
         RecordKind::Peer => v1::RecordKind::Peer,
         RecordKind::Override => v1::RecordKind::Override,
@@ -113,8 +113,25 @@ pub(super) fn peer_kind_to_wire(kind: PeerKind) -> v1::PeerKind {
 }
 
 /// A record for the wire.
-pub fn record_to_wire(record: &Record) -> v1::Record {
-    let body = match &record.body {
+pub(crate) fn record_to_wire(record: &Record) -> v1::Record {
+    v1::Record {
+        provider: Some(match record.provider {
+            Identity::Frn(frn) => v1::record::Provider::Frn(frn.to_string()),
+            Identity::RmdNumber(number) => v1::record::Provider::RmdNumber(number.to_string()),
+        }),
+        by: record.by.clone(),
+        at: Some(time_to_wire(record.at)),
+        why: record.why.clone(),
+        expires_at: record.expires_at.map(time_to_wire),
+        revision: record.revision,
+        id: record.id(),
+        body: Some(body_to_wire(&record.body)),
+    }
+}
+
+/// What a record says, by its kind.
+fn body_to_wire(body: &RecordBody) -> v1::record::Body {
+    match body {
         RecordBody::Peer(peer) => {
             let kind = peer_kind_to_wire(peer.kind);
             let role = peer.role.map_or(v1::ProviderRole::Unspecified, convert::role_to_wire);
@@ -148,32 +165,19 @@ pub fn record_to_wire(record: &Record) -> v1::Record {
             mitigated: noted_to_wire(notice.mitigated.as_ref()),
             informed: noted_to_wire(notice.informed.as_ref()),
             notified: noted_to_wire(notice.notified.as_ref()),
-            calls: notice
-                .calls
-                .iter()
-                .map(|call| v1::TracedCall {
-                    notified_at: call.notified_at.map(time_to_wire),
-                    called_at: call.called_at.map(time_to_wire),
-                    caller: call.caller.clone(),
-                    called: call.called.clone(),
-                    campaign: call.campaign.clone(),
-                    violation: call.violation.clone(),
-                })
-                .collect(),
+            calls: notice.calls.iter().map(call_to_wire).collect(),
         }),
-    };
-    v1::Record {
-        provider: Some(match record.provider {
-            Identity::Frn(frn) => v1::record::Provider::Frn(frn.to_string()),
-            Identity::RmdNumber(number) => v1::record::Provider::RmdNumber(number.to_string()),
-        }),
-        by: record.by.clone(),
-        at: Some(time_to_wire(record.at)),
-        why: record.why.clone(),
-        expires_at: record.expires_at.map(time_to_wire),
-        revision: record.revision,
-        id: record.id(),
-        body: Some(body),
+    }
+}
+
+fn call_to_wire(call: &TracedCall) -> v1::TracedCall {
+    v1::TracedCall {
+        notified_at: call.notified_at.map(time_to_wire),
+        called_at: call.called_at.map(time_to_wire),
+        caller: call.caller.clone(),
+        called: call.called.clone(),
+        campaign: call.campaign.clone(),
+        violation: call.violation.clone(),
     }
 }
 
@@ -200,7 +204,7 @@ fn noted_from_wire(field: &str, noted: Option<v1::Noted>) -> Result<Option<Noted
 /// # Errors
 ///
 /// Names the field that is missing or cannot be read.
-pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<Record, BadField> {
+pub(crate) fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<Record, BadField> {
     let provider = match record.provider.ok_or_else(|| unset("provider", "frn or rmd_number"))? {
         v1::record::Provider::Frn(text) => text.parse().map(Identity::Frn).map_err(|error| error.to_string()),
         v1::record::Provider::RmdNumber(text) => {
@@ -219,7 +223,6 @@ pub fn record_from_wire(record: v1::Record, by: &str, now: Timestamp) -> Result<
     })
 }
 
-/// What a record says, by its kind.
 fn body_from_wire(body: v1::record::Body) -> Result<RecordBody, BadField> {
     Ok(match body {
         v1::record::Body::Peer(peer) => RecordBody::Peer(Peer {

@@ -35,7 +35,7 @@ type Admin = AdminServiceServer<Grpc>;
 type AlertsServer = AlertsServiceServer<GrpcAlerts>;
 
 /// The name of the admin service, as the health service knows it.
-pub const ADMIN_SERVICE: &str = <Admin as NamedService>::NAME;
+pub(crate) const ADMIN_SERVICE: &str = <Admin as NamedService>::NAME;
 
 /// What the standard health service says.
 #[derive(Clone)]

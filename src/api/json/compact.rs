@@ -8,10 +8,9 @@ use crate::service;
 
 /// The answer to one query, in what a switch acts on or writes down.
 #[derive(Debug, Clone, Serialize)]
-pub struct CompactCheck<'a> {
+pub(crate) struct CompactCheck<'a> {
     /// `ACCEPT` or `REFUSE`.
     pub verdict: &'static str,
-    /// Why.
     pub reason: &'static str,
     /// The rule's paragraph.
     pub rule: &'static str,
@@ -23,7 +22,6 @@ pub struct CompactCheck<'a> {
     pub matched_by: Option<&'static str>,
     /// The number of the filing that was matched.
     pub filing: Option<String>,
-    /// Its FRN.
     pub frn: Option<String>,
     /// The removal, where the provider is removed now.
     pub removal: Option<RemovalTimes>,

@@ -17,9 +17,10 @@ use jiff::Timestamp;
 use crate::domain::{self, Column, Implementation};
 use crate::service;
 
-pub use compact::CompactCheck;
+pub(crate) use compact::CompactCheck;
 pub use fleet::{Fleet, FleetMember, FleetPlace, FleetSite};
-pub use snapshots::{Changes, ListedSnapshot, Snapshots};
+pub use snapshots::Changes;
+pub(crate) use snapshots::{ListedSnapshot, Snapshots};
 pub use standing::{Deadline, OwnChange, OwnFiling, PeerStanding, PeersSummary};
 pub use status::{Alarm, Held, PeersAffected, ServedSnapshot, Source, SourceFault, Status, Sync, Week};
 
@@ -125,7 +126,7 @@ impl<'a> From<&'a service::CurrentFiling> for Filing<'a> {
 
 /// When a filing went, and came back.
 #[derive(Debug, Clone, Serialize)]
-pub struct RemovalTimes {
+pub(crate) struct RemovalTimes {
     /// When the first listing without it was fetched.
     pub first_missing_at: Option<Timestamp>,
     /// When a listing was last known to hold it.
@@ -149,10 +150,9 @@ pub struct Note<'a> {
 
 /// The answer to one query.
 #[derive(Debug, Clone, Serialize)]
-pub struct Check<'a> {
+pub(crate) struct Check<'a> {
     /// `ACCEPT` or `REFUSE`; null where there is no answer.
     pub verdict: Option<Cow<'a, str>>,
-    /// Why.
     pub reason: Cow<'a, str>,
     /// One sentence.
     pub message: Cow<'a, str>,
@@ -235,7 +235,7 @@ impl Check<'static> {
 
 /// What the FCC says now, beside what is stored.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Live<'a> {
+pub(crate) struct Live<'a> {
     /// The address that was asked, without its secrets.
     pub url: String,
     /// When.
@@ -259,7 +259,7 @@ impl Live<'_> {
 
 /// How one filing compares.
 #[derive(Debug, Clone, Serialize)]
-pub struct Compared {
+pub(crate) struct Compared {
     /// The filing's number.
     pub number: String,
     /// `SAME`, `DIFFERS`, `ONLY_STORED` or `ONLY_LIVE`.
@@ -270,10 +270,8 @@ pub struct Compared {
 
 /// One cell that differs.
 #[derive(Debug, Clone, Serialize)]
-pub struct LiveField {
-    /// The column.
+pub(crate) struct LiveField {
     pub column: String,
-    /// What is stored.
     pub stored: String,
     /// What the FCC says.
     pub live: String,
@@ -281,7 +279,7 @@ pub struct LiveField {
 
 /// The answer to one query, and what the FCC says now.
 #[derive(Debug, Clone, Serialize)]
-pub struct CheckWithLive<'a> {
+pub(crate) struct CheckWithLive<'a> {
     /// The answer, from the stored listing.
     #[serde(flatten)]
     pub check: Check<'a>,
@@ -291,7 +289,7 @@ pub struct CheckWithLive<'a> {
 
 /// The answer about one row of a list of upstreams.
 #[derive(Debug, Clone, Serialize)]
-pub struct CheckedRow<'a> {
+pub(crate) struct CheckedRow<'a> {
     /// The answer, or why there is none.
     #[serde(flatten)]
     pub check: &'a Check<'a>,
@@ -315,7 +313,7 @@ impl Serialize for Cells<'_> {
 
 /// What would become of one peer.
 #[derive(Debug, Clone, Serialize)]
-pub struct PeerImpact {
+pub(crate) struct PeerImpact {
     /// The peer's name.
     pub peer: String,
     /// The answer about it now.
@@ -326,7 +324,7 @@ pub struct PeerImpact {
 
 /// What would become of the peers.
 #[derive(Debug, Clone, Serialize)]
-pub struct Impact {
+pub(crate) struct Impact {
     /// Those that would be refused, or of which the verdict or the reason would change.
     pub peers: Vec<PeerImpact>,
     /// How many were asked about.
@@ -374,7 +372,7 @@ impl<'a> Removal<'a> {
 
 /// A page of removals.
 #[derive(Debug, Clone, Serialize)]
-pub struct Removals<'a> {
+pub(crate) struct Removals<'a> {
     /// The removals, newest first.
     pub removals: Vec<Removal<'a>>,
     /// What asks for the next page; null behind the last.
@@ -400,14 +398,13 @@ impl<'a> From<&'a service::RemovalsPage> for Removals<'a> {
 
 /// A filing that bears such a name.
 #[derive(Debug, Clone, Serialize)]
-pub struct NameMatch<'a> {
+pub(crate) struct NameMatch<'a> {
     /// From 0 to 1, where 1 is the same name.
     pub score: f64,
     /// The name that matched, as filed.
     pub name: String,
     /// The column it stands in.
     pub column: String,
-    /// The filing.
     pub filing: Option<Filing<'a>>,
     /// The removal, if it does not stand.
     pub removal: Option<RemovalTimes>,
@@ -464,7 +461,7 @@ impl From<&domain::Change> for Change {
 
 /// Since when a filing is known.
 #[derive(Debug, Clone, Serialize)]
-pub struct FirstKnown {
+pub(crate) struct FirstKnown {
     /// The filing's number.
     pub number: String,
     /// When the first listing with it was fetched.

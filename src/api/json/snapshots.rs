@@ -21,8 +21,7 @@ pub struct Changes {
 
 /// A listing that was applied.
 #[derive(Debug, Clone, Serialize)]
-pub struct ListedSnapshot<'a> {
-    /// Which.
+pub(crate) struct ListedSnapshot<'a> {
     #[serde(flatten)]
     pub snapshot: Option<Snapshot>,
     /// Since when answers rested on it.
@@ -41,7 +40,7 @@ pub struct ListedSnapshot<'a> {
 
 /// A page of snapshots.
 #[derive(Debug, Clone, Serialize)]
-pub struct Snapshots<'a> {
+pub(crate) struct Snapshots<'a> {
     /// The snapshots, newest first.
     pub snapshots: Vec<ListedSnapshot<'a>>,
     /// What asks for the next page; null behind the last.

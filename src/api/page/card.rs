@@ -40,7 +40,6 @@ struct Card {
     commands: Vec<String>,
 }
 
-/// One filing.
 struct FilingCard {
     heading: String,
     class: &'static str,

@@ -40,7 +40,8 @@ use crate::service::Services;
 use crate::transport::auth::Right;
 
 use frame::Frame;
-pub use path::{Params, Path, host, is_own, prefers_json};
+pub use path::{Params, Path, host};
+pub(crate) use path::{is_own, prefers_json};
 use table::Table;
 
 /// What a browser may do with an answer: show it, and nothing else.

@@ -40,7 +40,6 @@ pub enum File {
     Style,
     /// What it does where scripts run: refresh, sort, copy.
     Script,
-    /// Its icon.
     Icon,
 }
 
@@ -190,7 +189,7 @@ impl Params {
 }
 
 /// Whether a client that asks for the root would rather have JSON than a page.
-pub fn prefers_json(headers: &HeaderMap) -> bool {
+pub(crate) fn prefers_json(headers: &HeaderMap) -> bool {
     let (mut html, mut json) = (0.0f32, 0.0);
     let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     for range in accepts.flat_map(|value| value.split(',')) {
@@ -219,7 +218,7 @@ pub fn host<'a>(headers: &'a HeaderMap, authority: Option<&'a str>) -> Cow<'a, s
 /// Whether a name is one that only this machine's operators give it: an address, `localhost`, the machine's own name, or one
 /// of `http.hosts`. A web site may point a name of its own here, and have a browser of this network ask for it; under any of
 /// these it cannot.
-pub fn is_own(host: &str, hosts: &[String]) -> bool {
+pub(crate) fn is_own(host: &str, hosts: &[String]) -> bool {
     let own = || nix::sys::utsname::uname().ok().is_some_and(|of| of.nodename().eq_ignore_ascii_case(host));
     host.parse::<IpAddr>().is_ok()
         || host == "localhost"

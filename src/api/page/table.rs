@@ -7,7 +7,6 @@ use super::text;
 /// What is no longer is not broken between lines.
 const SHORT: usize = 20;
 
-/// A cell.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
     /// What it says, whole.
@@ -44,7 +43,6 @@ impl Cell {
         Self { class: "fixed", ..Self::text(text) }
     }
 
-    /// A count.
     pub fn count(value: u64) -> Self {
         Self { class: "count", ..Self::text(text::count(value)) }
     }
@@ -76,7 +74,6 @@ impl Cell {
     }
 }
 
-/// A table.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
     /// Its name in a link to its CSV, and its anchor.
@@ -85,7 +82,6 @@ pub struct Table {
     pub caption: String,
     /// The heads of its columns.
     pub columns: Vec<&'static str>,
-    /// Its rows.
     pub rows: Vec<Vec<Cell>>,
     /// What is said where there are none.
     pub empty: String,

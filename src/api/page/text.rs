@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::domain::visible::one_line;
 use crate::domain::{Age, age, eastern_day};
 
-pub use crate::domain::wording::{count, count_of, moment as time, span};
+pub(crate) use crate::domain::wording::{count, count_of, moment as time, span};
 
 /// So many characters of a text are shown. What is longer is whole in CSV.
 const SHOWN: usize = 160;

@@ -43,7 +43,6 @@ pub fn state(state: PeerState) -> Cell {
     }
 }
 
-/// A verdict.
 pub fn verdict(verdict: Option<Verdict>) -> Cell {
     match verdict {
         Some(Verdict::Accept) => Cell::word("ACCEPT", "good"),

@@ -10,7 +10,7 @@ use super::{Config, Listen};
 use crate::alerts::config::nearest;
 
 /// Read if it exists and no other file is named.
-pub const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
+pub(crate) const DEFAULT_FILE: &str = "/etc/rmdd/rmdd.toml";
 
 /// Environment variables that are no settings.
 const NOT_SETTINGS: [&str; 6] =
@@ -83,7 +83,7 @@ impl Origin {
 }
 
 /// Flags that override settings, by the setting's dotted name. A setting that is a list has an item on each line.
-pub type Overrides = BTreeMap<&'static str, String>;
+pub(crate) type Overrides = BTreeMap<&'static str, String>;
 
 /// The settings in force and where they come from.
 #[derive(Debug, Clone)]

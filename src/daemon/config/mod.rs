@@ -29,8 +29,9 @@ use crate::sync::schedule::{Schedule, ScheduleConfig};
 use crate::transport::LimitsConfig;
 use crate::transport::auth::AccessConfig;
 
-pub use layers::{ConfigError, DEFAULT_FILE, LeftOut, Loaded, Origin, Overrides, environment, load, load_to_ask};
-pub use listeners::{AdminConfig, GrpcConfig, HttpConfig, Listen, Mode, SocketConfig};
+pub use layers::{ConfigError, Loaded, Origin, environment, load, load_to_ask};
+pub(crate) use layers::{DEFAULT_FILE, Overrides};
+pub use listeners::{AdminConfig, GrpcConfig, HttpConfig, Listen, SocketConfig};
 
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,7 +120,7 @@ impl Config {
     /// # Errors
     ///
     /// Names the first setting that makes no sense.
-    pub fn validate(&self) -> Result<(), ConfigError> {
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
         self.sources()
             .map(|_| ())
             .and_then(|()| self.fetch.validate())
@@ -211,7 +212,7 @@ fn flatten(settings: &mut BTreeMap<String, Option<String>>, prefix: &str, table:
 /// # Errors
 ///
 /// If the environment names no home.
-pub fn default_state_dir() -> Result<PathBuf, String> {
+pub(crate) fn default_state_dir() -> Result<PathBuf, String> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(directory) = of_systemd("STATE_DIRECTORY") {
         return Ok(directory);
@@ -225,7 +226,7 @@ pub fn default_state_dir() -> Result<PathBuf, String> {
 }
 
 /// A directory that systemd has made, by the variable that names it: the first, where the unit has several.
-pub fn of_systemd(variable: &str) -> Option<PathBuf> {
+pub(crate) fn of_systemd(variable: &str) -> Option<PathBuf> {
     first_of(&std::env::var_os(variable)?)
 }
 

@@ -94,7 +94,6 @@ fn key(letter: u8) -> u8 {
     }
 }
 
-/// What is written.
 #[derive(Debug, Default)]
 pub struct Written {
     digits: [u8; MOST],

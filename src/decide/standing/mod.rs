@@ -158,7 +158,7 @@ impl Standing {
     }
 
     /// The next moment that is not put off by the next sync.
-    pub fn next_deadline(&self) -> Option<&Deadline> {
+    pub(crate) fn next_deadline(&self) -> Option<&Deadline> {
         self.next.iter().find(|deadline| !deadline.kind.is_put_off_by_syncs())
     }
 }
@@ -170,7 +170,7 @@ pub fn standings(basis: Basis<'_>, now: Timestamp) -> Vec<Standing> {
 }
 
 /// How these peers stand, whether they are bound now or not. Records that are none of peers are left out.
-pub fn standings_of<'a>(
+pub(crate) fn standings_of<'a>(
     basis: Basis<'_>,
     peers: impl Iterator<Item = &'a Arc<Record>>,
     now: Timestamp,
@@ -280,7 +280,7 @@ fn state(ruling: Option<(Verdict, Reason)>, mut said: impl Iterator<Item = Advis
 
 /// How many of the peers that are bound now are in each state of [`PeerState::ALL`]. Looks for no deadline and writes no
 /// sentence: it is asked for with every page of metrics.
-pub fn count_states(basis: Basis<'_>, now: Timestamp) -> [(PeerState, u64); PeerState::ALL.len()] {
+pub(crate) fn count_states(basis: Basis<'_>, now: Timestamp) -> [(PeerState, u64); PeerState::ALL.len()] {
     let Basis { index, records, policy } = basis;
     let mut counts = PeerState::ALL.map(|state| (state, 0));
     for peer in records.all(RecordKind::Peer).filter(|peer| peer.in_force(now)) {

@@ -217,7 +217,7 @@ impl Engine {
     /// # Errors
     ///
     /// If no member can answer.
-    pub async fn read_within(&self, patience: Duration, reads: &[Read]) -> Result<Found, EngineError> {
+    pub(crate) async fn read_within(&self, patience: Duration, reads: &[Read]) -> Result<Found, EngineError> {
         let request = etcd::TxnRequest { success: reads.iter().map(range_op).collect(), ..Default::default() };
         let answer = self.asked(true, patience, |channel| {
             let request = request.clone();
@@ -269,7 +269,7 @@ impl Engine {
     }
 
     /// Asks another member first the next time.
-    pub fn turn_to_another(&self) {
+    pub(crate) fn turn_to_another(&self) {
         let next = self.first.load(Ordering::Relaxed) + 1;
         self.first.store(next % self.members.len().max(1), Ordering::Relaxed);
     }

@@ -4,7 +4,7 @@
 //! neighbours and what is wrong with it, so that vetting can keep it from passing for a removal. Cells are kept as
 //! published; bytes that are not UTF-8 become U+FFFD, as the FCC's own export does where an encoding was lost.
 
-pub mod json;
+pub(crate) mod json;
 
 use csv::{ByteRecord, ReaderBuilder};
 use thiserror::Error;
@@ -82,48 +82,12 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
     }
     let header = Header::read(&record)?;
 
-    // The header was row 0 of the reader; a listing has about 480 bytes a row.
-    let mut rows: Vec<(u64, Filing)> = Vec::with_capacity(bytes.len() / 400);
-    let mut unreadable: Vec<UnreadableRow> = Vec::new();
-    let mut last_number = None;
-    let mut awaiting_neighbour = 0;
-    let mut last_start = 0;
-    let mut last_line = 1;
-    let mut last_cells = header.cells;
-    let mut last_url = (String::new(), String::new());
-    let mut undecoded = 0;
+    let mut rows = Rows::new(&header, bytes.len());
     while reader.read_byte_record(&mut record).map_err(csv_error)? {
-        let position = record.position();
-        last_start = position.map_or(0, csv::Position::byte);
-        last_line = position.map_or(0, csv::Position::line);
-        last_cells = record.len();
-        undecoded += usize::from(std::str::from_utf8(record.as_slice()).is_err());
-        match header.filing(&record) {
-            Ok(filing) => {
-                let number = filing.number();
-                for row in &mut unreadable[awaiting_neighbour..] {
-                    row.before = Some(number);
-                }
-                awaiting_neighbour = unreadable.len();
-                last_number = Some(number);
-                rows.push((last_line, filing));
-            }
-            Err((number, fault)) => unreadable.push(UnreadableRow {
-                line: last_line,
-                number,
-                may_hide_others: matches!(fault, RowFault::CellCount { .. } | RowFault::CellTooLong { .. }),
-                after: last_number,
-                before: None,
-                fault,
-            }),
-        }
+        rows.read(&header, &record);
     }
-    let tail = bytes.get(usize::try_from(last_start).unwrap_or(usize::MAX)..).unwrap_or_default();
-    if let [.., (_, before_last), (_, last)] = rows.as_slice() {
-        last_url = (before_last.cell(Column::FilingUrl).to_owned(), last.cell(Column::FilingUrl).to_owned());
-    }
-    let truncated =
-        truncation(tail, last_cells, header.cells, &last_url).map(|sign| Truncation { line: last_line, sign });
+    let truncated = rows.truncation(bytes, header.cells);
+    let Rows { rows, mut unreadable, undecoded, .. } = rows;
 
     let in_order = rows.is_sorted_by_key(|(_, filing)| filing.number());
     let rows_read = rows.len();
@@ -145,7 +109,7 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
 /// # Errors
 ///
 /// As [`parse`] has them, as far as the beginning tells.
-pub fn check_beginning(bytes: &[u8]) -> Result<(), ParseError> {
+pub(crate) fn check_beginning(bytes: &[u8]) -> Result<(), ParseError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     refuse_other_formats(bytes)?;
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
@@ -171,8 +135,74 @@ fn refuse_other_formats(bytes: &[u8]) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// The rows of a listing, as far as they were read.
+struct Rows {
+    /// Each with its line.
+    rows: Vec<(u64, Filing)>,
+    unreadable: Vec<UnreadableRow>,
+    /// How many hold bytes that are not UTF-8.
+    undecoded: usize,
+    /// The number of the last one that could be read.
+    last_number: Option<RmdNumber>,
+    /// From which unreadable one on the number behind them is not known yet.
+    awaiting_neighbour: usize,
+    /// Where the last one begins, on which line, and how many cells it has.
+    last: (u64, u64, usize),
+}
+
+impl Rows {
+    /// None yet, of so many bytes.
+    fn new(header: &Header, bytes: usize) -> Self {
+        Self {
+            // The header was row 0 of the reader; a listing has about 480 bytes a row.
+            rows: Vec::with_capacity(bytes / 400),
+            unreadable: Vec::new(),
+            undecoded: 0,
+            last_number: None,
+            awaiting_neighbour: 0,
+            last: (0, 1, header.cells),
+        }
+    }
+
+    fn read(&mut self, header: &Header, record: &ByteRecord) {
+        let (start, line) = record.position().map_or((0, 0), |position| (position.byte(), position.line()));
+        self.last = (start, line, record.len());
+        self.undecoded += usize::from(std::str::from_utf8(record.as_slice()).is_err());
+        match header.filing(record) {
+            Ok(filing) => {
+                let number = filing.number();
+                for row in &mut self.unreadable[self.awaiting_neighbour..] {
+                    row.before = Some(number);
+                }
+                self.awaiting_neighbour = self.unreadable.len();
+                self.last_number = Some(number);
+                self.rows.push((line, filing));
+            }
+            Err((number, fault)) => self.unreadable.push(UnreadableRow {
+                line,
+                number,
+                may_hide_others: matches!(fault, RowFault::CellCount { .. } | RowFault::CellTooLong { .. }),
+                after: self.last_number,
+                before: None,
+                fault,
+            }),
+        }
+    }
+
+    /// Whether the bytes end in the middle of the last one.
+    fn truncation(&self, bytes: &[u8], expected: usize) -> Option<Truncation> {
+        let (start, line, cells) = self.last;
+        let tail = bytes.get(usize::try_from(start).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let last_urls = match self.rows.as_slice() {
+            [.., (_, before_last), (_, last)] => (before_last.cell(Column::FilingUrl), last.cell(Column::FilingUrl)),
+            _ => ("", ""),
+        };
+        truncation(tail, cells, expected, last_urls).map(|sign| Truncation { line, sign })
+    }
+}
+
 /// Whether the file ends in the middle of its last record, and what shows it.
-fn truncation(tail: &[u8], cells: usize, expected: usize, last_urls: &(String, String)) -> Option<&'static str> {
+fn truncation(tail: &[u8], cells: usize, expected: usize, last_urls: (&str, &str)) -> Option<&'static str> {
     if cells < expected {
         return Some("its last record has too few cells");
     }

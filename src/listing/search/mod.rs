@@ -43,9 +43,6 @@ pub struct NameMatch {
 /// Below this a name is another name.
 const LEAST_SCORE: f32 = 0.45;
 
-/// From this on a name is so like what was asked for that it may be meant.
-pub const CLOSE: f64 = 0.7;
-
 /// So many names that have threes of letters in common with a text are looked at closely. Of several names in one text each
 /// has a share.
 const MOST_ALIKE: usize = 200;

@@ -85,7 +85,6 @@ impl Rows {
     }
 }
 
-/// All names.
 #[derive(Debug, Default)]
 pub struct Names {
     text: String,
@@ -260,7 +259,6 @@ impl Names {
         self.names.get(place as usize).map_or(&[], |name| self.words_of_name(name))
     }
 
-    /// A word.
     pub fn word(&self, id: u32) -> Option<&Word> {
         self.words.get(id as usize)
     }

@@ -4,7 +4,7 @@
 //! So cells are counted apart that change though their filing does not say that it was updated. `docs/vetting.md` has
 //! what real steps came to in each column.
 
-use super::compare::{CellChange, ColumnTally, Compared, EXAMPLES, NEIGHBOURS, Neighbours, Tally, is_updated};
+use super::compare::{CellChange, ColumnTally, Compared, EXAMPLES, Example, NEIGHBOURS, Neighbours, Tally, is_updated};
 use super::config::VetConfig;
 use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
@@ -128,6 +128,17 @@ pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetC
     doubts
 }
 
+/// That cells of one column changed: in so many filings, of so many that stand in both listings, where so many may.
+fn cells_of(
+    column: Column,
+    undated: Option<CellChange>,
+    (changed, common, limit): (usize, usize, usize),
+    examples: Vec<Example>,
+    resolution: Resolution,
+) -> Doubt {
+    Doubt::Cells { column, undated, changed, common, limit, examples, resolution }
+}
+
 fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
     let tally = compared.columns.get(&Column::Frn)?;
     let changes = [CellChange::Emptied, CellChange::Filled, CellChange::Altered].map(|change| tally.undated(change));
@@ -140,15 +151,8 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
     let lately = cells().filter(came_lately).count();
     let holds = changed - lately > FRN_HOLDS || lately > FRN_OF_LATE_HOLDS;
     let resolution = if holds { Resolution::Person } else { Resolution::SecondCopy };
-    (changed > 0).then(|| Doubt::Cells {
-        column: Column::Frn,
-        undated: None,
-        changed,
-        common: compared.common,
-        limit: 0,
-        examples: worst.examples.clone(),
-        resolution,
-    })
+    (changed > 0)
+        .then(|| cells_of(Column::Frn, None, (changed, compared.common, 0), worst.examples.clone(), resolution))
 }
 
 /// Cells of one column that changed without a date: the worst of the ways in which they did.
@@ -156,16 +160,9 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
     let tally = compared.columns.get(&limits.column)?;
     let ways = [CellChange::Emptied, CellChange::Filled, CellChange::Withdrawn, CellChange::Altered];
     let doubt = |change, limit, resolution| {
-        let tally = tally.undated(change);
-        Doubt::Cells {
-            column: limits.column,
-            undated: Some(change),
-            changed: tally.count,
-            common: compared.common,
-            limit,
-            examples: tally.examples.clone(),
-            resolution,
-        }
+        let Tally { count, examples } = tally.undated(change);
+        let counts = (*count, compared.common, limit);
+        cells_of(limits.column, Some(change), counts, examples.clone(), resolution)
     };
     let in_time = UNDATED_GROWS.times(days) / 100.0;
     let share = |percent: f64| ((compared.common as f64 * percent * in_time) as usize).max(UNUSUAL_FLOOR);
@@ -196,14 +193,9 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
     let struck = tally.undated_count() + tally.undone.count;
     let together = struck + tally.dated_count() - tally.dated(CellChange::Filled).count;
     let examples = tally.undated(most).examples.iter().chain(&tally.undone.examples);
-    (struck > 0 && together > CELLS_ALARM).then(|| Doubt::Cells {
-        column: limits.column,
-        undated: None,
-        changed: together,
-        common: compared.common,
-        limit: CELLS_ALARM,
-        examples: examples.take(EXAMPLES).cloned().collect(),
-        resolution: Resolution::Alarm,
+    (struck > 0 && together > CELLS_ALARM).then(|| {
+        let counts = (together, compared.common, CELLS_ALARM);
+        cells_of(limits.column, None, counts, examples.take(EXAMPLES).cloned().collect(), Resolution::Alarm)
     })
 }
 
@@ -235,15 +227,8 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
     let in_time = share(limits.dated?);
     let bare_holds = (BARE_HOLDS as f64 * times) as usize;
     let doubt = |changed: usize, limit: usize, of: &Tally, resolution| {
-        (changed > limit).then(|| Doubt::Cells {
-            column: limits.column,
-            undated: None,
-            changed,
-            common: compared.common,
-            limit,
-            examples: of.examples.clone(),
-            resolution,
-        })
+        let counts = (changed, compared.common, limit);
+        (changed > limit).then(|| cells_of(limits.column, None, counts, of.examples.clone(), resolution))
     };
     let of_amended = if exceeds(changed, compared.amended, OF_AMENDED_PERCENT) { OF_AMENDED_FLOOR } else { usize::MAX };
     let never_emptied = if limits.column == Column::BusinessName { usize::MAX } else { UNUSUAL_FLOOR };

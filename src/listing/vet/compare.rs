@@ -281,6 +281,11 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// The filings that did not stand before, by ascending number.
+    pub fn numbers_come(&self) -> Vec<RmdNumber> {
+        self.come.iter().filter_map(|place| self.filings.get(*place)).map(|filing| filing.number()).collect()
+    }
+
     /// Counts the filings whose date went back. A date that many lose since a fault had written it into them is no date of
     /// those either that came with it: what they bore before is known of none.
     fn tell_dates_back(&mut self) {
@@ -373,6 +378,22 @@ pub fn is_updated(since: Option<Date>, date: Option<Date>) -> bool {
     since.zip(date).is_some_and(|(since, date)| dates::days(since, date) >= -DATE_SLACK_DAYS)
 }
 
+/// A filing that stands in both listings and changed.
+#[derive(Clone, Copy)]
+struct Amended<'a> {
+    before: &'a Filing,
+    after: &'a Filing,
+    /// Whether it says that it was updated.
+    dated: bool,
+    /// Whether it says so by the date that it bore already.
+    then: bool,
+    /// Whether it has a date, which stayed.
+    keeps_its_date: bool,
+    breadth: Breadth,
+    /// Where it stands among those that stand in both.
+    place: usize,
+}
+
 impl Amending {
     fn note(&self, before: &Filing, after: &Filing, held: &mut Held, compared: &mut Compared) {
         let number = after.number();
@@ -399,52 +420,63 @@ impl Amending {
         // What the step before was told of an amendment may have been a fault, which hid what the filer wrote: that comes
         // to light now, and the date that says so is the one of then.
         let then = !dated && was == is && self.amended_last.contains(&number);
-        let dated = dated || then;
         compared.newly_unknown += usize::from(has_unknown_text(after) && !has_unknown_text(before));
-        let (place, breadth) = (compared.common, Breadth::of(before, after));
+        let amended = Amended {
+            before,
+            after,
+            dated: dated || then,
+            then,
+            keeps_its_date: was.is_some() && was == is,
+            breadth: Breadth::of(before, after),
+            place: compared.common,
+        };
         for column in Column::ALL {
-            let (old, new) = (before.cell(column), after.cell(column));
-            if old == new || matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl) {
-                continue;
+            let is_date = matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl);
+            if !is_date && before.cell(column) != after.cell(column) {
+                self.note_cell(&amended, column, held, compared);
             }
-            let change = CellChange::of(old, new);
-            let tally = compared.columns.entry(column).or_default();
-            tally.shifted += usize::from(column.is_essential() || (!old.is_empty() && !new.is_empty()));
-            let shown = shows(column).then_some((old, new));
-            // An FRN has never changed, whatever the date says.
-            let reverts = self.reverts(before, after, column);
-            if reverts && column.is_essential() {
-                compared.undone.add(number, shown);
+        }
+    }
+
+    fn note_cell(&self, amended: &Amended<'_>, column: Column, held: &mut Held, compared: &mut Compared) {
+        let Amended { before, after, dated, then, keeps_its_date, breadth, place } = *amended;
+        let (number, old, new) = (after.number(), before.cell(column), after.cell(column));
+        let change = CellChange::of(old, new);
+        let tally = compared.columns.entry(column).or_default();
+        tally.shifted += usize::from(column.is_essential() || (!old.is_empty() && !new.is_empty()));
+        let shown = shows(column).then_some((old, new));
+        // An FRN has never changed, whatever the date says.
+        let reverts = self.reverts(before, after, column);
+        if reverts && column.is_essential() {
+            compared.undone.add(number, shown);
+        }
+        if dated && breadth == Breadth::Wide {
+            // One filer may amend all its filings; among others they tell nothing either way.
+            held.leave_out(before, column);
+        } else if let Some((answer, place)) = held.place(before, column).filter(|_| !reverts)
+            && let Some(alike) = tally.alike.get_mut(answer as usize)
+        {
+            alike.add(place);
+        }
+        if dated && column != Column::Frn {
+            tally.dated[change as usize].add(number, shown);
+            if change != CellChange::Filled && !reverts {
+                tally.note_breadth(breadth, number, shown, (!then).then_some(place));
             }
-            if dated && breadth == Breadth::Wide {
-                // One filer may amend all its filings; among others they tell nothing either way.
-                held.leave_out(before, column);
-            } else if let Some((answer, place)) = held.place(before, column).filter(|_| !reverts)
-                && let Some(alike) = tally.alike.get_mut(answer as usize)
-            {
-                alike.add(place);
+            if column.is_essential() {
+                compared.dated.push(cell(before, column));
             }
-            if dated && column != Column::Frn {
-                tally.dated[change as usize].add(number, shown);
-                if change != CellChange::Filled && !reverts {
-                    tally.note_breadth(breadth, number, shown, (!then).then_some(place));
-                }
-                if column.is_essential() {
-                    compared.dated.push(cell(before, column));
-                }
-            } else if !reverts {
-                tally.undated[change as usize].add(number, shown);
-                let beside_a_date = change == CellChange::Withdrawn && was.is_some() && was == is;
-                tally.withdrawn_beside_a_date += usize::from(beside_a_date);
-                if change != CellChange::Filled {
-                    tally.neighbours.add(place);
-                }
-                if column.is_essential() {
-                    compared.undated.push(cell(before, column));
-                }
-            } else {
-                tally.undone.add(number, shown);
+        } else if !reverts {
+            tally.undated[change as usize].add(number, shown);
+            tally.withdrawn_beside_a_date += usize::from(change == CellChange::Withdrawn && keeps_its_date);
+            if change != CellChange::Filled {
+                tally.neighbours.add(place);
             }
+            if column.is_essential() {
+                compared.undated.push(cell(before, column));
+            }
+        } else {
+            tally.undone.add(number, shown);
         }
     }
 

@@ -34,7 +34,7 @@ pub fn days(from: Date, to: Date) -> f64 {
 
 /// The dates of a listing, as far as they can be believed.
 #[derive(Debug, Clone, Copy)]
-pub struct Dates {
+pub(crate) struct Dates {
     /// The newest that several filings reach.
     pub newest: Option<Date>,
     /// No filing can have been updated behind this day. Nothing where the clock itself is behind the listing.

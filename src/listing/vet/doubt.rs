@@ -222,7 +222,6 @@ pub enum Oddity {
     Undecoded,
     /// A number that stands on another row too.
     RepeatedNumber,
-    /// No FRN.
     NoFrn,
     /// An FRN that very many filings share.
     SharedFrn,

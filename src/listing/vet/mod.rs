@@ -47,10 +47,10 @@ use dates::Dates;
 use memory::Memory;
 use newcomers::{Newcomers, Told};
 
-pub use compare::{CellChange, Example};
+pub use compare::Example;
 pub use config::{UNREADABLE_FLOOR, VetConfig};
-pub use dates::Dates as ListingDates;
-pub use doubt::{Doubt, Oddity, Resolution};
+pub(crate) use dates::Dates as ListingDates;
+pub use doubt::{Doubt, Resolution};
 pub use peers::OwnPeer;
 
 /// So many cells are remembered of a step: the dates and roles of a listing that has one date in most rows, so that the next good
@@ -134,7 +134,7 @@ impl Vetted {
     }
 
     /// Whether a second copy says the same as this one, though its bytes may differ: filings are amended every hour.
-    pub fn says_the_same(&self, second: &Self) -> bool {
+    pub(crate) fn says_the_same(&self, second: &Self) -> bool {
         if self.snapshot.sha256 == second.snapshot.sha256 {
             return true;
         }
@@ -221,28 +221,18 @@ pub fn vet_against(
     let lost = loss::Lost::of(current, &compared);
     let peers = peers::Gone::among(against.peers, &lost);
 
-    let (mut doubts, lost_for_good) = match previous {
-        Some(_) => {
-            let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
-            step.doubts(in_order, config)
-        }
-        None if in_order => (ending::end_of_first(&compared.filings).into_iter().collect(), 0),
-        None => (Vec::new(), 0),
-    };
+    let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };
+    let (mut doubts, lost_for_good) = step.doubts(previous.is_none(), in_order, config);
     doubts.extend(odd_rows.doubts(&compared, &dates));
-    if compared.carried.len() > unreadable.len() {
-        doubts.push(Doubt::Carried { carried: compared.carried.len(), unreadable: unreadable.len() });
-    }
+    doubts.extend(carried(compared.carried.len(), unreadable.len()));
     // What only a person can settle is what a person should read first.
     doubts.sort_by_key(|doubt| std::cmp::Reverse(doubt.resolution()));
 
     let columns = (listing.missing_columns, listing.unknown_columns);
     let mut anomalies = anomalies(columns, &unreadable, compared.carried.len());
-    anomalies.extend(peers.anomaly());
-    anomalies.extend(unusual(&doubts));
+    anomalies.extend(peers.anomaly().into_iter().chain(unusual(&doubts)));
 
-    let come = compared.come.iter().filter_map(|place| compared.filings.get(*place)).map(|filing| filing.number());
-    let come = come.collect();
+    let come = compared.numbers_come();
     let cells = Cells { undated: compared.undated, dated: compared.dated };
     let facts = facts((fetched_at, dates.newest), &doubts, lost_for_good, told, cells);
     let snapshot = Snapshot {
@@ -271,7 +261,12 @@ struct Step<'a> {
 
 impl Step<'_> {
     /// What is hard to believe of it, and how many filings it takes away for good.
-    fn doubts(&self, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+    fn doubts(&self, is_first: bool, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
+        if is_first {
+            // A step from nothing can only lack its end.
+            let end = in_order.then(|| ending::end_of_first(&self.compared.filings)).flatten();
+            return (end.into_iter().collect(), 0);
+        }
         let Newcomers { memory, days, current, .. } = *self.newcomers;
         let (mut doubts, lost_for_good) = loss::doubts(self.lost, memory, in_order, config);
         doubts.extend(self.newcomers.doubts(self.told, self.compared, config));
@@ -279,6 +274,11 @@ impl Step<'_> {
         doubts.extend(self.peers.doubt(self.compared.gone.len(), current.len()));
         (doubts, lost_for_good)
     }
+}
+
+/// More filings stand for rows that cannot be read than there are such rows.
+fn carried(carried: usize, unreadable: usize) -> Option<Doubt> {
+    (carried > unreadable).then_some(Doubt::Carried { carried, unreadable })
 }
 
 /// The cells of a step that changed, without a newer date and with one.

@@ -9,8 +9,8 @@ use super::Logged;
 use crate::decide::{EMERGENCY_ALONE, Query, sentence};
 use crate::domain::visible::write_json;
 use crate::domain::{
-    Advisory, AdvisoryCode, Decision, Filing, Identity, Interface, ProviderRole, Record, RecordBody, Sha256Digest,
-    SnapshotSerial, Who, age, rule,
+    Advisory, AdvisoryCode, Decision, Filing, Identity, Interface, MatchedBy, ProviderRole, Reason, Record, RecordBody,
+    Sha256Digest, SnapshotSerial, Ternary, Verdict, Who, age, rule,
 };
 use crate::listing::index::Index;
 use crate::transport::auth::Asker;
@@ -228,31 +228,39 @@ fn put(buffer: &mut Vec<u8>, line: &impl Serialize) {
 }
 
 fn line(entry: &Entry) -> Line {
-    let mut asked = asked(&entry.asked);
-    let Some(decided) = &entry.decided else {
-        asked.emergency = true;
-        return Line {
-            at: entry.at,
-            verdict: crate::domain::Verdict::Accept.as_str(),
-            reason: crate::domain::Reason::EmergencyCall.as_str(),
-            message: EMERGENCY_ALONE.to_owned(),
-            asked,
-            interface: entry.interface.as_str(),
-            asked_by: name(&entry.asked_by),
-            reference: entry.reference.as_deref().map(str::to_owned),
-            rule: rule::EMERGENCY,
-            by_policy: false,
-            advisories: Vec::new(),
-            matched_by: None,
-            filing: None,
-            other_filings: Vec::new(),
-            candidates: Vec::new(),
-            removal: None,
-            record: None,
-            snapshot: None,
-        };
-    };
+    match &entry.decided {
+        Some(decided) => line_of(entry, decided),
+        None => line_of_emergency(entry),
+    }
+}
+
+/// A call to 911 of which nothing else is known.
+fn line_of_emergency(entry: &Entry) -> Line {
+    Line {
+        at: entry.at,
+        verdict: Verdict::Accept.as_str(),
+        reason: Reason::EmergencyCall.as_str(),
+        message: EMERGENCY_ALONE.to_owned(),
+        asked: AskedLine { emergency: true, ..asked(&entry.asked) },
+        interface: entry.interface.as_str(),
+        asked_by: name(&entry.asked_by),
+        reference: entry.reference.as_deref().map(str::to_owned),
+        rule: rule::EMERGENCY,
+        by_policy: false,
+        advisories: Vec::new(),
+        matched_by: None,
+        filing: None,
+        other_filings: Vec::new(),
+        candidates: Vec::new(),
+        removal: None,
+        record: None,
+        snapshot: None,
+    }
+}
+
+fn line_of(entry: &Entry, decided: &Decided) -> Line {
     let Decided { query, decision, listing, .. } = decided;
+    let mut asked = asked(&entry.asked);
     asked.role = query.role.map(ProviderRole::as_str);
     asked.emergency = query.emergency;
     asked.foreign = query.foreign.as_str();
@@ -277,7 +285,7 @@ fn line(entry: &Entry) -> Line {
         rule: decision.rule,
         by_policy: decision.by_policy,
         advisories: codes(decided.advisories),
-        matched_by: decision.matched_by.map(crate::domain::MatchedBy::as_str),
+        matched_by: decision.matched_by.map(MatchedBy::as_str),
         filing: decision.filing.as_deref().map(filing),
         other_filings: decision.other_filings.iter().map(ToString::to_string).collect(),
         candidates: decision.candidates.iter().map(ToString::to_string).collect(),
@@ -315,7 +323,7 @@ fn user(uid: u32) -> String {
 }
 
 fn asked(asked: &Asked) -> AskedLine {
-    let unknown = crate::domain::Ternary::Unknown.as_str();
+    let unknown = Ternary::Unknown.as_str();
     let mut line = AskedLine { foreign: unknown, us_caller_id: unknown, ..AskedLine::default() };
     match asked {
         Asked::Who(Who::Provider(Identity::Frn(frn))) => line.frn = Some(frn.to_string()),

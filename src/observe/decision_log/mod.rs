@@ -37,8 +37,8 @@ use tokio::sync::{mpsc, watch};
 use crate::domain::Verdict;
 use crate::observe::clock;
 
-pub use line::{Asked, Decided, Entry, ListingThen, name};
-pub use tail::{LoggedDecision, last_about};
+pub use line::{Asked, Decided, Entry, name};
+pub use tail::last_about;
 
 /// The log's file name in the state directory.
 pub const FILE_NAME: &str = "decisions.jsonl";
@@ -55,7 +55,6 @@ pub enum Logged {
     /// Those that refuse; and those that accept because of an override, of an emergency, or of a policy that is not the
     /// default.
     Notable,
-    /// All.
     All,
 }
 
@@ -76,7 +75,6 @@ impl Logged {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DecisionLogConfig {
-    /// Which.
     pub log: Logged,
     /// The file. Without one: `decisions.jsonl` in the state directory.
     pub path: Option<PathBuf>,

@@ -19,9 +19,6 @@ pub struct LoggedDecision {
     pub verdict: String,
     /// Why, in a word.
     pub reason: String,
-    /// Why, in a sentence.
-    #[serde(default)]
-    pub message: String,
     /// How the question came in.
     #[serde(default)]
     pub interface: String,

@@ -2,6 +2,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
+use super::line::ListingThen;
 use super::*;
 use crate::decide::Query;
 use crate::domain::Interface;

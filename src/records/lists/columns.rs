@@ -125,7 +125,7 @@ pub fn who(name: &str) -> Option<Names> {
 }
 
 /// Whether a column holds numbers of the database of both kinds, as each cell tells: `FRN/RMD`, `FRN or RMD #`, `FCC ID`.
-pub fn either_number(name: &str) -> bool {
+pub(crate) fn either_number(name: &str) -> bool {
     let words = words(name);
     let has = |word: &str| words.iter().any(|other| other == word);
     let only = |word: &String| {
@@ -171,14 +171,14 @@ fn words(name: &str) -> Vec<String> {
 
 /// Whether a column of this name, which does not say who, may all the same hold a number: `Affiliate FRN`. The other FRNs
 /// of the FCC's own listing are its affiliates', and known to be.
-pub fn holds_another(name: &str) -> bool {
+pub(crate) fn holds_another(name: &str) -> bool {
     let is_number = |word: &String| matches!(word.as_str(), "frn" | "frns" | "rmd");
     who(name).is_none() && !is_other_frns(name) && words(name).iter().any(is_number)
 }
 
 /// Whether a column of numbers is of somebody else than the upstream, by the names of all columns: `Parent FRN`; `Customer
 /// FRN` where another column is the upstream's; and of `FRN` and `Carrier FRN` the one that says whose it is.
-pub fn is_of_another(names: &[String], place: usize) -> bool {
+pub(crate) fn is_of_another(names: &[String], place: usize) -> bool {
     let Some(name) = names.get(place) else { return false };
     let Some(holds) = who(name) else { return holds_another(name) };
     let (Some(of), Names::Frn | Names::RmdNumber | Names::Ocn) = (party(name), holds) else { return false };
@@ -201,7 +201,7 @@ fn party(name: &str) -> Option<String> {
 }
 
 /// Whether it is the column of other FRNs of the FCC's own listing.
-pub fn is_other_frns(name: &str) -> bool {
+pub(crate) fn is_other_frns(name: &str) -> bool {
     matches!(name, "other_frns" | "other_frn" | "other_frn_s")
 }
 
@@ -211,7 +211,7 @@ pub fn registrations(name: &str) -> bool {
 }
 
 /// The role that a column is called by, to be marked in it: `Gateway`, `VSP (Y/N)`, `Gateway Provider?`.
-pub fn one_role(name: &str) -> Option<ProviderRole> {
+pub(crate) fn one_role(name: &str) -> Option<ProviderRole> {
     const SAY_NOTHING: [&str; 11] = ["y", "n", "yn", "is", "a", "an", "acts", "act", "as", "choice", "flag"];
     let words: Vec<&str> = name.split('_').collect();
     let asks = words.contains(&"yes") && words.contains(&"no");
@@ -254,7 +254,7 @@ pub fn roles(name: &str) -> Option<Roles> {
 }
 
 /// What a column asks for that a list cannot ask, by its name.
-pub fn cannot_be_asked(name: &str) -> bool {
+pub(crate) fn cannot_be_asked(name: &str) -> bool {
     matches!(
         name,
         "foreign"
@@ -274,7 +274,7 @@ pub fn cannot_be_asked(name: &str) -> bool {
 }
 
 /// Whether the column of this name holds a provider's name, which decides nothing.
-pub fn only_names(name: &str) -> bool {
+pub(crate) fn only_names(name: &str) -> bool {
     matches!(
         name,
         "business_name"

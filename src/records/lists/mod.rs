@@ -1,9 +1,9 @@
 //! Lists that people hand in: CSV, spreadsheets, JSON; read as carriers write them, or refused with row, field and advice.
 
 pub mod columns;
-pub mod marks;
+pub(crate) mod marks;
 pub mod objects;
-pub mod role_words;
+pub(crate) mod role_words;
 pub mod table;
 pub mod upstreams;
-pub mod writings;
+pub(crate) mod writings;

@@ -95,7 +95,7 @@ pub fn table(bytes: &[u8], fit: Fit<'_>) -> Result<Table, TableError> {
 }
 
 /// What `peers list --json` says of a peer beside its record, as an object: how it stands. It is nothing to take in again.
-pub const PRINTED_BESIDE: &str = "now";
+pub(crate) const PRINTED_BESIDE: &str = "now";
 
 /// More keys than that no list has.
 const MOST_KEYS: usize = 1000;

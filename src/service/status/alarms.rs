@@ -64,7 +64,7 @@ fn listing_old(unconfirmed: Age, limits: &FreshnessConfig) -> Option<Alarm> {
 
 /// How many days ago the newest date in a listing is, in the FCC's days; nothing where it has none. Below zero if it is
 /// still to come.
-pub fn content_days(as_of: Option<&str>, now: Timestamp) -> Option<i64> {
+pub(crate) fn content_days(as_of: Option<&str>, now: Timestamp) -> Option<i64> {
     let day: Date = as_of?.parse().ok()?;
     Some(i64::from(day.until(eastern_day(now)).ok()?.get_days()))
 }

@@ -137,6 +137,22 @@ impl Store {
 }
 
 fn write_step(transaction: &WriteTransaction, step: &AlertsStep) -> Result<(), StoreError> {
+    write_place(transaction, step)?;
+    write_reported(transaction, &step.reported)?;
+    let channels = write_events(transaction, &step.events)?;
+    for (names, joined) in [(&step.joined, true), (&step.left, false)] {
+        for name in names {
+            deliveries::change_channel(transaction, name, |record| record.joined = joined)?;
+        }
+    }
+    for (channel, events) in channels {
+        enqueue(transaction, channel, &events)?;
+    }
+    prune(transaction)
+}
+
+/// Writes how far a step comes, if it was made after the newest event.
+fn write_place(transaction: &WriteTransaction, step: &AlertsStep) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
     let found = meta.get(META_ALERTS_SEQUENCE)?.map_or(0, |value| value.value());
     if found != step.after {
@@ -149,55 +165,55 @@ fn write_step(transaction: &WriteTransaction, step: &AlertsStep) -> Result<(), S
     if let Some(last) = step.events.last() {
         meta.insert(META_ALERTS_SEQUENCE, last.event.sequence)?;
     }
-    drop(meta);
+    Ok(())
+}
+
+fn write_reported(transaction: &WriteTransaction, subjects: &[(String, Option<Value>)]) -> Result<(), StoreError> {
     let mut reported = transaction.open_table(ALERT_REPORTED)?;
-    for (subject, state) in &step.reported {
+    for (subject, state) in subjects {
         match state {
             Some(state) => _ = reported.insert(subject.as_str(), stored::encode(state)?.as_slice())?,
             None => _ = reported.remove(subject.as_str())?,
         }
     }
-    drop(reported);
-    let mut channels: BTreeMap<&str, Vec<&EventRecord>> = BTreeMap::new();
-    {
-        let mut events = transaction.open_table(ALERT_EVENTS)?;
-        let mut told = transaction.open_table(ALERT_TOLD)?;
-        for new in &step.events {
-            events.insert(new.event.sequence, stored::encode(&new.event)?.as_slice())?;
-            if new.clears {
-                // Whoever is not told of the end has nothing open any more: what is raised next is another matter.
-                let is_over = |(channel, subject): (&str, &str), bytes: &[u8]| {
-                    let told = subject == new.event.subject && !new.to.iter().any(|to| to == channel);
-                    told && stored::decode::<Told>(bytes).is_ok_and(|told| told.open)
-                };
-                told.retain(|key, bytes| !is_over(key, bytes))?;
+    Ok(())
+}
+
+/// The events that are new to each channel, in their order.
+type ByChannel<'a> = BTreeMap<&'a str, Vec<&'a EventRecord>>;
+
+/// Writes events, and what each channel is told of with them.
+fn write_events<'a>(transaction: &WriteTransaction, events: &'a [NewEvent]) -> Result<ByChannel<'a>, StoreError> {
+    let mut channels = ByChannel::new();
+    let mut kept = transaction.open_table(ALERT_EVENTS)?;
+    let mut told = transaction.open_table(ALERT_TOLD)?;
+    for new in events {
+        kept.insert(new.event.sequence, stored::encode(&new.event)?.as_slice())?;
+        if new.clears {
+            // Whoever is not told of the end has nothing open any more: what is raised next is another matter.
+            let is_over = |(channel, subject): (&str, &str), bytes: &[u8]| {
+                let told = subject == new.event.subject && !new.to.iter().any(|to| to == channel);
+                told && stored::decode::<Told>(bytes).is_ok_and(|told| told.open)
+            };
+            told.retain(|key, bytes| !is_over(key, bytes))?;
+        }
+        for channel in &new.to {
+            let key = (channel.as_str(), new.event.subject.as_str());
+            let before: Option<Told> = told.get(key)?.map(|bytes| stored::decode(bytes.value())).transpose()?;
+            let open = before.as_ref().is_some_and(|told| told.open);
+            // The journal has all that is numbered.
+            if new.clears && !open && channel != JOURNAL {
+                continue;
             }
-            for channel in &new.to {
-                let key = (channel.as_str(), new.event.subject.as_str());
-                let before: Option<Told> = told.get(key)?.map(|bytes| stored::decode(bytes.value())).transpose()?;
-                let open = before.as_ref().is_some_and(|told| told.open);
-                // The journal has all that is numbered.
-                if new.clears && !open && channel != JOURNAL {
-                    continue;
-                }
-                if new.raises || new.clears {
-                    let thread = before.filter(|told| told.open).and_then(|told| told.thread);
-                    let now = Told { at: new.event.at, open: new.raises, thread };
-                    told.insert(key, stored::encode(&now)?.as_slice())?;
-                }
-                channels.entry(channel.as_str()).or_default().push(&new.event);
+            if new.raises || new.clears {
+                let thread = before.filter(|told| told.open).and_then(|told| told.thread);
+                let now = Told { at: new.event.at, open: new.raises, thread };
+                told.insert(key, stored::encode(&now)?.as_slice())?;
             }
+            channels.entry(channel.as_str()).or_default().push(&new.event);
         }
     }
-    for (names, joined) in [(&step.joined, true), (&step.left, false)] {
-        for name in names {
-            deliveries::change_channel(transaction, name, |record| record.joined = joined)?;
-        }
-    }
-    for (channel, events) in channels {
-        enqueue(transaction, channel, &events)?;
-    }
-    prune(transaction)
+    Ok(channels)
 }
 
 /// Puts events into a channel's queue. Where that is full, the oldest are set aside.

@@ -59,7 +59,6 @@ pub enum Rewrite {
 /// What is to be done so that both hold all that stood in either.
 #[derive(Debug)]
 pub struct Plan {
-    /// All events.
     pub events: BTreeMap<u64, Batched>,
     /// Those that the store lacks, or holds otherwise.
     pub add: Vec<RecordEvent>,

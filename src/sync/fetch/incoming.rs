@@ -141,7 +141,7 @@ fn create(into: &Path) -> io::Result<(Incoming, File)> {
 /// # Errors
 ///
 /// If the directory exists and cannot be read, or a file cannot be removed.
-pub fn clear_incoming(into: &Path) -> io::Result<usize> {
+pub(crate) fn clear_incoming(into: &Path) -> io::Result<usize> {
     let entries = match std::fs::read_dir(into) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),

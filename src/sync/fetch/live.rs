@@ -86,7 +86,7 @@ impl LiveUrl {
 /// # Errors
 ///
 /// As [`super::fetch`]. It is asked once.
-pub async fn ask_live(config: &FetchConfig, who: Identity) -> Result<Bytes, FetchError> {
+pub(crate) async fn ask_live(config: &FetchConfig, who: Identity) -> Result<Bytes, FetchError> {
     let url = config.live_url.about(who)?;
     let asked = Asked { config, url: config.live_url.to_string() };
     let request = client(config)?.get(url).header(ACCEPT, "application/json");

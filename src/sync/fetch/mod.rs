@@ -28,11 +28,15 @@ use crate::observe::clock;
 pub use crate::domain::Validators;
 pub use config::{FetchConfig, Proxy};
 pub use error::FetchError;
-pub use incoming::{FetchedListing, clear_incoming};
-pub use live::{FCC_LIVE_URL, LiveUrl, ask_live};
-pub use reach::{Reached, addresses, proxy, reach, reach_proxy};
+pub use incoming::FetchedListing;
+pub(crate) use incoming::clear_incoming;
+pub use live::LiveUrl;
+pub(crate) use live::ask_live;
+pub(crate) use reach::reach_proxy;
+pub use reach::{addresses, proxy, reach};
 pub use retry::pause;
-pub use source::{FCC_CSV_URL, Source};
+pub(crate) use source::FCC_CSV_URL;
+pub use source::Source;
 
 use incoming::{Failed, receive};
 

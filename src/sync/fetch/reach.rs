@@ -53,7 +53,7 @@ pub async fn reach(source: &Source, config: &FetchConfig) -> Result<Option<Reach
 /// # Errors
 ///
 /// If it takes none.
-pub async fn reach_proxy(config: &FetchConfig) -> Option<std::io::Result<()>> {
+pub(crate) async fn reach_proxy(config: &FetchConfig) -> Option<std::io::Result<()>> {
     let Some(Proxy::At(url)) = &config.proxy else { return None };
     let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
     let port = url.port_or_known_default().unwrap_or(80);

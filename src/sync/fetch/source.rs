@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use reqwest::Url;
 
 /// The FCC's CSV download of all current filings.
-pub const FCC_CSV_URL: &str = "https://fccprod.servicenowservices.com/api/x_g_fmc_rmd/rmd/csv_download";
+pub(crate) const FCC_CSV_URL: &str = "https://fccprod.servicenowservices.com/api/x_g_fmc_rmd/rmd/csv_download";
 
 /// Where the listing is published.
 #[derive(Clone, PartialEq, Eq)]

@@ -15,10 +15,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use rules::{Access, AccessConfig, AccessError, CertificateRight, ListenerKind, Rules, group, user};
+pub use rules::{Access, AccessConfig, AccessError, ListenerKind, Rules, group, user};
 pub use session::{Asker, Denied, Session};
 pub use stream_authorization::StreamAuthorization;
-pub use tokens::CREDENTIAL;
+pub(crate) use tokens::CREDENTIAL;
 pub use tries::{Sum, Tries};
 
 /// What somebody may do. The order is that of power.
@@ -44,7 +44,7 @@ impl fmt::Display for Right {
 }
 
 /// What each RPC needs. A test finds those that are missing.
-pub const RPCS: &[(&str, Right)] = &[
+pub(crate) const RPCS: &[(&str, Right)] = &[
     ("/rmdd.v1.AcceptanceService/CheckProvider", Right::Query),
     ("/rmdd.v1.AcceptanceService/CheckProviders", Right::Query),
     ("/rmdd.v1.AcceptanceService/CheckStream", Right::Query),
@@ -79,7 +79,7 @@ pub const RPCS: &[(&str, Right)] = &[
 ];
 
 /// What begins the paths of the administration.
-pub const ADMINISTRATION: [&str; 2] = ["/rmdd.v1.AdminService/", "/rmdd.v1.AlertsService/"];
+pub(crate) const ADMINISTRATION: [&str; 2] = ["/rmdd.v1.AdminService/", "/rmdd.v1.AlertsService/"];
 
 /// The right that an RPC needs. Health and reflection need what questions need, and so does what does not exist; of the
 /// administration, what is not in the table needs the most.
@@ -92,7 +92,7 @@ pub fn needed(path: &str) -> Right {
 }
 
 /// The right that a path needs over HTTP. Whether the daemon lives and is ready, everybody may know, and how its page looks.
-pub fn needed_over_http(path: &str) -> Option<Right> {
+pub(crate) fn needed_over_http(path: &str) -> Option<Right> {
     match path {
         "/healthz" | "/readyz" | "/page.css" | "/page.js" | "/icon.svg" => None,
         _ => Some(Right::Query),

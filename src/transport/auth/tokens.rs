@@ -12,7 +12,7 @@ use crate::domain::Sha256Digest;
 use crate::transport::secret_file;
 
 /// The name under which systemd hands the file over (`LoadCredential=rmdd-tokens:/etc/rmdd/tokens.toml`).
-pub const CREDENTIAL: &str = "rmdd-tokens";
+pub(crate) const CREDENTIAL: &str = "rmdd-tokens";
 
 /// A token shorter than this could be guessed.
 const LEAST_CHARACTERS: usize = 20;

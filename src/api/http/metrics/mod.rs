@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Problem;
 use super::{Shared, answer};
-pub use scrape::{Format, render};
+pub(crate) use scrape::{Format, render};
 
 /// All metrics, in the format that is asked for.
 pub async fn metrics(State(services): State<Shared>, headers: HeaderMap) -> Response {

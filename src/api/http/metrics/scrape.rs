@@ -29,7 +29,7 @@ use crate::transport::{Registry as Connections, Tls};
 
 /// How a page of metrics is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// OpenMetrics 1.0.
     OpenMetrics,
     /// The text format of Prometheus, 0.0.4, which everything reads.
@@ -66,7 +66,7 @@ impl Format {
 /// # Errors
 ///
 /// None that can be named: writing to a string does not fail.
-pub fn render(services: &Arc<Services>, format: Format) -> Result<String, Error> {
+pub(crate) fn render(services: &Arc<Services>, format: Format) -> Result<String, Error> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(Scrape(Arc::clone(services))));
     let mut page = String::with_capacity(32 << 10);
@@ -96,7 +96,9 @@ impl Collector for Scrape {
         if let Some(running) = &services.running {
             security(&mut page, running)?;
         }
-        listing(&mut page, services, index.as_deref(), &sync, now)?;
+        snapshot(&mut page, index.as_deref())?;
+        ages(&mut page, services, index.as_deref(), &sync, now)?;
+        changes(&mut page, index.as_deref())?;
         peers(&mut page, services, now)?;
         syncs(&mut page, services, &sync, now)?;
         alarms(&mut page, services, index.as_deref(), &sync, now)?;
@@ -256,15 +258,8 @@ fn security(page: &mut Page<'_>, running: &Running) -> Result<(), Error> {
     )
 }
 
-fn listing(
-    page: &mut Page<'_>,
-    services: &Services,
-    index: Option<&Index>,
-    sync: &SyncState,
-    now: Timestamp,
-) -> Result<(), Error> {
+fn snapshot(page: &mut Page<'_>, index: Option<&Index>) -> Result<(), Error> {
     let snapshot = index.map(Index::snapshot);
-    let since = |then: Timestamp| age(then, now).as_secs();
     page.gauge(
         of("rmdd_listing_loaded", "1 if there is a listing to answer from, else 0."),
         Some(u64::from(index.is_some())),
@@ -280,13 +275,24 @@ fn listing(
             "Filings of it that stand as they were last read, because their rows cannot be read now.",
         ),
         snapshot.map(|s| s.carried.len()),
-    )?;
+    )
+}
+
+/// How old the listing is, in each sense, and how old it may be.
+fn ages(
+    page: &mut Page<'_>,
+    services: &Services,
+    index: Option<&Index>,
+    sync: &SyncState,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let since = |then: Timestamp| age(then, now).as_secs();
     page.gauge(
         seconds(
             "rmdd_snapshot_age",
             "Time since the listing last changed: since the snapshot that is served was first fetched.",
         ),
-        snapshot.map(|s| since(s.fetched_at)),
+        index.map(|index| since(index.snapshot().fetched_at)),
     )?;
     page.gauge(
         seconds(
@@ -316,7 +322,10 @@ fn listing(
         ),
         [("warning", limits.warn_after), ("critical", limits.critical_after)]
             .map(|(severity, after)| (vec![("severity", severity)], after.as_secs_f64())),
-    )?;
+    )
+}
+
+fn changes(page: &mut Page<'_>, index: Option<&Index>) -> Result<(), Error> {
     page.gauge(
         of("rmdd_removed_filings", "Filings that are removed now."),
         index.map(|index| index.removals().open_count()),

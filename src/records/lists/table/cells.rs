@@ -12,7 +12,6 @@ pub struct Record {
     pub row: u64,
     /// The line on which it begins; of a workbook, its row.
     pub line: u64,
-    /// Its cells.
     pub cells: Vec<String>,
     /// The first of its cells that holds a line break.
     pub broken: Option<usize>,

@@ -9,7 +9,7 @@ const DELIMITERS: [u8; 4] = *b",;\t|";
 pub const HEADER_WITHIN: usize = 30;
 
 /// How well a row's names are known as a header: how many of them, 0 for none that would do.
-pub type Fit<'a> = &'a dyn Fn(&[String]) -> usize;
+pub(crate) type Fit<'a> = &'a dyn Fn(&[String]) -> usize;
 
 /// The delimiter of a text, and the text behind a first line that names it.
 pub fn delimiter<'a>(text: &'a str, fit: Fit<'_>) -> (u8, &'a str) {

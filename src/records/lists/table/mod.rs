@@ -17,13 +17,14 @@ use std::fmt;
 use thiserror::Error;
 
 pub use decode::{Content, decode};
-pub use dialect::Fit;
-pub use write::{as_text, write};
+pub(crate) use dialect::Fit;
+pub(crate) use write::as_text;
+pub use write::write;
 
 use cells::Record;
 
 /// The largest list that is read, in bytes.
-pub const MOST_BYTES: u64 = 64 << 20;
+pub(crate) const MOST_BYTES: u64 = 64 << 20;
 
 /// A table that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Row {
     }
 
     /// That it ends too early to have all that is read of it, as a bad row.
-    pub fn too_short(self, header: &[String], place: usize) -> BadRow {
+    pub(crate) fn too_short(self, header: &[String], place: usize) -> BadRow {
         let problem = format!(
             "the row ends before it: it has {} where the header has {}. Put in the separators that are missing, or join the \
              lines of a cell that was broken",
@@ -159,7 +160,7 @@ pub fn trim(text: &str) -> &str {
 }
 
 /// Without blanks around it and without invisible signs; the blanks within are common ones.
-pub fn clean(text: &str) -> Cow<'_, str> {
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
     let trimmed = trim(text);
     let odd = |c: char| !c.is_ascii() && blank(c);
     if !trimmed.contains(odd) {
@@ -170,7 +171,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// A character of the width that East Asian fonts give to Latin ones, as the Latin one.
-pub fn ascii_width(c: char) -> char {
+pub(crate) fn ascii_width(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
         _ => c,

@@ -129,9 +129,21 @@ fn measure(bytes: &[u8], most: u64) -> Result<(), TableError> {
     Ok(())
 }
 
+/// The texts of the cells of a sheet that are not blank, by row and column.
+type Cells = BTreeMap<(u32, u32), String>;
+
 /// The rows of one sheet, as the spreadsheet counts them; blank ones are left out.
 fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError> {
-    let mut cells: BTreeMap<(u32, u32), String> = BTreeMap::new();
+    let (mut cells, text_bytes) = read_cells(book, sheet)?;
+    note_formulas(book, sheet, &mut cells)?;
+    merge(&mut cells, &book.merge_cells_by_sheet_name(sheet).map_err(workbook)?, text_bytes)
+        .map_err(|()| TableError::TooLarge(format!("sheet {sheet:?} holds more than a list does")))?;
+    laid_out(cells).ok_or_else(|| TableError::TooLarge(format!("sheet {sheet:?} is wider than a list is")))
+}
+
+/// The cells that hold something, and how many bytes of text that is.
+fn read_cells(book: &mut Workbook<'_>, sheet: &str) -> Result<(Cells, usize), TableError> {
+    let mut cells = Cells::new();
     let mut text_bytes = 0;
     let mut reader = book.worksheet_cells_reader(sheet).map_err(workbook)?;
     while let Some((cell, style)) = reader.next_cell_with_style_id().map_err(workbook)? {
@@ -152,17 +164,22 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
             return Err(TableError::TooLarge(format!("sheet {sheet:?} holds more than a list does")));
         }
     }
-    drop(reader);
+    Ok((cells, text_bytes))
+}
+
+/// Says of each formula that nobody has calculated yet that it is one: it is no blank.
+fn note_formulas(book: &mut Workbook<'_>, sheet: &str, cells: &mut Cells) -> Result<(), TableError> {
     let mut reader = book.worksheet_cells_reader(sheet).map_err(workbook)?;
     while let Some(cell) = reader.next_cell_with_formula_metadata().map_err(workbook)? {
-        // What nobody has calculated yet is no blank.
         if cell.formula.is_some() && cell.value == DataRef::Empty {
             cells.entry(cell.pos).or_insert_with(|| "=(a formula without a value)".to_owned());
         }
     }
-    drop(reader);
-    merge(&mut cells, &book.merge_cells_by_sheet_name(sheet).map_err(workbook)?, text_bytes)
-        .map_err(|()| TableError::TooLarge(format!("sheet {sheet:?} holds more than a list does")))?;
+    Ok(())
+}
+
+/// Cells as rows that are all as wide as the widest; nothing if a list is never so wide.
+fn laid_out(cells: Cells) -> Option<Vec<Record>> {
     let mut records: Vec<Record> = Vec::new();
     let mut room = MOST_CELLS;
     for ((row, column), text) in cells {
@@ -172,9 +189,7 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
         }
         let Some(record) = records.last_mut() else { continue };
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        room = room
-            .checked_sub(column.saturating_sub(record.cells.len()))
-            .ok_or_else(|| TableError::TooLarge(format!("sheet {sheet:?} is wider than a list is")))?;
+        room = room.checked_sub(column.saturating_sub(record.cells.len()))?;
         record.cells.resize(column, String::new());
         record.cells.push(text);
     }
@@ -186,17 +201,16 @@ fn rows(book: &mut Workbook<'_>, sheet: &str) -> Result<Vec<Record>, TableError>
     }
     // A sheet has no short rows: what stands right of its last cell is blank.
     let width = records.iter().map(|record| record.cells.len()).max().unwrap_or_default();
-    if width.saturating_mul(records.len()) <= MOST_CELLS {
-        records.iter_mut().for_each(|record| record.cells.resize(width, String::new()));
-    } else {
-        return Err(TableError::TooLarge(format!("sheet {sheet:?} is wider than a list is")));
+    if width.saturating_mul(records.len()) > MOST_CELLS {
+        return None;
     }
-    Ok(records)
+    records.iter_mut().for_each(|record| record.cells.resize(width, String::new()));
+    Some(records)
 }
 
 /// Gives each cell of a merged area what the area says. A row that has nothing of its own beside merged areas stays blank:
 /// the row before it is only higher.
-fn merge(cells: &mut BTreeMap<(u32, u32), String>, areas: &[Dimensions], mut text_bytes: usize) -> Result<(), ()> {
+fn merge(cells: &mut Cells, areas: &[Dimensions], mut text_bytes: usize) -> Result<(), ()> {
     let corners: BTreeSet<(u32, u32)> = areas.iter().map(|area| area.start).collect();
     let rows: BTreeSet<u32> = cells.keys().filter(|place| !corners.contains(place)).map(|(row, _)| *row).collect();
     for area in areas {

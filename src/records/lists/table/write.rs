@@ -17,7 +17,7 @@ pub fn write<W: std::io::Write>(out: W, rows: impl IntoIterator<Item = Vec<Strin
 
 /// A text that came from a third party, as a cell that no spreadsheet takes for a formula: one that begins like a formula
 /// gets an apostrophe in front, as the FCC's own listing has it.
-pub fn as_text(text: String) -> String {
+pub(crate) fn as_text(text: String) -> String {
     let begins_a_formula =
         |c: char| matches!(super::ascii_width(c), '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '|' | '%');
     match super::trim(&text).starts_with(begins_a_formula) || text.starts_with(begins_a_formula) {

@@ -8,7 +8,6 @@ use crate::domain::{Age, AlarmCode, Awaits, HeldListing, PeersAffected, SyncOutc
 use crate::listing::index::Index;
 use crate::store::SyncState;
 
-/// All of it.
 pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm> {
     let mut alarms: Vec<Alarm> = last_sync(index, sync).into_iter().collect();
     alarms.extend(held(index, sync, limits, now));
