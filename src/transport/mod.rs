@@ -23,6 +23,7 @@
 mod accept;
 mod at_once;
 pub mod auth;
+mod body;
 pub mod budget;
 mod client;
 mod connection;
@@ -42,15 +43,14 @@ mod tls;
 pub mod users;
 mod workers;
 
-/// The body of a request, as it arrives.
-pub use hyper::body::Incoming;
-
 pub use accept::{Acceptor, Framing, ListenSocket, Respond};
 pub use at_once::Get;
+pub use body::Incoming;
 pub use client::Client;
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;
 pub use quota::{Allowance, Allowances};
-pub use registry::{Registries, Registry};
+pub use registry::{LEAVING_PART, Registries, Registry};
+pub use request_line::is_host;
 pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates, private_key};
 pub use workers::{Place, Threads};
