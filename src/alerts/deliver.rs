@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::channels::{Channel, Failure, Incident, Kind, Means, Outgoing, message_id, pagerduty};
 use super::config::AlertsConfig;
 use super::{Alerts, InForce, digest};
+use crate::domain::wording::grouped;
 use crate::observe::clock;
 use crate::service::Severity;
 use crate::store::{EventRecord, StoreError, Thread, Waiting};
@@ -230,7 +231,8 @@ impl Task {
                 count,
                 "alerts: deliveries set aside after {tries} tries: {count}, see `rmdd alerts list --dead`, and send them again with \
                  `rmdd alerts retry {}`",
-                first.id
+                first.id,
+                count = grouped(count)
             );
             return self.alerts.in_store(move |store| store.set_aside(&name, &events, &error, at)).await;
         };

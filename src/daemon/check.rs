@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::wording::count;
 use crate::store::{Store, Verified};
 
 /// How long after the start the store is checked first: when all that a start has to do is done.
@@ -42,7 +43,8 @@ pub async fn run(store: Arc<Store>, shutdown: CancellationToken) {
                 let snapshots = verified.snapshots;
                 tracing::info!(
                     snapshots,
-                    "the store holds what was put into it: {snapshots} snapshots with their digests"
+                    "the store holds what was put into it: {snapshots} snapshots with their digests",
+                    snapshots = count(snapshots)
                 );
             }
             // Noted by the store itself.

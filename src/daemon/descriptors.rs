@@ -6,6 +6,8 @@
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
+use crate::transport::LEAVING_PART;
+
 /// So many are kept for the daemon itself: some thirty when nothing is done, the others for syncs and copies.
 const OWN: usize = 64;
 
@@ -41,12 +43,15 @@ pub fn raise_limit() -> Option<usize> {
 
 impl Connections {
     /// Shares so many descriptors out, among so many listeners for queries and for administration, of which none wants more
-    /// connections than `wanted`.
+    /// connections than `wanted`. Each has some for connections that were told to make room and are not closed yet.
     pub fn share_out(descriptors: Option<usize>, wanted: usize, queries: usize, administration: usize) -> Self {
         let all = descriptors.unwrap_or(usize::MAX);
         let free = all.saturating_sub(OWN.min(all / OWN_PART));
         let for_administration = (free / ADMINISTRATION_PART).min(ADMINISTRATION);
-        let each = |of: usize, listeners: usize| (of / listeners.max(1)).max(LEAST).min(wanted);
+        let each = |of: usize, listeners: usize| {
+            let places = of / listeners.max(1);
+            (places - places / (LEAVING_PART + 1)).max(LEAST).min(wanted)
+        };
         Self {
             queries: each(free - for_administration, queries),
             administration: each(for_administration, administration),
@@ -77,10 +82,10 @@ mod tests {
             let Connections { queries, administration } = Connections::share_out(descriptors, wanted, 2, 1);
             (queries, administration)
         };
-        assert_eq!(shared(None, 4096), (4096, 256));
-        assert_eq!(shared(Some(524_288), 4096), (4096, 256));
-        assert_eq!(shared(Some(1024), 4096), (420, 120));
-        assert_eq!(shared(Some(100), 4096), (22, 6));
+        assert_eq!(shared(None, 4096), (4096, 228));
+        assert_eq!(shared(Some(524_288), 4096), (4096, 228));
+        assert_eq!(shared(Some(1024), 4096), (374, 107));
+        assert_eq!(shared(Some(100), 4096), (20, 6));
         assert_eq!(shared(Some(10), 4096), (LEAST, LEAST));
         assert_eq!(shared(Some(524_288), 2), (2, 2));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::systemd;
-use crate::domain::wording::moment;
+use crate::domain::wording::{grouped, moment};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::store::archive::{Archive, Fate};
@@ -55,7 +55,9 @@ pub fn rebuild(
         lost = salvaged.lost.len(),
         "the store was begun again: {kept}; {records} operators' records and {events} events of their history were saved, {} \
          of them from the journal; the history of the listing is what the archive holds of it",
-        salvaged.journaled
+        grouped(salvaged.journaled),
+        records = grouped(records),
+        events = grouped(events)
     );
     Ok(())
 }

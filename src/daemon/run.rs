@@ -28,6 +28,7 @@ use crate::alerts::{Alerts, InForce};
 use crate::api::grpc::Readiness;
 use crate::decide::Policy;
 use crate::domain::SyncTrigger;
+use crate::domain::wording::{count, grouped};
 use crate::listing::index::PublishedIndex;
 use crate::observe::decision_log::DecisionLog;
 use crate::observe::{Observer, clock};
@@ -376,7 +377,11 @@ impl Daemon {
         // All answers are given by now. What is left of the grace is for their log, and a moment in any case.
         let left = deadline.saturating_duration_since(Instant::now()).max(LOG_GRACE);
         if let Err(lost) = self.observer.log.close(left).await {
-            tracing::error!(lost, "the decision log was not written to its end: it lacks {lost} decisions or more");
+            tracing::error!(
+                lost,
+                "the decision log was not written to its end: it lacks {lost} decisions or more",
+                lost = count(lost)
+            );
         }
         // Left behind they would only puzzle the next to look.
         for socket in &self.made {
@@ -397,7 +402,8 @@ fn log_start(config: &Config, file: Option<&Path>, store: &Store, index: &Publis
             let confirmed = index.confirmed_at();
             tracing::info!(
                 snapshot = snapshot.0, filings, %confirmed,
-                "serving snapshot {snapshot} with {filings} filings, confirmed {confirmed}"
+                "serving snapshot {snapshot} with {filings} filings, confirmed {confirmed}",
+                filings = grouped(filings)
             );
         }
         None => tracing::info!("no listing is stored yet: questions are answered after the first sync"),

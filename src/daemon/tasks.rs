@@ -113,7 +113,9 @@ impl Beside {
     pub fn spawn(self, tasks: &mut Tasks) {
         let Self { access, observer, tls, syncer, sync, due, member, schedule, retries, store, .. } = self;
         let Self { admin_socket, threads, alerts, watch, .. } = self;
-        tasks.spawn("refused requests", |shutdown| refused_requests(access, shutdown));
+        tasks.spawn("refused requests", |shutdown| {
+            every(TELL_EVERY, shutdown, move || refused_requests(Arc::clone(&access)))
+        });
         tasks.spawn("activity", |shutdown| activity(observer, shutdown));
         tls.watch(&mut tasks.set, &tasks.shutdown);
         tasks.spawn("sync", |shutdown| syncer.run(shutdown));
@@ -125,7 +127,7 @@ impl Beside {
         tasks.spawn_fallible("schedule", |shutdown| schedule::run(schedule, to, shutdown));
         tasks.spawn("retry", |shutdown| retry::run(sync, retries, due, shutdown));
         let kept = Arc::clone(&store);
-        tasks.spawn("journal of records", |shutdown| journal(kept, shutdown));
+        tasks.spawn("journal of records", |shutdown| every(RETRY_EVERY, shutdown, move || journal(Arc::clone(&kept))));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
@@ -146,21 +148,25 @@ async fn activity(observer: Arc<Observer>, shutdown: CancellationToken) {
     }
 }
 
+/// Does something after each such time, until the shutdown.
+async fn every<F: Future<Output = ()>>(period: Duration, shutdown: CancellationToken, mut once: impl FnMut() -> F) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(period) => {}
+        }
+        once().await;
+    }
+}
+
 /// So often a journal of operators' records that could not be used is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(10);
 
 /// Tries a journal that could not be used again: what is wrong with it is over when it can be used, not with the next change.
-async fn journal(store: Arc<Store>, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(RETRY_EVERY) => {}
-        }
-        if store.journal_fault().is_some() {
-            let tried = Arc::clone(&store);
-            // What still stands in its way is the alarm that there is.
-            let _ = tokio::task::spawn_blocking(move || tried.retry_journal()).await;
-        }
+async fn journal(store: Arc<Store>) {
+    if store.journal_fault().is_some() {
+        // What still stands in its way is the alarm that there is.
+        let _ = tokio::task::spawn_blocking(move || store.retry_journal()).await;
     }
 }
 
@@ -168,15 +174,9 @@ async fn journal(store: Arc<Store>, shutdown: CancellationToken) {
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Tells in sum who was refused for want of a right: a line a minute for each address.
-async fn refused_requests(access: Arc<Access>, shutdown: CancellationToken) {
-    loop {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(TELL_EVERY) => {}
-        }
-        for sum in access.tries.sums(Instant::now()) {
-            let auth::Sum { client, refused, unknown } = &sum;
-            tracing::warn!(%client, refused, unknown, "{sum}");
-        }
+async fn refused_requests(access: Arc<Access>) {
+    for sum in access.tries.sums(Instant::now()) {
+        let auth::Sum { client, refused, unknown } = &sum;
+        tracing::warn!(%client, refused, unknown, "{sum}");
     }
 }

@@ -130,9 +130,9 @@ impl Ternary {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MatchedBy {
-    /// By the filing's FRN.
+    /// By the filing's FRN; so too where another filing of the provider was named by its number, and this one decides.
     Frn,
-    /// By the filing's own number.
+    /// By the filing's own number, which the question named.
     RmdNumber,
     /// By an OCN that operators bound to it.
     Ocn,

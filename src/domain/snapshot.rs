@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::wording::count;
 use super::{AlarmCode, Column, Filing, RmdNumber, Sha256Digest, StepFacts};
 
 /// Counts the snapshots of one store, from 1. It never repeats and never goes back.
@@ -158,7 +159,9 @@ impl fmt::Display for Anomaly {
             Self::UnreadableRows { rows, carried, first } => write!(
                 f,
                 "{rows} rows of the listing could not be read (the first: {first}); {carried} filings stand as they \
-                 last were read"
+                 last were read",
+                rows = count(*rows),
+                carried = count(*carried)
             ),
         }
     }

@@ -27,7 +27,8 @@ pub fn span(duration: SignedDuration) -> String {
     }
 }
 
-/// The advisories that come and go at a moment, by their codes: in words, as far as this version knows them.
+/// The advisories that come and go at a moment, by their codes: in words, as far as this version knows them. Those that go are
+/// told as what held before, so that none is read as something that happens then.
 pub(crate) fn come_and_go<'a>(
     come: impl IntoIterator<Item = &'a str>,
     go: impl IntoIterator<Item = &'a str>,
@@ -36,8 +37,10 @@ pub(crate) fn come_and_go<'a>(
         let known = AdvisoryCode::ALL.into_iter().find(|known| known.as_str() == code);
         known.map_or_else(|| code.to_owned(), |known| known.in_words().to_owned())
     };
-    let come = come.into_iter().map(in_words);
-    come.chain(go.into_iter().map(|code| format!("no longer: {}", in_words(code)))).collect()
+    let mut said: Vec<String> = come.into_iter().map(in_words).collect();
+    let before = if said.is_empty() { "no longer true" } else { "until then" };
+    said.extend(go.into_iter().map(|code| format!("{before}: {}", in_words(code))));
+    said
 }
 
 /// A count with its digits in groups.
@@ -66,6 +69,17 @@ pub(crate) fn count_of(value: u64, what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_goes_is_told_as_what_was() {
+        let said = |come: &[&'static str], go: &[&'static str]| {
+            come_and_go(come.iter().copied(), go.iter().copied()).join("; ")
+        };
+        let (pending, unanswered) = (["NOTICE_PENDING"], ["NOTICE_UNANSWERED"]);
+        assert_eq!(said(&unanswered, &pending), "a notice is unanswered; until then: the clocks of a notice run");
+        assert_eq!(said(&[], &pending), "no longer true: the clocks of a notice run");
+        assert_eq!((said(&unanswered, &[]), said(&["LATER"], &[])), ("a notice is unanswered".into(), "LATER".into()));
+    }
 
     #[test]
     fn what_may_be_a_moment_is_written_as_one_if_it_is() {

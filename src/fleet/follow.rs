@@ -11,6 +11,7 @@ use super::entry::{self, Entry};
 use super::head::{BaseName, Head};
 use super::site::Site;
 use super::{Fault, entry_of, format};
+use crate::domain::wording::count;
 use crate::domain::{SyncOutcome, SyncRecord};
 use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
 use crate::sync::Publisher;
@@ -234,7 +235,9 @@ impl Following {
 fn log_followed((index, site): &(u64, String), state: &SyncState, published: bool) {
     let Some(SyncRecord { outcome, .. }) = &state.last else { return };
     let said = match outcome {
-        SyncOutcome::Applied { serial, filings, .. } => format!("snapshot {serial} with {filings} filings is in force"),
+        SyncOutcome::Applied { serial, filings, .. } => {
+            format!("snapshot {serial} with {} filings is in force", count(*filings))
+        }
         SyncOutcome::Unchanged { serial, .. } => format!("snapshot {serial} is confirmed"),
         SyncOutcome::Held { .. } => "a listing is held".to_owned(),
         SyncOutcome::Refused { .. } | SyncOutcome::Failed { .. } => "a sync has brought nothing".to_owned(),

@@ -7,6 +7,7 @@ use super::contained::contained;
 use super::records::missing_in_older;
 use super::tables::{CHANGES, FIRST_SIGHTS, META, META_BEGAN_AT, SNAPSHOTS};
 use super::{StoreError, codec};
+use crate::domain::wording::count;
 use crate::domain::{FirstSights, RmdNumber, SnapshotSerial, is_ahead};
 
 /// Whether a change that listed a filing tells when it was first seen: all but those of the very first listing.
@@ -21,7 +22,11 @@ pub fn read(transaction: &ReadTransaction) -> FirstSights {
     let mut sights = FirstSights::default();
     match contained(|| gather(transaction, &mut sights)) {
         Ok(Ok(0)) => {}
-        Ok(Ok(unreadable)) => tracing::warn!(unreadable, "{unreadable} old changes cannot be read: run `rmdd verify`"),
+        Ok(Ok(unreadable)) => tracing::warn!(
+            unreadable,
+            "{unreadable} old changes cannot be read: run `rmdd verify`",
+            unreadable = count(unreadable)
+        ),
         Ok(Err(error)) => tracing::warn!(%error, "since when filings are known cannot be read to its end: {error}"),
         Err(_) => tracing::warn!("since when filings are known cannot be read to its end: redb gave up on it"),
     }

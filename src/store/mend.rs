@@ -10,6 +10,7 @@ use redb::{ReadableTable, WriteTransaction};
 
 use super::tables::{CHANGES, CONFIRMATIONS, META, META_REMOVALS_SUM, REMOVALS, SNAPSHOTS};
 use super::{StoreError, codec, first_sights, sums};
+use crate::domain::wording::count;
 use crate::domain::{EARLIEST, is_ahead};
 
 /// A cycle that waits for a second copy is over so long after its listing was fetched, at most: when a snapshot was applied
@@ -37,7 +38,11 @@ impl Mended {
             snapshots, changes, removals, first_sights, %to,
             "stored times lay ahead of now, told by a clock that was wrong: those of {snapshots} snapshots, {changes} \
              changes, {removals} removals and {first_sights} first sights were set to {to}, when the source gave the \
-             listing that shows it"
+             listing that shows it",
+            snapshots = count(snapshots),
+            changes = count(changes),
+            removals = count(removals),
+            first_sights = count(first_sights)
         );
     }
 }

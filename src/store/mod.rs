@@ -127,7 +127,7 @@ pub const FILE_NAME: &str = "rmdd.redb";
 #[non_exhaustive]
 pub enum StoreError {
     /// Nothing was ever stored there.
-    #[error("there is no store at {}: `rmdd serve` makes one", .path.display())]
+    #[error("there is no store at {}: the daemon (`rmdd serve`) makes it when it first starts, and syncs at once", .path.display())]
     Missing {
         /// Where.
         path: PathBuf,

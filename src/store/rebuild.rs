@@ -24,6 +24,7 @@ use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
 use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
+use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind};
 
 /// A history longer than this is not probed event by event.
@@ -147,10 +148,10 @@ fn notice(faults: &[String], salvaged: &Salvaged, now: Timestamp) -> RecordsNoti
     let from = match salvaged.journaled {
         0 => "were saved out of it".to_owned(),
         journaled if journaled == salvaged.events.len() => "were taken from the journal".to_owned(),
-        journaled => format!("were taken from the journal ({journaled} events) and saved out of it"),
+        journaled => format!("were taken from the journal ({} events) and saved out of it", grouped(journaled)),
     };
     let fault = faults.first().map_or("it was damaged", String::as_str);
-    let (records, events) = (salvaged.records.len(), salvaged.events.len());
+    let (records, events) = (grouped(salvaged.records.len()), grouped(salvaged.events.len()));
     let mended = format!(
         "the store was begun again ({fault}): {records} operators' records and {events} events of their history {from}"
     );

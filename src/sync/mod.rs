@@ -31,6 +31,7 @@ use jiff::Timestamp;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::wording::count;
 use crate::domain::{Sha256Digest, SourceState};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::listing::rewind::HistoryConfig;
@@ -286,7 +287,9 @@ impl Syncer {
                 snapshots,
                 floor = floor.0,
                 "history was shortened by history.keep_days: {changes} changes and {snapshots} snapshots were dropped; \
-                 it reaches back to snapshot {floor}"
+                 it reaches back to snapshot {floor}",
+                changes = count(changes),
+                snapshots = count(snapshots)
             ),
             Ok(Err(error)) => tracing::error!(%error, "history could not be shortened: {error}"),
             Err(_) => tracing::error!("shortening history came to an unexpected end"),

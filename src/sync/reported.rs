@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::SyncTally;
 use crate::domain::visible::one_line;
+use crate::domain::wording::count;
 use crate::domain::{ChangeCounts, SyncOutcome, SyncRecord};
 use crate::observe::clock;
 
@@ -47,7 +48,12 @@ fn log_outcome(record: &SyncRecord, said: &str, took_ms: i128) {
                 reinstated,
                 took_ms,
                 "sync applied snapshot {serial}: {filings} filings; {listed} listed, {amended} amended, {removed} \
-                 removed, {reinstated} reinstated ({trigger}, {took_ms} ms)"
+                 removed, {reinstated} reinstated ({trigger}, {took_ms} ms)",
+                filings = count(*filings),
+                listed = count(listed),
+                amended = count(amended),
+                removed = count(removed),
+                reinstated = count(reinstated)
             );
         }
         SyncOutcome::Unchanged { serial, filings } => tracing::info!(
@@ -57,7 +63,8 @@ fn log_outcome(record: &SyncRecord, said: &str, took_ms: i128) {
             snapshot = serial.0,
             filings,
             took_ms,
-            "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)"
+            "sync confirmed snapshot {serial}: {filings} filings, unchanged ({trigger}, {took_ms} ms)",
+            filings = count(*filings)
         ),
         SyncOutcome::Held { sha256, .. } => tracing::error!(
             outcome,

@@ -7,14 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
-use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LimitsConfig;
 use super::at_once::Get;
+use super::body::Incoming;
 use super::budget::Untaken;
+use super::client::Client;
 use super::connection::{Caller, Connection, Peer};
 use super::quota::Allowances;
 use super::registry::{Registries, Registry};
@@ -134,7 +135,7 @@ impl<R: Respond> Acceptor<R> {
                     let room = self.registries.make_room();
                     if said.is_none_or(|said| said.elapsed() >= SAY_AGAIN) {
                         said = Some(Instant::now());
-                        let what = if room { "one that was idle makes room" } else { "nobody is idle" };
+                        let what = if room { "one that was idle makes room" } else { "none is idle" };
                         tracing::warn!(
                             listener = self.name, %error,
                             "a connection to the {} could not be taken in: {error}; {what}", self.name
@@ -167,7 +168,7 @@ impl<R: Respond> Acceptor<R> {
     }
 
     fn begin(&self, socket: Socket, peer: Peer) -> Result<(), ThreadEnded> {
-        let Some(admitted) = self.registry.admit() else {
+        let Some(admitted) = self.registry.admit(Client::of(&peer)) else {
             tracing::debug!(listener = self.name, %peer, "no room for another connection to the {}", self.name);
             return Ok(());
         };

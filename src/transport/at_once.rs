@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::io::Watched;
 use super::registry::UnderWay;
-use super::request_line::stands;
+use super::request_line::{is_host, stands};
 use super::{Caller, Respond};
 
 /// So many bytes of requests are read at a time: what hyper begins with, too.
@@ -79,7 +79,8 @@ fn head(bytes: &[u8]) -> Option<Head<'_>> {
             return None;
         }
         if is(&HOST.as_str()) {
-            hosts += 1;
+            // One that is none is refused, by the way of all others.
+            hosts += if is_host(header.value) { 1 } else { 2 };
         } else if is(&CONNECTION.as_str()) && connection.replace(header.value).is_some() {
             return None;
         } else if !UNREAD.iter().any(is) {
@@ -211,10 +212,12 @@ impl<S, R: Respond> AtOnce<S, R> {
         let Some(head) = head(came).filter(|head| self.service.is_at_once(&head.get)) else { return false };
         let under_way = self.caller.activity.request();
         let Some(answer) = self.service.respond_at_once(&head.get, &self.caller) else { return false };
-        write(&mut self.answer, &answer, head.closes);
+        // Nor does one that makes room wait for another question.
+        let closes = head.closes || self.caller.activity.is_leaving();
+        write(&mut self.answer, &answer, closes);
         self.under_way = Some(under_way);
         self.begin += head.length;
-        self.closes |= head.closes;
+        self.closes |= closes;
         self.has_answered = true;
         true
     }
@@ -294,7 +297,7 @@ mod tests {
             assert!(bytes[..head.length].ends_with(b"\n") && [0, 5].contains(&(bytes.len() - head.length)));
             assert!(UNREAD.iter().all(|name| !head.get.headers.contains_key(*name)));
         }
-        let others: [&[u8]; 14] = [
+        let others: [&[u8]; 15] = [
             b"",
             b"GET / HTTP/1.1\r\nHost: x\r\n\r",
             b"POST / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -309,6 +312,7 @@ mod tests {
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close, x\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nConnection: close\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
         ];
         for bytes in others {
             assert!(head(bytes).is_none(), "{}", bytes.escape_ascii());

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
-use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::at_once::{AtOnce, End};
+use super::body::Incoming;
 use super::budget::Untaken;
 use super::drive::{Driven, LINGER, Manners};
 use super::fair_queue::FairQueue;
@@ -292,13 +292,18 @@ impl Connection {
         let Some(caller) = self.caller(certified).await else { return };
         let stopping = self.shutdown.clone();
         let at_once = (Arc::clone(&service), Arc::clone(&caller), self.shutdown.clone());
-        let service = service_fn(move |request: Request<Incoming>| {
+        let service = service_fn(move |request: Request<hyper::body::Incoming>| {
             let under_way = caller.activity.request();
             let (service, caller) = (Arc::clone(&service), Arc::clone(&caller));
             let (version, stopping) = (request.version(), stopping.clone());
+            let (request, unread) = Incoming::of(request);
             async move {
                 let mut response = service.respond(request, &caller).await;
-                if version <= Version::HTTP_11 && stopping.is_cancelled() {
+                if unread.is_left() {
+                    caller.activity.leaves_unread();
+                }
+                let is_last = || stopping.is_cancelled() || caller.activity.is_leaving() || unread.is_left();
+                if version <= Version::HTTP_11 && is_last() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response.map(|body| WatchedBody::new(body, under_way)))

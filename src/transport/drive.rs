@@ -17,8 +17,8 @@ use super::connection::Connection;
 /// which has a grace of its own.
 const CLOSING: Duration = Duration::from_secs(30);
 
-/// How long a connection of HTTP/1 is kept at a stop: whoever asks in that time is answered and told that it is closed; who
-/// does not had nothing on its way. How long one of gRPC, on which all was said, waits for the client to close it. And how
+/// How long a connection of HTTP/1 is kept at a stop, and where it makes room: whoever asks in that time is answered and told
+/// that it is closed; who does not had nothing on its way. How long one of gRPC, on which all was said, waits for the client to close it. And how
 /// long one may have nothing under way after it was told to close.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
@@ -29,7 +29,7 @@ enum Phase {
     Opening,
     /// Requests come and are answered.
     Serving,
-    /// The daemon stops, and a request may be on its way that the protocol has no word to refuse with.
+    /// The daemon stops or its place is needed, and a request may be on its way that the protocol has no word to refuse with.
     Lingering,
     /// It was told to close: what is under way may come to its end until then.
     Closing {
@@ -64,7 +64,7 @@ enum Next {
 pub(super) struct Manners {
     /// A client that has not sent so many bytes when its time for the handshake is up has not begun to speak.
     pub opening: usize,
-    /// When the daemon stops, a client has so long to send a request that may be on its way.
+    /// When the daemon stops, a client has so long to send a request that may be on its way; where it makes room, since its last.
     pub linger: Duration,
 }
 
@@ -142,12 +142,11 @@ impl Connection {
         phase: Phase,
         aside: &Arc<Aside>,
     ) -> Option<Event> {
-        let is_closing = matches!(phase, Phase::Closing { .. });
         let mut happens = pin!(async {
             tokio::select! {
                 biased;
                 () = self.shutdown.cancelled(), if matches!(phase, Phase::Opening | Phase::Serving) => Event::Stop,
-                () = self.admitted.activity.asked_to_close(), if !is_closing => Event::MakeRoom,
+                () = self.admitted.activity.asked_to_close() => Event::MakeRoom,
                 () = wait => Event::Time,
             }
         });
@@ -177,8 +176,18 @@ impl Connection {
             (Event::Stop, Phase::Lingering | Phase::Closing { .. }) => Next::Go(phase, LINGER),
             (Event::Stop, _) if linger.is_zero() => Next::Close,
             (Event::Stop, _) => Next::Go(Phase::Lingering, linger),
-            (Event::MakeRoom, _) if activity.has_asked() => Next::Close,
-            (Event::MakeRoom, _) => Next::End,
+            (Event::MakeRoom, _) if !activity.has_asked() => Next::End,
+            (Event::MakeRoom, Phase::Opening | Phase::Serving) => {
+                // Who asks as often as that is told with its next answer.
+                match linger.saturating_sub(activity.idle().unwrap_or_default()) {
+                    Duration::ZERO => Next::Close,
+                    left => Next::Go(Phase::Lingering, left),
+                }
+            }
+            (Event::MakeRoom, Phase::Lingering) => Next::Close,
+            // It was told, and its descriptor is wanted.
+            (Event::MakeRoom, Phase::Closing { .. }) if !activity.is_under_way() => Next::End,
+            (Event::MakeRoom, Phase::Closing { .. }) => Next::Go(phase, LINGER),
             (Event::Time, Phase::Opening) if !begun => Next::End,
             (Event::Time, Phase::Lingering) => Next::Close,
             (Event::Time, Phase::Opening | Phase::Serving) => {

@@ -241,6 +241,7 @@ mod tests {
 
     use tokio::task::LocalSet;
 
+    use super::super::Client;
     use super::super::registry::{Admitted, FEW_OPEN, Registry};
     use super::*;
 
@@ -250,7 +251,7 @@ mod tests {
 
     fn connections(count: usize) -> Vec<Admitted> {
         let registry = Registry::new(count);
-        (0..count).map(|_| registry.admit().expect("room")).collect()
+        (0..count).map(|_| registry.admit(Client::Here).expect("room")).collect()
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::drive::LINGER;
 use super::fair_queue::{FairQueue, Slot};
 use super::heads::Heads;
 use super::registry::Activity;
@@ -198,8 +199,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
             ready!(Pin::new(&mut self.socket).poll_shutdown(cx))?;
+            // The rest of a request that was answered before it came would be refused like a next word.
+            let linger = if self.activity.has_unread() { LINGER } else { self.linger };
             // A timer is not worth while for no time at all.
-            self.lingering = (!self.linger.is_zero()).then(|| Box::pin(tokio::time::sleep(self.linger)));
+            self.lingering = (!linger.is_zero()).then(|| Box::pin(tokio::time::sleep(linger)));
         }
         let Self { socket, lingering, .. } = &mut *self;
         if lingering.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 pub struct LimitsConfig {
     /// Threads that answer. 0: one per core.
     pub threads: usize,
-    /// Connections that a listener holds at a time. Where it is full, the one that was idle longest makes room; if none
-    /// is idle, the new one is closed.
+    /// Connections that a listener holds at a time. Where it is full, one without a request under way makes room: one that
+    /// says nothing, else the longest idle of the client that holds the most. If all have one, the new one is closed; so is one
+    /// of a client that holds more than half, if all of its own have.
     pub connections: usize,
     /// Requests at a time on one HTTP/2 connection; on one for the administration 64 at most.
     pub streams: u32,

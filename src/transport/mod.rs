@@ -23,6 +23,7 @@
 mod accept;
 mod at_once;
 pub mod auth;
+mod body;
 pub mod budget;
 mod client;
 mod connection;
@@ -42,16 +43,16 @@ mod tls;
 pub(crate) mod users;
 mod workers;
 
-/// The body of a request, as it arrives.
-pub use hyper::body::Incoming;
-
 pub use accept::{Acceptor, Framing, ListenSocket, Respond};
 pub use at_once::Get;
+pub use body::Incoming;
 pub use client::Client;
 pub use connection::{Caller, Connection, Peer};
 pub use limits::LimitsConfig;
 pub use quota::Allowances;
+pub(crate) use registry::LEAVING_PART;
 pub use registry::{Registries, Registry};
+pub(crate) use request_line::is_host;
 pub(crate) use tls::private_key;
 pub use tls::{CertificateState, Certified, Prepared, Tls, TlsConfig, TlsError, certificates};
 pub use workers::{Place, Threads};

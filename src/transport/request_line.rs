@@ -159,6 +159,11 @@ pub(super) fn stands(byte: u8) -> bool {
     STANDS.get(usize::from(byte)).is_some_and(|stands| *stands)
 }
 
+/// Whether all bytes may stand in a host and its port (RFC 3986, 3.2.2). It may be empty.
+pub fn is_host(host: &[u8]) -> bool {
+    host.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(byte))
+}
+
 fn asks_for_emergency(target: &[u8]) -> bool {
     const NAME: &[u8] = b"emergency";
     target.windows(NAME.len() + 1).any(|part| {

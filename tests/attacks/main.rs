@@ -9,6 +9,7 @@ mod common;
 mod beside;
 mod cgroup;
 mod descriptors;
+mod full;
 mod hostile;
 mod limits;
 mod stop;

@@ -213,6 +213,9 @@ impl Respond for HttpService {
         let query = QueryString::read(request.uri());
         // Whatever the method, the path and the token are: a call to 911 waits for the answer.
         let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
+        if !is_emergency && let Err(problem) = problem::check_host(request.version(), request.headers()) {
+            return problem.reply(Format::accepted(request.headers()));
+        }
         let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
             let asked = (path, request.headers());

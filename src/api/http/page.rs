@@ -16,9 +16,6 @@ use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::{Denied, Right};
 use crate::transport::{Caller, Incoming, Peer, users};
 
-/// How somebody shows a token: a browser asks a person for it by the first.
-const CHALLENGES: [&str; 2] = ["Basic realm=\"rmdd\", charset=\"UTF-8\"", "Bearer realm=\"rmdd\""];
-
 /// Under which names the page is served to who shows nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Hosts {
@@ -153,8 +150,9 @@ fn refused(denied: &Denied, headers: &HeaderMap, caller: &Caller) -> Reply {
     let mut reply = Reply::from(Answer::failed(&Failed { status, message, todo }));
     reply.headers_mut().insert(ERROR_HEADER, HeaderValue::from_static(word));
     if asks {
-        for challenge in CHALLENGES {
-            reply.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        // A browser asks a person by the first.
+        for challenge in [problem::BASIC, problem::BEARER] {
+            reply.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
         }
     }
     after(rejection.reason, reply)

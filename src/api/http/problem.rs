@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::response::Response;
 use serde::Serialize;
 
@@ -10,16 +10,18 @@ use super::answer::{self, Format, Reply};
 use crate::domain::visible::one_line;
 use crate::domain::{ErrorKind, ErrorReason, Rejection};
 use crate::transport::auth::Denied;
+use crate::transport::is_host;
 
 /// The header that has the word.
 pub(super) const ERROR_HEADER: &str = "rmdd-error";
 
+const INVALID_HOST: &str = "INVALID_HOST";
 const INVALID_PARAMETER: &str = "INVALID_PARAMETER";
 const PATH_UNKNOWN: &str = "PATH_UNKNOWN";
 const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 
 /// The reasons that come over HTTP alone, besides those of [`ErrorReason`].
-pub const HTTP_REASONS: [&str; 3] = [INVALID_PARAMETER, PATH_UNKNOWN, METHOD_NOT_ALLOWED];
+pub const HTTP_REASONS: [&str; 4] = [INVALID_HOST, INVALID_PARAMETER, PATH_UNKNOWN, METHOD_NOT_ALLOWED];
 
 /// What went wrong.
 #[derive(Debug)]
@@ -134,14 +136,36 @@ pub fn either(answer: Result<impl Serialize, &Problem>, headers: &HeaderMap) -> 
     }
 }
 
+/// How somebody shows a token: alone, or with its name as a browser asks a person for it. A client that chooses by itself, as
+/// curl does where it is told to take what is offered, knows but the second.
+pub(super) const BEARER: HeaderValue = HeaderValue::from_static("Bearer realm=\"rmdd\"");
+pub(super) const BASIC: HeaderValue = HeaderValue::from_static("Basic realm=\"rmdd\", charset=\"UTF-8\"");
+
 /// Whoever asks may not.
 pub fn denied(denied: &Denied, headers: &HeaderMap) -> Reply {
     let mut response = Problem::from(Rejection::from(denied)).reply(Format::accepted(headers));
     if response.status() == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("Bearer realm=\"rmdd\"");
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        for challenge in [BEARER, BASIC] {
+            response.headers_mut().append(header::WWW_AUTHENTICATE, challenge);
+        }
     }
     response
+}
+
+/// Whether a request says which host it is for, as each of HTTP/1.1 has to, by one header (RFC 9112, 3.2).
+pub fn check_host(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    if version != Version::HTTP_11 {
+        return Ok(());
+    }
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let wrong = match (hosts.next(), hosts.next()) {
+        (None, _) => "has none",
+        (Some(_), Some(_)) => "has more than one",
+        (Some(host), None) if !is_host(host.as_bytes()) => "has one that is no host",
+        (Some(_), None) => return Ok(()),
+    };
+    let message = format!("a request of HTTP/1.1 has one Host header (RFC 9112, section 3.2), and this one {wrong}");
+    Err(Problem::of(StatusCode::BAD_REQUEST, INVALID_HOST, message))
 }
 
 /// More requests are under way than the daemon can keep, many of them on this connection: nobody seems to take the answers,

@@ -32,7 +32,7 @@ pub fn print(status: &GetStatusResponse) {
         text::fact("next sync", "no daemon runs");
     }
     for source in &status.sources {
-        print_source(source);
+        print_source(source, status.fleet.is_some());
     }
     text::fact("store", format!("{} in {}", text::bytes(status.store_bytes), status.state_dir));
     let running = match &status.started_at {
@@ -61,8 +61,18 @@ fn print_sync(sync: &SyncReport) {
 /// A source's clock that differs by no more seconds is not worth a word.
 const SKEW_SHOWN: i64 = 60;
 
+/// By whose clock a source's is off: that of whoever asked it, in a fleet mostly another site.
+fn skewed(skew: i64, in_fleet: bool) -> String {
+    let by = text::span(jiff::SignedDuration::from_secs(skew.abs()));
+    let direction = if skew > 0 { "ahead of" } else { "behind" };
+    match in_fleet {
+        false => format!("its clock {by} {direction} ours"),
+        true => format!("its clock {by} {direction} that of the site that fetched then"),
+    }
+}
+
 /// One source on one line: how it is, and what is out of the ordinary.
-fn print_source(source: &SourceStatus) {
+fn print_source(source: &SourceStatus, in_fleet: bool) {
     let mut said = match &source.fault {
         Some(fault) => format!("{} ({} in a row)", text::doubtful(&fault.kind), text::count(source.failures)),
         None if source.last_success_at.is_some() => {
@@ -78,9 +88,19 @@ fn print_source(source: &SourceStatus) {
         said.push_str(", asked for changes only");
     }
     if let Some(skew) = source.clock_skew.as_ref().map(|skew| skew.seconds).filter(|skew| skew.abs() > SKEW_SHOWN) {
-        let by = text::span(jiff::SignedDuration::from_secs(skew.abs()));
-        said.push_str(&format!(", its clock {by} {}", if skew > 0 { "ahead of ours" } else { "behind ours" }));
+        said.push_str(&format!(", {}", skewed(skew, in_fleet)));
     }
     text::fact("source", text::one_line(&source.source));
     text::fact("", said);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_s_clock_is_off_by_that_of_whoever_asked_it() {
+        assert_eq!(skewed(-300, false), "its clock 5 min behind ours");
+        assert_eq!(skewed(300, true), "its clock 5 min ahead of that of the site that fetched then");
+    }
 }

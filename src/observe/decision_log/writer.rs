@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::file::{LogFile, Place};
 use super::{DecisionLogConfig, Logged, Message, Shared, line};
+use crate::domain::wording::count;
 use crate::observe::clock;
 
 /// So many bytes are made into lines before they are written.
@@ -77,7 +78,11 @@ impl Writer {
         let lost = self.decisions;
         if lost > 0 {
             self.shared.drop_some(lost);
-            tracing::error!(lost, "{lost} decisions could not be written to the decision log before the end");
+            tracing::error!(
+                lost,
+                "{lost} decisions could not be written to the decision log before the end",
+                lost = count(lost)
+            );
         }
         if let Some(Err(error)) = self.file.as_ref().map(LogFile::sync) {
             tracing::error!(%error, "the decision log may not be on the disk: {error}");

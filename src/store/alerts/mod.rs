@@ -19,6 +19,7 @@ use super::tables::{
 };
 use super::{Store, StoreError};
 use crate::domain::ChangeSerial;
+use crate::domain::wording::count;
 
 pub use deliveries::{Listed, Thread, Waiting, check};
 pub use stored::{ChannelRecord, DeliveryRecord, EventRecord, Told};
@@ -246,7 +247,8 @@ fn enqueue(transaction: &WriteTransaction, channel: &str, events: &[&EventRecord
     tracing::error!(
         channel,
         surplus,
-        "alerts: {surplus} deliveries of channel {channel} were set aside: its queue is full"
+        "alerts: {surplus} deliveries of channel {channel} were set aside: its queue is full",
+        surplus = count(surplus)
     );
     Ok(())
 }

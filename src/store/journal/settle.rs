@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::line::Note;
 use super::read::Found;
 use super::{MOST_SENTENCES, RecordsNotice};
+use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind, Sha256Digest};
 
 /// Records by kind and ID.
@@ -201,7 +202,7 @@ pub fn batched(events: &BTreeMap<u64, RecordEvent>) -> BTreeMap<u64, Batched> {
 }
 
 fn without_journal(stored: &Stored, when: When, told: &mut Told) -> (BTreeMap<u64, Batched>, Rewrite) {
-    let count = stored.events.len();
+    let count = grouped(stored.events.len());
     match when {
         When::Start { made: true, before: true } => told.lost.push(
             "there was neither a store nor a journal, though the archive shows that there was a store once: what operators \

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use crate::domain::wording::count;
 use crate::transport::Client;
 
 /// So many different unknown tokens in a minute.
@@ -59,6 +60,7 @@ pub struct Sum {
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { client, refused, unknown } = self;
+        let (refused, unknown) = (count(*refused), count(*unknown));
         write!(f, "{refused} more requests from {client} were refused within a minute, {unknown} for unknown tokens")
     }
 }

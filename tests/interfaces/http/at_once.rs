@@ -18,11 +18,11 @@ const ANOTHER: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: rmdd\r\n\r\n";
 /// The end of what is sent.
 const LAST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: rmdd\r\nConnection: close\r\n\r\n";
 
-fn address(daemon: &Daemon) -> String {
+pub fn address(daemon: &Daemon) -> String {
     daemon.http.as_deref().and_then(|url| url.strip_prefix("http://")).expect("an address").to_owned()
 }
 
-fn connected(address: &str) -> TcpStream {
+pub fn connected(address: &str) -> TcpStream {
     let socket = TcpStream::connect(address).expect("connected");
     socket.set_nodelay(true).expect("set");
     socket.set_read_timeout(Some(crate::common::PATIENCE)).expect("set");
@@ -30,7 +30,7 @@ fn connected(address: &str) -> TcpStream {
 }
 
 /// All that comes until the daemon closes, without dates.
-fn rest(socket: &mut TcpStream) -> String {
+pub fn rest(socket: &mut TcpStream) -> String {
     let mut came = Vec::new();
     match socket.read_to_end(&mut came) {
         // It closes on what it cannot read, though there be more.

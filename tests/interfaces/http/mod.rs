@@ -4,6 +4,7 @@ mod at_once;
 mod checks;
 mod described;
 mod listing;
+mod rfc;
 
 use std::sync::LazyLock;
 

@@ -69,3 +69,20 @@ async fn bind_peer(daemon: &Daemon, name: &str, frn: &str) {
     let request = PutRecordsRequest { records: vec![record], by: "test".to_owned(), ..PutRecordsRequest::default() };
     daemon.admin().await.put_records(request).await.expect("bound");
 }
+
+#[tokio::test]
+async fn numbers_in_lines_of_the_log_are_grouped_as_everywhere() {
+    let site = Site::with_listing(&World::new(3, 1_500).to_csv());
+    let daemon = site.start();
+    let filings = daemon.first_sync().await.filings.to_string();
+    daemon.sync().await;
+    let (_, first) = daemon.terminate().await;
+    let again = site.start();
+    again.status().await;
+    let (_, second) = again.terminate().await;
+    let grouped = format!("{},{} filings", &filings[..1], &filings[1..]);
+    for (log, line) in [(&first, "sync applied"), (&first, "sync confirmed"), (&second, "serving snapshot")] {
+        let said = log.lines().find(|said| said.contains(line)).unwrap_or_else(|| panic!("no {line} in {log}"));
+        assert!(said.contains(&grouped), "{said}");
+    }
+}

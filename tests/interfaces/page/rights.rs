@@ -62,6 +62,14 @@ async fn a_wrong_token_opens_nothing_and_the_right_one_does_in_both_writings() {
     let nobody = get(&daemon, "/", None).await;
     let challenges: Vec<_> = nobody.headers().get_all("www-authenticate").iter().collect();
     assert_eq!((nobody.status(), challenges.len()), (StatusCode::UNAUTHORIZED, 2));
+    // The API is asked by programs, which take what they know of what is offered: curl, and what is built on it, the second.
+    for path in ["/v1/check/0041000001", "/v1/removals", "/metrics"] {
+        let nobody = get(&daemon, path, None).await;
+        let challenges: Vec<_> = nobody.headers().get_all("www-authenticate").iter().collect();
+        let offered = ["Bearer realm=\"rmdd\"", "Basic realm=\"rmdd\", charset=\"UTF-8\""]
+            .map(reqwest::header::HeaderValue::from_static);
+        assert_eq!((nobody.status(), challenges), (StatusCode::UNAUTHORIZED, offered.iter().collect()), "{path}");
+    }
     assert_eq!(get(&daemon, "/page.css", None).await.status(), StatusCode::OK, "how it looks is no secret");
     assert!(text(&daemon, "/peers", Some((name, token))).await.contains("for noc"));
     let root = daemon.http.as_deref().expect("an HTTP listener");
