@@ -12,7 +12,9 @@ use crate::transport::{Prepared, Tls, TlsConfig, TlsError};
 
 /// gRPC is spoken over HTTP/2 alone.
 const ALPN_GRPC: &[&[u8]] = &[b"h2"];
-const ALPN_HTTP: &[&[u8]] = &[b"h2", b"http/1.1"];
+/// The first that the client speaks, too. Of what it may do wrong HTTP/1.1 bears more: a path that HTTP/2 does not allow is reset
+/// before anybody can see that it asks for a call to 911.
+const ALPN_HTTP: &[&[u8]] = &[b"http/1.1", b"h2"];
 
 /// The TLS of each listener that has it.
 #[derive(Clone)]

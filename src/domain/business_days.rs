@@ -24,10 +24,11 @@ pub fn is_business_day(day: Date) -> bool {
     !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !is_holiday(day)
 }
 
-/// Whether a legal holiday is kept on a day. One on a Saturday is kept on the Friday before, one on a Sunday on the Monday
-/// after.
+/// Whether a legal holiday is kept on a day. One on a Saturday is kept on the Friday before, but for Inauguration Day, in whose
+/// place there is none (5 U.S.C. 6103(b) and (c)); one on a Sunday on the Monday after.
 fn is_holiday(day: Date) -> bool {
     let kept = |holiday: Date| match holiday.weekday() {
+        Weekday::Saturday if is_inauguration(holiday) => holiday,
         Weekday::Saturday => holiday.yesterday().unwrap_or(holiday),
         Weekday::Sunday => holiday.tomorrow().unwrap_or(holiday),
         _ => holiday,
@@ -42,9 +43,13 @@ fn is_holiday(day: Date) -> bool {
 
 fn fixed(year: i16) -> [Option<Date>; 6] {
     let on = |month, day| Date::new(year, month, day).ok();
-    // Inauguration Day is a holiday in and around Washington, every fourth year.
-    let inauguration = (year % 4 == 1).then(|| on(1, 20)).flatten();
+    let inauguration = on(1, 20).filter(|day| is_inauguration(*day));
     [on(1, 1), inauguration, on(6, 19), on(7, 4), on(11, 11), on(12, 25)]
+}
+
+/// Inauguration Day is a holiday in and around Washington, every fourth year.
+fn is_inauguration(day: Date) -> bool {
+    day.year() % 4 == 1 && (day.month(), day.day()) == (1, 20)
 }
 
 fn moving(year: i16) -> [Option<Date>; 6] {
@@ -105,6 +110,8 @@ mod tests {
         }
         assert_eq!(kept, listed);
         assert!(is_holiday(day("2025-01-20")) && !is_holiday(day("2026-01-20")), "Inauguration Day");
+        assert!(is_business_day(day("2029-01-19")), "none is kept in the place of Inauguration Day on a Saturday");
+        assert!(is_holiday(day("2013-01-21")), "on a Sunday it is kept on the Monday after");
     }
 
     #[test]

@@ -64,7 +64,9 @@ async fn tls_1_2_and_1_3_are_spoken_on_both_listeners_and_nothing_older() {
     for version in [&TLS12, &TLS13] {
         for (url, offered, spoken) in [
             (&grpc, &[b"h2".as_slice()][..], b"h2".as_slice()),
-            (&over_http, &[b"h2", b"http/1.1"], b"h2"),
+            // A call to 911 is answered whatever its path is, which HTTP/2 would not allow.
+            (&over_http, &[b"h2", b"http/1.1"], b"http/1.1"),
+            (&over_http, &[b"h2"], b"h2"),
             (&over_http, &[b"http/1.1"], b"http/1.1"),
         ] {
             let stream = pki.shake(url, &[version], offered).await.expect("a handshake");
@@ -90,7 +92,7 @@ async fn tls_1_2_and_1_3_are_spoken_on_both_listeners_and_nothing_older() {
     }
     assert_eq!(ask(&daemon, &pki.secured.number, &pki.trusting()).await.expect("a verdict").verdict(), Verdict::Accept);
     let alive = http(&pki).get(format!("{over_http}/readyz")).send().await.expect("an answer");
-    assert_eq!((alive.status().as_u16(), alive.version()), (200, reqwest::Version::HTTP_2));
+    assert_eq!((alive.status().as_u16(), alive.version()), (200, reqwest::Version::HTTP_11));
 }
 
 #[tokio::test]
