@@ -38,8 +38,7 @@ async fn connections_take_no_descriptors_that_the_daemon_needs_and_who_idles_lon
         for place in 0..most {
             let channel = rmdd::api::client::connect_tcp(daemon.tcp.as_deref().expect("a listener")).await;
             if let Ok(mut client) = channel.map(AcceptanceServiceClient::new) {
-                // It may be refused: while all have asked within a second, nobody is idle.
-                let _ = client.check_provider(by_frn(&frn)).await;
+                client.check_provider(by_frn(&frn)).await.expect("a newcomer is answered, since others are idle");
                 kept.push(client);
             }
             silent.push(TcpStream::connect(&http).await.expect("connected"));
