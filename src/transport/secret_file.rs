@@ -26,20 +26,14 @@ pub enum SecretError {
          give it to a group that rmdd is in if need be",
         .path.display(), .path.display()
     )]
-    Exposed {
-        path: PathBuf,
-        mode: u32,
-    },
+    Exposed { path: PathBuf, mode: u32 },
     /// Its group may write it.
     #[error(
         "{} holds a secret, and all of the file's group may write it (mode {mode:04o}): run `chmod g-w {}`; a group that rmdd \
          is in may read it",
         .path.display(), .path.display()
     )]
-    Writable {
-        path: PathBuf,
-        mode: u32,
-    },
+    Writable { path: PathBuf, mode: u32 },
     /// It is far too large.
     #[error("{} has {bytes} bytes: that is no file of keys or tokens", .path.display())]
     TooLarge {
