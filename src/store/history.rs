@@ -224,31 +224,6 @@ impl Store {
         Ok(last)
     }
 
-    /// The events of operators' records down from one, newest first, that came after a moment. An event that came before
-    /// it ends them, even if the clock was set back since.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
-        self.contained_read(|| self.read_record_events_since(last, at))
-    }
-
-    fn read_record_events_since(&self, last: u64, at: Timestamp) -> Result<Vec<RecordEvent>, StoreError> {
-        let transaction = self.begin_read()?;
-        let mut found = Vec::new();
-        let Some(table) = missing_in_older(transaction.open_table(RECORD_EVENTS))? else { return Ok(found) };
-        for entry in table.range(..=last)?.rev() {
-            let (serial, bytes) = entry?;
-            let event = codec::decode_record_event(serial.value(), bytes.value())?;
-            if event.at <= at {
-                break;
-            }
-            found.push(event);
-        }
-        Ok(found)
-    }
-
     /// The events of operators' records between two serials, both left out, newest first, so many at most.
     ///
     /// # Errors

@@ -64,11 +64,6 @@ impl TlsConfig {
         self.certificate.is_some()
     }
 
-    /// Whether nobody is served without a certificate.
-    pub fn demands_certificate(&self) -> bool {
-        self.is_on() && self.client_ca.is_some() && self.client_required
-    }
-
     /// Whether the settings make sense. `name` is that of their table. Looks at no file.
     ///
     /// # Errors

@@ -184,8 +184,6 @@ pub struct LastHour {
     pub counts: Counts,
     /// Who was refused most.
     pub refused: Vec<Counter<Upstream>>,
-    /// Who asked most.
-    pub askers: Vec<Counter<Asker>>,
 }
 
 /// Whom the decisions of one thread concern.
@@ -228,12 +226,12 @@ fn weight(before: usize) -> Option<u64> {
 }
 
 /// One minute, or what there is of it so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Minute {
     since: Timestamp,
     seconds: usize,
     counts: Counts,
-    sketches: Sketches,
+    refused: Top<Upstream>,
 }
 
 /// What was seen so far.
@@ -312,7 +310,7 @@ impl Activity {
         let before = past.counted.replace((at, counted.clone()));
         let Some((then, before)) = before else { return };
         let counts = counted.since(&before);
-        past.add_to_minute(now, &counts, &sketches);
+        past.add_to_minute(now, &counts, &sketches.refused);
         let frame = Arc::new(Frame {
             at: now,
             lasted: at.saturating_duration_since(then),
@@ -341,28 +339,28 @@ impl Activity {
     pub fn last_hour(&self) -> Option<LastHour> {
         let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let since = past.minutes.front()?.since;
-        let (mut counts, mut sketches) = (Counts::default(), Sketches::default());
+        let (mut counts, mut refused) = (Counts::default(), Top::new(ROOM));
         for minute in &past.minutes {
             counts.join(&minute.counts);
-            sketches.merge(&minute.sketches);
+            refused.merge(&minute.refused);
         }
-        let (refused, askers) = (sketches.refused.most(IN_FRAME), sketches.askers.most(IN_FRAME));
-        Some(LastHour { since, counts, refused, askers })
+        Some(LastHour { since, counts, refused: refused.most(IN_FRAME) })
     }
 }
 
 impl Past {
-    fn add_to_minute(&mut self, now: Timestamp, counts: &Counts, sketches: &Sketches) {
+    fn add_to_minute(&mut self, now: Timestamp, counts: &Counts, refused: &Top<Upstream>) {
         if self.minutes.back().is_none_or(|minute| minute.seconds >= 60) {
             if self.minutes.len() == MINUTES {
                 self.minutes.pop_front();
             }
-            self.minutes.push_back(Minute { since: now, ..Minute::default() });
+            let (counts, refused) = (Counts::default(), Top::new(ROOM));
+            self.minutes.push_back(Minute { since: now, seconds: 0, counts, refused });
         }
         if let Some(minute) = self.minutes.back_mut() {
             minute.seconds += 1;
             minute.counts.join(counts);
-            minute.sketches.merge(sketches);
+            minute.refused.merge(refused);
         }
     }
 }
