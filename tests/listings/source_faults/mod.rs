@@ -258,6 +258,12 @@ const BEYOND: [(&str, &str); 4] = [
     ("2024-02-26", "intermediate_provider_choice Constant in 0.3 %, InARow"),
 ];
 
+/// Whether more than a month lies between two listings, by their names.
+fn is_long(from: &str, to: &str) -> bool {
+    let day = |name: &str| name.parse::<jiff::civil::Date>().expect("a day");
+    (day(to) - day(from)).get_days() > 31
+}
+
 #[test]
 fn every_fault_on_the_real_weeks_where_they_are_asked_for() {
     if std::env::var_os("RMDD_ALL_FAULTS").is_none() {
@@ -267,7 +273,9 @@ fn every_fault_on_the_real_weeks_where_they_are_asked_for() {
     let mut site = Site::default();
     let chosen: Vec<String> =
         std::env::var("RMDD_FAULT_WEEKS").unwrap_or_default().split(',').map(str::to_owned).collect();
-    for ((_, earlier), ((name, good), (_, next))) in weeks.iter().zip(weeks.iter().skip(1).zip(weeks.iter().skip(2))) {
+    for ((before, earlier), ((name, good), (after, next))) in
+        weeks.iter().zip(weeks.iter().skip(1).zip(weeks.iter().skip(2)))
+    {
         site.sync(earlier);
         if chosen == [""] || chosen.contains(name) {
             let (earlier, good) = (Sheet::read(earlier), Sheet::read(good));
@@ -279,6 +287,10 @@ fn every_fault_on_the_real_weeks_where_they_are_asked_for() {
                 let (alarm, held) = lose_slowly(&good, percent, &site);
                 println!("{name}: {percent} % lost a sync: an alarm at {alarm:?}, held at {held}");
                 assert!(alarm.is_some_and(|alarm| alarm <= 205) && held <= 500, "{percent} %: {alarm:?}, {held}");
+            }
+            if [(before, name), (name, after)].into_iter().any(|(from, to)| is_long(from, to)) {
+                println!("{name}: a step of more than a month, which no daemon sees that runs: not held to the goal");
+                continue;
             }
             let known = |trial: &Trial| BEYOND.contains(&(name.as_str(), trial.name.as_str()));
             check(&trials.into_iter().filter(|trial| !known(trial)).collect::<Vec<_>>());
