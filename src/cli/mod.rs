@@ -245,7 +245,12 @@ fn with_below(command: clap::Command, change: &dyn Fn(clap::Command) -> clap::Co
 }
 
 /// The command line that reads these arguments, and what is left of them for it: `--help --all` asks for the whole help.
-fn asked(arguments: Vec<OsString>) -> (clap::Command, Vec<OsString>) {
+fn asked(mut arguments: Vec<OsString>) -> (clap::Command, Vec<OsString>) {
+    // `rmdd help check`, as many programs have it, is `rmdd check --help`.
+    if arguments.get(1).is_some_and(|first| first == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
     let mut before_end = arguments.iter().take_while(|argument| *argument != "--");
     let helps = before_end.any(|argument| argument == "--help" || argument == "-h");
     match helps && arguments.iter().any(|argument| argument == "--all") {

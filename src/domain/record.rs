@@ -180,6 +180,13 @@ impl Record {
         }
     }
 
+    /// Spells a peer's name as it stands in the same list before: whether its letters are large or small, it is one peer.
+    pub fn spell_as(&mut self, before: &Self) {
+        if let (RecordBody::Peer(peer), RecordBody::Peer(before)) = (&mut self.body, &before.body) {
+            peer.name.clone_from(&before.name);
+        }
+    }
+
     /// Whether it has effect at a time.
     pub fn in_force(&self, now: Timestamp) -> bool {
         self.expires_at.is_none_or(|end| now < end)

@@ -122,6 +122,7 @@ fn put(
         let folded = (kind, kind.folded(&record.id()));
         if let Some(said) = seen.get(&folded) {
             record.write_as(said);
+            record.spell_as(said);
         }
         let id = record.id();
         // It was put on record while the clock was ahead: that is no fault of whoever changes it now.

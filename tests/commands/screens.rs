@@ -151,6 +151,18 @@ fn width(line: &str) -> usize {
     textwrap::core::display_width(line)
 }
 
+#[test]
+fn help_of_a_command_is_had_either_way() {
+    for (asked, flag) in [(&["help"][..], &["--help"][..]), (&["help", "check"], &["check", "--help"])] {
+        let said = |arguments: &[&str]| {
+            let output = rmdd().args(arguments).output().expect("it runs");
+            (status_of(&output), stdout(&output))
+        };
+        assert_eq!(said(asked), said(flag));
+        assert_eq!(said(asked).0, 0);
+    }
+}
+
 #[tokio::test]
 async fn no_command_shows_a_line_wider_than_the_terminal_and_no_name_commands_it() {
     let desk = Desk::open().await;

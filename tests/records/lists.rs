@@ -444,3 +444,17 @@ async fn of_two_tables_in_one_file_neither_is_asked_or_taken_in() {
     let said = desk.refused(&["peers", "import", &file]);
     assert!(said.contains("nothing was changed: row 4 is another header, besides row 1"), "{said}");
 }
+
+#[tokio::test]
+async fn a_peer_that_stands_twice_in_a_list_is_one_whatever_the_case_of_its_letters() {
+    for through in BOTH {
+        let desk = Desk::open(through).await;
+        let twice = |second: &str| format!("Trunk Group,FRN\nTG-North,{VOICE}\ntg-north,{second}\n");
+        let output = desk.run(&["peers", "import", &desk.write("twice.csv", twice(VOICE))]);
+        assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+        let listed = stdout(&desk.run(&["peers", "list"]));
+        assert!(listed.contains("TG-North") && !listed.contains("tg-north"), "{listed}");
+        let output = desk.run(&["peers", "import", &desk.write("others.csv", twice(GATEWAY))]);
+        assert!(status_of(&output) == 2 && stderr(&output).contains("says something else"), "{}", stderr(&output));
+    }
+}
