@@ -91,6 +91,7 @@ const SECTIONS: [Section; 4] = [
             (DEFAULT_FILE, "the configuration, if no other file is named"),
             ("rmdd.redb", "the store, in the state directory"),
             ("records.jsonl", "the journal of your own records, in the state directory"),
+            ("removals.jsonl", "what listings no longer show, a second time, in the state directory"),
             ("rmdd.redb.damaged-*, records.jsonl.damaged-*", "damaged ones that were kept"),
             ("rmdd.sock", "the Unix socket, in $RUNTIME_DIRECTORY, else in the state directory"),
         ],

@@ -10,8 +10,9 @@ use crate::domain::wording::{grouped, moment};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::store::archive::{Archive, Fate};
+use crate::store::removed;
 use crate::store::{self, Rebuilt, Store, StoreError};
-use crate::sync::{ArchivedListing, replay};
+use crate::sync::{ArchivedListing, replay_behind};
 
 /// No listing takes longer to be applied again, on whatever machine.
 const ONE_LISTING: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ pub fn rebuild(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
-    let refill = |store: &Store| refill(store, &Archive::new(state_dir), vet, max_bytes);
+    let refill = |store: &Store| refill(store, (state_dir, &Archive::new(state_dir)), vet, max_bytes);
     let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
         tracing::info!("the store is good: --rebuild had nothing to do");
         return Ok(());
@@ -97,11 +98,17 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
 }
 
 /// Applies what the archive holds of the listings that once were applied, in their order.
-fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> Result<(), StoreError> {
+fn refill(
+    store: &Store,
+    (state_dir, archive): (&Path, &Archive),
+    vet: &VetConfig,
+    max_bytes: u64,
+) -> Result<(), StoreError> {
     let entries = archive.entries().unwrap_or_else(|error| {
         tracing::error!(%error, "the archive cannot be read: {error}");
         Vec::new()
     });
+    let past = removed::past(state_dir, &entries);
     let applied: Vec<_> = entries.into_iter().filter(|entry| entry.fate == Fate::Applied).collect();
     let all = applied.len();
     let listings = applied.into_iter().zip(1..).filter_map(|(entry, place)| {
@@ -115,7 +122,7 @@ fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> 
             .ok()?;
         Some(ArchivedListing { fetched_at: entry.fetched_at, source: "the archive".to_owned(), bytes })
     });
-    let replayed = replay(store, listings, vet)?;
+    let replayed = replay_behind(store, listings, vet, past.removed.as_ref())?;
     for (at, refusal) in &replayed.refused {
         tracing::error!(%at, refusal, "the archived listing of {at} was passed over: {refusal}");
     }
@@ -125,5 +132,9 @@ fn refill(store: &Store, archive: &Archive, vet: &VetConfig, max_bytes: u64) -> 
         "{} listings of the archive were applied again",
         replayed.applied
     );
+    if let Some(removed) = past.removed.filter(|_| replayed.applied > 0) {
+        let (removals, from) = (removed.removals.len(), past.from);
+        tracing::warn!(removals, from, "{} removals were taken from {from}", grouped(removals));
+    }
     Ok(())
 }

@@ -221,6 +221,8 @@ impl Following {
                 let _turn = self.publisher.turn().await;
                 take.await?;
                 self.publisher.reload(&self.site.store)?;
+                // What listings no longer show is copied then, too.
+                self.publisher.drop_old(false);
             }
             Log::Records => self.records.replace(&self.site.store, take).await?,
         }

@@ -31,7 +31,8 @@
 //! never deleted, and changes, snapshots' records and confirmations only where an operator has set how long they are kept.
 //! Times that lie ahead, because the clock did once, are set right by the next listing that is applied or confirmed (`mend`).
 //!
-//! Operators' records, which cannot be fetched again, stand a second time in a journal beside the file (`journal`).
+//! Operators' records, which cannot be fetched again, stand a second time in a journal beside the file (`journal`), and what
+//! listings no longer show in a copy beside it (`removed`).
 //!
 //! # Formats
 //!
@@ -65,6 +66,7 @@ mod read;
 mod rebuild;
 mod records;
 mod recover;
+pub mod removed;
 mod retire;
 mod sources;
 mod state;

@@ -23,7 +23,7 @@ use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, sums};
+use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, removed, sums};
 use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind};
 
@@ -92,7 +92,9 @@ pub fn rebuild(
     if in_fleet && fleet.is_err() {
         return Err(StoreError::FleetNotKnown { path, detail: faults.join("; ") });
     }
-    let salvaged = with_journal(&path.with_file_name(JOURNAL_NAME), salvage(&path))?;
+    let mut salvaged = with_journal(&path.with_file_name(JOURNAL_NAME), salvage(&path))?;
+    let past = removed::past(state_dir, &Archive::new(state_dir).entries().unwrap_or_default());
+    salvaged.lost.extend(past.lost);
     let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
     let making = state_dir.join("rebuild");
     match std::fs::remove_dir_all(&making) {
@@ -106,7 +108,9 @@ pub fn rebuild(
         if let Ok(Some(fleet)) = fleet {
             store.found_fleet(fleet)?;
         }
-        store.restore_records(&salvaged, &notice(&faults, &salvaged, now))?;
+        let mut notice = notice(&faults, &salvaged, now);
+        notice.mended.extend(past.without);
+        store.restore_records(&salvaged, &notice)?;
         refill(&store)?;
     }
     let mut kept = None;
@@ -255,7 +259,7 @@ fn contained_salvage<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<
 
 /// Opens a copy of a damaged store. To read alone needs less of it to be good than to write; only what a crash has left
 /// cannot be opened that way.
-fn open_damaged(path: &Path) -> Result<Store, StoreError> {
+pub(super) fn open_damaged(path: &Path) -> Result<Store, StoreError> {
     let copy = scratch(path)?;
     let again = copy.try_clone().map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
     let handle = match contained_open(path, || builder().open_read_only_with_backend(FileBackend::new(copy)?)) {

@@ -23,7 +23,9 @@ use super::records::missing_in_older;
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, META, META_EVENTS_SALVAGED, META_FORMAT, META_LAST_CHANGE, RECORD_EVENTS, REMOVALS,
 };
-use super::{FILE_NAME, FLEET_FORMAT, Handle, JOURNAL_NAME, Log, RewindError, Store, StoreError, codec};
+use super::{
+    FILE_NAME, FLEET_FORMAT, Handle, JOURNAL_NAME, Log, RewindError, Store, StoreError, codec, directory, removed,
+};
 use crate::domain::{Record, RecordEvent, RecordKind, SnapshotSerial};
 use crate::listing::rewind::Rewind;
 
@@ -49,7 +51,7 @@ pub struct Verified {
     pub journal_faults: Vec<String>,
     /// How many events were read in it.
     pub journal_events: u64,
-    /// What is wrong with the archive's listings; nothing if all is well.
+    /// What is wrong with the archive's listings and the copy of removals; nothing if all is well.
     pub archive_faults: Vec<String>,
     /// How many listings of the archive were read whole.
     pub archived: u64,
@@ -156,6 +158,13 @@ fn check_archive(path: &Path, verified: &mut Verified) {
     }
 }
 
+/// Whether the copy of removals beside the store can be read whole. That it is behind is no fault: it follows each sync.
+fn check_copy_of_removals(path: &Path, verified: &mut Verified) {
+    if let Err(error) = removed::read(directory::of(path)) {
+        verified.archive_fault(format!("the copy of removals {}: {error}", removed::REMOVALS_NAME));
+    }
+}
+
 /// Checks a file that nobody else uses, and what stands beside the store.
 fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Verified {
     let (mut verified, store) = match open_scratch(path, file) {
@@ -168,6 +177,7 @@ fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Ve
     };
     check_journal(store.as_ref(), journal, &mut verified);
     check_archive(path, &mut verified);
+    check_copy_of_removals(path, &mut verified);
     verified
 }
 

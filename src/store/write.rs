@@ -109,9 +109,10 @@ impl Store {
             if mended.is_some_and(|mended| mended.snapshots > 0) {
                 *confirmed = confirmed.map(|(serial, at)| (serial, at.min(snapshot.fetched_at)));
             }
+            let before_first = Self::before_first(&transaction)?;
             let mut snapshots = transaction.open_table(SNAPSHOTS)?;
             let before = snapshots.last()?.map(|(serial, bytes)| (serial.value(), bytes.value().to_vec()));
-            let found = before.as_ref().map_or(0, |(serial, _)| *serial);
+            let found = before.as_ref().map_or(before_first, |(serial, _)| *serial);
             if found + 1 != snapshot.serial.0 {
                 return Err(StoreError::Conflict { expected: snapshot.serial.0.saturating_sub(1), found });
             }
@@ -259,7 +260,10 @@ impl Store {
 }
 
 /// Writes removals that were opened or closed, and the sum of all with them.
-fn write_removals(transaction: &redb::WriteTransaction, removals: &[Arc<Removal>]) -> Result<(), StoreError> {
+pub(super) fn write_removals(
+    transaction: &redb::WriteTransaction,
+    removals: &[Arc<Removal>],
+) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
     let mut sum = meta.get(META_REMOVALS_SUM)?.map_or(0, |sum| sum.value());
     let mut removed = transaction.open_table(REMOVALS)?;

@@ -116,6 +116,7 @@ pub struct SyncHandle {
     pub(super) tally: Arc<SyncTally>,
     pub(super) published: watch::Receiver<()>,
     pub(super) archive_fault: Arc<ArcSwapOption<String>>,
+    pub(super) removals_fault: Arc<ArcSwapOption<String>>,
     /// Set where another site may be the one that fetches.
     pub(super) elsewhere: Option<Arc<dyn Elsewhere>>,
 }
@@ -232,6 +233,11 @@ impl SyncHandle {
     /// Why the raw bytes of the listing that is served are not in the archive, if they are not.
     pub fn archive_fault(&self) -> Option<String> {
         self.archive_fault.load().as_deref().cloned()
+    }
+
+    /// Why what listings no longer show does not stand in its copy beside the store, if it does not.
+    pub fn removals_fault(&self) -> Option<String> {
+        self.removals_fault.load().as_deref().cloned()
     }
 
     /// Counts the cycles that ended; changes with each.

@@ -14,6 +14,7 @@ mod clocks;
 mod cycle;
 mod elsewhere;
 pub mod fetch;
+mod gone;
 mod handle;
 mod own;
 mod replay;
@@ -38,6 +39,7 @@ use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
 use crate::observe::clock;
 use crate::store::archive::{Archive, ArchiveConfig, Fate};
+use crate::store::removed;
 use crate::store::{Ledger, Loaded, Retired, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 use handle::Request;
@@ -46,7 +48,7 @@ pub(crate) use elsewhere::Answered;
 pub use elsewhere::{Elsewhere, Publisher};
 pub use handle::{Approval, ApprovalError, SyncHandle, SyncProgress, SyncStage};
 pub(crate) use own::Own;
-pub use replay::{ArchivedListing, replay};
+pub use replay::{ArchivedListing, replay, replay_behind};
 pub(crate) use tally::OUTCOMES;
 pub use tally::SyncTally;
 
@@ -91,6 +93,8 @@ struct At {
     own: Option<Own>,
     /// Why the raw bytes of the listing that is served are not in the archive, if they are not.
     archive_fault: Arc<ArcSwapOption<String>>,
+    /// Why what listings no longer show does not stand in its copy beside the store, if it does not.
+    removals_fault: Arc<ArcSwapOption<String>>,
     /// Held from before a fact is made until it is published: others may make facts here besides.
     facts: Arc<Mutex<()>>,
 }
@@ -199,7 +203,7 @@ impl Syncer {
         let state = Arc::new(ArcSwap::from_pointee(state));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let tally = Arc::new(SyncTally::default());
-        let archive_fault = Arc::new(ArcSwapOption::empty());
+        let (archive_fault, removals_fault) = (Arc::new(ArcSwapOption::empty()), Arc::new(ArcSwapOption::empty()));
         let handle = SyncHandle {
             requests: sender,
             progress: progress_seen,
@@ -209,12 +213,26 @@ impl Syncer {
             tally: Arc::clone(&tally),
             published: published_seen,
             archive_fault: Arc::clone(&archive_fault),
+            removals_fault: Arc::clone(&removals_fault),
             elsewhere: None,
         };
         // Beside the store: whoever has that has this.
         let incoming = ledger.store().path().with_file_name(INCOMING);
         let (own, facts) = (None, Arc::default());
-        let at = At { ledger, archive, incoming, index, state, tally, published, own, archive_fault, facts };
+        let faults = (archive_fault, removals_fault);
+        let at = At {
+            ledger,
+            archive,
+            incoming,
+            index,
+            state,
+            tally,
+            published,
+            own,
+            archive_fault: faults.0,
+            removals_fault: faults.1,
+            facts,
+        };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 
@@ -303,6 +321,7 @@ impl Syncer {
         let mut later = VecDeque::new();
         clear(self.at.incoming.clone(), self.at.archive.clone()).await;
         self.at.look_into_archive().await;
+        self.at.keep_removals().await;
         loop {
             let request = match later.pop_front() {
                 Some(request) => request,
@@ -318,12 +337,16 @@ impl Syncer {
             match request {
                 Request::Approve { approval, reply } => {
                     let outcome = approve::run(&self.at, &settings, &self.progress, approval).await;
+                    self.at.keep_removals().await;
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);
                     // Whoever asked may have gone.
                     let _ = reply.send(outcome);
                 }
-                Request::DropOld { succeeded } => self.drop_old(succeeded).await,
+                Request::DropOld { succeeded } => {
+                    self.at.keep_removals().await;
+                    self.drop_old(succeeded).await;
+                }
                 Request::Sync { trigger, reply } => {
                     let mut waiting = vec![reply];
                     let record = {
@@ -342,6 +365,7 @@ impl Syncer {
                             }
                         }
                     };
+                    self.at.keep_removals().await;
                     self.drop_old(record.outcome.is_success()).await;
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);
@@ -360,6 +384,7 @@ async fn clear(incoming: PathBuf, archive: Archive) {
     let shown = incoming.display().to_string();
     let cleared = tokio::task::spawn_blocking(move || {
         archive.sweep();
+        removed::sweep(incoming.parent().unwrap_or(&incoming));
         clear_incoming(&incoming)
     });
     match cleared.await {

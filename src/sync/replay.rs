@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::VetConfig;
+use crate::store::removed::Removed;
 use crate::store::{Holding, Store, StoreError};
 
 /// A listing as it once was fetched.
@@ -41,6 +42,20 @@ pub fn replay(
     listings: impl IntoIterator<Item = ArchivedListing>,
     config: &VetConfig,
 ) -> Result<Replayed, StoreError> {
+    replay_behind(store, listings, config, None)
+}
+
+/// The same, where an empty store begins behind what an earlier one knew (`past`).
+///
+/// # Errors
+///
+/// As [`replay`].
+pub fn replay_behind(
+    store: &Store,
+    listings: impl IntoIterator<Item = ArchivedListing>,
+    config: &VetConfig,
+    past: Option<&Removed>,
+) -> Result<Replayed, StoreError> {
     let loaded = store.load()?;
     let mut previous: Option<Snapshot> = loaded.snapshot;
     let mut removals: RemovalHistory = loaded.removals;
@@ -74,13 +89,21 @@ pub fn replay(
             source: source.clone(),
             fetched_at: FetchedAt::Recorded(fetched_at),
         };
-        let snapshot = match current.vet(fetched, Vetting { config, peers: &[] }) {
+        let mut snapshot = match current.vet(fetched, Vetting { config, peers: &[] }) {
             // What there is to doubt about it was settled when it was applied.
             Ok(vetted) => vetted.snapshot,
             Err(refusal) => {
                 replayed.refused.push((fetched_at, refusal.to_string()));
                 continue;
             }
+        };
+        let begins = past.filter(|_| previous.is_none());
+        if let Some(past) = begins {
+            removals = store.begin_behind(past, &mut snapshot)?;
+        }
+        let current = Current {
+            snapshot: previous.as_ref().map(|snapshot| (snapshot, snapshot.confirmed_at)),
+            removals: Some(&removals),
         };
         let step = current.step(&snapshot);
         let outcome = SyncOutcome::Applied {
@@ -89,10 +112,18 @@ pub fn replay(
             changes: step.counts(),
         };
         store.commit(&snapshot, step.delta.as_ref(), &step.touched, &cycle(outcome))?;
-        removals = step.removals;
+        removals = match begins {
+            // What stands in the first listing was there before.
+            Some(_) => step.removals.with_first_sights(removals.first_sights().clone()),
+            None => step.removals,
+        };
+        if begins.is_some() {
+            store.forget_beginning()?;
+        }
         previous = Some(snapshot);
         replayed.applied += 1;
     }
+    past.map_or(Ok(()), |past| store.add_missed(past))?;
     Ok(replayed)
 }
 

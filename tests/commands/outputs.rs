@@ -183,6 +183,7 @@ async fn whatever_the_umask_files_have_a_mode_of_their_own() {
         let mut files = vec![
             (state.join("rmdd.redb"), 0o600),
             (state.join("records.jsonl"), 0o600),
+            (state.join("removals.jsonl"), 0o600),
             (backup, 0o600),
             (state.join("archive"), 0o750),
             (state.join("incoming"), 0o750),

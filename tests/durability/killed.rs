@@ -12,6 +12,7 @@ use crate::common::{Site, status_of, stderr};
 use rmdd::domain::{ChangeSerial, Record, RecordKind, SnapshotSerial, SyncOutcome};
 use rmdd::listing::canonical;
 use rmdd::store::archive::Archive;
+use rmdd::store::removed::REMOVALS_NAME;
 use rmdd::store::{FILE_NAME, JOURNAL_NAME, Store, StoreError, verify_closed};
 use rmdd_testkit::{Changes, Step, World};
 
@@ -182,7 +183,7 @@ fn litter(state_dir: &Path) -> Vec<PathBuf> {
     let mut files = names(state_dir.to_owned());
     files.retain(|path| {
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        ![FILE_NAME, JOURNAL_NAME, "archive", "incoming", "rmdd.sock"].contains(&name.as_str())
+        ![FILE_NAME, JOURNAL_NAME, REMOVALS_NAME, "archive", "incoming", "rmdd.sock"].contains(&name.as_str())
     });
     files.extend(names(state_dir.join("incoming")));
     files.extend(

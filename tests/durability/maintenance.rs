@@ -187,7 +187,7 @@ async fn a_damaged_store_is_not_served_and_rebuild_keeps_it_aside_and_saves_reco
 
     let daemon = site.start_with(&["--source", &source, "--rebuild"]);
     let sync = daemon.first_sync().await;
-    assert_eq!((sync.snapshot_serial, sync.filings), (2, world.len() as u64), "both listings, out of the archive");
+    assert_eq!((sync.snapshot_serial, sync.filings), (4, world.len() as u64), "both listings, out of the archive");
     assert_eq!(daemon.status().await.removed_filings, 5, "and with them what was removed");
     for number in ["0009999999", "0009999998"] {
         assert_eq!(json(&site.run(&["check", number, "--json"]))["reason"], "OVERRIDE");

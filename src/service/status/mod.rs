@@ -98,6 +98,7 @@ impl Services {
         alarms.extend(self.store.journal_fault().as_deref().map(alarms::journal_failing));
         if let SyncAccess::Handle(handle) = &self.sync {
             alarms.extend(handle.archive_fault().as_deref().map(alarms::archive_failing));
+            alarms.extend(handle.removals_fault().as_deref().map(alarms::removals_failing));
         }
         if let Some(observer) = &self.observer {
             alarms.extend(alarms::decision_log(&observer.log.counts(), now));

@@ -59,6 +59,15 @@ pub fn archive_failing(fault: &str) -> Alarm {
     Alarm::new(AlarmCode::ArchiveFailing, Severity::Warning, message)
 }
 
+/// That what listings no longer show does not stand a second time.
+pub fn removals_failing(fault: &str) -> Alarm {
+    let message = format!(
+        "the copy of removals cannot be written ({fault}): a store that is lost could not be begun again with those that are \
+         older than the archive. Each sync tries again"
+    );
+    Alarm::new(AlarmCode::ArchiveFailing, Severity::Warning, message)
+}
+
 /// That there is little room on the disk of the state directory.
 pub fn disk_low(free: u64, limit: &DiskConfig) -> Option<Alarm> {
     let mebibytes = |bytes: u64| bytes >> 20;
