@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::VetConfig;
+use crate::store::archive::Application;
 use crate::store::{Holding, Store, StoreError};
 
 /// A listing as it once was fetched.
@@ -41,14 +42,28 @@ pub fn replay(
     listings: impl IntoIterator<Item = ArchivedListing>,
     config: &VetConfig,
 ) -> Result<Replayed, StoreError> {
+    replay_applied(store, listings.into_iter().map(|listing| (listing, None)), config)
+}
+
+/// The same, where it is known of some how they came to be applied.
+///
+/// # Errors
+///
+/// As [`replay`].
+pub(crate) fn replay_applied(
+    store: &Store,
+    listings: impl IntoIterator<Item = (ArchivedListing, Option<Application>)>,
+    config: &VetConfig,
+) -> Result<Replayed, StoreError> {
     let loaded = store.load()?;
     let mut previous: Option<Snapshot> = loaded.snapshot;
     let mut removals: RemovalHistory = loaded.removals;
     let mut replayed = Replayed::default();
-    for ArchivedListing { fetched_at, source, bytes } in listings {
+    for (ArchivedListing { fetched_at, source, bytes }, application) in listings {
+        let applied_at = application.as_ref().map_or(fetched_at, |application| application.applied_at);
         let sha256 = Sha256Digest::of(&bytes);
         let cycle = |outcome| SyncRecord {
-            at: fetched_at,
+            at: applied_at,
             trigger: SyncTrigger::Operator,
             source: source.clone(),
             outcome,
@@ -74,7 +89,7 @@ pub fn replay(
             source: source.clone(),
             fetched_at: FetchedAt::Recorded(fetched_at),
         };
-        let snapshot = match current.vet(fetched, Vetting { config, peers: &[] }) {
+        let mut snapshot = match current.vet(fetched, Vetting { config, peers: &[] }) {
             // What there is to doubt about it was settled when it was applied.
             Ok(vetted) => vetted.snapshot,
             Err(refusal) => {
@@ -82,6 +97,10 @@ pub fn replay(
                 continue;
             }
         };
+        if let Some(Application { confirmed_at, why, .. }) = application {
+            snapshot.confirmed_at = snapshot.confirmed_at.max(confirmed_at);
+            snapshot.anomalies.extend(why);
+        }
         let step = current.step(&snapshot);
         let outcome = SyncOutcome::Applied {
             serial: snapshot.serial,
