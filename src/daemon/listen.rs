@@ -109,9 +109,9 @@ pub struct Listeners {
     pub http: Option<Listener>,
     /// gRPC, everything, where a setting says so.
     pub administration: Option<Listener>,
-    /// gRPC, everything.
-    pub admin: Listener,
-    /// Where the Unix socket of the administration is.
+    /// gRPC, everything; nothing where its Unix socket cannot be made, because the disk can only be read.
+    pub admin: Option<Listener>,
+    /// Where that Unix socket is, or would be.
     pub admin_socket: PathBuf,
     /// Who has which right on all of them.
     pub access: Arc<Access>,
@@ -132,14 +132,22 @@ impl Listeners {
         let http = Listener::bind(&http.listen, "--http-listen", &tls.http, &http.socket, taken).await?;
         let administration = Listener::bind(&admin.listen, "--admin-listen", &tls.admin, socket, taken).await?;
         let admin_socket = runtime_socket(state_dir);
-        let admin = Listener::bind_unix(&admin_socket, socket, taken).await?;
+        let admin = match Listener::bind_unix(&admin_socket, socket, taken).await {
+            // Calls come first: they are answered from what is stored.
+            Err(DaemonError::Listen { cause, .. }) if cause.kind() == ErrorKind::ReadOnlyFilesystem => {
+                let without = no_socket(&admin_socket);
+                tracing::error!(%cause, "{without} ({cause})");
+                None
+            }
+            bound => Some(bound?),
+        };
         activated.check_all_taken()?;
         Ok(Self { grpc, http, administration, admin, admin_socket, access: Arc::clone(access) })
     }
 
     /// The files of Unix sockets that were made here.
     pub fn made(&self) -> Vec<PathBuf> {
-        let all = [self.grpc.as_ref(), self.http.as_ref(), self.administration.as_ref(), Some(&self.admin)];
+        let all = [self.grpc.as_ref(), self.http.as_ref(), self.administration.as_ref(), self.admin.as_ref()];
         all.into_iter().flatten().filter_map(|listener| listener.made.clone()).collect()
     }
 
@@ -167,9 +175,22 @@ impl Listeners {
             let over = if listener.tls.is_some() { " over TLS" } else { "" };
             let _ = writeln!(out, "listening on {} (gRPC{over}: everything, by rights)", listener.address);
         }
-        let _ = writeln!(out, "listening on {} (gRPC: queries and administration)", self.admin.address);
+        if let Some(listener) = &self.admin {
+            let _ = writeln!(out, "listening on {} (gRPC: queries and administration)", listener.address);
+        }
         let _ = out.flush();
     }
+}
+
+/// That nobody can administer the daemon by its Unix socket, and what to do.
+pub fn no_socket(path: &Path) -> String {
+    format!(
+        "the Unix socket for administration cannot be made at {}, on a disk that can only be read: calls are answered, and \
+         `rmdd` commands do not reach this daemon. Start it with a directory that can be written in RUNTIME_DIRECTORY \
+         (RUNTIME_DIRECTORY=/run/rmdd rmdd serve ...; the commands then with --connect unix:/run/rmdd/rmdd.sock), or make the disk \
+         writable and start it again",
+        path.display()
+    )
 }
 
 async fn bind_unix(path: &Path, config: &SocketConfig) -> Result<UnixListener, DaemonError> {

@@ -9,7 +9,7 @@ use super::systemd;
 use crate::domain::wording::{grouped, moment};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
-use crate::store::archive::{Archive, Fate};
+use crate::store::archive::{Application, Archive, Entry, Fate};
 use crate::store::removed;
 use crate::store::{self, Rebuilt, Store, StoreError};
 use crate::sync::{ArchivedListing, replay_behind};
@@ -97,6 +97,20 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
     Ok(())
 }
 
+/// The listings that were applied, in the order in which they were, each as often as it was: when it was fetched, unless it
+/// is told otherwise.
+fn in_order(entries: Vec<Entry>, told: Vec<Application>) -> Vec<(Entry, Option<Application>)> {
+    let mut applied = Vec::new();
+    for entry in entries.into_iter().filter(|entry| entry.fate == Fate::Applied) {
+        let (again, first): (Vec<_>, Vec<_>) =
+            told.iter().filter(|told| told.sha256 == entry.sha256).cloned().partition(|told| told.again);
+        applied.push((entry.clone(), first.into_iter().next()));
+        applied.extend(again.into_iter().map(|told| (entry.clone(), Some(told))));
+    }
+    applied.sort_by_key(|(entry, told)| told.as_ref().map_or(entry.fetched_at, |told| told.applied_at));
+    applied
+}
+
 /// Applies what the archive holds of the listings that once were applied, in their order.
 fn refill(
     store: &Store,
@@ -109,18 +123,19 @@ fn refill(
         Vec::new()
     });
     let past = removed::past(state_dir, &entries);
-    let applied: Vec<_> = entries.into_iter().filter(|entry| entry.fate == Fate::Applied).collect();
+    let applied = in_order(entries, archive.applications());
     let all = applied.len();
-    let listings = applied.into_iter().zip(1..).filter_map(|(entry, place)| {
+    let listings = applied.into_iter().zip(1..).filter_map(|((entry, application), place)| {
         // Each may take a second or two, and there may be hundreds.
         systemd::extend_start(ONE_LISTING);
-        let fetched = moment(entry.fetched_at);
+        let fetched_at = application.as_ref().map_or(entry.fetched_at, |application| application.fetched_at);
+        let fetched = moment(fetched_at);
         tracing::info!(place, all, fetched, "the store is begun again: listing {place} of {all}, fetched {fetched}");
         let bytes = archive
             .read_entry(&entry, max_bytes)
             .inspect_err(|error| tracing::error!(%error, "a listing of the archive was passed over: {error}"))
             .ok()?;
-        Some(ArchivedListing { fetched_at: entry.fetched_at, source: "the archive".to_owned(), bytes })
+        Some((ArchivedListing { fetched_at, source: "the archive".to_owned(), bytes }, application))
     });
     let replayed = replay_behind(store, listings, vet, past.removed.as_ref())?;
     for (at, refusal) in &replayed.refused {

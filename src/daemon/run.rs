@@ -13,7 +13,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::config::{Config, Loaded};
-use super::listen::{Listeners, runtime_socket};
+use super::listen::{Listeners, no_socket, runtime_socket};
 use super::readiness::Welcome;
 use super::reload::Reloader;
 use super::state::{self, Opened};
@@ -198,7 +198,8 @@ impl Start {
         let Self { index, store, syncing, due, tls, access, listeners, descriptors, .. } = self;
         let Syncing { syncer, sync, member, schedule, .. } = syncing;
         let mut tasks = Tasks::new(shutdown.clone());
-        let (admin_socket, made) = (listeners.admin_socket.clone(), listeners.made());
+        let admin_socket = listeners.admin.as_ref().map(|_| listeners.admin_socket.clone());
+        let made = listeners.made();
         let is_new = index.load().is_none() || example::is_of(&services.state_dir, &config.source);
         let welcome = is_new.then(|| Welcome { http: listeners.http_url() });
         let (threads, health) = tasks.serve(&services, &alerts, listeners, config, descriptors).await?;
@@ -245,6 +246,7 @@ impl Start {
         Running {
             started_at: self.started_at,
             http_url: self.listeners.http_url(),
+            no_socket: self.listeners.admin.is_none().then(|| no_socket(&self.listeners.admin_socket)),
             schedule: self.syncing.schedule.clone(),
             retry,
             tls: self.tls.all(),

@@ -90,7 +90,9 @@ impl Serving<'_> {
         if let Some(listener) = listeners.administration {
             common.spawn(tasks, (ADMIN_LISTENER, listener), (Framing::Http2, Arc::clone(&service)), here());
         }
-        common.spawn(tasks, ("Unix socket", listeners.admin), (Framing::ByPreface, service), here());
+        if let Some(listener) = listeners.admin {
+            common.spawn(tasks, ("Unix socket", listener), (Framing::ByPreface, service), here());
+        }
         let shutdown = self.shutdown.clone();
         tasks.spawn(async move {
             shutdown.cancelled().await;

@@ -61,9 +61,9 @@ pub fn stopping() {
     notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]);
 }
 
-/// Tells systemd's watchdog that the daemon lives, as long as a question over its own Unix socket is answered and none of
-/// the threads that answer hangs. Ends at the shutdown; without a watchdog it only waits for that.
-pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationToken) {
+/// Tells systemd's watchdog that the daemon lives, as long as a question over its own Unix socket, if it has one, is answered
+/// and none of the threads that answer hangs. Ends at the shutdown; without a watchdog it only waits for that.
+pub async fn watchdog(socket: Option<&Path>, threads: Threads, shutdown: CancellationToken) {
     let Some(limit) = sd_notify::watchdog_enabled() else {
         shutdown.cancelled().await;
         return;
@@ -84,9 +84,12 @@ pub async fn watchdog(socket: &Path, threads: Threads, shutdown: CancellationTok
     }
 }
 
-async fn alive(socket: &Path, threads: &Threads) -> Result<(), String> {
+async fn alive(socket: Option<&Path>, threads: &Threads) -> Result<(), String> {
     threads.alive().await.map_err(|error| error.to_string())?;
-    client::check_health(socket, ADMIN_SERVICE).await
+    match socket {
+        Some(socket) => client::check_health(socket, ADMIN_SERVICE).await,
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

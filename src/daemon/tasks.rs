@@ -101,7 +101,7 @@ pub struct Beside {
     /// Where it is told when a failed cycle is tried again.
     pub retries: watch::Sender<Option<Timestamp>>,
     pub store: Arc<Store>,
-    pub admin_socket: PathBuf,
+    pub admin_socket: Option<PathBuf>,
     /// The threads that answer, which the watchdog asks.
     pub threads: Threads,
     pub alerts: Arc<Alerts>,
@@ -128,8 +128,12 @@ impl Beside {
         tasks.spawn("retry", |shutdown| retry::run(sync, retries, due, shutdown));
         let kept = Arc::clone(&store);
         tasks.spawn("journal of records", |shutdown| every(RETRY_EVERY, shutdown, move || journal(Arc::clone(&kept))));
+        let kept = Arc::clone(&store);
+        tasks.spawn("times of records", |shutdown| every(LOOK_EVERY, shutdown, move || times(Arc::clone(&kept))));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
-        tasks.spawn("watchdog", |shutdown| async move { systemd::watchdog(&admin_socket, threads, shutdown).await });
+        tasks.spawn("watchdog", |shutdown| async move {
+            systemd::watchdog(admin_socket.as_deref(), threads, shutdown).await
+        });
         tasks.spawn("alerts", |shutdown| Arc::clone(&alerts).watch(shutdown));
         tasks.spawn("delivery of alerts", |shutdown| alerts.deliver(shutdown));
         tasks.spawn("readiness", |shutdown| watch.run(shutdown));
@@ -168,6 +172,15 @@ async fn journal(store: Arc<Store>) {
         // What still stands in its way is the alarm that there is.
         let _ = tokio::task::spawn_blocking(move || store.retry_journal()).await;
     }
+}
+
+/// So often it is looked whether the clock was set back behind what is on record.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Takes note of changes of records that lie ahead of the clock, so that it is known from when on.
+async fn times(store: Arc<Store>) {
+    // Reads the disk the first time alone.
+    let _ = tokio::task::spawn_blocking(move || store.events_ahead(clock::now())).await;
 }
 
 /// So often it is told who was refused meanwhile.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::facts::When;
 use crate::domain::wording::moment;
-use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber};
+use crate::domain::{Frn, Identity, Noted, OrderKind, OverrideAction, Record, Removal, RmdNumber, has_come};
 use crate::listing::index::{Index, IndexedFiling};
 use crate::records::{NoticeOnRecord, OnRecord, OrderOnRecord, ProviderRecords, Records};
 
@@ -100,13 +100,13 @@ impl<'a> OnRecordFacts<'a> {
     pub fn notices(&self) -> impl Iterator<Item = (&'a OnRecord<NoticeOnRecord>, NoticeState)> {
         let when = self.when;
         let all = self.about.iter().flat_map(|about| &about.notices);
-        all.filter(move |on| when.holds(&on.record) && on.body.notice.issued_at <= when.now)
+        all.filter(move |on| when.holds(&on.record) && has_come(on.body.notice.issued_at, when.now))
             .map(move |on| (on, notice_state(&on.body, when.now)))
     }
 
     /// Whether something that is on record with a time had happened by now.
     pub fn happened(&self, noted: Option<&Noted>) -> bool {
-        noted.is_some_and(|noted| noted.at <= self.when.now)
+        noted.is_some_and(|noted| has_come(noted.at, self.when.now))
     }
 }
 
@@ -170,7 +170,7 @@ fn is_met(
 pub fn clocks(on: &NoticeOnRecord, now: Timestamp) -> String {
     let duty = |verb: [&str; 2], by: Timestamp, noted: &Option<Noted>| {
         let due = moment(by);
-        match noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now) {
+        match noted.as_ref().map(|noted| noted.at).filter(|at| has_come(*at, now)) {
             Some(at) if at > by => format!("it {} late, due {due}", verb[1]),
             Some(_) => format!("it {} in time", verb[1]),
             None if now > by => format!("it had to {} by {due}", verb[0]),
@@ -184,7 +184,7 @@ pub fn clocks(on: &NoticeOnRecord, now: Timestamp) -> String {
 
 fn notice_state(on: &NoticeOnRecord, now: Timestamp) -> NoticeState {
     let duties = [(&on.notice.mitigated, on.mitigate_by), (&on.notice.informed, on.inform_by)];
-    let done = |noted: &Option<Noted>| noted.as_ref().map(|noted| noted.at).filter(|at| *at <= now);
+    let done = |noted: &Option<Noted>| noted.as_ref().map(|noted| noted.at).filter(|at| has_come(*at, now));
     if duties.iter().any(|(noted, by)| done(noted).is_none() && now > *by) {
         NoticeState::Unanswered
     } else if duties.iter().any(|(noted, _)| done(noted).is_none()) {

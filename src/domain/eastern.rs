@@ -27,3 +27,18 @@ pub(crate) fn eastern_day(at: Timestamp) -> Date {
 pub(crate) fn end_of_eastern_day(day: Date) -> Option<Timestamp> {
     begins(day.tomorrow().ok()?).checked_sub(1.millisecond()).ok()
 }
+
+/// Whether a time is that of which only the day is known.
+pub(crate) fn is_day_alone(at: Timestamp) -> bool {
+    end_of_eastern_day(eastern_day(at)) == Some(at)
+}
+
+/// Whether a time of something that happened has come: of which only the day is known, with that day.
+pub(crate) fn has_come(at: Timestamp, now: Timestamp) -> bool {
+    at <= now || (is_day_alone(at) && eastern_day(at) <= eastern_day(now))
+}
+
+/// The earliest moment that a time may stand for: of which only the day is known, its beginning.
+pub(crate) fn earliest_of(at: Timestamp) -> Timestamp {
+    if is_day_alone(at) { begins(eastern_day(at)) } else { at }
+}

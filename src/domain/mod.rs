@@ -43,7 +43,10 @@ pub use change::{Change, ChangeKind, ChangeSerial, Delta, FieldChange, Removal};
 pub use column::Column;
 pub use decision::{Advisory, AdvisoryCode, Decision, MatchedBy, Reason, Ternary, Verdict};
 pub use digest::Sha256Digest;
-pub(crate) use eastern::{begins as begins_in_eastern_time, eastern_day, end_of_eastern_day, in_eastern_time};
+pub(crate) use eastern::{
+    begins as begins_in_eastern_time, earliest_of, eastern_day, end_of_eastern_day, has_come, in_eastern_time,
+    is_day_alone,
+};
 pub use error_reason::{ErrorKind, ErrorReason};
 pub(crate) use filing::read_frn_cell;
 pub use filing::{Filing, FilingBuilder};

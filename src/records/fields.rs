@@ -303,7 +303,7 @@ impl<'a> Entry<'a> {
     /// What happened, and when: two fields.
     fn noted(&self, name: &str) -> Result<Option<Noted>, BadField> {
         let (at, note) = (format!("{name}_at"), format!("{name}_note"));
-        match (self.past(&at)?, self.text(&note)) {
+        match (self.time(&at, read_time)?, self.text(&note)) {
             (Some(at), note) => Ok(Some(Noted { at, note })),
             (None, note) if note.is_empty() => Ok(None),
             (None, _) => Err(BadField::new(&at, "it is empty: say when it happened")),
@@ -334,7 +334,7 @@ impl<'a> Entry<'a> {
                 id: self.required("id", "a name for the notice")?.to_owned(),
                 document: self.text("document"),
                 basis: self.text("basis"),
-                issued_at: read_past(self.required("issued_at", "the notice's time stamp")?, self.now)
+                issued_at: read_time(self.required("issued_at", "the notice's time stamp")?)
                     .map_err(|problem| BadField::new("issued_at", problem))?,
                 mitigated: self.noted("mitigated")?,
                 informed: self.noted("informed")?,
@@ -409,7 +409,8 @@ pub fn read_end(text: &str) -> Result<Timestamp, String> {
     read_absolute(text, Meant::End, Timestamp::MAX)
 }
 
-/// Reads the time of something of which no clock runs, and which may have been at any time.
+/// Reads the time of something, which may have been at any time. A day alone is the end of that day in Washington, today as
+/// on any other day: what is said again tomorrow means the same.
 ///
 /// # Errors
 ///

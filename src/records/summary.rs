@@ -8,7 +8,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 
 use crate::domain::visible::one_line;
-use crate::domain::{Frn, Identity, Noted, Notice, Record, eastern_day, end_of_eastern_day, in_eastern_time, rule};
+use crate::domain::{Frn, Identity, Noted, Notice, Record, has_come, in_eastern_time, is_day_alone, rule};
 
 /// What the database and the operators' records say of the provider.
 #[derive(Debug, Clone)]
@@ -51,14 +51,10 @@ fn happened(at: Timestamp) -> String {
     if is_day_alone(at) { in_eastern_time(at).strftime("%B %-d, %Y").to_string() } else { time(at) }
 }
 
-fn is_day_alone(at: Timestamp) -> bool {
-    end_of_eastern_day(eastern_day(at)) == Some(at)
-}
-
 /// What became of one of the two duties by now.
 fn duty(duty: &str, by: Timestamp, done: Option<&Noted>, now: Timestamp) -> String {
     let deadline = time(by);
-    match done.filter(|done| done.at <= now) {
+    match done.filter(|done| has_come(done.at, now)) {
         Some(done) if done.at <= by => format!("{duty} by {deadline}: done {}.", happened(done.at)),
         Some(done) => format!("{duty} by {deadline}: done late, {}.", happened(done.at)),
         None if now <= by => format!("{duty} by {deadline}: the time for it has not run out yet."),

@@ -105,7 +105,7 @@ fn a_day_alone_ends_where_no_clock_runs_out_too_early() {
             _ => panic!("a notice"),
         };
     assert_eq!(notice("2023-01-24"), at("2023-01-25T04:59:59.999Z"));
-    assert_eq!(notice("2026-11-24"), now(), "today, up to now");
+    assert_eq!(notice("2026-11-24"), at("2026-11-25T04:59:59.999Z"), "today as well");
     assert_eq!(notice("2023-01-24T15:15:00-05:00"), at("2023-01-24T20:15:00Z"));
     assert_eq!(notice("2023-01-24 15:15 ET"), at("2023-01-24T20:15:00Z"));
     let until = read(
@@ -575,4 +575,33 @@ fn a_name_that_begins_with_a_prefix_of_questions_is_refused() {
     for name in ["1234567890", "RMD0001410", "RMD1410", "7321", "peers", "10.0.0.0/8"] {
         assert!(read_with(RecordKind::Peer, &[("name", name), ("provider", "1")]).is_ok(), "{name}");
     }
+}
+
+#[test]
+fn a_day_means_the_same_on_that_day_and_later() {
+    let cells = [("id", "n-1"), ("provider", "1"), ("issued_at", "2026-11-24"), ("mitigated_at", "2026-11-24")];
+    let read_at = |at: Timestamp| {
+        let mut fields = Fields::default();
+        cells.iter().for_each(|(name, text)| fields.set(name, *text));
+        let record = fields::read(RecordKind::Notice, &fields, "alice", at).expect("read");
+        record.check(at).map(|()| record)
+    };
+    let (today, tomorrow) = (now(), at("2026-11-25T18:00:00Z"));
+    let first = read_at(today).expect("it is that day");
+    let RecordBody::Notice(notice) = &first.body else { panic!("a notice") };
+    assert_eq!(notice.issued_at, at("2026-11-25T04:59:59.999Z"), "the end of the day in Washington, which is to come");
+    assert!(!notice.is_overdue(today));
+    let records = Records::default();
+    let records = records.after(&plan(&records, put(vec![first], false), today).expect("planned"));
+    let again = read_at(tomorrow).expect("read");
+    assert_eq!(plan(&records, put(vec![again], false), tomorrow).expect("it says the same"), []);
+    let before = read_at(at("2026-11-23T12:00:00Z")).expect_err("that day has not come").to_string();
+    assert!(before.contains("has not come yet"), "{before}");
+    // An hour of that day that has not come is none that has been.
+    let later = read_with(RecordKind::Notice, &[("id", "n"), ("provider", "1"), ("issued_at", "2026-11-24 23:00 ET")]);
+    assert!(later.expect_err("it is noon").problem.contains("has not come yet"));
+    // What is done about it on its day comes behind it.
+    let mitigated =
+        [("id", "n"), ("provider", "1"), ("issued_at", "2026-11-24"), ("mitigated_at", "2026-11-24T11:00Z")];
+    assert!(read_with(RecordKind::Notice, &mitigated).is_ok());
 }

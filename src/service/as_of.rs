@@ -9,6 +9,12 @@
 //! An answer about a moment never uses a confirmation after it. Since format 3 every confirmation is on record. Of a
 //! snapshot before that only the first and the last are: where the moment lies between them, the first counts, so that
 //! such an answer shows its listing older than it was, and never newer.
+//!
+//! # What is known of records that were made while the clock was ahead
+//!
+//! They have been made, though the times on them are still to come, and are in force. When they were made is not known, but
+//! that it was by the moment at which they were first seen to lie ahead: from then on they count as made, before it they do
+//! not. So the history contradicts no answer that was given since, and claims nothing of the time before.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,8 +102,8 @@ impl From<RewindError> for AsOfError {
 #[derive(Debug, Default)]
 pub struct PastIndexes {
     kept: Mutex<VecDeque<(SnapshotSerial, Arc<Index>)>>,
-    /// What is known of the past of the operators' records.
-    past: Mutex<Option<Arc<Past>>>,
+    /// What is known of the past of the operators' records, and how often their events had been dated anew by then.
+    past: Mutex<Option<(u64, Arc<Past>)>>,
 }
 
 /// Which moment is asked about, and what it is made from.
@@ -139,7 +145,12 @@ impl PastIndexes {
         }
         let current = current.ok_or(AsOfError::NoSnapshot)?;
         let (past, store) = (Arc::clone(self), Arc::clone(store));
-        match work.blocking(move || past.walk(&store, &current, &records, at)).await.map_err(AsOfError::Interrupted)? {
+        let walk = move || {
+            // What lies ahead has been made by now: the history is not to say otherwise from here on.
+            store.events_ahead(now);
+            past.walk(&store, &current, &records, at)
+        };
+        match work.blocking(walk).await.map_err(AsOfError::Interrupted)? {
             Err(AsOfError::NotReaching { at, from }) if is_ahead(from, now) => Err(AsOfError::Ahead { at, from }),
             reported => reported,
         }
@@ -194,15 +205,20 @@ impl PastIndexes {
     /// that needs it.
     fn records_at(&self, store: &Store, records: &Arc<Records>, at: Timestamp) -> Result<Arc<Records>, StoreError> {
         let mut kept = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut past = kept.take().unwrap_or_else(|| Arc::new(Past::of(Arc::clone(records))));
-        let (known, last) = (past.now().last_event(), records.last_event());
+        let (redated, last) = (store.events_redated(), records.last_event());
+        // Events that have other times since, or records that others have taken the place of, are read anew.
+        let stands = |past: &Past| past.now().last_event() != last || Arc::ptr_eq(past.now(), records);
+        let past = kept.take().filter(|(when, past)| *when == redated && stands(past)).map(|(_, past)| past);
+        let mut past = past.unwrap_or_else(|| Arc::new(Past::of(Arc::clone(records))));
+        let known = past.now().last_event();
         if known < last {
             let newer = store.record_events_between(known, last.saturating_add(1), usize::MAX)?;
             Arc::make_mut(&mut past).follow(Arc::clone(records), &newer);
         }
         let serial = past.newest_by(at, |below, most| store.record_events_between(0, below, most))?;
-        *kept = Some(Arc::clone(&past));
+        *kept = Some((redated, Arc::clone(&past)));
         drop(kept);
+        let serial = serial.max(store.events_made_by(at));
         // The published ones are what answers rest on, even where another question has already met newer ones.
         if past.is_newest(serial) || serial >= last {
             return Ok(Arc::clone(records));

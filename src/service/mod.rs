@@ -84,6 +84,8 @@ pub struct Running {
     pub started_at: Timestamp,
     /// Where it answers over HTTP, if it does on an address and port: with port 0 nobody could know.
     pub http_url: Option<String>,
+    /// That there is no Unix socket for administration, and what to do, where that is so.
+    pub no_socket: Option<String>,
     /// The schedule in force.
     pub schedule: watched::Receiver<Arc<Schedule>>,
     /// When a cycle comes ahead of schedule, because the last one failed.

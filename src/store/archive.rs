@@ -3,7 +3,10 @@
 //!
 //! One zstd file each in `archive/` of the state directory, named by time, digest and what became of it
 //! (`20260824T120003Z-<sha256>.applied.csv.zst`); `zstdcat` reads them. A file is written beside its place, synced and
-//! moved there, so there is never half of one.
+//! moved there, so there is never half of one. Where a listing was not applied as soon as it was fetched, a file beside it
+//! says when and why ([`applied`]).
+
+mod applied;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, Read, Write};
@@ -18,6 +21,8 @@ use thiserror::Error;
 
 use crate::domain::{Sha256Digest, is_ahead};
 use crate::store::directory;
+
+pub use applied::Application;
 
 /// The directory's name in the state directory.
 pub const DIRECTORY: &str = "archive";
@@ -275,6 +280,9 @@ impl Archive {
                 dropped += 1;
             }
         }
+        if dropped > 0 {
+            self.expire_notes()?;
+        }
         Ok(dropped)
     }
 
@@ -290,6 +298,7 @@ impl Archive {
             let Ok(at) = to.checked_sub(SignedDuration::from_secs(before)) else { return Ok(()) };
             let place = self.place(entry.sha256, at, entry.fate);
             fs::rename(&entry.path, &place).map_err(|source| ArchiveError::Io { path: entry.path.clone(), source })?;
+            self.mend_notes(entry.sha256, at, now)?;
         }
         Ok(())
     }

@@ -52,6 +52,7 @@ mod codec;
 mod contained;
 mod copy;
 pub(crate) mod directory;
+mod events_ahead;
 mod first_sights;
 mod held;
 mod history;
@@ -365,6 +366,8 @@ pub struct Store {
     ahead: OnceLock<(Vec<Record>, u64)>,
     /// What was lost of them, or mended, that nobody has acknowledged.
     notice: Mutex<Option<RecordsNotice>>,
+    /// Which of their events lie ahead of the clock.
+    event_times: events_ahead::EventTimes,
 }
 
 impl std::fmt::Debug for Store {
@@ -394,6 +397,7 @@ impl Store {
             journal: None,
             ahead: OnceLock::new(),
             notice: Mutex::default(),
+            event_times: events_ahead::EventTimes::default(),
         }
     }
 

@@ -144,6 +144,22 @@ impl PublishedRecords {
         Ok(self.reload(store)?)
     }
 
+    /// Gives events that lie ahead of now a time that has come ([`Store::redate_records`]), and publishes the records with
+    /// theirs. No change is made meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub async fn redate(&self, store: &Arc<Store>, to: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let written = Arc::clone(store);
+        let redated = tokio::task::spawn_blocking(move || written.redate_records(to, now)).await;
+        if redated.map_err(|_| StoreError::Interrupted)?? > 0 {
+            self.reload(store)?;
+        }
+        Ok(())
+    }
+
     /// Publishes the records that the store holds.
     ///
     /// # Errors

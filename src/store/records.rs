@@ -129,7 +129,9 @@ impl Store {
             }
         }
         advance.map_or(Ok(()), |advance| self.advance(&transaction, advance))?;
-        transaction.commit()
+        transaction.commit()?;
+        self.event_times.add(events);
+        Ok(())
     }
 
     /// The serial of the newest event.
@@ -215,7 +217,11 @@ impl Store {
                 write_notice(&transaction, plan.notice.as_ref())?;
             }
             transaction.commit()
-        })
+        })?;
+        if !plan.add.is_empty() || plan.records.is_some() {
+            self.event_times.forget();
+        }
+        Ok(())
     }
 
     /// What was lost of operators' records, or mended, as it is kept in the file.

@@ -136,6 +136,9 @@ impl Store {
         // Nobody changes records until their journal has followed.
         let journal = self.journal_open();
         self.written(|| self.write_base(state, fleet, position))?;
+        if state.log() == Log::Records {
+            self.event_times.forget();
+        }
         match (state, journal) {
             (State::Records(_), Some(mut open)) => self.journal_follows(&mut open),
             _ => Ok(()),

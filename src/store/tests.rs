@@ -163,6 +163,24 @@ fn a_confirmation_is_kept_and_ends_up_in_the_snapshots_own_record() {
 }
 
 #[test]
+fn a_second_copy_counts_as_the_confirmation_that_it_was_whatever_comes_behind_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::open(directory.path()).expect("made");
+    // Known since a first copy, and applied when the second agreed.
+    let corroborated = Snapshot { fetched_at: time(1000), confirmed_at: time(61_000), ..snapshot(1, &[(10, "Ten")]) };
+    apply(&store, &corroborated).expect("committed");
+    assert_eq!(store.load().expect("loaded").snapshot.expect("one").confirmed_at, time(61_000));
+    let then = |at| store.snapshot_at(time(at)).expect("read").then().expect("one").confirmed_at;
+    assert_eq!(then(70_000), time(61_000));
+    let unchanged = cycle(SyncOutcome::Unchanged { serial: corroborated.serial, filings: 1 });
+    store.record_cycle(&unchanged, Some((corroborated.serial, time(80_000))), &Holding::Nothing).expect("recorded");
+    assert_eq!((then(70_000), then(80_000)), (time(61_000), time(80_000)));
+    let next = Snapshot { fetched_at: time(90_000), confirmed_at: time(90_000), ..snapshot(2, &[(10, "Ten")]) };
+    apply(&store, &next).expect("committed");
+    assert_eq!((then(70_000), then(80_000), then(90_000)), (time(61_000), time(80_000), time(90_000)));
+}
+
+#[test]
 fn a_snapshot_that_does_not_follow_the_last_one_is_refused() {
     let directory = tempfile::tempdir().expect("a directory");
     let store = Store::open(directory.path()).expect("made");

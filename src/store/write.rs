@@ -127,6 +127,13 @@ impl Store {
             let record = codec::encode_snapshot(snapshot, delta.counts(), listing_sha256, applied_at)?;
             snapshots.insert(snapshot.serial.0, record.as_slice())?;
 
+            // Of a listing that a second copy agreed to it is that copy's time, which its record has only until the next
+            // snapshot.
+            if snapshot.confirmed_at > snapshot.fetched_at {
+                let confirmed = (snapshot.serial.0, snapshot.confirmed_at.as_millisecond());
+                transaction.open_table(CONFIRMATIONS)?.insert(confirmed, ())?;
+            }
+
             self.write_filings(&transaction, snapshot, delta)?;
             write_removals(&transaction, removals)?;
             last_change = self.write_changes(&transaction, snapshot, delta)?;

@@ -11,7 +11,7 @@ use crate::domain::{Anomaly, HeldListing, Sha256Digest, SyncOutcome, SyncRecord,
 use crate::listing::index::Index;
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::{Doubt, OwnPeer, Refusal, Resolution, VetConfig, Vetted};
-use crate::store::archive::ArchiveError;
+use crate::store::archive::{Application, ArchiveError};
 use crate::store::{Committed, SnapshotFact, StoreError};
 
 /// Published bytes, and where and when they came.
@@ -91,7 +91,7 @@ pub async fn apply(
     record: impl FnOnce(SyncOutcome) -> SyncRecord,
 ) -> Result<SyncRecord, CycleError> {
     let Prepared { published, mut vetted } = prepared;
-    vetted.snapshot.anomalies.extend(why);
+    vetted.snapshot.anomalies.extend(why.clone());
     let step = Current::of(current.as_deref()).step(&vetted.snapshot);
     let record = record(SyncOutcome::Applied {
         serial: vetted.snapshot.serial,
@@ -106,10 +106,18 @@ pub async fn apply(
             let (sha256, fetched_at) = (published.sha256, published.fetched_at);
             // The order stands in the listing, not in the archive: a full disk must not keep a removal from taking
             // effect as long as the store itself can be written.
+            let again = archive.was_applied(sha256, current.as_deref().map(|current| current.snapshot().fetched_at));
             At::keep(&archive, &fault, &published.bytes, sha256, fetched_at);
             drop(published);
+            let (known, confirmed_at) = (vetted.snapshot.fetched_at, vetted.snapshot.confirmed_at);
+            let applied_at = cycle.at.max(known);
+            let application = Application { sha256, fetched_at: known, confirmed_at, applied_at, again, why };
             let fact = SnapshotFact { snapshot: vetted.snapshot, step, current, cycle };
             let Committed { last_change, listing_sha256, state } = ledger.snapshot(&fact)?;
+            // Only what is so. A store that is begun again has it from there.
+            if let Err(error) = archive.note(&application) {
+                tracing::warn!(%error, "how the listing came to be applied could not be written down in the archive: {error}");
+            }
             let index = Index::build_known(fact.snapshot, listing_sha256, fact.step.removals, last_change);
             Ok::<_, StoreError>((index, state))
         })

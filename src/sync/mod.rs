@@ -33,14 +33,14 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::wording::count;
-use crate::domain::{Sha256Digest, SourceState};
+use crate::domain::{Sha256Digest, SourceState, later_than};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
 use crate::observe::clock;
 use crate::store::archive::{Archive, ArchiveConfig, Fate};
 use crate::store::removed;
-use crate::store::{Ledger, Loaded, Retired, StoreError, SyncState};
+use crate::store::{Ledger, Loaded, PublishedRecords, Retired, StoreError, SyncState};
 use crate::sync::fetch::{FetchConfig, Source, clear_incoming};
 use handle::Request;
 
@@ -263,12 +263,15 @@ impl Syncer {
         let (Some(index), state) = (self.at.index.load_full(), self.at.state.load_full()) else { return };
         let source = state.last.as_ref().map(|last| last.source.as_str());
         let source = state.sources.iter().find(|state| Some(state.source.as_str()) == source);
+        let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
+        if succeeded && !contradicted && later_than(now, index.listed_day()).is_none() {
+            self.redate_records(index.confirmed_at(), now).await;
+        }
         let archive = self.at.archive.clone();
         let archived = tokio::task::spawn_blocking(move || archive.entries().unwrap_or_default()).await;
         let archived = archived.unwrap_or_default().into_iter().map(|entry| entry.fetched_at);
         let fetched = clocks::fetched(archived, &state.held);
         let Some(past) = clocks::surely_past(now, index.listed_day(), source, &fetched) else { return };
-        let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
         let held = state.held.iter().map(|held| held.sha256);
         let needed = std::iter::once(index.snapshot().sha256).chain(held).collect();
         // What lies ahead came before what stands, or is it.
@@ -276,6 +279,22 @@ impl Syncer {
         self.expire((past, now), mends, needed).await;
         if let Some(from) = settings.history.keep_from(past).filter(|_| succeeded) {
             self.retire(from).await;
+        }
+    }
+
+    /// Gives changes of records that were made while the clock was ahead a time that has come. In a fleet they are what its
+    /// log says.
+    async fn redate_records(&self, to: Timestamp, now: Timestamp) {
+        let Ledger::Own(store) = &self.at.ledger else { return };
+        if store.events_ahead(now).is_none() {
+            return;
+        }
+        let redated = match &self.at.own {
+            Some(own) => own.records.redate(store, to, now).await,
+            None => PublishedRecords::default().redate(store, to, now).await,
+        };
+        if let Err(error) = redated {
+            tracing::warn!(%error, "changes of operators' records lie ahead of now, and could not be dated anew: {error}");
         }
     }
 

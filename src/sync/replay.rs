@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::next::{Current, FetchedAt, FetchedListing, Vetting};
 use crate::listing::vet::VetConfig;
+use crate::store::archive::Application;
 use crate::store::removed::Removed;
 use crate::store::{Holding, Store, StoreError};
 
@@ -42,17 +43,18 @@ pub fn replay(
     listings: impl IntoIterator<Item = ArchivedListing>,
     config: &VetConfig,
 ) -> Result<Replayed, StoreError> {
-    replay_behind(store, listings, config, None)
+    replay_behind(store, listings.into_iter().map(|listing| (listing, None)), config, None)
 }
 
-/// The same, where an empty store begins behind what an earlier one knew (`past`).
+/// The same, where it is known of some how they came to be applied, and an empty store begins behind what an earlier one knew
+/// (`past`).
 ///
 /// # Errors
 ///
 /// As [`replay`].
 pub fn replay_behind(
     store: &Store,
-    listings: impl IntoIterator<Item = ArchivedListing>,
+    listings: impl IntoIterator<Item = (ArchivedListing, Option<Application>)>,
     config: &VetConfig,
     past: Option<&Removed>,
 ) -> Result<Replayed, StoreError> {
@@ -60,10 +62,11 @@ pub fn replay_behind(
     let mut previous: Option<Snapshot> = loaded.snapshot;
     let mut removals: RemovalHistory = loaded.removals;
     let mut replayed = Replayed::default();
-    for ArchivedListing { fetched_at, source, bytes } in listings {
+    for (ArchivedListing { fetched_at, source, bytes }, application) in listings {
+        let applied_at = application.as_ref().map_or(fetched_at, |application| application.applied_at);
         let sha256 = Sha256Digest::of(&bytes);
         let cycle = |outcome| SyncRecord {
-            at: fetched_at,
+            at: applied_at,
             trigger: SyncTrigger::Operator,
             source: source.clone(),
             outcome,
@@ -97,6 +100,10 @@ pub fn replay_behind(
                 continue;
             }
         };
+        if let Some(Application { confirmed_at, why, .. }) = application {
+            snapshot.confirmed_at = snapshot.confirmed_at.max(confirmed_at);
+            snapshot.anomalies.extend(why);
+        }
         let begins = past.filter(|_| previous.is_none());
         if let Some(past) = begins {
             removals = store.begin_behind(past, &mut snapshot)?;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use crate::common::clock::at_another_time;
+use crate::common::clock::{at_another_time, by_a_clock_in};
 use crate::common::http::{Answer, Server};
-use crate::common::{Daemon, Site, ask, by_number, everything, json, status_of, stderr};
+use crate::common::{Daemon, Site, ask, by_number, eventually, everything, json, status_of, stderr};
 use jiff::{SignedDuration, Timestamp};
 use rmdd::api::grpc::v1::{self, CheckProviderResponse, GetStatusResponse, State, Verdict};
 use rmdd::api::grpc::{time_from_wire, time_to_wire};
@@ -382,4 +382,58 @@ fn a_first_listing_at_1970_is_not_dated_before_its_own_days() {
     let snapshot = store.load().expect("read").snapshot.expect("one");
     assert_eq!(snapshot.serial, SnapshotSerial::FIRST);
     assert!(snapshot.fetched_at >= rmdd::domain::EARLIEST, "{}", snapshot.fetched_at);
+}
+
+#[tokio::test]
+async fn a_record_that_was_made_while_the_clock_was_ahead_is_told_and_dated_by_the_next_good_sync() {
+    let days = days(310);
+    let site = Site::new();
+    fill(&site, &[(ago(48), &days.yesterday)]);
+    let clock = site.directory.path().join("clock");
+    std::fs::write(&clock, "+2d").expect("written");
+    let Some(mut ahead) = by_a_clock_in(&clock) else { return };
+    ahead.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0"]);
+    ahead.args(["--schedule", "0 0 1 1 *", "--source", &site.listing().display().to_string()]);
+    let daemon = Daemon::spawn(ahead);
+    let add = ["overrides", "add", "deny", &days.stands, "--by", "alice", "--why", "a test"];
+    assert_eq!(status_of(&site.run(&add)), 0);
+    assert!(!codes(&daemon.status().await).contains(&"TIMES_AHEAD"), "by its own clock it is now");
+
+    // The clock is set right, and the answer stays.
+    std::fs::write(&clock, "+0").expect("written");
+    let live = ask(&mut daemon.acceptance().await, by_number(&days.stands)).await;
+    assert_eq!((live.verdict(), live.reason()), (Verdict::Refuse, v1::Reason::Override));
+    let status = daemon.status().await;
+    let reported = status.alarms.iter().find(|alarm| alarm.code == "TIMES_AHEAD").expect("told");
+    assert!(reported.message.contains("the newest change of records"), "{}", reported.message);
+    // From when it was seen on the history says the same as every live answer since; of what was before it claims nothing.
+    eventually("what was two seconds ago is as it was", || async {
+        let then = then(&daemon, &days.stands, now() - SignedDuration::from_secs(2)).await.expect("history");
+        (then.reason() == v1::Reason::Override).then_some(())
+    })
+    .await;
+    assert_eq!(then(&daemon, &days.stands, ago(24)).await.expect("history").verdict(), Verdict::Accept);
+    daemon.kill();
+
+    let daemon = start(&site, &[]);
+    assert_eq!(daemon.sync().await.outcome(), v1::SyncOutcome::Failed);
+    assert!(codes(&daemon.status().await).contains(&"TIMES_AHEAD"), "a sync that failed mends nothing");
+    site.publish(&days.today);
+    assert_eq!(daemon.sync().await.outcome(), v1::SyncOutcome::Applied);
+    // It is dated behind the sync.
+    eventually("it is dated anew", || async { codes(&daemon.status().await).is_empty().then_some(()) }).await;
+    let until = now();
+    for (at, reason) in [(until, v1::Reason::Override), (ago(24), v1::Reason::Listed)] {
+        assert_eq!(then(&daemon, &days.stands, at).await.expect("history").reason(), reason, "{at}");
+    }
+    let live = ask(&mut daemon.acceptance().await, by_number(&days.stands)).await;
+    assert_eq!(live.reason(), v1::Reason::Override);
+    daemon.terminate().await;
+    verified(&site);
+    let journal = std::fs::read_to_string(site.state_dir().join("records.jsonl")).expect("read");
+    let last: serde_json::Value = serde_json::from_str(journal.lines().last().expect("an event")).expect("JSON");
+    assert!(time(last["event"]["at"].as_str().expect("a time")) <= until, "{last}");
+    let daemon = start(&site, &[]);
+    assert_eq!(codes(&daemon.status().await), Vec::<&str>::new());
+    assert_eq!(then(&daemon, &days.stands, ago(24)).await.expect("history").reason(), v1::Reason::Listed);
 }

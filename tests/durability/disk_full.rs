@@ -4,7 +4,7 @@
 //! The disks are small tmpfs mounts, which only root may make: elsewhere these tests are left out, and say so.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -324,4 +324,38 @@ async fn on_a_disk_that_can_only_be_read_what_is_stored_is_served_and_the_rest_i
     let added = site.run(&add);
     assert_eq!(status_of(&added), 0, "{}", stderr(&added));
     daemon.terminate().await;
+}
+
+#[tokio::test]
+async fn on_a_disk_that_can_only_be_read_calls_are_answered_though_no_socket_can_be_made_there() {
+    let world = World::new(97, 80);
+    let site = Site::with_listing(&world.to_csv());
+    let Some(disk) = Disk::mount(site.state_dir(), 24) else { return };
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let socket = daemon.socket.clone();
+    daemon.terminate().await;
+    // As one that was killed leaves it behind.
+    drop(std::os::unix::net::UnixListener::bind(socket).expect("bound"));
+    disk.remount("ro");
+    let mut command = super::common::rmdd();
+    command.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--http-listen", "127.0.0.1:0", "--source"]);
+    command.arg(site.listing()).args(["--grpc-listen", "off"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let mut addresses = lines.map_while(Result::ok).filter_map(|line| {
+        line.strip_prefix("listening on ").and_then(|rest| rest.split(' ').next()).map(str::to_owned)
+    });
+    let Some(address) = addresses.next() else {
+        let output = child.wait_with_output().expect("it ended");
+        panic!("it did not start: {}", stderr(&output));
+    };
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    let url = format!("http://{address}/v1/check/{number}");
+    let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(url).send().await.expect("asked");
+    let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
+    assert_eq!(answer["reason"], "LISTED", "{answer}");
+    child.kill().expect("it runs");
+    let log = stderr(&child.wait_with_output().expect("it ended"));
+    assert!(log.contains("cannot be made at") && log.contains("RUNTIME_DIRECTORY"), "{log}");
 }

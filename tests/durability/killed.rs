@@ -186,9 +186,8 @@ fn litter(state_dir: &Path) -> Vec<PathBuf> {
         ![FILE_NAME, JOURNAL_NAME, REMOVALS_NAME, "archive", "incoming", "rmdd.sock"].contains(&name.as_str())
     });
     files.extend(names(state_dir.join("incoming")));
-    files.extend(
-        names(state_dir.join("archive")).into_iter().filter(|path| !path.to_string_lossy().ends_with(".csv.zst")),
-    );
+    let kept = |path: &PathBuf| [".csv.zst", ".applied.json"].iter().any(|end| path.to_string_lossy().ends_with(end));
+    files.extend(names(state_dir.join("archive")).into_iter().filter(|path| !kept(path)));
     files
 }
 

@@ -5,6 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::http::{Answer, Server};
 use crate::common::{Daemon, Site, ask, by_number, eventually, json, rmdd, status_of, stderr};
 use rmdd::api::grpc::v1::{ApproveListingRequest, Awaits, GetStatusResponse, Reason, State, SyncOutcome, Verdict};
+use rmdd::daemon::refill_if_gone;
+use rmdd::listing::rewind::SnapshotRecord;
+use rmdd::listing::vet::VetConfig;
+use rmdd::store::{FILE_NAME, Store};
 use rmdd_testkit::{Step, World};
 
 /// The file without its last rows: what a download that broke off at a record's end looks like.
@@ -134,6 +138,25 @@ async fn a_held_listing_is_let_through_by_its_digest_and_status_says_by_whom() {
     assert_eq!((status_of(&again), &json(&again)["outcome"]), (1, &"held".into()));
     let approved = tokio::task::block_in_place(|| run(&["sync", "--approve", &digest, "--by", "bob"]));
     assert_eq!(status_of(&approved), 0, "{}", stderr(&approved));
+
+    // A store that is begun again has the same past: when each was applied, as often as it was, and by whom.
+    let told = || {
+        let records = Store::open_existing(&site.state_dir()).expect("opened").snapshot_records().expect("read");
+        let told = |record: SnapshotRecord| {
+            let notes = record.anomalies.iter().filter(|anomaly| anomaly.is_note()).map(ToString::to_string);
+            (record.listing_sha256, record.applied_at, notes.collect::<Vec<_>>())
+        };
+        records.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let before = told();
+    assert_eq!(before.len(), 4);
+    assert!(before[1].2[0].contains("alice") && before[3].2[0].contains("bob"), "{before:?}");
+    std::fs::remove_file(site.state_dir().join(FILE_NAME)).expect("removed");
+    refill_if_gone(&site.state_dir(), &VetConfig::default(), 1 << 30).expect("begun again");
+    let after = told();
+    assert_eq!(after[1..], before[1..]);
+    assert_eq!((after[0].0, &after[0].2), (before[0].0, &before[0].2));
+    assert_eq!(after[0].1.as_second(), before[0].1.as_second(), "its file says when, to the second");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use super::{By, Global, YES, flags, one, put, say, to_change};
 use crate::api::times::moment_written_out;
 use crate::domain::{Noted, Notice, OrderKind, Record, RecordBody, RecordKind};
 use crate::observe::clock;
-use crate::records::fields::read_past;
+use crate::records::fields::read_time;
 
 /// When something happened, and what it was.
 #[derive(Debug, Args)]
@@ -34,12 +34,9 @@ struct What {
 
 impl What {
     fn noted(&self) -> anyhow::Result<Noted> {
-        let now = clock::now();
         let at = match &self.at {
-            None => now,
-            Some(text) => {
-                read_past(text, now).map_err(|problem| anyhow::anyhow!("nothing was changed: --at: {problem}"))?
-            }
+            None => clock::now(),
+            Some(text) => read_time(text).map_err(|problem| anyhow::anyhow!("nothing was changed: --at: {problem}"))?,
         };
         Ok(Noted { at, note: self.note.trim().to_owned() })
     }

@@ -10,7 +10,7 @@ use super::super::facts::Facts;
 use super::super::impact::Basis;
 use super::super::recertification;
 use super::carried_since;
-use crate::domain::{Noted, OrderKind, Record};
+use crate::domain::{Noted, OrderKind, Record, earliest_of};
 
 /// What happens at a deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -129,7 +129,7 @@ fn on_record<'a>(facts: &Facts<'a>, all: &mut Vec<Moment<'a>>) {
         all.push(recorded);
         all.extend(named.iter().filter_map(|(at, kind)| Some(Moment { at: (*at)?, kind: Some(*kind), ..recorded })));
     };
-    let noted = |noted: &Option<Noted>| (noted.as_ref().map(|noted| noted.at), DeadlineKind::TakesEffect);
+    let noted = |noted: &Option<Noted>| (noted.as_ref().map(|noted| earliest_of(noted.at)), DeadlineKind::TakesEffect);
     for about in facts.on_record.all() {
         for on in &about.overrides {
             of(&on.record, &[(on.record.expires_at, DeadlineKind::OverrideEnds)]);
@@ -152,7 +152,7 @@ fn on_record<'a>(facts: &Facts<'a>, all: &mut Vec<Moment<'a>>) {
                 &on.record,
                 &[
                     (on.record.expires_at, DeadlineKind::RecordEnds),
-                    (Some(notice.issued_at), DeadlineKind::TakesEffect),
+                    (Some(earliest_of(notice.issued_at)), DeadlineKind::TakesEffect),
                     (Some(on.body.mitigate_by), DeadlineKind::NoticeMitigate),
                     (Some(on.body.inform_by), DeadlineKind::NoticeInform),
                     noted(&notice.mitigated),

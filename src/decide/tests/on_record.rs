@@ -267,7 +267,8 @@ fn the_letter_to_twilio_is_answered_by_the_matrix_before_between_and_after_its_d
     ]);
     let (accept, refuse) = ((Verdict::Accept, Reason::Listed), (Verdict::Refuse, Reason::NoticeUnanswered));
     for (what, records, policy, now, ruling, advisory) in [
-        ("before the letter", &silent, strict(), "2023-01-24T23:00:00Z", accept, None),
+        ("before the letter", &silent, strict(), "2023-01-24T04:59:59.999Z", accept, None),
+        ("on its day", &silent, strict(), "2023-01-24T05:00:00Z", accept, Some(NoticePending)),
         ("before 48 hours", &silent, strict(), "2023-01-26T12:00:00Z", accept, Some(NoticePending)),
         ("at the last moment", &silent, strict(), "2023-01-27T04:59:59.999Z", accept, Some(NoticePending)),
         ("between, silent", &silent, policy(), "2023-01-30T00:00:00Z", accept, Some(NoticeUnanswered)),

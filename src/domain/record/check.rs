@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::super::wording::moment;
-use super::super::{PeerName, eastern_day};
+use super::super::{PeerName, earliest_of, eastern_day, has_come};
 use super::{Noted, Notice, Order, OrderKind, Record, RecordBody, TracedCall};
 
 /// What is wrong with a record, by field.
@@ -99,7 +99,7 @@ impl Noted {
         if self.at < earliest {
             return bad(&format!("{field}_at"), format!("{} is before {what}, {}", moment(self.at), moment(earliest)));
         }
-        if self.at > now {
+        if !has_come(self.at, now) {
             return bad(&format!("{field}_at"), format!("{} has not come yet", moment(self.at)));
         }
         text(&format!("{field}_note"), &self.note)
@@ -125,10 +125,10 @@ impl Notice {
         name("id", &self.id)?;
         text("document", &self.document)?;
         text("basis", &self.basis)?;
-        if self.issued_at > now {
+        if !has_come(self.issued_at, now) {
             return bad("issued_at", format!("{} has not come yet", moment(self.issued_at)));
         }
-        let issue = (self.issued_at, "the notice itself");
+        let issue = (earliest_of(self.issued_at), "the notice itself");
         for (field, noted) in
             [("mitigated", &self.mitigated), ("informed", &self.informed), ("notified", &self.notified)]
         {

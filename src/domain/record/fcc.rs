@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::super::eastern::{WASHINGTON, begins};
+use super::super::eastern::{WASHINGTON, begins, has_come};
 use super::words;
 
 /// What an order of the FCC does.
@@ -113,7 +113,7 @@ impl Notice {
     /// Whether a deadline has passed by now, and what was due is not on record as done by now.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         let duties = [(&self.mitigated, self.mitigate_by()), (&self.informed, self.inform_by())];
-        duties.iter().any(|(noted, by)| now > *by && noted.as_ref().is_none_or(|noted| noted.at > now))
+        duties.iter().any(|(noted, by)| now > *by && noted.as_ref().is_none_or(|noted| !has_come(noted.at, now)))
     }
 }
 

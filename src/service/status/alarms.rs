@@ -25,8 +25,15 @@ pub use kept::{
 };
 pub use limits::{DiskConfig, FreshnessConfig};
 
-/// What is wrong, worst first; nothing if all is well.
-pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig, now: Timestamp) -> Vec<Alarm> {
+/// What is wrong, worst first; nothing if all is well. `records` is the time of a change of operators' records that may lie
+/// ahead.
+pub fn alarms(
+    index: Option<&Index>,
+    sync: &SyncState,
+    records: Option<Timestamp>,
+    limits: &FreshnessConfig,
+    now: Timestamp,
+) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     match index {
         None => alarms.push(Alarm::new(
@@ -43,7 +50,7 @@ pub fn alarms(index: Option<&Index>, sync: &SyncState, limits: &FreshnessConfig,
             }));
         }
     }
-    alarms.extend(clocks::alarms(index, sync, now));
+    alarms.extend(clocks::alarms(index, sync, records, now));
     alarms.extend(syncs::alarms(index, sync, limits, now));
     alarms.sort_by_key(|alarm| std::cmp::Reverse(alarm.severity));
     alarms

@@ -86,14 +86,16 @@ pub struct SourceReport {
 impl Services {
     /// What is wrong now, worst first.
     pub fn alarms(&self, index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
-        let mut alarms = alarms::alarms(index, sync, &self.freshness.load(), now);
+        let records = self.store.events_ahead(now);
+        let mut alarms = alarms::alarms(index, sync, records, &self.freshness.load(), now);
         if self.fleet.is_some() {
             alarms::told_of_fleet(&mut alarms);
         }
         if let Some(damage) = self.store.damage() {
             alarms.insert(0, alarms::store_damaged(damage));
         }
-        alarms.extend(self.store.read_only().as_deref().map(alarms::store_read_only));
+        let no_socket = self.running.as_ref().and_then(|running| running.no_socket.as_deref());
+        alarms.extend(self.store.read_only().as_deref().map(|why| alarms::store_read_only(why, no_socket)));
         alarms.extend(self.store.records_notice().as_ref().map(alarms::records_notice));
         alarms.extend(self.store.journal_fault().as_deref().map(alarms::journal_failing));
         if let SyncAccess::Handle(handle) = &self.sync {

@@ -29,6 +29,7 @@ mod line;
 mod read;
 mod settle;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -243,6 +244,47 @@ impl Store {
         *open = Some(opened);
         journal.note_fault(None);
         self.take_over(&stored, &plan, mark.unwrap_or(NO_EVENT)).inspect_err(|_| *open = None)
+    }
+
+    /// Gives events other times, and the records that they made with them: in the journal, of which the one that was there is
+    /// kept, and then in the store. Returns how many. A crash between the two is made up for at the next start.
+    pub(super) fn rewrite_records(
+        &self,
+        times: &dyn Fn(&Stored) -> BTreeMap<u64, Timestamp>,
+    ) -> Result<usize, StoreError> {
+        let Some(journal) = &self.journal else { return Err(StoreError::ReadOnly) };
+        let mut open = journal.open();
+        self.make_ready(journal, &mut open)?;
+        let stored = self.stored_records()?;
+        let times = times(&stored);
+        if times.is_empty() {
+            return Ok(0);
+        }
+        let found = read(&journal.path).map_err(|source| journal.failed(source))?.unwrap_or_default();
+        let batch = |serial: u64| found.events.get(&serial).map_or((serial, serial), |journaled| journaled.batch);
+        let mut dated = stored.clone();
+        dated.date(&times);
+        let plan = Plan {
+            // Whatever has a record in it that such an event made, too.
+            add: dated
+                .events
+                .values()
+                .filter(|event| stored.events.get(&event.serial) != Some(event))
+                .cloned()
+                .collect(),
+            events: dated.events.into_iter().map(|(serial, event)| (serial, (event, batch(serial)))).collect(),
+            records: Some(dated.records),
+            rewrite: Rewrite::KeptAs("clock-ahead"),
+            notice: stored.notice.clone(),
+            news: false,
+            said: Vec::new(),
+        };
+        *open = None;
+        let (opened, mark) = self.write_journal(journal, &plan, now())?;
+        *open = Some(opened);
+        journal.note_fault(None);
+        self.take_over(&stored, &plan, mark.unwrap_or(NO_EVENT)).inspect_err(|_| *open = None)?;
+        Ok(times.len())
     }
 
     fn settle(&self, journal: &Journal, open: &mut Option<Open>, when: When) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::domain::{Record, RecordEvent, RecordKind, Sha256Digest};
 pub type ById = BTreeMap<(RecordKind, String), Record>;
 
 /// What the store holds of operators' records.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Stored {
     pub events: BTreeMap<u64, RecordEvent>,
     pub records: ById,
@@ -162,8 +162,12 @@ struct Told {
 }
 
 /// Compares. `found` is nothing where there is no journal.
-pub fn plan(stored: &Stored, found: Option<Found>, when: When, now: Timestamp) -> Plan {
+pub fn plan(stored: &Stored, mut found: Option<Found>, when: When, now: Timestamp) -> Plan {
     let mut told = Told::default();
+    let dated = found.as_mut().and_then(|found| dated_alike(stored, found));
+    let redated = dated.is_some();
+    // Compared as if they had had the same times.
+    let (kept, stored) = (stored, dated.as_ref().unwrap_or(stored));
     let notes = found.as_ref().map_or(&[][..], |found| &found.notes);
     let before = unacknowledged(notes, stored.notice.as_ref());
     let (events, rewrite) = match found {
@@ -184,10 +188,20 @@ pub fn plan(stored: &Stored, found: Option<Found>, when: When, now: Timestamp) -
     }
     let add: Vec<RecordEvent> = events
         .iter()
-        .filter(|(serial, (event, _))| stored.events.get(serial) != Some(event))
+        .filter(|(serial, (event, _))| kept.events.get(serial) != Some(event))
         .map(|(_, (event, _))| event.clone())
         .collect();
-    let records = records(stored, &events, &mut told);
+    let mut records = records(stored, &events, &mut told);
+    let mut rewrite = rewrite;
+    if redated {
+        records = records.or_else(|| Some(stored.records.clone()));
+        rewrite = rewrite.max(Rewrite::Anew);
+        told.said.push(
+            "the times of operators' records that a clock that was ahead had told, and that were set right in one of store and \
+             journal when a crash came, were set right in the other"
+                .to_owned(),
+        );
+    }
     let news = !told.lost.is_empty() || !told.mended.is_empty();
     let notice = match before {
         before if !news => before,
@@ -195,6 +209,72 @@ pub fn plan(stored: &Stored, found: Option<Found>, when: When, now: Timestamp) -
         Some(before) => Some(before.and(now, told.lost, told.mended)),
     };
     Plan { events, add, records, rewrite, notice, news, said: told.said }
+}
+
+/// Both with the earlier time of each event, where they hold the same but for times: events are only ever dated back, in one
+/// of the two first. Nothing where they differ in no time, or in more than that.
+fn dated_alike(stored: &Stored, found: &mut Found) -> Option<Stored> {
+    let both = |found: &Found| {
+        let pairs = stored.events.iter().filter_map(|(serial, event)| {
+            let journaled = found.events.get(serial).map(|journaled| journaled.event.clone())?;
+            (journaled != *event).then(|| (*serial, event.clone(), journaled))
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    let differing = both(found);
+    let but_for_times = |(_, one, other): &(u64, RecordEvent, RecordEvent)| timeless(one) == timeless(other);
+    if differing.is_empty() || !differing.iter().all(but_for_times) {
+        return None;
+    }
+    let times: BTreeMap<u64, Timestamp> =
+        differing.iter().map(|(serial, one, other)| (*serial, one.at.min(other.at))).collect();
+    let mut dated = stored.clone();
+    dated.date(&times);
+    for journaled in found.events.values_mut() {
+        date(&mut journaled.event, &times);
+    }
+    // What is told of times by neither is more than times.
+    both_alike(&dated, found).then_some(dated)
+}
+
+fn both_alike(stored: &Stored, found: &Found) -> bool {
+    stored
+        .events
+        .iter()
+        .all(|(serial, event)| found.events.get(serial).is_none_or(|journaled| journaled.event == *event))
+}
+
+fn timeless(event: &RecordEvent) -> RecordEvent {
+    let record = |record: &Option<Record>| record.clone().map(|record| Record { at: Timestamp::UNIX_EPOCH, ..record });
+    RecordEvent {
+        at: Timestamp::UNIX_EPOCH,
+        before: record(&event.before),
+        after: record(&event.after),
+        ..event.clone()
+    }
+}
+
+/// Gives an event another time, if it has one in `times`, and the records in it that of the event that made them, if it is
+/// earlier than theirs.
+fn date(event: &mut RecordEvent, times: &BTreeMap<u64, Timestamp>) {
+    event.at = times.get(&event.serial).copied().unwrap_or(event.at);
+    for record in event.before.iter_mut().chain(&mut event.after) {
+        date_record(record, times);
+    }
+}
+
+fn date_record(record: &mut Record, times: &BTreeMap<u64, Timestamp>) {
+    if let Some(at) = times.get(&record.revision) {
+        record.at = record.at.min(*at);
+    }
+}
+
+impl Stored {
+    /// Gives events these times, and the records that they made with them.
+    pub(in super::super) fn date(&mut self, times: &BTreeMap<u64, Timestamp>) {
+        self.events.values_mut().for_each(|event| date(event, times));
+        self.records.values_mut().for_each(|record| date_record(record, times));
+    }
 }
 
 pub fn batched(events: &BTreeMap<u64, RecordEvent>) -> BTreeMap<u64, Batched> {

@@ -11,10 +11,10 @@ use crate::store::SyncState;
 /// Past this difference between a source's clock and this machine's one of them is wrong.
 const SKEW_TOLD: SignedDuration = SignedDuration::from_mins(5);
 
-pub fn alarms(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
+pub fn alarms(index: Option<&Index>, sync: &SyncState, records: Option<Timestamp>, now: Timestamp) -> Vec<Alarm> {
     let mut alarms = Vec::new();
     // Where the clock is known to be wrong, that what stands lies ahead of it says nothing new.
-    alarms.extend(wrong(index, now).or_else(|| times_ahead(index, sync, now)));
+    alarms.extend(wrong(index, now).or_else(|| times_ahead(index, sync, records, now)));
     alarms.extend(sync.sources.iter().filter_map(skew));
     alarms
 }
@@ -34,7 +34,10 @@ fn wrong(index: Option<&Index>, now: Timestamp) -> Option<Alarm> {
     )
 }
 
-fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Option<Alarm> {
+/// What of operators' records may lie ahead.
+const RECORDS: &str = "the newest change of records";
+
+fn times_ahead(index: Option<&Index>, sync: &SyncState, records: Option<Timestamp>, now: Timestamp) -> Option<Alarm> {
     let removal = index.and_then(|index| index.removals().newest_first().next());
     let held = sync.held.iter().map(|held| held.last_fetched_at.max(held.first_fetched_at)).max();
     let times = [
@@ -44,6 +47,7 @@ fn times_ahead(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Optio
         ("the last sync", sync.last.as_ref().map(|last| last.at)),
         ("the last sync that succeeded", sync.last_success_at),
         ("a listing that is held", held),
+        (RECORDS, records),
     ];
     let ahead: Vec<String> = times
         .into_iter()
@@ -81,6 +85,15 @@ pub fn told_of_fleet(alarms: &mut [Alarm]) {
         alarm.message = alarm.message.replacen(THIS, "the clock of the site that fetched for the fleet then", 1);
         alarm.remedy =
             "see in `rmdd fleet status` which site's clock is wrong, and set that right (chrony, ntpd)".into();
+    }
+    // Events are what the log says, and no site writes that anew.
+    for alarm in alarms.iter_mut().filter(|alarm| alarm.code == AlarmCode::TimesAhead) {
+        if alarm.message.contains(RECORDS) {
+            alarm.message.push_str(
+                ", but for changes of records: their times are what the fleet's log says, and stay until they have come. They \
+                 are in force all the same",
+            );
+        }
     }
 }
 

@@ -18,9 +18,11 @@ pub fn store_damaged(what: &str) -> Alarm {
 }
 
 /// That nothing that is synced or changed can be kept.
-pub fn store_read_only(why: &str) -> Alarm {
+pub fn store_read_only(why: &str, no_socket: Option<&str>) -> Alarm {
+    let besides = no_socket.map(|said| format!("; and {said}")).unwrap_or_default();
     let message = format!(
-        "the store can only be read ({why}): what it holds is served, and nothing that is synced or changed can be kept"
+        "the store can only be read ({why}): what it holds is served, and nothing that is synced or changed can be \
+         kept{besides}"
     );
     Alarm::new(AlarmCode::StoreReadOnly, Severity::Critical, message)
 }

@@ -19,7 +19,7 @@ fn at(hours: i64) -> Timestamp {
 }
 
 fn codes(index: Option<&Index>, sync: &SyncState, now: Timestamp) -> (State, Vec<&'static str>) {
-    let alarms = alarms(index, sync, &FreshnessConfig::default(), now);
+    let alarms = alarms(index, sync, None, &FreshnessConfig::default(), now);
     (state(&alarms), alarms.iter().map(|alarm| alarm.code.as_str()).collect())
 }
 
@@ -52,7 +52,7 @@ fn a_failed_sync_and_an_odd_listing_are_warnings() {
         ..SyncState::default()
     };
     let odd = index(vec![Anomaly::MissingColumn(Column::Country)]);
-    let alarms = alarms(Some(&odd), &failed, &FreshnessConfig::default(), at(1));
+    let alarms = alarms(Some(&odd), &failed, None, &FreshnessConfig::default(), at(1));
     assert_eq!(state(&alarms), State::Warning);
     assert!(alarms.iter().any(|alarm| alarm.code == AlarmCode::ColumnMissing));
     assert!(alarms.iter().any(|alarm| alarm.message.contains("(3 times in a row): no route")));
@@ -80,7 +80,7 @@ fn a_preferred_source_that_is_down_and_validators_that_lie_are_warnings() {
     let index = index(vec![]);
     assert_eq!(codes(Some(&index), &sync, at(1)), (State::Warning, vec!["SOURCE_DOWN", "VALIDATORS_LIE"]));
     assert_eq!(codes(Some(&index), &sync, at(9)), (State::Warning, vec!["SOURCE_DOWN"]));
-    let alarms = alarms(Some(&index), &sync, &FreshnessConfig::default(), at(1));
+    let alarms = alarms(Some(&index), &sync, None, &FreshnessConfig::default(), at(1));
     assert!(alarms[0].message.contains("answered 500") && alarms[0].message.contains("/mirror.csv"));
 }
 
@@ -123,7 +123,7 @@ fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_syn
     assert_eq!(codes(&refused, Awaits::Person), ["SYNC_REFUSED", "LISTING_HELD"]);
     assert_eq!(codes(&failed, Awaits::SecondCopy), ["SYNC_FAILED"], "the next sync settles it");
     let sync = SyncState { held: vec![held(Awaits::Person, 1)], ..SyncState::default() };
-    let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+    let reported = alarms(Some(&index(vec![])), &sync, None, &FreshnessConfig::default(), at(2));
     let (message, remedy) = (&reported[0].message, &reported[0].remedy);
     assert!(message.contains("the end is missing") && !message.contains("rmdd"), "{reported:?}");
     assert!(remedy.contains("`rmdd sync --approve 0707"), "{reported:?}");
@@ -132,7 +132,7 @@ fn a_listing_that_waits_for_a_person_is_an_alarm_whatever_became_of_the_last_syn
         let listing = HeldListing { peers: peers.clone(), ..held(Awaits::Person, 1) };
         let sync =
             SyncState { last: last(SyncTrigger::Schedule, outcome), held: vec![listing], ..SyncState::default() };
-        let reported = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(2));
+        let reported = alarms(Some(&index(vec![])), &sync, None, &FreshnessConfig::default(), at(2));
         let reach = |alarm: &&Alarm| alarm.message.contains("about 235 providers and 4 of your own 9 peers");
         let held = reported.iter().find(reach).unwrap_or_else(|| panic!("{reported:?}"));
         assert!(held.remedy.contains("--approve 0707") && !held.message.contains("--approve"), "{held:?}");
@@ -171,7 +171,7 @@ fn a_confirmation_ahead_of_now_confirms_nothing() {
     let ahead = index(vec![]).confirmed(at(40_000));
     let (state, codes) = codes(Some(&ahead), &SyncState::default(), at(2));
     assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "TIMES_AHEAD"]));
-    let reported = alarms(Some(&ahead), &SyncState::default(), &FreshnessConfig::default(), at(2));
+    let reported = alarms(Some(&ahead), &SyncState::default(), None, &FreshnessConfig::default(), at(2));
     assert!(
         reported[1].message.contains("the last confirmation of the listing by 1666 days (2030-"),
         "{}",
@@ -183,7 +183,7 @@ fn a_confirmation_ahead_of_now_confirms_nothing() {
 fn a_clock_at_1970_is_told_and_answers_go_on() {
     let (state, codes) = codes(Some(&index(vec![])), &SyncState::default(), Timestamp::UNIX_EPOCH);
     assert_eq!((state, codes), (State::Critical, vec!["LISTING_OLD", "CLOCK_WRONG"]));
-    let reported = alarms(None, &SyncState::default(), &FreshnessConfig::default(), Timestamp::UNIX_EPOCH);
+    let reported = alarms(None, &SyncState::default(), None, &FreshnessConfig::default(), Timestamp::UNIX_EPOCH);
     assert!(reported.iter().any(|alarm| alarm.message.contains("says 1970-01-01 00:00:00 UTC, and it is 2026-01-01")));
 }
 
@@ -203,7 +203,7 @@ fn a_source_whose_clock_says_otherwise_is_an_alarm_past_five_minutes() {
 fn in_a_fleet_the_clock_that_a_source_contradicts_is_that_of_the_site_that_asked_it() {
     let of = |minutes| SourceState { clock_skew: Some(SignedDuration::from_mins(minutes)), ..SourceState::default() };
     let sync = SyncState { sources: vec![of(6), of(-3000)], ..SyncState::default() };
-    let mut alarms = alarms(Some(&index(vec![])), &sync, &FreshnessConfig::default(), at(1));
+    let mut alarms = alarms(Some(&index(vec![])), &sync, None, &FreshnessConfig::default(), at(1));
     assert!(alarms.iter().all(|alarm| alarm.message.starts_with("this machine's clock was ")), "{alarms:?}");
     told_of_fleet(&mut alarms);
     assert_eq!(alarms.len(), 2);
@@ -272,4 +272,17 @@ fn a_source_that_stands_still_is_a_warning_past_three_weeks_of_the_newest_date()
     let never = FreshnessConfig { content_warn_after: Duration::ZERO, ..limits };
     assert_eq!(content_old(Some("2001-01-01"), &never, at(0)), None);
     assert!(FreshnessConfig { content_warn_after: Duration::from_secs(3600), ..never }.validate().is_err());
+}
+
+#[test]
+fn a_change_of_records_that_lies_ahead_is_named_and_in_a_fleet_no_sync_is_promised_to_date_it() {
+    let told = |records| {
+        let alarms = alarms(Some(&index(vec![])), &SyncState::default(), records, &FreshnessConfig::default(), at(2));
+        alarms.into_iter().filter(|alarm| alarm.code == AlarmCode::TimesAhead).collect::<Vec<_>>()
+    };
+    assert!(told(None).is_empty() && told(Some(at(2))).is_empty());
+    let mut alarms = told(Some(at(50)));
+    assert!(alarms[0].message.contains("the newest change of records by 48 hours"), "{}", alarms[0].message);
+    told_of_fleet(&mut alarms);
+    assert!(alarms[0].message.contains("the fleet's log says"), "{}", alarms[0].message);
 }
