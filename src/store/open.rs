@@ -19,7 +19,7 @@ use super::tables::{
 use super::{FILE_NAME, FLEET_FORMAT, FORMAT, Handle, OLDEST_FORMAT, Store, StoreError, is_damage};
 
 /// What redb may keep in memory. Look-ups never ask the store, so there is nothing to keep warm.
-const CACHE_BYTES: usize = 4 << 20;
+const CACHE_BYTES: usize = 1 << 20;
 
 pub(super) fn builder() -> Builder {
     let mut builder = Database::builder();
