@@ -4,7 +4,7 @@
 //! One zstd file each in `archive/` of the state directory, named by time, digest and what became of it
 //! (`20260824T120003Z-<sha256>.applied.csv.zst`); `zstdcat` reads them. A file is written beside its place, synced and
 //! moved there, so there is never half of one. Where a listing was not applied as soon as it was fetched, a file beside it
-//! says when and why ([`applied`]).
+//! says when and why (`applied`).
 
 mod applied;
 
