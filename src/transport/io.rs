@@ -176,6 +176,9 @@ impl<S> Watched<S> {
     /// Notes whether the client takes what is written. A socket takes more once the client has taken much of what it holds,
     /// so one that takes byte by byte takes nothing.
     fn taken<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        if polled.is_ready() {
+            self.activity.written();
+        }
         if polled.is_pending() != self.untaken {
             self.untaken = polled.is_pending();
             self.activity.takes(!self.untaken);

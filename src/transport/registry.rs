@@ -78,6 +78,10 @@ pub struct Activity {
     sends_much: AtomicBool,
     /// Milliseconds from the beginning, and one, to when the client began to take nothing of what is written; else 0.
     untaken_since: AtomicU64,
+    /// Answers that were made whole and are not written to the socket yet, and milliseconds from the beginning, and one, to when one came
+    /// or something was written last; else 0.
+    made: AtomicUsize,
+    made_since: AtomicU64,
     /// Whether it stays on one thread, which then counts its requests.
     is_on_one_thread: AtomicBool,
     /// Whether it makes room for another.
@@ -98,6 +102,8 @@ impl Activity {
             is_bulk: AtomicBool::new(false),
             sends_much: AtomicBool::new(false),
             untaken_since: AtomicU64::new(0),
+            made: AtomicUsize::new(0),
+            made_since: AtomicU64::new(0),
             is_on_one_thread: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
             leaves_unread: AtomicBool::new(false),
@@ -145,18 +151,36 @@ impl Activity {
         }
     }
 
-    /// Notes whether the client takes what is written to it.
-    pub fn takes(&self, takes: bool) {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        self.untaken_since.store(if takes { 0 } else { now }, Ordering::Relaxed);
+    /// Milliseconds from the beginning, and one.
+    fn moment(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// How long the client has taken nothing of what is written to it, if it does not.
-    pub fn untaken_for(&self) -> Option<Duration> {
-        match self.untaken_since.load(Ordering::Relaxed) {
-            0 => None,
-            since => Some(self.began.elapsed().saturating_sub(Duration::from_millis(since - 1))),
+    /// Notes whether the client takes what is written to it.
+    pub fn takes(&self, takes: bool) {
+        self.untaken_since.store(if takes { 0 } else { self.moment() }, Ordering::Relaxed);
+    }
+
+    /// Notes an answer that was made whole, until the guard is dropped with the last of its bytes.
+    pub fn makes(self: &Arc<Self>) -> Made {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        self.made_since.store(self.moment(), Ordering::Relaxed);
+        Made(Arc::clone(self))
+    }
+
+    /// Notes that something was written to the socket.
+    pub fn written(&self) {
+        if self.made.load(Ordering::Relaxed) > 0 {
+            self.made_since.store(self.moment(), Ordering::Relaxed);
         }
+    }
+
+    /// How long the client has taken nothing of what is written to it, or nothing was written though there are answers, as where it
+    /// shuts the windows of HTTP/2 in the midst of one.
+    pub fn untaken_for(&self) -> Option<Duration> {
+        let since = |at: &AtomicU64| at.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_millis);
+        let untaken = [since(&self.untaken_since), since(&self.made_since)].into_iter().flatten().min()?;
+        Some(self.began.elapsed().saturating_sub(untaken))
     }
 
     /// What tells it from all others that there are.
@@ -243,6 +267,20 @@ impl Activity {
     /// Whether it makes room for another, so that its next answer is its last.
     pub fn is_leaving(&self) -> bool {
         self.is_leaving.load(Ordering::Relaxed)
+    }
+}
+
+/// An answer that was made whole.
+#[derive(Debug)]
+pub struct Made(Arc<Activity>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.0.made.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.made_since.store(0, Ordering::Relaxed);
+        } else {
+            self.0.written();
+        }
     }
 }
 

@@ -78,6 +78,29 @@ async fn an_answer_that_nobody_takes_is_given_up_and_its_stream_alone_is_reset()
 }
 
 #[tokio::test]
+async fn an_answer_of_which_one_byte_was_taken_keeps_its_share_and_is_given_up_too() {
+    let scene = scene("reader_patience = \"1s\"").await;
+    let mut socket = TcpStream::connect(scene.http()).await.expect("connected");
+    let mut bytes = [frames::PREFACE, &frames::settings(&[(frames::INITIAL_WINDOW_SIZE, 1)])].concat();
+    // GET in the place of POST. HTTP/2 takes all of an answer once there is room for a byte of it, and its task ends with that.
+    let mut headers = frames::call_headers("/metrics");
+    headers[0] = 0x82;
+    for stream in [1, 3, 5, 7] {
+        let flags = frames::END_HEADERS | frames::END_STREAM;
+        bytes.extend(frames::frame(frames::kind::HEADERS, flags, stream, &headers));
+    }
+    socket.write_all(&bytes).await.expect("written");
+    eventually("its bytes count", || async { (scene.metric("rmdd_buffered_bytes").await > 4096.0).then_some(()) })
+        .await;
+    let mut rest = Vec::new();
+    // It may be reset, too.
+    let _ = socket.read_to_end(&mut rest).await;
+    eventually("nothing is kept", || async { (scene.metric("rmdd_buffered_bytes").await == 0.0).then_some(()) }).await;
+    assert!(scene.metric("rmdd_answers_untaken_total").await >= 1.0);
+    scene.is_answered().await;
+}
+
+#[tokio::test]
 async fn short_answers_that_nobody_takes_are_kept_in_little_memory() {
     const CONNECTIONS: usize = 40;
     const STREAMS: usize = 200;

@@ -137,7 +137,7 @@ impl FastPath {
                     return Ok(response.map(|body| Reply::Routed { body, held: None }));
                 }
                 let (parts, bytes, trailers) = gathered(response).await?;
-                Ok(Response::from_parts(parts, Reply::Made(Box::new(Made { bytes, trailers, held: None }))))
+                Ok(Response::from_parts(parts, Reply::Made(Box::new(Made { bytes, trailers }))))
             }
             Kind::Stream => {
                 let share = budget.streams.take(&caller.client(), 1);
@@ -172,8 +172,11 @@ impl FastPath {
         let services = &self.grpc.0;
         let (parts, bytes, trailers) =
             services.budget.work.run(&caller.client(), ErrorReason::Overloaded, work).await??;
-        let held = bytes_for(services, caller, bytes.len())?;
-        Ok(Response::from_parts(parts, Reply::Made(Box::new(Made { bytes, trailers, held }))))
+        let bytes = match bytes_for(services, caller, bytes.len())? {
+            Some(share) => share.holding(bytes, &caller.activity),
+            None => bytes,
+        };
+        Ok(Response::from_parts(parts, Reply::Made(Box::new(Made { bytes, trailers }))))
     }
 
     /// A request that has come whole, with no more of its headers than it needs.

@@ -192,11 +192,13 @@ impl FastPath {
             self.grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await?
         };
         drop((held, place));
-        let held = bytes_for(services, caller, answer.capacity())?;
+        let share = bytes_for(services, caller, answer.capacity())?;
         let bytes = prefixed(answer);
-        Ok(match held {
+        Ok(match share {
             None => Reply::Answer(bytes),
-            held => Reply::Made(Box::new(Made { bytes, trailers: Some(well()), held })),
+            Some(share) => {
+                Reply::Made(Box::new(Made { bytes: share.holding(bytes, &caller.activity), trailers: Some(well()) }))
+            }
         })
     }
 

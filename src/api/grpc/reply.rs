@@ -40,12 +40,10 @@ pub enum Reply {
 /// An answer whose bytes are there.
 #[derive(Debug)]
 pub struct Made {
-    /// Those that were not taken yet.
+    /// Those that were not taken yet. Where there are many, they have a share of the bytes that there may be.
     pub bytes: Bytes,
     /// What comes behind them.
     pub trailers: Option<HeaderMap>,
-    /// What they have of the bytes that there may be.
-    pub held: Option<Box<Share>>,
 }
 
 /// That all is well.

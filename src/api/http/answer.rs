@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use super::OPENAPI;
 use crate::domain::visible::to_json;
-use crate::transport::budget::Share;
 
 /// So many headers an answer has, those that hyper adds among them.
 const HEADERS: usize = 9;
@@ -52,12 +51,10 @@ pub type Reply = http::Response<ReplyBody>;
 /// The body of an answer.
 #[derive(Debug)]
 pub enum ReplyBody {
-    /// All of it at hand.
+    /// All of it at hand. What was made beside calls has a share of the bytes that there may be.
     Whole(Full<Bytes>),
     /// As a router has it.
     Routed(Body),
-    /// One that was made beside calls, and what it has of the bytes that there may be.
-    Made(Full<Bytes>, Box<Share>),
 }
 
 impl http_body::Body for ReplyBody {
@@ -66,21 +63,21 @@ impl http_body::Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) | Self::Made(body, _) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Routed(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) | Self::Made(body, _) => body.is_end_stream(),
+            Self::Whole(body) => body.is_end_stream(),
             Self::Routed(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) | Self::Made(body, _) => body.size_hint(),
+            Self::Whole(body) => body.size_hint(),
             Self::Routed(body) => body.size_hint(),
         }
     }

@@ -188,7 +188,7 @@ impl HttpService {
                 let message = format!("{none} bytes, by limits.buffer_bytes: ask again in a moment");
                 ErrorReason::Overloaded.reject(message)
             })?;
-            Ok(Response::from_parts(parts, ReplyBody::Made(Full::new(bytes), Box::new(share))))
+            Ok(Response::from_parts(parts, ReplyBody::Whole(Full::new(share.holding(bytes, &caller.activity)))))
         });
         held.unwrap_or_else(|rejection| Problem::from(rejection).reply(format))
     }

@@ -102,7 +102,7 @@ impl HttpService {
             let share = budget.bytes.take(&client, answer.body.len()).map_err(|none| {
                 ErrorReason::Overloaded.reject(format!("{none} bytes, by limits.buffer_bytes: ask again in a moment"))
             })?;
-            let mut reply = Reply::new(ReplyBody::Made(Full::new(answer.body), Box::new(share)));
+            let mut reply = Reply::new(ReplyBody::Whole(Full::new(share.holding(answer.body, &caller.activity))));
             (*reply.status_mut(), *reply.headers_mut()) = (answer.status, answer.headers);
             Ok(reply)
         });

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use crate::transport::Client;
+use crate::transport::registry::{Activity, Made};
 
 /// So much of a thing one client may have, where it has some already: a quarter of all.
 const CLIENT_PART: usize = 4;
@@ -92,6 +95,28 @@ impl Shares {
     }
 }
 
+/// Bytes, and what they have of all the bytes that there may be.
+struct Held<B> {
+    bytes: B,
+    _share: Share,
+    _made: Made,
+}
+
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+}
+
+impl Share {
+    /// The bytes of an answer that it is for: it is given back when the last of them is gone. The answer's body and its task may be gone
+    /// long before, since HTTP/2 takes all that there is and keeps it until the client has opened its windows; so the connection
+    /// keeps count of it, too.
+    pub fn holding(self, bytes: impl AsRef<[u8]> + Send + 'static, activity: &Arc<Activity>) -> Bytes {
+        Bytes::from_owner(Held { bytes, _share: self, _made: activity.makes() })
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = self.inner.lock();
@@ -108,6 +133,7 @@ impl Drop for Share {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::Registry;
 
     #[test]
     fn one_client_gets_a_quarter_and_everything_comes_back() {
@@ -122,6 +148,20 @@ mod tests {
         drop((half, held));
         assert_eq!(shares.taken(), 0);
         assert!(shares.0.lock().by.is_empty(), "who has nothing is not remembered");
+    }
+
+    #[test]
+    fn bytes_have_their_share_until_the_last_of_them_is_gone() {
+        let shares = Shares::new(100);
+        let admitted = Registry::new(1).admit(Client::Here).expect("a place");
+        let activity = &admitted.activity;
+        let mut bytes = shares.take(&Client::Here, 6).expect("room").holding(b"abcdef".to_vec(), activity);
+        let first = bytes.split_to(2);
+        drop(bytes);
+        assert_eq!((shares.taken(), &first[..]), (6, &b"ab"[..]));
+        assert!(activity.untaken_for().is_some());
+        drop(first);
+        assert_eq!((shares.taken(), activity.untaken_for()), (0, None));
     }
 
     #[test]
