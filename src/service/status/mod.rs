@@ -86,7 +86,8 @@ pub struct SourceReport {
 impl Services {
     /// What is wrong now, worst first.
     pub fn alarms(&self, index: Option<&Index>, sync: &SyncState, now: Timestamp) -> Vec<Alarm> {
-        let records = self.store.events_ahead(now);
+        // A fleet's log says when its records were changed, and no sync dates that anew: whose clock is wrong is an alarm there.
+        let records = if self.fleet.is_some() { None } else { self.store.events_ahead(now) };
         let mut alarms = alarms::alarms(index, sync, records, &self.freshness.load(), now);
         if self.fleet.is_some() {
             alarms::told_of_fleet(&mut alarms);

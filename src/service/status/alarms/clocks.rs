@@ -86,15 +86,6 @@ pub fn told_of_fleet(alarms: &mut [Alarm]) {
         alarm.remedy =
             "see in `rmdd fleet status` which site's clock is wrong, and set that right (chrony, ntpd)".into();
     }
-    // Events are what the log says, and no site writes that anew.
-    for alarm in alarms.iter_mut().filter(|alarm| alarm.code == AlarmCode::TimesAhead) {
-        if alarm.message.contains(RECORDS) {
-            alarm.message.push_str(
-                ", but for changes of records: their times are what the fleet's log says, and stay until they have come. They \
-                 are in force all the same",
-            );
-        }
-    }
 }
 
 /// A duration in the unit that fits it.

@@ -275,14 +275,12 @@ fn a_source_that_stands_still_is_a_warning_past_three_weeks_of_the_newest_date()
 }
 
 #[test]
-fn a_change_of_records_that_lies_ahead_is_named_and_in_a_fleet_no_sync_is_promised_to_date_it() {
+fn a_change_of_records_that_lies_ahead_is_named() {
     let told = |records| {
         let alarms = alarms(Some(&index(vec![])), &SyncState::default(), records, &FreshnessConfig::default(), at(2));
         alarms.into_iter().filter(|alarm| alarm.code == AlarmCode::TimesAhead).collect::<Vec<_>>()
     };
     assert!(told(None).is_empty() && told(Some(at(2))).is_empty());
-    let mut alarms = told(Some(at(50)));
+    let alarms = told(Some(at(50)));
     assert!(alarms[0].message.contains("the newest change of records by 48 hours"), "{}", alarms[0].message);
-    told_of_fleet(&mut alarms);
-    assert!(alarms[0].message.contains("the fleet's log says"), "{}", alarms[0].message);
 }
