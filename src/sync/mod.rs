@@ -219,20 +219,8 @@ impl Syncer {
         // Beside the store: whoever has that has this.
         let incoming = ledger.store().path().with_file_name(INCOMING);
         let (own, facts) = (None, Arc::default());
-        let faults = (archive_fault, removals_fault);
-        let at = At {
-            ledger,
-            archive,
-            incoming,
-            index,
-            state,
-            tally,
-            published,
-            own,
-            archive_fault: faults.0,
-            removals_fault: faults.1,
-            facts,
-        };
+        let at =
+            At { ledger, archive, incoming, index, state, tally, published, own, archive_fault, removals_fault, facts };
         (Self { at, requests, progress, settings, completed }, handle)
     }
 

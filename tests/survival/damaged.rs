@@ -14,7 +14,7 @@ use rmdd::store::{FILE_NAME, JOURNAL_NAME, Store, verify_closed};
 use rmdd_testkit::{Step, World};
 
 use super::*;
-use crate::common::{Daemon, ask, by_frn, by_number, json, rmdd, stdout};
+use crate::common::{Daemon, by_frn, by_number, json, rmdd, stdout};
 
 const DAMAGES: usize = 8;
 
@@ -36,16 +36,6 @@ fn serve(site: &Site, rebuild: bool) -> std::process::Command {
         command.arg("--rebuild");
     }
     command
-}
-
-async fn answers(daemon: &Daemon, questions: &[CheckProviderRequest]) -> Vec<(i32, i32)> {
-    let mut client = daemon.acceptance().await;
-    let mut answers = Vec::new();
-    for question in questions {
-        let answer = ask(&mut client, question.clone()).await;
-        answers.push((answer.verdict, answer.reason));
-    }
-    answers
 }
 
 async fn template() -> Template {

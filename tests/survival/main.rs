@@ -12,7 +12,8 @@ mod removals;
 
 use std::path::Path;
 
-use common::{Site, status_of, stderr};
+use common::{Daemon, Site, ask, status_of, stderr};
+use rmdd::api::grpc::v1::CheckProviderRequest;
 use serde_json::Value;
 
 /// How often something is tried: a number in this variable of the environment, or else so often.
@@ -41,6 +42,17 @@ impl Draw {
 fn ok(site: &Site, arguments: &[&str]) {
     let output = site.run(arguments);
     assert_eq!(status_of(&output), 0, "{arguments:?}: {}", stderr(&output));
+}
+
+/// The verdict and the reason of each answer.
+async fn answers(daemon: &Daemon, questions: &[CheckProviderRequest]) -> Vec<(i32, i32)> {
+    let mut client = daemon.acceptance().await;
+    let mut answers = Vec::new();
+    for question in questions {
+        let answer = ask(&mut client, question.clone()).await;
+        answers.push((answer.verdict, answer.reason));
+    }
+    answers
 }
 
 /// All records and events of all kinds, as the commands tell them.

@@ -9,7 +9,7 @@ use rmdd::store::{FILE_NAME, Store, verify_closed};
 use rmdd_testkit::{Step, World};
 
 use super::*;
-use crate::common::{Daemon, ask, by_frn, by_number, stdout};
+use crate::common::{Daemon, by_frn, by_number, stdout};
 
 const NOTHING: Step = Step { list: 0, amend: 0, remove: 0, reinstate: 0 };
 
@@ -20,16 +20,6 @@ struct Grown {
     questions: Vec<CheckProviderRequest>,
     answers: Vec<(i32, i32)>,
     removed: usize,
-}
-
-async fn answers(daemon: &Daemon, questions: &[CheckProviderRequest]) -> Vec<(i32, i32)> {
-    let mut client = daemon.acceptance().await;
-    let mut answers = Vec::new();
-    for question in questions {
-        let answer = ask(&mut client, question.clone()).await;
-        answers.push((answer.verdict, answer.reason));
-    }
-    answers
 }
 
 fn of_peer(id: &str) -> CheckProviderRequest {
