@@ -213,6 +213,31 @@ async fn before_the_first_listing_it_says_so_and_healthy_comes_with_the_listing(
 }
 
 #[tokio::test]
+async fn a_watch_of_health_tells_of_changes_alone_and_of_none_behind_the_stop() {
+    let site = Site::with_listing(&World::new(5, 20).to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let mut health = HealthClient::new(daemon.tcp().await);
+    let request = HealthCheckRequest { service: String::new() };
+    let mut seen = health.watch(request).await.expect("watched").into_inner();
+    let mut told = vec![seen.message().await.expect("a status").expect("one").status()];
+    // Each of them is a moment at which the daemon looks at itself.
+    for _ in 0..5 {
+        daemon.sync().await;
+    }
+    daemon.signal("-TERM");
+    while let Ok(Some(status)) = seen.message().await {
+        told.push(status.status());
+    }
+    drop((seen, health));
+    daemon.wait().await;
+    let (first, rest) = told.split_first().expect("one");
+    assert!(matches!(first, ServingStatus::Serving | ServingStatus::NotServing), "{told:?}");
+    let changes = if *first == ServingStatus::Serving { &[][..] } else { &[ServingStatus::Serving] };
+    assert_eq!(*rest, [changes, &[ServingStatus::NotServing]].concat());
+}
+
+#[tokio::test]
 async fn the_role_and_the_call_count_and_an_emergency_call_passes_whatever_else_holds() {
     let world = World::new(18, 200);
     let site = Site::new();

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tokio::sync::Mutex;
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::server::NamedService;
@@ -39,19 +40,23 @@ pub(crate) const ADMIN_SERVICE: &str = <Admin as NamedService>::NAME;
 
 /// What the standard health service says.
 #[derive(Clone)]
-pub struct Readiness(HealthReporter);
+pub struct Readiness {
+    reporter: HealthReporter,
+    /// Whether the daemon stops, after which nothing is said any more. Held while something is said.
+    stopping: Arc<Mutex<bool>>,
+}
 
 /// The health service, saying that no listing is loaded. Who watches it is told of the end when the daemon stops.
 pub async fn health(shutdown: CancellationToken) -> (Readiness, HealthServer<impl Health>) {
-    let readiness = Readiness(HealthReporter::new());
-    readiness.0.set_service_status(Admin::NAME, ServingStatus::Serving).await;
+    let readiness = Readiness { reporter: HealthReporter::new(), stopping: Arc::default() };
+    readiness.reporter.set_service_status(Admin::NAME, ServingStatus::Serving).await;
     readiness.set(false).await;
-    let told = HealthService::from_health_reporter(readiness.0.clone());
+    let told = HealthService::from_health_reporter(readiness.reporter.clone());
     (readiness, HealthServer::new(Told { health: told, shutdown }))
 }
 
 /// What the health service says, as the protocol has it where tonic's own does not: of a service that is not known a watch
-/// says so, and stays open.
+/// says so, and stays open, and it tells of changes alone.
 struct Told {
     health: HealthService,
     shutdown: CancellationToken,
@@ -67,7 +72,7 @@ impl Health for Told {
 
     async fn watch(&self, request: Request<HealthCheckRequest>) -> Result<Response<HealthWatch>, Status> {
         let statuses: Statuses = match self.health.watch(request).await {
-            Ok(watched) => Box::pin(watched.into_inner()),
+            Ok(watched) => Box::pin(changes(watched.into_inner())),
             Err(status) if status.code() == Code::NotFound => {
                 let unknown = health_check_response::ServingStatus::ServiceUnknown.into();
                 Box::pin(tokio_stream::once(Ok(HealthCheckResponse { status: unknown })).chain(tokio_stream::pending()))
@@ -80,6 +85,17 @@ impl Health for Told {
 }
 
 type Statuses = Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send>>;
+
+/// Without those that only repeat the one before.
+fn changes(
+    statuses: impl Stream<Item = Result<HealthCheckResponse, Status>>,
+) -> impl Stream<Item = Result<HealthCheckResponse, Status>> {
+    let mut last = None;
+    statuses.filter(move |told| match told {
+        Ok(told) => last.replace(told.status) != Some(told.status),
+        Err(_) => true,
+    })
+}
 
 /// The statuses of a service as they change, until the daemon stops.
 struct HealthWatch {
@@ -107,16 +123,25 @@ impl Stream for HealthWatch {
 impl Readiness {
     /// Whether a listing is loaded.
     pub async fn set(&self, loaded: bool) {
-        let status = if loaded { ServingStatus::Serving } else { ServingStatus::NotServing };
-        for service in ["", Acceptance::NAME, Listing::NAME] {
-            self.0.set_service_status(service, status).await;
+        let stopping = self.stopping.lock().await;
+        if !*stopping {
+            self.say(loaded).await;
         }
     }
 
     /// Nothing more is taken on.
     pub async fn stopping(&self) {
-        self.set(false).await;
-        self.0.set_service_status(Admin::NAME, ServingStatus::NotServing).await;
+        let mut stopping = self.stopping.lock().await;
+        *stopping = true;
+        self.say(false).await;
+        self.reporter.set_service_status(Admin::NAME, ServingStatus::NotServing).await;
+    }
+
+    async fn say(&self, loaded: bool) {
+        let status = if loaded { ServingStatus::Serving } else { ServingStatus::NotServing };
+        for service in ["", Acceptance::NAME, Listing::NAME] {
+            self.reporter.set_service_status(service, status).await;
+        }
     }
 }
 
