@@ -10,11 +10,13 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
 use tokio::time::{Instant, Sleep};
@@ -40,24 +42,31 @@ thread_local! {
 /// A body whose request is under way until it is sent, and that leaves word of what it does.
 pub struct WatchedBody<B> {
     body: B,
-    _under_way: UnderWay,
+    /// With the last of its bytes it goes along with them.
+    under_way: Option<UnderWay>,
 }
 
 impl<B> WatchedBody<B> {
     /// The body of an answer to a request that is under way.
     pub fn new(body: B, under_way: UnderWay) -> Self {
-        Self { body, _under_way: under_way }
+        Self { body, under_way: Some(under_way) }
     }
 }
 
 impl<B: Body + Unpin> Body for WatchedBody<B> {
-    type Data = B::Data;
+    type Data = Piece<B::Data>;
     type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Self::Data>, B::Error>>> {
+        let Self { body, under_way } = &mut *self;
+        let polled = Pin::new(&mut *body).poll_frame(cx);
         LAST.with(|last| last.set(if polled.is_pending() { Word::HadNothing } else { Word::Gave }));
-        polled
+        polled.map_ok(|frame| {
+            frame.map_data(|bytes| {
+                let is_last = body.size_hint().exact() == Some(0);
+                Piece { bytes, _under_way: if is_last { under_way.take() } else { None } }
+            })
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -66,6 +75,35 @@ impl<B: Body + Unpin> Body for WatchedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+/// Bytes of an answer. HTTP/2 takes all that the client has opened its windows for, and keeps it while the socket takes nothing: the
+/// request is under way until the last of them is written, and not only until they were given.
+pub struct Piece<D> {
+    bytes: D,
+    _under_way: Option<UnderWay>,
+}
+
+impl<D: Buf> Buf for Piece<D> {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.bytes.chunks_vectored(slices)
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+    }
+
+    fn copy_to_bytes(&mut self, length: usize) -> Bytes {
+        self.bytes.copy_to_bytes(length)
     }
 }
 
@@ -126,7 +164,27 @@ impl Waiting {
 mod tests {
     use std::task::Waker;
 
+    use http_body_util::{BodyExt, Full};
+
     use super::*;
+    use crate::transport::{Client, Registry};
+
+    #[tokio::test]
+    async fn a_request_is_under_way_until_the_last_of_its_answer_is_written() {
+        let admitted = Registry::new(1).admit(Client::Here).expect("room");
+        let mut body = WatchedBody::new(Full::new(Bytes::from("an answer")), admitted.activity.request());
+        let frame = body.frame().await.expect("a frame").expect("of data");
+        let Ok(mut piece) = frame.into_data() else { panic!("of data") };
+        // As HTTP/2 does it, which has all that it needs.
+        drop(body);
+        assert!(admitted.activity.is_under_way());
+        assert_eq!(&piece.copy_to_bytes(piece.remaining())[..], b"an answer");
+        drop(piece);
+        assert!(!admitted.activity.is_under_way());
+        let body = WatchedBody::new(Full::new(Bytes::new()), admitted.activity.request());
+        drop(body);
+        assert!(!admitted.activity.is_under_way());
+    }
 
     #[tokio::test]
     async fn who_takes_nothing_for_so_long_has_waited_too_long_and_who_is_given_nothing_has_not() {

@@ -3,7 +3,7 @@
 //!
 //! A second for each attack, by default. With `RMDD_ATTACK` set to seconds those that ask for what costs much take so long,
 //! the others a third of it, on 64 connections of 256 streams, under the bounds of the systemd unit; what came of it is
-//! printed.
+//! printed. With `RMDD_ATTACK_ONLY` set to a part of a name as it is printed ("searches, ShutWindows"), only those.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -195,6 +195,9 @@ async fn withstands(
     what: &str,
     (hostile, attack): (&Hostile, Attack),
 ) {
+    if std::env::var("RMDD_ATTACK_ONLY").is_ok_and(|only| !format!("{what}, {attack:?}").contains(&only)) {
+        return;
+    }
     let switch = Switch::begin(&scene.daemon, &scene.frn);
     let mut attacking = tokio::task::JoinSet::new();
     for _ in 0..force.connections {

@@ -1,5 +1,6 @@
 //! Clients that do not take their answers.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use prost::Message;
@@ -15,8 +16,8 @@ const EXPORT: &str = "/rmdd.v1.ListingService/ExportListing";
 const BATCH: &str = "/rmdd.v1.AcceptanceService/CheckProviders";
 
 /// A connection whose windows are shut, on which these calls were made.
-async fn shut(scene: &Scene, calls: &[(&str, Vec<u8>)]) -> TcpStream {
-    let mut socket = TcpStream::connect(scene.grpc()).await.expect("connected");
+async fn shut(listener: SocketAddr, calls: &[(&str, Vec<u8>)]) -> TcpStream {
+    let mut socket = TcpStream::connect(listener).await.expect("connected");
     let mut bytes = [frames::PREFACE, &frames::settings(&[(frames::INITIAL_WINDOW_SIZE, 0)])].concat();
     for (stream, (path, message)) in (1..).step_by(2).zip(calls) {
         bytes.extend(frames::call(stream, path, false));
@@ -53,7 +54,7 @@ async fn an_answer_that_nobody_takes_is_given_up_and_its_stream_alone_is_reset()
     let (question, export) = (by_frn(&scene.frn).encode_to_vec(), ExportListingRequest::default().encode_to_vec());
     let batch = CheckProvidersRequest { questions: vec![by_frn(&scene.frn); 500], at: None }.encode_to_vec();
     let calls = [(CHECK_PROVIDER, question.clone()), (EXPORT, export), (BATCH, batch), (CHECK_PROVIDER, question)];
-    let mut socket = shut(&scene, &calls).await;
+    let mut socket = shut(scene.grpc(), &calls).await;
     let mut reset = resets(&mut socket, 4).await;
     reset.sort_unstable();
     assert_eq!(reset, [1, 3, 5, 7]);
@@ -104,19 +105,22 @@ async fn an_answer_of_which_one_byte_was_taken_keeps_its_share_and_is_given_up_t
 async fn short_answers_that_nobody_takes_are_kept_in_little_memory() {
     const CONNECTIONS: usize = 40;
     const STREAMS: usize = 200;
-    let scene = scene("reader_patience = \"60s\"").await;
-    let before = scene.peak_memory_kib();
-    // Nobody is refused who asks whether the daemon lives, so as many answers wait as there are streams.
+    // Nobody is refused who asks whether the daemon lives, so as many answers wait as there are streams. On the other listener the
+    // method is not allowed, which is told in some hundred bytes.
     let calls = vec![("/grpc.health.v1.Health/Check", Vec::new()); STREAMS];
-    let mut sockets = Vec::new();
-    for _ in 0..CONNECTIONS {
-        let mut socket = shut(&scene, &calls).await;
-        streams_of(&mut socket, frames::kind::HEADERS, STREAMS).await;
-        sockets.push(socket);
+    for listener in [Scene::grpc, Scene::http] {
+        let scene = scene("reader_patience = \"60s\"").await;
+        let before = scene.peak_memory_kib();
+        let mut sockets = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut socket = shut(listener(&scene), &calls).await;
+            streams_of(&mut socket, frames::kind::HEADERS, STREAMS).await;
+            sockets.push(socket);
+        }
+        let each = (scene.peak_memory_kib() - before) as usize / (CONNECTIONS * STREAMS);
+        assert!(each < 7, "{each} KiB for an answer of a few bytes");
+        scene.is_answered().await;
     }
-    let each = (scene.peak_memory_kib() - before) as usize / (CONNECTIONS * STREAMS);
-    assert!(each < 7, "{each} KiB for an answer of a few bytes");
-    scene.is_answered().await;
 }
 
 #[tokio::test]
@@ -168,7 +172,7 @@ async fn a_watcher_to_whom_nothing_happens_and_a_reader_that_is_only_slow_are_no
 async fn exports_streams_and_bytes_are_bounded_for_each_client_and_a_refusal_says_so() {
     let scene = scene("exports = 8\nopen_streams = 8\nbuffer_bytes = 65536").await;
     let export = ExportListingRequest::default().encode_to_vec();
-    let _unread = shut(&scene, &vec![(EXPORT, export.clone()); 4]).await;
+    let _unread = shut(scene.grpc(), &vec![(EXPORT, export.clone()); 4]).await;
     eventually("four are open", || async { (scene.metric("rmdd_exports").await == 4.0).then_some(()) }).await;
     let ask = async |path: &str, message: &[u8]| {
         let mut client = raw(scene.grpc()).await;
@@ -185,7 +189,7 @@ async fn exports_streams_and_bytes_are_bounded_for_each_client_and_a_refusal_say
     assert_eq!(code, tonic::Code::ResourceExhausted);
     assert!(message.contains("limits.buffer_bytes"), "{message}");
     let watch = "/grpc.health.v1.Health/Watch";
-    let _watching = shut(&scene, &vec![(watch, Vec::new()); 4]).await;
+    let _watching = shut(scene.grpc(), &vec![(watch, Vec::new()); 4]).await;
     eventually("four are open", || async { (scene.metric("rmdd_open_streams").await == 4.0).then_some(()) }).await;
     let (code, message) = ask(watch, &[]).await;
     assert_eq!(code, tonic::Code::ResourceExhausted);

@@ -89,9 +89,10 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match self {
             // Not said, or it would become a header: a message tells its length itself.
-            Self::Answer(_) | Self::Well | Self::Made(_) => SizeHint::default(),
+            Self::Made(made) if made.bytes.is_empty() => SizeHint::with_exact(0),
+            Self::Answer(_) | Self::Made(_) => SizeHint::default(),
             Self::Routed { body, .. } => body.size_hint(),
-            Self::Done => SizeHint::with_exact(0),
+            Self::Well | Self::Done => SizeHint::with_exact(0),
         }
     }
 }
