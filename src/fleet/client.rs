@@ -42,6 +42,8 @@ pub struct Polled {
     pub fetcher: Option<Fetcher>,
     /// What is asked, by its ID, where that was read.
     pub asks: Vec<(String, Ask)>,
+    /// What stands at the key of the site that looks, where that was read.
+    pub said: Option<Vec<u8>>,
 }
 
 /// Where something was read.
@@ -90,21 +92,22 @@ impl Client {
     ///
     /// If etcd does not answer.
     pub async fn poll(&self) -> Result<Polled, EngineError> {
-        self.look(true).await
+        self.look(None, true).await
     }
 
-    /// What a site looks at each second, in one read. What sites ask only those need that fetch or ask: `asks` says whether it
-    /// is read.
+    /// What a `site` looks at each second, in one read: what it said of itself is gone where etcd was put back. What sites ask
+    /// only those need that fetch or ask: `with_asks` says whether it is read.
     ///
     /// # Errors
     ///
     /// If etcd does not answer.
-    pub async fn look(&self, with_asks: bool) -> Result<Polled, EngineError> {
+    pub async fn look(&self, site: Option<&str>, with_asks: bool) -> Result<Polled, EngineError> {
         let keys = &self.keys;
         let asks = keys.asks();
         // Two neighbours: nothing else has its place between them.
         let founding = Read::Range { from: keys.fetcher(), below: format!("{}\0", keys.fleet()), most: 0 };
         let mut reads = vec![founding, Read::Key(keys.head(Log::Listing)), Read::Key(keys.head(Log::Records))];
+        reads.extend(site.map(|site| Read::Key(keys.site(site))));
         if with_asks {
             reads.push(Read::Range { below: behind(&asks), from: asks.clone(), most: 100 });
         }
@@ -125,6 +128,7 @@ impl Client {
             heads: [head(one(&mut pairs, 1), Log::Listing), head(one(&mut pairs, 2), Log::Records)],
             fetcher,
             asks: asked.into_iter().filter_map(ask).collect(),
+            said: site.and_then(|_| one(&mut pairs, 3)),
         })
     }
 

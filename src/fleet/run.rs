@@ -155,10 +155,14 @@ impl Runner {
 
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
         let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
-        let mut polled = self.site.client.look(with_asks).await?;
+        let mut polled = self.site.client.look(Some(&self.site.params.site), with_asks).await?;
         trace_look(&polled, began);
         self.site.set_asks(std::mem::take(&mut polled.asks));
         self.site.set_fetched_for(polled.fetcher.is_some());
+        // It is gone, or an older one stands there, where etcd was wiped or put back.
+        if self.memory.told.as_ref().map(SiteSays::to_bytes) != polled.said {
+            self.memory.told = None;
+        }
         let read = reading(polled);
         let stand = self.stand()?;
         let now = began.saturating_duration_since(self.memory.began);

@@ -11,13 +11,13 @@ use rmdd::fleet::entry::{self, Author};
 use rmdd::fleet::head::Head;
 use rmdd::fleet::keys::behind;
 use rmdd::fleet::payload;
-use rmdd::fleet::said::Token;
+use rmdd::fleet::said::{SiteSays, Token};
 use rmdd::records::{Change, Records, plan};
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
 use crate::common::{Daemon, eventually, now, status_of, stderr};
-use crate::sites::{Fleet, NEVER};
+use crate::sites::{Fleet, NAMES, NEVER};
 
 fn deny(frn: u64) -> PutRecordsRequest {
     let body = Body::Override(Override { action: OverrideAction::Deny.into() });
@@ -257,6 +257,21 @@ async fn an_etcd_that_lost_everything_is_founded_again_by_a_site_and_the_others_
     assert!(status.success(), "{log}");
     fleet.ok(0, &["fleet", "init"]);
     fleet.start(0);
+    // Before anything changes: who is at the head is seen at once, and who is gone later is missed.
+    let (engine, keys) = (&fleet.client.engine, &fleet.client.keys);
+    let told = || async {
+        let read = [Read::Key(keys.site(NAMES[0])), Read::Key(keys.site(NAMES[1]))];
+        let found = engine.read(&read).await.expect("read").pairs.into_iter().flatten();
+        found.map(|pair| pair.value).collect::<Vec<_>>()
+    };
+    let said =
+        eventually("both tell of themselves", || async { Some(told().await).filter(|said| said.len() == 2) }).await;
+    // As an etcd has it that was put back.
+    let mut earlier = SiteSays::from_bytes(&said[1]).expect("read");
+    earlier.records.0 -= 1;
+    engine.write_again(&[Write::Put(keys.site(NAMES[1]), earlier.to_bytes(), None)]).await.expect("put");
+    let is_said = |bytes: &[u8]| SiteSays::from_bytes(bytes).expect("read").records.0 == earlier.records.0 + 1;
+    eventually("it tells of itself again", || async { is_said(&told().await[1]).then_some(()) }).await;
     eventually("the other goes on", || async {
         let mut admin = fleet.daemon(1).admin().await;
         admin.put_records(deny(9)).await.is_ok().then_some(())
