@@ -62,7 +62,10 @@ async fn let_through(
     by: String,
     record: &impl Fn(SyncOutcome) -> SyncRecord,
 ) -> Result<SyncRecord, CycleError> {
-    let current = believed(at.index.load_full(), published.fetched_at, None);
+    // It may have been fetched by a clock that was behind: what has been confirmed since is held against now.
+    let now = clock::now().max(published.fetched_at);
+    let source = at.state.load().sources.iter().find(|source| source.source == published.source).cloned();
+    let current = believed(at.index.load_full(), now, source.as_ref());
     let prepared = prepare(published, current.as_ref().map(Arc::clone), settings.vet.clone(), at.peers()).await?;
     let doubts = match prepared.doubts() {
         now if now.is_empty() => listed(&held.doubts),

@@ -18,16 +18,28 @@ use crate::listing::index::Index;
 /// The listing is changed every working day: its newest day may lie so far back, in days.
 const CALENDAR_RESTS: i64 = 7;
 
-/// The standing listing as it is held against one that came at `at`: where its times lie ahead of that and the clock can be
-/// believed, they are set to it. The store does the same with the commit or the confirmation that follows.
+/// The standing listing as it is held against one that came at `at`: where its times lie ahead of that, and of what the source's
+/// clock says, and the clock can be believed, they are set to the later of the two. The store does the same with the commit or
+/// the confirmation that follows.
 pub fn believed(current: Option<Arc<Index>>, at: Timestamp, source: Option<&SourceState>) -> Option<Arc<Index>> {
     current.map(|current| {
         let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
-        if !is_ahead(current.confirmed_at(), at) || contradicted || later_than(at, current.listed_day()).is_some() {
+        let latest = source.map_or(at, |source| source.latest(at));
+        if !is_ahead(current.confirmed_at(), latest) || contradicted || later_than(at, current.listed_day()).is_some() {
             return current;
         }
-        Arc::new(current.no_later_than(at))
+        Arc::new(current.no_later_than(latest))
     })
+}
+
+/// When it was that something came, by a clock that says `at`. Where what stands and the source's clock agree that this
+/// machine's is behind, it is the source's time: what the answers have said meanwhile lies before it.
+pub fn came(at: Timestamp, current: Option<&Index>, source: Option<&SourceState>) -> Timestamp {
+    let Some((current, source)) = current.zip(source.filter(|source| !source.contradicts_the_clock())) else {
+        return at;
+    };
+    let (stands, latest) = (current.confirmed_at(), source.latest(at));
+    if is_ahead(stands, at) && !is_ahead(stands, latest) { latest } else { at }
 }
 
 /// From one fetch to the next no more time is believed to have passed: the clock may have leapt between them.
@@ -117,11 +129,27 @@ mod tests {
     fn times_ahead_are_set_right_unless_it_is_now_that_is_wrong() {
         let now = "2026-11-26T12:00:00Z";
         assert_eq!(confirmed(now, None), time(now));
-        assert_eq!(confirmed(now, Some(&skewed(1))), time(now));
+        assert_eq!(confirmed(now, Some(&skewed(-1))), time(now));
+        assert_eq!(confirmed(now, Some(&skewed(1))), time("2026-11-26T13:00:00Z"), "the later of both clocks");
         assert_eq!(confirmed(now, Some(&skewed(48))), time(AHEAD), "the source says that the clock is two days behind");
         assert_eq!(confirmed("1970-01-01T00:00:00Z", None), time(AHEAD));
+        let stands = believed(current(now), time("2026-11-26T11:40:00Z"), Some(&skewed(1))).expect("it stands");
+        assert_eq!(stands.confirmed_at(), time(now), "it is this machine's clock that is behind");
         let stands = believed(current(now), time("2026-11-26T11:59:30Z"), None).expect("it stands");
         assert_eq!(stands.confirmed_at(), time(now), "the clock is being disciplined");
+    }
+
+    #[test]
+    fn what_comes_by_a_clock_that_is_behind_came_when_the_source_says_where_what_stands_agrees() {
+        let (stands, behind) = (current("2026-11-26T12:00:00Z"), time("2026-11-26T09:30:00Z"));
+        let came = |at, source: SourceState| super::came(at, stands.as_deref(), Some(&source));
+        assert_eq!(came(behind, skewed(3)), time("2026-11-26T12:30:00Z"));
+        assert_eq!(came(behind, skewed(0)), behind, "the source has the same clock");
+        assert_eq!(came(behind, skewed(1)), behind, "what stands lies ahead of both");
+        assert_eq!(came(behind, skewed(48)), behind, "one of the two is wrong by days");
+        let later = time("2026-11-26T12:30:00Z");
+        assert_eq!(came(later, skewed(3)), later, "it may be the source's that is wrong");
+        assert_eq!(super::came(behind, None, Some(&skewed(3))), behind);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::acquire::{Acquired, NoListing, acquire};
 use super::apply::{Prepared, Published, apply, archived, prepare};
-use super::clocks::believed;
+use super::clocks::{believed, came};
 use super::{At, SyncProgress, SyncSettings, SyncStage, reported};
 use crate::domain::{Anomaly, Awaits, HeldListing, SourceFault, SourceState, SyncOutcome, SyncRecord, SyncTrigger};
 use crate::listing::index::Index;
@@ -155,7 +155,10 @@ where
             (self.report)(SyncStage::Fetch, 0, None);
             let current = self.at.index.load_full();
             let (fetched, source) = self.fetch(current.as_deref()).await?;
-            let current = believed(current, fetched.at(), self.asked_of(&source).as_ref());
+            let asked = self.asked_of(&source);
+            let at = came(fetched.at(), current.as_deref(), asked.as_ref());
+            let fetched = fetched.that_came(at);
+            let current = believed(current, fetched.at(), asked.as_ref());
             let listing = match fetched {
                 Fetched::NotModified { at, .. } => {
                     return self.confirm(current.as_ref().ok_or(CycleError::NothingToConfirm)?, at).await;

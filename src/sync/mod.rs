@@ -252,8 +252,9 @@ impl Syncer {
         let source = state.last.as_ref().map(|last| last.source.as_str());
         let source = state.sources.iter().find(|state| Some(state.source.as_str()) == source);
         let contradicted = source.is_some_and(SourceState::contradicts_the_clock);
+        let latest = source.map_or(now, |source| source.latest(now)).max(index.confirmed_at());
         if succeeded && !contradicted && later_than(now, index.listed_day()).is_none() {
-            self.redate_records(index.confirmed_at(), now).await;
+            self.redate_records(index.confirmed_at(), latest).await;
         }
         let archive = self.at.archive.clone();
         let archived = tokio::task::spawn_blocking(move || archive.entries().unwrap_or_default()).await;
@@ -264,7 +265,7 @@ impl Syncer {
         let needed = std::iter::once(index.snapshot().sha256).chain(held).collect();
         // What lies ahead came before what stands, or is it.
         let mends = (succeeded && !contradicted).then_some(index.snapshot().fetched_at);
-        self.expire((past, now), mends, needed).await;
+        self.expire((past, latest), mends, needed).await;
         if let Some(from) = settings.history.keep_from(past).filter(|_| succeeded) {
             self.retire(from).await;
         }

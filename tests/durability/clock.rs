@@ -252,6 +252,66 @@ async fn a_sources_wish_from_a_clock_that_was_ahead_keeps_nobody_from_asking_it(
     assert!(read(source.last_contact_at.as_ref()) <= now());
 }
 
+/// A listing from a source that says what time it is.
+fn dated(listing: &[u8]) -> Answer {
+    let listing = listing.to_vec();
+    Answer::by(move |_| {
+        // A date has whole seconds.
+        let date = (now() + SignedDuration::from_secs(1)).strftime("%a, %d %b %Y %H:%M:%S GMT");
+        let headers = format!("Date: {date}\r\nContent-Type: text/csv\r\nContent-Length: {}\r\n", listing.len());
+        Answer::response("200 OK", &headers, &listing)
+    })
+}
+
+#[tokio::test]
+async fn syncs_by_a_clock_that_is_behind_leave_the_past_as_it_was_where_the_source_says_what_time_it_is() {
+    for (seed, behind) in [(311, "-3m"), (312, "-3h")] {
+        let days = days(seed);
+        let server = Server::start(dated(&days.yesterday)).await;
+        let site = Site::new();
+        let clock = site.directory.path().join("clock");
+        std::fs::write(&clock, "+0").expect("written");
+        let Some(mut right) = by_a_clock_in(&clock) else { return };
+        right.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0"]);
+        right.args(["--schedule", "0 0 1 1 *", "--source", &server.url]);
+        let began = now() - SignedDuration::from_secs(1);
+        let daemon = Daemon::spawn(right);
+        daemon.first_sync().await;
+        let add = ["overrides", "add", "deny", &days.stands, "--by", "alice", "--why", "a test"];
+        assert_eq!(status_of(&site.run(&add)), 0);
+        let first = now();
+        let live = ask(&mut daemon.acceptance().await, by_number(&days.gone)).await;
+        assert_eq!(live.verdict(), Verdict::Accept);
+
+        // What stands is confirmed by a clock that is behind, and a removal is applied by it.
+        std::fs::write(&clock, behind).expect("written");
+        assert_eq!(daemon.sync().await.outcome(), v1::SyncOutcome::Unchanged);
+        server.answer(dated(&days.today));
+        assert_eq!(daemon.sync().await.outcome(), v1::SyncOutcome::Applied);
+        assert!(codes(&daemon.status().await).contains(&"TIMES_AHEAD"), "the alarm stays");
+        std::fs::write(&clock, "+0").expect("written");
+        let second = eventually("it is past the source's second", || async {
+            let at = now();
+            let gone = then(&daemon, &days.gone, at).await.expect("history");
+            (gone.verdict() == Verdict::Refuse).then_some(at)
+        })
+        .await;
+        assert_eq!(daemon.sync().await.outcome(), v1::SyncOutcome::Unchanged);
+        eventually("all is well", || async { codes(&daemon.status().await).is_empty().then_some(()) }).await;
+        for (at, gone) in [(first, Verdict::Accept), (second, Verdict::Refuse)] {
+            assert_eq!(then(&daemon, &days.gone, at).await.expect("history").verdict(), gone, "{behind}");
+            let stands = then(&daemon, &days.stands, at).await.expect("history");
+            assert_eq!(stands.reason(), v1::Reason::Override, "{behind}");
+        }
+        let before = then(&daemon, &days.stands, began).await.expect_err("nothing was known then");
+        assert_eq!(before.code(), tonic::Code::OutOfRange, "{behind}: {before:?}");
+        let removed = ask(&mut daemon.acceptance().await, by_number(&days.gone)).await;
+        assert!(read(removed.first_missing_at.as_ref()) > first, "{behind}: {removed:?}");
+        daemon.terminate().await;
+        verified(&site);
+    }
+}
+
 /// The clock of the source, and the alarm that it makes.
 async fn skewed(date: Timestamp) -> (GetStatusResponse, i64) {
     let days = days(306);

@@ -63,6 +63,15 @@ impl Fetched {
         }
     }
 
+    /// The same, come at another time than this machine's clock said.
+    pub fn that_came(mut self, then: Timestamp) -> Self {
+        match &mut self {
+            Self::NotModified { at, .. } => *at = then,
+            Self::Listing(listing) => listing.fetched_at = then,
+        }
+        self
+    }
+
     /// By how much the source's clock was ahead of this machine's, if it said what time it is.
     pub fn clock_skew(&self) -> Option<SignedDuration> {
         match self {
