@@ -28,7 +28,7 @@ use super::patience::{Patient, WatchedBody};
 use super::preface;
 use super::quota::Allowance;
 use super::registry::{Activity, Admitted};
-use super::tls::{Certified, Tls};
+use super::tls::{Certified, Shaken, Tls};
 use super::{Client, Framing, LimitsConfig, Respond, users};
 use crate::domain::{ErrorReason, Rejection};
 use crate::transport::auth::{Access, ListenerKind, Session};
@@ -252,7 +252,11 @@ impl Connection {
             () = self.admitted.activity.asked_to_close() => Err("its place was needed".to_owned()),
         };
         match shaken {
-            Ok((socket, certified)) => self.serve(socket, framing, service, certified).await,
+            Ok(Shaken { stream, certified, chain, under }) => {
+                let _kept = tls.keep(&Arc::clone(&self.admitted.activity), chain, &under);
+                drop(under);
+                self.serve(stream, framing, service, certified).await;
+            }
             Err(error) => {
                 tls.note_failed();
                 tracing::debug!(peer = %self.peer, error, "a TLS handshake came to nothing: {error}");

@@ -176,7 +176,7 @@ impl Connection {
             (Event::Stop, Phase::Lingering | Phase::Closing { .. }) => Next::Go(phase, LINGER),
             (Event::Stop, _) if linger.is_zero() => Next::Close,
             (Event::Stop, _) => Next::Go(Phase::Lingering, linger),
-            (Event::MakeRoom, _) if !activity.has_asked() => Next::End,
+            (Event::MakeRoom, _) if !activity.has_asked() || activity.is_cut() => Next::End,
             (Event::MakeRoom, Phase::Opening | Phase::Serving) => {
                 // Who asks as often as that is told with its next answer.
                 match linger.saturating_sub(activity.idle().unwrap_or_default()) {

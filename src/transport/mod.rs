@@ -23,6 +23,7 @@
 mod accept;
 mod at_once;
 pub mod auth;
+mod belief;
 mod body;
 pub mod budget;
 mod client;

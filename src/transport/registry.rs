@@ -86,6 +86,8 @@ pub struct Activity {
     is_on_one_thread: AtomicBool,
     /// Whether it makes room for another.
     is_leaving: AtomicBool,
+    /// Whether it is to be closed whatever is under way.
+    is_cut: AtomicBool,
     /// Whether it was answered before all of its request was read.
     leaves_unread: AtomicBool,
     close: Notify,
@@ -106,6 +108,7 @@ impl Activity {
             made_since: AtomicU64::new(0),
             is_on_one_thread: AtomicBool::new(false),
             is_leaving: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             leaves_unread: AtomicBool::new(false),
             close: Notify::new(),
         }
@@ -257,6 +260,17 @@ impl Activity {
     /// Waits until the connection is to make room; once more, until it is to do so at once.
     pub async fn asked_to_close(&self) {
         self.close.notified().await;
+    }
+
+    /// Has it closed at once, whatever is under way: its client is believed no more.
+    pub fn cut(&self) {
+        self.is_cut.store(true, Ordering::Relaxed);
+        self.ask_to_close();
+    }
+
+    /// Whether it is to be closed at once.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut.load(Ordering::Relaxed)
     }
 
     fn ask_to_close(&self) {

@@ -1,7 +1,7 @@
 //! TLS on a listener: its certificate, whom it believes, and how both are replaced while it runs.
 //!
-//! A connection keeps what it began with; new ones get what is in force then. Files that cannot be used never take the
-//! place of those in force.
+//! A connection keeps what it began with; new ones get what is in force then. Where other authorities are believed, those of
+//! clients that are believed no more are closed. Files that cannot be used never take the place of those in force.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::belief::{Belief, Chain, Kept, Open};
+use super::registry::Activity;
 use crate::transport::secret_file::{self, SecretError};
 
 /// How long a client whose handshake failed may take to read why.
@@ -149,6 +151,7 @@ struct Material {
 /// What new connections get.
 pub struct InForce {
     acceptor: TlsAcceptor,
+    belief: Belief,
     digest: [u8; 32],
     valid_from: Timestamp,
     expires_at: Timestamp,
@@ -189,8 +192,21 @@ pub struct Tls {
     in_force: ArcSwap<InForce>,
     /// What is wrong with the files as they are now.
     unusable: ArcSwapOption<String>,
+    open: Open,
     done: AtomicU64,
     failed: AtomicU64,
+}
+
+/// A handshake that came to an end as it should.
+pub struct Shaken<S> {
+    /// The connection.
+    pub stream: TlsStream<S>,
+    /// What the client's certificate says of whom it is, if it showed one.
+    pub certified: Option<Certified>,
+    /// The certificates that it showed.
+    pub(super) chain: Option<Chain>,
+    /// What was in force when it began.
+    pub(super) under: Arc<InForce>,
 }
 
 /// What a reload found, not yet in force.
@@ -223,7 +239,7 @@ impl Tls {
         let in_force = ArcSwap::from_pointee(build(name, alpn, config, &material)?);
         let config = Mutex::new(config.clone());
         let (unusable, done, failed) = (ArcSwapOption::empty(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Some(Arc::new(Self { name, alpn, config, in_force, unusable, done, failed })))
+        Ok(Some(Arc::new(Self { name, alpn, config, in_force, unusable, open: Open::default(), done, failed })))
     }
 
     /// Reads and checks the files that these settings name. Changes nothing yet.
@@ -241,8 +257,18 @@ impl Tls {
         let (from, until) = (next.valid_from, next.expires_at);
         let changed = next.digest != self.in_force.load().digest;
         // Also where nothing changed: whom it believes may have.
+        let belief = next.belief.clone();
         self.in_force.store(Arc::new(next));
         self.unusable.store(None);
+        let closed = self.open.close_all_but_believed(&belief);
+        if closed > 0 {
+            let name = self.name;
+            tracing::info!(
+                name,
+                closed,
+                "{name}: {closed} connections of clients that are believed no more are closed"
+            );
+        }
         if changed {
             let name = self.name;
             tracing::info!(name, %from, %until, "{name}: another certificate is in force, good until {until}");
@@ -325,12 +351,12 @@ impl Tls {
     /// # Errors
     ///
     /// If it fails.
-    pub async fn handshake<S>(&self, socket: S) -> std::io::Result<(TlsStream<S>, Option<Certified>)>
+    pub async fn handshake<S>(&self, socket: S) -> std::io::Result<Shaken<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let acceptor = self.in_force.load().acceptor.clone();
-        let stream = match acceptor.accept(socket).into_fallible().await {
+        let under = self.in_force.load_full();
+        let stream = match under.acceptor.accept(socket).into_fallible().await {
             Ok(stream) => stream,
             Err((error, mut socket)) => {
                 // Closed with something unread, a socket is reset, and the client never learns why it was refused.
@@ -339,9 +365,25 @@ impl Tls {
                 return Err(error);
             }
         };
-        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first).map(|shown| certified(shown));
+        let chain = stream
+            .get_ref()
+            .1
+            .peer_certificates()
+            .map(|chain| chain.iter().map(|certificate| certificate.clone().into_owned()).collect::<Chain>());
+        let certified = chain.as_ref().and_then(|chain| chain.first()).map(certified);
         self.done.fetch_add(1, Ordering::Relaxed);
-        Ok((stream, shown))
+        Ok(Shaken { stream, certified, chain, under })
+    }
+
+    /// Keeps in mind that the connection of a handshake is open, to close it where its client is believed no more.
+    pub(super) fn keep(&self, activity: &Arc<Activity>, chain: Option<Chain>, under: &Arc<InForce>) -> Kept<'_> {
+        let kept = self.open.keep(activity, chain);
+        // Something else may have been put in force since the handshake began.
+        let in_force = self.in_force.load_full();
+        if !Arc::ptr_eq(&in_force, under) {
+            self.open.close_all_but_believed(&in_force.belief);
+        }
+        kept
     }
 }
 
@@ -420,6 +462,7 @@ fn build(name: &'static str, alpn: &[&[u8]], config: &TlsConfig, material: &Mate
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| wrong("certificate", &certificate)(error.to_string()))?;
+    let mut belief = Belief::default();
     let builder = match (&material.client_ca, &config.client_ca) {
         (Some(pem), Some(path)) => {
             let mut roots = RootCertStore::empty();
@@ -431,6 +474,7 @@ fn build(name: &'static str, alpn: &[&[u8]], config: &TlsConfig, material: &Mate
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
             let verifier = if config.client_required { verifier } else { verifier.allow_unauthenticated() };
             let verifier = verifier.build().map_err(|error| wrong("client_ca", path)(error.to_string()))?;
+            belief = Belief::by(Arc::clone(&verifier));
             builder.with_client_cert_verifier(verifier)
         }
         _ => builder.with_no_client_auth(),
@@ -446,7 +490,7 @@ fn build(name: &'static str, alpn: &[&[u8]], config: &TlsConfig, material: &Mate
     })?;
     server.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(server));
-    Ok(InForce { acceptor, digest: material.digest, valid_from, expires_at })
+    Ok(InForce { acceptor, belief, digest: material.digest, valid_from, expires_at })
 }
 
 /// From when to when all of a chain is good.

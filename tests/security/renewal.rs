@@ -7,6 +7,8 @@ use rmdd::api::client::connect_tls;
 use rmdd::api::grpc::v1::acceptance_service_client::AcceptanceServiceClient;
 use rmdd::api::grpc::v1::{GetStatusResponse, ReloadConfigRequest};
 use rustls::version::TLS13;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::common::{Daemon, by_number, eventually};
 use super::pki::{self, Pki};
@@ -132,4 +134,51 @@ async fn a_reload_names_other_files_for_tls_but_turns_it_neither_on_nor_off() {
     // What waits for a restart is named again; what is in force is not.
     let again = daemon.admin().await.reload_config(ReloadConfigRequest {}).await.expect("reloaded").into_inner();
     assert!(again.applied.is_empty() && again.needs_restart.len() == reloaded.needs_restart.len(), "{again:?}");
+}
+
+#[tokio::test]
+async fn connections_of_clients_whose_authority_is_believed_no_more_are_closed_and_others_go_on() {
+    let pki = Pki::new();
+    let lost = pki::Authority::new("Clients whose keys were lost");
+    pki.secured.write("clients.pem", &format!("{}{}", pki.clients.pem, lost.pem));
+    let often = format!("check_every = \"50ms\"\n{}", pki.mutual(true));
+    pki.secured.configure(&(pki.settings("grpc", &often) + &pki.settings("http", &often)));
+    let daemon = pki.secured.start().await;
+    let url = daemon.tcp.as_deref().expect("gRPC");
+    let good = connect_tls(url, &pki.showing(&pki.clients, &["switch-1.example"], pki::GOOD)).await.expect("let in");
+    let files = pki.showing(&lost, &["switch-2.example"], pki::GOOD);
+    let bad = connect_tls(url, &files).await.expect("let in");
+    let ask = async |channel: &tonic::transport::Channel| {
+        AcceptanceServiceClient::new(channel.clone()).check_provider(by_number(&pki.secured.number)).await
+    };
+    assert!(ask(&good).await.is_ok() && ask(&bad).await.is_ok());
+    // One that is kept over HTTP, and a stream on which nothing happens.
+    let (certificate, key) = files.identity.expect("an identity");
+    let identity = [certificate, key].map(|file| std::fs::read(file).expect("read")).concat();
+    // Fails where another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let kept = reqwest::Client::builder()
+        .add_root_certificate(reqwest::Certificate::from_pem(pki.servers.pem.as_bytes()).expect("PEM"))
+        .identity(reqwest::Identity::from_pem(&identity).expect("an identity"))
+        .build()
+        .expect("a client");
+    let healthz = format!("{}/healthz", daemon.http.as_deref().expect("HTTP"));
+    assert!(kept.get(&healthz).send().await.is_ok());
+    let mut health = HealthClient::new(bad.clone());
+    let mut watched = health.watch(HealthCheckRequest::default()).await.expect("watched").into_inner();
+    watched.message().await.expect("a status");
+
+    // Another certificate of the daemon's changes nothing for anybody.
+    let before = shown(&pki, &daemon).await;
+    pki.serve_under(pki::GOOD);
+    eventually("it is in force", || async { (shown(&pki, &daemon).await != before).then_some(()) }).await;
+    assert!(ask(&bad).await.is_ok() && kept.get(&healthz).send().await.is_ok());
+
+    pki.secured.write("clients.pem", &pki.clients.pem);
+    eventually("its questions are answered no more", || async { ask(&bad).await.err().map(drop) }).await;
+    eventually("nor those over HTTP", || async { kept.get(&healthz).send().await.err().map(drop) }).await;
+    while watched.message().await.is_ok_and(|told| told.is_some()) {}
+    assert!(ask(&good).await.is_ok());
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("of clients that are believed no more are closed"), "{log}");
 }
