@@ -26,6 +26,15 @@ pub enum FoundError {
         /// Its ID.
         found: FleetId,
     },
+    /// None is there, and what stands where its logs should begin is in the way.
+    #[error(
+        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what          begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
+    )]
+    Remains {
+        name: String,
+        /// How its keys begin.
+        prefix: String,
+    },
     /// etcd did not do it.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -102,8 +111,20 @@ pub struct Founded {
 ///
 /// # Errors
 ///
-/// If there is one, or if etcd or the store does not do it. Where it is founded in the store alone, trying again goes on.
+/// If there is one, or if etcd or the store does not do it. Where it is not known whether etcd did, it is founded in the store
+/// alone, and trying again goes on; else nothing has changed.
 pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
+    let was_in_one = store.fleet_position()?.is_some();
+    let founded = try_to_found(Arc::clone(&store), client, name).await;
+    let may_be_done = matches!(&founded, Err(FoundError::Client(ClientError::Engine(EngineError::Unknown { .. }))));
+    // A store that is in a fleet that no etcd has would follow no other.
+    if founded.is_err() && !may_be_done && !was_in_one && store.fleet_position()?.is_some() {
+        store.leave_fleet()?;
+    }
+    founded
+}
+
+async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
     if let Some(found) = client.founded().await? {
         return Err(FoundError::Founded { name: name.to_owned(), found: found?.id });
     }
@@ -125,8 +146,11 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
     let [listing, records] = &packed;
     let heads = [head(Log::Listing, listing), head(Log::Records, records)];
     if !client.found(Founding { id, format, schedule_minute: minute }, heads).await? {
-        let found = client.founded().await?.transpose()?.map_or(id, |founding| founding.id);
-        return Err(FoundError::Founded { name: name.to_owned(), found });
+        let name = name.to_owned();
+        return Err(match client.founded().await?.transpose()? {
+            Some(founding) => FoundError::Founded { name, found: founding.id },
+            None => FoundError::Remains { name, prefix: client.keys.root().to_owned() },
+        });
     }
     Ok(Founded { id, position, again })
 }

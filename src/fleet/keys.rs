@@ -15,6 +15,11 @@ impl Keys {
         Self { root: format!("/rmdd/{fleet}/") }
     }
 
+    /// How all of them begin.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
     fn at(&self, rest: &str) -> String {
         format!("{}{rest}", self.root)
     }

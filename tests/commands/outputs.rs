@@ -168,7 +168,8 @@ async fn whatever_the_umask_files_have_a_mode_of_their_own() {
             assert_eq!(status_of(&output), 0, "{}", stderr(&output));
         };
         let mut serve = Command::new("sh");
-        serve.env("RMDD_HTTP__LISTEN", "off").env("RMDD_GRPC__LISTEN", "off").arg("-c").arg(format!(
+        serve.env("RMDD_HTTP__LISTEN", "off").env("RMDD_GRPC__LISTEN", "off").env("RMDD_DECISION_LOG__LOG", "all");
+        serve.arg("-c").arg(format!(
             "umask {umask}; exec {} --state-dir {} serve --source {}",
             env!("CARGO_BIN_EXE_rmdd"),
             site.state_dir().display(),
@@ -184,6 +185,7 @@ async fn whatever_the_umask_files_have_a_mode_of_their_own() {
             (state.join("rmdd.redb"), 0o600),
             (state.join("records.jsonl"), 0o600),
             (state.join("removals.jsonl"), 0o600),
+            (state.join("decisions.jsonl"), 0o640),
             (backup, 0o600),
             (state.join("archive"), 0o750),
             (state.join("incoming"), 0o750),

@@ -209,3 +209,25 @@ async fn a_forged_confirmation_of_a_snapshot_that_does_not_exist_is_applied_nowh
     .await;
     fleet.agree().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_that_etcd_does_not_let_be_founded_leaves_the_store_in_none() {
+    let world = World::new(539, 50);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 1, NEVER).await else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    let key = fleet.client.keys.head(Log::Records);
+    put(&fleet, key.clone(), b"somebody's".to_vec()).await;
+    let refused = fleet.run(0, &["fleet", "init"]);
+    assert_eq!(status_of(&refused), 2);
+    assert!(
+        stderr(&refused).contains("Nothing has changed") && stderr(&refused).contains("etcdctl"),
+        "{}",
+        stderr(&refused)
+    );
+    fleet.client.engine.write_again(&[Write::DeleteRange(key.clone(), format!("{key}\0"))]).await.expect("deleted");
+    let founded = fleet.run(0, &["fleet", "init"]);
+    assert!(stdout(&founded).contains("is founded, as"), "{}", stdout(&founded));
+    fleet.start(0);
+    fleet.agree().await;
+}

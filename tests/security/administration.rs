@@ -103,6 +103,11 @@ async fn on_a_listener_of_its_own_each_right_reaches_as_far_as_it_does() {
     assert_eq!(json(&run(&["status", "--json"]))["state"], "fresh");
     let said = stderr(&run(&["compact"]));
     assert!(said.contains("the token noc has the right operator") && said.contains("needs admin"), "{said}");
+    // ... and what it needs for all that it does.
+    secured.write("token", QUERY);
+    let said = stderr(&run(&["overrides", "add", "deny", "0041000001", "--why", "a test", "--by", "ann"]));
+    assert!(said.contains("nothing was changed: the token") && said.contains("admin to change records"), "{said}");
+    assert!(!said.contains("WHO"), "{said}");
     let (_, log) = daemon.terminate().await;
     assert!(log.contains("Compact was asked for by the token chief"), "{log}");
     for token in [QUERY, OPERATOR, ADMIN] {
@@ -117,7 +122,8 @@ async fn certificates_have_the_rights_that_their_names_are_given() {
     let rights = "certificates = [{ name = \"noc.example\", right = \"operator\" }, { name = \"chief.example\", right = \
                   \"admin\" }]";
     secured.configure(&format!(
-        "[access]\nrequire = true\n{rights}\n{}{}{}",
+        "[access]\nrequire = true\n{rights}\n{}\n{}{}{}",
+        secured.tokens(),
         pki.settings("admin", &pki.mutual(true)),
         pki.settings("grpc", &pki.mutual(true)),
         pki.settings("http", &pki.mutual(true)),
@@ -139,6 +145,11 @@ async fn certificates_have_the_rights_that_their_names_are_given() {
         reported(link(pki.showing(&pki.clients, &["x.example", "Chief.example"], pki::GOOD)).await).await;
     assert_eq!((operators, admins), (vec![None; 4], vec![None; 4]));
 
+    // With a token of a lower right it is the certificate's that counts.
+    let files = pki.showing(&pki.clients, &["chief.example"], pki::GOOD);
+    let both = Link::new(connect_tls(&url, &files).await.expect("a connection"), secured.bearer(OPERATOR));
+    assert_eq!(reported(both).await.1, vec![None; 4]);
+
     // As a person does it.
     pki.showing(&pki.clients, &["noc.example"], pki::GOOD);
     let path = |name: &str| secured.path(name).display().to_string();
@@ -154,6 +165,8 @@ async fn certificates_have_the_rights_that_their_names_are_given() {
     let queries = daemon.tcp.clone().expect("gRPC");
     let check = secured.site.run(&[&["check", &secured.number, "--connect", &queries][..], &files].concat());
     assert_eq!(status_of(&check), 0, "{}", stderr(&check));
+    let (_, log) = daemon.terminate().await;
+    assert!(log.contains("asked for by the certificate of chief.example, with the token noc"), "{log}");
 }
 
 #[test]

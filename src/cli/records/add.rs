@@ -110,7 +110,7 @@ async fn add(
     let mut records: Vec<Record> = Vec::new();
     let mut taken_over = None;
     for text in providers {
-        let provider = found.find(text).await.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
+        let provider = found.find_to_change(text).await?;
         let mut record = Record { provider: provider.identity, ..record.clone() };
         if says.iter().all(|(field, text)| *field != "role" || text.is_none())
             && let RecordBody::Peer(peer) = &mut record.body

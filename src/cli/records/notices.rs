@@ -166,8 +166,7 @@ impl OrderNotified {
         let (noted, by) = (self.what.noted()?, self.what.by.name()?);
         let target = to_change(global).await?;
         let mut found = Providers::of(&target);
-        let provider = found.find(&self.provider).await;
-        let provider = provider.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))?;
+        let provider = found.find_to_change(&self.provider).await?;
         let id = format!("{}/{}", self.document.trim(), provider.identity.number_text());
         let status = change(&target, RecordKind::Order, &id, &by, |record| match &mut record.body {
             RecordBody::Order(order) if order.kind != OrderKind::FinalDetermination => bail!(

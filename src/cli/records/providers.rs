@@ -2,11 +2,11 @@
 
 use anyhow::anyhow;
 
-use super::super::target::Target;
+use super::super::target::{Refused, Target};
 use super::super::text::{self, say};
 use super::all;
 use crate::api::grpc::record_from_wire;
-use crate::domain::{Identity, ProviderRole, RecordKind, Who};
+use crate::domain::{ErrorReason, Identity, ProviderRole, RecordKind, Who};
 use crate::observe::clock;
 use crate::records::Records;
 
@@ -71,6 +71,19 @@ impl<'a> Providers<'a> {
         }
     }
 
+    /// The provider of whom something is to be put on record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::find`], and that nothing was changed.
+    pub async fn find_to_change(&mut self, text: &str) -> anyhow::Result<Found> {
+        let named = Who::readings(text).is_ok_and(|readings| !matches!(readings.only(), Some(Who::Provider(_))));
+        if named && self.peers.is_none() {
+            self.peers = Some(peers(self.target).await.map_err(|error| not_told(&error))?);
+        }
+        self.find(text).await.map_err(|error| anyhow!("nothing was changed: WHO: {error}"))
+    }
+
     /// Says who the peers are that were named.
     pub async fn say(&self) {
         for (peer, identity) in &self.by_peer {
@@ -79,6 +92,16 @@ impl<'a> Providers<'a> {
             say!("{} is {identity}{name}", text::one_line(peer));
         }
     }
+}
+
+/// Why nothing was changed, which has nothing to do with who was named.
+fn not_told(error: &anyhow::Error) -> anyhow::Error {
+    let refused = error.downcast_ref::<Refused>();
+    let more = match refused.is_some_and(|refused| refused.reason == ErrorReason::RightMissing.as_str()) {
+        true => " to look up peers, and admin to change records",
+        false => "",
+    };
+    anyhow!("nothing was changed: {error}{more}")
 }
 
 async fn peers(target: &Target) -> anyhow::Result<Records> {

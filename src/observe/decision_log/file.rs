@@ -1,8 +1,8 @@
 //! The log's file: appended to, put aside when it is full.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Who may read it besides its owner: the group, as the store's socket.
@@ -30,7 +30,16 @@ impl LogFile {
     /// Opens it for appending, and makes it if there is none. A line that was torn off, by a crash or a full disk, is
     /// ended; unless it is the file and the place that `left_at` names, where the rest of it is to come.
     pub fn open(path: &Path, left_at: Option<Place>) -> io::Result<Self> {
-        let mut file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
+        let open = |options: &mut OpenOptions| options.append(true).mode(MODE).open(path);
+        let mut file = match open(OpenOptions::new().create_new(true)) {
+            Ok(made) => {
+                // Whatever the umask takes away.
+                made.set_permissions(Permissions::from_mode(MODE))?;
+                made
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open(OpenOptions::new().create(true))?,
+            Err(error) => return Err(error),
+        };
         let metadata = file.metadata()?;
         let regular = metadata.is_file();
         let length = if regular { metadata.len() } else { 0 };

@@ -240,13 +240,18 @@ impl Session {
     }
 
     fn called(&self, memory: &Memory, headers: &HeaderMap) -> String {
-        let token = memory.token.as_ref().filter(|_| headers.contains_key(AUTHORIZATION));
-        match (token, &self.certified) {
-            (Some(token), _) => format!("the token {}", token.name),
-            (None, Some(certified)) => {
+        let itself = || match &self.certified {
+            Some(certified) => {
                 format!("the certificate of {}", certified.names.first().map_or("nobody by name", String::as_str))
             }
-            (None, None) => self.peer.to_string(),
+            None => self.peer.to_string(),
+        };
+        match memory.token.as_ref().filter(|_| headers.contains_key(AUTHORIZATION)) {
+            None => itself(),
+            // Where both count, whoever reads the log sees whose right it was.
+            Some(token) if memory.base >= Some(token.right) => format!("{}, with the token {}", itself(), token.name),
+            Some(token) if self.certified.is_some() => format!("the token {}, with {}", token.name, itself()),
+            Some(token) => format!("the token {}", token.name),
         }
     }
 
