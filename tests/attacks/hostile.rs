@@ -3,7 +3,7 @@
 //!
 //! A second for each attack, by default. With `RMDD_ATTACK` set to seconds those that ask for what costs much take so long,
 //! the others a third of it, on 64 connections of 256 streams, under the bounds of the systemd unit; what came of it is
-//! printed. With `RMDD_ATTACK_ONLY` set to a part of a name as it is printed ("searches, ShutWindows"), only those.
+//! printed. Where there are two processors the daemon then has one of them, and those that attack the others. With `RMDD_ATTACK_ONLY` set to a part of a name as it is printed ("searches, ShutWindows"), only those.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +21,8 @@ use rmdd::api::grpc::v1::{
 use rmdd::transport::priority::wait_for_answers;
 use rmdd_testkit::hostile::{Attack, Done, Hostile, Place, Rpc};
 use rmdd_testkit::{Step, World};
+use rustix::process::Pid;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::Runtime;
 use tonic::Code;
 
@@ -124,6 +126,9 @@ impl Switch {
         let stopped = Arc::clone(&stop);
         let asking = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            if Force::of_environment().bound {
+                keep_to(None, Processors::OfAttackers);
+            }
             runtime.block_on(async {
                 let channel = connect_tcp(url.as_deref().expect("a listener")).await.expect("connected");
                 let mut client = AcceptanceServiceClient::new(channel);
@@ -152,12 +157,49 @@ impl Switch {
 }
 
 /// Where those that attack run: they get what the processors have left, as if they were on machines of their own. Beside them on
-/// these processors the daemon would wait for its attackers' turns, which is the machine's doing and not its own.
+/// these processors the daemon would wait for its attackers' turns, which is the machine's doing and not its own: a kernel that
+/// is built for servers lets whoever is in it, or runs on until the next tick, have up to 4 ms, however low its priority is.
 static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
     let mut threads = tokio::runtime::Builder::new_multi_thread();
-    threads.worker_threads(2).enable_all().on_thread_start(|| wait_for_answers(19));
+    threads.worker_threads(2).enable_all().on_thread_start(|| {
+        wait_for_answers(19);
+        if Force::of_environment().bound {
+            keep_to(None, Processors::OfAttackers);
+        }
+    });
     threads.build().expect("threads")
 });
+
+/// Who runs on which processors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Processors {
+    /// The first.
+    OfDaemon,
+    /// All others.
+    OfAttackers,
+}
+
+/// Keeps a thread to some of the processors, where there are two.
+fn keep_to(thread: Option<Pid>, processors: Processors) {
+    let all = sched_getaffinity(None).expect("processors");
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
+    let Some((first, others @ [_, ..])) = all.split_first() else { return };
+    let mut kept = CpuSet::new();
+    match processors {
+        Processors::OfDaemon => kept.set(*first),
+        Processors::OfAttackers => others.iter().for_each(|cpu| kept.set(*cpu)),
+    }
+    sched_setaffinity(thread, &kept).expect("kept there");
+}
+
+/// Keeps all threads of a process to the daemon's processor, and with them those that they begin.
+fn keep_all(pid: u32) {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).expect("threads") {
+        let thread = thread.expect("a thread").file_name();
+        let thread = thread.to_str().and_then(|thread| Pid::from_raw(thread.parse().ok()?));
+        keep_to(thread, Processors::OfDaemon);
+    }
+}
 
 /// A daemon to attack, with a listing that has some history.
 async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
@@ -173,6 +215,9 @@ async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
     command.arg(site.listing());
     let daemon = Daemon::spawn(bounds.as_ref().map_or(command_of(&command), |bounds| bounds.within(&command)));
     daemon.first_sync().await;
+    if force.bound {
+        keep_all(daemon.pid());
+    }
     for _ in 0..3 {
         world.advance(Step { list: 3, amend: 30, remove: 2, reinstate: 1 });
         site.publish(&world.to_csv());
