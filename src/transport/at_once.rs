@@ -18,8 +18,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::CancellationToken;
 
+use super::activity::UnderWay;
 use super::io::Watched;
-use super::registry::UnderWay;
 use super::request_line::{is_host, stands};
 use super::{Caller, Respond};
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::ClientCertVerifier;
 
-use super::registry::Activity;
+use super::activity::Activity;
 
 /// The certificates that a client showed, its own first.
 pub(super) type Chain = Vec<CertificateDer<'static>>;

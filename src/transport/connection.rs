@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Activity;
 use super::at_once::{AtOnce, End};
 use super::body::Incoming;
 use super::budget::Untaken;
@@ -27,7 +28,7 @@ use super::io::Watched;
 use super::patience::{Patient, WatchedBody};
 use super::preface;
 use super::quota::Allowance;
-use super::registry::{Activity, Admitted};
+use super::registry::Admitted;
 use super::tls::{Certified, Shaken, Tls};
 use super::{Client, Framing, LimitsConfig, Respond, users};
 use crate::domain::{ErrorReason, Rejection};

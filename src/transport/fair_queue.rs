@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::yield_now;
 
-use super::registry::{Activity, sparse_requests};
+use super::activity::{Activity, sparse_requests};
 
 /// A quantum that took longer is halved, one that took less than a third of it doubled.
 const TARGET: Duration = Duration::from_micros(100);
@@ -242,7 +242,8 @@ mod tests {
     use tokio::task::LocalSet;
 
     use super::super::Client;
-    use super::super::registry::{Admitted, FEW_OPEN, Registry};
+    use super::super::activity::FEW_OPEN;
+    use super::super::registry::{Admitted, Registry};
     use super::*;
 
     fn now(slot: &mut Slot, admitted: &Admitted) -> Poll<usize> {

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use super::activity::Activity;
 use super::drive::LINGER;
 use super::fair_queue::{FairQueue, Slot};
 use super::heads::Heads;
-use super::registry::Activity;
 
 /// Room for what is read at a time where requests of HTTP/1 may come.
 const HEAD_BYTES: usize = 8 << 10;

@@ -21,6 +21,7 @@
 //! take its answers (`patience`). What is asked beside calls has bounds of its own ([`budget`]).
 
 mod accept;
+mod activity;
 mod at_once;
 pub mod auth;
 mod belief;

@@ -21,8 +21,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
 use tokio::time::{Instant, Sleep};
 
+use super::activity::UnderWay;
 use super::budget::Untaken;
-use super::registry::UnderWay;
 
 /// What the body of an answer did last while its task ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -23,8 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+use super::activity::Activity;
 use super::belief::{Belief, Chain, Kept, Open};
-use super::registry::Activity;
 use crate::transport::secret_file::{self, SecretError};
 
 /// How long a client whose handshake failed may take to read why.

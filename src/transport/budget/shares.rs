@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use crate::transport::Client;
-use crate::transport::registry::{Activity, Made};
+use crate::transport::activity::{Activity, Made};
 
 /// So much of a thing one client may have, where it has some already: a quarter of all.
 const CLIENT_PART: usize = 4;
