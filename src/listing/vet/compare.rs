@@ -309,8 +309,11 @@ pub struct Since {
 
 /// Walks both side by side. Filings that did not change keep the memory they have, filings behind an unreadable row
 /// stay, the others are gone.
+///
+/// Those that have come or changed are copied: few stay for years of all that were read, and where they stay in the memory that
+/// they were read into, each of them keeps a page of it from going back.
 pub fn compare(
-    filings: Vec<Filing>,
+    filings: &[Filing],
     unreadable: &[UnreadableRow],
     current: Option<&Snapshot>,
     memory: &Memory<'_>,
@@ -340,18 +343,18 @@ pub fn compare(
         let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
             compared.come.push(compared.filings.len());
             // In a first listing all are new.
-            compared.newly_unknown += usize::from(current.is_some() && has_unknown_text(&filing));
-            compared.filings.push(Arc::new(filing));
+            compared.newly_unknown += usize::from(current.is_some() && has_unknown_text(filing));
+            compared.filings.push(Arc::new(filing.clone()));
             continue;
         };
         compared.common += 1;
         held.add(before);
-        if **before == filing {
+        if **before == *filing {
             compared.filings.push(Arc::clone(before));
             continue;
         }
-        amending.note(before, &filing, &mut held, &mut compared);
-        compared.filings.push(Arc::new(filing));
+        amending.note(before, filing, &mut held, &mut compared);
+        compared.filings.push(Arc::new(filing.clone()));
     }
     for before in before {
         absent(before, &mut compared);
