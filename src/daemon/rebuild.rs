@@ -1,17 +1,22 @@
 //! `--rebuild`: a damaged store is kept aside, and the daemon begins again.
 
+mod order;
+
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::order::{Order, Step, order};
 use super::systemd;
+use crate::domain::Sha256Digest;
 use crate::domain::wording::{grouped, moment};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
-use crate::store::archive::{Application, Archive, Entry, Fate};
+use crate::store::archive::{Application, Archive, Entry};
 use crate::store::removed;
-use crate::store::{self, Rebuilt, Store, StoreError};
+use crate::store::{self, Rebuilt, Retold, Store, StoreError};
 use crate::sync::{ArchivedListing, replay_behind};
 
 /// No listing takes longer to be applied again, on whatever machine.
@@ -32,8 +37,8 @@ pub fn rebuild(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
-    let refill = |store: &Store| refill(store, (state_dir, &Archive::new(state_dir)), vet, max_bytes);
-    let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
+    let refill = |store: &Store| refill(store, (state_dir, &Archive::new(state_dir)), vet, max_bytes, now);
+    let Some(Rebuilt { kept, faults, salvaged, retold }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
         tracing::info!("the store is good: --rebuild had nothing to do");
         return Ok(());
     };
@@ -46,6 +51,12 @@ pub fn rebuild(
     }
     for lost in &salvaged.lost {
         tracing::error!(lost, "lost with the damaged store: {lost}");
+    }
+    for mended in &retold.mended {
+        tracing::warn!(mended, "{mended}");
+    }
+    for lost in &retold.lost {
+        tracing::error!(lost, "a part of the past is lost: {lost}");
     }
     let (records, events) = (salvaged.records.len(), salvaged.events.len());
     tracing::warn!(
@@ -97,50 +108,54 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
     Ok(())
 }
 
-/// The listings that were applied, in the order in which they were, each as often as it was: when it was fetched, unless it
-/// is told otherwise.
-fn in_order(entries: Vec<Entry>, told: Vec<Application>) -> Vec<(Entry, Option<Application>)> {
-    let mut applied = Vec::new();
-    for entry in entries.into_iter().filter(|entry| entry.fate == Fate::Applied) {
-        let (again, first): (Vec<_>, Vec<_>) =
-            told.iter().filter(|told| told.sha256 == entry.sha256).cloned().partition(|told| told.again);
-        applied.push((entry.clone(), first.into_iter().next()));
-        applied.extend(again.into_iter().map(|told| (entry.clone(), Some(told))));
-    }
-    applied.sort_by_key(|(entry, told)| told.as_ref().map_or(entry.fetched_at, |told| told.applied_at));
-    applied
-}
-
-/// Applies what the archive holds of the listings that once were applied, in their order.
+/// Applies what the archive holds of the listings that once were applied, in their order. Returns what there is to tell of it.
 fn refill(
     store: &Store,
     (state_dir, archive): (&Path, &Archive),
     vet: &VetConfig,
     max_bytes: u64,
-) -> Result<(), StoreError> {
+    now: Timestamp,
+) -> Result<Retold, StoreError> {
     let entries = archive.entries().unwrap_or_else(|error| {
         tracing::error!(%error, "the archive cannot be read: {error}");
         Vec::new()
     });
     let past = removed::past(state_dir, &entries);
-    let applied = in_order(entries, archive.applications());
-    let all = applied.len();
-    let listings = applied.into_iter().zip(1..).filter_map(|((entry, application), place)| {
+    let mut named = past.removed.as_ref().map(|removed| removed.listings.clone()).unwrap_or_default();
+    named.reverse();
+    let Order { steps, mended, lost } = order(&entries, &archive.notes(), &named);
+    let all = steps.len();
+    let mut failed: Vec<Option<String>> = steps.iter().map(|step| step.listing.as_ref().err().cloned()).collect();
+    let listings = steps.iter().zip(&mut failed).zip(1..).filter_map(|((step, failed), place)| {
+        let (entry, application) = step.listing.as_ref().ok()?;
         // Each may take a second or two, and there may be hundreds.
         systemd::extend_start(ONE_LISTING);
-        let fetched_at = application.as_ref().map_or(entry.fetched_at, |application| application.fetched_at);
+        let fetched_at = fetched_at(entry, application.as_ref());
         let fetched = moment(fetched_at);
         tracing::info!(place, all, fetched, "the store is begun again: listing {place} of {all}, fetched {fetched}");
-        let bytes = archive
-            .read_entry(&entry, max_bytes)
-            .inspect_err(|error| tracing::error!(%error, "a listing of the archive was passed over: {error}"))
-            .ok()?;
-        Some((ArchivedListing { fetched_at, source: "the archive".to_owned(), bytes }, application))
+        match archive.read_entry(entry, max_bytes) {
+            Ok(bytes) => {
+                let listing = ArchivedListing { fetched_at, source: "the archive".to_owned(), bytes };
+                Some((listing, application.clone()))
+            }
+            Err(error) => {
+                *failed = Some(format!("was passed over: {error}"));
+                None
+            }
+        }
     });
     let replayed = replay_behind(store, listings, vet, past.removed.as_ref())?;
     for (at, refusal) in &replayed.refused {
-        tracing::error!(%at, refusal, "the archived listing of {at} was passed over: {refusal}");
+        let is_it = |step: &Step| {
+            step.listing.as_ref().is_ok_and(|(entry, application)| fetched_at(entry, application.as_ref()) == *at)
+        };
+        if let Some((_, failed)) = steps.iter().zip(&mut failed).find(|(step, failed)| failed.is_none() && is_it(step))
+        {
+            *failed = Some(format!("was passed over: {refusal}"));
+        }
     }
+    let gaps = gaps(&steps, &failed, now);
+    let lost: Vec<String> = gaps.iter().map(Gap::to_string).chain(lost).collect();
     tracing::warn!(
         applied = replayed.applied,
         refused = replayed.refused.len(),
@@ -151,5 +166,52 @@ fn refill(
         let (removals, from) = (removed.removals.len(), past.from);
         tracing::warn!(removals, from, "{} removals were taken from {from}", grouped(removals));
     }
-    Ok(())
+    Ok(Retold { mended, lost })
+}
+
+fn fetched_at(entry: &Entry, application: Option<&Application>) -> Timestamp {
+    application.map_or(entry.fetched_at, |application| application.fetched_at)
+}
+
+/// A stretch of the past of which it is not known which listing stood.
+struct Gap {
+    from: Timestamp,
+    until: Timestamp,
+    /// The listings that could not be applied again, and why.
+    without: Vec<(Sha256Digest, Timestamp, String)>,
+    /// Whether no other is known to have stood since.
+    last: bool,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, until, without, last } = self;
+        for (sha256, at, why) in without {
+            write!(f, "the listing {sha256}, applied {}, {}; ", moment(*at), why.trim_end_matches('.'))?;
+        }
+        write!(f, "from {} to {} it is not known what was listed", moment(*from), moment(*until))?;
+        match last {
+            true => write!(f, ", and answers rest on the listing of before until a sync succeeds"),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Where the past is not whole: from a listing that could not be applied again to the next that was.
+fn gaps(steps: &[Step], failed: &[Option<String>], now: Timestamp) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let mut open: Option<Gap> = None;
+    for (step, failed) in steps.iter().zip(failed) {
+        let from = step.doubt.unwrap_or(step.at);
+        if failed.is_none() && step.doubt.is_none() {
+            gaps.extend(open.take().map(|gap| Gap { until: step.at, last: false, ..gap }));
+            continue;
+        }
+        let gap = open.get_or_insert(Gap { from, until: now.max(from), without: Vec::new(), last: true });
+        if let Some(why) = failed {
+            gap.without.push((step.sha256, step.at, why.clone()));
+        }
+    }
+    gaps.extend(open);
+    gaps
 }

@@ -101,7 +101,7 @@ pub use position::{Advance, FleetId, FleetPosition, Log, Position};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
 pub(crate) use rebuild::was_there;
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{Rebuilt, Retold, rebuild};
 pub use retire::{Compacted, Retired};
 pub use state::{ListingState, RecordsState, State};
 pub(crate) use verify::nameless_file;

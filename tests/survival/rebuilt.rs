@@ -1,0 +1,192 @@
+//! What a rebuild reads may be damaged, too: that is told, and never changes an answer in silence.
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use rmdd::api::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Verdict};
+use rmdd::domain::Sha256Digest;
+use rmdd::store::{FILE_NAME, Store};
+use rmdd_testkit::{Step, World};
+
+use super::*;
+use crate::common::{Daemon, by_number, json};
+
+/// A site at which half a listing was let through by mistake, and the whole one came back; its source is gone.
+struct Superseded {
+    site: Site,
+    /// When each listing was applied: the first, the second, half of that, and the second again.
+    applied: Vec<Timestamp>,
+    /// One that went with the second listing, and one that half of it lacks.
+    gone: String,
+    halved: String,
+}
+
+fn wire(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+fn at(number: &str, at: Timestamp) -> CheckProviderRequest {
+    CheckProviderRequest { at: Some(wire(at)), ..by_number(number) }
+}
+
+impl Superseded {
+    async fn new() -> Self {
+        let mut world = World::new(88, 120);
+        let site = Site::with_listing(&world.to_csv());
+        let daemon = site.start();
+        daemon.first_sync().await;
+        let first: Vec<_> = world.rows().map(|row| row.get("number").to_owned()).collect();
+        let gone = world.advance(Step { list: 2, amend: 5, remove: 2, reinstate: 0 }).removed[0].clone();
+        let whole = world.to_csv();
+        site.publish(&whole);
+        assert_eq!(daemon.sync().await.snapshot_serial, 2);
+        let mut half = world.clone();
+        let numbers: Vec<_> = world.rows().map(|row| row.get("number").to_owned()).collect();
+        for number in &numbers[60..] {
+            half.remove(number).expect("it stood");
+        }
+        let half = half.to_csv();
+        site.publish(&half);
+        assert!(daemon.sync().await.error.contains("--approve"));
+        ok(&site, &["sync", "--approve", &Sha256Digest::of(&half).to_string(), "--by", "alice"]);
+        site.publish(&whole);
+        assert_eq!(daemon.sync().await.snapshot_serial, 4, "{:?}", daemon.status().await.last_sync);
+        daemon.terminate().await;
+        std::fs::remove_file(site.listing()).expect("removed");
+        let store = Store::open_existing(&site.state_dir()).expect("opened");
+        let applied = store.snapshot_records().expect("read").iter().map(|record| record.applied_at).collect();
+        let halved = numbers[60..].iter().find(|number| first.contains(number)).expect("one").clone();
+        Self { site, applied, gone, halved }
+    }
+
+    fn archive(&self) -> PathBuf {
+        self.site.state_dir().join("archive")
+    }
+
+    /// What tells that the whole listing was applied again.
+    fn note(&self) -> PathBuf {
+        let mut notes: Vec<_> =
+            std::fs::read_dir(self.archive()).expect("read").map(|file| file.expect("one").path()).collect();
+        notes.retain(|path| path.to_string_lossy().ends_with(".applied.json"));
+        notes.sort();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        notes.remove(1)
+    }
+
+    /// The file of a listing, by its place among the snapshots.
+    fn listing(&self, place: usize) -> PathBuf {
+        let store = Store::open_existing(&self.site.state_dir()).expect("opened");
+        let digest = store.snapshot_records().expect("read")[place].sha256.to_string();
+        let mut files = std::fs::read_dir(self.archive()).expect("read").map(|file| file.expect("one").path());
+        files.find(|path| path.to_string_lossy().ends_with(&format!("{digest}.applied.csv.zst"))).expect("it is there")
+    }
+
+    fn lose_store(&self) {
+        std::fs::remove_file(self.site.state_dir().join(FILE_NAME)).expect("removed");
+    }
+}
+
+fn flip(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).expect("written");
+}
+
+async fn asked(daemon: &Daemon, question: CheckProviderRequest) -> CheckProviderResponse {
+    daemon.acceptance().await.check_provider(question).await.expect("a verdict").into_inner()
+}
+
+fn message(status: &rmdd::api::grpc::v1::GetStatusResponse, code: &str) -> String {
+    let alarm = status.alarms.iter().find(|alarm| alarm.code == code);
+    alarm.unwrap_or_else(|| panic!("no {code}: {status:?}")).message.clone()
+}
+
+#[tokio::test]
+async fn the_listing_that_stood_last_is_served_though_what_tells_so_in_the_archive_is_damaged_or_gone() {
+    for (how, names_times) in [("altered", true), ("cut", true), ("gone", true), ("altered", false)] {
+        let site = Superseded::new().await;
+        match how {
+            "altered" => flip(&site.note()),
+            "cut" => std::fs::write(site.note(), "{").expect("written"),
+            _ => std::fs::remove_file(site.note()).expect("removed"),
+        }
+        if !names_times {
+            // Nor does anything else tell in which order they were applied.
+            std::fs::remove_file(site.site.state_dir().join("removals.jsonl")).expect("removed");
+        }
+        site.lose_store();
+        for start in ["the first", "another"] {
+            let daemon = site.site.start();
+            daemon.first_sync().await;
+            let answer = asked(&daemon, by_number(&site.halved)).await;
+            assert_eq!(answer.verdict(), Verdict::Accept, "{how}, {start}: {answer:?}");
+            let status = daemon.status().await;
+            match names_times {
+                true => assert!(
+                    message(&status, "RECORDS_MENDED").contains("came to be applied"),
+                    "{how}, {start}: {status:?}"
+                ),
+                false => assert!(
+                    message(&status, "HISTORY_LOST").contains("came to be applied"),
+                    "{how}, {start}: {status:?}"
+                ),
+            }
+            if names_times {
+                for (moment, verdict) in
+                    site.applied.iter().zip([Verdict::Accept, Verdict::Accept, Verdict::Refuse, Verdict::Accept])
+                {
+                    let answer = asked(&daemon, at(&site.halved, *moment)).await;
+                    assert_eq!(answer.verdict(), verdict, "{how}, {start}, {moment}: {answer:?}");
+                }
+            }
+            daemon.terminate().await;
+        }
+        ok(&site.site, &["acknowledge", "--by", "bob"]);
+        let daemon = site.site.start();
+        let status = daemon.status().await;
+        assert!(
+            !codes(&status).iter().any(|code| ["RECORDS_MENDED", "HISTORY_LOST"].contains(code)),
+            "{how}: {status:?}"
+        );
+        daemon.terminate().await;
+    }
+}
+
+#[tokio::test]
+async fn what_tells_how_a_listing_was_applied_is_checked_and_written_anew_from_a_good_store() {
+    let site = Superseded::new().await;
+    let (note, whole) = (site.note(), std::fs::read(site.note()).expect("read"));
+    assert_eq!(status_of(&site.site.run(&["verify"])), 0);
+    let check = |what: &str| {
+        let verified = site.site.run(&["verify", "--json"]);
+        assert_eq!(status_of(&verified), 1, "{what}");
+        let faults = json(&verified)["faults"].to_string();
+        let name = note.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(faults.contains(&name) && faults.contains(what) && faults.contains("writes it anew"), "{faults}");
+    };
+    flip(&note);
+    check("is damaged");
+    let daemon = site.site.start();
+    eventually_as(&note, &whole).await;
+    daemon.terminate().await;
+    std::fs::remove_file(&note).expect("removed");
+    check("is missing");
+    let daemon = site.site.start();
+    eventually_as(&note, &whole).await;
+    daemon.terminate().await;
+    assert_eq!(status_of(&site.site.run(&["verify"])), 0);
+    // What a version before this wrote has no digest: it counts, and has one from the next start on.
+    let text = String::from_utf8(whole.clone()).expect("text");
+    let (before, _) = text.split_once(",\"digest\":").expect("a digest");
+    std::fs::write(&note, format!("{before}}}\n")).expect("written");
+    assert_eq!(status_of(&site.site.run(&["verify"])), 0);
+    let daemon = site.site.start();
+    eventually_as(&note, &whole).await;
+    daemon.terminate().await;
+}
+
+async fn eventually_as(path: &Path, bytes: &[u8]) {
+    let is_it = || std::fs::read(path).is_ok_and(|read| read == bytes);
+    common::eventually("it is written", || async { is_it().then_some(()) }).await;
+}
