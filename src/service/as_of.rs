@@ -62,6 +62,20 @@ pub enum AsOfError {
         /// The earliest moment that can be told.
         from: Timestamp,
     },
+    /// It lies in a stretch of the history that was lost.
+    #[error(
+        "what was listed at {} is not known here: the store was begun again, and from {} to {} it does not know which listing \
+         stood (`rmdd removals` has what was missing then)",
+        moment(*.at), moment(*.from), moment(*.until)
+    )]
+    Lost {
+        /// The moment.
+        at: Timestamp,
+        /// From when on it is not known.
+        from: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
     /// All that is known bears times that are still to come.
     #[error(
         "what was listed at {} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
@@ -163,6 +177,9 @@ impl PastIndexes {
         records: &Arc<Records>,
         at: Timestamp,
     ) -> Result<AsOf, AsOfError> {
+        if let Some(gap) = store.gaps()?.into_iter().find(|gap| gap.holds(at)) {
+            return Err(AsOfError::Lost { at, from: gap.from, until: gap.until });
+        }
         let SnapshotThen { record, mut confirmed_at } = match store.snapshot_at(at)? {
             SnapshotAt::Then(then) => *then,
             SnapshotAt::BeforeHistory { begins: Some(from) } => return Err(AsOfError::NotReaching { at, from }),

@@ -23,7 +23,9 @@ use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, removed, sums};
+use super::{
+    FILE_NAME, FORMAT, FleetId, Gap, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, gaps, removed, sums,
+};
 use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind};
 
@@ -63,6 +65,8 @@ pub struct Retold {
     pub mended: Vec<String>,
     /// What of it is not known any more, one sentence each.
     pub lost: Vec<String>,
+    /// Of which stretches it is not known which listing stood.
+    pub gaps: Vec<Gap>,
 }
 
 /// Begins a store again if it is damaged, or if it is gone and the archive shows that there was one; a good one is left
@@ -155,9 +159,11 @@ fn fleet_of(path: &Path) -> Result<Option<FleetId>, String> {
     }
 }
 
-/// Whether there was a store once.
+/// Whether there was a store once: the archive has listings, or there is a copy of removals, which whoever begins is not to
+/// take for nothing.
 pub(crate) fn was_there(state_dir: &Path) -> bool {
-    Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty())
+    let archived = Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty());
+    archived || state_dir.join(removed::REMOVALS_NAME).symlink_metadata().is_ok()
 }
 
 /// What is told of a store that was begun again, until somebody acknowledges it.
@@ -401,13 +407,11 @@ impl StoredRecords {
 impl Store {
     /// Adds to what is told of a store that was begun again what there is to tell of its listings.
     fn note_retold(&self, notice: RecordsNotice, retold: &Retold) -> Result<(), StoreError> {
-        if retold.mended.is_empty() && retold.lost.is_empty() {
-            return Ok(());
-        }
         let at = notice.at;
         let besides = RecordsNotice { at, lost: Vec::new(), mended: retold.mended.clone(), past: retold.lost.clone() };
         let transaction = self.begin_write()?;
         write_notice(&transaction, Some(&notice.and(at, besides)))?;
+        gaps::write(&transaction, &retold.gaps)?;
         transaction.commit()
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rmdd::api::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Verdict};
 use rmdd::domain::Sha256Digest;
+use rmdd::store::archive::Archive;
 use rmdd::store::{FILE_NAME, Store};
 use rmdd_testkit::{Step, World};
 
@@ -179,14 +180,133 @@ async fn what_tells_how_a_listing_was_applied_is_checked_and_written_anew_from_a
     // What a version before this wrote has no digest: it counts, and has one from the next start on.
     let text = String::from_utf8(whole.clone()).expect("text");
     let (before, _) = text.split_once(",\"digest\":").expect("a digest");
-    std::fs::write(&note, format!("{before}}}\n")).expect("written");
-    assert_eq!(status_of(&site.site.run(&["verify"])), 0);
-    let daemon = site.site.start();
-    eventually_as(&note, &whole).await;
-    daemon.terminate().await;
+    let altered = before.replace("\"again\":true", "\"again\":false");
+    assert_ne!(before, altered);
+    // Nothing shows that one was altered but the store, which counts.
+    for text in [before, &altered] {
+        std::fs::write(&note, format!("{text}}}\n")).expect("written");
+        assert_eq!(status_of(&site.site.run(&["verify"])), 0);
+        let daemon = site.site.start();
+        eventually_as(&note, &whole).await;
+        daemon.terminate().await;
+    }
 }
 
 async fn eventually_as(path: &Path, bytes: &[u8]) {
     let is_it = || std::fs::read(path).is_ok_and(|read| read == bytes);
     common::eventually("it is written", || async { is_it().then_some(()) }).await;
+}
+
+/// What the daemon says of a moment: the verdict, or why there is none.
+async fn asked_of(daemon: &Daemon, number: &str, moment: Timestamp) -> Result<Verdict, String> {
+    let answer = daemon.acceptance().await.check_provider(at(number, moment)).await;
+    match answer {
+        Ok(answer) => Ok(answer.into_inner().verdict()),
+        Err(error) => {
+            assert_eq!(error.code(), tonic::Code::OutOfRange, "{error}");
+            Err(error.message().to_owned())
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_listing_that_is_damaged_or_gone_is_told_and_nothing_is_answered_of_the_time_in_which_it_stood() {
+    for is_there in [true, false] {
+        let site = Superseded::new().await;
+        let (half, whole) = (site.listing(2), std::fs::read(site.listing(2)).expect("read"));
+        let digest =
+            half.to_string_lossy().split_once('-').expect("a name").1.split_once('.').expect("a digest").0.to_owned();
+        match is_there {
+            true => flip(&half),
+            false => std::fs::remove_file(&half).expect("removed"),
+        }
+        site.lose_store();
+        for start in ["the first", "another", "after it was acknowledged"] {
+            let daemon = site.site.start();
+            daemon.first_sync().await;
+            let status = daemon.status().await;
+            if start == "after it was acknowledged" {
+                assert!(!codes(&status).contains(&"HISTORY_LOST"), "{status:?}");
+            } else {
+                let said = message(&status, "HISTORY_LOST");
+                assert!(said.contains(&digest) && said.contains("rmdd acknowledge"), "{said}");
+                assert_eq!(status.state(), rmdd::api::grpc::v1::State::Critical);
+            }
+            assert_eq!(asked(&daemon, by_number(&site.halved)).await.verdict(), Verdict::Accept);
+            for (place, moment) in site.applied.iter().enumerate() {
+                let last = match site.applied.get(place + 1) {
+                    Some(next) => *next - jiff::SignedDuration::from_millis(1),
+                    None => *moment,
+                };
+                for moment in [*moment, last] {
+                    let answer = asked_of(&daemon, &site.halved, moment).await;
+                    match place {
+                        2 => assert!(
+                            answer.is_err_and(|said| said.contains("does not know which listing stood")),
+                            "{start}"
+                        ),
+                        _ => assert_eq!(answer, Ok(Verdict::Accept), "{start}, {place}"),
+                    }
+                }
+            }
+            let gone = asked(&daemon, at(&site.gone, site.applied[1])).await;
+            assert_eq!(gone.verdict(), Verdict::Refuse, "{gone:?}");
+            daemon.terminate().await;
+            if start == "another" {
+                ok(&site.site, &["acknowledge", "--by", "bob"]);
+            }
+        }
+        // Without a daemon, too.
+        let moment = site.applied[2].to_string();
+        assert_eq!(status_of(&site.site.run(&["check", &site.halved, "--at", &moment])), 2);
+        assert_eq!(status_of(&site.site.run(&["export", "--at", &moment])), 2);
+        // Where it is put back, a store that is begun again has all of its past.
+        std::fs::write(&half, &whole).expect("written");
+        site.lose_store();
+        let daemon = site.site.start();
+        daemon.first_sync().await;
+        assert!(!codes(&daemon.status().await).contains(&"HISTORY_LOST"), "{:?}", daemon.status().await);
+        for (moment, verdict) in
+            site.applied.iter().zip([Verdict::Accept, Verdict::Accept, Verdict::Refuse, Verdict::Accept])
+        {
+            assert_eq!(asked_of(&daemon, &site.halved, *moment).await, Ok(verdict), "{moment}");
+        }
+        daemon.terminate().await;
+        assert_eq!(status_of(&site.site.run(&["verify"])), 0);
+    }
+}
+
+#[tokio::test]
+async fn where_the_listing_that_stood_last_is_damaged_that_is_told_until_it_is_acknowledged_and_the_next_sync_serves_it()
+ {
+    let site = Superseded::new().await;
+    let listing = site.listing(3);
+    let bytes = Archive::new(&site.site.state_dir()).entries().expect("read");
+    let digest = listing.to_string_lossy().into_owned();
+    let entry = bytes.iter().find(|entry| digest.contains(&entry.sha256.to_string())).expect("it is there");
+    let published = Archive::new(&site.site.state_dir()).read_entry(entry, 1 << 24).expect("read");
+    flip(&listing);
+    site.lose_store();
+    let daemon = site.site.start();
+    daemon.first_sync().await;
+    let said = message(&daemon.status().await, "HISTORY_LOST");
+    assert!(said.contains("until a sync succeeds"), "{said}");
+    assert_eq!(
+        asked(&daemon, by_number(&site.halved)).await.verdict(),
+        Verdict::Refuse,
+        "half a listing is all there is"
+    );
+    for (place, moment) in site.applied.iter().enumerate() {
+        let answer = asked_of(&daemon, &site.halved, *moment).await;
+        let expected = [Some(Verdict::Accept), None, Some(Verdict::Refuse), None][place];
+        assert_eq!(answer.ok(), expected, "{place}");
+    }
+    site.site.publish(&published);
+    let sync = daemon.sync().await;
+    assert!(sync.error.is_empty(), "{sync:?}");
+    assert_eq!(asked(&daemon, by_number(&site.halved)).await.verdict(), Verdict::Accept);
+    assert!(asked_of(&daemon, &site.halved, site.applied[3]).await.is_err());
+    assert!(codes(&daemon.status().await).contains(&"HISTORY_LOST"));
+    daemon.terminate().await;
+    assert_eq!(status_of(&site.site.run(&["verify"])), 0, "{:?}", site.site.run(&["verify"]));
 }

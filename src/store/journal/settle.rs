@@ -287,7 +287,7 @@ fn without_journal(stored: &Stored, when: When, told: &mut Told) -> (BTreeMap<u6
     let count = grouped(stored.events.len());
     match when {
         When::Start { made: true, before: true } => told.lost.push(
-            "there was neither a store nor a journal, though the archive shows that there was a store once: what operators \
+            "there was neither a store nor a journal, though what stands beside them shows that there was a store once: what operators \
              had on record, if anything, is lost"
                 .to_owned(),
         ),

@@ -26,7 +26,7 @@ use super::archive::Entry;
 use super::contained::contained;
 use super::open::FILE_MODE;
 use super::rebuild::open_damaged;
-use super::{FILE_NAME, Store, StoreError, directory};
+use super::{FILE_NAME, Gap, Store, StoreError, directory};
 use crate::domain::{
     Column, Filing, FilingBuilder, FirstSights, Removal, RemovalHistory, RmdNumber, Sha256Digest, SnapshotSerial,
     read_frn_cell,
@@ -52,6 +52,8 @@ pub struct Removed {
     pub snapshot: SnapshotSerial,
     /// That store's newest listings, the newest first.
     pub listings: Vec<Named>,
+    /// The stretches of the past of which that store did not know which listing stood.
+    pub gaps: Vec<Gap>,
     /// Every removal, in the order of their observation.
     pub removals: Vec<Arc<Removal>>,
     /// When filings were first seen.
@@ -97,6 +99,8 @@ struct Head {
     /// Of each of them when it was applied, and when it was fetched.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     times: Vec<(Timestamp, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<Gap>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -194,6 +198,7 @@ impl Removed {
         Ok(Self {
             snapshot,
             listings: records.iter().rev().take(NAMED_LISTINGS).map(named).collect(),
+            gaps: store.gaps()?,
             removals,
             first_sights: history.first_sights().clone(),
         })
@@ -224,6 +229,7 @@ impl Removed {
             first_sights: self.first_sights.later().count() as u64,
             listings: self.listings.iter().map(|named| named.sha256.to_string()).collect(),
             times: self.listings.iter().filter_map(|named| named.times).collect(),
+            gaps: self.gaps.clone(),
         };
         push(&mut bytes, &head)?;
         for removal in &self.removals {
@@ -257,6 +263,7 @@ impl Removed {
         let mut removed = Self {
             snapshot: SnapshotSerial(head.snapshot),
             listings: Vec::new(),
+            gaps: head.gaps.clone(),
             removals: Vec::new(),
             first_sights: head.begins.map(FirstSights::since).unwrap_or_default(),
         };

@@ -25,6 +25,7 @@ fn removed() -> Removed {
                 times: Some((time(at), time(at - 1))),
             })
             .to_vec(),
+        gaps: vec![Gap { from: time(50), until: time(60), without: Vec::new() }],
         removals: vec![removal(10, 3, 100, Some(200)), removal(11, 3, 100, None), removal(10, 7, 300, None)],
         first_sights,
     }

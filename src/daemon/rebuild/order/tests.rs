@@ -199,19 +199,19 @@ fn a_listing_that_was_applied_again_is_kept_for_as_long_as_if_it_had_been_fetche
 
 #[test]
 fn a_gap_goes_from_a_listing_that_could_not_be_applied_to_the_next_that_was() {
-    use super::super::gaps;
+    use super::super::lost;
     let kept = Kept::new();
     let steps = kept.order(&kept.named).steps;
     let failing = |places: &[usize]| -> Vec<Option<String>> {
         (0..steps.len()).map(|place| places.contains(&place).then(|| "is damaged".to_owned())).collect()
     };
     let found = |places: &[usize]| -> Vec<(Timestamp, Timestamp, usize, bool)> {
-        let gaps = gaps(&steps, &failing(places), day(20));
-        gaps.iter().map(|gap| (gap.from, gap.until, gap.without.len(), gap.last)).collect()
+        let found = lost(&steps, &failing(places), day(20));
+        found.iter().map(|lost| (lost.from, lost.until, lost.without.len(), lost.last)).collect()
     };
     assert_eq!(found(&[]), []);
     assert_eq!(found(&[1]), [(day(1), day(5), 1, false)]);
     assert_eq!(found(&[1, 2, 4]), [(day(1), day(6), 2, false), (day(8), day(20), 1, true)]);
-    let said = gaps(&steps, &failing(&[4]), day(20))[0].to_string();
+    let said = lost(&steps, &failing(&[4]), day(20))[0].to_string();
     assert!(said.contains(&digest("one").to_string()) && said.contains("until a sync succeeds"), "{said}");
 }
