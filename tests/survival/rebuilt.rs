@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use rmdd::api::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Verdict};
+use rmdd::api::grpc::v1::{CheckProviderRequest, CheckProviderResponse, Reason, Verdict};
 use rmdd::domain::Sha256Digest;
 use rmdd::store::archive::Archive;
 use rmdd::store::{FILE_NAME, Store};
@@ -20,6 +20,8 @@ struct Superseded {
     /// One that went with the second listing, and one that half of it lacks.
     gone: String,
     halved: String,
+    /// One that half of it lacks, too, with an order against it: whoever was missing since and is back is not barred any more.
+    ordered: String,
 }
 
 fn wire(at: Timestamp) -> prost_types::Timestamp {
@@ -37,6 +39,10 @@ impl Superseded {
         let daemon = site.start();
         daemon.first_sync().await;
         let first: Vec<_> = world.rows().map(|row| row.get("number").to_owned()).collect();
+        let (row, released) = (world.rows().last().expect("one"), ["--released", "2026-03-12", "--by", "alice"]);
+        let ordered = row.get("number").to_owned();
+        ok(&site, &[&["orders", "add", "removal", "DA 26-1", row.get("frn")][..], &released].concat());
+        world.row_mut(&ordered).expect("it stands").set("business_address", "another street".to_owned());
         let gone = world.advance(Step { list: 2, amend: 5, remove: 2, reinstate: 0 }).removed[0].clone();
         let whole = world.to_csv();
         site.publish(&whole);
@@ -57,7 +63,8 @@ impl Superseded {
         let store = Store::open_existing(&site.state_dir()).expect("opened");
         let applied = store.snapshot_records().expect("read").iter().map(|record| record.applied_at).collect();
         let halved = numbers[60..].iter().find(|number| first.contains(number)).expect("one").clone();
-        Self { site, applied, gone, halved }
+        assert!(numbers[60..].contains(&ordered) && ordered != halved && ordered != gone);
+        Self { site, applied, gone, halved, ordered }
     }
 
     fn archive(&self) -> PathBuf {
@@ -248,6 +255,16 @@ async fn a_listing_that_is_damaged_or_gone_is_told_and_nothing_is_answered_of_th
                         _ => assert_eq!(answer, Ok(Verdict::Accept), "{start}, {place}"),
                     }
                 }
+            }
+            // What the copy of removals knows of the time that is lost is not known before it.
+            let early = site.applied[1] - jiff::SignedDuration::from_millis(1);
+            for (moment, reason) in [early, site.applied[1], site.applied[3]].into_iter().zip([
+                Reason::RemovalOrder,
+                Reason::RemovalOrder,
+                Reason::Listed,
+            ]) {
+                let answer = asked(&daemon, at(&site.ordered, moment)).await;
+                assert_eq!(answer.reason(), reason, "{start}, {moment}: {answer:?}");
             }
             let gone = asked(&daemon, at(&site.gone, site.applied[1])).await;
             assert_eq!(gone.verdict(), Verdict::Refuse, "{gone:?}");
