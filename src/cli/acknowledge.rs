@@ -9,7 +9,7 @@ use super::{Global, YES, text};
 use crate::api::grpc::v1::AcknowledgeRecordsRequest;
 use crate::daemon::config::Overrides;
 
-/// Takes note of what was lost of operators' records, or mended.
+/// Takes note of what was lost of operators' records or of the past, or mended.
 #[derive(Debug, Args)]
 pub struct Acknowledge {
     #[command(flatten)]

@@ -223,7 +223,7 @@ pub fn hint(error: anyhow::Error, state_dir: &Path, loaded: &Loaded) -> anyhow::
             None => error,
         },
         Some(StoreError::Missing { .. }) if store::was_there(state_dir) => anyhow!(
-            "no daemon runs, and {error}. The archive beside it shows that there was one: the daemon begins it again from \
+            "no daemon runs, and {error}. What stands beside it shows that there was one: the daemon begins it again from \
              that and the journal of your records when it starts"
         ),
         Some(StoreError::Missing { .. }) => anyhow!("no daemon runs, and {error}"),

@@ -168,7 +168,7 @@ fn print(verified: &VerifyResponse) {
         say!(
             "  do: stop the daemon and start it with `rmdd serve --rebuild`: it keeps a damaged store aside and begins again \
              from the archive and the journal of records; or copy the last backup to its place. A journal is mended from \
-             the store at the next start, and a listing of the archive that is still in use is put there again by the next \
+             the store at the next start, and so is what is told of how archived listings came to be applied; a listing of the archive that is still in use is put there again by the next \
              sync."
         );
         say!();

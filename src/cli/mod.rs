@@ -152,7 +152,8 @@ enum Command {
     Decisions(decisions::Decisions),
     /// Which peers would be refused if a listing, orders or a policy came into force now? Changes nothing.
     Impact(impact::Impact),
-    /// Take note of what was lost of your own records, or mended: ends the alarms RECORDS_LOST and RECORDS_MENDED.
+    /// Take note of what was lost of your own records or of the past, or mended: ends the alarms RECORDS_LOST, RECORDS_MENDED
+    /// and HISTORY_LOST.
     Acknowledge(acknowledge::Acknowledge),
     /// What is told by the channels of the configuration, and whether it arrives.
     Alerts(alerts::AlertsCommand),

@@ -1,17 +1,22 @@
 //! `--rebuild`: a damaged store is kept aside, and the daemon begins again.
 
+mod order;
+
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use self::order::{NOT_NAMED, Step, order};
 use super::systemd;
+use crate::domain::Sha256Digest;
 use crate::domain::wording::{grouped, moment};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
-use crate::store::archive::{Application, Archive, Entry, Fate};
-use crate::store::removed;
-use crate::store::{self, Rebuilt, Store, StoreError};
+use crate::store::archive::{Application, Archive, Entry};
+use crate::store::removed::{self, Named, Removed};
+use crate::store::{self, Gap, Rebuilt, Retold, Store, StoreError, Without};
 use crate::sync::{ArchivedListing, replay_behind};
 
 /// No listing takes longer to be applied again, on whatever machine.
@@ -32,8 +37,8 @@ pub fn rebuild(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     // The listing of now comes with the first sync.
-    let refill = |store: &Store| refill(store, (state_dir, &Archive::new(state_dir)), vet, max_bytes);
-    let Some(Rebuilt { kept, faults, salvaged }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
+    let refill = |store: &Store| refill(store, (state_dir, &Archive::new(state_dir)), vet, max_bytes, now);
+    let Some(Rebuilt { kept, faults, salvaged, retold }) = store::rebuild(state_dir, in_fleet, now, refill)? else {
         tracing::info!("the store is good: --rebuild had nothing to do");
         return Ok(());
     };
@@ -46,6 +51,12 @@ pub fn rebuild(
     }
     for lost in &salvaged.lost {
         tracing::error!(lost, "lost with the damaged store: {lost}");
+    }
+    for mended in &retold.mended {
+        tracing::warn!(mended, "{mended}");
+    }
+    for lost in &retold.lost {
+        tracing::error!(lost, "a part of the past is lost: {lost}");
     }
     let (records, events) = (salvaged.records.len(), salvaged.events.len());
     tracing::warn!(
@@ -72,7 +83,7 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
     if state_dir.join(store::FILE_NAME).symlink_metadata().is_ok() || !store::was_there(state_dir) {
         return Ok(());
     }
-    tracing::error!("the store is missing, though the archive shows that there was one: it is begun again");
+    tracing::error!("the store is missing, though what stands beside it shows that there was one: it is begun again");
     rebuild(state_dir, false, vet, max_bytes, clock::now())
 }
 
@@ -97,50 +108,48 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
     Ok(())
 }
 
-/// The listings that were applied, in the order in which they were, each as often as it was: when it was fetched, unless it
-/// is told otherwise.
-fn in_order(entries: Vec<Entry>, told: Vec<Application>) -> Vec<(Entry, Option<Application>)> {
-    let mut applied = Vec::new();
-    for entry in entries.into_iter().filter(|entry| entry.fate == Fate::Applied) {
-        let (again, first): (Vec<_>, Vec<_>) =
-            told.iter().filter(|told| told.sha256 == entry.sha256).cloned().partition(|told| told.again);
-        applied.push((entry.clone(), first.into_iter().next()));
-        applied.extend(again.into_iter().map(|told| (entry.clone(), Some(told))));
-    }
-    applied.sort_by_key(|(entry, told)| told.as_ref().map_or(entry.fetched_at, |told| told.applied_at));
-    applied
-}
-
-/// Applies what the archive holds of the listings that once were applied, in their order.
+/// Applies what the archive holds of the listings that once were applied, in their order. Returns what there is to tell of it.
 fn refill(
     store: &Store,
     (state_dir, archive): (&Path, &Archive),
     vet: &VetConfig,
     max_bytes: u64,
-) -> Result<(), StoreError> {
+    now: Timestamp,
+) -> Result<Retold, StoreError> {
+    let mut unread = None;
     let entries = archive.entries().unwrap_or_else(|error| {
-        tracing::error!(%error, "the archive cannot be read: {error}");
+        unread = Some(format!("no listing of the past can be applied again: {error}"));
         Vec::new()
     });
     let past = removed::past(state_dir, &entries);
-    let applied = in_order(entries, archive.applications());
-    let all = applied.len();
-    let listings = applied.into_iter().zip(1..).filter_map(|((entry, application), place)| {
+    let named = past.removed.as_ref().map(|removed| named(removed, &entries)).unwrap_or_default();
+    let mut order = order(&entries, &archive.notes(), &named);
+    let steps = std::mem::take(&mut order.steps);
+    let all = steps.len();
+    let mut failed: Vec<Option<String>> = steps.iter().map(|step| step.listing.as_ref().err().cloned()).collect();
+    let listings = steps.iter().zip(&mut failed).zip(1..).filter_map(|((step, failed), place)| {
+        let (entry, application) = step.listing.as_ref().ok()?;
         // Each may take a second or two, and there may be hundreds.
         systemd::extend_start(ONE_LISTING);
-        let fetched_at = application.as_ref().map_or(entry.fetched_at, |application| application.fetched_at);
+        let fetched_at = fetched_at(entry, application.as_ref());
         let fetched = moment(fetched_at);
         tracing::info!(place, all, fetched, "the store is begun again: listing {place} of {all}, fetched {fetched}");
-        let bytes = archive
-            .read_entry(&entry, max_bytes)
-            .inspect_err(|error| tracing::error!(%error, "a listing of the archive was passed over: {error}"))
-            .ok()?;
-        Some((ArchivedListing { fetched_at, source: "the archive".to_owned(), bytes }, application))
+        match archive.read_entry(entry, max_bytes) {
+            Ok(bytes) => {
+                let listing = ArchivedListing { fetched_at, source: "the archive".to_owned(), bytes };
+                Some((listing, application.clone()))
+            }
+            Err(error) => {
+                *failed = Some(format!("was passed over: {error}"));
+                None
+            }
+        }
     });
     let replayed = replay_behind(store, listings, vet, past.removed.as_ref())?;
-    for (at, refusal) in &replayed.refused {
-        tracing::error!(%at, refusal, "the archived listing of {at} was passed over: {refusal}");
-    }
+    note_refused(&replayed.refused, &steps, &mut failed);
+    let found = lost(&steps, &failed, now);
+    let said: Vec<String> = found.iter().map(Lost::to_string).chain(order.lost).chain(unread).collect();
+    let gaps = gaps(found, past.removed.as_ref());
     tracing::warn!(
         applied = replayed.applied,
         refused = replayed.refused.len(),
@@ -151,5 +160,105 @@ fn refill(
         let (removals, from) = (removed.removals.len(), past.from);
         tracing::warn!(removals, from, "{} removals were taken from {from}", grouped(removals));
     }
-    Ok(())
+    Ok(Retold { mended: order.mended, lost: said, gaps })
+}
+
+/// Takes note of what could not be applied again though it is there whole.
+fn note_refused(refused: &[(Timestamp, String)], steps: &[Step], failed: &mut [Option<String>]) {
+    for (at, refusal) in refused {
+        let is_it = |step: &Step| {
+            step.listing.as_ref().is_ok_and(|(entry, application)| fetched_at(entry, application.as_ref()) == *at)
+        };
+        let mut both = steps.iter().zip(failed.iter_mut());
+        if let Some((_, failed)) = both.find(|(step, failed)| failed.is_none() && is_it(step)) {
+            *failed = Some(format!("was passed over: {refusal}"));
+        }
+    }
+}
+
+/// What the new store does not know of the past, with what the one before it did not.
+fn gaps(found: Vec<Lost>, before: Option<&Removed>) -> Vec<Gap> {
+    // One of which no listing is missing stays as it is.
+    let before = before.into_iter().flat_map(|removed| &removed.gaps).filter(|gap| gap.without.is_empty());
+    let mut gaps: Vec<Gap> = before.cloned().collect();
+    for gap in found.into_iter().map(Gap::from).filter(|gap| gap.from < gap.until) {
+        if !gaps.contains(&gap) {
+            gaps.push(gap);
+        }
+    }
+    gaps
+}
+
+fn fetched_at(entry: &Entry, application: Option<&Application>) -> Timestamp {
+    application.map_or(entry.fetched_at, |application| application.fetched_at)
+}
+
+/// The listings that the store that is begun again had named, the oldest first, and with them those that it had known to lack:
+/// they may be there again.
+fn named(removed: &Removed, entries: &[Entry]) -> Vec<Named> {
+    let mut named = removed.listings.clone();
+    named.reverse();
+    if named.iter().all(|named| named.times.is_some()) {
+        for without in removed.gaps.iter().flat_map(|gap| &gap.without) {
+            let Some(sha256) = without.digest() else { continue };
+            let fetched = entries.iter().find(|entry| entry.sha256 == sha256).map(|entry| entry.fetched_at);
+            let times = (without.applied_at, fetched.unwrap_or(without.applied_at).min(without.applied_at));
+            named.push(Named { sha256, times: Some(times) });
+        }
+        named.sort_by_key(|named| named.times.map(|(applied, _)| applied));
+    }
+    named
+}
+
+/// A stretch of the past of which it is not known which listing stood, and what there is to say of it.
+struct Lost {
+    from: Timestamp,
+    until: Timestamp,
+    /// The listings that could not be applied again, and why.
+    without: Vec<(Sha256Digest, Timestamp, String)>,
+    /// Whether none of those that were applied again stood after them.
+    last: bool,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, until, without, last } = self;
+        for (sha256, at, why) in without {
+            write!(f, "the listing {sha256}, applied {}, {}; ", moment(*at), why.trim_end_matches('.'))?;
+        }
+        write!(f, "from {} to {} it is not known what was listed", moment(*from), moment(*until))?;
+        match last {
+            true => write!(f, ", and answers rest on the listing of before until a sync succeeds"),
+            false => Ok(()),
+        }
+    }
+}
+
+impl From<Lost> for Gap {
+    fn from(lost: Lost) -> Self {
+        // Whether one that the store had not named was applied is not known with it, either.
+        let without = lost.without.into_iter().filter(|(.., why)| why != NOT_NAMED);
+        let without = without.map(|(sha256, applied_at, _)| Without { sha256: sha256.to_string(), applied_at });
+        Self { from: lost.from, until: lost.until, without: without.collect() }
+    }
+}
+
+/// Where the past is not whole: from a listing that could not be applied again to the next that was.
+fn lost(steps: &[Step], failed: &[Option<String>], now: Timestamp) -> Vec<Lost> {
+    let mut all = Vec::new();
+    let mut open: Option<Lost> = None;
+    for (step, failed) in steps.iter().zip(failed) {
+        let from = step.doubt.unwrap_or(step.at);
+        if failed.is_none() && step.doubt.is_none() {
+            all.extend(open.take().map(|lost| Lost { until: step.at, last: false, ..lost }));
+            continue;
+        }
+        let lost = open.get_or_insert(Lost { from, until: now.max(from), without: Vec::new(), last: false });
+        lost.last = failed.is_some();
+        if let Some(why) = failed {
+            lost.without.push((step.sha256, step.at, why.clone()));
+        }
+    }
+    all.extend(open);
+    all
 }

@@ -48,6 +48,7 @@ pub enum AlarmCode {
     FleetNewer,
     FleetEngineOld,
     FleetNoFetcher,
+    HistoryLost,
 }
 
 impl AlarmCode {
@@ -108,6 +109,10 @@ impl AlarmCode {
             Self::RecordsLost => {
                 "compare your records with what you know (`rmdd peers list`, `overrides list`, `orders list`, `notices list`), \
                  enter what is missing or put a backup in place, then run `rmdd acknowledge`"
+            }
+            Self::HistoryLost => {
+                "run `rmdd sync`; if a copy of the state directory has what is missing, put it back into the archive and have \
+                 the store begun again (docs/recovery.md); then run `rmdd acknowledge`"
             }
             Self::RecordsMended => "compare your records with what you know, then run `rmdd acknowledge`",
             Self::AlertsFailing => "run `rmdd alerts`, then `rmdd alerts test CHANNEL`",

@@ -80,6 +80,22 @@ impl RemovalHistory {
         Self { removals: removals.collect(), first_sights: self.first_sights.no_later_than(at), ..self.clone() }
     }
 
+    /// The history as it was known at a time at which these filings stood, or nothing if it is that. What was seen to be gone, or
+    /// back, at a later time was not known then.
+    pub fn known_at(&self, at: Timestamp, stands: impl Fn(RmdNumber) -> bool) -> Option<Self> {
+        let gone_later = |removal: &Removal| removal.first_missing_at > at;
+        let back_later =
+            |removal: &Removal| removal.reinstated_at.is_some_and(|back| back > at) && !stands(removal.filing.number());
+        if !self.removals.iter().any(|removal| gone_later(removal) || back_later(removal)) {
+            return None;
+        }
+        let known = self.removals.iter().filter(|removal| !gone_later(removal)).map(|removal| {
+            let open = || Arc::new(Removal { reinstated_at: None, ..(**removal).clone() });
+            if back_later(removal) { open() } else { Arc::clone(removal) }
+        });
+        Some(Self::new(known.collect()).with_first_sights(self.first_sights.clone()))
+    }
+
     /// The history after `delta` led to `next`, and the removals that are new or were closed by it. What is gone was
     /// last seen when the listing before was last confirmed.
     pub fn after(&self, delta: &Delta, last_seen_at: Timestamp, next: &Snapshot) -> (Self, Vec<Arc<Removal>>) {

@@ -208,7 +208,9 @@ impl Rewind {
             }
         }
         let snapshot = record.with_filings(filings, confirmed_at);
-        let removals = RemovalHistory::new(self.removals.values().cloned().collect());
+        // What a store that was begun again knows from its copy of removals alone has no change that could be undone.
+        let seen = self.removals.values().filter(|removal| removal.snapshot <= record.serial);
+        let removals = RemovalHistory::new(seen.cloned().collect());
         Ok((snapshot, removals.with_first_sights(self.first_sights.clone())))
     }
 

@@ -62,6 +62,20 @@ pub enum AsOfError {
         /// The earliest moment that can be told.
         from: Timestamp,
     },
+    /// It lies in a stretch of the history that was lost.
+    #[error(
+        "what was listed at {} is not known here: the store was begun again, and from {} to {} it does not know which listing \
+         stood (`rmdd removals` has what was missing then)",
+        moment(*.at), moment(*.from), moment(*.until)
+    )]
+    Lost {
+        /// The moment.
+        at: Timestamp,
+        /// From when on it is not known.
+        from: Timestamp,
+        /// Until when.
+        until: Timestamp,
+    },
     /// All that is known bears times that are still to come.
     #[error(
         "what was listed at {} is not known: the times of all snapshots lie ahead of this machine's clock (the first is \
@@ -131,6 +145,15 @@ fn keep<K: PartialEq, V>(kept: &Mutex<VecDeque<(K, Arc<V>)>>, key: K, value: &Ar
     kept.push_front((key, Arc::clone(value)));
 }
 
+/// An index without the removals that a store which lacks a listing knows besides, and that were seen at a later moment.
+fn known_at(index: Arc<Index>, at: Timestamp) -> Arc<Index> {
+    let known = index.removals().known_at(at, |number| index.by_number(number).is_some());
+    match known {
+        None => index,
+        Some(known) => Arc::new(Index::build(index.snapshot().clone(), known, index.last_change())),
+    }
+}
+
 impl PastIndexes {
     /// What was known at a moment.
     ///
@@ -163,6 +186,10 @@ impl PastIndexes {
         records: &Arc<Records>,
         at: Timestamp,
     ) -> Result<AsOf, AsOfError> {
+        let gaps = store.gaps()?;
+        if let Some(gap) = gaps.iter().find(|gap| gap.holds(at)) {
+            return Err(AsOfError::Lost { at, from: gap.from, until: gap.until });
+        }
         let SnapshotThen { record, mut confirmed_at } = match store.snapshot_at(at)? {
             SnapshotAt::Then(then) => *then,
             SnapshotAt::BeforeHistory { begins: Some(from) } => return Err(AsOfError::NotReaching { at, from }),
@@ -197,6 +224,7 @@ impl PastIndexes {
             keep(&self.kept, record.serial, &index);
             index
         };
+        let index = if gaps.is_empty() { index } else { known_at(index, at) };
         let records = self.records_at(store, records, at)?;
         Ok(AsOf { index: Arc::new(index.as_confirmed_at(confirmed_at)), records })
     }

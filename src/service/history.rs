@@ -63,7 +63,7 @@ impl From<AsOfError> for Rejection {
     fn from(error: AsOfError) -> Self {
         match error {
             AsOfError::Future { .. } => ErrorReason::InvalidTime.reject(error.to_string()),
-            AsOfError::NotReaching { .. } | AsOfError::Ahead { .. } => {
+            AsOfError::NotReaching { .. } | AsOfError::Lost { .. } | AsOfError::Ahead { .. } => {
                 ErrorReason::HistoryNotReaching.reject(error.to_string())
             }
             AsOfError::NoSnapshot => Self::snapshot_not_loaded(),

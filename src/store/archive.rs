@@ -7,6 +7,7 @@
 //! says when and why (`applied`).
 
 mod applied;
+mod told;
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, Read, Write};
@@ -22,7 +23,8 @@ use thiserror::Error;
 use crate::domain::{Sha256Digest, is_ahead};
 use crate::store::directory;
 
-pub use applied::Application;
+pub use applied::{Application, BadNote, Notes};
+pub use told::Untold;
 
 /// The directory's name in the state directory.
 pub const DIRECTORY: &str = "archive";
@@ -99,7 +101,7 @@ pub enum ArchiveError {
         sha256: Sha256Digest,
     },
     /// The bytes are not those that were put there.
-    #[error("the archived listing {} is damaged: its digest is another. Move it away; a later sync fetches it again", .path.display())]
+    #[error("the archived listing {} is damaged: its digest is another. Put a good copy in its place, or move it away; the next sync puts it there again if it is still published", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -274,8 +276,14 @@ impl Archive {
             |path: &Path| fs::remove_file(path).map_err(|source| ArchiveError::Io { path: path.to_owned(), source });
         let Ok(oldest) = now.checked_sub(config.keep) else { return Ok(0) };
         let mut dropped = 0;
+        let notes = self.notes();
+        // One that was applied again, or long after it was fetched, is as young as that.
+        let last = |entry: &Entry| {
+            let applied = notes.read.iter().filter(|note| note.sha256 == entry.sha256).map(|note| note.applied_at);
+            applied.fold(entry.fetched_at, Timestamp::max)
+        };
         for entry in self.entries()? {
-            if entry.fetched_at < oldest && !needed.contains(&entry.sha256) {
+            if last(&entry) < oldest && !needed.contains(&entry.sha256) {
                 remove(&entry.path)?;
                 dropped += 1;
             }

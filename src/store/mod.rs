@@ -18,6 +18,7 @@
 //! | `sources` | source, without its secrets | its validators and their digest, its last contacts and failures, until when to leave it alone |
 //! | `records` | kind, ID | an operator's record: peer, override, order, notice |
 //! | `sync_state` | 3 | what was lost of operators' records, or mended, until somebody acknowledges it |
+//! | `sync_state` | 4 | of which stretches of the past it is not known which listing stood, where the store was begun again without one |
 //! | `alert_reported` | subject | what was last reported of it |
 //! | `alert_events` | event sequence | an event, as it is sent |
 //! | `alert_queue`, `alert_dead` | channel, event sequence | a delivery that waits, or that was set aside |
@@ -54,6 +55,7 @@ mod copy;
 pub(crate) mod directory;
 mod events_ahead;
 mod first_sights;
+mod gaps;
 mod held;
 mod history;
 mod journal;
@@ -93,6 +95,7 @@ pub use alerts::{
     AlertsKept, AlertsStep, ChannelRecord, EventRecord, Listed as ListedDelivery, NewEvent, Thread, Told, Waiting,
 };
 pub use codec::CodecError;
+pub use gaps::{Gap, Without};
 pub use held::Holding;
 pub use history::{ChangesAsked, ChangesKept, RewindError, SnapshotAt, SnapshotThen, SnapshotsAsked};
 pub use journal::{JOURNAL_NAME, RecordsNotice};
@@ -101,7 +104,7 @@ pub use position::{Advance, FleetId, FleetPosition, Log, Position};
 pub use published_records::{ChangeError, PublishedRecords};
 pub use read::{Loaded, SyncState};
 pub(crate) use rebuild::was_there;
-pub use rebuild::{Rebuilt, rebuild};
+pub use rebuild::{Rebuilt, Retold, rebuild};
 pub use retire::{Compacted, Retired};
 pub use state::{ListingState, RecordsState, State};
 pub(crate) use verify::nameless_file;

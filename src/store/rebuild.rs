@@ -23,7 +23,9 @@ use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
 use super::tables::{META, META_EVENTS_SALVAGED, META_FORMAT, META_RECORDS_SUM, RECORD_EVENTS, RECORDS};
 use super::verify::{open_scratch, scratch};
-use super::{FILE_NAME, FORMAT, FleetId, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, removed, sums};
+use super::{
+    FILE_NAME, FORMAT, FleetId, Gap, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, gaps, removed, sums,
+};
 use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind};
 
@@ -52,6 +54,19 @@ pub struct Rebuilt {
     pub faults: Vec<String>,
     /// What was saved out of it.
     pub salvaged: Salvaged,
+    /// What there is to tell of the listings that were put into the new one.
+    pub retold: Retold,
+}
+
+/// What there is to tell of listings that were put into a new store.
+#[derive(Debug, Default)]
+pub struct Retold {
+    /// What of their past was taken from where it still stood, one sentence each.
+    pub mended: Vec<String>,
+    /// What of it is not known any more, one sentence each.
+    pub lost: Vec<String>,
+    /// Of which stretches it is not known which listing stood.
+    pub gaps: Vec<Gap>,
 }
 
 /// Begins a store again if it is damaged, or if it is gone and the archive shows that there was one; a good one is left
@@ -68,7 +83,7 @@ pub fn rebuild(
     state_dir: &Path,
     in_fleet: bool,
     now: Timestamp,
-    refill: impl FnOnce(&Store) -> Result<(), StoreError>,
+    refill: impl FnOnce(&Store) -> Result<Retold, StoreError>,
 ) -> Result<Option<Rebuilt>, StoreError> {
     let path = state_dir.join(FILE_NAME);
     let opened = Store::open_existing(state_dir).and_then(|store| {
@@ -101,7 +116,7 @@ pub fn rebuild(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(inaccessible(error)),
         _ => {}
     }
-    {
+    let retold = {
         // Its journal is the one that is there already.
         let (store, _) = Store::open_alone(&making)?;
         // It stays its fleet's, and has all from there once it can be reached.
@@ -111,8 +126,10 @@ pub fn rebuild(
         let mut notice = notice(&faults, &salvaged, now);
         notice.mended.extend(past.without);
         store.restore_records(&salvaged, &notice)?;
-        refill(&store)?;
-    }
+        let retold = refill(&store)?;
+        store.note_retold(notice, &retold)?;
+        retold
+    };
     let mut kept = None;
     if path.symlink_metadata().is_ok() {
         let aside = state_dir.join(format!("{FILE_NAME}.damaged-{}", now.strftime("%Y%m%dT%H%M%SZ")));
@@ -124,7 +141,7 @@ pub fn rebuild(
     std::fs::rename(making.join(FILE_NAME), &path).map_err(inaccessible)?;
     directory::sync(state_dir).map_err(inaccessible)?;
     let _ = std::fs::remove_dir(&making);
-    Ok(Some(Rebuilt { kept, faults, salvaged }))
+    Ok(Some(Rebuilt { kept, faults, salvaged, retold }))
 }
 
 /// The fleet that a damaged store is in, if it is in one.
@@ -142,9 +159,11 @@ fn fleet_of(path: &Path) -> Result<Option<FleetId>, String> {
     }
 }
 
-/// Whether there was a store once.
+/// Whether there was a store once: the archive has listings, or there is a copy of removals, which whoever begins is not to
+/// take for nothing.
 pub(crate) fn was_there(state_dir: &Path) -> bool {
-    Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty())
+    let archived = Archive::new(state_dir).entries().is_ok_and(|entries| !entries.is_empty());
+    archived || state_dir.join(removed::REMOVALS_NAME).symlink_metadata().is_ok()
 }
 
 /// What is told of a store that was begun again, until somebody acknowledges it.
@@ -160,7 +179,8 @@ fn notice(faults: &[String], salvaged: &Salvaged, now: Timestamp) -> RecordsNoti
         "the store was begun again ({fault}): {records} operators' records and {events} events of their history {from}"
     );
     // All of them are in the log.
-    RecordsNotice { at: now, lost: salvaged.lost.iter().take(MOST_SENTENCES).cloned().collect(), mended: vec![mended] }
+    let lost = salvaged.lost.iter().take(MOST_SENTENCES).cloned().collect();
+    RecordsNotice { at: now, lost, mended: vec![mended], past: Vec::new() }
 }
 
 /// What the journal holds, and besides that what was saved out of the store.
@@ -385,6 +405,16 @@ impl StoredRecords {
 }
 
 impl Store {
+    /// Adds to what is told of a store that was begun again what there is to tell of its listings.
+    fn note_retold(&self, notice: RecordsNotice, retold: &Retold) -> Result<(), StoreError> {
+        let at = notice.at;
+        let besides = RecordsNotice { at, lost: Vec::new(), mended: retold.mended.clone(), past: retold.lost.clone() };
+        let transaction = self.begin_write()?;
+        write_notice(&transaction, Some(&notice.and(at, besides)))?;
+        gaps::write(&transaction, &retold.gaps)?;
+        transaction.commit()
+    }
+
     /// Puts saved records and their events into a new store, under their own numbers.
     fn restore_records(&self, salvaged: &Salvaged, notice: &RecordsNotice) -> Result<(), StoreError> {
         let transaction = self.begin_write()?;

@@ -23,7 +23,8 @@ fn filled(directory: &Path) -> (Vec<u8>, Vec<Record>) {
 fn begin_again(bytes: &[u8]) -> (tempfile::TempDir, Option<Rebuilt>) {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join(FILE_NAME), bytes).expect("written");
-    let rebuilt = rebuild(directory.path(), false, time(1_700_000_000_000), |_| Ok(())).expect("rebuilt or left alone");
+    let rebuilt = rebuild(directory.path(), false, time(1_700_000_000_000), |_| Ok(Retold::default()))
+        .expect("rebuilt or left alone");
     (directory, rebuilt)
 }
 
@@ -37,10 +38,13 @@ fn a_good_store_is_left_alone() {
     let salvaged = salvage(&directory.path().join(FILE_NAME));
     assert_eq!((salvaged.lost, salvaged.records.len(), salvaged.events.len()), (Vec::new(), records.len(), 156));
     let empty = tempfile::tempdir().expect("a directory");
-    assert!(rebuild(empty.path(), false, time(1), |_| Ok(())).expect("nothing to do").is_none());
+    assert!(rebuild(empty.path(), false, time(1), |_| Ok(Retold::default())).expect("nothing to do").is_none());
     for fixture in ["store-format-1.redb.gz", "store-format-2.redb.gz", "store-format-3.redb.gz"] {
         put_fixture(fixture, empty.path());
-        assert!(rebuild(empty.path(), false, time(1), |_| Ok(())).expect("nothing to do").is_none(), "{fixture}");
+        assert!(
+            rebuild(empty.path(), false, time(1), |_| Ok(Retold::default())).expect("nothing to do").is_none(),
+            "{fixture}"
+        );
     }
 }
 
@@ -62,7 +66,7 @@ fn wherever_a_store_is_damaged_no_record_is_lost_without_a_word() {
         let (again, rebuilt) = begin_again(&bad);
         let store = Store::open(again.path()).expect("opened");
         let (found, last) = store.load_records().expect("loaded");
-        let Some(Rebuilt { kept, faults, salvaged }) = rebuilt else {
+        let Some(Rebuilt { kept, faults, salvaged, .. }) = rebuilt else {
             assert_eq!(found, records, "at {place}: what was not damaged is as it was");
             good += 1;
             continue;
@@ -108,10 +112,13 @@ fn where_nothing_can_be_read_that_is_said_and_a_newer_format_is_not_touched() {
         transaction.open_table(tables::META).expect("meta").insert(tables::META_FORMAT, 99).expect("written");
         transaction.commit().expect("committed");
     }
-    let refused = rebuild(directory.path(), false, time(1), |_| Ok(())).expect_err("refused");
+    let refused = rebuild(directory.path(), false, time(1), |_| Ok(Retold::default())).expect_err("refused");
     assert!(matches!(refused, StoreError::UnknownFormat { .. }), "{refused}");
     let _held = redb::Database::open(&path).expect("opened");
-    assert!(matches!(rebuild(directory.path(), false, time(1), |_| Ok(())), Err(StoreError::Held { .. })));
+    assert!(matches!(
+        rebuild(directory.path(), false, time(1), |_| Ok(Retold::default())),
+        Err(StoreError::Held { .. })
+    ));
 }
 
 #[test]
@@ -119,9 +126,9 @@ fn a_store_that_is_to_be_served_in_a_fleet_is_not_begun_again_where_it_cannot_be
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join(FILE_NAME);
     std::fs::write(&path, b"no store at all").expect("written");
-    let refused = rebuild(directory.path(), true, time(1), |_| Ok(())).expect_err("refused");
+    let refused = rebuild(directory.path(), true, time(1), |_| Ok(Retold::default())).expect_err("refused");
     assert!(matches!(refused, StoreError::FleetNotKnown { .. }), "{refused}");
     assert!(refused.to_string().contains("move it aside and start"), "{refused}");
     assert_eq!(std::fs::read(&path).expect("read"), b"no store at all", "it was left as it is");
-    assert!(rebuild(directory.path(), false, time(1), |_| Ok(())).expect("begun again").is_some());
+    assert!(rebuild(directory.path(), false, time(1), |_| Ok(Retold::default())).expect("begun again").is_some());
 }

@@ -16,8 +16,8 @@ use super::records::{missing_in_older, replace_records};
 use super::tables::{
     CHANGES, CHANGES_BY_FILING, CONFIRMATIONS, FILINGS, FIRST_SIGHTS, HELD, META, META_ALERTS_CURSOR, META_BEGAN_AT,
     META_EVENTS_SALVAGED, META_HISTORY_FLOOR, META_JOURNAL, META_LAST_CHANGE, META_RECORDS_SUM, META_REMOVALS_SUM,
-    RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE, SYNC_STATE_NOW, SYNC_STATE_PASSED_OVER,
-    SYNC_STATE_STEPS,
+    RECORD_EVENTS, RECORDS, REMOVALS, SNAPSHOTS, SOURCES, SYNC_STATE, SYNC_STATE_GAPS, SYNC_STATE_NOW,
+    SYNC_STATE_PASSED_OVER, SYNC_STATE_STEPS,
 };
 use super::verify::{check_state, nameless_file};
 use super::{Handle, Store, StoreError, SyncState, codec, directory, open, sources, sums};
@@ -320,6 +320,8 @@ fn write_sync(transaction: &WriteTransaction, sync: &SyncState, steps: &[StepFac
     table.insert(SYNC_STATE_NOW, codec::encode_sync_state(sync)?.as_slice())?;
     table.insert(SYNC_STATE_STEPS, codec::encode_steps(steps)?.as_slice())?;
     table.remove(SYNC_STATE_PASSED_OVER)?;
+    // What was not known of another past.
+    table.remove(SYNC_STATE_GAPS)?;
     drop(table);
     let mut held = transaction.open_table(HELD)?;
     held.retain(|_, _| false)?;

@@ -59,3 +59,5 @@ pub const SYNC_STATE_PASSED_OVER: u8 = 1;
 pub const SYNC_STATE_STEPS: u8 = 2;
 /// What was lost of operators' records, or mended, until somebody acknowledges it.
 pub const SYNC_STATE_RECORDS_NOTICE: u8 = 3;
+/// Of which stretches of the past it is not known which listing stood.
+pub const SYNC_STATE_GAPS: u8 = 4;

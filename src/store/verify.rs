@@ -141,8 +141,9 @@ pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
 /// One part of a check: what can be read and does not fit is a fault, what cannot be read an error.
 type Part = fn(&Store, &mut Verified) -> Result<(), StoreError>;
 
-/// Holds every listing of the archive beside the store against its digest, one after the other.
-fn check_archive(path: &Path, verified: &mut Verified) {
+/// Holds every listing of the archive beside the store against its digest, one after the other, and what is told of how they
+/// came to be applied against its own and the store.
+fn check_archive(path: &Path, store: Option<&Store>, verified: &mut Verified) {
     let archive = Archive::new(path.parent().unwrap_or(Path::new(".")));
     let entries = match archive.entries() {
         Ok(entries) => entries,
@@ -155,6 +156,12 @@ fn check_archive(path: &Path, verified: &mut Verified) {
             Err(ArchiveError::Missing { .. }) => {}
             Err(error) => verified.archive_fault(error.to_string()),
         }
+    }
+    // What a store that cannot be read would say is not known.
+    let records = store.and_then(|store| contained(|| store.snapshot_records()).ok()?.ok()).unwrap_or_default();
+    match archive.untold(&records) {
+        Ok(untold) => archive.describe(&untold).into_iter().for_each(|fault| verified.archive_fault(fault)),
+        Err(error) => verified.archive_fault(error.to_string()),
     }
 }
 
@@ -176,7 +183,7 @@ fn check(path: &Path, file: File, journal: std::io::Result<Option<Found>>) -> Ve
         }
     };
     check_journal(store.as_ref(), journal, &mut verified);
-    check_archive(path, &mut verified);
+    check_archive(path, store.as_ref(), &mut verified);
     check_copy_of_removals(path, &mut verified);
     verified
 }

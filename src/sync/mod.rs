@@ -329,7 +329,7 @@ impl Syncer {
         let mut later = VecDeque::new();
         clear(self.at.incoming.clone(), self.at.archive.clone()).await;
         self.at.look_into_archive().await;
-        self.at.keep_removals().await;
+        self.at.keep_beside().await;
         loop {
             let request = match later.pop_front() {
                 Some(request) => request,
@@ -345,14 +345,14 @@ impl Syncer {
             match request {
                 Request::Approve { approval, reply } => {
                     let outcome = approve::run(&self.at, &settings, &self.progress, approval).await;
-                    self.at.keep_removals().await;
+                    self.at.keep_beside().await;
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);
                     // Whoever asked may have gone.
                     let _ = reply.send(outcome);
                 }
                 Request::DropOld { succeeded } => {
-                    self.at.keep_removals().await;
+                    self.at.keep_beside().await;
                     self.drop_old(succeeded).await;
                 }
                 Request::Sync { trigger, reply } => {
@@ -373,7 +373,7 @@ impl Syncer {
                             }
                         }
                     };
-                    self.at.keep_removals().await;
+                    self.at.keep_beside().await;
                     self.drop_old(record.outcome.is_success()).await;
                     self.progress.send_replace(None);
                     self.completed.send_modify(|count| *count += 1);

@@ -8,6 +8,7 @@ mod archive;
 mod damaged;
 mod killed;
 mod lost;
+mod rebuilt;
 mod removals;
 
 use std::path::Path;

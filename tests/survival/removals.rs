@@ -165,6 +165,25 @@ async fn a_copy_of_removals_that_is_damaged_is_said_and_not_used() {
 }
 
 #[tokio::test]
+async fn where_the_archive_is_gone_with_the_store_it_is_said_that_removals_are_not_known() {
+    let grown = Grown::new().await;
+    let good = std::fs::read(grown.site.state_dir().join(REMOVALS_NAME)).expect("written");
+    std::fs::remove_dir_all(grown.site.state_dir().join("archive")).expect("removed");
+    grown.lose_store();
+    for start in ["the first", "another"] {
+        let daemon = grown.site.start();
+        daemon.first_sync().await;
+        let status = daemon.status().await;
+        let said = status.alarms.iter().find(|alarm| alarm.code == "RECORDS_LOST").expect("an alarm");
+        assert!(said.message.contains(REMOVALS_NAME), "{start}: {status:?}");
+        daemon.terminate().await;
+    }
+    let mut files = std::fs::read_dir(grown.site.state_dir()).expect("read").flatten();
+    let kept = files.find(|file| file.file_name().to_string_lossy().starts_with("removals.jsonl.other-"));
+    assert!(std::fs::read(kept.expect("kept").path()).expect("read") == good);
+}
+
+#[tokio::test]
 async fn a_copy_of_another_store_is_not_used_and_one_that_is_missing_is_written_at_the_next_start() {
     let (grown, other) = (Grown::new().await, Site::with_listing(&World::new(86, 60).to_csv()));
     let daemon = other.start();

@@ -184,7 +184,7 @@ impl AdminService for Grpc {
         let notice = self.0.acknowledge_records(request.into_inner().by).await?;
         let to_wire = |notice: RecordsNotice| v1::AcknowledgeRecordsResponse {
             noted_at: Some(time_to_wire(notice.at)),
-            lost: notice.lost,
+            lost: [notice.lost, notice.past].concat(),
             mended: notice.mended,
         };
         Ok(Response::new(notice.map(to_wire).unwrap_or_default()))

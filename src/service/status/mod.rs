@@ -97,7 +97,7 @@ impl Services {
         }
         let no_socket = self.running.as_ref().and_then(|running| running.no_socket.as_deref());
         alarms.extend(self.store.read_only().as_deref().map(|why| alarms::store_read_only(why, no_socket)));
-        alarms.extend(self.store.records_notice().as_ref().map(alarms::records_notice));
+        alarms.extend(self.store.records_notice().as_ref().map(alarms::records_notice).into_iter().flatten());
         alarms.extend(self.store.journal_fault().as_deref().map(alarms::journal_failing));
         if let SyncAccess::Handle(handle) = &self.sync {
             alarms.extend(handle.archive_fault().as_deref().map(alarms::archive_failing));

@@ -34,6 +34,9 @@ pub enum Note {
         lost: Vec<String>,
         /// What was taken from elsewhere.
         mended: Vec<String>,
+        /// What of the past of the listing is not known any more.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        past: Vec<String>,
     },
     /// Somebody has seen what was noted up to then.
     Acknowledged {

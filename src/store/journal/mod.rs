@@ -52,7 +52,7 @@ pub const JOURNAL_NAME: &str = "records.jsonl";
 /// So many sentences are kept of what was lost, and of what was mended.
 pub(super) const MOST_SENTENCES: usize = 20;
 
-/// What was lost of operators' records, or mended, until somebody acknowledges it.
+/// What was lost of operators' records or of the past, or mended, until somebody acknowledges it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordsNotice {
     /// Since when it is known.
@@ -61,6 +61,9 @@ pub struct RecordsNotice {
     pub lost: Vec<String>,
     /// What was taken from where it still stood, one sentence each.
     pub mended: Vec<String>,
+    /// What of the past of the listing is not known any more, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<String>,
 }
 
 /// The journal of an open store.
@@ -418,7 +421,8 @@ fn back(open: &mut Option<Open>, to: Mark) {
 
 impl RecordsNotice {
     fn as_note(&self) -> Note {
-        Note::Damage { at: self.at, lost: self.lost.clone(), mended: self.mended.clone() }
+        let Self { at, lost, mended, past } = self.clone();
+        Note::Damage { at, lost, mended, past }
     }
 }
 

@@ -123,8 +123,8 @@ fn unacknowledged(notes: &[Note], stored: Option<&RecordsNotice>) -> Option<Reco
     let acknowledged =
         |at: Timestamp| notes.iter().any(|note| matches!(note, Note::Acknowledged { of, .. } if *of == at));
     let noted = notes.iter().rev().find_map(|note| match note {
-        Note::Damage { at, lost, mended } => {
-            Some(RecordsNotice { at: *at, lost: lost.clone(), mended: mended.clone() })
+        Note::Damage { at, lost, mended, past } => {
+            Some(RecordsNotice { at: *at, lost: lost.clone(), mended: mended.clone(), past: past.clone() })
         }
         _ => None,
     });
@@ -133,7 +133,7 @@ fn unacknowledged(notes: &[Note], stored: Option<&RecordsNotice>) -> Option<Reco
     match (noted, stored) {
         (Some(noted), Some(stored)) => {
             let at = noted.at.max(stored.at);
-            Some(stored.and(at, noted.lost, noted.mended))
+            Some(stored.and(at, noted))
         }
         (noted, stored) => noted.or(stored),
     }
@@ -141,8 +141,9 @@ fn unacknowledged(notes: &[Note], stored: Option<&RecordsNotice>) -> Option<Reco
 
 impl RecordsNotice {
     /// With what is known besides.
-    pub(super) fn and(mut self, at: Timestamp, lost: Vec<String>, mended: Vec<String>) -> Self {
-        for (told, more) in [(&mut self.lost, lost), (&mut self.mended, mended)] {
+    pub(in crate::store) fn and(mut self, at: Timestamp, besides: Self) -> Self {
+        let Self { lost, mended, past, .. } = besides;
+        for (told, more) in [(&mut self.lost, lost), (&mut self.mended, mended), (&mut self.past, past)] {
             for sentence in more {
                 if !told.contains(&sentence) && told.len() < MOST_SENTENCES {
                     told.push(sentence);
@@ -203,10 +204,11 @@ pub fn plan(stored: &Stored, mut found: Option<Found>, when: When, now: Timestam
         );
     }
     let news = !told.lost.is_empty() || !told.mended.is_empty();
+    let found = RecordsNotice { at: now, lost: told.lost, mended: told.mended, past: Vec::new() };
     let notice = match before {
         before if !news => before,
-        None => Some(RecordsNotice { at: now, lost: told.lost, mended: told.mended }),
-        Some(before) => Some(before.and(now, told.lost, told.mended)),
+        None => Some(found),
+        Some(before) => Some(before.and(now, found)),
     };
     Plan { events, add, records, rewrite, notice, news, said: told.said }
 }
@@ -285,7 +287,7 @@ fn without_journal(stored: &Stored, when: When, told: &mut Told) -> (BTreeMap<u6
     let count = grouped(stored.events.len());
     match when {
         When::Start { made: true, before: true } => told.lost.push(
-            "there was neither a store nor a journal, though the archive shows that there was a store once: what operators \
+            "there was neither a store nor a journal, though what stands beside them shows that there was a store once: what operators \
              had on record, if anything, is lost"
                 .to_owned(),
         ),

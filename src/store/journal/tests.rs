@@ -247,7 +247,9 @@ fn a_damaged_store_that_is_begun_again_has_all_records_from_the_journal() {
         }
         std::fs::write(&path, bytes).expect("written");
         assert!(matches!(Store::open(copy.path()), Err(StoreError::Damaged { .. } | StoreError::UnknownFormat { .. })));
-        let rebuilt = rebuild(copy.path(), false, now(), |_| Ok(())).expect("begun again").expect("it was damaged");
+        let rebuilt = rebuild(copy.path(), false, now(), |_| Ok(crate::store::Retold::default()))
+            .expect("begun again")
+            .expect("it was damaged");
         assert_eq!((rebuilt.salvaged.lost, rebuilt.salvaged.journaled as u64), (vec![], last), "{spoil}");
         let store = Store::open(copy.path()).expect("opened");
         assert_eq!(store.load_records().expect("loaded"), (records.clone(), last), "{spoil}");

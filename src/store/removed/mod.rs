@@ -26,11 +26,12 @@ use super::archive::Entry;
 use super::contained::contained;
 use super::open::FILE_MODE;
 use super::rebuild::open_damaged;
-use super::{FILE_NAME, Store, StoreError, directory};
+use super::{FILE_NAME, Gap, Store, StoreError, directory};
 use crate::domain::{
     Column, Filing, FilingBuilder, FirstSights, Removal, RemovalHistory, RmdNumber, Sha256Digest, SnapshotSerial,
     read_frn_cell,
 };
+use crate::listing::rewind::SnapshotRecord;
 
 /// The file's name in the state directory.
 pub const REMOVALS_NAME: &str = "removals.jsonl";
@@ -49,12 +50,23 @@ const NAMED_LISTINGS: usize = 200;
 pub struct Removed {
     /// The newest snapshot of the store that it is of.
     pub snapshot: SnapshotSerial,
-    /// The digests of that store's newest listings.
-    pub listings: Vec<Sha256Digest>,
+    /// That store's newest listings, the newest first.
+    pub listings: Vec<Named>,
+    /// The stretches of the past of which that store did not know which listing stood.
+    pub gaps: Vec<Gap>,
     /// Every removal, in the order of their observation.
     pub removals: Vec<Arc<Removal>>,
     /// When filings were first seen.
     pub first_sights: FirstSights,
+}
+
+/// A listing of the store that the file is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// The digest of its bytes.
+    pub sha256: Sha256Digest,
+    /// When it was applied, and when it was fetched. Versions before this did not write it down.
+    pub times: Option<(Timestamp, Timestamp)>,
 }
 
 /// Why the file cannot be used.
@@ -84,6 +96,11 @@ struct Head {
     removals: u64,
     first_sights: u64,
     listings: Vec<String>,
+    /// Of each of them when it was applied, and when it was fetched.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    times: Vec<(Timestamp, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<Gap>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -120,6 +137,10 @@ struct Seal {
 /// A time as the store keeps it.
 fn to_millisecond(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+fn named(record: &SnapshotRecord) -> Named {
+    Named { sha256: record.sha256, times: Some((to_millisecond(record.applied_at), to_millisecond(record.fetched_at))) }
 }
 
 fn removal_line(removal: &Removal) -> RemovalLine {
@@ -176,7 +197,8 @@ impl Removed {
         removals.reverse();
         Ok(Self {
             snapshot,
-            listings: records.iter().rev().take(NAMED_LISTINGS).map(|record| record.sha256).collect(),
+            listings: records.iter().rev().take(NAMED_LISTINGS).map(named).collect(),
+            gaps: store.gaps()?,
             removals,
             first_sights: history.first_sights().clone(),
         })
@@ -194,7 +216,7 @@ impl Removed {
 
     /// Whether the store that it is of held one of these listings.
     pub fn names_one_of(&self, mut listings: impl Iterator<Item = Sha256Digest>) -> bool {
-        listings.any(|sha256| self.listings.contains(&sha256))
+        listings.any(|sha256| self.listings.iter().any(|named| named.sha256 == sha256))
     }
 
     fn encode(&self) -> io::Result<Vec<u8>> {
@@ -205,7 +227,9 @@ impl Removed {
             begins: self.first_sights.begins().map(to_millisecond),
             removals: self.removals.len() as u64,
             first_sights: self.first_sights.later().count() as u64,
-            listings: self.listings.iter().map(Sha256Digest::to_string).collect(),
+            listings: self.listings.iter().map(|named| named.sha256.to_string()).collect(),
+            times: self.listings.iter().filter_map(|named| named.times).collect(),
+            gaps: self.gaps.clone(),
         };
         push(&mut bytes, &head)?;
         for removal in &self.removals {
@@ -239,11 +263,16 @@ impl Removed {
         let mut removed = Self {
             snapshot: SnapshotSerial(head.snapshot),
             listings: Vec::new(),
+            gaps: head.gaps.clone(),
             removals: Vec::new(),
             first_sights: head.begins.map(FirstSights::since).unwrap_or_default(),
         };
-        for listing in &head.listings {
-            removed.listings.push(listing.parse().map_err(|_| bad(format!("{listing:?} is no digest")))?);
+        if !head.times.is_empty() && head.times.len() != head.listings.len() {
+            return Err(bad("its head has more or fewer times than listings".to_owned()));
+        }
+        for (place, listing) in head.listings.iter().enumerate() {
+            let sha256 = listing.parse().map_err(|_| bad(format!("{listing:?} is no digest")))?;
+            removed.listings.push(Named { sha256, times: head.times.get(place).copied() });
         }
         for line in lines {
             match serde_json::from_slice(line).map_err(invalid)? {

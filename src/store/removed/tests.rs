@@ -19,7 +19,13 @@ fn removed() -> Removed {
     first_sights.add(RmdNumber::from_value(12).expect("a number"), time(30));
     Removed {
         snapshot: SnapshotSerial(9),
-        listings: vec![Sha256Digest::of(b"one"), Sha256Digest::of(b"two")],
+        listings: [("one", 300), ("two", 100)]
+            .map(|(bytes, at)| Named {
+                sha256: Sha256Digest::of(bytes.as_bytes()),
+                times: Some((time(at), time(at - 1))),
+            })
+            .to_vec(),
+        gaps: vec![Gap { from: time(50), until: time(60), without: Vec::new() }],
         removals: vec![removal(10, 3, 100, Some(200)), removal(11, 3, 100, None), removal(10, 7, 300, None)],
         first_sights,
     }

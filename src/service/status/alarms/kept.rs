@@ -27,8 +27,22 @@ pub fn store_read_only(why: &str, no_socket: Option<&str>) -> Alarm {
     Alarm::new(AlarmCode::StoreReadOnly, Severity::Critical, message)
 }
 
-/// That records of operators are lost, or were damaged and mended. Either stays until somebody has taken note of it.
-pub fn records_notice(notice: &RecordsNotice) -> Alarm {
+/// That records of operators or a part of the past are lost, or were damaged and mended. Each stays until somebody has taken
+/// note of it.
+pub fn records_notice(notice: &RecordsNotice) -> Vec<Alarm> {
+    let mut alarms = Vec::new();
+    if !notice.lost.is_empty() || !notice.mended.is_empty() {
+        alarms.push(of_records(notice));
+    }
+    if !notice.past.is_empty() {
+        let past = notice.past.iter().map(|past| past.trim_end_matches('.')).collect::<Vec<_>>().join("; ");
+        let message = format!("a part of the past is lost ({}): {past}", moment(notice.at));
+        alarms.push(Alarm::new(AlarmCode::HistoryLost, Severity::Critical, message));
+    }
+    alarms
+}
+
+fn of_records(notice: &RecordsNotice) -> Alarm {
     let since = moment(notice.at);
     let all = notice.lost.iter().chain(&notice.mended).map(String::as_str).collect::<Vec<_>>().join("; ");
     match notice.lost.is_empty() {

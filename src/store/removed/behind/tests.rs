@@ -26,7 +26,7 @@ fn removal(value: u32, serial: u64, (missing, back): (i64, Option<i64>)) -> Arc<
 fn past(removals: Vec<Arc<Removal>>) -> Removed {
     let mut first_sights = FirstSights::since(time(10 * SECOND));
     first_sights.add(number(7), time(40 * SECOND));
-    Removed { snapshot: SnapshotSerial(50), listings: Vec::new(), removals, first_sights }
+    Removed { snapshot: SnapshotSerial(50), listings: Vec::new(), gaps: Vec::new(), removals, first_sights }
 }
 
 /// Of one filing: serial, first missing and back, in seconds.
