@@ -154,6 +154,8 @@ impl Runner {
     }
 
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
+        // Whether or not etcd answers.
+        self.following.settle().await.map_err(|error| Failed::Stuck(None, error.to_string()))?;
         let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
         let mut polled = self.site.client.look(Some(&self.site.params.site), with_asks).await?;
         trace_look(&polled, began);

@@ -141,7 +141,7 @@ impl Viewing {
             Trouble::Newer(_) => FleetState::Newer,
             Trouble::Damaged(_) | Trouble::Twin(_) => FleetState::Stuck,
         };
-        self.view.send_modify(|view| stand(Arc::make_mut(view), state, trouble.to_string()));
+        self.stands(state, trouble.to_string());
     }
 
     /// It is not current: for a moment that is nothing, then it is behind, and then it says why.
@@ -156,7 +156,17 @@ impl Viewing {
         if was != state {
             tracing::warn!("this site is behind its fleet: {detail}. Answers go on from what it holds");
         }
-        self.view.send_modify(|view| stand(Arc::make_mut(view), state, detail));
+        self.stands(state, detail);
+    }
+
+    /// Where it has come to so far is told as well: a base may have been taken, or one log followed and not the other.
+    fn stands(&self, state: FleetState, detail: String) {
+        let position = self.site.store.fleet_position().ok().flatten();
+        self.view.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            view.position = position.or(view.position);
+            stand(view, state, detail);
+        });
     }
 }
 

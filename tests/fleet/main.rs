@@ -13,6 +13,7 @@ mod everyday;
 mod log;
 mod lost;
 mod meddled;
+mod rebuilt;
 mod seen;
 mod sites;
 mod told;
