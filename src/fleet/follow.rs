@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::apply::{self, Applied};
 use super::base::{self, Assembly};
-use super::client::ClientError;
+use super::branch;
+use super::client::{Client, ClientError};
 use super::engine::EngineError;
 use super::entry::{self, Entry};
 use super::head::{BaseName, Head};
@@ -14,7 +15,7 @@ use super::site::{Site, place};
 use super::{Fault, entry_of, format};
 use crate::domain::wording::count;
 use crate::domain::{SyncOutcome, SyncRecord};
-use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
+use crate::store::{FleetId, Log, Position, PublishedRecords, State, StoreError, SyncState};
 use crate::sync::Publisher;
 
 /// Why a log was not followed to its head. What comes before is applied.
@@ -24,8 +25,8 @@ pub enum FollowError {
     /// etcd does not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The log has another entry where this site stands.
-    #[error("the fleet's log `{}` has another entry where this site stands", .0.as_str())]
+    /// The log has another entry where this site stands, or a base that lacks what this site holds.
+    #[error("the fleet's log `{}` has gone another way than this site", .0.as_str())]
     Forked(Log),
     /// What comes next says something that this version does not know.
     #[error("{0}")]
@@ -250,15 +251,19 @@ impl Following {
     }
 
     async fn taken(&self, fleet: FleetId, log: Log, base: BaseName) -> Result<(), FollowError> {
-        let client = &self.site.client;
-        let manifest = client.blob(log, base.manifest).await?;
-        let mut assembly = Assembly::begin(log, base.index, &manifest)?;
-        while let Some(part) = assembly.next() {
-            let part = client.blob(log, part).await?;
-            let added = tokio::task::spawn_blocking(move || assembly.add(&part).map(|()| assembly));
-            assembly = added.await.map_err(|_| FollowError::Interrupted)??;
+        let (state, position) = fetched(&self.site.client, log, base).await?;
+        let store = Arc::clone(&self.site.store);
+        // One that was begun again holds what its archive and journal gave, and the fleet's takes the place of that.
+        let follows = self.position(log)?.is_some_and(|at| at.index > 0);
+        let (state, lacks) = tokio::task::spawn_blocking(move || {
+            let lacks = follows && branch::lacks(&state, &store)?;
+            Ok::<_, StoreError>((state, lacks))
+        })
+        .await
+        .map_err(|_| FollowError::Interrupted)??;
+        if lacks {
+            return Err(FollowError::Forked(log));
         }
-        let (state, position) = assembly.finish()?;
         let store = Arc::clone(&self.site.store);
         let take = async move {
             let taken = tokio::task::spawn_blocking(move || store.take_base(&state, fleet, position));
@@ -285,6 +290,22 @@ impl Following {
         self.site.progressed();
         Ok(())
     }
+}
+
+/// What a base holds, and where whoever takes it stands.
+///
+/// # Errors
+///
+/// If it cannot be had, or is not what it should be.
+pub async fn fetched(client: &Client, log: Log, base: BaseName) -> Result<(State, Position), FollowError> {
+    let manifest = client.blob(log, base.manifest).await?;
+    let mut assembly = Assembly::begin(log, base.index, &manifest)?;
+    while let Some(part) = assembly.next() {
+        let part = client.blob(log, part).await?;
+        let added = tokio::task::spawn_blocking(move || assembly.add(&part).map(|()| assembly));
+        assembly = added.await.map_err(|_| FollowError::Interrupted)??;
+    }
+    Ok(assembly.finish()?)
 }
 
 /// The one line that says what another site's cycle came to.

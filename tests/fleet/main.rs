@@ -7,6 +7,7 @@ mod adversity;
 mod apart;
 mod around;
 mod asks;
+mod branched;
 mod clocks;
 mod engine;
 mod everyday;
