@@ -77,11 +77,12 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
 }
 
 /// Where the store of a site of a fleet is missing, the fleet has all that it held: it begins with nothing, and takes that. The
-/// journal of records that stands there is kept aside: what is in it may never have been the fleet's.
+/// journal of records that stands there is kept aside: what is in it may never have been the fleet's. Nothing is lost with that, and
+/// no alarm says so.
 ///
 /// # Errors
 ///
-/// If the journal cannot be kept aside.
+/// If the journal cannot be kept aside, or the store cannot be made.
 pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), StoreError> {
     let journal = state_dir.join(store::JOURNAL_NAME);
     if journal.symlink_metadata().is_err() {
@@ -94,7 +95,7 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
         "the store is missing: this site begins with what its fleet holds. The journal of records that stood here is kept as \
          {aside}: if this site was in no fleet before, its records are in there alone"
     );
-    Ok(())
+    Store::begin_empty(state_dir)
 }
 
 /// The listings that were applied, in the order in which they were, each as often as it was: when it was fetched, unless it
