@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::systemd;
-use crate::domain::wording::{grouped, moment};
+use crate::domain::wording::{count_of, grouped, moment, were};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::store::archive::{Application, Archive, Entry, Fate};
@@ -145,12 +145,19 @@ fn refill(
     tracing::warn!(
         applied = replayed.applied,
         refused = replayed.refused.len(),
-        "{} listings of the archive were applied again",
-        replayed.applied
+        "{} of the archive {} applied again",
+        count_of(replayed.applied, "listing"),
+        were(replayed.applied)
     );
     if let Some(removed) = past.removed.filter(|_| replayed.applied > 0) {
         let (removals, from) = (removed.removals.len(), past.from);
-        tracing::warn!(removals, from, "{} removals were taken from {from}", grouped(removals));
+        tracing::warn!(
+            removals,
+            from,
+            "{} {} taken from {from}",
+            count_of(removals as u64, "removal"),
+            were(removals as u64)
+        );
     }
     Ok(())
 }

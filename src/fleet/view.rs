@@ -52,6 +52,7 @@ impl Viewing {
     /// Looks at the members of etcd and at the sites from time to time.
     pub fn look_around(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         let (site, view) = (Arc::clone(&self.site), self.view.clone());
+        let (own, began) = (site.params.site.clone(), clock::now());
         async move {
             let mut around = Around::default();
             loop {
@@ -68,7 +69,7 @@ impl Viewing {
                     let view = Arc::make_mut(view);
                     view.members = status.into_iter().map(|told| member(told, &view.members, now)).collect();
                     if looked.is_ok() {
-                        view.sites = sites(&around);
+                        view.sites = with_own(sites(&around), &own, began);
                         view.read_at = Some(now);
                     }
                 });
@@ -200,6 +201,14 @@ fn member(
     let before = before.iter().find(|member| member.address == address);
     let last_version = said.or_else(|| before?.last_version.clone());
     EngineMember { address, status, last_version, asked_at }
+}
+
+/// A site knows of itself that it lives, before anybody could read it of the key that says so.
+fn with_own(mut sites: Vec<SiteView>, own: &str, began: Timestamp) -> Vec<SiteView> {
+    if let Some(own) = sites.iter_mut().find(|site| site.name == own) {
+        own.alive_since.get_or_insert(began);
+    }
+    sites
 }
 
 fn sites(around: &Around) -> Vec<SiteView> {
