@@ -13,6 +13,7 @@ use super::head::Head;
 use super::said::{Founding, Token};
 use super::{Fault, entry, format, keep};
 use crate::domain::Sha256Digest;
+use crate::domain::wording::moment;
 use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 
 /// Why a fleet was not founded.
@@ -66,11 +67,11 @@ pub enum FoundError {
     BegunAgain(Log),
     /// The log has gone on since it was put back.
     #[error(
-        "the fleet's log `{}` has gone on since etcd was restored, at {at} by site {site}: what was told it since then would be lost. \
+        "the fleet's log `{}` has gone on since etcd was restored, at {} by site {site}: what was told it since then would be lost. \
          Where that is right, this site joins the fleet anew, which keeps what is here beside and brings its records along: `rmdd \
          fleet leave`, `rmdd fleet join --dry-run`, `rmdd fleet join --bring-records --by NAME`. Nothing has changed; \
          --drop-what-came-since does it all the same",
-        .log.as_str()
+        .log.as_str(), moment(*.at)
     )]
     GoneOn {
         log: Log,

@@ -195,6 +195,10 @@ impl Runner {
                 // Another may read what this site cannot.
                 self.site.resign().await;
                 self.site.client.engine.turn_to_another();
+                // Who has come furthest is to be seen from everywhere: an etcd that was put back says what was so then.
+                if matches!(self.site.trouble(), Some(Trouble::Forked(_) | Trouble::Branched(_))) {
+                    self.say(shutdown).await?;
+                }
             }
             Step::Go { work, lead } => {
                 self.memory.seen = Some((read.from.cluster, read.from.revision));

@@ -147,6 +147,12 @@ async fn a_repair_without_a_flag_never_drops_what_another_site_has_put_back_and_
     assert_eq!(heads(&fleet).await, stood);
     fleet.start(1);
     branched(&fleet, 1).await;
+    eventually("the other sees that it lives, and how far it has come", || async {
+        let seen = fleet.daemon(0).status().await.fleet?;
+        let other = seen.sites.into_iter().find(|site| site.name == NAMES[1])?;
+        (other.alive_since.is_some() && other.records?.index == 1 + second.len() as u64).then_some(())
+    })
+    .await;
     join_anew(&mut fleet, 1, &second).await;
     fleet.agree().await;
     for frn in ["0041000001", "0041000002"].iter().chain(&second) {
