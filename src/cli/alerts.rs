@@ -18,6 +18,7 @@ use crate::api::grpc::v1::{
 use crate::api::grpc::{GrpcAlerts, time_from_wire, time_to_wire, v1};
 use crate::api::times::since;
 use crate::daemon::config::Overrides;
+use crate::domain::wording::were;
 
 #[derive(Debug, Args)]
 pub struct AlertsCommand {
@@ -252,7 +253,8 @@ fn add(table: &mut Table, channel: &AlertChannel) {
         notes.push(format!("next attempt {}", text::time_and_distance(Some(next))));
     }
     if channel.overflowed > 0 {
-        notes.push(format!("{} were set aside because the queue was full", text::count(channel.overflowed)));
+        let overflowed = channel.overflowed;
+        notes.push(format!("{} {} set aside because the queue was full", text::count(overflowed), were(overflowed)));
     }
     table.add(cells, notes);
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use self::order::{NOT_NAMED, Step, order};
 use super::systemd;
 use crate::domain::Sha256Digest;
-use crate::domain::wording::{grouped, moment};
+use crate::domain::wording::{count_of, grouped, moment, were};
 use crate::listing::vet::VetConfig;
 use crate::observe::clock;
 use crate::store::archive::{Application, Archive, Entry};
@@ -88,11 +88,12 @@ pub fn refill_if_gone(state_dir: &Path, vet: &VetConfig, max_bytes: u64) -> Resu
 }
 
 /// Where the store of a site of a fleet is missing, the fleet has all that it held: it begins with nothing, and takes that. The
-/// journal of records that stands there is kept aside: what is in it may never have been the fleet's.
+/// journal of records that stands there is kept aside: what is in it may never have been the fleet's. Nothing is lost with that, and
+/// no alarm says so.
 ///
 /// # Errors
 ///
-/// If the journal cannot be kept aside.
+/// If the journal cannot be kept aside, or the store cannot be made.
 pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), StoreError> {
     let journal = state_dir.join(store::JOURNAL_NAME);
     if journal.symlink_metadata().is_err() {
@@ -105,7 +106,7 @@ pub fn begin_anew_in_fleet(state_dir: &Path, now: Timestamp) -> Result<(), Store
         "the store is missing: this site begins with what its fleet holds. The journal of records that stood here is kept as \
          {aside}: if this site was in no fleet before, its records are in there alone"
     );
-    Ok(())
+    Store::begin_empty(state_dir)
 }
 
 /// Applies what the archive holds of the listings that once were applied, in their order. Returns what there is to tell of it.
@@ -153,12 +154,19 @@ fn refill(
     tracing::warn!(
         applied = replayed.applied,
         refused = replayed.refused.len(),
-        "{} listings of the archive were applied again",
-        replayed.applied
+        "{} of the archive {} applied again",
+        count_of(replayed.applied, "listing"),
+        were(replayed.applied)
     );
     if let Some(removed) = past.removed.filter(|_| replayed.applied > 0) {
         let (removals, from) = (removed.removals.len(), past.from);
-        tracing::warn!(removals, from, "{} removals were taken from {from}", grouped(removals));
+        tracing::warn!(
+            removals,
+            from,
+            "{} {} taken from {from}",
+            count_of(removals as u64, "removal"),
+            were(removals as u64)
+        );
     }
     Ok(Retold { mended: order.mended, lost: said, gaps })
 }

@@ -48,7 +48,12 @@ impl FleetView {
             heads: None,
             current_as_of: None,
             behind_after,
-            standing: FleetStanding { state: FleetState::Behind, since: now, detail: "not read yet".to_owned() },
+            standing: FleetStanding {
+                state: FleetState::Behind,
+                since: now,
+                detail: "not read yet".to_owned(),
+                branched: false,
+            },
             fetcher: None,
             unfetched_since: None,
             members: Vec::new(),
@@ -109,6 +114,9 @@ pub struct FleetStanding {
     pub since: Timestamp,
     /// What shows it, in a clause that begins small and has no full stop; empty for a site that is current.
     pub detail: String,
+    /// Whether the fleet's logs have gone another way than this site: what it holds is no longer to be had from them, nor is what
+    /// they hold an earlier state of it.
+    pub branched: bool,
 }
 
 /// How a site stands with its fleet, in a word.

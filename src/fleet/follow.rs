@@ -2,18 +2,20 @@
 //! entry, and published by the same way as what is decided here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::apply::{self, Applied};
 use super::base::{self, Assembly};
-use super::client::ClientError;
+use super::branch;
+use super::client::{Client, ClientError};
 use super::engine::EngineError;
 use super::entry::{self, Entry};
 use super::head::{BaseName, Head};
-use super::site::Site;
+use super::site::{Site, place};
 use super::{Fault, entry_of, format};
 use crate::domain::wording::count;
 use crate::domain::{SyncOutcome, SyncRecord};
-use crate::store::{FleetId, Log, Position, PublishedRecords, StoreError, SyncState};
+use crate::store::{FleetId, Log, Position, PublishedRecords, State, StoreError, SyncState};
 use crate::sync::Publisher;
 
 /// Why a log was not followed to its head. What comes before is applied.
@@ -23,8 +25,8 @@ pub enum FollowError {
     /// etcd does not answer.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// The log has another entry where this site stands.
-    #[error("the fleet's log `{}` has another entry where this site stands", .0.as_str())]
+    /// The log has another entry where this site stands, or a base that lacks what this site holds.
+    #[error("the fleet's log `{}` has gone another way than this site", .0.as_str())]
     Forked(Log),
     /// What comes next says something that this version does not know.
     #[error("{0}")]
@@ -73,9 +75,50 @@ pub struct Following {
     pub publisher: Publisher,
     /// Where records are.
     pub records: Arc<PublishedRecords>,
+    /// Whether the store may hold something else than is published, by [`Log::ALL`].
+    apart: Arc<[AtomicBool; 2]>,
 }
 
 impl Following {
+    /// Follows the logs into a store of which everything is published.
+    pub fn new(site: Arc<Site>, publisher: Publisher, records: Arc<PublishedRecords>) -> Self {
+        Self { site, publisher, records, apart: Arc::default() }
+    }
+
+    /// Publishes what the store holds where that may be something else than is published: what was to be written broke off, or
+    /// could not be read again.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read. It is tried again the next time.
+    pub async fn settle(&self) -> Result<(), FollowError> {
+        for log in Log::ALL {
+            if !self.apart[place(log)].load(Ordering::Acquire) {
+                continue;
+            }
+            match log {
+                Log::Listing => {
+                    let _turn = self.publisher.turn().await;
+                    self.publisher.reload(&self.site.store)?;
+                }
+                Log::Records => {
+                    self.records.replace(&self.site.store, async { Ok::<_, FollowError>(()) }).await?;
+                }
+            }
+            self.set_apart(log, false);
+        }
+        Ok(())
+    }
+
+    fn set_apart(&self, log: Log, apart: bool) {
+        self.apart[place(log)].store(apart, Ordering::Release);
+    }
+
+    /// Whether the file alone says what came of writing to it.
+    fn is_open(done: &Result<(), FollowError>) -> bool {
+        matches!(done, Err(FollowError::Store(_) | FollowError::Interrupted))
+    }
+
     /// Follows a log to its head.
     ///
     /// # Errors
@@ -99,10 +142,16 @@ impl Following {
         drop(entries);
         for entry in chained.entries {
             let payload = self.site.client.payload(&entry).await?;
-            match log {
-                Log::Listing => self.listing(entry, payload).await?,
-                Log::Records => self.change(entry, payload).await?,
+            let index = entry.position.index;
+            let applied = match log {
+                Log::Listing => self.listing(entry, payload).await,
+                Log::Records => self.change(entry, payload).await,
+            };
+            // A disk that is full is met each second: what is still not done is not looked for in the file each time.
+            if Self::is_open(&applied) && self.position(log).ok().flatten().is_none_or(|at| at.index >= index) {
+                self.set_apart(log, true);
             }
+            applied?;
             self.site.progressed();
         }
         chained.then.map_or(Ok(()), |fault| Err(fault.into()))
@@ -202,35 +251,61 @@ impl Following {
     }
 
     async fn taken(&self, fleet: FleetId, log: Log, base: BaseName) -> Result<(), FollowError> {
-        let client = &self.site.client;
-        let manifest = client.blob(log, base.manifest).await?;
-        let mut assembly = Assembly::begin(log, base.index, &manifest)?;
-        while let Some(part) = assembly.next() {
-            let part = client.blob(log, part).await?;
-            let added = tokio::task::spawn_blocking(move || assembly.add(&part).map(|()| assembly));
-            assembly = added.await.map_err(|_| FollowError::Interrupted)??;
+        let (state, position) = fetched(&self.site.client, log, base).await?;
+        let store = Arc::clone(&self.site.store);
+        // One that was begun again holds what its archive and journal gave, and the fleet's takes the place of that.
+        let follows = self.position(log)?.is_some_and(|at| at.index > 0);
+        let (state, lacks) = tokio::task::spawn_blocking(move || {
+            let lacks = follows && branch::lacks(&state, &store)?;
+            Ok::<_, StoreError>((state, lacks))
+        })
+        .await
+        .map_err(|_| FollowError::Interrupted)??;
+        if lacks {
+            return Err(FollowError::Forked(log));
         }
-        let (state, position) = assembly.finish()?;
         let store = Arc::clone(&self.site.store);
         let take = async move {
             let taken = tokio::task::spawn_blocking(move || store.take_base(&state, fleet, position));
             taken.await.map_err(|_| FollowError::Interrupted)?.map_err(|error| FollowError::from(Fault::Store(error)))
         };
-        match log {
+        let taken = match log {
             Log::Listing => {
                 let _turn = self.publisher.turn().await;
-                take.await?;
-                self.publisher.reload(&self.site.store)?;
-                // What listings no longer show is copied then, too.
-                self.publisher.drop_old(false);
+                match take.await {
+                    Ok(()) => self.publisher.reload(&self.site.store).map_err(FollowError::from),
+                    failed => failed,
+                }
             }
-            Log::Records => self.records.replace(&self.site.store, take).await?,
+            Log::Records => self.records.replace(&self.site.store, take).await,
+        };
+        self.set_apart(log, Self::is_open(&taken));
+        taken?;
+        if log == Log::Listing {
+            // What listings no longer show is copied then, too.
+            self.publisher.drop_old(false);
         }
         let (name, index) = (log.as_str(), base.index);
         tracing::info!(log = name, index, "the base of the fleet's log `{name}` at entry {index} is taken");
         self.site.progressed();
         Ok(())
     }
+}
+
+/// What a base holds, and where whoever takes it stands.
+///
+/// # Errors
+///
+/// If it cannot be had, or is not what it should be.
+pub async fn fetched(client: &Client, log: Log, base: BaseName) -> Result<(State, Position), FollowError> {
+    let manifest = client.blob(log, base.manifest).await?;
+    let mut assembly = Assembly::begin(log, base.index, &manifest)?;
+    while let Some(part) = assembly.next() {
+        let part = client.blob(log, part).await?;
+        let added = tokio::task::spawn_blocking(move || assembly.add(&part).map(|()| assembly));
+        assembly = added.await.map_err(|_| FollowError::Interrupted)??;
+    }
+    Ok(assembly.finish()?)
 }
 
 /// The one line that says what another site's cycle came to.

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::base::{self, Packed};
+use super::branch;
 use super::client::{Client, ClientError};
 use super::engine::{EngineError, Expect, Pair, Read, Write};
+use super::follow::{self, FollowError};
 use super::head::Head;
 use super::said::{Founding, Token};
 use super::{Fault, entry, format, keep};
 use crate::domain::Sha256Digest;
+use crate::domain::wording::moment;
 use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 
 /// Why a fleet was not founded.
@@ -73,9 +76,11 @@ pub enum FoundError {
     BegunAgain(Log),
     /// The log has gone on since it was put back.
     #[error(
-        "the fleet's log `{}` has gone on since etcd was restored, at {at} by site {site}: what was told it since then would be lost. \
-         Nothing has changed; --drop-what-came-since does it all the same",
-        .log.as_str()
+        "the fleet's log `{}` has gone on since etcd was restored, at {} by site {site}: what was told it since then would be lost. \
+         Where that is right, this site joins the fleet anew, which keeps what is here beside and brings its records along: `rmdd \
+         fleet leave`, `rmdd fleet join --dry-run`, `rmdd fleet join --bring-records --by NAME`. Nothing has changed; \
+         --drop-what-came-since does it all the same",
+        .log.as_str(), moment(*.at)
     )]
     GoneOn {
         log: Log,
@@ -83,6 +88,22 @@ pub enum FoundError {
         at: Timestamp,
         /// By which site.
         site: String,
+    },
+    /// It is no earlier state of what this store has followed: it was written to since it was restored, or put back at another
+    /// site.
+    #[error(
+        "the fleet's log `{}` has gone another way than this store: what stands there, up to entry {index}, {}, and would be lost. \
+         Where it is right, this site joins the fleet anew, which keeps what is here beside and brings its records along: `rmdd \
+         fleet leave`, `rmdd fleet join --dry-run`, `rmdd fleet join --bring-records --by NAME`. Nothing has changed; \
+         --drop-what-came-since drops what stands there",
+        .log.as_str(), if *.known { "is not what this store has followed" } else { "is older than what this store still knows" }
+    )]
+    AnotherWay {
+        log: Log,
+        /// Where it ends.
+        index: u64,
+        /// Whether that is known: a store that has begun behind there cannot tell.
+        known: bool,
     },
     /// A base could not be made.
     #[error(transparent)]
@@ -226,7 +247,7 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<V
     }
     let heads = heads(client).await?;
     let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
-    let (_, _, packed) = prepared(store, founding.format).await?;
+    let (_, _, packed) = prepared(Arc::clone(&store), founding.format).await?;
     for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
         let own = position.of(log);
         expected.push(match &head {
@@ -235,8 +256,11 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<V
             Standing::Missing => Expect::Nothing(client.keys.head(log)),
         });
         let lost = match &head {
-            Standing::Good(head) => is_lost(client, head, &own, drop).await?,
+            Standing::Good(head) => is_lost(&store, client, head, &own, drop).await?,
             // Where the log ends only its entries tell.
+            _ if !drop.since && has_another(client, log, &own).await? => {
+                return Err(FoundError::AnotherWay { log, index: own.index, known: true });
+            }
             _ if drop.since || client.entries(log, own.index + 1, own.index + 1).await?.is_empty() => true,
             _ => return Err(FoundError::Further { log, own: own.index }),
         };
@@ -299,24 +323,57 @@ async fn is_whole(client: &Client, head: &Head) -> Result<bool, FoundError> {
     Ok(true)
 }
 
+/// Whether another entry stands where a store does.
+async fn has_another(client: &Client, log: Log, own: &Position) -> Result<bool, FoundError> {
+    let at_own = client.entries(log, own.index, own.index).await?;
+    Ok(at_own.first().is_some_and(|bytes| Sha256Digest::of(bytes) != own.sha256))
+}
+
+/// Whether a log that ends behind where a store stands goes on from there, as far as can be told: by the entry at which that
+/// stands, or else by the base that it is in.
+async fn goes_on(store: &Arc<Store>, client: &Client, head: &Head, own: &Position) -> Result<bool, FoundError> {
+    if has_another(client, head.log, own).await? {
+        return Ok(false);
+    }
+    let Some(base) = head.base.filter(|base| own.index > 0 && base.index >= own.index) else { return Ok(true) };
+    let state = match follow::fetched(client, head.log, base).await {
+        Ok((state, _)) => state,
+        Err(FollowError::Engine(error)) => return Err(error.into()),
+        // What it held cannot be told.
+        Err(_) => return Ok(true),
+    };
+    let store = Arc::clone(store);
+    let lacks = tokio::task::spawn_blocking(move || branch::lacks(&state, &store)).await;
+    Ok(!lacks.map_err(|_| StoreError::Interrupted)??)
+}
+
 /// Whether a log has lost what a store has followed, or holds it no longer as it was written; or is to go no further.
-async fn is_lost(client: &Client, head: &Head, own: &Position, drop: Drops) -> Result<bool, FoundError> {
+async fn is_lost(
+    store: &Arc<Store>,
+    client: &Client,
+    head: &Head,
+    own: &Position,
+    drop: Drops,
+) -> Result<bool, FoundError> {
     let log = head.log;
     if (head.index, head.sha256) == (own.index, own.sha256) {
         return Ok(!is_whole(client, head).await?);
     }
-    if head.index > own.index {
-        let at_own = client.entries(log, own.index, own.index).await?;
-        let same = at_own.first().is_none_or(|bytes| Sha256Digest::of(bytes) == own.sha256);
-        if same {
-            return Ok(drop.stuck == Some(log));
-        }
+    if head.index > own.index && goes_on(store, client, head, own).await? {
+        return Ok(drop.stuck == Some(log));
+    }
+    if drop.since {
+        return Ok(true);
+    }
+    let followed = if head.index <= own.index { store.followed(log, head.index)? } else { Some(own.sha256) };
+    if followed == Some(head.sha256) {
+        // It ends earlier, and nobody has written since.
+        return Ok(true);
     }
     // An entry is no earlier than the one before: what is later than all that this store knows came after the restore.
     let newest = client.entries(log, head.index, head.index).await?;
-    let said = newest.first().and_then(|bytes| entry::written_by(bytes));
-    match said {
-        Some((site, at)) if at > own.at && !drop.since => Err(FoundError::GoneOn { log, at, site }),
-        _ => Ok(true),
+    match newest.first().and_then(|bytes| entry::written_by(bytes)) {
+        Some((site, at)) if at > own.at => Err(FoundError::GoneOn { log, at, site }),
+        _ => Err(FoundError::AnotherWay { log, index: head.index, known: followed.is_some() }),
     }
 }

@@ -70,7 +70,7 @@ pub async fn follow(
     records: Arc<PublishedRecords>,
 ) -> Result<Joining, JoinError> {
     let site = Arc::new(Site::new(params, client, store));
-    let following = Following { site: Arc::clone(&site), publisher, records: Arc::clone(&records) };
+    let following = Following::new(Arc::clone(&site), publisher, Arc::clone(&records));
     let polled = site.client.poll().await.map_err(ClientError::from)?;
     let founding = polled.fleet.transpose()?.ok_or(JoinError::NotFounded)?;
     for head in polled.heads {

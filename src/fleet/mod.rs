@@ -23,6 +23,7 @@ pub mod around;
 mod ask;
 pub mod base;
 pub(crate) mod blob;
+mod branch;
 pub mod client;
 pub(crate) mod config;
 pub mod engine;

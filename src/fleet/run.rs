@@ -11,6 +11,7 @@ use super::Fault;
 use super::client::Polled;
 use super::engine::EngineError;
 use super::follow::{FollowError, Following};
+use super::head::BaseName;
 use super::keep::Keeping;
 use super::lead::Leading;
 use super::presence::Presence;
@@ -49,6 +50,8 @@ pub(super) struct Memory {
     based: [bool; 2],
     /// Why each log does not go on, but by a newer base.
     stuck: [Option<(Instant, String)>; 2],
+    /// The base of each log that lacks what this site holds.
+    lacking: [Option<BaseName>; 2],
     doubt: Option<Doubted>,
     told: Option<SiteSays>,
     /// Whether the last look found the site at both heads, and when.
@@ -65,6 +68,7 @@ impl Memory {
             seen: None,
             based: [false; 2],
             stuck: [None, None],
+            lacking: [None, None],
             doubt: None,
             told: None,
             current: None,
@@ -139,12 +143,16 @@ impl Runner {
             }
             Err(Failed::Newer(what)) => self.stop(Trouble::Newer(what)),
             // What is seen at the next looks tells whether it stays so.
-            Err(Failed::Forked(log)) => self.viewing.stuck(&Trouble::Forked(log).to_string()),
+            Err(Failed::Forked(log)) => self.viewing.branched(log),
             Err(Failed::Stuck(log, why)) => {
                 if let Some(log) = log {
                     self.memory.stuck[place(log)] = Some((Instant::now(), why.clone()));
                 }
-                self.viewing.stuck(&why);
+                match log.filter(|log| self.memory.lacking[place(*log)].is_some()) {
+                    // Entries are missing before a base that does not go on from here.
+                    Some(log) => self.viewing.branched(log),
+                    None => self.viewing.stuck(&why),
+                }
                 if self.site.term().is_some() {
                     self.leading.give_up("it cannot apply what the log says").await;
                 }
@@ -154,6 +162,8 @@ impl Runner {
     }
 
     async fn try_look(&mut self, began: Instant, at: Timestamp, shutdown: &CancellationToken) -> Result<(), Failed> {
+        // Whether or not etcd answers.
+        self.following.settle().await.map_err(|error| Failed::Stuck(None, error.to_string()))?;
         let with_asks = self.site.term_of_any_age().is_some() || self.site.is_asking();
         let mut polled = self.site.client.look(Some(&self.site.params.site), with_asks).await?;
         trace_look(&polled, began);
@@ -178,10 +188,17 @@ impl Runner {
                 self.site.client.engine.turn_to_another();
             }
             Step::Stop(trouble) => {
-                self.stop(trouble);
+                self.stop(match trouble {
+                    Trouble::Forked(log) => self.branched(&read)?.map_or(Trouble::Forked(log), Trouble::Branched),
+                    trouble => trouble,
+                });
                 // Another may read what this site cannot.
                 self.site.resign().await;
                 self.site.client.engine.turn_to_another();
+                // Who has come furthest is to be seen from everywhere: an etcd that was put back says what was so then.
+                if matches!(self.site.trouble(), Some(Trouble::Forked(_) | Trouble::Branched(_))) {
+                    self.say(shutdown).await?;
+                }
             }
             Step::Go { work, lead } => {
                 self.memory.seen = Some((read.from.cluster, read.from.revision));
@@ -190,13 +207,15 @@ impl Runner {
                     tracing::info!("the fleet's etcd is the one that this site follows again");
                 }
                 self.go(&read, work, lead, began, shutdown).await?;
-                match self.memory.stuck.iter().flatten().next() {
-                    Some((_, why)) => self.viewing.stuck(why),
-                    None if self.is_at_the_heads(&read)? => {
+                let lacking = Log::ALL.into_iter().find(|log| self.memory.lacking[place(*log)].is_some());
+                match (self.memory.stuck.iter().flatten().next(), lacking) {
+                    (_, Some(log)) => self.viewing.branched(log),
+                    (Some((_, why)), None) => self.viewing.stuck(why),
+                    (None, None) if self.is_at_the_heads(&read)? => {
                         self.viewing.current(&read, began, at);
                         tracing::trace!(revision = read.from.revision, "published");
                     }
-                    None => self.viewing.catches_up(),
+                    (None, None) => self.viewing.catches_up(),
                 }
             }
         }
@@ -254,6 +273,7 @@ impl Runner {
             // What could not be had or applied is in the log no longer.
             if positions.is_some_and(|positions| positions.of(head.log).sha256 == head.sha256) {
                 self.memory.stuck[place(head.log)] = None;
+                self.memory.lacking[place(head.log)] = None;
             }
         }
     }
@@ -313,18 +333,25 @@ impl Runner {
 
     async fn work(&mut self, fleet: FleetId, work: Work) -> Result<(), Failed> {
         let (log, done) = match work {
+            // It is as it was when it was looked at.
+            Work::Take(log, base) if self.memory.lacking[place(log)] == Some(base) => {
+                (log, Err(FollowError::Forked(log)))
+            }
             Work::Take(log, base) => {
                 let taken = self.following.take(fleet, log, base).await;
                 if taken.is_ok() {
                     self.memory.based[place(log)] = true;
                     self.memory.stuck[place(log)] = None;
                 }
+                let lacks = matches!(taken, Err(FollowError::Forked(_)));
+                self.memory.lacking[place(log)] = lacks.then_some(base);
                 (log, taken)
             }
             Work::Follow(head) => {
                 let followed = self.following.to(&head).await;
                 if followed.is_ok() {
                     self.memory.stuck[place(head.log)] = None;
+                    self.memory.lacking[place(head.log)] = None;
                 }
                 (head.log, followed)
             }
@@ -386,6 +413,18 @@ impl Runner {
             doubt: self.memory.doubt.clone(),
             members: self.site.client.engine.members(),
         })
+    }
+
+    /// The log that is no earlier state of what this site has followed, if that is known of one.
+    fn branched(&self, read: &Reading) -> Result<Option<Log>, StoreError> {
+        let Some(own) = self.site.store.fleet_position()? else { return Ok(None) };
+        for head in read.heads.iter().flatten().filter(|head| head.index <= own.of(head.log).index) {
+            let followed = self.site.store.followed(head.log, head.index)?;
+            if followed.is_some_and(|sha256| sha256 != head.sha256) {
+                return Ok(Some(head.log));
+            }
+        }
+        Ok(None)
     }
 
     /// Follows no more, and says why once.

@@ -143,7 +143,7 @@ impl Starting {
         let Parts { publisher, records, sync, schedule, minute } = parts;
         let (viewing, view) = Viewing::new(Arc::clone(&site), &name);
         let runner = Runner {
-            following: Following { site: Arc::clone(&site), publisher, records },
+            following: Following::new(Arc::clone(&site), publisher, records),
             leading: Leading::new(Arc::clone(&site), sync, schedule),
             keeping: Keeping::default(),
             presence: Arc::new(Presence::default()),

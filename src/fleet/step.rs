@@ -87,6 +87,8 @@ pub enum Trouble {
     Foreign(FleetId),
     /// The log ends before where the site stands, or has another entry there.
     Forked(Log),
+    /// The same, and what stands there is no earlier state of what the site has followed.
+    Branched(Log),
     /// It has a format that this version does not know.
     Newer(String),
     /// It is not what was written.
@@ -105,6 +107,12 @@ impl fmt::Display for Trouble {
             Self::Forked(log) => write!(
                 f,
                 "the fleet's log `{}` is not the one that this site has followed: its etcd was restored from a backup",
+                log.as_str()
+            ),
+            Self::Branched(log) => write!(
+                f,
+                "the fleet's log `{}` has gone another way than this site: etcd was restored from a backup, and written to or put \
+                 back by another site since",
                 log.as_str()
             ),
             Self::Twin(name) => write!(

@@ -14,6 +14,7 @@ use super::step::{Reading, Trouble};
 use crate::domain::{EngineMember, EngineStatus, FleetHeads, FleetStanding, FleetState, FleetView, Place, SiteView};
 use crate::observe::clock;
 use crate::service::{Currency, Fleet};
+use crate::store::Log;
 
 /// A site that is behind for so long says why.
 const SAYS_WHY_AFTER: Duration = Duration::from_secs(30);
@@ -51,6 +52,7 @@ impl Viewing {
     /// Looks at the members of etcd and at the sites from time to time.
     pub fn look_around(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         let (site, view) = (Arc::clone(&self.site), self.view.clone());
+        let (own, began) = (site.params.site.clone(), clock::now());
         async move {
             let mut around = Around::default();
             loop {
@@ -67,7 +69,7 @@ impl Viewing {
                     let view = Arc::make_mut(view);
                     view.members = status.into_iter().map(|told| member(told, &view.members, now)).collect();
                     if looked.is_ok() {
-                        view.sites = sites(&around);
+                        view.sites = with_own(sites(&around), &own, began);
                         view.read_at = Some(now);
                     }
                 });
@@ -137,11 +139,16 @@ impl Viewing {
     pub fn stopped(&self, trouble: &Trouble) {
         let state = match trouble {
             Trouble::NotFounded | Trouble::Foreign(_) => FleetState::Foreign,
-            Trouble::Forked(_) => FleetState::Forked,
+            Trouble::Forked(_) | Trouble::Branched(_) => FleetState::Forked,
             Trouble::Newer(_) => FleetState::Newer,
             Trouble::Damaged(_) | Trouble::Twin(_) => FleetState::Stuck,
         };
-        self.view.send_modify(|view| stand(Arc::make_mut(view), state, trouble.to_string()));
+        self.stands(state, trouble.to_string(), matches!(trouble, Trouble::Branched(_)));
+    }
+
+    /// The logs are read, and have gone another way than this site.
+    pub fn branched(&self, log: Log) {
+        self.behind(FleetState::Forked, Trouble::Branched(log).to_string());
     }
 
     /// It is not current: for a moment that is nothing, then it is behind, and then it says why.
@@ -156,7 +163,18 @@ impl Viewing {
         if was != state {
             tracing::warn!("this site is behind its fleet: {detail}. Answers go on from what it holds");
         }
-        self.view.send_modify(|view| stand(Arc::make_mut(view), state, detail));
+        self.stands(state, detail, why == FleetState::Forked);
+    }
+
+    /// Where it has come to so far is told as well: a base may have been taken, or one log followed and not the other.
+    fn stands(&self, state: FleetState, detail: String, branched: bool) {
+        let position = self.site.store.fleet_position().ok().flatten();
+        self.view.send_modify(|view| {
+            let view = Arc::make_mut(view);
+            view.position = position.or(view.position);
+            stand(view, state, detail);
+            view.standing.branched = branched;
+        });
     }
 }
 
@@ -164,7 +182,7 @@ fn stand(view: &mut FleetView, state: FleetState, detail: String) {
     if view.standing.state != state {
         view.standing.since = clock::now();
     }
-    view.standing = FleetStanding { state, since: view.standing.since, detail };
+    view.standing = FleetStanding { state, since: view.standing.since, detail, branched: false };
 }
 
 /// A member, by what was known of all of them before.
@@ -183,6 +201,14 @@ fn member(
     let before = before.iter().find(|member| member.address == address);
     let last_version = said.or_else(|| before?.last_version.clone());
     EngineMember { address, status, last_version, asked_at }
+}
+
+/// A site knows of itself that it lives, before anybody could read it of the key that says so.
+fn with_own(mut sites: Vec<SiteView>, own: &str, began: Timestamp) -> Vec<SiteView> {
+    if let Some(own) = sites.iter_mut().find(|site| site.name == own) {
+        own.alive_since.get_or_insert(began);
+    }
+    sites
 }
 
 fn sites(around: &Around) -> Vec<SiteView> {

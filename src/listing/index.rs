@@ -478,6 +478,11 @@ impl PublishedIndex {
 
     /// Puts a new index in place of the one before. The caller has committed it.
     pub fn publish(&self, index: Index) {
-        self.0.store(Some(Arc::new(index)));
+        self.replace(Some(index));
+    }
+
+    /// Puts what a store holds in place of the one before: nothing, where it holds nothing.
+    pub fn replace(&self, index: Option<Index>) {
+        self.0.store(index.map(Arc::new));
     }
 }

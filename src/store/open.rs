@@ -54,6 +54,15 @@ impl Store {
         Ok(store)
     }
 
+    /// Makes an empty store where none is, for one whose past is elsewhere: that it is empty is no loss.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn begin_empty(state_dir: &Path) -> Result<(), StoreError> {
+        Self::open_alone(state_dir).map(drop)
+    }
+
     /// Opens it without the journal of operators' records. Says whether it was made.
     pub(super) fn open_alone(state_dir: &Path) -> Result<(Self, bool), StoreError> {
         let path = state_dir.join(FILE_NAME);

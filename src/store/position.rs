@@ -2,6 +2,9 @@
 //!
 //! The position of a log is written in the transaction that does what the entry says, or not at all. A store that has one is
 //! of format 5, which versions that know no fleet refuse: they would change it without anybody else being told.
+//!
+//! The digests of the entries that led there are kept as well, the newest of them: so whether a log that is found elsewhere is
+//! an earlier state of what the store followed, or another one, can be told without the entries.
 
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
@@ -28,6 +31,14 @@ const ID: &str = "id";
 /// The key of what tells the store from that of another site of the same name.
 const SITE: &str = "site";
 
+/// So many entries back it is known which they were: what a listing's log has in six weeks.
+const TRAIL: u64 = 1024;
+
+/// The key under which the digest of an entry stands that was followed.
+fn step(log: Log, index: u64) -> String {
+    format!("trail/{}/{index:020}", log.as_str())
+}
+
 /// The key of the format that the fleet's logs had when they were last looked at: four bytes.
 const FLEETS_FORMAT: &str = "format";
 
@@ -41,6 +52,24 @@ impl Store {
         self.contained_read(|| {
             let transaction = self.begin_read()?;
             read(&transaction)
+        })
+    }
+
+    /// The digest of an entry of a log as the store has followed it; nothing where that is not known any more, or not yet.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn followed(&self, log: Log, index: u64) -> Result<Option<Sha256Digest>, StoreError> {
+        if index == 0 {
+            let fleet = self.fleet_position()?.map(|position| position.fleet);
+            return Ok(fleet.map(|fleet| Position::origin(fleet, log).sha256));
+        }
+        self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            let digest = table.get(step(log, index).as_str())?.and_then(|digest| digest.value().try_into().ok());
+            Ok(digest.map(Sha256Digest))
         })
     }
 
@@ -222,7 +251,14 @@ pub(super) fn write(transaction: &WriteTransaction, position: &FleetPosition) ->
     let mut table = transaction.open_table(FLEET)?;
     table.insert(ID, position.fleet.0.as_slice())?;
     for log in Log::ALL {
-        table.insert(log.as_str(), codec::encode_position(&position.of(log))?.as_slice())?;
+        let at = position.of(log);
+        table.insert(log.as_str(), codec::encode_position(&at)?.as_slice())?;
+        if at.index > 0 {
+            table.insert(step(log, at.index).as_str(), at.sha256.0.as_slice())?;
+        }
+        if let Some(old) = at.index.checked_sub(TRAIL) {
+            table.retain_in(step(log, 0).as_str()..=step(log, old).as_str(), |_, _| false)?;
+        }
     }
     Ok(())
 }

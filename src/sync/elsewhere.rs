@@ -75,14 +75,17 @@ impl Publisher {
         self.completed.send_modify(|count| *count += 1);
     }
 
-    /// Publishes all that the store holds.
+    /// Publishes all that the store holds, and that it holds no listing where that is so: what another store held before is
+    /// not to be answered from, nor to be gone on from.
     ///
     /// # Errors
     ///
     /// If it cannot be read.
     pub fn reload(&self, store: &Store) -> Result<(), StoreError> {
         let Loaded { snapshot, removals, last_change, sync_state, .. } = store.load()?;
-        self.publish(snapshot.map(|snapshot| Index::build(snapshot, removals, last_change)), sync_state);
+        self.index.replace(snapshot.map(|snapshot| Index::build(snapshot, removals, last_change)));
+        self.published.send_replace(());
+        self.publish(None, sync_state);
         Ok(())
     }
 

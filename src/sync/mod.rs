@@ -33,7 +33,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::wording::count;
-use crate::domain::{Sha256Digest, SourceState, later_than};
+use crate::domain::{Sha256Digest, Snapshot, SourceState, later_than};
 use crate::listing::index::{Index, PublishedIndex};
 use crate::listing::rewind::HistoryConfig;
 use crate::listing::vet::{OwnPeer, VetConfig};
@@ -161,13 +161,14 @@ impl At {
         match read.await {
             Ok(Ok(None)) | Err(_) => {}
             Ok(Ok(Some(Loaded { snapshot, removals, last_change, sync_state, .. }))) => {
-                let Some(snapshot) = snapshot else { return };
-                tracing::warn!(
-                    snapshot = snapshot.serial.0,
-                    "the store holds snapshot {}: it is served",
-                    snapshot.serial
-                );
-                self.publish(Index::build(snapshot, removals, last_change));
+                match &snapshot {
+                    Some(Snapshot { serial, .. }) => {
+                        tracing::warn!(snapshot = serial.0, "the store holds snapshot {serial}: it is served");
+                    }
+                    None => tracing::warn!("the store holds no snapshot: none is served"),
+                }
+                self.index.replace(snapshot.map(|snapshot| Index::build(snapshot, removals, last_change)));
+                self.published.send_replace(());
                 self.state.store(Arc::new(sync_state));
             }
             // The cycle will meet it too, where it matters.

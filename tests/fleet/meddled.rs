@@ -113,10 +113,18 @@ async fn a_site_that_has_lost_its_store_begins_with_what_the_fleet_holds() {
     let place = fleet.other().await;
     fleet.ok(place, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
     let before = fleet.agree().await;
+    // By which it is seen that there was a store.
+    fleet.archived(&hex::encode(&before.listing.as_ref().expect("a listing").1)).await;
 
     fleet.stop(place).await;
     let state_dir = fleet.sites[place].state_dir();
     std::fs::remove_file(state_dir.join("rmdd.redb")).expect("it was there");
+    fleet.start(place);
+    assert_eq!(fleet.agree().await, before);
+    let alarms = fleet.daemon(place).status().await.alarms;
+    assert!(!alarms.iter().any(|alarm| alarm.code.starts_with("RECORDS_")), "nothing is lost: {alarms:?}");
+    let log = fleet.stop(place).await;
+    assert!(log.contains("the store is missing: this site begins with what its fleet holds"), "{log}");
     fleet.start(place);
     assert_eq!(fleet.agree().await, before);
     let names: Vec<String> = std::fs::read_dir(&state_dir)

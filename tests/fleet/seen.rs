@@ -106,3 +106,20 @@ async fn where_there_is_no_fleet_its_status_says_what_to_do() {
     assert_eq!(status_of(&output), 3);
     assert!(stderr(&output).contains("no daemon runs here"), "{}", stderr(&output));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_has_just_begun_does_not_call_itself_gone() {
+    let world = World::new(511, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    for _ in 0..3 {
+        fleet.stop(1).await;
+        fleet.start(1);
+        let seen = eventually("it has read of the sites", || async {
+            let seen = fleet.daemon(1).status().await.fleet?;
+            (!seen.sites.is_empty()).then_some(seen)
+        })
+        .await;
+        let own = seen.sites.iter().find(|site| site.name == crate::sites::NAMES[1]).expect("it is registered");
+        assert!(own.alive_since.is_some(), "{own:?}");
+    }
+}

@@ -56,16 +56,28 @@ impl Fleet {
 
     /// Founds it and starts all daemons.
     pub async fn founded(self) -> Option<Self> {
-        let (count, mut fleet) = (self.sites.len(), self);
-        let first = &fleet.sites[0];
-        first.make_store();
+        let mut fleet = self;
+        fleet.sites[0].make_store();
         fleet.ok(0, &["sync"]);
-        fleet.ok(0, &["fleet", "init"]);
-        for place in 0..count {
-            fleet.start(place);
-        }
+        fleet.begin();
         fleet.agree().await;
         Some(fleet)
+    }
+
+    /// Founds it from a store that holds nothing, and starts all daemons: whichever fetches gets a listing at once.
+    pub async fn founded_from_nothing(self) -> Option<Self> {
+        let mut fleet = self;
+        fleet.sites[0].make_store();
+        fleet.begin();
+        fleet.agree().await;
+        Some(fleet)
+    }
+
+    fn begin(&mut self) {
+        self.ok(0, &["fleet", "init"]);
+        for place in 0..self.sites.len() {
+            self.start(place);
+        }
     }
 
     /// Configures the sites, and starts nothing.
@@ -115,6 +127,12 @@ impl Fleet {
     pub fn start(&mut self, place: usize) {
         let site = &self.sites[place];
         self.daemons[place] = Some(site.start_with(&["--config", &site.config()]));
+    }
+
+    /// Starts the daemon of a site, which begins its store again where that is damaged.
+    pub fn start_rebuilding(&mut self, place: usize) {
+        let site = &self.sites[place];
+        self.daemons[place] = Some(site.start_with(&["--config", &site.config(), "--rebuild"]));
     }
 
     /// Starts the daemon of a site by a command that is set up otherwise than others.

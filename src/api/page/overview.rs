@@ -121,6 +121,7 @@ pub async fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejec
         todo: todo(&standings, &reports, all),
         more_todo: match troubled - standings.len() {
             0 => String::new(),
+            1 => "1 more peer that is not simply accepted".to_owned(),
             more => format!("{} more peers that are not simply accepted", count(more as u64)),
         },
         time_left,

@@ -70,6 +70,7 @@ pub fn view(services: &Arc<Services>, asked: &Asked) -> Result<View, Rejection> 
         .in_csv_at("/peers", &asked.params.again(&["state"]));
     let left_out = match left_out {
         0 => String::new(),
+        1 => "1 more is in the CSV.".to_owned(),
         left_out => format!("{} more are in the CSV.", count(left_out as u64)),
     };
     let frame = Frame::of(services, asked, "Peers", now);

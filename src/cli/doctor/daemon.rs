@@ -9,6 +9,7 @@ use super::super::{alerts, here};
 use super::{Case, Report, text};
 use crate::api::grpc::v1::{self, AlertChannelState, Severity};
 use crate::daemon::config::default_state_dir;
+use crate::domain::wording::were;
 use crate::store::{FILE_NAME, Store, StoreError};
 
 /// What alarms are about, where a line of its own tells of it.
@@ -239,7 +240,10 @@ async fn channels(case: &Case<'_>, report: &mut Report) {
                 format!("try it with `rmdd alerts test {}`", channel.name)
             }
             _ if channel.dead > 0 => {
-                report.look(ABOUT, format!("{}: {} were set aside", channel.name, text::count(channel.dead)));
+                report.look(
+                    ABOUT,
+                    format!("{}: {} {} set aside", channel.name, text::count(channel.dead), were(channel.dead)),
+                );
                 "see `rmdd alerts list --dead`".to_owned()
             }
             _ => continue,

@@ -13,7 +13,7 @@ use super::AtHand;
 use crate::daemon::membership::params;
 use crate::daemon::{Opened, publish_stored, sync_settings};
 use crate::domain::Record;
-use crate::domain::wording::count_of;
+use crate::domain::wording::{count_of, were};
 use crate::fleet::join::{self, Joining};
 use crate::observe::clock;
 use crate::store::archive::Archive;
@@ -123,7 +123,8 @@ impl Joined<'_> {
             );
         };
         if brings_records {
-            say!("{} were made in the fleet.", count_of(self.brought as u64, "record change"));
+            let brought = self.brought as u64;
+            say!("{} {} made in the fleet.", count_of(brought, "record change"), were(brought));
         }
         say!("This site has joined the fleet {}. The store as it was is kept as {}.", self.fleet, kept.display());
         say!("Start the daemon.");

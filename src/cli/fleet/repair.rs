@@ -66,7 +66,14 @@ impl Repair {
                 }
             }
         }
-        say!("Start the daemon. Sites that have come as far go on; those that have not take what is here.");
+        say!("Start the daemon. Sites that have followed the same logs go on, and take what they lack of them.");
+        if self.drop_what_came_since {
+            say!(
+                "A site that has followed what was dropped keeps what it holds, says that the logs have gone another way (FLEET_FORKED), \
+                 and joins anew: stop its daemon, `rmdd fleet leave`, `rmdd fleet join --dry-run`, `rmdd fleet join \
+                 --bring-records --by NAME`, and start it."
+            );
+        }
         Ok(YES)
     }
 }

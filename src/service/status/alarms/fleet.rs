@@ -39,7 +39,9 @@ fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
         FleetState::Forked => {
             let message =
                 format!("the logs of the fleet {name} are not those that this site followed{detail}: {STOPPED}");
-            alarm(AlarmCode::FleetForked, Severity::Critical, message)
+            let alarm = Alarm::new(AlarmCode::FleetForked, Severity::Critical, message);
+            let remedy = if view.standing.branched { JOIN_ANEW.to_owned() } else { alarm.remedy };
+            Some(Alarm { remedy, ..alarm })
         }
         FleetState::Newer => {
             let message = format!(
@@ -83,6 +85,11 @@ fn unfetched(view: &FleetView, now: Timestamp) -> Option<Alarm> {
     );
     Some(Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message))
 }
+
+/// What to do at a site whose fleet has gone another way: a repair there would drop what that has.
+const JOIN_ANEW: &str = "where what the fleet's etcd holds is right, join it anew, which keeps what is here beside and brings its \
+                         records along: stop the daemon, then `rmdd fleet leave`, `rmdd fleet join --dry-run`, `rmdd fleet join \
+                         --bring-records --by NAME`, and start it; docs/fleet.md says what else there is";
 
 /// What a site does that has stopped.
 const STOPPED: &str = "this site follows it no further, answers from what it has, and keeps all of it";
@@ -194,6 +201,15 @@ mod tests {
         }
         let cut_off = fleet(&report(FleetState::CutOff, "", 3600), EARLIEST);
         assert!(cut_off[0].message.contains("for 1 h 0 min, since 2025-12-31 23:00:00 UTC"), "{cut_off:?}");
+    }
+
+    #[test]
+    fn a_site_whose_fleet_has_gone_another_way_is_not_told_to_repair() {
+        let mut forked = report(FleetState::Forked, "", 0);
+        assert!(fleet(&forked, EARLIEST)[0].remedy.contains("rmdd fleet repair"));
+        Arc::make_mut(&mut forked.view).standing.branched = true;
+        let remedy = &fleet(&forked, EARLIEST)[0].remedy;
+        assert!(!remedy.contains("repair") && remedy.contains("`rmdd fleet leave`"), "{remedy}");
     }
 
     #[test]
