@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod health;
 mod history;
 mod same_answer;
 mod serve;

@@ -21,7 +21,6 @@ use rmdd::api::grpc::v1::{
 use rmdd::transport::priority::wait_for_answers;
 use rmdd_testkit::hostile::{Attack, Done, Hostile, Place, Rpc};
 use rmdd_testkit::{Step, World};
-use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::Runtime;
 use tonic::Code;
@@ -127,7 +126,7 @@ impl Switch {
         let asking = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             if Force::of_environment().bound {
-                keep_to(None, Processors::OfAttackers);
+                keep_to(Processors::OfAttackers);
             }
             runtime.block_on(async {
                 let channel = connect_tcp(url.as_deref().expect("a listener")).await.expect("connected");
@@ -164,7 +163,7 @@ static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
     threads.worker_threads(2).enable_all().on_thread_start(|| {
         wait_for_answers(19);
         if Force::of_environment().bound {
-            keep_to(None, Processors::OfAttackers);
+            keep_to(Processors::OfAttackers);
         }
     });
     threads.build().expect("threads")
@@ -173,32 +172,27 @@ static ELSEWHERE: LazyLock<Runtime> = LazyLock::new(|| {
 /// Who runs on which processors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Processors {
+    All,
     /// The first.
     OfDaemon,
     /// All others.
     OfAttackers,
 }
 
-/// Keeps a thread to some of the processors, where there are two.
-fn keep_to(thread: Option<Pid>, processors: Processors) {
-    let all = sched_getaffinity(None).expect("processors");
-    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu)).collect();
+/// All processors that the tests may use.
+static PROCESSORS: LazyLock<CpuSet> = LazyLock::new(|| sched_getaffinity(None).expect("processors"));
+
+/// Keeps this thread, and what it begins from now on, to some of the processors, where there are two.
+fn keep_to(processors: Processors) {
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|cpu| PROCESSORS.is_set(*cpu)).collect();
     let Some((first, others @ [_, ..])) = all.split_first() else { return };
     let mut kept = CpuSet::new();
     match processors {
+        Processors::All => kept = *PROCESSORS,
         Processors::OfDaemon => kept.set(*first),
         Processors::OfAttackers => others.iter().for_each(|cpu| kept.set(*cpu)),
     }
-    sched_setaffinity(thread, &kept).expect("kept there");
-}
-
-/// Keeps all threads of a process to the daemon's processor, and with them those that they begin.
-fn keep_all(pid: u32) {
-    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).expect("threads") {
-        let thread = thread.expect("a thread").file_name();
-        let thread = thread.to_str().and_then(|thread| Pid::from_raw(thread.parse().ok()?));
-        keep_to(thread, Processors::OfDaemon);
-    }
+    sched_setaffinity(None, &kept).expect("kept there");
 }
 
 /// A daemon to attack, with a listing that has some history.
@@ -213,11 +207,13 @@ async fn attacked(force: &Force) -> (Scene, World, Option<Bounds>) {
     let mut command = rmdd();
     command.arg("serve").arg("--state-dir").arg(site.state_dir()).args(["--grpc-listen", "127.0.0.1:0", "--source"]);
     command.arg(site.listing());
-    let daemon = Daemon::spawn(bounds.as_ref().map_or(command_of(&command), |bounds| bounds.within(&command)));
-    daemon.first_sync().await;
+    // It is started by this thread, and has as many threads for answers as it may use processors.
     if force.bound {
-        keep_all(daemon.pid());
+        keep_to(Processors::OfDaemon);
     }
+    let daemon = Daemon::spawn(bounds.as_ref().map_or(command_of(&command), |bounds| bounds.within(&command)));
+    keep_to(Processors::All);
+    daemon.first_sync().await;
     for _ in 0..3 {
         world.advance(Step { list: 3, amend: 30, remove: 2, reinstate: 1 });
         site.publish(&world.to_csv());
