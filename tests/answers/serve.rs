@@ -7,8 +7,8 @@ use crate::common::http::Server;
 use crate::common::{Site, ask, by_frn, by_number, eventually, rmdd, status_of, stderr, times};
 use rmdd::api::grpc::v1::{
     AnswerDetail, CheckProviderRequest, GetProviderRequest, GetStatusRequest, ListRemovalsRequest, ProviderRole,
-    Reason, ReloadConfigRequest, State, SyncOutcome, SyncTrigger, Ternary, Verdict,
-    admin_service_client::AdminServiceClient, get_provider_request,
+    Reason, ReloadConfigRequest, SyncOutcome, SyncTrigger, Ternary, Verdict, admin_service_client::AdminServiceClient,
+    get_provider_request,
 };
 use rmdd_testkit::{Step, World};
 use tonic::Code;
