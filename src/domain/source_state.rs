@@ -102,10 +102,15 @@ impl SourceState {
         self.clock_skew.is_some_and(|skew| skew.abs() > FAR_APART)
     }
 
+    /// What its clock shows when this machine's says `now`: that, where it does not say. Nothing where no time is so late.
+    pub fn its_time(&self, now: Timestamp) -> Option<Timestamp> {
+        now.checked_add(self.clock_skew.unwrap_or(SignedDuration::ZERO)).ok()
+    }
+
     /// The later of the times that this machine's clock, which says `now`, and the source's own have then. A stored time that
     /// lies ahead of `now` and not of this is no wrong one: this machine's clock is behind.
     pub fn latest(&self, now: Timestamp) -> Timestamp {
-        self.clock_skew.and_then(|skew| now.checked_add(skew).ok()).map_or(now, |by_source| by_source.max(now))
+        self.its_time(now).map_or(now, |its| its.max(now))
     }
 
     /// Forgets when it was asked and what came of it where that lies ahead of now: it is not known.

@@ -47,6 +47,11 @@ fn time(record: &'static str, milliseconds: i64) -> Result<Timestamp, CodecError
     Timestamp::from_millisecond(milliseconds).map_err(|error| invalid(record, error))
 }
 
+/// A time as the store keeps it.
+pub fn to_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
 fn number(record: &'static str, value: u32) -> Result<RmdNumber, CodecError> {
     RmdNumber::from_value(value).ok_or_else(|| invalid(record, "a filing number past seven digits"))
 }

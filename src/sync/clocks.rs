@@ -76,7 +76,7 @@ pub fn surely_past(
     }
     let skew = source.and_then(|source| source.clock_skew);
     let by_source = match source {
-        Some(source) if source.contradicts_the_clock() => now.checked_add(skew.unwrap_or(SignedDuration::ZERO)).ok()?,
+        Some(source) if source.contradicts_the_clock() => source.its_time(now)?,
         _ => now,
     };
     match listed {

@@ -254,7 +254,7 @@ impl Connection {
         };
         match shaken {
             Ok(Shaken { stream, certified, chain, under }) => {
-                let _kept = tls.keep(&Arc::clone(&self.admitted.activity), chain, &under);
+                let _kept = tls.keep(&self.admitted.activity, chain, &under);
                 drop(under);
                 self.serve(stream, framing, service, certified).await;
             }

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Archive, ArchiveError, Entry, Fate, MODE};
 use crate::domain::{Anomaly, Sha256Digest, is_ahead};
+use crate::store::codec::to_millisecond;
 use crate::store::directory;
 
 const ENDING: &str = ".applied.json";
@@ -56,6 +57,21 @@ pub struct BadNote {
     pub named: Option<(Sha256Digest, Timestamp)>,
     /// What is wrong with it.
     pub why: String,
+}
+
+impl BadNote {
+    /// What it told of, by its name.
+    pub(super) fn key(&self) -> Option<Key> {
+        self.named.map(|(sha256, applied_at)| key(sha256, applied_at))
+    }
+}
+
+/// Which listing, and when it was applied in milliseconds: by that one application is told from another.
+pub type Key = (Sha256Digest, i64);
+
+/// The key of a listing that was applied then.
+pub(super) fn key(sha256: Sha256Digest, applied_at: Timestamp) -> Key {
+    (sha256, applied_at.as_millisecond())
 }
 
 /// All that is told beside the listings of how they came to be applied.
@@ -105,9 +121,9 @@ impl Application {
         self.again || self.why.is_some() || self.applied_at.duration_since(fetched_at).as_secs() > Self::AT_ONCE
     }
 
-    /// Which listing, and when: by that one is told from another.
-    pub fn key(&self) -> (Sha256Digest, i64) {
-        (self.sha256, self.applied_at.as_millisecond())
+    /// What tells it from others.
+    pub fn key(&self) -> Key {
+        key(self.sha256, self.applied_at)
     }
 
     fn to_stored(&self) -> Stored {
@@ -284,10 +300,6 @@ fn named(path: &Path) -> Option<(Sha256Digest, Timestamp)> {
     let time = jiff::civil::DateTime::strptime(TIME_READ, time).ok()?;
     let at = jiff::tz::TimeZone::UTC.to_timestamp(time).ok()?;
     Some((digest.parse().ok()?, at))
-}
-
-fn to_millisecond(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 #[cfg(test)]

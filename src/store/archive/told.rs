@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::applied::key;
 use super::{Application, Archive, ArchiveError, BadNote, Entry, Fate, Notes};
-use crate::domain::{Anomaly, Sha256Digest, SnapshotSerial};
+use crate::domain::{Anomaly, SnapshotSerial};
 use crate::listing::rewind::SnapshotRecord;
 
 /// What is wrong with what is told beside the listings.
@@ -18,13 +19,12 @@ pub struct Untold {
 impl Untold {
     /// Whether the store says what a file said that cannot be read any more.
     pub fn is_known(&self, bad: &BadNote) -> bool {
-        let key = |(sha256, at): (Sha256Digest, Timestamp)| (sha256, at.as_millisecond());
-        self.lacking.iter().any(|lacking| bad.named.map(key) == Some(lacking.key()))
+        self.lacking.iter().any(|lacking| bad.key() == Some(lacking.key()))
     }
 
     /// What was lacking, with the file that is in its place, if one is.
     fn bad_of(&self, lacking: &Application) -> Option<&BadNote> {
-        self.bad.iter().find(|bad| bad.named.is_some_and(|(of, at)| (of, at.as_millisecond()) == lacking.key()))
+        self.bad.iter().find(|bad| bad.key() == Some(lacking.key()))
     }
 }
 
@@ -51,8 +51,7 @@ fn expected(records: &[SnapshotRecord], entries: &[Entry], notes: &Notes) -> Vec
         let Some(entry) = entries.iter().find(applied).filter(|entry| entry.fetched_at <= record.applied_at) else {
             continue;
         };
-        let told = (record.sha256, record.applied_at.as_millisecond());
-        let bad = notes.bad.iter().any(|bad| bad.named.map(|(of, at)| (of, at.as_millisecond())) == Some(told));
+        let bad = notes.bad.iter().any(|bad| bad.key() == Some(key(record.sha256, record.applied_at)));
         let earlier = &records[..place];
         let stood = |earlier: &SnapshotRecord| {
             earlier.sha256 == record.sha256 && earlier.applied_at.as_second() >= entry.fetched_at.as_second()
@@ -131,7 +130,7 @@ fn seal(records: &[SnapshotRecord], entries: &[Entry], notes: &Notes) -> Vec<App
     }
     let expected = expected(records, entries, notes);
     let stored = |read: &Application| {
-        let is_it = |record: &SnapshotRecord| (record.sha256, record.applied_at.as_millisecond()) == read.key();
+        let is_it = |record: &SnapshotRecord| key(record.sha256, record.applied_at) == read.key();
         records.iter().any(is_it).then(|| read.clone())
     };
     let told = |read: &Application| match expected.iter().find(|expected| expected.key() == read.key()) {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::archive::Entry;
+use super::codec::to_millisecond;
 use super::contained::contained;
 use super::open::FILE_MODE;
 use super::rebuild::open_damaged;
@@ -132,11 +133,6 @@ struct FirstSeenLine {
 #[derive(Serialize, Deserialize)]
 struct Seal {
     sha256: String,
-}
-
-/// A time as the store keeps it.
-fn to_millisecond(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 fn named(record: &SnapshotRecord) -> Named {
