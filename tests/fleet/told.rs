@@ -35,11 +35,20 @@ async fn each_site_tells_the_same_event_once_with_an_id_of_its_own_and_a_killed_
         eventually("it has begun", || async { (given(&fleet, place, "rmdd.baseline.taken").len() == 1).then_some(()) })
             .await;
     }
+    world.advance(Step { amend: 1, ..Step::default() });
+    let amended = world.to_csv();
     let gone = world.advance(Step { remove: 1, ..Step::default() }).removed.remove(0);
     fleet.ok(0, &["peers", "add", "TG-1", &gone, "--role", "voice_service", "--by", "ann"]);
     fleet.agree().await;
-    fleet.source.answer(Answer::csv(&world.to_csv()));
     let fetcher = fleet.fetcher().await;
+    // Who tells of this listing has seen the peer accepted.
+    fleet.source.answer(Answer::csv(&amended));
+    assert_eq!(fleet.daemon(fetcher).sync().await.outcome(), SyncOutcome::Applied);
+    for place in 0..2 {
+        let told = || async { (!given(&fleet, place, "rmdd.listing.applied").is_empty()).then_some(()) };
+        eventually("it has looked", told).await;
+    }
+    fleet.source.answer(Answer::csv(&world.to_csv()));
     assert_eq!(fleet.daemon(fetcher).sync().await.outcome(), SyncOutcome::Applied);
     // Between the commit and what it tells, or behind that: whatever it was.
     fleet.daemons[fetcher].take().expect("it runs").kill();
