@@ -338,10 +338,10 @@ fn standing(criterion: &mut Criterion) {
     group.sample_size(20);
     for (name, detail) in [("compact", Detail::Compact), ("full", Detail::Full)] {
         group.bench_function(format!("a batch of 10,000 queries, {name} answers"), |bencher| {
-            let view = View { index: Some(&index), records: &records, policy: &policy, behind: None, now };
+            let view = View::new(Some(&index), &records, &policy, now);
             bencher.iter(|| {
                 let answer =
-                    |who: &Who| view.check(Ok(CheckRequest { detail, ..CheckRequest::about(who.clone()) }), None);
+                    |who: &Who| view.check(&Ok(CheckRequest { detail, ..CheckRequest::about(who.clone()) }), None);
                 asked.iter().filter(|who| answer(who).is_ok()).count()
             });
         });

@@ -44,18 +44,18 @@ pub struct Serving<'a> {
 
 /// What the sockets of the administration answer: gRPC, and to browsers the page.
 struct Everything {
-    grpc: FastPath,
-    http: HttpService,
+    grpc: Arc<FastPath>,
+    http: Arc<HttpService>,
 }
 
 impl Respond for Everything {
     type Body = Either<<FastPath as Respond>::Body, <HttpService as Respond>::Body>;
 
-    async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Self::Body> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>, caller: Arc<Caller>) -> Response<Self::Body> {
         if request.version() <= Version::HTTP_11 {
-            self.http.respond(request, caller).await.map(Either::Right)
+            Arc::clone(&self.http).respond(request, caller).await.map(Either::Right)
         } else {
-            self.grpc.respond(request, caller).await.map(Either::Left)
+            Box::pin(Arc::clone(&self.grpc).respond(request, caller)).await.map(Either::Left)
         }
     }
 }
@@ -83,7 +83,8 @@ impl Serving<'_> {
         }
         let hosts = Hosts { names: self.hosts.clone(), is_certain: false };
         let http = HttpService::new(Arc::clone(&self.services)).under(hosts);
-        let service = Arc::new(Everything { grpc: grpc::everything(&self.services, &self.alerts, &health), http });
+        let grpc = grpc::everything(&self.services, &self.alerts, &health);
+        let service = Arc::new(Everything { grpc: Arc::new(grpc), http: Arc::new(http) });
         // Apart from the threads that answer: what is asked here may take long, and must not be kept out by a flood.
         let lives = TaskTracker::new();
         let here = || Place::Here(lives.clone());

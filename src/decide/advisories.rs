@@ -28,30 +28,78 @@ struct Case<'a> {
 /// Tells whether an advisory applies: it says a sentence for each thing to know.
 type Says = fn(&Case<'_>, &mut Messages);
 
+/// Advisories that are about the same.
+struct Subject {
+    /// Whether a question bears on it. Most bear on little, and this is on the way of every call.
+    concerns: fn(&Case<'_>) -> bool,
+    /// What may be said of it, the most urgent first.
+    advisories: &'static [(AdvisoryCode, Says)],
+}
+
 /// All that a decision may have with it, the most urgent first. Who asks about the past or with a calling number adds
 /// [`AdvisoryCode::PolicyOfToday`] and [`AdvisoryCode::CallerIdUnreadable`], and a site of a fleet
 /// [`AdvisoryCode::FleetBehind`].
-const ADVISORIES: [(AdvisoryCode, Says); 19] = [
-    (AdvisoryCode::ListingOld, listing_old),
-    (AdvisoryCode::OtherFrn, other_frn),
-    (AdvisoryCode::FinalDetermination, final_determination),
-    (AdvisoryCode::RemovalOrder, removal_order),
-    (AdvisoryCode::NoticeUnanswered, notice_unanswered),
-    (AdvisoryCode::NoticePending, notice_pending),
-    (AdvisoryCode::NoticeAnsweredLate, notice_answered_late),
-    (AdvisoryCode::WatchListed, watch_listed),
-    (AdvisoryCode::ForeignDiffers, foreign_differs),
-    (AdvisoryCode::RoleBlank, role_blank),
-    (AdvisoryCode::RoleNotCertified, role_not_certified),
-    (AdvisoryCode::NoRoleCertified, no_role_certified),
-    (AdvisoryCode::CellUnrecognized, cell_unrecognized),
-    (AdvisoryCode::FilingCarried, filing_carried),
-    (AdvisoryCode::ListedAgain, listed_again),
-    (AdvisoryCode::Successor, successor),
-    (AdvisoryCode::FilingUnfinished, filing_unfinished),
-    (AdvisoryCode::RecertificationOverdue, recertification_overdue),
-    (AdvisoryCode::LastUpdatedOld, last_updated_old),
+const SUBJECTS: [Subject; 10] = [
+    Subject { concerns: |case| case.facts.listing_is_old(), advisories: &[(AdvisoryCode::ListingOld, listing_old)] },
+    Subject { concerns: |case| case.filing.is_none(), advisories: &[(AdvisoryCode::OtherFrn, other_frn)] },
+    Subject {
+        concerns: |case| case.has_records(),
+        advisories: &[
+            (AdvisoryCode::FinalDetermination, final_determination),
+            (AdvisoryCode::RemovalOrder, removal_order),
+            (AdvisoryCode::NoticeUnanswered, notice_unanswered),
+            (AdvisoryCode::NoticePending, notice_pending),
+            (AdvisoryCode::NoticeAnsweredLate, notice_answered_late),
+            (AdvisoryCode::WatchListed, watch_listed),
+        ],
+    },
+    Subject {
+        concerns: |case| case.facts.foreign == ForeignAnswer::Differs,
+        advisories: &[(AdvisoryCode::ForeignDiffers, foreign_differs)],
+    },
+    Subject {
+        concerns: |case| case.filing.is_some() && !case.is_certified(),
+        advisories: &[
+            (AdvisoryCode::RoleBlank, role_blank),
+            (AdvisoryCode::RoleNotCertified, role_not_certified),
+            (AdvisoryCode::NoRoleCertified, no_role_certified),
+        ],
+    },
+    Subject {
+        concerns: |case| case.filing.is_some() && (!case.is_certified() || case.facts.foreign_unrecognized),
+        advisories: &[(AdvisoryCode::CellUnrecognized, cell_unrecognized)],
+    },
+    Subject {
+        concerns: |case| case.has_records() || case.facts.counting().any(|filing| filing.is_remarkable()),
+        advisories: &[
+            (AdvisoryCode::FilingCarried, filing_carried),
+            (AdvisoryCode::ListedAgain, listed_again),
+            (AdvisoryCode::Successor, successor),
+        ],
+    },
+    Subject {
+        concerns: |case| case.filing.is_some() && case.facts.others().next().is_some(),
+        advisories: &[(AdvisoryCode::FilingUnfinished, filing_unfinished)],
+    },
+    Subject {
+        concerns: |case| case.facts.index.has_recertifications(),
+        advisories: &[(AdvisoryCode::RecertificationOverdue, recertification_overdue)],
+    },
+    Subject {
+        concerns: |case| case.facts.policy.cells.last_updated_days > 0,
+        advisories: &[(AdvisoryCode::LastUpdatedOld, last_updated_old)],
+    },
 ];
+
+impl Case<'_> {
+    fn has_records(&self) -> bool {
+        !self.facts.on_record.is_empty()
+    }
+
+    fn is_certified(&self) -> bool {
+        self.facts.role == Some(RoleAnswer::Certified)
+    }
+}
 
 /// Those that may come or go by time alone where nothing is on record about a provider.
 pub(super) const OF_TIME: [AdvisoryCode; 3] =
@@ -77,9 +125,11 @@ fn said(
     let case = Case { facts, ruling, filing: facts.current_filing() };
     let off = &facts.policy.cells.advisories_off;
     let mut messages = Messages { code: AdvisoryCode::ListingOld, wording, all: Vec::new() };
-    for (code, says) in ADVISORIES.iter().filter(|(code, _)| asked(*code) && !off.contains(code)) {
-        messages.code = *code;
-        says(&case, &mut messages);
+    for subject in SUBJECTS.iter().filter(|subject| (subject.concerns)(&case)) {
+        for (code, says) in subject.advisories.iter().filter(|(code, _)| asked(*code) && !off.contains(code)) {
+            messages.code = *code;
+            says(&case, &mut messages);
+        }
     }
     messages.all
 }
@@ -102,17 +152,15 @@ impl Messages {
 }
 
 fn listing_old(Case { facts, .. }: &Case<'_>, messages: &mut Messages) {
-    if facts.listing_is_old() {
-        messages.say(|| {
-            let said = confirmed("this listing", facts.when.unconfirmed);
-            match facts.when.unconfirmed {
-                Age::Past(_) => {
-                    format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
-                }
-                Age::Ahead(_) => said,
+    messages.say(|| {
+        let said = confirmed("this listing", facts.when.unconfirmed);
+        match facts.when.unconfirmed {
+            Age::Past(_) => {
+                format!("{said}, more than the {} that are allowed", facts.policy.listing_old_after.as_hours())
             }
-        });
-    }
+            Age::Ahead(_) => said,
+        }
+    });
 }
 
 fn other_frn(case: &Case<'_>, messages: &mut Messages) {
@@ -199,7 +247,7 @@ fn watch_listed(case: &Case<'_>, messages: &mut Messages) {
 }
 
 fn foreign_differs(case: &Case<'_>, messages: &mut Messages) {
-    if case.facts.foreign == ForeignAnswer::Differs && case.facts.query.foreign == Ternary::Unknown {
+    if case.facts.query.foreign == Ternary::Unknown {
         messages.say(|| {
             "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
         });
@@ -230,9 +278,6 @@ fn no_role_certified(case: &Case<'_>, messages: &mut Messages) {
 }
 
 fn cell_unrecognized(case: &Case<'_>, messages: &mut Messages) {
-    if case.filing.is_none() {
-        return;
-    }
     if let Some((number, column, text)) = unrecognized(case.facts) {
         messages.say(|| {
             let text: String = text.chars().take(40).collect();
@@ -299,9 +344,6 @@ fn successor(case: &Case<'_>, messages: &mut Messages) {
 
 /// One of several filings that certifies nothing.
 fn filing_unfinished(case: &Case<'_>, messages: &mut Messages) {
-    if case.filing.is_none() || case.facts.others().next().is_none() {
-        return;
-    }
     if let Some(other) = case.facts.all_current().find(|other| other.roles().is_empty()) {
         messages.say(|| format!("{} under the same FRN certifies no role: it looks unfinished", other.number()));
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::on_record::OnRecordFacts;
 use super::{NamedBy, Policy, Query};
 use crate::domain::{
-    Age, Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, Removal, RmdNumber, Ternary, age,
+    Age, Certification, Filing, ForeignProvider, Frn, Identity, MatchedBy, ProviderRole, Removal, RmdNumber, Ternary,
+    age,
 };
 use crate::listing::index::{Index, IndexedFiling, Places};
 use crate::records::{OnRecord, OrderOnRecord, Records};
@@ -75,6 +76,9 @@ impl Answered {
     }
 }
 
+/// A filing that stands and does not count, and the removal order under which it does not.
+type Barred<'a> = (IndexedFiling<'a>, &'a OnRecord<OrderOnRecord>);
+
 /// What is known of a question.
 pub struct Facts<'a> {
     pub index: &'a Index,
@@ -95,7 +99,7 @@ pub struct Facts<'a> {
     /// Whether one of them says of it what is neither Yes nor No nor nothing.
     pub foreign_unrecognized: bool,
     /// A filing that stands and does not count, and the removal order under which it does not.
-    pub barred: Option<(IndexedFiling<'a>, &'a OnRecord<OrderOnRecord>)>,
+    pub barred: Option<Barred<'a>>,
     /// The provider's newest removal that is not undone.
     pub removal: Option<&'a Arc<Removal>>,
     /// The FRN asked for, or that of the filing asked for.
@@ -134,6 +138,7 @@ impl When {
 
 impl<'a> Facts<'a> {
     /// Looks everything up.
+    #[inline]
     pub fn gather(index: &'a Index, records: &'a Records, query: &'a Query, policy: &'a Policy, when: When) -> Self {
         let (asked, removal, frn) = match query.identity {
             Identity::Frn(frn) => (None, None, Some(frn)),
@@ -147,45 +152,51 @@ impl<'a> Facts<'a> {
                 (current_filing, removal, frn)
             }
         };
-        let mut facts = Self {
-            index,
-            query,
-            policy,
-            when,
-            on_record: OnRecordFacts::gather(index, records, query.identity, frn, when),
-            matched_by: None,
-            filing: None,
-            role: None,
-            foreign: ForeignAnswer::No,
-            foreign_unrecognized: false,
-            barred: None,
-            removal,
-            frn,
-            under_frn: frn.map(|frn| index.places_of(frn)).unwrap_or_default(),
-        };
-        match frn {
+        let on_record = OnRecordFacts::gather(index, records, query.identity, frn, when);
+        let under_frn = frn.map(|frn| index.places_of(frn)).unwrap_or_default();
+        let weigh = Weigh { index, role: query.role, on_record: &on_record, asked };
+        let Weighed { filing, role, barred } = match frn {
             // The provider is all that stands under its FRN, whichever of its filings was asked for.
-            Some(_) => facts.weigh(index.filings_at(facts.under_frn), asked),
-            None => facts.weigh(asked.into_iter(), asked),
-        }
-        if let (None, None, Some(frn)) = (facts.filing, facts.barred, frn) {
-            facts.removal = facts.removal.or_else(|| {
+            Some(_) => weigh.all(index.filings_at(under_frn)),
+            None => weigh.all(asked.into_iter()),
+        };
+        let current_filing = filing.or(barred.map(|(filing, _)| filing));
+        let removal = match (current_filing, frn) {
+            (None, Some(frn)) => removal.or_else(|| {
                 index.removed_by_frn(frn).max_by_key(|removal| (removal.first_missing_at, removal.filing.number()))
-            });
-        }
-        (facts.foreign, facts.foreign_unrecognized) = match (facts.current_filing(), frn) {
-            (Some(_), Some(_)) => ForeignAnswer::of(index.filings_at(facts.under_frn).map(|filing| filing.foreign())),
+            }),
+            _ => removal,
+        };
+        let (foreign, foreign_unrecognized) = match (current_filing, frn) {
+            (Some(_), Some(_)) => ForeignAnswer::of(index.filings_at(under_frn).map(|filing| filing.foreign())),
             (Some(filing), None) => ForeignAnswer::of([filing.foreign()].into_iter()),
             (None, Some(frn)) => ForeignAnswer::of(index.removed_by_frn(frn).map(|removal| removal.filing.foreign())),
             (None, None) => ForeignAnswer::of(removal.into_iter().map(|removal| removal.filing.foreign())),
         };
-        facts.matched_by = facts.number().map(|number| match query.named_by {
+        let number = current_filing.map(|filing| filing.number());
+        let number = number.or(removal.map(|removal| removal.filing.number()));
+        let matched_by = number.map(|number| match query.named_by {
             NamedBy::Ocn => MatchedBy::Ocn,
             NamedBy::Peer => MatchedBy::Peer,
             NamedBy::Number if query.identity == Identity::RmdNumber(number) => MatchedBy::RmdNumber,
             NamedBy::Number => MatchedBy::Frn,
         });
-        facts
+        Self {
+            index,
+            query,
+            policy,
+            when,
+            on_record,
+            matched_by,
+            filing,
+            role,
+            foreign,
+            foreign_unrecognized,
+            barred,
+            removal,
+            frn,
+            under_frn,
+        }
     }
 
     /// Asks this of the same question at another time. Where nothing is on record about the provider, what was looked up
@@ -207,51 +218,9 @@ impl<'a> Facts<'a> {
             .or(self.removal.map(|removal| &removal.filing))
     }
 
-    fn number(&self) -> Option<RmdNumber> {
-        self.current_filing()
-            .map(|current_filing| current_filing.number())
-            .or(self.removal.map(|removal| removal.filing.number()))
-    }
-
     /// The filing to name that stands, whether it counts or not.
     pub fn current_filing(&self) -> Option<IndexedFiling<'a>> {
         self.filing.or(self.barred.map(|(current_filing, _)| current_filing))
-    }
-
-    /// Takes the standing filings together: the union of their roles, and the one to name.
-    fn weigh(&mut self, current_filing: impl Iterator<Item = IndexedFiling<'a>>, asked: Option<IndexedFiling<'a>>) {
-        let mut best = None;
-        let mut barred = None;
-        let (mut any_role, mut answered) = (false, Answered::Otherwise);
-        for filing in current_filing {
-            if let Some(order) = self.on_record.barred(self.index, &filing) {
-                barred = Some((filing, order));
-                continue;
-            }
-            let roles = filing.roles();
-            let answer = match self.query.role {
-                Some(role) if roles.contains(role) => Answered::Yes,
-                Some(role) => Answered::read(filing.filing().certification(role)),
-                None if roles.is_empty() => Answered::Otherwise,
-                None => Answered::Yes,
-            };
-            answered = answered.max(answer);
-            any_role |= !roles.is_empty();
-            let was_asked = asked.is_some_and(|asked| asked.number() == filing.number());
-            let rank = (answer, !roles.is_empty(), was_asked, filing.number());
-            if best.is_none_or(|(best, _)| rank > best) {
-                best = Some((rank, filing));
-            }
-        }
-        self.filing = best.map(|(_, filing)| filing);
-        self.barred = barred;
-        self.role = self.filing.map(|_| match answered {
-            Answered::Yes => RoleAnswer::Certified,
-            Answered::No => RoleAnswer::No,
-            Answered::Blank => RoleAnswer::Blank,
-            Answered::Otherwise if any_role => RoleAnswer::Blank,
-            Answered::Otherwise => RoleAnswer::NoneAtAll,
-        });
     }
 
     /// Whether the listing is older than the operator allows, or it is not known how old it is.
@@ -288,7 +257,7 @@ impl<'a> Facts<'a> {
     /// The provider's standing filings besides the one that is named.
     pub fn others(&self) -> impl Iterator<Item = IndexedFiling<'a>> {
         let named = self.current_filing().map(|filing| filing.number());
-        let under_frn = if named.is_some() { self.under_frn } else { Places::default() };
+        let under_frn = if named.is_some() && self.under_frn.are_many() { self.under_frn } else { Places::default() };
         self.index.filings_at(under_frn).filter(move |filing| Some(filing.number()) != named)
     }
 
@@ -310,5 +279,60 @@ impl<'a> Facts<'a> {
     fn naming(&self) -> impl Iterator<Item = &'a Arc<Filing>> {
         let frn = self.frn.filter(|_| self.filing.is_none() && self.barred.is_none());
         frn.into_iter().flat_map(|frn| self.index.by_other_frn(frn))
+    }
+}
+
+/// What the standing filings of a provider are taken together by.
+struct Weigh<'a, 'b> {
+    index: &'a Index,
+    role: Option<ProviderRole>,
+    on_record: &'b OnRecordFacts<'a>,
+    /// The filing that was asked for.
+    asked: Option<IndexedFiling<'a>>,
+}
+
+/// What they come to: see [`Facts`].
+struct Weighed<'a> {
+    filing: Option<IndexedFiling<'a>>,
+    role: Option<RoleAnswer>,
+    barred: Option<Barred<'a>>,
+}
+
+impl<'a> Weigh<'a, '_> {
+    /// Takes the standing filings together: the union of their roles, and the one to name.
+    #[inline]
+    fn all(&self, current_filings: impl Iterator<Item = IndexedFiling<'a>>) -> Weighed<'a> {
+        let mut best = None;
+        let mut barred = None;
+        let (mut any_role, mut answered) = (false, Answered::Otherwise);
+        for filing in current_filings {
+            if let Some(order) = self.on_record.barred(self.index, &filing) {
+                barred = Some((filing, order));
+                continue;
+            }
+            let roles = filing.roles();
+            let answer = match self.role {
+                Some(role) if roles.contains(role) => Answered::Yes,
+                Some(role) => Answered::read(filing.filing().certification(role)),
+                None if roles.is_empty() => Answered::Otherwise,
+                None => Answered::Yes,
+            };
+            answered = answered.max(answer);
+            any_role |= !roles.is_empty();
+            let was_asked = self.asked.is_some_and(|asked| asked.number() == filing.number());
+            let rank = (answer, !roles.is_empty(), was_asked, filing.number());
+            if best.is_none_or(|(best, _)| rank > best) {
+                best = Some((rank, filing));
+            }
+        }
+        let filing = best.map(|(_, filing)| filing);
+        let role = filing.map(|_| match answered {
+            Answered::Yes => RoleAnswer::Certified,
+            Answered::No => RoleAnswer::No,
+            Answered::Blank => RoleAnswer::Blank,
+            Answered::Otherwise if any_role => RoleAnswer::Blank,
+            Answered::Otherwise => RoleAnswer::NoneAtAll,
+        });
+        Weighed { filing, role, barred }
     }
 }

@@ -25,7 +25,8 @@ use crate::domain::{Age, Decision, Identity, ProviderRole, Ternary};
 use crate::listing::index::Index;
 use crate::records::Records;
 
-use facts::{Facts, When};
+use facts::Facts;
+pub(crate) use facts::When;
 pub use policy::{OldListing, Policy, PolicyConfig};
 pub(crate) use sentence::EMERGENCY_ALONE;
 pub use sentence::sentence;
@@ -118,7 +119,7 @@ pub fn decide(
     policy: &Policy,
     now: Timestamp,
 ) -> Result<Decision, Undecided> {
-    decide_in(Wording::Sentences, index, records, query, policy, now)
+    decide_in(Wording::Sentences, index, records, query, policy, When::now(index, now))
 }
 
 /// [`decide`], with so many words.
@@ -126,18 +127,20 @@ pub fn decide(
 /// # Errors
 ///
 /// As [`decide`].
+#[inline]
 pub(crate) fn decide_in(
     wording: Wording,
     index: &Index,
     records: &Records,
     query: &Query,
     policy: &Policy,
-    now: Timestamp,
+    when: When,
 ) -> Result<Decision, Undecided> {
-    decide_by(&Facts::gather(index, records, query, policy, When::now(index, now)), wording)
+    decide_by(&Facts::gather(index, records, query, policy, when), wording)
 }
 
 /// Decides by what is known of the question.
+#[inline]
 fn decide_by(facts: &Facts<'_>, wording: Wording) -> Result<Decision, Undecided> {
     let ruling = matrix::rule(facts)?;
     Ok(Decision {

@@ -31,27 +31,36 @@ pub struct OnRecordFacts<'a> {
 
 impl<'a> OnRecordFacts<'a> {
     /// Gathers it: under the number asked for, the FRN, and the number of every filing under that.
+    #[inline]
     pub fn gather(index: &Index, records: &'a Records, asked: Identity, frn: Option<Frn>, when: When) -> Self {
         let mut facts = Self { about: Vec::new(), when };
-        facts.about.extend(frn.and_then(|frn| records.about(Identity::Frn(frn))));
+        if let Some(about) = frn.and_then(|frn| records.about(Identity::Frn(frn))) {
+            facts.about.push(about);
+        }
         // Hardly anything is recorded by the number of a filing, and this is on the way of every call.
         if records.tell_of_filings() {
-            let mut numbers: Vec<_> = match asked {
-                Identity::RmdNumber(number) => vec![number],
-                Identity::Frn(_) => Vec::new(),
-            };
-            if let Some(frn) = frn {
-                numbers.extend(index.by_frn(frn).map(|filing| filing.number()));
-                numbers.extend(index.removed_by_frn(frn).map(|removal| removal.filing.number()));
-            }
-            numbers.sort_unstable();
-            numbers.dedup();
-            facts.about.extend(numbers.into_iter().filter_map(|number| records.about(Identity::RmdNumber(number))));
+            facts.gather_by_filing(index, records, asked, frn);
         }
         facts
     }
 
+    #[inline(never)]
+    fn gather_by_filing(&mut self, index: &Index, records: &'a Records, asked: Identity, frn: Option<Frn>) {
+        let mut numbers: Vec<_> = match asked {
+            Identity::RmdNumber(number) => vec![number],
+            Identity::Frn(_) => Vec::new(),
+        };
+        if let Some(frn) = frn {
+            numbers.extend(index.by_frn(frn).map(|filing| filing.number()));
+            numbers.extend(index.removed_by_frn(frn).map(|removal| removal.filing.number()));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        self.about.extend(numbers.into_iter().filter_map(|number| records.about(Identity::RmdNumber(number))));
+    }
+
     /// Whether nothing is on record.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.about.is_empty()
     }
@@ -81,7 +90,11 @@ impl<'a> OnRecordFacts<'a> {
     }
 
     /// The removal order under which a standing filing does not count, if there is one.
+    #[inline]
     pub fn barred(&self, index: &Index, filing: &IndexedFiling<'_>) -> Option<&'a OnRecord<OrderOnRecord>> {
+        if self.is_empty() {
+            return None;
+        }
         self.orders(OrderKind::Removal).find(|on| bars(index, on, filing))
     }
 

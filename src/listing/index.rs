@@ -243,6 +243,13 @@ impl Index {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Places<'a>(&'a [u32]);
 
+impl Places<'_> {
+    /// Whether there is more than one.
+    pub(crate) fn are_many(self) -> bool {
+        self.0.len() > 1
+    }
+}
+
 /// A part of a row of places.
 #[derive(Debug, Clone, Copy)]
 struct Range {

@@ -304,13 +304,17 @@ impl Records {
     /// # Errors
     ///
     /// If nothing is bound to it now.
+    #[inline]
     pub fn resolve(&self, who: &Who, now: Timestamp) -> Result<Resolved, Unresolved> {
-        let key = match who {
-            Who::Provider(identity) => return Ok(Resolved { identity: *identity, peer: None, role: None }),
-            Who::Ocn(ocn) => PeerKey::Ocn(*ocn),
-            Who::Peer(name) => PeerKey::Name(name.clone()),
-        };
-        let record = self.bound(who, &key, now)?;
+        match who {
+            Who::Provider(identity) => Ok(Resolved { identity: *identity, peer: None, role: None }),
+            Who::Ocn(ocn) => self.resolve_peer(who, &PeerKey::Ocn(*ocn), now),
+            Who::Peer(name) => self.resolve_peer(who, &PeerKey::Name(name.clone()), now),
+        }
+    }
+
+    fn resolve_peer(&self, who: &Who, key: &PeerKey, now: Timestamp) -> Result<Resolved, Unresolved> {
+        let record = self.bound(who, key, now)?;
         let role = match &record.body {
             RecordBody::Peer(Peer { role, .. }) => *role,
             _ => None,

@@ -1,6 +1,5 @@
 //! May calls be accepted from this provider? The answer on every call.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::Guard;
@@ -9,7 +8,7 @@ use jiff::Timestamp;
 use super::listing::resolve;
 use super::{Behind, Services, SnapshotRef};
 use crate::decide::caller_id::{self, CallerId};
-use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, PolicyConfig, Query, Wording, decide_in, sentence};
+use crate::decide::{EMERGENCY_ALONE, NamedBy, Policy, PolicyConfig, Query, When, Wording, decide_in, sentence};
 use crate::domain::{
     Advisory, AdvisoryCode, Decision, ErrorReason, ProviderRole, Reason, Record, Rejection, Ternary, Verdict, Who, rule,
 };
@@ -145,35 +144,37 @@ pub struct Published {
 impl Published {
     /// What queries are answered from.
     pub fn view(&self) -> View<'_> {
-        View {
-            index: self.index.as_deref(),
-            records: &self.records,
-            policy: &self.policy,
-            behind: self.behind,
-            now: self.now,
-        }
+        View::new(self.index.as_deref(), &self.records, &self.policy, self.now).behind(self.behind)
     }
 }
 
 /// What queries are answered from.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    /// The listing, if one was ever loaded.
-    pub index: Option<&'a Index>,
-    /// The operators' records.
-    pub records: &'a Records,
-    /// The operator's policy.
-    pub policy: &'a Policy,
-    /// Whether the site is behind its fleet. Of the past it does not matter.
-    pub behind: Option<Behind>,
-    /// The time for which it is asked.
-    pub now: Timestamp,
+    /// The listing and how old it is, if one was ever loaded.
+    listing: Option<(&'a Index, When)>,
+    records: &'a Records,
+    policy: &'a Policy,
+    /// Whether the site is behind its fleet.
+    behind: Option<Behind>,
+    now: Timestamp,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
+    /// This listing, if one was ever loaded, with these records under this policy at this time.
+    pub fn new(index: Option<&'a Index>, records: &'a Records, policy: &'a Policy, now: Timestamp) -> Self {
+        let listing = index.map(|index| (index, When::now(index, now)));
+        Self { listing, records, policy, behind: None, now }
+    }
+
+    /// The same at a site that is behind its fleet, or not. Of the past it does not matter.
+    pub fn behind(self, behind: Option<Behind>) -> Self {
+        Self { behind, ..self }
+    }
+
     /// The listing that answers rest on.
     pub fn snapshot(&self) -> Option<SnapshotRef> {
-        self.index.map(|index| SnapshotRef::of(index, self.now))
+        self.listing.map(|(index, _)| SnapshotRef::of(index, self.now))
     }
 
     /// The answer. It is counted and logged by who sees it.
@@ -182,32 +183,40 @@ impl View<'_> {
     ///
     /// If the query names nobody that is known here, or there is nothing to answer from. A call to 911 always has an
     /// answer.
+    #[inline]
     pub fn check(
         &self,
-        request: Result<CheckRequest<'_>, Box<Unreadable>>,
+        request: &Result<CheckRequest<'_>, Box<Unreadable>>,
         seen: Option<&Seen<'_>>,
     ) -> Result<Answer, Rejection> {
-        let emergency = match &request {
-            Ok(request) => request.emergency,
-            Err(unreadable) => unreadable.emergency,
+        let mut answered = match (&self.listing, request) {
+            (Some(listing), Ok(request)) => self.answer(listing, request, seen),
+            (Some(_), Err(unreadable)) => Err(unreadable.rejection.clone()),
+            (None, _) => Err(Rejection::snapshot_not_loaded()),
         };
-        let (rejection, who, reference) = match (self.index, request) {
-            (Some(index), Ok(request)) => match self.answer(index, &request, seen) {
-                Ok(answer) => return Ok(answer),
-                Err(rejection) => (rejection, Some(request.who), Cow::Borrowed(request.reference)),
-            },
-            (Some(_), Err(unreadable)) => (unreadable.rejection, unreadable.who, Cow::Owned(unreadable.reference)),
-            (None, Ok(request)) => {
-                (Rejection::snapshot_not_loaded(), Some(request.who), Cow::Borrowed(request.reference))
-            }
-            (None, Err(unreadable)) => {
-                (Rejection::snapshot_not_loaded(), unreadable.who, Cow::Owned(unreadable.reference))
-            }
+        // In its place, where it is one: an answer is many words long, and here it is not moved.
+        if let Err(rejection) = &answered {
+            answered = self.reject(request, rejection.clone(), seen);
+        }
+        answered
+    }
+
+    /// What is answered to a query that cannot be: whatever else holds (an unknown upstream, a daemon without a listing),
+    /// a call to 911 is accepted.
+    #[cold]
+    fn reject(
+        &self,
+        request: &Result<CheckRequest<'_>, Box<Unreadable>>,
+        rejection: Rejection,
+        seen: Option<&Seen<'_>>,
+    ) -> Result<Answer, Rejection> {
+        let (emergency, who, reference) = match request {
+            Ok(request) => (request.emergency, Some(&request.who), request.reference),
+            Err(unreadable) => (unreadable.emergency, unreadable.who.as_ref(), &*unreadable.reference),
         };
-        // Whatever else holds: an unknown upstream, a daemon without a listing.
         if emergency {
             if let Some(seen) = seen {
-                seen.emergency(|| who, &reference, self.now);
+                seen.emergency(|| who.cloned(), reference, self.now);
             }
             return Ok(Answer::emergency());
         }
@@ -223,7 +232,7 @@ impl View<'_> {
     ///
     /// As above.
     pub fn check_known(&self, request: &CheckRequest<'_>, seen: Option<&Seen<'_>>) -> Result<Answer, Rejection> {
-        self.answer(self.index.ok_or_else(Rejection::snapshot_not_loaded)?, request, seen)
+        self.answer(self.listing.as_ref().ok_or_else(Rejection::snapshot_not_loaded)?, request, seen)
     }
 
     /// What would have been answered at the time of this view, had the policy been today's.
@@ -241,7 +250,13 @@ impl View<'_> {
         Ok(answer)
     }
 
-    fn answer(&self, index: &Index, request: &CheckRequest<'_>, seen: Option<&Seen<'_>>) -> Result<Answer, Rejection> {
+    #[inline]
+    fn answer(
+        &self,
+        (index, when): &(&Index, When),
+        request: &CheckRequest<'_>,
+        seen: Option<&Seen<'_>>,
+    ) -> Result<Answer, Rejection> {
         let Self { records, policy, behind, now, .. } = *self;
         // Whoever says whose number it is need not have it read.
         let stated = request.us_caller_id;
@@ -264,7 +279,7 @@ impl View<'_> {
             Detail::Full => Wording::Sentences,
             Detail::Compact => Wording::Codes,
         };
-        let decide = |query: &Query, wording| decide_in(wording, index, records, query, policy, now);
+        let decide = |query: &Query, wording| decide_in(wording, index, records, query, policy, *when);
         let mut decision =
             decide(&query, wording).map_err(|undecided| ErrorReason::ListingTooOld.reject(undecided.to_string()))?;
         if caller_id == CallerId::Unreadable && decision.verdict == Verdict::Refuse {
@@ -278,7 +293,8 @@ impl View<'_> {
         }
         if let Some(seen) = seen {
             let (peer, caller_id_given) = (resolved.peer.as_ref(), !request.caller_id.is_empty());
-            let by_choice = decision.by_policy && decision.verdict == Verdict::Accept && by_choice(&query, self, index);
+            let by_choice =
+                decision.by_policy && decision.verdict == Verdict::Accept && by_choice(&query, self, (index, *when));
             let (who, query, reference) = (&request.who, &query, request.reference);
             let question = Question { who, query, peer, caller_id_given, caller_id, reference, by_choice };
             seen.decided(question, &decision, index, now);
@@ -295,13 +311,13 @@ impl View<'_> {
 }
 
 /// Whether what this policy accepts would be answered otherwise by the default one.
-fn by_choice(query: &Query, view: &View<'_>, index: &Index) -> bool {
+fn by_choice(query: &Query, view: &View<'_>, (index, when): (&Index, When)) -> bool {
     let cells = PolicyConfig::default();
     if view.policy.cells == cells {
         return false;
     }
     let policy = Policy { cells, ..view.policy.clone() };
-    let decision = decide_in(Wording::Codes, index, view.records, query, &policy, view.now);
+    let decision = decide_in(Wording::Codes, index, view.records, query, &policy, when);
     decision.is_ok_and(|decision| decision.verdict != Verdict::Accept)
 }
 
@@ -360,7 +376,7 @@ impl Services {
         let then = self.as_of(at).await?;
         let policy = self.policy.load();
         let (index, records) = (Some(&*then.index), &*then.records);
-        let view = View { index, records, policy: &policy, behind: None, now: at };
+        let view = View::new(index, records, &policy, at);
         Ok((view.check_as_of(request)?, SnapshotRef::of(&then.index, at)))
     }
 }

@@ -174,7 +174,7 @@ mod tests {
         let says = |policy: &Policy, behind, detail| {
             // Long after the source last confirmed it.
             let now = EARLIEST + SignedDuration::from_hours(2000);
-            let view = View { index: Some(&index), records: &records, policy, behind, now };
+            let view = View::new(Some(&index), &records, policy, now).behind(behind);
             let answer = view.check_known(&CheckRequest { detail, ..CheckRequest::about(who.clone()) }, None);
             let advisories = answer.expect("an answer").decision.advisories;
             advisories.into_iter().map(|advisory| (advisory.code, advisory.message)).collect::<Vec<_>>()

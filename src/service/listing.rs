@@ -10,7 +10,7 @@ use crate::domain::{Change, Column, ErrorReason, Filing, Identity, Rejection, Re
 use crate::listing::index::Index;
 use crate::listing::search::search;
 use crate::observe::clock;
-use crate::records::{Records, Resolved};
+use crate::records::{Records, Resolved, Unresolved};
 use crate::store::StoreError;
 
 const DEFAULT_PAGE: usize = 500;
@@ -105,8 +105,14 @@ pub struct RemovalsPage {
 }
 
 /// The provider that a name leads to.
+#[inline]
 pub(super) fn resolve(who: &Who, records: &Records, now: Timestamp) -> Result<Resolved, Rejection> {
-    records.resolve(who, now).map_err(|unresolved| ErrorReason::PeerUnknown.reject(unresolved.to_string()))
+    records.resolve(who, now).map_err(peer_unknown)
+}
+
+#[cold]
+fn peer_unknown(unresolved: Unresolved) -> Rejection {
+    ErrorReason::PeerUnknown.reject(unresolved.to_string())
 }
 
 /// The filings and the removals under an identity. By one filing's number, that filing's alone.

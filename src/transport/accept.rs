@@ -50,10 +50,10 @@ pub trait Respond: Send + Sync + 'static {
 
     /// Answers a request.
     fn respond(
-        &self,
+        self: Arc<Self>,
         request: Request<Incoming>,
-        caller: &Arc<Caller>,
-    ) -> impl Future<Output = Response<Self::Body>> + Send;
+        caller: Arc<Caller>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send + 'static;
 
     /// Whether [`Self::respond_at_once`] has the answer to such a request.
     fn is_at_once(&self, _get: &Get<'_>) -> bool {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Version};
 use hyper::server::conn::http2;
@@ -302,8 +303,8 @@ impl Connection {
             let (service, caller) = (Arc::clone(&service), Arc::clone(&caller));
             let (version, stopping) = (request.version(), stopping.clone());
             let (request, unread) = Incoming::of(request);
-            async move {
-                let mut response = service.respond(request, &caller).await;
+            // No async block, which would hold the future of the answer twice.
+            service.respond(request, Arc::clone(&caller)).map(move |mut response| {
                 if unread.is_left() {
                     caller.activity.leaves_unread();
                 }
@@ -312,7 +313,7 @@ impl Connection {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response.map(|body| WatchedBody::new(body, under_way)))
-            }
+            })
         });
         let patient = Patient { patience: self.limits.reader_patience, untaken: Arc::clone(&self.untaken) };
         let streams = match self.listener_kind.administers() {

@@ -9,9 +9,8 @@
 //! in a cell of the thread, and the task reads it when it comes back: that costs an answer that is taken nothing else.
 
 use std::cell::Cell;
-use std::future::poll_fn;
 use std::io::IoSlice;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes};
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
+use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep};
 
 use super::activity::UnderWay;
@@ -118,25 +118,37 @@ pub struct Patient {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Patient {
     fn execute(&self, stream: F) {
-        let Self { patience, untaken } = self.clone();
-        tokio::spawn(async move {
-            let mut stream = pin!(stream);
-            let mut waiting = Waiting::default();
-            poll_fn(|cx| {
-                LAST.with(|last| last.set(Word::None));
-                if stream.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-                waiting.hear(LAST.with(Cell::get), patience);
-                if waiting.is_over(cx) {
-                    // The stream ends with its task, and is reset.
-                    untaken.note();
-                    return Poll::Ready(());
-                }
-                Poll::Pending
-            })
-            .await;
-        });
+        tokio::spawn(WatchedStream { stream, patient: self.clone(), waiting: Waiting::default() });
+    }
+}
+
+pin_project! {
+    /// A stream that ends with its answer, or with the patience. (An async block would hold it twice: as what it was given
+    /// and as what it waits for. It is moved with all that it may ever hold, and kept as long as its answer is not taken.)
+    struct WatchedStream<F> {
+        #[pin]
+        stream: F,
+        patient: Patient,
+        waiting: Waiting,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for WatchedStream<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        LAST.with(|last| last.set(Word::None));
+        if this.stream.poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        this.waiting.hear(LAST.with(Cell::get), this.patient.patience);
+        if this.waiting.is_over(cx) {
+            // The stream ends with its task, and is reset.
+            this.patient.untaken.note();
+            return Poll::Ready(());
+        }
+        Poll::Pending
     }
 }
 
@@ -162,6 +174,7 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::task::Waker;
 
     use http_body_util::{BodyExt, Full};
@@ -184,6 +197,11 @@ mod tests {
         let body = WatchedBody::new(Full::new(Bytes::new()), admitted.activity.request());
         drop(body);
         assert!(!admitted.activity.is_under_way());
+    }
+
+    #[test]
+    fn a_stream_is_held_once() {
+        assert!(size_of::<WatchedStream<[u8; 4096]>>() < 4096 + 128);
     }
 
     #[tokio::test]

@@ -118,7 +118,7 @@ async fn short_answers_that_nobody_takes_are_kept_in_little_memory() {
             sockets.push(socket);
         }
         let each = (scene.peak_memory_kib() - before) as usize / (CONNECTIONS * STREAMS);
-        assert!(each < 9, "{each} KiB for an answer of a few bytes");
+        assert!(each < 4, "{each} KiB for an answer of a few bytes");
         scene.is_answered().await;
     }
 }

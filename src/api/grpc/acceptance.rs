@@ -35,7 +35,7 @@ impl AcceptanceService for Grpc {
         let published = self.0.published();
         let view = published.view();
         let came = came(interface, Instant::now(), by.as_ref());
-        let answer = view.check(from_wire(request, notes), self.0.see(came).as_ref())?;
+        let answer = view.check(&from_wire(request, notes), self.0.see(came).as_ref())?;
         let snapshot = view.snapshot().map(|snapshot| snapshot_to_wire(request, &snapshot));
         Ok(Response::new(v1::CheckProviderResponse { snapshot, ..convert::answer_to_wire(&answer) }))
     }
@@ -71,7 +71,7 @@ impl Grpc {
     ) -> Result<Vec<u8>, Rejection> {
         let published = self.0.published();
         let view = published.view();
-        let answer = view.check(from_wire(request, notes), seen)?;
+        let answer = view.check(&from_wire(request, notes), seen)?;
         let mut out = Vec::with_capacity(head + COMPACT_BYTES);
         out.resize(head, 0);
         compact::put(&answer, &mut out);

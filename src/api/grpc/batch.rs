@@ -60,16 +60,16 @@ impl Grpc {
         request: &v1::CheckProvidersRequest,
         came: Came<'_>,
         notes: bool,
-        mut answered: impl FnMut(Result<Answer, Rejection>),
+        mut answered: impl FnMut(&Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
         self.check_batch_size(request)?;
         let policy = self.0.policy.load_full();
         if let Some(at) = convert::optional_time_from_wire(request.at.as_ref())? {
             let then = self.0.as_of(at).await?;
             let (index, records) = (Some(&*then.index), &*then.records);
-            let view = View { index, records, policy: &policy, behind: None, now: at };
+            let view = View::new(index, records, &policy, at);
             for query in &request.questions {
-                answered(match query.at {
+                answered(&match query.at {
                     Some(_) => Err(time_of_its_own()),
                     None => {
                         let read = from_wire(query, notes).map_err(|unreadable| unreadable.rejection);
@@ -82,15 +82,15 @@ impl Grpc {
         // All from one listing, however long it takes.
         let behind = self.0.behind();
         let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
-        let view = View { index: index.as_deref(), records: &records, policy: &policy, behind, now: clock::now() };
+        let view = View::new(index.as_deref(), &records, &policy, clock::now()).behind(behind);
         let seen = self.0.see(came);
         for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {
                 yield_now().await;
             }
             for query in queries {
-                answered(match &query.at {
-                    None => view.check(from_wire(query, notes), seen.as_ref()),
+                answered(&match &query.at {
+                    None => view.check(&from_wire(query, notes), seen.as_ref()),
                     Some(_) => Err(time_of_its_own()),
                 });
             }
@@ -115,11 +115,11 @@ impl Grpc {
                 written.clear();
                 let field = match answer {
                     Ok(answer) => {
-                        put(&answer, &mut written);
+                        put(answer, &mut written);
                         ANSWER_FIELD
                     }
                     Err(rejection) => {
-                        let error = of_query(rejection);
+                        let error = of_query(rejection.clone());
                         written.reserve(error.encoded_len());
                         error.encode_raw(&mut written);
                         ERROR_FIELD
@@ -150,8 +150,8 @@ impl Grpc {
         let snapshot = self
             .answer_batch(request, came, notes, |answer| {
                 let outcome = match answer {
-                    Ok(answer) => Outcome::Answer(convert::answer_to_wire(&answer)),
-                    Err(rejection) => Outcome::Error(of_query(rejection)),
+                    Ok(answer) => Outcome::Answer(convert::answer_to_wire(answer)),
+                    Err(rejection) => Outcome::Error(of_query(rejection.clone())),
                 };
                 results.push(v1::CheckedProvider { outcome: Some(outcome) });
             })

@@ -185,9 +185,9 @@ impl FastPath {
         request: Request<Incoming>,
         caller: &Caller,
     ) -> Result<(Request<tonic::body::Body>, Option<Box<Share>>), Status> {
-        let (mut parts, body) = request.into_parts();
+        let (mut parts, mut body) = request.into_parts();
         parts.headers = needed(&parts.headers);
-        let (bytes, held) = self.whole(body, caller).await?;
+        let (bytes, held) = self.whole(&mut body, caller).await?;
         Ok((Request::from_parts(parts, tonic::body::Body::new(Full::new(bytes))), held))
     }
 

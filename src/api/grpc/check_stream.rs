@@ -91,7 +91,7 @@ impl<Q> CheckStream<Q> {
         }
         let published = services.published();
         let view = published.view();
-        let answered = view.check(from_wire(query, self.notes), seen.as_ref());
+        let answered = view.check(&from_wire(query, self.notes), seen.as_ref());
         let mut response = response(id, answered.map(|answer| convert::answer_to_wire(&answer)));
         if let Some(snapshot) = view.snapshot() {
             response.snapshot_serial = snapshot.serial.0;

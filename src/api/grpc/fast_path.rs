@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::future::Either;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
@@ -26,7 +27,7 @@ use crate::api::weights;
 use crate::domain::{ErrorReason, Interface, Rejection};
 use crate::observe::Came;
 use crate::service::Services;
-use crate::transport::auth::{Denied, Right, Session};
+use crate::transport::auth::{Denied, Right};
 use crate::transport::budget::{Place, Share};
 use crate::transport::{Caller, Incoming, Respond};
 
@@ -45,9 +46,6 @@ const PREFIX_BYTES: usize = 5;
 /// A batch of more bytes takes a place: it has some hundred questions.
 const LONG_BATCH: usize = SHORT;
 
-/// The connection on which somebody asks, and the token in the request if there is one.
-type By<'a> = (&'a Session, Option<&'a HeaderValue>);
-
 /// The way in to the services of one listener.
 #[derive(Debug, Clone)]
 pub struct FastPath {
@@ -63,70 +61,67 @@ impl FastPath {
         Self { grpc: Grpc(services), routes: routes.prepare(), message_bytes, request_timeout }
     }
 
+    /// The answer to a request that is not the question of every call.
     async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
         if caller.activity.overcrowds() {
             return Status::from(overcrowded()).into_http();
         }
-        let checked = caller.session.check_rpc(request.uri().path(), request.headers());
-        let batch = request.uri().path() == CHECK_PROVIDERS;
-        if (batch || request.uri().path() == CHECK_PROVIDER) && is_plain_grpc(&request) {
-            let said = request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes);
-            let interface = interface(said, if batch { Interface::GrpcBatch } else { Interface::GrpcUnary });
+        let right = match caller.session.check_rpc(request.uri().path(), request.headers()) {
+            Ok(right) => right,
+            Err(denied) => return Status::from(Rejection::from(&denied)).into_http(),
+        };
+        if request.uri().path() == CHECK_PROVIDERS && is_plain_grpc(&request) {
+            let interface = interface(said_interface(&request), Interface::GrpcBatch);
             let (parts, body) = request.into_parts();
-            let by = (&*caller.session, parts.headers.get(AUTHORIZATION));
-            let answer = match checked.as_ref().copied() {
-                Err(denied) if batch || !caller.session.is_answered_without_token() => {
-                    Err(Rejection::from(denied).into())
-                }
-                Ok(right) if batch => {
-                    Box::pin(self.check_batch((interface, parts.headers.get(AUTHORIZATION)), body, caller, right)).await
-                }
-                right => self.check((interface, by), body, caller, right).await.map(Reply::Answer),
-            };
-            return match answer {
-                Ok(answer) => {
-                    let mut response = Response::new(answer);
-                    response.headers_mut().insert(CONTENT_TYPE, GRPC);
-                    response
-                }
-                Err(status) => status.into_http(),
-            };
+            let came = (interface, parts.headers.get(AUTHORIZATION));
+            return response(self.check_batch(came, body, caller, right).await);
         }
-        match checked {
-            // Apart, since a future is moved with all that it may ever hold, and this one holds much.
-            Ok(right) => Box::pin(self.route(request, caller, right)).await,
-            Err(denied) => Status::from(Rejection::from(&denied)).into_http(),
+        // Apart, since a future is as large as all that it may ever hold, and this one holds much.
+        Box::pin(self.route(request, caller, right)).await
+    }
+
+    /// What the question of every call comes with, or why it is not answered.
+    fn asked(request: &Request<Incoming>, caller: &Caller) -> Result<Asked, Status> {
+        if caller.activity.overcrowds() {
+            return Err(overcrowded().into());
         }
+        let right = match caller.session.check_rpc(CHECK_PROVIDER, request.headers()) {
+            Err(denied) if !caller.session.is_answered_without_token() => return Err(Rejection::from(&denied).into()),
+            right => right.map_err(Box::new),
+        };
+        let interface = interface(said_interface(request), Interface::GrpcUnary);
+        Ok(Asked { interface, token: request.headers().get(AUTHORIZATION).cloned(), right })
     }
 
     /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
-        (interface, (session, token)): (Interface, By<'_>),
-        body: Incoming,
+        Asked { interface, token, right }: &Asked,
+        body: &mut Incoming,
         caller: &Caller,
-        right: Result<Right, &Denied>,
-    ) -> Result<Bytes, Status> {
+    ) -> Result<Reply, Status> {
         let (message, _held) = self.message(body, caller).await?;
-        let came = Came::over(interface, Instant::now()).by(session, token);
+        let came = Came::over(*interface, Instant::now()).by(&caller.session, token.as_ref());
         let question = v1::CheckProviderRequest::decode(&*message)
             .or_else(|error| {
                 text::mended(&message, None).map_or(Err(error), |mended| Message::decode(mended.as_slice()))
             })
             .map_err(|error| Status::invalid_argument(format!("the request is no CheckProviderRequest: {error}")))?;
         let notes = match right {
-            Ok(right) => right >= Right::Operator,
-            Err(denied) if !question.emergency || question.at.is_some() => return Err(Rejection::from(denied).into()),
+            Ok(right) => *right >= Right::Operator,
+            Err(denied) if !question.emergency || question.at.is_some() => {
+                return Err(Rejection::from(&**denied).into());
+            }
             Err(_) => false,
         };
         if question.at.is_some() {
-            return Box::pin(self.check_past(question, caller, notes)).await;
+            return Box::pin(self.check_past(question, caller, notes)).await.map(Reply::Answer);
         }
         if !question.emergency {
             self.may_ask(1, came, caller)?;
         }
         let seen = self.grpc.0.see(came);
-        Ok(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?))
+        Ok(Reply::Answer(prefixed(self.grpc.write_answer(&question, seen.as_ref(), PREFIX_BYTES, notes)?)))
     }
 
     /// A question about the past: for no call, and worked out in its turn.
@@ -148,11 +143,11 @@ impl FastPath {
     async fn check_batch(
         &self,
         (interface, token): (Interface, Option<&HeaderValue>),
-        body: Incoming,
+        mut body: Incoming,
         caller: &Arc<Caller>,
         right: Right,
     ) -> Result<Reply, Status> {
-        let (message, _held) = self.message(body, caller).await?;
+        let (message, _held) = self.message(&mut body, caller).await?;
         let services = &self.grpc.0;
         // Before it is read, which takes several times its bytes.
         let place = match message.len() > LONG_BATCH {
@@ -217,7 +212,7 @@ impl FastPath {
     }
 
     /// The one message of a request, and what it has of the bytes that there may be.
-    async fn message(&self, body: Incoming, caller: &Caller) -> Result<(Bytes, Option<Box<Share>>), Status> {
+    async fn message(&self, body: &mut Incoming, caller: &Caller) -> Result<(Bytes, Option<Box<Share>>), Status> {
         let (mut whole, held) = self.whole(body, caller).await?;
         whole.advance(PREFIX_BYTES);
         Ok((whole, held))
@@ -226,14 +221,14 @@ impl FastPath {
     /// The same with its header.
     pub(super) async fn whole(
         &self,
-        mut body: Incoming,
+        body: &mut Incoming,
         caller: &Caller,
     ) -> Result<(Bytes, Option<Box<Share>>), Status> {
-        let whole = self.frame(&mut body).await?.ok_or_else(cut_short)?;
+        let whole = self.frame(body).await?.ok_or_else(cut_short)?;
         // Mostly it came in one piece.
         if !body.is_end_stream() {
             self.check_length(&whole)?;
-            if let Some(more) = self.frame(&mut body).await? {
+            if let Some(more) = self.frame(body).await? {
                 return Box::pin(self.gathered(whole, more, body, caller)).await;
             }
         }
@@ -246,7 +241,7 @@ impl FastPath {
         &self,
         first: Bytes,
         second: Bytes,
-        mut body: Incoming,
+        body: &mut Incoming,
         caller: &Caller,
     ) -> Result<(Bytes, Option<Box<Share>>), Status> {
         let mut whole = BytesMut::from(first);
@@ -262,7 +257,7 @@ impl FastPath {
                     whole.reserve((PREFIX_BYTES + length).saturating_sub(whole.len()));
                 }
             }
-            let Some(more) = self.frame(&mut body).await? else { break };
+            let Some(more) = self.frame(body).await? else { break };
             whole.put(more);
         }
         self.is_whole(&whole)?;
@@ -326,8 +321,47 @@ impl FastPath {
 impl Respond for FastPath {
     type Body = Reply;
 
-    async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<Reply> {
-        self.answer(request, caller).await
+    fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+    ) -> impl Future<Output = Response<Reply>> + Send + 'static {
+        // Apart, since a future is moved with all that it may ever hold, and only that of every call holds little.
+        if request.uri().path() != CHECK_PROVIDER || !is_plain_grpc(&request) {
+            return Either::Right(Box::pin(async move { self.answer(request, &caller).await }));
+        }
+        let asked = Self::asked(&request, &caller);
+        let mut body = request.into_body();
+        Either::Left(async move {
+            response(match asked {
+                Ok(asked) => self.check(&asked, &mut body, &caller).await,
+                Err(status) => Err(status),
+            })
+        })
+    }
+}
+
+/// What the question of every call comes with.
+struct Asked {
+    interface: Interface,
+    token: Option<HeaderValue>,
+    /// By which right it is asked; without one, a call to 911 is answered all the same.
+    right: Result<Right, Box<Denied>>,
+}
+
+/// What a request says of the interface that it comes by.
+fn said_interface(request: &Request<Incoming>) -> Option<&[u8]> {
+    request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes)
+}
+
+fn response(answer: Result<Reply, Status>) -> Response<Reply> {
+    match answer {
+        Ok(answer) => {
+            let mut response = Response::new(answer);
+            response.headers_mut().insert(CONTENT_TYPE, GRPC);
+            response
+        }
+        Err(status) => status.into_http(),
     }
 }
 

@@ -80,12 +80,12 @@ pub async fn check(
                         reference: reference.as_bytes(),
                         ..CheckRequest::about(who)
                     };
-                    view.check(Ok(request), seen.as_ref())
+                    view.check(&Ok(request), seen.as_ref())
                 }
                 None => {
                     let (rejection, reference) = (problem.into_rejection(), reference.as_bytes().to_vec());
                     let unreadable = Unreadable { rejection, emergency: true, who: None, reference };
-                    view.check(Err(Box::new(unreadable)), seen.as_ref())
+                    view.check(&Err(Box::new(unreadable)), seen.as_ref())
                 }
             };
             answer.map(|answer| Answered { answer, snapshot: view.snapshot(), at: None }).map_err(Problem::from)

@@ -130,6 +130,48 @@ impl HttpService {
         caller.session.check_http(path, headers).map_err(|denied| Box::new(problem::denied(&denied, headers)))
     }
 
+    /// The answer to any request.
+    async fn answer(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
+        let path = request.uri().path();
+        let query = QueryString::read(request.uri());
+        // Whatever the method, the path and the token are: a call to 911 waits for the answer.
+        let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
+        if !is_emergency && let Err(problem) = problem::check_host(request.version(), request.headers()) {
+            return problem.reply(Format::accepted(request.headers()));
+        }
+        let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
+            let asked = (path, request.headers());
+            return match Self::may_check(asked, &query, caller) {
+                Ok(right) if query.is_about_the_past() => self.check_past(&request, caller, right).await,
+                Ok(right) => self.check(asked, &query, caller, right).await,
+                Err(reply) => *reply,
+            };
+        }
+        if caller.activity.crowds() {
+            return problem::crowded();
+        }
+        let right = caller.session.check_http(path, request.headers());
+        if let Some(path) = pages::Path::read(path) {
+            return self.page(path, request, caller, right).await;
+        }
+        if let Err(denied) = right {
+            return problem::denied(&denied, request.headers());
+        }
+        if let Some(weight) = weight(path) {
+            if weight > 0
+                && let Err(rejection) = caller.may_ask_for(weight)
+            {
+                return Problem::from(rejection).reply(Format::accepted(request.headers()));
+            }
+            return self.made(request, caller).await;
+        }
+        match self.router.clone().oneshot(request).await {
+            Ok(response) => response.map(ReplyBody::Routed),
+            Err(never) => match never {},
+        }
+    }
+
     /// The query of every call, without what a router costs. Nothing is waited for.
     async fn check(
         &self,
@@ -208,46 +250,13 @@ fn weight(path: &str) -> Option<usize> {
 impl Respond for HttpService {
     type Body = ReplyBody;
 
-    async fn respond(&self, request: Request<Incoming>, caller: &Arc<Caller>) -> Response<ReplyBody> {
-        let path = request.uri().path();
-        let query = QueryString::read(request.uri());
-        // Whatever the method, the path and the token are: a call to 911 waits for the answer.
-        let is_emergency = query.is_emergency() && !self.other_paths.iter().any(|other| path.starts_with(other));
-        if !is_emergency && let Err(problem) = problem::check_host(request.version(), request.headers()) {
-            return problem.reply(Format::accepted(request.headers()));
-        }
-        let is_check = path.strip_prefix("/v1/check").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if is_emergency || (is_check && matches!(*request.method(), Method::GET | Method::HEAD)) {
-            let asked = (path, request.headers());
-            return match Self::may_check(asked, &query, caller) {
-                Ok(right) if query.is_about_the_past() => self.check_past(&request, caller, right).await,
-                Ok(right) => self.check(asked, &query, caller, right).await,
-                Err(reply) => *reply,
-            };
-        }
-        if caller.activity.crowds() {
-            return problem::crowded();
-        }
-        let right = caller.session.check_http(path, request.headers());
-        if let Some(path) = pages::Path::read(path) {
-            // Apart, since a future is moved with all that it may ever hold.
-            return Box::pin(self.page(path, request, caller, right)).await;
-        }
-        if let Err(denied) = right {
-            return problem::denied(&denied, request.headers());
-        }
-        if let Some(weight) = weight(path) {
-            if weight > 0
-                && let Err(rejection) = caller.may_ask_for(weight)
-            {
-                return Problem::from(rejection).reply(Format::accepted(request.headers()));
-            }
-            return self.made(request, caller).await;
-        }
-        match self.router.clone().oneshot(request).await {
-            Ok(response) => response.map(ReplyBody::Routed),
-            Err(never) => match never {},
-        }
+    fn respond(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+    ) -> impl Future<Output = Response<ReplyBody>> + Send + 'static {
+        // A future is moved with all that it may ever hold.
+        Box::pin(async move { self.answer(request, &caller).await })
     }
 
     fn is_at_once(&self, get: &Get<'_>) -> bool {
