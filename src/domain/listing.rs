@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use std::sync::Arc;
+
 use super::{Column, Filing, RmdNumber};
 
 /// The FCC's listing as it was read: good rows, bad rows, and what is odd about the file. Nothing is judged yet.
 #[derive(Debug, Clone)]
 pub struct Listing {
     /// The rows that could be read, by ascending number.
-    pub filings: Vec<Filing>,
+    pub filings: Vec<Arc<Filing>>,
     /// Whether their numbers ascended in the file, as they always have.
     pub in_order: bool,
     /// The rows that could not.

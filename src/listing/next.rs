@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::diff::{self, Step};
 use super::index::Index;
-use super::parse::parse;
+use super::parse::parse_beside;
 use super::vet::{Against, OwnPeer, Provenance, Refusal, VetConfig, Vetted, vet_against};
 use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, later_than, listed_day};
 
@@ -67,10 +67,11 @@ impl<'a> Current<'a> {
     ///
     /// If it is no listing, or cannot be read.
     pub fn vet(self, fetched: FetchedListing<'_>, by: Vetting<'_>) -> Result<Vetted, Refusal> {
-        let listing = parse(fetched.bytes)?;
+        let known = self.snapshot.map_or(&[][..], |(snapshot, _)| &snapshot.filings);
+        let listing = parse_beside(fetched.bytes, known)?;
         let confirmed_at = self.snapshot.map(|(_, confirmed_at)| confirmed_at);
         let fetched_at = match fetched.fetched_at {
-            FetchedAt::Clock(at) => dated(at, confirmed_at, listed_day(listing.filings.iter())),
+            FetchedAt::Clock(at) => dated(at, confirmed_at, listed_day(listing.filings.iter().map(|filing| &**filing))),
             FetchedAt::Recorded(at) => at.max(confirmed_at.unwrap_or(at)),
         };
         let provenance = Provenance {

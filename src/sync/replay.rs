@@ -174,7 +174,7 @@ mod tests {
         assert!(replayed.refused[0].1.contains("HTML"), "{replayed:?}");
         for (week, bytes) in published.iter().enumerate() {
             let then = store.snapshot_at(time(7 * week as i64)).expect("read").then().expect("a snapshot");
-            let filings: Vec<_> = parse(bytes).expect("good").filings.into_iter().map(std::sync::Arc::new).collect();
+            let filings = parse(bytes).expect("good").filings;
             assert_eq!(then.record.listing_sha256, Some(canonical::digest(&filings)), "week {week}");
             assert_eq!(then.record.fetched_at, time(7 * week as i64));
         }

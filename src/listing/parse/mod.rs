@@ -6,6 +6,8 @@
 
 pub(crate) mod json;
 
+use std::sync::Arc;
+
 use csv::{ByteRecord, ReaderBuilder};
 use thiserror::Error;
 
@@ -71,6 +73,17 @@ fn list(columns: &[Column]) -> String {
 /// If the bytes are no listing at all, or one without the columns on which decisions rest. Bad rows are no error: they
 /// are in [`Listing::unreadable`].
 pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
+    parse_beside(bytes, &[])
+}
+
+/// The same, where filings are known already, by ascending number: those that did not change are taken from there. Few of ten
+/// thousand change from one listing to the next. Were all of them made first and most dropped later, those that stay would keep
+/// the memory around them from going back.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub fn parse_beside(bytes: &[u8], known: &[Arc<Filing>]) -> Result<Listing, ParseError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     refuse_other_formats(bytes)?;
     let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(bytes);
@@ -82,7 +95,7 @@ pub fn parse(bytes: &[u8]) -> Result<Listing, ParseError> {
     }
     let header = Header::read(&record)?;
 
-    let mut rows = Rows::new(&header, bytes.len());
+    let mut rows = Rows::new(known, &header, bytes.len());
     while reader.read_byte_record(&mut record).map_err(csv_error)? {
         rows.read(&header, &record);
     }
@@ -136,9 +149,11 @@ fn refuse_other_formats(bytes: &[u8]) -> Result<(), ParseError> {
 }
 
 /// The rows of a listing, as far as they were read.
-struct Rows {
+struct Rows<'a> {
+    /// What was known before, by number.
+    known: &'a [Arc<Filing>],
     /// Each with its line.
-    rows: Vec<(u64, Filing)>,
+    rows: Vec<(u64, Arc<Filing>)>,
     unreadable: Vec<UnreadableRow>,
     /// How many hold bytes that are not UTF-8.
     undecoded: usize,
@@ -150,10 +165,11 @@ struct Rows {
     last: (u64, u64, usize),
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// None yet, of so many bytes.
-    fn new(header: &Header, bytes: usize) -> Self {
+    fn new(known: &'a [Arc<Filing>], header: &Header, bytes: usize) -> Self {
         Self {
+            known,
             // The header was row 0 of the reader; a listing has about 480 bytes a row.
             rows: Vec::with_capacity(bytes / 400),
             unreadable: Vec::new(),
@@ -176,7 +192,7 @@ impl Rows {
                 }
                 self.awaiting_neighbour = self.unreadable.len();
                 self.last_number = Some(number);
-                self.rows.push((line, filing));
+                self.rows.push((line, self.kept(filing)));
             }
             Err((number, fault)) => self.unreadable.push(UnreadableRow {
                 line,
@@ -187,6 +203,13 @@ impl Rows {
                 fault,
             }),
         }
+    }
+
+    /// A filing, in the memory where it is known already.
+    fn kept(&self, filing: Filing) -> Arc<Filing> {
+        let place = self.known.binary_search_by_key(&filing.number(), |known| known.number());
+        let known = place.ok().and_then(|place| self.known.get(place)).filter(|known| ***known == filing);
+        known.map_or_else(|| Arc::new(filing), Arc::clone)
     }
 
     /// Whether the bytes end in the middle of the last one.
@@ -222,7 +245,7 @@ fn truncation(tail: &[u8], cells: usize, expected: usize, last_urls: (&str, &str
 /// A row that was read, with its neighbours in the file.
 struct Read {
     line: u64,
-    filing: Filing,
+    filing: Arc<Filing>,
     after: Option<RmdNumber>,
     before: Option<RmdNumber>,
 }
@@ -237,7 +260,7 @@ impl Read {
 
 /// Sorts the rows by number and keeps one of each: the first that stands in its place. Another row with other cells is
 /// reported: it is some other filing, with a number that is not its own.
-fn drop_repeated(rows: Vec<(u64, Filing)>, unreadable: &mut Vec<UnreadableRow>) -> Vec<Filing> {
+fn drop_repeated(rows: Vec<(u64, Arc<Filing>)>, unreadable: &mut Vec<UnreadableRow>) -> Vec<Arc<Filing>> {
     if rows.is_sorted_by(|(_, one), (_, next)| one.number() < next.number()) {
         return rows.into_iter().map(|(_, filing)| filing).collect();
     }
@@ -252,7 +275,7 @@ fn drop_repeated(rows: Vec<(u64, Filing)>, unreadable: &mut Vec<UnreadableRow>) 
         })
         .collect();
     rows.sort_by_key(|row| (row.filing.number(), !row.is_in_place()));
-    let mut filings: Vec<Filing> = Vec::with_capacity(rows.len());
+    let mut filings: Vec<Arc<Filing>> = Vec::with_capacity(rows.len());
     for Read { line, filing, after, before } in rows {
         match filings.last() {
             Some(kept) if kept.number() == filing.number() => {

@@ -38,6 +38,16 @@ fn rows_are_read_with_their_cells_as_published() {
 }
 
 #[test]
+fn a_filing_that_is_known_and_did_not_change_keeps_the_memory_it_has() {
+    let known = parse(three().as_bytes()).expect("a listing").filings;
+    let changed = three().replace("xample 20", "xample 20 LLC");
+    let read = parse_beside(changed.as_bytes(), &known).expect("a listing").filings;
+    assert_eq!(read, parse(changed.as_bytes()).expect("a listing").filings);
+    let kept: Vec<bool> = read.iter().zip(&known).map(|(read, known)| Arc::ptr_eq(read, known)).collect();
+    assert_eq!(kept, [true, false, true]);
+}
+
+#[test]
 fn a_byte_order_mark_and_any_line_end_are_accepted() {
     let plain = parse(three().as_bytes()).expect("a listing").filings;
     let records = three().replace(",No,U", ",No,\u{1}U");

@@ -309,11 +309,8 @@ pub struct Since {
 
 /// Walks both side by side. Filings that did not change keep the memory they have, filings behind an unreadable row
 /// stay, the others are gone.
-///
-/// Those that have come or changed are copied: few stay for years of all that were read, and where they stay in the memory that
-/// they were read into, each of them keeps a page of it from going back.
 pub fn compare(
-    filings: &[Filing],
+    filings: Vec<Arc<Filing>>,
     unreadable: &[UnreadableRow],
     current: Option<&Snapshot>,
     memory: &Memory<'_>,
@@ -343,18 +340,18 @@ pub fn compare(
         let Some(before) = before.next_if(|before| before.number() == filing.number()) else {
             compared.come.push(compared.filings.len());
             // In a first listing all are new.
-            compared.newly_unknown += usize::from(current.is_some() && has_unknown_text(filing));
-            compared.filings.push(Arc::new(filing.clone()));
+            compared.newly_unknown += usize::from(current.is_some() && has_unknown_text(&filing));
+            compared.filings.push(filing);
             continue;
         };
         compared.common += 1;
         held.add(before);
-        if **before == *filing {
+        if *before == filing {
             compared.filings.push(Arc::clone(before));
             continue;
         }
-        amending.note(before, filing, &mut held, &mut compared);
-        compared.filings.push(Arc::new(filing.clone()));
+        amending.note(before, &filing, &mut held, &mut compared);
+        compared.filings.push(filing);
     }
     for before in before {
         absent(before, &mut compared);

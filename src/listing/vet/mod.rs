@@ -202,11 +202,10 @@ pub fn vet_against(
     let fetched_at = provenance.fetched_at;
     let memory = Memory::of(previous, fetched_at, None);
     let odd_rows = rows::Odd::of(&listing);
-    let (in_order, unreadable, filings) = (listing.in_order, listing.unreadable, listing.filings);
+    let (in_order, unreadable) = (listing.in_order, listing.unreadable);
     let before = previous.map(|previous| (previous.fetched_at, Dates::of(current, fetched_at)));
     let since = Since { newest: before.and_then(|(_, dates)| dates.newest), fetched_at };
-    let compared = compare(&filings, &unreadable, previous, &memory, since);
-    drop(filings);
+    let compared = compare(listing.filings, &unreadable, previous, &memory, since);
 
     let dates = Dates::of(&compared.filings, fetched_at);
     let memory = Memory::of(previous, fetched_at, dates.newest);

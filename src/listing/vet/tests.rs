@@ -7,12 +7,12 @@ fn number(value: u32) -> RmdNumber {
     RmdNumber::from_value(value).expect("seven digits")
 }
 
-fn filing(value: u32, name: &str) -> Filing {
+fn filing(value: u32, name: &str) -> Arc<Filing> {
     let mut builder = FilingBuilder::new(number(value), None, 0);
     for column in Column::ALL {
         builder.push(if column == Column::BusinessName { name } else { "" });
     }
-    builder.finish()
+    builder.finish().into()
 }
 
 fn listing(values: impl IntoIterator<Item = u32>) -> Listing {

@@ -1,5 +1,7 @@
 //! How much each column may change at once.
 
+use std::sync::Arc;
+
 use super::doubts::{A_WEEK_AGO, TODAY, World, day, judge, snapshot};
 use super::{Column, FilingBuilder, Listing, Provenance, Resolution, Snapshot, VetConfig, at, vet};
 use crate::domain::Filing;
@@ -12,7 +14,7 @@ pub fn changed(columns: &'static [Column], one_in: u32, to: &'static str) -> Lis
         for column in Column::ALL {
             builder.push(if columns.contains(&column) { to } else { filing.cell(column) });
         }
-        *filing = builder.finish();
+        *filing = builder.finish().into();
     }
     listing
 }
@@ -58,13 +60,13 @@ enum Says {
 }
 
 /// A filing with other cells.
-fn with_cells<'a>(filing: &'a Filing, text: impl Fn(Column) -> Option<&'a str>) -> Filing {
+fn with_cells<'a>(filing: &'a Filing, text: impl Fn(Column) -> Option<&'a str>) -> Arc<Filing> {
     let frn = text(Column::Frn).map_or(filing.frn(), |text| text.parse().ok());
     let mut builder = FilingBuilder::new(filing.number(), frn, 0);
     for column in Column::ALL {
         builder.push(text(column).unwrap_or_else(|| filing.cell(column)));
     }
-    builder.finish()
+    builder.finish().into()
 }
 
 /// Changes a column in so many filings, scattered.
@@ -369,7 +371,7 @@ fn a_fault_that_stamps_dates_is_undone_by_the_next_good_listing_as_well() {
                 column => filing.cell(column),
             });
         }
-        *filing = builder.finish();
+        *filing = builder.finish().into();
     }
     let faulty = judge(stamped, Some(&current));
     assert_eq!(faulty.requires(), None, "so few may be amendments: {:?}", faulty.doubts);

@@ -58,7 +58,7 @@ impl World {
     pub fn listing(&self, is_gone: impl Fn(u32) -> bool) -> Listing {
         let values = A_DAY..(self.today + 1) * A_DAY;
         Listing {
-            filings: values.filter(|value| !is_gone(*value)).map(|value| self.filing(value)).collect(),
+            filings: values.filter(|value| !is_gone(*value)).map(|value| self.filing(value).into()).collect(),
             in_order: true,
             unreadable: Vec::new(),
             repeated: 0,
@@ -189,7 +189,7 @@ fn weeks_in_which_nobody_files_and_many_amend_raise_no_doubt_as_they_go_by() {
             for column in Column::ALL {
                 builder.push(if column == Column::LastUpdated { &updated } else { filing.cell(column) });
             }
-            *filing = builder.finish();
+            *filing = builder.finish().into();
         }
         listing
     };
@@ -340,7 +340,7 @@ fn a_list_whose_dates_are_in_no_order_tells_nothing_by_them() {
             for column in Column::ALL {
                 builder.push(if column == Column::LastUpdated { &updated } else { filing.cell(column) });
             }
-            *filing = builder.finish();
+            *filing = builder.finish().into();
         }
         assert_eq!(judge(listing, None).requires(), None, "dates over {spread} days");
     }

@@ -2,7 +2,7 @@
 
 use super::doubts::{A_DAY, A_WEEK_AGO, TODAY, World, day, judge, snapshot};
 use super::{Column, FilingBuilder, Listing, Resolution, number};
-use crate::domain::{Filing, Frn};
+use crate::domain::Frn;
 use crate::listing::vet::Doubt;
 
 /// A listing with more filings, with these numbers and dates.
@@ -17,9 +17,9 @@ fn with(mut listing: Listing, more: impl IntoIterator<Item = u32>, date: &str) -
                 _ => "",
             });
         }
-        listing.filings.push(builder.finish());
+        listing.filings.push(builder.finish().into());
     }
-    listing.filings.sort_by_key(Filing::number);
+    listing.filings.sort_by_key(|filing| filing.number());
     listing
 }
 
@@ -123,7 +123,7 @@ fn new_filings_that_bear_the_names_of_others_are_told_from_three_on() {
             for column in Column::ALL {
                 builder.push(if column == Column::LastUpdated { &today } else { copied.cell(column) });
             }
-            listing.filings.push(builder.finish());
+            listing.filings.push(builder.finish().into());
         }
         judge(listing, Some(&current)).doubts.iter().map(Doubt::resolution).max()
     };
@@ -145,7 +145,7 @@ fn new_filings_with_unknown_texts_take_a_person_from_eleven_on() {
                 let role = column == Column::GatewayProviderChoice;
                 builder.push(if role { "[object Object]" } else { filing.cell(column) });
             }
-            *filing = builder.finish();
+            *filing = builder.finish().into();
         }
         judge(listing, Some(&current)).requires()
     };
@@ -165,7 +165,7 @@ fn a_rush_before_a_deadline_comes_with_amendments_and_is_an_alarm_only() {
                 column => filing.cell(column),
             });
         }
-        *filing = builder.finish();
+        *filing = builder.finish().into();
     }
     let end = (TODAY.today + 1) * A_DAY;
     let rush = with(listing, (0..127).map(|place| end + place * 5), &today);
