@@ -348,6 +348,8 @@ fn is_damage(error: &redb::Error) -> bool {
 enum Handle {
     ReadWrite(Database),
     ReadOnly(ReadOnlyDatabase),
+    /// A copy in memory, in which was put right what a crash has left on a disk that can only be read.
+    Copy(Database),
     /// The disk has failed, and the file could not be opened again yet.
     LetGo,
 }
@@ -456,7 +458,7 @@ impl Store {
         self.recover()?;
         let open = self.handle();
         let transaction = match &*open {
-            Handle::ReadWrite(database) => database.begin_read()?,
+            Handle::ReadWrite(database) | Handle::Copy(database) => database.begin_read()?,
             Handle::ReadOnly(database) => database.begin_read()?,
             Handle::LetGo => return Err(redb::StorageError::PreviousIo.into()),
         };
@@ -471,7 +473,7 @@ impl Store {
         let open = self.handle();
         let database = match &*open {
             Handle::ReadWrite(database) => database,
-            Handle::ReadOnly(_) => return Err(StoreError::ReadOnly),
+            Handle::ReadOnly(_) | Handle::Copy(_) => return Err(StoreError::ReadOnly),
             Handle::LetGo => return Err(redb::StorageError::PreviousIo.into()),
         };
         let mut transaction = database.begin_write()?;

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use redb::backends::FileBackend;
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, TableHandle};
+use redb::backends::{FileBackend, InMemoryBackend};
+use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageBackend, StorageError, TableHandle};
 
 use super::contained::contained;
 use super::directory;
@@ -41,7 +41,10 @@ impl Store {
             Err(StoreError::NotAccessible { source, .. })
                 if source.kind() == ErrorKind::ReadOnlyFilesystem && std::fs::metadata(&path).is_ok() =>
             {
-                let store = Self::open_read_only(&path)?;
+                let store = match Self::open_read_only(&path) {
+                    Err(StoreError::NeedsRecovery { .. }) => Self::open_copy(&path)?,
+                    opened => opened?,
+                };
                 store.note_read_only(&source);
                 (store, false)
             }
@@ -127,7 +130,24 @@ impl Store {
     fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let database = contained_open(path, || builder().open_read_only(path))?;
         check_format(path, &database)?;
-        let store = Self::new(Handle::ReadOnly(database), path.to_owned());
+        Self::opened_to_read(Handle::ReadOnly(database), path)
+    }
+
+    /// Opens what a crash has left on a disk that can only be read: a copy of it in memory, since redb must write to put it right.
+    fn open_copy(path: &Path) -> Result<Self, StoreError> {
+        let inaccessible = |source| StoreError::NotAccessible { path: path.to_owned(), source };
+        let bytes = std::fs::read(path).map_err(inaccessible)?;
+        let backend = InMemoryBackend::new();
+        backend.set_len(bytes.len() as u64).map_err(inaccessible)?;
+        backend.write(0, &bytes).map_err(inaccessible)?;
+        drop(bytes);
+        let database = contained_open(path, || builder().create_with_backend(backend))?;
+        check_format(path, &database)?;
+        Self::opened_to_read(Handle::Copy(database), path)
+    }
+
+    fn opened_to_read(handle: Handle, path: &Path) -> Result<Self, StoreError> {
+        let store = Self::new(handle, path.to_owned());
         store.set_notice(store.contained_read(|| store.stored_notice())?);
         Ok(store)
     }

@@ -44,16 +44,22 @@ impl Store {
         // Another may have been quicker, and not every failure is the disk's.
         let usable = match &*open {
             Handle::ReadWrite(database) => database.try_begin_write().is_ok(),
-            Handle::ReadOnly(_) => self.read_only().is_none(),
+            Handle::ReadOnly(_) | Handle::Copy(_) => self.read_only().is_none(),
             Handle::LetGo => false,
         };
         if !usable {
             // The lock on the file goes with the database, and one that is held cannot be had a second time.
-            *open = Handle::LetGo;
+            let copy = match std::mem::replace(&mut *open, Handle::LetGo) {
+                copy @ Handle::Copy(_) => Some(copy),
+                _ => None,
+            };
             let opened = contained_open(&self.path, || builder().open(&self.path));
             if let (Err(_), Some(_)) = (&opened, self.read_only()) {
                 self.suspect.store(false, Ordering::Release);
-                *open = Handle::ReadOnly(contained_open(&self.path, || builder().open_read_only(&self.path))?);
+                *open = match copy {
+                    Some(copy) => copy,
+                    None => Handle::ReadOnly(contained_open(&self.path, || builder().open_read_only(&self.path))?),
+                };
             }
             let database = opened?;
             *self.read_only.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -198,8 +198,7 @@ async fn the_policy_for_an_old_listing_holds_for_one_of_which_the_age_is_not_kno
     let days = days(304);
     let site = Site::new();
     fill(&site, &[(time(AHEAD), &days.today)]);
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = crate::common::web();
     for (policy, refused) in [("refuse", true), ("error", false)] {
         let config = site.configure(&format!("[policy]\nlisting_old = {policy:?}\n"));
         let daemon = start(&site, &["--config", &config]);

@@ -296,12 +296,21 @@ async fn a_full_archive_keeps_no_removal_from_taking_effect() {
 
 #[tokio::test]
 async fn on_a_disk_that_can_only_be_read_what_is_stored_is_served_and_the_rest_is_made_up_for() {
+    serves_what_it_can_read(async |daemon| drop(daemon.terminate().await)).await;
+}
+
+#[tokio::test]
+async fn so_is_what_a_killed_daemon_has_left_there() {
+    serves_what_it_can_read(async |daemon| daemon.kill()).await;
+}
+
+async fn serves_what_it_can_read(end: impl AsyncFnOnce(Daemon)) {
     let world = World::new(96, 80);
     let site = Site::with_listing(&world.to_csv());
     let Some(disk) = Disk::mount(site.state_dir(), 24) else { return };
     let daemon = site.start();
     daemon.first_sync().await;
-    daemon.terminate().await;
+    end(daemon).await;
     disk.remount("ro");
     let runtime = tempfile::tempdir().expect("a directory");
     let mut command = super::common::rmdd();
@@ -352,7 +361,7 @@ async fn on_a_disk_that_can_only_be_read_calls_are_answered_though_no_socket_can
     };
     let number = world.rows().next().expect("a filing").get("number").to_owned();
     let url = format!("http://{address}/v1/check/{number}");
-    let answer = reqwest::Client::builder().no_proxy().build().expect("a client").get(url).send().await.expect("asked");
+    let answer = crate::common::web().get(url).send().await.expect("asked");
     let answer: serde_json::Value = serde_json::from_slice(&answer.bytes().await.expect("a body")).expect("JSON");
     assert_eq!(answer["reason"], "LISTED", "{answer}");
     child.kill().expect("it runs");
