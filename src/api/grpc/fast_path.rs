@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::Either;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::BodyExt;
 use prost::Message;
@@ -71,7 +71,7 @@ impl FastPath {
             Err(denied) => return Status::from(Rejection::from(&denied)).into_http(),
         };
         if request.uri().path() == CHECK_PROVIDERS && is_plain_grpc(&request) {
-            let interface = interface(said_interface(&request), Interface::GrpcBatch);
+            let interface = interface(said_interface(request.headers()), Interface::GrpcBatch);
             let (parts, body) = request.into_parts();
             let came = (interface, parts.headers.get(AUTHORIZATION));
             return response(self.check_batch(came, body, caller, right).await);
@@ -81,27 +81,27 @@ impl FastPath {
     }
 
     /// What the question of every call comes with, or why it is not answered.
-    fn asked(request: &Request<Incoming>, caller: &Caller) -> Result<Asked, Status> {
+    fn asked<'a>(headers: &'a HeaderMap, caller: &Caller) -> Result<Asked<'a>, Status> {
         if caller.activity.overcrowds() {
             return Err(overcrowded().into());
         }
-        let right = match caller.session.check_rpc(CHECK_PROVIDER, request.headers()) {
+        let right = match caller.session.check_rpc(CHECK_PROVIDER, headers) {
             Err(denied) if !caller.session.is_answered_without_token() => return Err(Rejection::from(&denied).into()),
             right => right.map_err(Box::new),
         };
-        let interface = interface(said_interface(request), Interface::GrpcUnary);
-        Ok(Asked { interface, token: request.headers().get(AUTHORIZATION).cloned(), right })
+        let interface = interface(said_interface(headers), Interface::GrpcUnary);
+        Ok(Asked { interface, token: headers.get(AUTHORIZATION), right })
     }
 
     /// The question of every call. One whose token is not known, where none is needed, is answered if it is a call to 911.
     async fn check(
         &self,
-        Asked { interface, token, right }: &Asked,
+        Asked { interface, token, right }: &Asked<'_>,
         body: &mut Incoming,
         caller: &Caller,
     ) -> Result<Reply, Status> {
         let (message, _held) = self.message(body, caller).await?;
-        let came = Came::over(*interface, Instant::now()).by(&caller.session, token.as_ref());
+        let came = Came::over(*interface, Instant::now()).by(&caller.session, *token);
         let question = v1::CheckProviderRequest::decode(&*message)
             .or_else(|error| {
                 text::mended(&message, None).map_or(Err(error), |mended| Message::decode(mended.as_slice()))
@@ -330,10 +330,10 @@ impl Respond for FastPath {
         if request.uri().path() != CHECK_PROVIDER || !is_plain_grpc(&request) {
             return Either::Right(Box::pin(async move { self.answer(request, &caller).await }));
         }
-        let asked = Self::asked(&request, &caller);
-        let mut body = request.into_body();
+        let (parts, mut body) = request.into_parts();
+        let headers = parts.headers;
         Either::Left(async move {
-            response(match asked {
+            response(match Self::asked(&headers, &caller) {
                 Ok(asked) => self.check(&asked, &mut body, &caller).await,
                 Err(status) => Err(status),
             })
@@ -342,16 +342,16 @@ impl Respond for FastPath {
 }
 
 /// What the question of every call comes with.
-struct Asked {
+struct Asked<'a> {
     interface: Interface,
-    token: Option<HeaderValue>,
+    token: Option<&'a HeaderValue>,
     /// By which right it is asked; without one, a call to 911 is answered all the same.
     right: Result<Right, Box<Denied>>,
 }
 
 /// What a request says of the interface that it comes by.
-fn said_interface(request: &Request<Incoming>) -> Option<&[u8]> {
-    request.headers().get(INTERFACE_HEADER).map(HeaderValue::as_bytes)
+fn said_interface(headers: &HeaderMap) -> Option<&[u8]> {
+    headers.get(INTERFACE_HEADER).map(HeaderValue::as_bytes)
 }
 
 fn response(answer: Result<Reply, Status>) -> Response<Reply> {
