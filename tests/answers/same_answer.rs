@@ -224,7 +224,7 @@ async fn by_stream(daemon: &Daemon, questions: &[(By, Asked, Answer)]) {
 
 async fn by_call_and_http(daemon: &Daemon, questions: &[(By, Asked, Answer)]) {
     let mut client = daemon.acceptance().await;
-    let web = crate::web();
+    let web = crate::common::web();
     let address = daemon.http.as_deref().expect("an HTTP listener");
     for (by, asked, expected) in questions {
         let answer = client.check_provider(by.request(*asked)).await.expect("an answer").into_inner();

@@ -169,7 +169,7 @@ async fn an_unknown_value_in_any_other_request_is_an_error_and_changes_nothing()
 async fn an_unknown_value_of_a_parameter_or_a_setting_is_an_error_too() {
     let (site, daemon, number) = daemon().await;
     let address = daemon.http.as_deref().expect("an HTTP listener");
-    let client = crate::web();
+    let client = crate::common::web();
     for query in [
         "role=99",
         "role=carrier",

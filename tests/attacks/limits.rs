@@ -170,7 +170,7 @@ async fn headers_beyond_the_limit_are_refused() {
     };
     assert!(refused);
     let url = format!("{}/v1/check/{}", scene.daemon.http.as_deref().expect("HTTP"), scene.frn);
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = crate::common::web();
     let refused = client.get(url).header("x-filler", "x".repeat(16384)).send().await;
     assert!(refused.map_or(true, |response| response.status() == 431));
     scene.is_answered().await;

@@ -28,6 +28,13 @@ use tonic::transport::Channel;
 /// Long enough for any machine; nothing waits that long unless something is broken.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
+/// A client as a switch has one: with no proxy on the way.
+pub fn web() -> reqwest::Client {
+    // Fails where another test of this process was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().expect("a client")
+}
+
 /// The command, with nothing of the surrounding environment that could change what it does.
 pub fn rmdd() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rmdd"));

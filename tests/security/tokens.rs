@@ -73,8 +73,7 @@ async fn ways(link: Link, number: &str) -> Vec<Option<(Code, String)>> {
 }
 
 async fn get(daemon: &Daemon, path: &str, token: Option<&str>) -> reqwest::Response {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = crate::common::web();
     let mut request = client.get(format!("{}{path}", daemon.http.as_deref().expect("HTTP")));
     if let Some(token) = token {
         request = request.bearer_auth(token);
