@@ -8,6 +8,7 @@ use std::io::{Cursor, Read};
 use super::Fault;
 use super::wire::{Bad, digest, v1};
 use crate::domain::Sha256Digest;
+use crate::store::packing::in_turn;
 
 /// A chunk has so many bytes; the last one fewer. etcd takes 1.5 MiB in one request.
 pub const CHUNK: usize = 256 << 10;
@@ -59,7 +60,7 @@ impl Blob {
         if length > MOST_BYTES {
             return refuse(length, MOST_BYTES);
         }
-        let packed = zstd::bulk::compress(bytes, LEVEL).map_err(|error| Fault::damaged(what, error))?;
+        let packed = in_turn(|| zstd::bulk::compress(bytes, LEVEL)).map_err(|error| Fault::damaged(what, error))?;
         let packed_bytes = packed.len() as u64;
         if packed_bytes > MOST_PACKED {
             return refuse(packed_bytes, MOST_PACKED);
@@ -103,7 +104,8 @@ impl BlobName {
         }
         // It grows with what comes, whatever was announced, and one byte more than that is enough to know.
         let mut bytes = Vec::new();
-        let read = zstd::Decoder::with_buffer(Cursor::new(&packed)).and_then(|mut decoder| {
+        let read = in_turn(|| {
+            let mut decoder = zstd::Decoder::with_buffer(Cursor::new(&packed))?;
             decoder.window_log_max(MOST_WINDOW)?;
             decoder.take(self.bytes + 1).read_to_end(&mut bytes)
         });

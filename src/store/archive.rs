@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::domain::{Sha256Digest, is_ahead};
 use crate::store::directory;
+use crate::store::packing::in_turn;
 
 pub use applied::{Application, BadNote, Notes};
 pub use told::Untold;
@@ -199,7 +200,7 @@ impl Archive {
             .prefix("incoming-")
             .tempfile_in(&self.directory)
             .map_err(failed(&self.directory))?;
-        zstd::stream::copy_encode(bytes, &mut beside, LEVEL)
+        in_turn(|| zstd::stream::copy_encode(bytes, &mut beside, LEVEL))
             .and_then(|()| beside.flush())
             .and_then(|()| beside.as_file().set_permissions(Permissions::from_mode(MODE)))
             .and_then(|()| beside.as_file().sync_all())
@@ -228,8 +229,12 @@ impl Archive {
         let path = &entry.path;
         let mut bytes = Vec::new();
         File::open(path)
-            .and_then(|file| zstd::stream::read::Decoder::with_buffer(BufReader::new(file)))
-            .and_then(|decoder| decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes))
+            .and_then(|file| {
+                in_turn(|| {
+                    let decoder = zstd::stream::read::Decoder::with_buffer(BufReader::new(file))?;
+                    decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes)
+                })
+            })
             .map_err(|source| failure(entry, source))?;
         if Sha256Digest::of(&bytes) != entry.sha256 {
             return Err(ArchiveError::Damaged { path: path.clone() });
@@ -246,7 +251,7 @@ impl Archive {
         let path = &entry.path;
         let mut hasher = Hashing(Sha256::new());
         File::open(path)
-            .and_then(|file| zstd::stream::copy_decode(BufReader::new(file), &mut hasher))
+            .and_then(|file| in_turn(|| zstd::stream::copy_decode(BufReader::new(file), &mut hasher)))
             .map_err(|source| failure(entry, source))?;
         if Sha256Digest(hasher.0.finalize().into()) == entry.sha256 {
             return Ok(());

@@ -63,6 +63,7 @@ mod ledger;
 mod mend;
 mod migrate;
 mod open;
+pub(crate) mod packing;
 mod position;
 mod published_records;
 mod read;
