@@ -244,7 +244,12 @@ impl<'a> View<'a> {
         let mut answer = self.check_known(request, None)?;
         let code = AdvisoryCode::PolicyOfToday;
         if answer.decision.by_policy && !self.policy.cells.advisories_off.contains(&code) {
-            let message = "the verdict rests on policy, and the policy of that time is not known: today's was taken";
+            let message = match answer.detail {
+                Detail::Compact => "",
+                Detail::Full => {
+                    "the verdict rests on policy, and the policy of that time is not known: today's was taken"
+                }
+            };
             answer.decision.advisories.push(Advisory { code, message: message.to_owned() });
         }
         Ok(answer)
@@ -378,5 +383,31 @@ impl Services {
         let (index, records) = (Some(&*then.index), &*then.records);
         let view = View::new(index, records, &policy, at);
         Ok((view.check_as_of(request)?, SnapshotRef::of(&then.index, at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ChangeSerial, EARLIEST, FilingBuilder, RemovalHistory, Snapshot};
+
+    #[test]
+    fn that_policy_is_todays_has_words_in_a_full_answer_alone() {
+        let filing = FilingBuilder::new("RMD0000001".parse().expect("a number"), None, 0).finish();
+        let snapshot = Snapshot::made_up(1, EARLIEST, [filing.into()]);
+        let index = Index::build(snapshot, RemovalHistory::default(), ChangeSerial(0));
+        let (records, policy) = (Records::default(), Policy::default());
+        let view = View::new(Some(&index), &records, &policy, EARLIEST);
+        let who = Who::Provider("RMD0000001".parse().expect("a number"));
+        let words = |detail| {
+            let asked = CheckRequest { detail, ..CheckRequest::about(who.clone()) };
+            let advisories = view.check_as_of(&asked).expect("an answer").decision.advisories;
+            advisories
+                .into_iter()
+                .find(|one| one.code == AdvisoryCode::PolicyOfToday)
+                .expect("it rests on policy")
+                .message
+        };
+        assert!(words(Detail::Compact).is_empty() && words(Detail::Full).contains("policy of that time"));
     }
 }

@@ -459,3 +459,17 @@ async fn a_stop_ends_streams_at_once_with_the_reason() {
     let (status, log) = scene.daemon.wait().await;
     assert!(status.success() && !log.contains("the grace is over"), "{log}");
 }
+
+#[tokio::test]
+async fn a_message_that_is_too_long_ends_a_stream_with_the_reason_that_it_has_everywhere() {
+    let site = Site::with_listing(&World::new(44, 20).to_csv());
+    let daemon = site.start_configured("[limits]\nmessage_bytes = 60\n");
+    daemon.first_sync().await;
+    let question = CheckProviderRequest { caller_id: "1".repeat(100), ..by_frn("20237343") };
+    let alone = daemon.acceptance().await.check_provider(question.clone()).await.expect_err("too long");
+    let asked = tokio_stream::iter([CheckStreamRequest { id: 1, question: Some(question) }]);
+    let mut stream = daemon.acceptance().await.check_stream(asked).await.expect("a stream").into_inner();
+    let ended = stream.message().await.expect_err("too long");
+    assert_eq!((ended.code(), reason_of(&ended)), (alone.code(), reason_of(&alone)));
+    assert_eq!(reason_of(&alone), "MESSAGE_TOO_LONG");
+}

@@ -9,7 +9,7 @@ use prost::Message;
 use rmdd::api::grpc::v1::check_stream_response::Outcome;
 use rmdd::api::grpc::v1::{
     CheckProviderRequest, CheckProvidersRequest, CheckStreamRequest, Verdict,
-    acceptance_service_client::AcceptanceServiceClient,
+    acceptance_service_client::AcceptanceServiceClient, checked_provider,
 };
 use rmdd_testkit::hostile::frames;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -242,7 +242,17 @@ async fn who_asks_more_than_it_may_is_told_so_in_every_way_of_asking_and_calls_t
 
     let emergency = CheckProviderRequest { emergency: true, ..by_frn(&scene.frn) };
     assert_eq!(ask(&mut client, emergency).await.verdict(), Verdict::Accept);
-    client.check_providers(batch(true)).await.expect("a batch with a call to 911");
+    client.check_providers(batch(true)).await.expect("a batch of calls to 911");
+    // One call to 911 does not bring others with it.
+    let mut mixed = batch(false);
+    mixed.questions[3].emergency = true;
+    let results = client.check_providers(mixed).await.expect("a batch with a call to 911").into_inner().results;
+    let answered = results.into_iter().map(|result| match result.outcome.expect("an outcome") {
+        checked_provider::Outcome::Answer(_) => "answered".to_owned(),
+        checked_provider::Outcome::Error(error) => error.reason,
+    });
+    let refused = "TOO_MANY_QUESTIONS";
+    assert_eq!(answered.collect::<Vec<_>>(), [refused, refused, refused, "answered", refused]);
     let reported = reqwest::get(format!("{url}?emergency=true")).await.expect("an answer");
     assert_eq!(reported.status(), 200);
     // Monitoring is no question.

@@ -54,11 +54,12 @@ impl Grpc {
         Ok(())
     }
 
-    /// The answers to a batch, all or none. `answered` is given each answer in turn.
+    /// The answers to a batch, all or none. `answered` is given each answer in turn. `others` says why only calls to 911 are
+    /// answered, if that is so.
     async fn answer_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: Came<'_>,
+        (came, others): (Came<'_>, Option<Rejection>),
         notes: bool,
         mut answered: impl FnMut(&Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
@@ -89,6 +90,10 @@ impl Grpc {
                 yield_now().await;
             }
             for query in queries {
+                if let Some(rejection) = others.as_ref().filter(|_| !query.emergency) {
+                    answered(&Err(rejection.clone()));
+                    continue;
+                }
                 answered(&match &query.at {
                     None => view.check(&from_wire(query, notes), seen.as_ref()),
                     Some(_) => Err(time_of_its_own()),
@@ -98,11 +103,12 @@ impl Grpc {
         Ok(view.snapshot())
     }
 
-    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free.
+    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free. With how it came, why only calls
+    /// to 911 are answered, if that is so.
     pub(super) async fn write_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: Came<'_>,
+        came: (Came<'_>, Option<Rejection>),
         head: usize,
         notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
@@ -148,7 +154,7 @@ impl Grpc {
     ) -> Result<v1::CheckProvidersResponse, Rejection> {
         let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));
         let snapshot = self
-            .answer_batch(request, came, notes, |answer| {
+            .answer_batch(request, (came, None), notes, |answer| {
                 let outcome = match answer {
                     Ok(answer) => Outcome::Answer(convert::answer_to_wire(answer)),
                     Err(rejection) => Outcome::Error(of_query(rejection.clone())),

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_stream::Stream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::acceptance::{By, caller, came, check_as_of, from_wire, interface_of, may_see_notes};
 use super::status::of_query;
@@ -159,6 +159,15 @@ impl<Q> CheckStream<Q> {
     }
 }
 
+/// A message that is longer than is taken, told as everywhere; any other error as it is.
+fn too_long(status: Status) -> Status {
+    // So tonic says of that alone.
+    match status.code() {
+        Code::OutOfRange => ErrorReason::MessageTooLong.reject(status.message().to_owned()).into(),
+        _ => status,
+    }
+}
+
 fn response(id: u64, answered: Answered) -> v1::CheckStreamResponse {
     let outcome = match answered {
         Ok(answer) => Outcome::Answer(answer),
@@ -194,7 +203,7 @@ impl<Q: Stream<Item = Result<v1::CheckStreamRequest, Status>> + Unpin> Stream fo
                 Poll::Ready(None) => this.open = false,
                 Poll::Ready(Some(Err(status))) => {
                     this.ended = true;
-                    return Poll::Ready(Some(Err(status)));
+                    return Poll::Ready(Some(Err(too_long(status))));
                 }
                 Poll::Ready(Some(Ok(v1::CheckStreamRequest { id, question }))) => {
                     this.in_this_go += 1;

@@ -168,11 +168,16 @@ impl FastPath {
             });
         drop(message);
         read.map_err(|error| Status::invalid_argument(format!("the request is no CheckProvidersRequest: {error}")))?;
-        let questions = batch.questions.len() + if batch.at.is_some() { weights::LOOK_UP } else { 0 };
-        // One call to 911 among them, and all are answered.
-        if !batch.questions.iter().any(|question| question.emergency) {
-            self.may_ask(questions, came, caller)?;
-        }
+        let emergencies = batch.questions.iter().filter(|question| question.emergency).count();
+        let others = match batch.at {
+            None => batch.questions.len() - emergencies,
+            Some(_) => batch.questions.len() + weights::LOOK_UP,
+        };
+        let refused = match self.may_ask(others, came, caller) {
+            // Calls to 911 are answered, and the others each with that.
+            Err(rejection) if emergencies > 0 && batch.at.is_none() => Some(rejection),
+            asked => asked.map(|()| None)?,
+        };
         let notes = right >= Right::Operator;
         let held = bytes_for(services, caller, self.grpc.answer_bytes(&batch))?;
         let answer = if batch.at.is_some() {
@@ -180,11 +185,11 @@ impl FastPath {
             let client = caller.client();
             let work = async move {
                 let came = Came::over(interface, since).by(&caller.session, token.as_ref());
-                grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await
+                grpc.write_batch(&batch, (came, None), PREFIX_BYTES, notes).await
             };
             services.budget.work.run(&client, ErrorReason::HistoryBusy, work).await??
         } else {
-            self.grpc.write_batch(&batch, came, PREFIX_BYTES, notes).await?
+            self.grpc.write_batch(&batch, (came, refused), PREFIX_BYTES, notes).await?
         };
         drop((held, place));
         let share = bytes_for(services, caller, answer.capacity())?;
@@ -204,6 +209,9 @@ impl FastPath {
 
     /// Whether so many queries are to be answered. Those that are not are counted.
     fn may_ask(&self, queries: usize, came: Came<'_>, caller: &Caller) -> Result<(), Rejection> {
+        if queries == 0 {
+            return Ok(());
+        }
         caller.may_ask_for(queries).inspect_err(|rejection| {
             if let Some(seen) = self.grpc.0.see(came) {
                 seen.rejected_together(rejection, queries);

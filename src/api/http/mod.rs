@@ -17,11 +17,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Request, Response, Uri};
+use axum::http::header::CONTENT_LENGTH;
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
 use axum::routing::{MethodRouter, get};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, Full};
 use tower::ServiceExt;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -255,8 +256,12 @@ impl Respond for HttpService {
         request: Request<Incoming>,
         caller: Arc<Caller>,
     ) -> impl Future<Output = Response<ReplyBody>> + Send + 'static {
+        let is_head = request.method() == Method::HEAD;
         // A future is moved with all that it may ever hold.
-        Box::pin(async move { self.answer(request, &caller).await })
+        Box::pin(async move {
+            let reply = self.answer(request, &caller).await;
+            if is_head { without_body(reply) } else { reply }
+        })
     }
 
     fn is_at_once(&self, get: &Get<'_>) -> bool {
@@ -275,6 +280,15 @@ impl Respond for HttpService {
         let (parts, mut body) = reply.into_parts();
         Some(Response::from_parts(parts, body.frame().now_or_never()?.and_then(data).unwrap_or_default()))
     }
+}
+
+/// What the answer to GET says of itself, without it (RFC 9110, 9.3.2). Over HTTP/1.1 hyper leaves the body away by itself, over
+/// HTTP/2 it does not.
+fn without_body(mut reply: Response<ReplyBody>) -> Response<ReplyBody> {
+    if let Some(length) = reply.body().size_hint().exact().filter(|length| *length > 0) {
+        reply.headers_mut().entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    reply.map(|_| ReplyBody::Whole(Full::default()))
 }
 
 /// The bytes of a body that is whole.

@@ -79,3 +79,26 @@ async fn where_a_body_comes_behind_the_answer_the_answer_says_whether_the_connec
         }
     }
 }
+
+#[tokio::test]
+async fn head_says_what_get_would_and_has_no_body_over_http_2_either() {
+    let scene = Scene::new().await;
+    let two = client().http2_prior_knowledge().build().expect("a client");
+    let address = scene.daemon.http.as_deref().expect("an HTTP listener");
+    let checks = [STANDS, NEVER, "RMD12", "peer:nobody"].map(|who| format!("/v1/check/{who}?format=text"));
+    let page = ["/", "/peers", "/removals", "/page.css", "/healthz", "/v1/snapshots"].map(str::to_owned);
+    for path in checks.into_iter().chain(page) {
+        let url = format!("{address}{path}");
+        let get = two.get(&url).send().await.expect("an answer");
+        let head = two.head(&url).send().await.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        let said = |response: &Response| (response.status(), header(response, "content-type").to_owned());
+        assert_eq!(said(&head), said(&get), "{path}");
+        let length = header(&head, "content-length").to_owned();
+        assert!(head.bytes().await.expect("none").is_empty(), "{path}");
+        let body = get.bytes().await.expect("a body");
+        if path.contains("format=text") {
+            // The age of the listing may have another digit.
+            assert!(length.parse::<usize>().expect("a length").abs_diff(body.len()) < 3, "{path}: {length}");
+        }
+    }
+}
