@@ -45,6 +45,8 @@ pub struct Row {
     pub basis: &'static str,
     /// The setting that decides it, if it is one of policy.
     pub setting: Option<&'static str>,
+    /// Whether it rests on operators' records: where nothing is on record it is passed over, as on nearly every call.
+    of_records: bool,
     /// Whether it applies, and what it says then.
     judge: for<'a> fn(&Facts<'a>) -> Judged<'a>,
 }
@@ -125,6 +127,7 @@ pub const MATRIX: [Row; 15] = [
         says: accept,
         basis: rule::EMERGENCY,
         setting: None,
+        of_records: false,
         judge: |facts| by_rule(facts.query.emergency, Verdict::Accept, Reason::EmergencyCall, rule::EMERGENCY),
     },
     Row {
@@ -133,6 +136,7 @@ pub const MATRIX: [Row; 15] = [
         says: |_| "as it says",
         basis: rule::OPERATOR,
         setting: None,
+        of_records: true,
         judge: |facts| {
             let (record, action) = facts.on_record.override_()?;
             on_record(record, action.verdict(), Reason::Override, rule::OPERATOR, false)
@@ -144,6 +148,7 @@ pub const MATRIX: [Row; 15] = [
         says: refuse,
         basis: rule::FINAL_DETERMINATION,
         setting: None,
+        of_records: true,
         judge: |facts| {
             let (order, _) = facts.on_record.final_determinations().find(|(_, binds)| *binds)?;
             on_record(&order.record, Verdict::Refuse, Reason::FinalDetermination, rule::FINAL_DETERMINATION, false)
@@ -155,6 +160,7 @@ pub const MATRIX: [Row; 15] = [
         says: refuse,
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: None,
+        of_records: true,
         judge: |facts| {
             let (_, order) = facts.barred.filter(|_| facts.filing.is_none() && !facts.call_is_not_covered())?;
             on_record(&order.record, Verdict::Refuse, Reason::RemovalOrder, paragraph(facts), false)
@@ -166,6 +172,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| once_notified(policy.notice_unanswered),
         basis: rule::NOTICE,
         setting: Some("policy.notice_unanswered"),
+        of_records: true,
         judge: |facts| {
             if facts.policy.cells.notice_unanswered == AcceptOrRefuse::Accept {
                 return None;
@@ -182,6 +189,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| once_notified(policy.final_determination_early),
         basis: rule::FINAL_DETERMINATION,
         setting: Some("policy.final_determination_early"),
+        of_records: true,
         judge: |facts| {
             if facts.policy.cells.final_determination_early == AcceptOrRefuse::Accept {
                 return None;
@@ -202,6 +210,7 @@ pub const MATRIX: [Row; 15] = [
         },
         basis: "operator",
         setting: Some("policy.listing_old"),
+        of_records: false,
         judge: |facts| {
             if !facts.listing_is_old() {
                 return None;
@@ -220,6 +229,7 @@ pub const MATRIX: [Row; 15] = [
         says: accept,
         basis: "47 CFR 64.6305(g)(1), (3), (4)",
         setting: None,
+        of_records: false,
         judge: |facts| {
             by_rule(facts.role == Some(RoleAnswer::Certified), Verdict::Accept, Reason::Listed, paragraph(facts))
         },
@@ -230,6 +240,7 @@ pub const MATRIX: [Row; 15] = [
         says: accept,
         basis: rule::FOREIGN,
         setting: None,
+        of_records: false,
         judge: |facts| by_rule(facts.call_is_not_covered(), Verdict::Accept, Reason::CallNotCovered, rule::FOREIGN),
     },
     Row {
@@ -238,6 +249,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| in_words(policy.role_not_certified),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.role_not_certified"),
+        of_records: false,
         judge: |facts| {
             let choice = facts.policy.cells.role_not_certified;
             listed_by_policy(facts.role == Some(RoleAnswer::No), facts, choice, Reason::RoleNotCertified)
@@ -249,6 +261,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| in_words(policy.role_blank),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.role_blank"),
+        of_records: false,
         judge: |facts| {
             let choice = facts.policy.cells.role_blank;
             listed_by_policy(facts.role == Some(RoleAnswer::Blank), facts, choice, Reason::RoleBlank)
@@ -260,6 +273,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| in_words(policy.no_role_certified),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.no_role_certified"),
+        of_records: false,
         judge: |facts| {
             let choice = facts.policy.cells.no_role_certified;
             listed_by_policy(facts.role == Some(RoleAnswer::NoneAtAll), facts, choice, Reason::NoRoleCertified)
@@ -271,6 +285,7 @@ pub const MATRIX: [Row; 15] = [
         says: |policy| in_words(policy.other_frn),
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: Some("policy.other_frn"),
+        of_records: false,
         judge: |facts| {
             let applies = facts.removal.is_none() && facts.has_candidates();
             by_policy(applies, facts, facts.policy.cells.other_frn, Reason::OtherFrnOnly)
@@ -282,6 +297,7 @@ pub const MATRIX: [Row; 15] = [
         says: |_| "REFUSE, with removal times",
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: None,
+        of_records: false,
         judge: |facts| {
             let removal = facts.removal.filter(|_| facts.filing.is_none())?;
             // Why it went is not in the listing; an order on record says so.
@@ -297,13 +313,16 @@ pub const MATRIX: [Row; 15] = [
         says: refuse,
         basis: rule::ACCEPT_ONLY_LISTED,
         setting: None,
+        of_records: false,
         judge: |facts| by_rule(facts.filing.is_none(), Verdict::Refuse, Reason::NotListed, paragraph(facts)),
     },
 ];
 
 /// Rules by the first row that applies. One always does; if none ever did, the rule's own default would hold.
 pub(super) fn rule<'a>(facts: &Facts<'a>) -> Result<Ruling<'a>, Undecided> {
-    MATRIX.iter().find_map(|row| (row.judge)(facts)).unwrap_or(Ok(Ruling {
+    let has_records = !facts.on_record.is_empty();
+    let mut rows = MATRIX.iter().filter(|row| has_records || !row.of_records);
+    rows.find_map(|row| (row.judge)(facts)).unwrap_or(Ok(Ruling {
         verdict: Verdict::Refuse,
         reason: Reason::NotListed,
         rule: rule::ACCEPT_ONLY_LISTED,

@@ -1,10 +1,10 @@
 //! `CheckProviders`: many queries, answered in one pass over one index.
 
-use prost::{Message, length_delimiter_len};
+use prost::Message;
 use tokio::task::yield_now;
 
 use super::acceptance::from_wire;
-use super::compact::{put, put_length, put_message};
+use super::compact::{put, put_message, put_nested};
 use super::status::of_query;
 use super::v1::checked_provider::Outcome;
 use super::{Grpc, convert, v1};
@@ -114,26 +114,14 @@ impl Grpc {
     ) -> Result<Vec<u8>, Rejection> {
         let queries = request.questions.len().min(self.0.limits.batch);
         let mut out = Vec::with_capacity(head + ANSWER_BYTES * (queries + 1));
-        let mut written = Vec::new();
         out.resize(head, 0);
         let snapshot = self
-            .answer_batch(request, came, notes, |answer| {
-                written.clear();
-                let field = match answer {
-                    Ok(answer) => {
-                        put(answer, &mut written);
-                        ANSWER_FIELD
-                    }
-                    Err(rejection) => {
-                        let error = of_query(rejection.clone());
-                        written.reserve(error.encoded_len());
-                        error.encode_raw(&mut written);
-                        ERROR_FIELD
-                    }
-                };
-                put_length(RESULTS_FIELD, 1 + length_delimiter_len(written.len()) + written.len(), &mut out);
-                put_length(field, written.len(), &mut out);
-                out.extend_from_slice(&written);
+            .answer_batch(request, came, notes, |answer| match answer {
+                Ok(answer) => put_nested([RESULTS_FIELD, ANSWER_FIELD], &mut out, |out| put(answer, out)),
+                Err(rejection) => {
+                    let error = of_query(rejection.clone());
+                    put_nested([RESULTS_FIELD, ERROR_FIELD], &mut out, |out| error.encode_raw(out));
+                }
             })
             .await?;
         if let Some(snapshot) = snapshot {

@@ -107,6 +107,37 @@ pub fn put_message(field: u32, message: &impl Message, out: &mut Vec<u8>) {
     message.encode_raw(out);
 }
 
+/// Appends a message that is a field of a message, which is a field. How long both are is known once the inner one is written: for
+/// nearly all a byte each, which is left free and filled in.
+pub fn put_nested(fields: [u32; 2], out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let begins = out.len();
+    for field in fields {
+        put_length(field, 0, out);
+    }
+    let head = out.len() - begins;
+    write(out);
+    let length = out.len() - begins - head;
+    match (u8::try_from(length), out.get_mut(begins..)) {
+        (Ok(short), Some([_, outer, _, inner, ..])) if head == 4 && short < 0x7e => {
+            *outer = short + 2;
+            *inner = short;
+        }
+        _ => {
+            let written = out.split_off(begins + head);
+            out.truncate(begins);
+            let [outer, inner] = fields;
+            put_length(outer, key_len(inner) + encoded_len_varint(length as u64) + length, out);
+            put_length(inner, length, out);
+            out.extend_from_slice(&written);
+        }
+    }
+}
+
+/// How long a field's key is.
+fn key_len(field: u32) -> usize {
+    encoded_len_varint(u64::from(field << 3))
+}
+
 /// The beginning of a field that is so long.
 pub fn put_length(field: u32, length: usize, out: &mut Vec<u8>) {
     put_key(field, WireType::LengthDelimited, out);
@@ -138,6 +169,20 @@ mod tests {
         Advisory, AdvisoryCode, Decision, FilingBuilder, MatchedBy, Override, OverrideAction, Peer, PeerKind, Reason,
         RecordBody, Removal, SnapshotSerial, Verdict, rule,
     };
+
+    #[test]
+    fn a_message_in_a_message_is_as_long_as_it_says_whatever_its_length() {
+        for length in [0, 1, 125, 126, 127, 128, 5000] {
+            let message = v1::Error { message: "x".repeat(length), ..v1::Error::default() };
+            let result = v1::CheckedProvider { outcome: Some(v1::checked_provider::Outcome::Error(message.clone())) };
+            let all = v1::CheckProvidersResponse { results: vec![result; 2], ..v1::CheckProvidersResponse::default() };
+            let mut out = Vec::new();
+            for _ in 0..2 {
+                put_nested([1, 2], &mut out, |out| message.encode_raw(out));
+            }
+            assert_eq!(out, all.encode_to_vec(), "{length}");
+        }
+    }
 
     #[test]
     fn an_answer_written_straight_to_the_wire_is_the_message_that_it_stands_for() {
