@@ -54,7 +54,7 @@ const SUBJECTS: [Subject; 10] = [
         ],
     },
     Subject {
-        concerns: |case| case.facts.foreign == ForeignAnswer::Differs,
+        concerns: |case| case.facts.foreign == ForeignAnswer::Differs && case.facts.query.foreign == Ternary::Unknown,
         advisories: &[(AdvisoryCode::ForeignDiffers, foreign_differs)],
     },
     Subject {
@@ -70,7 +70,7 @@ const SUBJECTS: [Subject; 10] = [
         advisories: &[(AdvisoryCode::CellUnrecognized, cell_unrecognized)],
     },
     Subject {
-        concerns: |case| case.has_records() || case.facts.counting().any(|filing| filing.is_remarkable()),
+        concerns: |case| case.has_records() || remarkable(case).next().is_some(),
         advisories: &[
             (AdvisoryCode::FilingCarried, filing_carried),
             (AdvisoryCode::ListedAgain, listed_again),
@@ -125,7 +125,8 @@ fn said(
     let case = Case { facts, ruling, filing: facts.current_filing() };
     let off = &facts.policy.cells.advisories_off;
     let mut messages = Messages { code: AdvisoryCode::ListingOld, wording, all: Vec::new() };
-    for subject in SUBJECTS.iter().filter(|subject| (subject.concerns)(&case)) {
+    let is_asked = |subject: &Subject| subject.advisories.iter().any(|(code, _)| asked(*code));
+    for subject in SUBJECTS.iter().filter(|subject| is_asked(subject) && (subject.concerns)(&case)) {
         for (code, says) in subject.advisories.iter().filter(|(code, _)| asked(*code) && !off.contains(code)) {
             messages.code = *code;
             says(&case, &mut messages);
@@ -246,12 +247,10 @@ fn watch_listed(case: &Case<'_>, messages: &mut Messages) {
     }
 }
 
-fn foreign_differs(case: &Case<'_>, messages: &mut Messages) {
-    if case.facts.query.foreign == Ternary::Unknown {
-        messages.say(|| {
-            "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
-        });
-    }
+fn foreign_differs(_: &Case<'_>, messages: &mut Messages) {
+    messages.say(|| {
+        "some of its filings say that it is foreign and others do not: it counts as a domestic provider".to_owned()
+    });
 }
 
 /// What the filing answers for the role, unless that is the reason already.

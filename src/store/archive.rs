@@ -228,14 +228,11 @@ impl Archive {
     pub fn read_entry(&self, entry: &Entry, limit: u64) -> Result<Vec<u8>, ArchiveError> {
         let path = &entry.path;
         let mut bytes = Vec::new();
-        File::open(path)
-            .and_then(|file| {
-                in_turn(|| {
-                    let decoder = zstd::stream::read::Decoder::with_buffer(BufReader::new(file))?;
-                    decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes)
-                })
-            })
-            .map_err(|source| failure(entry, source))?;
+        in_turn(|| {
+            let decoder = zstd::stream::read::Decoder::with_buffer(BufReader::new(File::open(path)?))?;
+            decoder.take(limit.saturating_add(1)).read_to_end(&mut bytes)
+        })
+        .map_err(|source| failure(entry, source))?;
         if Sha256Digest::of(&bytes) != entry.sha256 {
             return Err(ArchiveError::Damaged { path: path.clone() });
         }
@@ -250,8 +247,7 @@ impl Archive {
     pub fn check(&self, entry: &Entry) -> Result<(), ArchiveError> {
         let path = &entry.path;
         let mut hasher = Hashing(Sha256::new());
-        File::open(path)
-            .and_then(|file| in_turn(|| zstd::stream::copy_decode(BufReader::new(file), &mut hasher)))
+        in_turn(|| zstd::stream::copy_decode(BufReader::new(File::open(path)?), &mut hasher))
             .map_err(|source| failure(entry, source))?;
         if Sha256Digest(hasher.0.finalize().into()) == entry.sha256 {
             return Ok(());

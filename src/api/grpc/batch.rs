@@ -59,7 +59,8 @@ impl Grpc {
     async fn answer_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        (came, others): (Came<'_>, Option<Rejection>),
+        came: Came<'_>,
+        others: Option<Rejection>,
         notes: bool,
         mut answered: impl FnMut(&Result<Answer, Rejection>),
     ) -> Result<Option<SnapshotRef>, Rejection> {
@@ -85,13 +86,14 @@ impl Grpc {
         let (index, records) = (self.0.index.load_full(), self.0.records.load_full());
         let view = View::new(index.as_deref(), &records, &policy, clock::now()).behind(behind);
         let seen = self.0.see(came);
+        let others = others.map(Err);
         for (go, queries) in request.questions.chunks(IN_ONE_GO).enumerate() {
             if go > 0 {
                 yield_now().await;
             }
             for query in queries {
-                if let Some(rejection) = others.as_ref().filter(|_| !query.emergency) {
-                    answered(&Err(rejection.clone()));
+                if let Some(refused) = others.as_ref().filter(|_| !query.emergency) {
+                    answered(refused);
                     continue;
                 }
                 answered(&match &query.at {
@@ -103,12 +105,13 @@ impl Grpc {
         Ok(view.snapshot())
     }
 
-    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free. With how it came, why only calls
+    /// The answers to a batch as they go over the wire, behind `head` bytes that are left free. `others` says why only calls
     /// to 911 are answered, if that is so.
     pub(super) async fn write_batch(
         &self,
         request: &v1::CheckProvidersRequest,
-        came: (Came<'_>, Option<Rejection>),
+        came: Came<'_>,
+        others: Option<Rejection>,
         head: usize,
         notes: bool,
     ) -> Result<Vec<u8>, Rejection> {
@@ -116,7 +119,7 @@ impl Grpc {
         let mut out = Vec::with_capacity(head + ANSWER_BYTES * (queries + 1));
         out.resize(head, 0);
         let snapshot = self
-            .answer_batch(request, came, notes, |answer| match answer {
+            .answer_batch(request, came, others, notes, |answer| match answer {
                 Ok(answer) => put_nested([RESULTS_FIELD, ANSWER_FIELD], &mut out, |out| put(answer, out)),
                 Err(rejection) => {
                     let error = of_query(rejection.clone());
@@ -142,7 +145,7 @@ impl Grpc {
     ) -> Result<v1::CheckProvidersResponse, Rejection> {
         let mut results = Vec::with_capacity(request.questions.len().min(self.0.limits.batch));
         let snapshot = self
-            .answer_batch(request, (came, None), notes, |answer| {
+            .answer_batch(request, came, None, notes, |answer| {
                 let outcome = match answer {
                     Ok(answer) => Outcome::Answer(convert::answer_to_wire(answer)),
                     Err(rejection) => Outcome::Error(of_query(rejection.clone())),

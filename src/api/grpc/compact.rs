@@ -107,35 +107,28 @@ pub fn put_message(field: u32, message: &impl Message, out: &mut Vec<u8>) {
     message.encode_raw(out);
 }
 
-/// Appends a message that is a field of a message, which is a field. How long both are is known once the inner one is written: for
-/// nearly all a byte each, which is left free and filled in.
-pub fn put_nested(fields: [u32; 2], out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+/// Appends a message that is a field of a message, which is a field; both numbers are below 16. How long both are is known once
+/// the inner one is written: for nearly all a byte each, which is left free and filled in.
+pub fn put_nested([outer, inner]: [u32; 2], out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     let begins = out.len();
-    for field in fields {
-        put_length(field, 0, out);
-    }
-    let head = out.len() - begins;
+    put_length(outer, 0, out);
+    put_length(inner, 0, out);
+    let message = out.len();
     write(out);
-    let length = out.len() - begins - head;
+    let length = out.len() - message;
     match (u8::try_from(length), out.get_mut(begins..)) {
-        (Ok(short), Some([_, outer, _, inner, ..])) if head == 4 && short < 0x7e => {
-            *outer = short + 2;
-            *inner = short;
+        (Ok(short), Some([_, outer_length, _, inner_length, ..])) if short < 0x7e => {
+            *outer_length = short + 2;
+            *inner_length = short;
         }
         _ => {
-            let written = out.split_off(begins + head);
+            let written = out.split_off(message);
             out.truncate(begins);
-            let [outer, inner] = fields;
-            put_length(outer, key_len(inner) + encoded_len_varint(length as u64) + length, out);
+            put_length(outer, 1 + encoded_len_varint(length as u64) + length, out);
             put_length(inner, length, out);
             out.extend_from_slice(&written);
         }
     }
-}
-
-/// How long a field's key is.
-fn key_len(field: u32) -> usize {
-    encoded_len_varint(u64::from(field << 3))
 }
 
 /// The beginning of a field that is so long.

@@ -185,11 +185,11 @@ impl FastPath {
             let client = caller.client();
             let work = async move {
                 let came = Came::over(interface, since).by(&caller.session, token.as_ref());
-                grpc.write_batch(&batch, (came, None), PREFIX_BYTES, notes).await
+                grpc.write_batch(&batch, came, None, PREFIX_BYTES, notes).await
             };
             services.budget.work.run(&client, ErrorReason::HistoryBusy, work).await??
         } else {
-            self.grpc.write_batch(&batch, (came, refused), PREFIX_BYTES, notes).await?
+            self.grpc.write_batch(&batch, came, refused, PREFIX_BYTES, notes).await?
         };
         drop((held, place));
         let share = bytes_for(services, caller, answer.capacity())?;
