@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
   *) echo "usage: $0 [--fast] [--binary FILE]" >&2; exit 2 ;;
   esac
 done
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+version=$(sed -n '0,/^version = /s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 format=$(sed -n 's/^pub const FORMAT: u32 = \([0-9]*\);$/\1/p' src/store/mod.rs)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH

@@ -71,7 +71,7 @@ fi
 
 say "the package"
 packaging/build.sh --fast --binary "$rmdd" >"$scratch/said" 2>&1 || fail "no package"
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+version=$(sed -n '0,/^version = /s/^version = "\(.*\)"$/\1/p' Cargo.toml)
 deb=target/packages/rmdd_${version}_$(dpkg --print-architecture).deb
 # The version to come, which brings the store to another format, as far as its package says.
 format=$(dpkg-deb --fsys-tarfile "$deb" | tar -xO ./usr/share/rmdd/store-format)
@@ -95,7 +95,7 @@ nspawn=$!
 boots() {
   local deadline=$((SECONDS + 90))
   until leader=$(pgrep -P "$nspawn" | head -n 1) && [ -n "$leader" ] &&
-    inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
+    [[ $(inside systemctl is-system-running 2>/dev/null) =~ running|degraded ]]; do
     kill -0 "$nspawn" 2>/dev/null && ((SECONDS < deadline)) || return 1
     sleep 0.1
   done

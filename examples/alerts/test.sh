@@ -98,8 +98,10 @@ echo "no listing" >"$scratch/listing.csv"
 ask sync >/dev/null || true
 eventually "the webhook has the alarm, signed" grep -q '"fault": null.*rmdd.alarm.raised' "$scratch/hooks.jsonl"
 eventually "the mail has it" grep -q 'alarm SYNC_REFUSED' "$scratch/mails.jsonl"
-firing() { curl -fsS "http://127.0.0.1:$port/api/v2/alerts?active=true" | grep -q rmdd_SYNC_REFUSED; }
-quiet() { ! firing; }
+# What Alertmanager holds; where it does not answer, it is neither firing nor quiet.
+active() { curl -fsS "http://127.0.0.1:$port/api/v2/alerts?active=true" >"$scratch/active"; }
+firing() { active && grep -q rmdd_SYNC_REFUSED "$scratch/active"; }
+quiet() { active && ! grep -q rmdd_SYNC_REFUSED "$scratch/active"; }
 if [ -n "$manager" ]; then eventually "Alertmanager has it" firing; fi
 cp "$here/../listing.csv" "$scratch/listing.csv"
 ask sync >/dev/null

@@ -11,7 +11,7 @@ rmdd=$(realpath "${1:-$here/../../target/debug/rmdd}")
 . "$here/../sipp/calls.sh"
 
 need asterisk sipp curl python3
-modules=$(dirname "$(find /usr/lib*/ -path '*asterisk/modules/func_curl.so' 2>/dev/null | head -n 1)")
+modules=$(dirname "$(find /usr/lib*/ -path '*asterisk/modules/func_curl.so' -print -quit 2>/dev/null)")
 [ -f "$modules/func_curl.so" ] || { echo "Asterisk's func_curl is not here"; exit 77; }
 data=/usr/share/asterisk
 [ -d "$data" ] || data=/var/lib/asterisk

@@ -19,8 +19,20 @@ usage() { sed -n '2,/^set /s/^# \{0,1\}//p' "$0" | sed '/^set /d'; exit 2; }
 
 is_name() { [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$ ]] || { echo "$1 is no name of a fleet or site"; exit 2; }; }
 
-# Whether etcd knows a role or a user.
-has() { etcdctl "$1" list | grep -qxF -- "$2"; }
+# Whether etcd knows a role or a user. The list is read to its end first: a grep that finds it early would end etcdctl, which then
+# counts as failed.
+has() {
+  local all
+  all=$(etcdctl "$1" list)
+  grep -qxF -- "$2" <<<"$all"
+}
+
+# Whether a user has a role.
+holds() {
+  local described
+  described=$(etcdctl user get "$1")
+  grep -qw -- "$2" <<<"$described"
+}
 
 role() { has role "$1" || etcdctl role add "$1"; }
 
@@ -64,7 +76,7 @@ site)
   for rank in reader operator fetcher; do
     if [[ " ${roles[*]} " == *" $rank "* ]]; then
       etcdctl user grant-role "$3" "rmdd-$2-$rank"
-    elif etcdctl user get "$3" | grep -qw -- "rmdd-$2-$rank"; then
+    elif holds "$3" "rmdd-$2-$rank"; then
       etcdctl user revoke-role "$3" "rmdd-$2-$rank"
     fi
   done

@@ -13,7 +13,7 @@ rmdd=$(realpath "${1:-$here/../../target/debug/rmdd}")
 . "$here/../sipp/calls.sh"
 
 need freeradius radclient curl python3
-modules=$(dirname "$(find /usr/lib*/ -path '*freeradius/rlm_rest.so' 2>/dev/null | head -n 1)")
+modules=$(dirname "$(find /usr/lib*/ -path '*freeradius/rlm_rest.so' -print -quit 2>/dev/null)")
 [ -n "$modules" ] && [ "$modules" != . ] || { echo "FreeRADIUS's rlm_rest is not here (Debian: freeradius-rest)"; exit 77; }
 
 begin_rmdd

@@ -13,7 +13,7 @@ rmdd=$(realpath "${1:-$here/../../target/debug/rmdd}")
 . "$here/../sipp/calls.sh"
 
 need kamailio sipp curl python3
-find /usr/lib*/ -path '*kamailio/modules/http_client.so' 2>/dev/null | grep -q . ||
+find /usr/lib*/ -path '*kamailio/modules/http_client.so' -print -quit 2>/dev/null | grep -q . ||
   { echo "Kamailio's http_client module is not here (Debian: kamailio-utils-modules)"; exit 77; }
 
 # start_kamailio NAME PORT [OPTION...]: with what stands beside this, and what rmdd-local.cfg says.
