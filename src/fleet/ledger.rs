@@ -76,7 +76,11 @@ impl Site {
         let now = author.at;
         let written = entry::write(Log::Listing, &position, payload, author).map_err(from_fault)?;
         let append = self.client.append(&head, &written, Some(&term.fetcher));
-        if !Handle::current().block_on(append).map_err(from_engine)? {
+        let appended = Handle::current().block_on(append);
+        if let Err(EngineError::Denied { .. }) = appended {
+            self.set_denied(true);
+        }
+        if !appended.map_err(from_engine)? {
             return Err(StoreError::NotFetcher);
         }
         self.appended(&head, &written);

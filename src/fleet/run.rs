@@ -93,6 +93,9 @@ impl From<EngineError> for Failed {
     }
 }
 
+/// Why a site gives fetching up whose role was taken away while it fetched.
+const NOT_PERMITTED: &str = "the role of its user in etcd does not permit it";
+
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         Self::Stuck(None, error.to_string())
@@ -140,6 +143,10 @@ impl Runner {
             Err(Failed::CutOff(error)) => {
                 self.memory.failed_looks += 1;
                 self.viewing.cut_off(&error);
+                // Its lease would live on: to keep it alive needs no permission.
+                if matches!(error, EngineError::Denied { .. }) && self.site.term().is_some() {
+                    self.leading.give_up(NOT_PERMITTED).await;
+                }
             }
             Err(Failed::Newer(what)) => self.stop(Trouble::Newer(what)),
             // What is seen at the next looks tells whether it stays so.
@@ -298,6 +305,10 @@ impl Runner {
 
     /// What is to be done while this site fetches.
     async fn lead(&mut self, read: &Reading) -> Result<(), Failed> {
+        if self.site.is_denied() {
+            self.leading.give_up(NOT_PERMITTED).await;
+            return Ok(());
+        }
         let asks = self.site.asks();
         self.leading.answer(&asks);
         let completed = *self.following.publisher.completed().borrow();

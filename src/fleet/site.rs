@@ -172,6 +172,11 @@ impl Site {
         self.params.fetches && !self.denied.load(Ordering::Relaxed)
     }
 
+    /// Whether etcd has refused it what a fetcher does.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.denied.load(Ordering::Relaxed)
+    }
+
     /// Whether some site fetched for the fleet when that was last looked at.
     pub(crate) fn is_fetched_for(&self) -> bool {
         self.fetched_for.load(Ordering::Relaxed)

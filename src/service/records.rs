@@ -105,6 +105,7 @@ impl From<ChangeError> for Rejection {
                         .to_owned(),
                 })
             }
+            ChangeError::Crowded => ErrorReason::FleetCutOff.reject(error.to_string()),
             ChangeError::Interrupted => {
                 ErrorReason::StoreFailed.reject("writing the records was interrupted: list them to see what holds")
             }

@@ -1,6 +1,7 @@
 //! Where the records stand for all to read, and the one way to change them.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -22,6 +23,9 @@ pub enum ChangeError {
     /// It could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Others of the fleet were first, again and again.
+    #[error("nothing was changed, because other sites of the fleet change records all the time: try again")]
+    Crowded,
     /// The task that wrote it broke off.
     #[error("writing the records was interrupted")]
     Interrupted,
@@ -61,17 +65,26 @@ impl PublishedRecords {
     /// Makes a change: plans it whole, commits it, and only then publishes it. Returns the events that it made, which
     /// are none where all was on record already.
     ///
+    /// Once begun it comes to its end, though nobody waits for it any more: what is written is published.
+    ///
     /// # Errors
     ///
     /// If it cannot be made whole. Nothing has changed then.
     pub async fn change(
-        &self,
+        self: &Arc<Self>,
         ledger: &Ledger,
         change: Change,
         now: Timestamp,
     ) -> Result<Vec<RecordEvent>, ChangeError> {
+        let (published, ledger) = (Arc::clone(self), ledger.clone());
+        let made = tokio::spawn(async move { published.make(ledger, change, now).await });
+        made.await.map_err(|_| ChangeError::Interrupted)?
+    }
+
+    async fn make(&self, ledger: Ledger, change: Change, now: Timestamp) -> Result<Vec<RecordEvent>, ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
-        let mut reloaded = 0;
+        let began = Instant::now();
+        let mut waits = Waits::default();
         let events = loop {
             let current = self.load_full();
             let events = plan(&current, change.clone(), now)?;
@@ -87,12 +100,14 @@ impl PublishedRecords {
                 }
                 // What stands there was not known to stand there. Another change cannot have come between at a site of its
                 // own, and in a fleet whoever tries again is first some time.
-                Committed::Behind(records) if reloaded < RELOADS => {
+                Committed::Behind(records) => {
                     self.current.store(Arc::from(records));
                     self.changes.send_replace(());
-                    reloaded += 1;
+                    if began.elapsed() >= TRIED_FOR {
+                        return Err(ChangeError::Crowded);
+                    }
+                    tokio::time::sleep(waits.next()).await;
                 }
-                Committed::Behind(_) => return Err(ChangeError::Interrupted),
             }
         };
         self.changes.send_replace(());
@@ -173,8 +188,24 @@ impl PublishedRecords {
     }
 }
 
-/// So often a change is planned anew because others were made before it.
-const RELOADS: u32 = 20;
+/// So long a change is planned anew where other sites of a fleet make theirs before it.
+const TRIED_FOR: Duration = Duration::from_secs(10);
+
+/// How long to wait before the next try: a random time, so that those who were late together are not late together again, and
+/// ever longer ones, up to a limit.
+#[derive(Debug, Default)]
+struct Waits(u32);
+
+impl Waits {
+    const SHORTEST: Duration = Duration::from_millis(2);
+    const DOUBLINGS: u32 = 6;
+
+    fn next(&mut self) -> Duration {
+        let longest = Self::SHORTEST * 2_u32.pow(self.0.min(Self::DOUBLINGS));
+        self.0 += 1;
+        longest.mul_f64(rand::random())
+    }
+}
 
 /// What came of committing.
 enum Committed {
@@ -233,10 +264,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_change_that_nobody_waits_for_any_more_is_made_and_published_or_not_at_all() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = Arc::new(Store::open(directory.path()).expect("made"));
+        let (published, ledger) = (Arc::new(PublishedRecords::default()), Ledger::Own(Arc::clone(&store)));
+        for serial in 1..=20 {
+            let mut changes = published.changes();
+            let mut change = Box::pin(published.change(&ledger, put(peer(&format!("p{serial}"), "0041000001")), now()));
+            // As where a client goes away while the change is being written.
+            assert!(futures_util::poll!(&mut change).is_pending());
+            drop(change);
+            changes.changed().await.expect("published");
+            assert_eq!(published.load().last_event(), serial);
+        }
+        assert_eq!(store.load_records().expect("read").0.len(), 20);
+    }
+
+    #[test]
+    fn whoever_is_late_waits_ever_longer_up_to_a_limit() {
+        let mut waits = Waits::default();
+        let all: Vec<Duration> = (0..100).map(|_| waits.next()).collect();
+        assert!(all.iter().all(|wait| *wait <= Duration::from_millis(128)) && all[0] <= Duration::from_millis(2));
+        assert!(all[10..].iter().any(|wait| *wait > Duration::from_millis(32)), "{all:?}");
+    }
+
+    #[tokio::test]
     async fn events_that_the_disk_kept_without_a_word_are_met_by_the_next_change() {
         let directory = tempfile::tempdir().expect("a directory");
         let store = Arc::new(Store::open(directory.path()).expect("made"));
-        let (published, ledger) = (PublishedRecords::default(), Ledger::Own(Arc::clone(&store)));
+        let (published, ledger) = (Arc::new(PublishedRecords::default()), Ledger::Own(Arc::clone(&store)));
         published.change(&ledger, put(peer("first", "0041000001")), now()).await.expect("put");
         // As if the disk had failed behind the last byte of a commit.
         let unheard = plan(&published.load_full(), put(peer("second", "0041000002")), now()).expect("planned");

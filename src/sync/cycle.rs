@@ -105,23 +105,37 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
                 );
                 record.outcome = SyncOutcome::Failed { error };
             }
+            // Whoever fetches now says how it went. A site that fetches and may not say so is the only one that can tell.
+            if !matches!(error, StoreError::NotFetcher) && !record.outcome.is_success() {
+                at.remember(&record);
+            }
         }
         failed => {
             // The disk may be what failed. The cycle is kept in memory, so that status tells of it all the same.
             if let Ok(Err(error)) = failed {
                 tracing::error!(%error, "the outcome of the sync could not be recorded: {error}");
             }
+            at.remember(&record);
             let before = at.state.load_full();
-            let mut state = SyncState { failures_since: before.failures_since + 1, ..(*before).clone() };
-            state.last = Some(record.clone());
-            if !record.sources.is_empty() {
-                state.sources.clone_from(&record.sources);
-            }
+            let mut state = (*before).clone();
             state.held.extend(held.filter(|held| !before.held.iter().any(|known| known.sha256 == held.sha256)));
             at.state.store(Arc::new(state));
         }
     }
     record
+}
+
+impl At {
+    /// Keeps a cycle that brought nothing in memory alone, so that status tells of it.
+    fn remember(&self, record: &SyncRecord) {
+        let before = self.state.load_full();
+        let mut state = SyncState { failures_since: before.failures_since + 1, ..(*before).clone() };
+        state.last = Some(record.clone());
+        if !record.sources.is_empty() {
+            state.sources.clone_from(&record.sources);
+        }
+        self.state.store(Arc::new(state));
+    }
 }
 
 /// Which sources the last fetch of a cycle asked, and what they said.

@@ -319,8 +319,12 @@ pub fn compare(
     let mut compared =
         Compared { since: since.newest, filings: Vec::with_capacity(filings.len()), ..Compared::default() };
     let at = since.fetched_at;
-    let amending =
-        Amending { since: since.newest, held_before: memory.held_before(), amended_last: memory.amended_last() };
+    let amending = Amending {
+        since: since.newest,
+        held_before: memory.held_before(),
+        amended_last: memory.amended_last(),
+        came_behind: memory.came_behind(),
+    };
     let mut held = Held::default();
     let mut before = current.map_or(&[][..], |current| &current.filings).iter().peekable();
     let absent = |filing: &Arc<Filing>, compared: &mut Compared| {
@@ -368,6 +372,8 @@ struct Amending {
     held_before: HashMap<(RmdNumber, Column), Vec<u64>>,
     /// Filings whose date the step before changed.
     amended_last: HashSet<RmdNumber>,
+    /// The number behind which filings came lately.
+    came_behind: Option<RmdNumber>,
 }
 
 /// Days by which an update may bear an older date than the listing before.
@@ -458,10 +464,11 @@ impl Amending {
         {
             alike.add(place);
         }
+        let settled = self.is_settled(number, column);
         if dated && column != Column::Frn {
             tally.dated[change as usize].add(number, shown);
             if change != CellChange::Filled && !reverts {
-                tally.note_breadth(breadth, number, shown, (!then).then_some(place));
+                tally.note_breadth(breadth, number, shown, (!then && settled).then_some(place));
             }
             if column.is_essential() {
                 compared.dated.push(cell(before, column));
@@ -469,7 +476,7 @@ impl Amending {
         } else if !reverts {
             tally.undated[change as usize].add(number, shown);
             tally.withdrawn_beside_a_date += usize::from(change == CellChange::Withdrawn && keeps_its_date);
-            if change != CellChange::Filled {
+            if change != CellChange::Filled && settled {
                 tally.neighbours.add(place);
             }
             if column.is_essential() {
@@ -482,8 +489,18 @@ impl Amending {
 
     /// Whether a cell holds again what it held before it changed without a date.
     fn reverts(&self, before: &Filing, after: &Filing, column: Column) -> bool {
-        let Some(held) = self.held_before.get(&(before.number(), column)) else { return false };
-        held.contains(&digest(after.cell(column)))
+        self.held(before.number(), column, after.cell(column))
+    }
+
+    /// Whether a cell is known to hold what it held. Of one that was filled lately, or came lately with its filing, that is not
+    /// certain: that it changes once more may be the truth after a fault that wrote over a page.
+    fn is_settled(&self, number: RmdNumber, column: Column) -> bool {
+        !self.held(number, column, "") && self.came_behind.is_none_or(|behind| number <= behind)
+    }
+
+    /// Whether a cell held this text before a step lately changed it.
+    fn held(&self, number: RmdNumber, column: Column, text: &str) -> bool {
+        self.held_before.get(&(number, column)).is_some_and(|held| held.contains(&digest(text)))
     }
 }
 

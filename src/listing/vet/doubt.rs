@@ -100,6 +100,15 @@ pub enum Doubt {
         /// What resolves it.
         resolution: Resolution,
     },
+    /// Removed filings are back as they were when they went, and that is long ago: an old copy of the list may be mixed in.
+    Stale {
+        /// How many.
+        count: usize,
+        /// Some of them.
+        examples: Vec<RmdNumber>,
+        /// What resolves it.
+        resolution: Resolution,
+    },
     /// Filings have come that do not look like new ones: new filings stand behind all others, were updated since the
     /// listing before, and have an entry of their own in the FCC's system.
     Unlikely {
@@ -256,6 +265,7 @@ impl Doubt {
             | Self::LossGoesOn { resolution, .. }
             | Self::Growth { resolution, .. }
             | Self::Returned { resolution, .. }
+            | Self::Stale { resolution, .. }
             | Self::Unlikely { resolution, .. }
             | Self::Cells { resolution, .. }
             | Self::Neighbours { resolution, .. }
@@ -401,6 +411,13 @@ impl fmt::Display for Doubt {
                     returned = grouped(*returned)
                 )
             }
+            Self::Stale { count, examples, .. } => write!(
+                f,
+                "{count} removed filings would be back just as they were when they went, and not lately: an old copy may be \
+                 mixed in{}",
+                such_as(examples),
+                count = grouped(*count)
+            ),
             Self::Unlikely { count, examples, .. } => write!(
                 f,
                 "{count} filings would come that do not look like new ones, by their number, their date, their entry in \

@@ -7,8 +7,8 @@ use super::compare::Compared;
 use super::config::VetConfig;
 use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
-use super::{UNUSUAL_FLOOR, ending, exceeds};
-use crate::domain::{Column, Filing, Frn, RmdNumber};
+use super::{UNUSUAL_FLOOR, dates, ending, exceeds};
+use crate::domain::{Certification, Column, Filing, Frn, Implementation, ProviderRole, RmdNumber};
 
 /// From so many of the last filings gone, the end is missing. In no real week was even one.
 const END_GONE_HOLDS: usize = 3;
@@ -27,6 +27,8 @@ const BY_CHANCE: f64 = 3.0;
 /// Rows of which so many in a hundred filings are providers that stand under no other number look like a page. Of the 384
 /// neighbours that went on March 4, 2024, 34 in a hundred were: they were duplicates.
 const RUN_OF_PROVIDERS_PERCENT: f64 = 60.0;
+/// Rows that are all of one kind do not, if more than so many in a hundred are of it: of those 384 all were, and none beside.
+const ALIKE_PERCENT: f64 = 90.0;
 /// Above so many providers gone in rows, the listing is held.
 const RUNS_HOLD: usize = 60;
 /// From so many filings lost bit by bit, beyond what is usual, it is an alarm; from so many in all, the listing is held.
@@ -137,7 +139,7 @@ fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
             continue;
         }
         let here = run.iter().filter(|filing| lost.is_provider(filing)).count();
-        if exceeds(here, run.len(), RUN_OF_PROVIDERS_PERCENT) {
+        if exceeds(here, run.len(), RUN_OF_PROVIDERS_PERCENT) || !is_whole(current, run) {
             providers += here;
             longest = if run.len() > longest.len() { run } else { longest };
         }
@@ -145,6 +147,54 @@ fn runs(lost: &Lost<'_>, gone: &[RmdNumber]) -> Option<Doubt> {
     let first = longest.first()?.number();
     let resolution = if providers > RUNS_HOLD { Resolution::Person } else { Resolution::SecondCopy };
     Some(Doubt::RunGone { providers, longest: longest.len(), first, resolution })
+}
+
+/// Whether neighbours that are gone are all that stood there of one kind: nearly all answer alike, and none of those beside
+/// them does. An order goes by what filings are; a page begins and ends where it happens to.
+fn is_whole(current: &[Arc<Filing>], run: &[Arc<Filing>]) -> bool {
+    let Some(kind) = usual_kind(run) else { return false };
+    let alike = run.iter().filter(|filing| Kind::of(filing) == kind).count();
+    let begins = current.partition_point(|filing| run.first().is_some_and(|first| filing.number() < first.number()));
+    let before = begins.checked_sub(1).and_then(|place| current.get(place));
+    let beside = before.into_iter().chain(current.get(begins + run.len()));
+    exceeds(alike, run.len(), ALIKE_PERCENT) && beside.into_iter().all(|filing| Kind::of(filing) != kind)
+}
+
+/// What a filing is, as far as an order may go by it.
+#[derive(PartialEq)]
+struct Kind<'a> {
+    roles: [Certification<'a>; 3],
+    implementation: Implementation<'a>,
+    is_dated: bool,
+}
+
+impl<'a> Kind<'a> {
+    fn of(filing: &'a Filing) -> Self {
+        Self {
+            roles: ProviderRole::ALL.map(|role| filing.certification(role)),
+            implementation: filing.implementation(),
+            is_dated: dates::last_updated(filing).is_some(),
+        }
+    }
+}
+
+/// The kind of most of them, if more than half are of one.
+fn usual_kind(run: &[Arc<Filing>]) -> Option<Kind<'_>> {
+    // The majority vote of Boyer and Moore: what is left over where each of one kind pairs off with one of another.
+    let mut leads: (Option<Kind<'_>>, usize) = (None, 0);
+    for kind in run.iter().map(|filing| Kind::of(filing)) {
+        leads = match leads {
+            (_, 0) => (Some(kind), 1),
+            (lead, by) => {
+                if lead.as_ref() == Some(&kind) {
+                    (lead, by + 1)
+                } else {
+                    (lead, by - 1)
+                }
+            }
+        };
+    }
+    leads.0
 }
 
 /// Whether the end of the list is missing.

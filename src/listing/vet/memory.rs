@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 use super::dates;
-use crate::domain::{ChangedCell, Column, RmdNumber, Snapshot, StepFacts};
+use crate::domain::{ChangedCell, Column, RmdNumber, Snapshot, SnapshotSerial, StepFacts};
 
 /// For so many days something counts as recent. No end of the list was ever missing twice within them.
 const RECENT_DAYS: f64 = 14.0;
@@ -27,6 +27,8 @@ const USUAL_UNDATED_A_DAY: f64 = 7.0;
 /// What is remembered, seen from the listing that is judged.
 pub struct Memory<'a> {
     steps: &'a [StepFacts],
+    /// Of the standing snapshot, which the last step led to.
+    serial: Option<SnapshotSerial>,
     fetched_at: Timestamp,
     content_day: Option<Date>,
 }
@@ -43,7 +45,8 @@ pub struct Losses {
 impl<'a> Memory<'a> {
     /// What led to the standing snapshot.
     pub fn of(current: Option<&'a Snapshot>, fetched_at: Timestamp, content_day: Option<Date>) -> Self {
-        Self { steps: current.map_or(&[], |current| &current.steps), fetched_at, content_day }
+        let steps = current.map_or(&[][..], |current| &current.steps);
+        Self { steps, serial: current.map(|current| current.serial), fetched_at, content_day }
     }
 
     /// Days from a step to the listing that is judged.
@@ -54,6 +57,13 @@ impl<'a> Memory<'a> {
     /// Days since the standing listing; none if none is remembered.
     pub fn days_since_last(&self) -> f64 {
         self.steps.last().map_or(0.0, |step| self.days_since(step))
+    }
+
+    /// Days since the step that led to this snapshot, none of them if it was the last one; nothing where that is forgotten.
+    pub fn days_since_step(&self, snapshot: SnapshotSerial) -> Option<f64> {
+        let back = usize::try_from(self.serial?.0.checked_sub(snapshot.0)?).ok()?;
+        let step = self.steps.iter().rev().nth(back)?;
+        Some(if back == 0 { 0.0 } else { self.days_since(step) })
     }
 
     fn recent(&self) -> impl Iterator<Item = &'a StepFacts> {
@@ -129,9 +139,19 @@ impl<'a> Memory<'a> {
     /// How many new filings may come now, where so many come at once and a day more. What was not used lasts for no longer
     /// than one step.
     pub fn may_come(&self, at_once: f64, a_day: f64, days: f64) -> f64 {
+        self.not_used(at_once, a_day).min(at_once) + days * a_day
+    }
+
+    /// How many more than come at once could have come by the standing listing and did not: where its end was missing, they
+    /// come late, and bear dates of that time.
+    pub fn may_come_late(&self, at_once: f64, a_day: f64) -> f64 {
+        (self.not_used(at_once, a_day) - at_once).max(0.0)
+    }
+
+    fn not_used(&self, at_once: f64, a_day: f64) -> f64 {
         let mut left = at_once;
-        self.each(|step, days| left = (left + days * a_day - f64::from(step.come)).clamp(0.0, at_once));
-        left + days * a_day
+        self.each(|step, days| left = (left.min(at_once) + days * a_day - f64::from(step.come)).max(0.0));
+        left
     }
 
     /// Each step, with the days since the one before.

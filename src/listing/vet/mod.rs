@@ -29,6 +29,7 @@ mod loss;
 mod memory;
 mod newcomers;
 mod peers;
+mod returns;
 mod rows;
 
 use jiff::Timestamp;
@@ -298,11 +299,11 @@ fn facts(
     StepFacts {
         fetched_at,
         content_day,
-        lost: u32::try_from(lost_for_good.saturating_sub(told.returned)).unwrap_or(u32::MAX),
+        lost: u32::try_from(lost_for_good.saturating_sub(told.returns.all)).unwrap_or(u32::MAX),
         was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
         end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
         last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
-        unlikely: told.unlikely,
+        unlikely: told.returns.remembered().iter().chain(&told.unlikely).copied().collect(),
         undated: cells.undated.into_iter().take(CELLS_KEPT).collect(),
         dated: cells.dated.into_iter().take(CELLS_KEPT).collect(),
         come: u32::try_from(told.new).unwrap_or(u32::MAX),

@@ -8,12 +8,13 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use super::UNUSUAL_FLOOR;
 use super::compare::{Compared, entry};
 use super::config::VetConfig;
 use super::dates::{self, Dates};
 use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
-use super::{UNUSUAL_FLOOR, exceeds};
+use super::returns::Returns;
 use crate::domain::{Column, Filing, RemovalHistory, RmdNumber};
 
 /// So many filings come at once and in a day more in usual weeks: 19 to 41 in seven days, 61 in eight.
@@ -39,8 +40,6 @@ const NUMBERS_A_DAY: f64 = 500.0;
 const UNLIKELY_ALARMS: usize = 3;
 const UNLIKELY_HOLDS: usize = 30;
 const UNLIKELY_LATELY_HOLDS: usize = 50;
-/// So many removed filings back at once are an alarm.
-const RETURNED_ALARMS: usize = 30;
 
 /// What a listing's newcomers are judged by.
 pub struct Newcomers<'a> {
@@ -57,11 +56,13 @@ pub struct Newcomers<'a> {
 #[derive(Debug, Default)]
 pub struct Told {
     /// Those that were removed once.
-    pub returned: usize,
+    pub returns: Returns,
     /// Those that look like new filings.
     pub new: usize,
     /// Those that do not.
     pub unlikely: Vec<RmdNumber>,
+    /// Those of them that are dated before the newest date of the standing listing: they come late.
+    pub late: usize,
     /// The highest number that stood before, those left aside that look like no new filing.
     pub last_before: Option<RmdNumber>,
 }
@@ -82,8 +83,8 @@ impl Newcomers<'_> {
         copied.extend(copied_names(self.current, &came));
         for filing in came {
             let number = filing.number();
-            if self.removals.is_some_and(|removals| removals.newest(number).is_some()) {
-                told.returned += 1;
+            if let Some(removal) = self.removals.and_then(|removals| removals.newest(number)) {
+                told.returns.add(filing, removal, self.memory);
             } else if number <= behind
                 || f64::from(number.value()) > farthest
                 || copied.contains(&number)
@@ -92,6 +93,7 @@ impl Newcomers<'_> {
                 told.unlikely.push(number);
             } else {
                 told.new += 1;
+                told.late += usize::from(self.is_late(filing));
             }
         }
         told
@@ -101,6 +103,11 @@ impl Newcomers<'_> {
     fn is_too_old(&self, filing: &Filing) -> bool {
         let Some(newest) = self.dates.newest else { return false };
         dates::last_updated(filing).is_none_or(|date| dates::days(newest, date) < -OLDER_DAYS)
+    }
+
+    /// Whether a filing says that it was made before the standing listing was.
+    fn is_late(&self, filing: &Filing) -> bool {
+        self.dates.newest.zip(dates::last_updated(filing)).is_some_and(|(newest, date)| date < newest)
     }
 
     /// What there is to doubt about them.
@@ -118,26 +125,23 @@ impl Newcomers<'_> {
             let examples = told.unlikely.iter().take(3).copied().collect();
             doubts.push(Doubt::Unlikely { count, examples, resolution });
         }
-        doubts.extend(self.pace(told.new + count, config));
+        doubts.extend(self.pace(told.new + count, told.late, config));
         doubts.extend(one_day(compared));
-        let returned = told.returned;
-        let many = returned >= UNUSUAL_FLOOR && exceeds(returned, current, config.corroborate_loss_percent);
-        if many {
-            doubts.push(Doubt::Returned { returned, resolution: Resolution::SecondCopy });
-        } else if returned > RETURNED_ALARMS {
-            doubts.push(Doubt::Returned { returned, resolution: Resolution::Alarm });
-        }
+        doubts.extend(told.returns.doubts(current, self.memory, config));
         doubts
     }
 
-    fn pace(&self, come: usize, config: &VetConfig) -> Option<Doubt> {
+    /// Whether more have come than do in the time, of which so many come late. Those are judged by the time whose dates they
+    /// bear: as many as could have come then are in no hurry now.
+    fn pace(&self, come: usize, late: usize, config: &VetConfig) -> Option<Doubt> {
         let current = self.current.len();
+        let excused = (late as f64).min(self.memory.may_come_late(COME_AT_ONCE, COME_A_DAY));
         let in_time = self.memory.may_come(COME_AT_ONCE, COME_A_DAY, self.days);
         let usual = self.memory.may_come(USUAL_AT_ONCE, USUAL_A_DAY, self.days);
         let share = |percent: f64| ((current as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
         let limits = [
             (
-                share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS) as usize),
+                share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS + excused) as usize),
                 Resolution::Person,
             ),
             (share(config.corroborate_growth_percent), Resolution::SecondCopy),

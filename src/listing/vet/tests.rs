@@ -139,3 +139,4 @@ fn a_share_beyond_all_is_no_setting() {
 mod cells;
 mod doubts;
 mod newcomers;
+mod returns;

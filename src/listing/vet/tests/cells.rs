@@ -196,6 +196,29 @@ fn neighbours_that_change_in_one_column_are_told_though_they_are_few() {
 }
 
 #[test]
+fn a_page_that_a_fault_filled_may_turn_to_what_is_right() {
+    // Empty before; the next good listing fills it, too, with other answers.
+    let intermediate = |to| (Column::IntermediateProviderChoice, to);
+    let page = |to| cells_in(TODAY.whole(), intermediate(to), Says::Nothing, |place| (500..530).contains(&place));
+    let filled = judge(page("Yes"), Some(&snapshot(TODAY.whole())));
+    assert!(filled.requires().is_none(), "as 432 were in a real week: {:?}", filled.doubts);
+    let right = judge(page("No"), Some(&filled.snapshot));
+    assert!(right.requires().is_none(), "{:?}", right.doubts);
+    let back = judge(page("Yes"), Some(&snapshot(page("No"))));
+    assert_eq!(back.requires(), Some(Resolution::Person), "what nothing was known against is doubted as ever");
+}
+
+#[test]
+fn a_page_of_new_filings_that_came_with_wrong_answers_may_turn_to_what_is_right() {
+    let voice = (Column::VoiceServiceProviderChoice, "No");
+    let new = |place: usize| (A_WEEK_AGO.whole().filings.len()..).contains(&place);
+    let wrong = judge(cells_in(TODAY.whole(), voice, Says::Nothing, new), Some(&snapshot(A_WEEK_AGO.whole())));
+    assert!(wrong.requires().is_none(), "nothing tells: {:?}", wrong.doubts);
+    let right = judge(TODAY.whole(), Some(&wrong.snapshot));
+    assert!(right.requires().is_none(), "{:?}", right.doubts);
+}
+
+#[test]
 fn a_date_that_a_fault_wrote_and_the_next_listing_takes_back_is_no_date_that_stayed() {
     let current = snapshot(half_without_dates());
     let today = day(TODAY.today).to_string();

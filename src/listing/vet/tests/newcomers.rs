@@ -71,6 +71,32 @@ fn false_filings_at_the_end_do_not_make_the_next_good_listing_impossible() {
 }
 
 #[test]
+fn filings_that_a_cut_end_kept_back_may_come_with_those_of_the_next_days() {
+    // As many as come before a deadline, 45 a day.
+    let dated = |listing, days: std::ops::Range<u32>| {
+        days.fold(listing, |listing, when| {
+            let from = (TODAY.today + 1) * A_DAY + (when - A_WEEK_AGO.today) * 300;
+            with(listing, (0..45).map(|place| from + place * 5), &day(when).to_string())
+        })
+    };
+    let rush = A_WEEK_AGO.today..TODAY.today;
+    let before = snapshot(A_WEEK_AGO.whole());
+    // Nothing tells that they are missing: three of the newest date came.
+    let end = (TODAY.today + 1) * A_DAY;
+    let short = with(A_WEEK_AGO.whole(), [end, end + 1, end + 2], &day(TODAY.today).to_string());
+    let cut = judge(short.clone(), Some(&before));
+    assert_eq!(cut.requires(), None, "{:?}", cut.doubts);
+    let all = dated(short.clone(), rush.clone());
+    let come = judge(all, Some(&cut.snapshot));
+    assert!(come.requires() < Some(Resolution::Person), "they bear dates of when there was room: {:?}", come.doubts);
+    // The same again is a hurry: what there was room for has come.
+    let again =
+        with(dated(short, rush.clone()), (0..225).map(|place| 30_000 + place * 5), &day(rush.end - 1).to_string());
+    let again = judge(again, Some(&come.snapshot));
+    assert_eq!(again.requires(), Some(Resolution::Person), "{:?}", again.doubts);
+}
+
+#[test]
 fn many_new_filings_over_a_long_time_take_a_second_copy() {
     let current = snapshot(World { today: 1_000 }.whole());
     let vetted = judge(TODAY.whole(), Some(&current));
