@@ -3,7 +3,7 @@
 pub mod canonical;
 pub mod diff;
 pub mod index;
-pub(crate) mod next;
+pub mod next;
 pub mod parse;
 pub mod rewind;
 pub mod search;

@@ -4,18 +4,23 @@
 //! Vetting and the step stand apart, since a sync decides between the two whether the listing is applied at all, and from
 //! when it counts.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::diff::{self, Step};
 use super::index::Index;
 use super::parse::parse_beside;
 use super::vet::{Against, OwnPeer, Provenance, Refusal, VetConfig, Vetted, vet_against};
-use crate::domain::{RemovalHistory, Sha256Digest, Snapshot, later_than, listed_day};
+use crate::domain::{Column, Filing, RemovalHistory, Sha256Digest, Snapshot, is_ahead, later_than, listed_day};
 
 /// Published bytes, and where and when they were fetched.
 #[derive(Debug, Clone)]
 pub struct FetchedListing<'a> {
+    /// The bytes.
     pub bytes: &'a [u8],
     /// Their digest.
     pub sha256: Sha256Digest,
@@ -71,7 +76,7 @@ impl<'a> Current<'a> {
         let listing = parse_beside(fetched.bytes, known)?;
         let confirmed_at = self.snapshot.map(|(_, confirmed_at)| confirmed_at);
         let fetched_at = match fetched.fetched_at {
-            FetchedAt::Clock(at) => dated(at, confirmed_at, listed_day(listing.filings.iter().map(|filing| &**filing))),
+            FetchedAt::Clock(at) => dated(at, confirmed_at, self.witness(at, &listing.filings)),
             FetchedAt::Recorded(at) => at.max(confirmed_at.unwrap_or(at)),
         };
         let provenance = Provenance {
@@ -84,11 +89,35 @@ impl<'a> Current<'a> {
         vet_against(listing, provenance, Against { current, removals: self.removals, peers: by.peers }, by.config)
     }
 
+    /// The day by which a listing may tell that the clock is behind. A clock that says no earlier time than what stands, and
+    /// than the dates of that, has gone right so far: then days ahead of it are a fault of the listing, unless they are many and
+    /// near, as where a machine was asleep.
+    fn witness(self, at: Timestamp, filings: &[Arc<Filing>]) -> Option<Date> {
+        let listed = listed_day(filings.iter().map(|filing| &**filing))?;
+        let Some((stands, confirmed_at)) = self.snapshot else { return Some(listed) };
+        let day = listed_day(stands.filings.iter().map(|filing| &**filing));
+        let was_right = !is_ahead(confirmed_at, at) && later_than(at, day).is_none();
+        (!was_right || later_than(at, Some(listed)).is_none() || is_calendar(at, listed, filings)).then_some(listed)
+    }
+
     /// What applying a vetted snapshot changes.
     pub fn step(self, next: &Snapshot) -> Step {
         let none_yet = RemovalHistory::default();
         diff::step(self.snapshot, self.removals.unwrap_or(&none_yet), next)
     }
+}
+
+/// A machine is asleep for so many days at the most, and the listing is changed on so many days at the least meanwhile.
+const ASLEEP_DAYS: i32 = 60;
+const DAYS_OF_A_CALENDAR: usize = 3;
+
+/// Whether the days of a listing that lie ahead of the clock are those of a calendar that has gone on, up to `listed`.
+fn is_calendar(at: Timestamp, listed: Date, filings: &[Arc<Filing>]) -> bool {
+    let today = TimeZone::UTC.to_datetime(at).date();
+    let day = |filing: &Arc<Filing>| filing.text(Column::LastUpdated).get(..10)?.parse::<Date>().ok();
+    let ahead: BTreeSet<Date> = filings.iter().filter_map(day).filter(|day| today < *day && *day <= listed).collect();
+    let days = (listed - today).get_days();
+    days <= ASLEEP_DAYS && ahead.len() >= DAYS_OF_A_CALENDAR.min(usize::try_from(days).unwrap_or(usize::MAX))
 }
 
 /// When a listing that came at `at` counts from: no earlier than what is current was confirmed, so that a clock that was

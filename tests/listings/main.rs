@@ -5,6 +5,7 @@
 mod common;
 
 mod alerts;
+mod clocks;
 mod fuzz_seeds;
 mod oracle;
 mod real_listings;

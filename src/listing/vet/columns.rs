@@ -101,6 +101,10 @@ const UNDATED_LATELY_ALARMS: f64 = 20.0;
 /// So many columns changed in many filings are a shift, even if no decision rests on them.
 const SHIFTED_COLUMNS: usize = 3;
 
+/// The same of cells in filings that say that they were updated. Before a deadline a role came to 185.
+const DATED_LATELY_ALARMS: usize = 60;
+const DATED_LATELY_HOLDS: usize = 350;
+
 impl Limits {
     fn undated(&self, change: CellChange) -> f64 {
         match change {
@@ -117,7 +121,12 @@ pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetC
     let mut doubts: Vec<Doubt> = frn(compared, memory).into_iter().collect();
     for limits in &LIMITS {
         doubts.extend(undated(compared, limits, memory, days));
-        doubts.extend(dated(compared, limits, days));
+        doubts.extend(
+            dated(compared, limits, days)
+                .into_iter()
+                .chain(dated_lately(compared, limits, memory))
+                .max_by_key(Doubt::resolution),
+        );
         doubts.extend(neighbours(compared, limits.column).or_else(|| alike(compared, limits.column)));
     }
     let undone = &compared.undone;
@@ -181,11 +190,12 @@ fn undated(compared: &Compared, limits: &Limits, memory: &Memory<'_>, days: f64)
     let most = ways.into_iter().max_by_key(|change| tally.undated(*change).count)?;
     let now = tally.undated_count() - tally.undated(CellChange::Filled).count;
     // A few at a time come to many over days.
+    let lately_before = if now > 0 { memory.undated(limits.column, &compared.filings) } else { 0.0 };
     let lately = (compared.common as f64 * UNDATED_LATELY_PERCENT / 100.0).max(UNUSUAL_FLOOR as f64);
-    if now > 0 && memory.undated(limits.column) + now as f64 > lately {
+    if now > 0 && lately_before + now as f64 > lately {
         return Some(doubt(most, lately as usize, Resolution::Person));
     }
-    let many_lately = now > 0 && memory.undated(limits.column) + now as f64 > UNDATED_LATELY_ALARMS;
+    let many_lately = now > 0 && lately_before + now as f64 > UNDATED_LATELY_ALARMS;
     if tally.undated(most).count > CELLS_ALARM || many_lately {
         return Some(doubt(most, CELLS_ALARM, Resolution::Alarm));
     }
@@ -241,6 +251,25 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
         .or_else(|| doubt(filled.count, share(DATED_FILLED_PERCENT), filled, Resolution::Person))
         .or_else(|| doubt(changed, CELLS_ALARM, most, Resolution::Alarm))
         .or_else(|| doubt(filled.count, CELLS_ALARM, filled, Resolution::Alarm))
+}
+
+/// Cells that changed a few at a time in filings that say that they were updated: they come to many over days.
+fn dated_lately(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Option<Doubt> {
+    let column = limits.dated.map(|_| limits.column)?;
+    let tally = compared.columns.get(&column)?;
+    let ways = [CellChange::Emptied, CellChange::Withdrawn, CellChange::Altered].map(|change| tally.dated(change));
+    let now: usize = ways.iter().map(|tally| tally.count).sum();
+    if now == 0 {
+        return None;
+    }
+    let lately = memory.dated(column, &compared.filings) as usize + now;
+    let (limit, resolution) = match lately {
+        lately if lately > DATED_LATELY_HOLDS => (DATED_LATELY_HOLDS, Resolution::Person),
+        lately if lately > DATED_LATELY_ALARMS => (DATED_LATELY_ALARMS, Resolution::Alarm),
+        _ => return None,
+    };
+    let most = ways.into_iter().max_by_key(|tally| tally.count)?;
+    Some(cells_of(column, None, (now, compared.common, limit), most.examples.clone(), resolution))
 }
 
 /// Neighbours in which a cell of one column changed: filers do not amend side by side, and a page or a block does.

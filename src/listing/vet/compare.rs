@@ -6,9 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::UNUSUAL_FLOOR;
 use super::dates;
 use super::memory::{Memory, digest};
+use super::{UNUSUAL_FLOOR, exceeds};
 use crate::domain::{
     Certification, ChangedCell, Column, Filing, Implementation, ProviderRole, RmdNumber, Snapshot, UnreadableRow,
 };
@@ -79,6 +79,12 @@ pub struct Neighbours {
     /// How many stand in rows of [`NEIGHBOURS`] and more.
     pub in_rows: usize,
 }
+
+/// From so many steps of which dates are undone, so many of each, it is no healing.
+const UNDONE_STEPS: usize = 3;
+const UNDONE_OF_A_STEP: usize = 3;
+/// Unless more than this share of what the step dated is undone.
+const ALL_UNDONE_PERCENT: f64 = 75.0;
 
 /// So many neighbours in a row are unusual: in real steps there were never more than 3.
 pub const NEIGHBOURS: usize = 5;
@@ -261,6 +267,8 @@ pub struct Compared {
     pub amended: usize,
     /// How many say again that they were updated when they were before a step undid it.
     pub dates_undone: usize,
+    /// How many of these each step had dated anew, of how many.
+    undone_of: HashMap<(usize, usize), usize>,
     /// The dates that these lose, and how many lose each.
     stamps: HashMap<Date, usize>,
     /// Filings whose date went back, or away, and the date that they bore.
@@ -289,6 +297,13 @@ impl Compared {
     /// Counts the filings whose date went back. A date that many lose since a fault had written it into them is no date of
     /// those either that came with it: what they bore before is known of none.
     fn tell_dates_back(&mut self) {
+        // A listing that heals undoes what a fault did, all of it; an old copy that is mixed in some of what many steps did.
+        let some = |((_, all), undone): (&(usize, usize), &usize)| {
+            *undone >= UNDONE_OF_A_STEP && !exceeds(*undone, *all, ALL_UNDONE_PERCENT)
+        };
+        if self.undone_of.iter().filter(|step| some(*step)).count() >= UNDONE_STEPS {
+            self.dated_back.count += self.dates_undone;
+        }
         for (number, was) in std::mem::take(&mut self.back) {
             match self.stamps.get(&was) {
                 Some(count) if *count > UNUSUAL_FLOOR => self.dates_undone += 1,
@@ -322,6 +337,7 @@ pub fn compare(
     let amending = Amending {
         since: since.newest,
         held_before: memory.held_before(),
+        dated_in: memory.dated_in(),
         amended_last: memory.amended_last(),
         came_behind: memory.came_behind(),
     };
@@ -370,6 +386,8 @@ struct Amending {
     since: Option<Date>,
     /// What cells held that changed lately without a date: to hold it again is no new change.
     held_before: HashMap<(RmdNumber, Column), Vec<u64>>,
+    /// Which step changed the date of each filing last, and how many dates it changed.
+    dated_in: HashMap<RmdNumber, (usize, usize)>,
     /// Filings whose date the step before changed.
     amended_last: HashSet<RmdNumber>,
     /// The number behind which filings came lately.
@@ -411,6 +429,9 @@ impl Amending {
             if self.held_before.contains_key(&(number, Column::LastUpdated)) {
                 compared.dates_undone += 1;
                 *compared.stamps.entry(was).or_default() += 1;
+                if let Some(step) = self.dated_in.get(&number) {
+                    *compared.undone_of.entry(*step).or_default() += 1;
+                }
             } else {
                 compared.back.push((number, was));
             }

@@ -42,14 +42,25 @@ pub(crate) struct Dates {
 }
 
 impl Dates {
+    /// Reads those of a listing behind one whose dates were believed, if there is one: where the clock was not behind that, it is
+    /// not behind this one either.
+    pub fn behind(before: Option<&Self>, filings: &[Arc<Filing>], fetched_at: Timestamp) -> Self {
+        Self::read(filings, fetched_at, before.is_some_and(|before| before.latest.is_some()))
+    }
+
     /// Reads them.
     pub fn of(filings: &[Arc<Filing>], fetched_at: Timestamp) -> Self {
+        Self::read(filings, fetched_at, false)
+    }
+
+    fn read(filings: &[Arc<Filing>], fetched_at: Timestamp, clock_is_right: bool) -> Self {
         let mut dates: Vec<Date> = filings.iter().filter_map(|filing| last_updated(filing)).collect();
         let today = TimeZone::UTC.to_datetime(fetched_at).date();
         let latest = today.saturating_add(Span::new().days(AHEAD_DAYS));
         dates.sort_unstable();
         // If half the listing lies ahead of the clock, it is the clock that is wrong.
-        let clock_is_behind = dates.get(dates.len() / 2).is_some_and(|middle| *middle > latest);
+        let middle = dates.get(dates.len() / 2);
+        let clock_is_behind = !clock_is_right && middle.is_some_and(|middle| *middle > latest);
         let latest = (!clock_is_behind).then_some(latest);
         let believed = dates.partition_point(|date| latest.is_none_or(|latest| *date <= latest));
         let newest = believed.checked_sub(REACHED_BY.min(believed)).and_then(|place| dates.get(place)).copied();

@@ -362,6 +362,13 @@ impl fmt::Display for Doubt {
                  its last",
                 missing = grouped(*missing)
             ),
+            Self::Loss { gone, current, resolution: Resolution::Alarm, .. } => write!(
+                f,
+                "{gone} of {current} filings ({share} %) would be gone at once",
+                share = share(*gone, *current),
+                gone = grouped(*gone),
+                current = grouped(*current)
+            ),
             Self::Loss { gone, current, limit_percent, resolution } => {
                 let setting = match resolution {
                     Resolution::Person => "vet.max_loss_percent",

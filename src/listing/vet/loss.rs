@@ -103,7 +103,7 @@ fn size(gone: usize, current: usize, in_order: bool, config: &VetConfig) -> Opti
         let resolution = if held { Resolution::Person } else { Resolution::SecondCopy };
         return Some(Doubt::LossOutOfOrder { gone, current, resolution });
     }
-    over(config.corroborate_loss_percent, Resolution::SecondCopy)
+    over(config.corroborate_loss_percent, Resolution::SecondCopy).or_else(|| over(0.0, Resolution::Alarm))
 }
 
 /// Loss that goes on for days. One wave at a time is an order; a wave behind others, or bit by bit, may be a source that

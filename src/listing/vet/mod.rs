@@ -208,7 +208,7 @@ pub fn vet_against(
     let since = Since { newest: before.and_then(|(_, dates)| dates.newest), fetched_at };
     let compared = compare(listing.filings, &unreadable, previous, &memory, since);
 
-    let dates = Dates::of(&compared.filings, fetched_at);
+    let dates = Dates::behind(before.as_ref().map(|(_, dates)| dates), &compared.filings, fetched_at);
     let memory = Memory::of(previous, fetched_at, dates.newest);
     let days = before.map_or(0.0, |(at, before)| memory::days_between((at, before.newest), (fetched_at, dates.newest)));
     let newcomers = Newcomers {
@@ -300,7 +300,9 @@ fn facts(
         fetched_at,
         content_day,
         lost: u32::try_from(lost_for_good.saturating_sub(told.returns.all)).unwrap_or(u32::MAX),
-        was_wave: doubts.iter().any(|doubt| matches!(doubt, Doubt::Loss { .. })),
+        was_wave: doubts
+            .iter()
+            .any(|doubt| matches!(doubt, Doubt::Loss { .. }) && doubt.resolution() > Resolution::Alarm),
         end_gone: doubts.iter().any(|doubt| matches!(doubt, Doubt::EndGone { .. })),
         last_before: told.last_before.filter(|_| told.new + told.unlikely.len() > 0),
         unlikely: told.returns.remembered().iter().chain(&told.unlikely).copied().collect(),

@@ -24,6 +24,8 @@ const USUAL_A_DAY: f64 = 5.0;
 const COME_AT_ONCE: f64 = 60.0;
 const COME_A_DAY: f64 = 40.0;
 const COME_HOLDS: f64 = 1.5;
+/// So many come in a rush of days, before what comes a few at a time is held as well.
+const COME_IN_RESERVE: f64 = 240.0;
 /// So many new filings that bear one date are unusual where fewer than twice as many others bear it. On the last day
 /// before the deadline of 2024 127 came, and 519 others were amended; on no day in the other weeks more than 19 came.
 const ONE_DAY: usize = 60;
@@ -139,11 +141,11 @@ impl Newcomers<'_> {
         let in_time = self.memory.may_come(COME_AT_ONCE, COME_A_DAY, self.days);
         let usual = self.memory.may_come(USUAL_AT_ONCE, USUAL_A_DAY, self.days);
         let share = |percent: f64| ((current as f64 * percent / 100.0) as usize).max(UNUSUAL_FLOOR);
+        // Behind a rush a usual step is never held, unless that goes on and on.
+        let reserve = self.memory.may_come(COME_IN_RESERVE, COME_A_DAY * COME_HOLDS, self.days);
+        let holds = (in_time * COME_HOLDS).max(reserve.min(COME_AT_ONCE * COME_HOLDS)) + excused;
         let limits = [
-            (
-                share(config.max_growth_percent).min((in_time.max(COME_AT_ONCE) * COME_HOLDS + excused) as usize),
-                Resolution::Person,
-            ),
+            (share(config.max_growth_percent).min(holds as usize), Resolution::Person),
             (share(config.corroborate_growth_percent), Resolution::SecondCopy),
             (usual.min(in_time) as usize, Resolution::Alarm),
         ];

@@ -211,8 +211,9 @@ fn a_page_that_a_fault_filled_may_turn_to_what_is_right() {
 #[test]
 fn a_page_of_new_filings_that_came_with_wrong_answers_may_turn_to_what_is_right() {
     let voice = (Column::VoiceServiceProviderChoice, "No");
-    let new = |place: usize| (A_WEEK_AGO.whole().filings.len()..).contains(&place);
-    let wrong = judge(cells_in(TODAY.whole(), voice, Says::Nothing, new), Some(&snapshot(A_WEEK_AGO.whole())));
+    let before = snapshot(A_WEEK_AGO.whole());
+    let known = before.filings.len();
+    let wrong = judge(cells_in(TODAY.whole(), voice, Says::Nothing, |place| place >= known), Some(&before));
     assert!(wrong.requires().is_none(), "nothing tells: {:?}", wrong.doubts);
     let right = judge(TODAY.whole(), Some(&wrong.snapshot));
     assert!(right.requires().is_none(), "{:?}", right.doubts);
@@ -430,4 +431,63 @@ fn a_page_that_takes_back_what_filers_amended_lately_is_told_with_what_it_takes_
     let told = |doubt: &Doubt| matches!(doubt, Doubt::Cells { column, changed: 10, .. } if *column == intermediate);
     assert!(fault.doubts.iter().any(told), "{:?}", fault.doubts);
     assert_eq!(fault.requires(), None);
+}
+
+#[test]
+fn cells_that_change_a_few_at_a_time_are_told_and_held_though_they_bear_dates_and_the_next_good_listing_heals_it() {
+    for says in [Says::Today, Says::More] {
+        let voice = (Column::VoiceServiceProviderChoice, "No");
+        let whole = || TODAY.listing(|value| value < 7_000);
+        let mut current = snapshot(whole());
+        let (mut told, mut held) = (None, None);
+        for changed in (8..=400).step_by(8) {
+            let faulty = cells_in(whole(), voice, says, |place| place % 5 == 3 && place / 5 < changed);
+            let vetted = judge(faulty, Some(&current));
+            if vetted.requires() == Some(Resolution::Person) {
+                held = Some(changed);
+                break;
+            }
+            told = told.or_else(|| (!vetted.doubts.is_empty()).then_some(changed));
+            current = vetted.snapshot;
+        }
+        assert!(told.is_some_and(|told| told <= 64) && held.is_some_and(|held| held <= 360), "{told:?}, {held:?}");
+        let healed = judge(whole(), Some(&current));
+        assert!(healed.requires() < Some(Resolution::Person), "{:?}", healed.doubts);
+        let few = cells_in(whole(), voice, says, |place| place < 4);
+        let next = judge(few, Some(&healed.snapshot));
+        assert!(next.requires().is_none(), "what was undone counts no more: {:?}", next.doubts);
+    }
+}
+
+#[test]
+fn rows_of_an_old_copy_mixed_in_undo_what_several_steps_dated_and_a_listing_that_heals_what_one_did() {
+    let amended = |day_of: u32, upto: usize| {
+        let mut listing = TODAY.whole();
+        for step in 0..=day_of {
+            let date = day(TODAY.today + step).to_string();
+            for filing in listing.filings.iter_mut().skip(step as usize * 40).take(40.min(upto)) {
+                *filing = with_cells(filing, |at| match at {
+                    Column::LastUpdated => Some(&date),
+                    Column::ContactTitle => Some("amended"),
+                    _ => None,
+                });
+            }
+        }
+        listing
+    };
+    let mut current = snapshot(TODAY.whole());
+    for step in 0..6 {
+        current = judge(amended(step, 40), Some(&current)).snapshot;
+    }
+    let vetted = |listing| judge(listing, Some(&current));
+    // One in ten as it stood before all of it.
+    let old = TODAY.whole();
+    let mut mixed = amended(5, 40);
+    for (place, filing) in mixed.filings.iter_mut().enumerate().filter(|(place, _)| place % 10 == 0) {
+        *filing = old.filings[place].clone();
+    }
+    let doubted = vetted(mixed);
+    assert_eq!(doubted.requires(), Some(Resolution::Person), "{:?}", doubted.doubts);
+    assert!(doubted.doubts.iter().any(|doubt| doubt.to_string().starts_with("24 rows bear an older `last_updated`")));
+    assert!(vetted(amended(4, 40)).requires().is_none(), "what the last step did is undone");
 }

@@ -370,3 +370,14 @@ fn a_list_whose_dates_are_in_no_order_tells_nothing_by_them() {
         assert_eq!(judge(listing, None).requires(), None, "dates over {spread} days");
     }
 }
+
+#[test]
+fn ten_filings_gone_at_once_are_an_alarm() {
+    let current = snapshot(TODAY.whole());
+    let worst = |gone: u32| {
+        let vetted = judge(TODAY.listing(|value| value % 97 == 50 && value / 97 < gone), Some(&current));
+        assert!(vetted.doubts.iter().all(|doubt| !doubt.to_string().contains("vet.")), "{:?}", vetted.doubts);
+        vetted.doubts.iter().map(Doubt::resolution).max()
+    };
+    assert_eq!((worst(9), worst(10), worst(90)), (None, Some(Resolution::Alarm), Some(Resolution::Alarm)));
+}

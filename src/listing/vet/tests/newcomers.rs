@@ -198,3 +198,19 @@ fn a_rush_before_a_deadline_comes_with_amendments_and_is_an_alarm_only() {
     let vetted = judge(rush, Some(&snapshot(A_WEEK_AGO.whole())));
     assert_eq!(vetted.doubts.iter().map(Doubt::resolution).max(), Some(Resolution::Alarm), "{:?}", vetted.doubts);
 }
+
+#[test]
+fn new_filings_that_come_a_few_at_a_time_for_days_are_held_before_they_are_many() {
+    let small = World { today: 250 };
+    let today = day(small.today).to_string();
+    let end = (small.today + 1) * A_DAY;
+    let mut current = snapshot(small.whole());
+    let come = |count: u32| with(small.whole(), (0..count).map(|place| end + place * 5), &today);
+    // Within one day, as each hour.
+    let held = (1..100).map(|hour| hour * 11).find(|count| {
+        let vetted = judge(come(*count), Some(&current));
+        current = vetted.snapshot.clone();
+        vetted.requires() == Some(Resolution::Person)
+    });
+    assert!(held.is_some_and(|held| (60..=352).contains(&held)), "{held:?}");
+}
