@@ -143,3 +143,18 @@ grep -q "does not permit it" "$scratch/refused" || failed "why a reader may not 
 serve nyc1
 soon "the fetcher does not fetch again" shows "nyc1 fetches"
 echo "good: a reader that is to fetch says that it may not, and leaves it to others"
+
+# A fetcher whose role is taken away while it fetches leaves that to another, though its lease would live on.
+kill "${started[2]}" && wait "${started[2]}" || true
+as root "$here/roles.sh" site east chi1 fetcher >/dev/null
+sed -i 's/^fetches = false/fetches = true/' "$scratch/chi1.toml"
+serve chi1
+soon "the second fetcher does not follow" current chi1
+as root "$here/roles.sh" site east nyc1 operator >/dev/null
+# What it fetches it may not tell.
+ask nyc1 sync >"$scratch/untold" 2>&1 || true
+soon "nobody takes over from a fetcher that may not" shows "chi1 fetches"
+as root "$here/roles.sh" site east nyc1 fetcher >/dev/null
+as root "$here/roles.sh" remove chi1 >/dev/null
+soon "nobody takes over from a site that was shut out" shows "nyc1 fetches"
+echo "good: a fetcher that may not any more leaves it to another"
