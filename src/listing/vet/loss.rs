@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::compare::Compared;
 use super::config::VetConfig;
 use super::doubt::{Doubt, Resolution};
 use super::memory::Memory;
 use super::{UNUSUAL_FLOOR, dates, ending, exceeds};
-use crate::domain::{Certification, Column, Filing, Frn, Implementation, ProviderRole, RmdNumber};
+use crate::domain::{Certification, Column, Filing, Frn, Implementation, ProviderRole, RemovalHistory, RmdNumber};
 
 /// From so many of the last filings gone, the end is missing. In no real week was even one.
 const END_GONE_HOLDS: usize = 3;
@@ -29,6 +31,8 @@ const BY_CHANCE: f64 = 3.0;
 const RUN_OF_PROVIDERS_PERCENT: f64 = 60.0;
 /// Rows that are all of one kind do not, if more than so many in a hundred are of it: of those 384 all were, and none beside.
 const ALIKE_PERCENT: f64 = 90.0;
+/// So long ago a filing was put back that it may go again.
+const BACK_LATELY: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Above so many providers gone in rows, the listing is held.
 const RUNS_HOLD: usize = 60;
 /// From so many filings lost bit by bit, beyond what is usual, it is an alarm; from so many in all, the listing is held.
@@ -41,13 +45,27 @@ pub struct Lost<'a> {
     compared: &'a Compared,
     /// The FRNs that still stand; not gathered where nothing is gone.
     still: HashSet<Frn>,
+    /// What was removed before, and when the listing is judged.
+    removals: Option<&'a RemovalHistory>,
+    fetched_at: Timestamp,
 }
 
 impl<'a> Lost<'a> {
     /// Finds it.
-    pub fn of(current: &'a [Arc<Filing>], compared: &'a Compared) -> Self {
+    pub fn of(
+        current: &'a [Arc<Filing>],
+        compared: &'a Compared,
+        (removals, fetched_at): (Option<&'a RemovalHistory>, Timestamp),
+    ) -> Self {
         let filings = if compared.gone.is_empty() { &[][..] } else { &compared.filings };
-        Self { current, compared, still: filings.iter().filter_map(|filing| filing.frn()).collect() }
+        let still = filings.iter().filter_map(|filing| filing.frn()).collect();
+        Self { current, compared, still, removals, fetched_at }
+    }
+
+    /// Whether a filing was removed once and put back lately.
+    fn was_back_lately(&self, number: RmdNumber) -> bool {
+        let back = self.removals.and_then(|removals| removals.newest(number)?.reinstated_at);
+        back.is_some_and(|back| self.fetched_at.duration_since(back) <= BACK_LATELY)
     }
 
     /// Whether a provider is lost with this filing: it stands as long as one of its filings does.
@@ -69,9 +87,10 @@ impl<'a> Lost<'a> {
 pub fn doubts(lost: &Lost<'_>, memory: &Memory<'_>, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
     let Lost { current, compared, .. } = *lost;
     let mut doubts = Vec::new();
-    // What looked like no new filing when it came is no loss.
+    // What looked like no new filing when it came is no loss, nor what was removed and back lately: it goes again.
     let unlikely = memory.unlikely();
-    let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(|number| !unlikely.contains(number)).collect();
+    let is_loss = |number: &RmdNumber| !unlikely.contains(number) && !lost.was_back_lately(*number);
+    let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(is_loss).collect();
     let end = if in_order { end(compared, current, &gone, memory) } else { None };
     // What is taken back as it came is no loss either.
     let taken_back = matches!(end, Some(Doubt::EndGone { resolution: Resolution::SecondCopy, .. }));

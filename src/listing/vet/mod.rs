@@ -219,7 +219,7 @@ pub fn vet_against(
         days,
     };
     let told = newcomers.tell(&compared);
-    let lost = loss::Lost::of(current, &compared);
+    let lost = loss::Lost::of(current, &compared, (against.removals, fetched_at));
     let peers = peers::Gone::among(against.peers, &lost);
 
     let step = Step { newcomers: &newcomers, compared: &compared, told: &told, lost: &lost, peers: &peers };

@@ -287,7 +287,9 @@ fn an_old_copy_mixed_into_a_real_week_accepts_few_who_were_removed_and_the_next_
                 let what = format!("{count} of {} in {}: {outcome:?}, {wrong} wrong", weeks[old].0, weeks[at].0);
                 println!("{what}, then {healed:?}");
                 assert!(healed < Outcome::Held, "{what}: {:?}", struck.doubts);
-                assert!(wrong <= AT_ALL && (wrong <= UNNOTICED || alarmed), "{what}");
+                // What went with the last listing, or the week before, may come back as it went: it may have been a mistake.
+                let lately = at - old <= 3 || at < 4;
+                assert!((wrong <= AT_ALL || lately) && (wrong <= UNNOTICED || alarmed), "{what}");
             }
         }
         site.sync(&good.to_csv());

@@ -99,6 +99,11 @@ fn what_was_lost_by_mistake_may_be_back_with_the_next_listing_or_within_a_week()
     for days in [1, 5] {
         let vetted = removed_before(days).judge(on(days + 1).whole());
         assert_eq!(worst(&vetted), Some(Resolution::SecondCopy), "{days}: {:?}", vetted.doubts);
+        // It was no mistake, and the listing with them an old one: they go again as they went.
+        let mut site = removed_before(days);
+        site.apply(on(days + 1).whole());
+        let again = site.judge(on(days + 2).listing(removed));
+        assert!(again.requires().is_none(), "{:?}", again.doubts);
     }
     let few = removed_before(5);
     for (count, expected) in [(8, None), (9, Some(Resolution::Alarm))] {
