@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::output::{New, Output};
+use super::own_files::OwnFiles;
 use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::text::say;
@@ -34,16 +35,20 @@ impl Backup {
         let path = &self.file;
         let exists =
             || anyhow::anyhow!("{} exists already: name another file, or overwrite it with --force", path.display());
-        if !self.force && path.symlink_metadata().is_ok() {
-            return Err(exists());
-        }
-        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::AlreadyExists => exists(),
             _ => anyhow::Error::new(error).context(format!("{} cannot be written", path.display())),
         };
+        let loaded = global.settings(Overrides::new())?;
+        let own = OwnFiles::of(&loaded);
+        // Before --force is named: it is of no use there.
+        own.spare(path).map_err(failed)?;
+        if !self.force && path.symlink_metadata().is_ok() {
+            return Err(exists());
+        }
+        let target = Target::find(global, &loaded, Access::Read).await?;
         // Operators' records are in it.
-        let mut file = Output::open(path, New { mode: 0o600, over: self.force }).map_err(failed)?;
+        let mut file = Output::open(path, New { mode: 0o600, over: self.force }, &own).map_err(failed)?;
         let size = receive(&target, &mut file, &Progress::of("preparing a copy of the store")).await?;
         file.finish().map_err(failed)?;
         say!("{}  {} in {}", text::good("BACKED UP"), text::bytes(size), path.display());

@@ -28,6 +28,7 @@ mod maintenance;
 mod named;
 mod near;
 mod output;
+mod own_files;
 mod probe;
 mod records;
 mod removals;
@@ -341,7 +342,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     let Cli { global, command } = cli;
     match command {
         Command::Completions(command) => return command.run(command_line()),
-        Command::Man(command) => return command.run(command_line()),
+        Command::Man(command) => return command.run(command_line(), &global),
         Command::Config(command) => return command.run(&global),
         _ => {}
     }
