@@ -56,6 +56,7 @@ pub(crate) mod directory;
 mod events_ahead;
 mod first_sights;
 mod gaps;
+mod header;
 mod held;
 mod history;
 mod journal;
