@@ -310,6 +310,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no room for a copy of it.
+    #[error("the store is good, and a copy of it cannot be made in {}: {source}; make room there", .directory.display())]
+    NoRoomForCopy {
+        /// Where the copy was made.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The task that worked on it broke off.
     #[error("work on the store was interrupted")]
     Interrupted,
