@@ -49,8 +49,8 @@ pub struct OwnFiles {
 impl OwnFiles {
     /// By these settings.
     pub fn of(loaded: &Loaded) -> Self {
-        let mut directories = here::state_dirs(loaded);
-        directories.retain(|directory| directory.is_dir());
+        // One that is not there, or not to be looked into, holds nothing under the names that are compared.
+        let directories = here::state_dirs(loaded);
         let decision_log = loaded.config.decision_log.path.clone();
         Self { directories, decision_log, settings: loaded.file.clone() }
     }
