@@ -1,6 +1,7 @@
 //! `rmdd deadlines`
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,6 +10,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::from_wire::time;
+use super::output::{New, Output};
+use super::own_files::OwnFiles;
 use super::standing;
 use super::target::{Access, Target};
 use super::text::{self, say};
@@ -114,7 +117,8 @@ impl Entry {
 
 impl Deadlines {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
+        let loaded = global.settings(Overrides::new())?;
+        let target = Target::find(global, &loaded, Access::Read).await?;
         let standings = standing::all(&target).await?;
         let entries = entries(&standings, self.until);
         match &self.ics {
@@ -124,7 +128,10 @@ impl Deadlines {
                 if file.as_os_str() == "-" {
                     text::write(calendar.as_bytes())?;
                 } else {
-                    std::fs::write(file, calendar).with_context(|| format!("{} cannot be written", file.display()))?;
+                    let new = New { mode: 0o644, over: true };
+                    Output::open(file, new, &OwnFiles::of(&loaded))
+                        .and_then(|mut output| output.write_all(calendar.as_bytes()).and_then(|()| output.finish()))
+                        .with_context(|| format!("{} cannot be written", file.display()))?;
                 }
                 say_what_is_left_out(&entries);
             }

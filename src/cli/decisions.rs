@@ -138,6 +138,7 @@ const BAD_NAMED: usize = 5;
 
 impl Decisions {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        text::in_order(self.since, self.until)?;
         text::warn_if_ahead(self.since);
         let loaded = global.settings(Overrides::new())?;
         let path = path(global, &loaded).await?;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::output::{New, Output};
+use super::own_files::OwnFiles;
 use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::{Global, YES, text};
@@ -39,7 +40,8 @@ enum Format {
 
 impl Export {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
-        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
+        let loaded = global.settings(Overrides::new())?;
+        let target = Target::find(global, &loaded, Access::Read).await?;
         let mut request = ExportListingRequest { at: self.at.map(time_to_wire), ..ExportListingRequest::default() };
         request.set_format(match self.format {
             Format::Csv => ExportFormat::Csv,
@@ -58,7 +60,8 @@ impl Export {
             Some(path) => {
                 let cannot = || format!("{} cannot be written", path.display());
                 // The listing is public.
-                let mut file = Output::open(path, New { mode: 0o644, over: true }).with_context(cannot)?;
+                let new = New { mode: 0o644, over: true };
+                let mut file = Output::open(path, new, &OwnFiles::of(&loaded)).with_context(cannot)?;
                 let (progress, mut size) = (Progress::of("writing the listing"), 0);
                 let written = copy(&target, request, |bytes| {
                     size += bytes.len() as u64;

@@ -198,6 +198,16 @@ pub fn state_dir(loaded: &Loaded) -> anyhow::Result<PathBuf> {
     }
 }
 
+/// All directories of this machine in which an installation of rmdd may keep its state: those that the settings name, that of
+/// systemd's daemon, the user's own and that of the example.
+pub fn state_dirs(loaded: &Loaded) -> Vec<PathBuf> {
+    let mut directories: Vec<PathBuf> = state_dir(loaded).ok().into_iter().collect();
+    directories.push(SYSTEM_STATE.into());
+    directories.extend(default_state_dir());
+    directories.extend(example::default_directory());
+    directories
+}
+
 /// The system's state directory where it exists, unless only the user's own has a store.
 fn choose(system: &Path, own: Result<PathBuf, String>) -> Result<PathBuf, String> {
     // What this user may not look into may be there.

@@ -73,6 +73,7 @@ impl Report {
 
 impl History {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        text::in_order(self.since, self.until)?;
         text::warn_if_ahead(self.since);
         let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let mut request = ListChangesRequest {

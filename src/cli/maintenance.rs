@@ -1,7 +1,7 @@
 //! `rmdd backup`, `rmdd verify` and `rmdd compact`
 
 use std::io::{ErrorKind, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -9,6 +9,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::output::{New, Output};
+use super::own_files::OwnFiles;
 use super::screen::progress::Progress;
 use super::target::{Access, Target};
 use super::text::say;
@@ -34,24 +35,28 @@ impl Backup {
         let path = &self.file;
         let exists =
             || anyhow::anyhow!("{} exists already: name another file, or overwrite it with --force", path.display());
-        if !self.force && path.symlink_metadata().is_ok() {
-            return Err(exists());
-        }
-        let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::AlreadyExists => exists(),
             _ => anyhow::Error::new(error).context(format!("{} cannot be written", path.display())),
         };
+        let loaded = global.settings(Overrides::new())?;
+        let own = OwnFiles::of(&loaded);
+        // Before --force is named: it is of no use there.
+        own.spare(path).map_err(failed)?;
+        if !self.force && path.symlink_metadata().is_ok() {
+            return Err(exists());
+        }
+        let target = Target::find(global, &loaded, Access::Read).await?;
         // Operators' records are in it.
-        let mut file = Output::open(path, New { mode: 0o600, over: self.force }).map_err(failed)?;
-        let size = receive(&target, &mut file, &Progress::of("preparing a copy of the store")).await?;
+        let mut file = Output::open(path, New { mode: 0o600, over: self.force }, &own).map_err(failed)?;
+        let size = receive(&target, (path, &mut file), &Progress::of("preparing a copy of the store")).await?;
         file.finish().map_err(failed)?;
         say!("{}  {} in {}", text::good("BACKED UP"), text::bytes(size), path.display());
         Ok(YES)
     }
 }
 
-async fn receive(target: &Target, file: &mut Output, progress: &Progress) -> anyhow::Result<u64> {
+async fn receive(target: &Target, (path, file): (&Path, &mut Output), progress: &Progress) -> anyhow::Result<u64> {
     let mut pieces = target.backup().await?;
     let (mut expected, mut size) = (None, 0);
     let mut hasher = Sha256::new();
@@ -60,7 +65,7 @@ async fn receive(target: &Target, file: &mut Output, progress: &Progress) -> any
         size += piece.chunk.len() as u64;
         progress.bytes("copying", size, expected);
         hasher.update(&piece.chunk);
-        file.write_all(&piece.chunk).context("the copy cannot be written")?;
+        file.write_all(&piece.chunk).with_context(|| format!("{} cannot be written", path.display()))?;
         if !piece.sha256.is_empty() {
             if hasher.finalize().as_slice() != piece.sha256 || expected != Some(size) {
                 bail!("what came is not what was sent: try again");

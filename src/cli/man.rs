@@ -7,8 +7,9 @@ use clap::Args;
 use clap_mangen::Man as Page;
 use roff::{Roff, bold, roman};
 
-use super::{YES, exit, text};
-use crate::daemon::config::{Config, DEFAULT_FILE};
+use super::own_files::OwnFiles;
+use super::{Global, YES, exit, text};
+use crate::daemon::config::{Config, DEFAULT_FILE, Overrides};
 
 #[derive(Debug, Args)]
 pub struct Man {
@@ -21,10 +22,11 @@ pub struct Man {
 }
 
 impl Man {
-    pub fn run(self, mut command: clap::Command) -> anyhow::Result<u8> {
+    pub fn run(self, mut command: clap::Command, global: &Global) -> anyhow::Result<u8> {
         command.build();
         if let Some(directory) = &self.directory {
-            write_all(&command, directory)?;
+            let own = global.settings(Overrides::new()).map(|loaded| OwnFiles::of(&loaded)).unwrap_or_default();
+            write_all(&command, directory, &own)?;
             return Ok(YES);
         }
         for (name, behind) in self.command.iter().zip(0..) {
@@ -50,12 +52,17 @@ fn page(command: clap::Command, of_rmdd: bool) -> std::io::Result<Vec<u8>> {
 }
 
 /// Writes the page of a command and those of the commands below it.
-fn write_all(command: &clap::Command, directory: &Path) -> anyhow::Result<()> {
+fn write_all(command: &clap::Command, directory: &Path, own: &OwnFiles) -> anyhow::Result<()> {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name());
     let path = directory.join(format!("{name}.1"));
     let page = page(command.clone(), name == "rmdd")?;
-    std::fs::write(&path, page).with_context(|| format!("{} cannot be written", path.display()))?;
-    command.get_subcommands().filter(|below| !below.is_hide_set()).try_for_each(|below| write_all(below, directory))
+    own.spare(&path)
+        .and_then(|()| std::fs::write(&path, page))
+        .with_context(|| format!("{} cannot be written", path.display()))?;
+    command
+        .get_subcommands()
+        .filter(|below| !below.is_hide_set())
+        .try_for_each(|below| write_all(below, directory, own))
 }
 
 type Section = (&'static str, &'static [(&'static str, &'static str)]);

@@ -28,6 +28,7 @@ mod maintenance;
 mod named;
 mod near;
 mod output;
+mod own_files;
 mod probe;
 mod records;
 mod removals;
@@ -220,9 +221,21 @@ impl Global {
     }
 }
 
+/// The command line, of which each option that takes a time takes one with a sign, too: what is wrong with that is said better by
+/// who reads times than by who reads options.
+fn with_times() -> clap::Command {
+    let is_time = |arg: &clap::Arg| {
+        let names = arg.get_value_names().unwrap_or_default();
+        arg.get_long().is_some() && names.iter().any(|name| name == "TIME" || name == "T")
+    };
+    with_below(Cli::command(), &|command| {
+        command.mut_args(|arg| if is_time(&arg) { arg.allow_hyphen_values(true) } else { arg })
+    })
+}
+
 /// The command line, with all that its help says.
 fn command_line() -> clap::Command {
-    exit::described(Cli::command())
+    exit::described(with_times())
 }
 
 /// The same with a short help: the options of every command by name alone.
@@ -230,7 +243,7 @@ fn command_line_in_short() -> clap::Command {
     let hidden = |command: clap::Command| {
         command.mut_args(|arg| if arg.get_help_heading() == Some(OF_ALL) { arg.hide(true) } else { arg })
     };
-    let command = exit::described_in_short(Cli::command().after_help(AFTER_SHORT_HELP));
+    let command = exit::described_in_short(with_times().after_help(AFTER_SHORT_HELP));
     let names = command.get_arguments().filter(|arg| arg.get_help_heading() == Some(OF_ALL));
     let names: Vec<String> = names.filter_map(|arg| arg.get_long().map(|name| format!("--{name}"))).collect();
     let line = format!("{OF_ALL}: {} (`rmdd --help --all`)", names.join(", "));
@@ -281,10 +294,7 @@ pub fn main() -> ExitCode {
     };
     // What is known of a name that nobody bound: nothing, as of a number that was never listed.
     let shows = matches!(cli.command, Command::Show(_) | Command::History(_));
-    if !matches!(cli.command, Command::Serve(_)) {
-        // A daemon's journal has them: they tell what is wrong with the file.
-        silence_contained_panics();
-    }
+    silence_contained_panics();
     let ended = run(cli);
     if let Err(error) = text::finish() {
         text::aside(format_args!("{}: standard output cannot be written: {error}", text::bad("rmdd")));
@@ -341,7 +351,7 @@ fn run(cli: Cli) -> anyhow::Result<u8> {
     let Cli { global, command } = cli;
     match command {
         Command::Completions(command) => return command.run(command_line()),
-        Command::Man(command) => return command.run(command_line()),
+        Command::Man(command) => return command.run(command_line(), &global),
         Command::Config(command) => return command.run(&global),
         _ => {}
     }

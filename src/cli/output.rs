@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::own_files::OwnFiles;
 use crate::store::directory;
 
 /// So many links are followed to a file that is not there yet, as the system does.
@@ -44,8 +45,9 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// If it cannot be written, or is nothing to write to.
-    pub fn open(path: &Path, new: New) -> io::Result<Self> {
+    /// If it cannot be written, is nothing to write to, or is one of rmdd's own files.
+    pub fn open(path: &Path, new: New, own: &OwnFiles) -> io::Result<Self> {
+        own.spare(path)?;
         if !new.over && path.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
@@ -147,6 +149,22 @@ fn beside(place: &Path, mode: u32) -> io::Result<NamedTempFile> {
     builder.prefix(&name).suffix(".part").permissions(Permissions::from_mode(mode)).tempfile_in(directory::of(place))
 }
 
+/// Where a path leads, spelled in the one way that has no links in it, whether something is there or not.
+///
+/// # Errors
+///
+/// If its directory is not there.
+pub fn place_of(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let place = behind_links(path)?;
+            let name = place.file_name().ok_or(ErrorKind::NotFound)?;
+            Ok(directory::of(&place).canonicalize()?.join(name))
+        }
+        found => found,
+    }
+}
+
 /// Where a path leads that ends in links to what is not there.
 fn behind_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
@@ -176,7 +194,7 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, text: &str) -> io::Result<()> {
-        let mut output = Output::open(path, New { mode: 0o644, over: true })?;
+        let mut output = Output::open(path, New { mode: 0o644, over: true }, &OwnFiles::default())?;
         output.write_all(text.as_bytes())?;
         output.finish()
     }
@@ -237,12 +255,12 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("file");
         std::fs::write(&file, "old").expect("written");
-        let mut output = Output::open(&file, New { mode: 0o644, over: true }).expect("opened");
+        let mut output = Output::open(&file, New { mode: 0o644, over: true }, &OwnFiles::default()).expect("opened");
         output.write_all(b"half").expect("written");
         drop(output);
         assert_eq!(read(&file), "old");
         assert_eq!(std::fs::read_dir(directory.path()).expect("read").count(), 1);
-        let there = Output::open(&file, New { mode: 0o644, over: false }).expect_err("refused");
+        let there = Output::open(&file, New { mode: 0o644, over: false }, &OwnFiles::default()).expect_err("refused");
         assert_eq!(there.kind(), ErrorKind::AlreadyExists);
     }
 }

@@ -69,6 +69,7 @@ pub async fn removals(target: &Target, mut request: ListRemovalsRequest) -> anyh
 
 impl Removals {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        text::in_order(self.since, self.until)?;
         text::warn_if_ahead(self.since);
         let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let peers = if self.peers { Some(standing::all(&target).await?.peers) } else { None };

@@ -35,6 +35,7 @@ pub struct Snapshots {
 
 impl Snapshots {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
+        text::in_order(self.since, self.until)?;
         text::warn_if_ahead(self.since);
         let target = Target::find(global, &global.settings(Overrides::new())?, Access::Read).await?;
         let mut request = ListSnapshotsRequest {

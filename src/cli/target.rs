@@ -238,7 +238,15 @@ impl Target {
             _ => left == right,
         };
         match self.get_status(GetStatusRequest {}).await {
-            Ok(status) => same(Path::new(&status.state_dir), state_dir),
+            // A directory that was renamed while its daemon runs is still the one of the socket in it.
+            Ok(status) => {
+                let told = Path::new(&status.state_dir);
+                let renamed = || {
+                    matches!(told.try_exists(), Ok(false))
+                        && socket.parent().is_some_and(|beside| same(beside, state_dir))
+                };
+                same(told, state_dir) || renamed()
+            }
             // It may not say so to everybody. The socket that stands beside the store is that of its daemon.
             Err(error) => {
                 Refused::of(&error).is_some() && socket.parent().is_some_and(|beside| same(beside, state_dir))

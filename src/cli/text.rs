@@ -241,6 +241,22 @@ pub fn warn_if_ahead(since: Option<Timestamp>) {
     }
 }
 
+/// Lets a stretch of time pass that does not end before it begins.
+///
+/// # Errors
+///
+/// Says that it does: nothing lies in it, and none is no answer to what was meant.
+pub fn in_order(since: Option<Timestamp>, until: Option<Timestamp>) -> anyhow::Result<()> {
+    match (since, until) {
+        (Some(since), Some(until)) if since > until => Err(anyhow::anyhow!(
+            "--since {} is after --until {}: nothing lies between them",
+            moment(since),
+            moment(until)
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Reads a whole number, and says what is wanted where it is none.
 pub fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "give a whole number, such as 1".to_owned())

@@ -129,6 +129,8 @@ impl Beside {
         let kept = Arc::clone(&store);
         tasks.spawn("journal of records", |shutdown| every(RETRY_EVERY, shutdown, move || journal(Arc::clone(&kept))));
         let kept = Arc::clone(&store);
+        tasks.spawn("place of the store", |shutdown| every(RETRY_EVERY, shutdown, move || place(Arc::clone(&kept))));
+        let kept = Arc::clone(&store);
         tasks.spawn("times of records", |shutdown| every(LOOK_EVERY, shutdown, move || times(Arc::clone(&kept))));
         tasks.spawn("store check", |shutdown| check::run(store, shutdown));
         tasks.spawn("watchdog", |shutdown| async move {
@@ -172,6 +174,11 @@ async fn journal(store: Arc<Store>) {
         // What still stands in its way is the alarm that there is.
         let _ = tokio::task::spawn_blocking(move || store.retry_journal()).await;
     }
+}
+
+/// Looks whether the store is where it was; where it is not, the log says so at once, and not when somebody asks.
+async fn place(store: Arc<Store>) {
+    let _ = tokio::task::spawn_blocking(move || store.misplaced()).await;
 }
 
 /// So often it is looked whether the clock was set back behind what is on record.

@@ -149,6 +149,8 @@ fn what_makes_no_sense_is_refused_with_the_field_that_is_wrong() {
         (order(&[("kind", "removal"), ("released", "March 32, 2026")]), "released"),
         (order(&[("kind", "removal"), ("released", "03/12/2026")]), "released"),
         (order(&[("kind", "removal"), ("released", "12/31/26")]), "released"),
+        (order(&[("kind", "removal"), ("released", "1926-11-26")]), "released"),
+        (order(&[("kind", "removal"), ("released", "2020-12-31")]), "released"),
         (order(&[("kind", "removal"), ("released", "2026-11-25")]), "released"),
         (order(&[("released", "2026-03-12")]), "kind"),
         (order(&[("kind", "removal"), ("released", "2026-03-12"), ("notified_at", "2026-03-13")]), "notified_at"),

@@ -42,7 +42,7 @@ fn nameless_copy(store: &Store, state_dir: &Path) -> Result<File, StoreError> {
     let file = nameless_file(state_dir)?;
     let cannot = |source| StoreError::NotAccessible { path: state_dir.to_owned(), source };
     let mut copy = file.try_clone().map_err(cannot)?;
-    store.copy_to(file)?;
+    store.copy_to(file, state_dir)?;
     copy.rewind().map_err(cannot)?;
     Ok(copy)
 }

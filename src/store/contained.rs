@@ -32,11 +32,13 @@ thread_local! {
 }
 
 /// Has panics that are stopped here printed nowhere, for the rest of this process: what they mean is said as an error, and
-/// a person who asks a command reads that. All others are told as before.
+/// whoever reads that has no use for the way through redb. It is logged at the level `debug`. All others are told as before.
 pub fn silence_contained_panics() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !CONTAINED.get() {
+        if CONTAINED.get() {
+            tracing::debug!("redb gave up on a damaged file: {panic}");
+        } else {
             told(panic);
         }
     }));

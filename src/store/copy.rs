@@ -1,6 +1,8 @@
 //! A consistent copy of the store, made while it is in use.
 
 use std::fs::File;
+use std::io::{Error, ErrorKind};
+use std::path::Path;
 
 use redb::backends::FileBackend;
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, TableHandle, Value, WriteTransaction};
@@ -16,13 +18,14 @@ use super::{Store, StoreError};
 
 impl Store {
     /// Writes all that the store holds at this moment into an empty file. Syncs and questions go on meanwhile; what they
-    /// change is not in the copy. It is a store of its own: put in the place of another, it is that store again.
+    /// change is not in the copy. It is a store of its own: put in the place of another, it is that store again. `directory` is
+    /// where the file is made, for whom there is no room.
     ///
     /// # Errors
     ///
     /// If the file cannot be written or the store cannot be read.
-    pub fn copy_to(&self, file: File) -> Result<(), StoreError> {
-        self.contained_read(|| self.copy_tables(file))
+    pub fn copy_to(&self, file: File, directory: &Path) -> Result<(), StoreError> {
+        self.contained_read(|| self.copy_tables(file).map_err(|error| of_room(error, directory)))
     }
 
     fn copy_tables(&self, file: File) -> Result<(), StoreError> {
@@ -57,6 +60,22 @@ impl Store {
         }
         transaction.commit()?;
         Ok(())
+    }
+}
+
+/// That a disk is full can only be said of the one that is written to, and not of the store's.
+fn of_room(error: StoreError, directory: &Path) -> StoreError {
+    let full = |source: &Error| {
+        matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    };
+    let directory = directory.to_owned();
+    match error {
+        StoreError::NotAccessible { source, .. } if full(&source) => StoreError::NoRoomForCopy { directory, source },
+        StoreError::Redb(error) => match *error {
+            redb::Error::Io(source) if full(&source) => StoreError::NoRoomForCopy { directory, source },
+            other => StoreError::Redb(Box::new(other)),
+        },
+        other => other,
     }
 }
 

@@ -26,7 +26,7 @@ fn filled(directory: &std::path::Path) -> Store {
 
 fn copy(store: &Store, path: &std::path::Path) {
     let file = std::fs::OpenOptions::new().read(true).write(true).create_new(true).open(path).expect("made");
-    store.copy_to(file).expect("copied");
+    store.copy_to(file, &std::env::temp_dir()).expect("copied");
 }
 
 #[test]

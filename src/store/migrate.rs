@@ -45,7 +45,7 @@ impl Store {
             OpenOptions::new().read(true).write(true).create_new(true).mode(FILE_MODE).open(path).map_err(said)?;
         file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(said)?;
         let written = file.try_clone().map_err(said)?;
-        self.copy_to(file).map_err(|error| error.to_string())?;
+        self.copy_to(file, directory::of(path)).map_err(|error| error.to_string())?;
         written.sync_all().map_err(said)
     }
 

@@ -56,6 +56,7 @@ pub(crate) mod directory;
 mod events_ahead;
 mod first_sights;
 mod gaps;
+mod header;
 mod held;
 mod history;
 mod journal;
@@ -79,9 +80,11 @@ mod tables;
 mod verify;
 mod write;
 
+use std::io::ErrorKind;
 use std::ops::Deref;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use redb::{Database, ReadOnlyDatabase, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -307,6 +310,14 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is no room for a copy of it.
+    #[error("the store is good, and a copy of it cannot be made in {}: {source}; make room there", .directory.display())]
+    NoRoomForCopy {
+        /// Where the copy was made.
+        directory: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The task that worked on it broke off.
     #[error("work on the store was interrupted")]
     Interrupted,
@@ -360,6 +371,10 @@ pub struct Store {
     /// Held for reading by whoever has a transaction; for writing by what must be alone with the file.
     handle: RwLock<Handle>,
     path: PathBuf,
+    /// Which file that was when it was opened: its device and its number there.
+    inode: Option<(u64, u64)>,
+    /// Whether it was told that another file is in its place, or none.
+    told_misplaced: AtomicBool,
     /// What was found wrong with it since it was opened.
     damage: OnceLock<String>,
     /// Whether it may have to be opened again before it can be used.
@@ -396,6 +411,8 @@ impl Store {
     fn new(handle: Handle, path: PathBuf) -> Self {
         Self {
             handle: RwLock::new(handle),
+            inode: std::fs::metadata(&path).ok().map(|file| (file.dev(), file.ino())),
+            told_misplaced: AtomicBool::new(false),
             path,
             damage: OnceLock::new(),
             suspect: AtomicBool::new(false),
@@ -411,6 +428,27 @@ impl Store {
     /// find nothing to serve.
     pub fn damage(&self) -> Option<&str> {
         self.damage.get().map(String::as_str)
+    }
+
+    /// What became of the file's name, if it does not lead to the file any more that is open: somebody removed it, moved it or
+    /// put another in its place. All that is written goes into a file that nobody finds again.
+    pub fn misplaced(&self) -> Option<&'static str> {
+        let opened = self.inode?;
+        let what = match std::fs::metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == opened => None,
+            Ok(_) => Some("another file was put in its place while it was in use"),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Some("its file was removed or moved while it was in use")
+            }
+            // Whether it is there is not to be seen, which says nothing of it.
+            Err(_) => return None,
+        };
+        let told = self.told_misplaced.swap(what.is_some(), Ordering::AcqRel);
+        if let Some(what) = what.filter(|_| !told) {
+            let path = self.path.display();
+            tracing::error!(%path, what, "the store {path} is not where it was: {what}. Copy it with `rmdd backup` before the daemon ends");
+        }
+        what
     }
 
     /// Keeps in mind that something is wrong with the store.

@@ -17,7 +17,7 @@ use redb::backends::FileBackend;
 
 use super::archive::Archive;
 use super::contained::contained;
-use super::directory;
+use super::header::Mended;
 use super::journal::{MOST_SENTENCES, fold, gaps, in_neither, read};
 use super::open::{builder, contained_open};
 use super::records::{replace_records, write_notice};
@@ -26,6 +26,7 @@ use super::verify::{open_scratch, scratch};
 use super::{
     FILE_NAME, FORMAT, FleetId, Gap, Handle, JOURNAL_NAME, RecordsNotice, Store, StoreError, codec, gaps, removed, sums,
 };
+use super::{directory, header};
 use crate::domain::wording::grouped;
 use crate::domain::{Record, RecordEvent, RecordKind};
 
@@ -150,7 +151,7 @@ pub fn rebuild(
 ///
 /// If that cannot be read.
 fn fleet_of(path: &Path) -> Result<Option<FleetId>, String> {
-    let store = open_damaged(path).map_err(|error| error.to_string())?;
+    let (store, _) = open_damaged(path).map_err(|error| error.to_string())?;
     let format =
         contained_salvage(|| Ok(store.begin_read()?.open_table(META)?.get(META_FORMAT)?.map(|format| format.value())))?;
     match contained_salvage(|| store.fleet_position())? {
@@ -217,6 +218,7 @@ fn with_journal(path: &Path, salvaged: Salvaged) -> Result<Salvaged, StoreError>
             said.push(in_neither(&missing));
         }
     } else if let (false, Some(fault)) = (was_whole, found.faults.first()) {
+        said = lost;
         said.push(format!(
             "neither the store nor the journal of operators' records can be read in full (the journal: {fault}): what came \
              behind event {newest}, if anything, is lost"
@@ -237,7 +239,10 @@ pub fn salvage(path: &Path) -> Salvaged {
     }
     let all_lost = |detail: String| format!("no operators' record could be read: {detail}");
     let store = match open_damaged(path) {
-        Ok(store) => store,
+        Ok((store, older)) => {
+            salvaged.lost.extend(older);
+            store
+        }
         Err(StoreError::Damaged { detail, .. }) => {
             salvaged.lost.push(all_lost(detail));
             return salvaged;
@@ -278,15 +283,24 @@ fn contained_salvage<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<
 }
 
 /// Opens a copy of a damaged store. To read alone needs less of it to be good than to write; only what a crash has left
-/// cannot be opened that way.
-pub(super) fn open_damaged(path: &Path) -> Result<Store, StoreError> {
+/// cannot be opened that way. Where its beginning or its length is what is damaged, it is opened by a mended one; then it is said if
+/// it may be in an older state.
+pub(super) fn open_damaged(path: &Path) -> Result<(Store, Option<String>), StoreError> {
     let copy = scratch(path)?;
     let again = copy.try_clone().map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
     let handle = match contained_open(path, || builder().open_read_only_with_backend(FileBackend::new(copy)?)) {
         Ok(database) => Handle::ReadOnly(database),
-        Err(_) => Handle::ReadWrite(open_scratch(path, again)?),
+        Err(_) => match open_scratch(path, again) {
+            Ok(database) => Handle::ReadWrite(database),
+            Err(StoreError::Damaged { detail, .. }) => {
+                let damaged = |why| StoreError::Damaged { path: path.to_owned(), detail: format!("{detail}; {why}") };
+                let Mended { database, older } = header::open(path).map_err(damaged)?;
+                return Ok((Store::new(Handle::ReadOnly(database), path.to_owned()), older));
+            }
+            Err(error) => return Err(error),
+        },
     };
-    Ok(Store::new(handle, path.to_owned()))
+    Ok((Store::new(handle, path.to_owned()), None))
 }
 
 #[derive(Default)]

@@ -132,3 +132,102 @@ fn a_store_that_is_to_be_served_in_a_fleet_is_not_begun_again_where_it_cannot_be
     assert_eq!(std::fs::read(&path).expect("read"), b"no store at all", "it was left as it is");
     assert!(rebuild(directory.path(), false, time(1), |_| Ok(Retold::default())).expect("begun again").is_some());
 }
+
+/// The store of [`filled`], and the journal beside it.
+fn with_its_journal() -> (tempfile::TempDir, Vec<u8>, Vec<u8>, Vec<Record>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (bytes, records) = filled(directory.path());
+    let journal = std::fs::read(directory.path().join(JOURNAL_NAME)).expect("read");
+    (directory, bytes, journal, records)
+}
+
+/// Lines of a journal that are damaged: each of a stretch before the last, and the last.
+fn damaged_lines(journal: &[u8]) -> Vec<u8> {
+    let mut bad = journal.to_vec();
+    let end = bad.len() - 30;
+    for place in (end - 8000..=end).step_by(400) {
+        bad[place] ^= 1;
+    }
+    bad
+}
+
+/// What a new beginning has of a store and a journal that are both damaged: the records, and what is lost.
+fn begun_with(store: &[u8], journal: &[u8]) -> (Vec<Record>, Vec<String>) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join(FILE_NAME);
+    std::fs::write(&path, store).expect("written");
+    std::fs::write(directory.path().join(JOURNAL_NAME), journal).expect("written");
+    let begun = rebuild(directory.path(), false, time(1_700_000_000_000), |_| Ok(Retold::default()));
+    let Rebuilt { kept, salvaged, .. } = begun.expect("rebuilt").expect("it is damaged");
+    assert!(std::fs::read(kept.expect("kept")).expect("read") == store, "the damaged file is kept to the bit");
+    let found = Store::open(directory.path()).expect("opened").load_records().expect("loaded").0;
+    (found, salvaged.lost)
+}
+
+#[test]
+fn a_store_whose_beginning_or_length_is_damaged_gives_all_its_records_though_the_journal_is_damaged_too() {
+    let (_directory, bytes, journal, records) = with_its_journal();
+    let journal = damaged_lines(&journal);
+    let mut cases: Vec<(String, Vec<u8>)> = Vec::new();
+    for more in [1, 100, 4096, 70_000] {
+        let mut longer = bytes.clone();
+        longer.extend((0..more).map(|place| (place * 37 + 11) as u8));
+        cases.push((format!("{more} bytes behind it"), longer));
+    }
+    for fewer in [1, 100] {
+        // The last page ends with room that nothing has filled.
+        cases.push((format!("{fewer} bytes cut off"), bytes[..bytes.len() - fewer].to_vec()));
+    }
+    for place in [0, 8, 12, 16, 20, 23, 70, 72, 130, 168, 180, 198, 200, 258, 296, 319] {
+        let mut flipped = bytes.clone();
+        flipped[place] ^= 0x10;
+        cases.push((format!("a bit at {place}"), flipped));
+    }
+    let mut several = bytes.clone();
+    several[3] = 0;
+    several[20] ^= 0x40;
+    several[100] = !several[100];
+    several[250] = !several[250];
+    several.push(0);
+    cases.push(("several of these".to_owned(), several));
+    let mut begun = 0;
+    for (case, store) in cases {
+        let path = tempfile::tempdir().expect("a directory");
+        std::fs::write(path.path().join(FILE_NAME), &store).expect("written");
+        if verify_closed(path.path()).expect("checked").faults.is_empty() {
+            continue;
+        }
+        let (found, lost) = begun_with(&store, &journal);
+        assert!(found == records, "{case}: {} of {}: {lost:?}", found.len(), records.len());
+        assert_eq!(lost, Vec::<String>::new(), "{case}");
+        begun += 1;
+    }
+    assert!(begun > 12, "{begun}");
+}
+
+#[test]
+fn of_a_store_whose_newest_state_cannot_be_reached_the_one_before_is_read_and_that_is_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    drop(filled(directory.path()));
+    // As a daemon that was killed leaves it: one that ends writes once more.
+    let store = Store::open(directory.path()).expect("opened");
+    commit(&store, put(vec![allow(998, "the record before the last")]));
+    commit(&store, put(vec![allow(999, "the last record")]));
+    let records = store.load_records().expect("loaded").0;
+    let read = |name: &str| std::fs::read(directory.path().join(name)).expect("read");
+    let (bytes, journal) = (read(FILE_NAME), read(JOURNAL_NAME));
+    let commit = |slot: usize| u64::from_le_bytes(bytes[slot + 104..slot + 112].try_into().expect("a number"));
+    let (newer, older) = if commit(64) > commit(192) { (64, 192) } else { (192, 64) };
+    let mut one = bytes.clone();
+    one[newer..newer + 128].fill(0x5a);
+    let (found, lost) = begun_with(&one, &damaged_lines(&journal));
+    assert_eq!(found.len() + 1, records.len(), "all but what was written last");
+    assert!(lost.iter().any(|lost| lost.contains("the state before")), "{lost:?}");
+    // The journal has all of it.
+    assert_eq!(begun_with(&one, &journal), (records.clone(), Vec::new()));
+    let mut both = one;
+    both[older..older + 128].fill(0x5a);
+    let (found, lost) = begun_with(&both, &damaged_lines(&journal));
+    assert!(found.len() < records.len());
+    assert!(lost.iter().any(|lost| lost.contains("neither of the two places")), "{lost:?}");
+}

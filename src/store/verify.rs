@@ -86,6 +86,12 @@ impl Store {
     ///
     /// If the file cannot be copied. What is wrong with it is no error but what was asked for.
     pub fn verify(&self) -> Result<Verified, StoreError> {
+        // What is there now is not what is open.
+        if let Some(what) = self.misplaced() {
+            let mut verified = Verified::default();
+            verified.fault(what);
+            return Ok(verified);
+        }
         let (scratch, journal) = {
             let _unchanged = self.journal_lock();
             let _alone = self.handle.write().unwrap_or_else(PoisonError::into_inner);

@@ -4,7 +4,7 @@
 use std::fs::{File, Permissions};
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::common::canonical::export_of;
@@ -207,4 +207,122 @@ fn of_several_state_directories_of_a_unit_the_first_is_used() {
     let directories = format!("{}:/nowhere/at/all", site.state_dir().display());
     let output = command.env("STATE_DIRECTORY", directories).args(["snapshots"]).output().expect("it runs");
     assert_eq!(status_of(&output), 0, "{}", stderr(&output));
+}
+
+/// All that a state directory holds, with the bytes of it.
+fn held(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut held = Vec::new();
+    for entry in std::fs::read_dir(directory).expect("read") {
+        let entry = entry.expect("an entry");
+        match entry.file_type().expect("a kind") {
+            kind if kind.is_dir() => held.extend(self::held(&entry.path())),
+            kind if kind.is_file() => held.push((entry.path(), std::fs::read(entry.path()).expect("read"))),
+            _ => {}
+        }
+    }
+    held.sort();
+    held
+}
+
+/// The commands that write a file for a person, without its name, and the status with which they fail.
+const WRITING: [(&[&str], i32); 5] = [
+    (&["export", "--output"], 2),
+    (&["deadlines", "--ics"], 2),
+    (&["backup"], 2),
+    (&["backup", "--force"], 2),
+    // Where 2 is an answer.
+    (&["doctor", "--offline", "--force", "--bundle"], 3),
+];
+
+#[test]
+fn no_command_writes_over_what_rmdd_keeps_for_itself() {
+    let world = World::new(94, 80);
+    let site = site(&world);
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    let noted = site.run(&["overrides", "add", "deny", &number, "--why", "a ticket", "--by", "alice"]);
+    assert_eq!(status_of(&noted), 0, "{}", stderr(&noted));
+    let state = site.state_dir();
+    let at = |name: &str| site.directory.path().join(name);
+    for kept in
+        ["rmdd.redb.damaged-20260101T000000Z", "rmdd.redb.format-3", "records.jsonl.other-1", "decisions.jsonl.1"]
+    {
+        std::fs::write(state.join(kept), "kept").expect("written");
+    }
+    symlink(state.join("rmdd.redb"), at("link")).expect("linked");
+    symlink("link", at("further")).expect("linked");
+    symlink(&state, at("directory")).expect("linked");
+    std::fs::hard_link(state.join("records.jsonl"), at("hard")).expect("linked");
+    let archived =
+        std::fs::read_dir(state.join("archive")).expect("read").next().expect("one").expect("an entry").path();
+    let before = held(&state);
+    let name = state.file_name().expect("a name");
+    let places = [
+        state.join("rmdd.redb"),
+        state.join("records.jsonl"),
+        state.join("removals.jsonl"),
+        // None of these is there yet.
+        state.join("decisions.jsonl"),
+        state.join("rmdd.sock"),
+        state.join("archive/new.csv.zst"),
+        archived,
+        state.join("rmdd.redb.damaged-20260101T000000Z"),
+        state.join("rmdd.redb.format-3"),
+        state.join("records.jsonl.other-1"),
+        state.join("decisions.jsonl.1"),
+        at("link"),
+        at("further"),
+        at("directory/rmdd.redb"),
+        at("hard"),
+        state.join("archive/..").join("..").join(name).join("rmdd.redb"),
+    ];
+    for place in places {
+        for (command, status) in WRITING {
+            let output = site.run(&[command, &[&*place.display().to_string()]].concat());
+            let told = stderr(&output);
+            assert_eq!(status_of(&output), status, "{command:?} {}: {told}", place.display());
+            assert!(told.contains("it is rmdd's own"), "{command:?} {}: {told}", place.display());
+            assert!(!told.contains("--force"), "{told}");
+        }
+    }
+    let mut relative = rmdd();
+    relative.current_dir(&state).arg("--state-dir").arg(&state).args(["export", "--output", "rmdd.redb"]);
+    assert_eq!(status_of(&relative.output().expect("it runs")), 2);
+    assert!(held(&state) == before, "nothing has changed");
+}
+
+#[test]
+fn a_store_that_is_in_use_is_spared_by_commands_that_know_another_and_a_backup_of_its_name_is_not() {
+    let world = World::new(95, 80);
+    let (site, other) = (self::site(&world), self::site(&world));
+    let running = other.start();
+    let before = held(&other.state_dir());
+    for (command, status) in WRITING {
+        for name in ["rmdd.redb", "records.jsonl"] {
+            let place = other.state_dir().join(name).display().to_string();
+            let output = site.run(&[command, &[&*place]].concat());
+            assert_eq!(status_of(&output), status, "{command:?}: {}", stderr(&output));
+        }
+    }
+    std::fs::hard_link(other.state_dir().join("rmdd.redb"), site.directory.path().join("hard")).expect("linked");
+    let hard = site.directory.path().join("hard").display().to_string();
+    assert_eq!(status_of(&site.run(&["export", "--output", &hard])), 2);
+    let names = |held: &[(PathBuf, Vec<u8>)]| held.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    let after = held(&other.state_dir());
+    assert_eq!(names(&after), names(&before));
+    drop(running);
+
+    // Of the same names, and nobody's: a directory for copies.
+    let copies = site.directory.path().join("copies");
+    std::fs::create_dir(&copies).expect("made");
+    std::fs::copy(site.state_dir().join("records.jsonl"), copies.join("records.jsonl")).expect("copied");
+    let copy = copies.join("rmdd.redb").display().to_string();
+    for command in [&["backup"][..], &["backup", "--force"]] {
+        let output = site.run(&[command, &[&*copy]].concat());
+        assert_eq!(status_of(&output), 0, "{command:?}: {}", stderr(&output));
+    }
+    // And in the state directory itself, a name of one's own.
+    let own = site.state_dir().join("backup.redb").display().to_string();
+    for command in [&["backup"][..], &["backup", "--force"]] {
+        assert_eq!(status_of(&site.run(&[command, &[&*own]].concat())), 0);
+    }
 }

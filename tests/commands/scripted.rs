@@ -456,3 +456,24 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(status_of(&piped), 0, "{}", stderr(&piped));
     assert!(!stderr(&piped).contains("panicked"));
 }
+
+#[test]
+fn a_stretch_that_ends_before_it_begins_and_a_span_with_a_sign_are_refused_in_words() {
+    let (site, ..) = synced();
+    for command in [&["removals"][..], &["history"], &["snapshots"], &["peers", "list", "--vanished"]] {
+        let refused = site.run(&[command, &["--since", "2026-03-02", "--until", "2026-02-01"]].concat());
+        assert_eq!(status_of(&refused), 2, "{command:?}: {}", stdout(&refused));
+        assert!(stderr(&refused).contains("is after --until 2026-02-02"), "{}", stderr(&refused));
+        let one_day = site.run(&[command, &["--since", "2026-03-02", "--until", "2026-03-02"]].concat());
+        assert_eq!(status_of(&one_day), 0, "{command:?}: {}", stderr(&one_day));
+    }
+    for command in [
+        &["removals", "--since", "-5d"][..],
+        &["check", "9999999999", "--at", "-5d"],
+        &["overrides", "add", "deny", "9999999999", "--why", "x", "--expires", "-5d"],
+    ] {
+        let refused = site.run(command);
+        assert_eq!(status_of(&refused), 2, "{}", stdout(&refused));
+        assert!(stderr(&refused).contains("\"-5d\" has a sign"), "{}", stderr(&refused));
+    }
+}

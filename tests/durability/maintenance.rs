@@ -126,6 +126,93 @@ async fn a_store_that_was_damaged_behind_the_daemons_back_is_found_and_answers_g
     assert_eq!(json(&closed)["ok"], false);
 }
 
+#[tokio::test]
+async fn a_store_that_is_removed_or_replaced_beneath_the_daemon_is_an_alarm_and_a_copy_brings_it_back() {
+    let world = World::new(56, 100);
+    let site = Site::with_listing(&world.to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    let path = site.state_dir().join("rmdd.redb");
+    let aside = site.directory.path().join("moved");
+    std::fs::rename(&path, &aside).expect("moved");
+    let told = |what: &str| {
+        let status = json(&site.run(&["status", "--json"]));
+        assert_eq!((&status["state"], &status["alarms"][0]["code"]), (&"critical".into(), &"STORE_DAMAGED".into()));
+        let finding = status["alarms"][0]["finding"].as_str().expect("a finding").to_owned();
+        assert!(finding.contains(what) && finding.contains("rmdd backup"), "{finding}");
+        let report = verified(&site);
+        assert!(report["faults"][0].as_str().is_some_and(|fault| fault.contains(what)), "{report}");
+    };
+    told("removed or moved");
+    std::fs::copy(&aside, &path).expect("copied");
+    told("another file");
+    std::fs::remove_file(&path).expect("removed");
+    std::fs::rename(&aside, &path).expect("moved back");
+    assert_eq!(verified(&site)["ok"], true, "it is over where the file is back");
+    assert_eq!(json(&site.run(&["status", "--json"]))["alarms"].as_array().map(Vec::len), Some(0));
+
+    // What is changed while it is gone is in the copy that the alarm asks for.
+    std::fs::remove_file(&path).expect("removed");
+    let noted = site.run(&["overrides", "add", "deny", &number, "--why", "a ticket", "--by", "alice"]);
+    assert_eq!(status_of(&noted), 0, "{}", stderr(&noted));
+    let copy = site.directory.path().join("copy");
+    let made = site.run(&["backup", &copy.display().to_string()]);
+    assert_eq!(status_of(&made), 0, "{}", stderr(&made));
+    daemon.terminate().await;
+    std::fs::copy(&copy, &path).expect("put in its place");
+    let daemon = site.start();
+    assert_eq!(status_of(&site.run(&["check", &number])), 1, "refused by the override");
+    assert_eq!(verified(&site)["ok"], true);
+    daemon.terminate().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_put_back_is_told_of_though_only_one_record_came_after_it() {
+    let world = World::new(57, 100);
+    let site = Site::with_listing(&world.to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let copy = site.directory.path().join("copy");
+    let add = |frn: &str| {
+        let noted = site.run(&["overrides", "add", "deny", frn, "--why", "a ticket", "--by", "alice"]);
+        assert_eq!(status_of(&noted), 0, "{}", stderr(&noted));
+    };
+    add("0009999998");
+    assert_eq!(status_of(&site.run(&["backup", &copy.display().to_string()])), 0);
+    add("0009999999");
+    daemon.terminate().await;
+    restore(&site, &copy);
+    let daemon = site.start();
+    let status = json(&site.run(&["status", "--json"]));
+    let alarms = status["alarms"].as_array().expect("alarms");
+    let mended = alarms.iter().find(|alarm| alarm["code"] == "RECORDS_MENDED").unwrap_or_else(|| panic!("{status}"));
+    assert!(mended["finding"].as_str().is_some_and(|finding| finding.contains("event 2")), "{mended}");
+    let listed = stdout(&site.run(&["overrides", "list", "--json"]));
+    assert_eq!(listed.lines().count(), 2, "{listed}");
+    daemon.terminate().await;
+}
+
+#[tokio::test]
+async fn a_daemon_whose_state_directory_was_renamed_is_asked_and_does_not_hang() {
+    let world = World::new(58, 100);
+    let site = Site::with_listing(&world.to_csv());
+    let daemon = site.start();
+    daemon.first_sync().await;
+    let number = world.rows().next().expect("a filing").get("number").to_owned();
+    let renamed = site.directory.path().join("renamed");
+    std::fs::rename(site.state_dir(), &renamed).expect("renamed");
+    let ask = |command: &[&str]| {
+        let mut asked = crate::common::rmdd();
+        asked.arg("--state-dir").arg(&renamed).args(command).output().expect("it runs")
+    };
+    let checked = ask(&["check", &number]);
+    assert_eq!((status_of(&checked), stderr(&checked).as_str()), (0, ""));
+    assert_eq!(json(&ask(&["status", "--json"]))["alarms"][0]["code"], "STORE_DAMAGED");
+    std::fs::rename(&renamed, site.state_dir()).expect("renamed back");
+    daemon.terminate().await;
+}
+
 #[test]
 fn compaction_makes_the_file_smaller_and_changes_nothing_in_it() {
     let mut world = World::new(54, 400);

@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::super::alerts;
 use super::super::here;
 use super::super::output::{New, Output};
+use super::super::own_files::OwnFiles;
 use super::{Case, Report};
 use crate::api::json;
 use crate::daemon::config::Origin;
@@ -24,9 +25,13 @@ const LINES: &str = "500";
 ///
 /// If the file is there already, or cannot be written.
 pub async fn write(path: &Path, force: bool, case: &Case<'_>, report: &Report) -> anyhow::Result<()> {
-    let mut file = Output::open(path, New { mode: 0o600, over: force }).with_context(|| {
-        format!("{} cannot be written: name another file, or overwrite one that is there with --force", path.display())
-    })?;
+    let mut file =
+        Output::open(path, New { mode: 0o600, over: force }, &OwnFiles::of(case.loaded)).with_context(|| {
+            format!(
+                "{} cannot be written: name another file, or overwrite one that is there with --force",
+                path.display()
+            )
+        })?;
     let mut section =
         |heading: &str, body: String| write!(file, "==== {heading}\n{}\n\n", without_secrets(body.trim_end()));
     section("rmdd", env!("CARGO_PKG_VERSION").to_owned())?;

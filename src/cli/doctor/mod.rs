@@ -8,8 +8,10 @@ mod report;
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 
+use super::own_files::OwnFiles;
 use super::target::{Access, Target};
 use super::text::{self, say};
 use super::{Global, YES};
@@ -45,6 +47,10 @@ struct Case<'a> {
 impl Doctor {
     pub async fn run(self, global: &Global) -> anyhow::Result<u8> {
         let loaded = global.settings(Overrides::new())?;
+        if let Some(path) = &self.bundle {
+            let spared = OwnFiles::of(&loaded).spare(path);
+            spared.with_context(|| format!("{} cannot be written", path.display()))?;
+        }
         let daemon = Target::find_daemon(global, &loaded, Access::Read).await?;
         let status = match &daemon {
             // Who may not be told is told of what else there is.

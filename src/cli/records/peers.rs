@@ -91,6 +91,7 @@ impl ListPeers {
             include_reinstated: true,
             ..ListRemovalsRequest::default()
         };
+        text::in_order(self.since, self.until)?;
         text::warn_if_ahead(self.since);
         let removals = removals(target, request).await?;
         let (mut shown, mut table) = (0, Table::new(&VANISHED));

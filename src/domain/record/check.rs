@@ -40,6 +40,9 @@ fn visible(field: &str, text: &str) -> Result<(), BadField> {
     }
 }
 
+/// No order is older: the database was opened on April 20, 2021, and a year in the past is a slip of the pen.
+const FIRST_YEAR_OF_ORDERS: i16 = 2021;
+
 /// The longest free text that is kept, in characters.
 const LONGEST_TEXT: usize = 2000;
 
@@ -111,6 +114,15 @@ impl Order {
         name("document", &self.document)?;
         if self.released > eastern_day(now) {
             return bad("released", format!("{} has not come yet", self.released));
+        }
+        if self.released.year() < FIRST_YEAR_OF_ORDERS {
+            return bad(
+                "released",
+                format!(
+                    "{} is before {FIRST_YEAR_OF_ORDERS}, when the FCC's database began: there was no such order",
+                    self.released
+                ),
+            );
         }
         if self.kind != OrderKind::FinalDetermination && self.notified.is_some() {
             return bad("notified_at", format!("a {} asks for no notice to the Commission", self.kind.label()));

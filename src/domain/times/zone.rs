@@ -37,6 +37,16 @@ impl Zone {
             (Self::Of(_), AmbiguousOffset::Unambiguous { offset }) => {
                 offset.to_timestamp(at).map_err(|error| error.to_string())
             }
+            (Self::Half(zone, written, _), AmbiguousOffset::Gap { before, after })
+                if let Some(meant) = other_half(zone, at, written).filter(|meant| [before, after].contains(meant)) =>
+            {
+                let other = if meant == before { after } else { before };
+                Err(format!(
+                    "the clocks were put ahead then and did not show it: write {} for {written} whatever they showed, or {}",
+                    writings(at, meant),
+                    writings(at, other)
+                ))
+            }
             (_, AmbiguousOffset::Gap { before, after }) => Err(format!(
                 "the clocks were put ahead then, so there was no such time: write {} or {}",
                 writings(at, before),

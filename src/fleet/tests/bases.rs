@@ -32,7 +32,7 @@ fn bases(origin: &Origin) -> [base::Packed; 2] {
 
 fn format(site: &Site) -> u64 {
     let copy = tempfile::tempfile_in(site.directory.path()).expect("a file");
-    site.store.copy_to(copy.try_clone().expect("again")).expect("copied");
+    site.store.copy_to(copy.try_clone().expect("again"), &std::env::temp_dir()).expect("copied");
     let database = redb::Database::builder()
         .create_with_backend(redb::backends::FileBackend::new(copy).expect("a file"))
         .expect("opened");

@@ -273,6 +273,11 @@ pub(crate) fn cannot_be_asked(name: &str) -> bool {
     )
 }
 
+/// Whether the column of this name holds the moment of which a row asks. All rows of a list are asked of one.
+pub(crate) fn asks_of_a_moment(name: &str) -> bool {
+    matches!(name, "at" | "as_of" | "asked_at")
+}
+
 /// Whether the column of this name holds a provider's name, which decides nothing.
 pub(crate) fn only_names(name: &str) -> bool {
     matches!(

@@ -141,6 +141,11 @@ fn filled(rows: &[Result<Row, BadRow>], place: usize) -> impl Iterator<Item = St
 }
 
 impl Columns {
+    /// Whether the list is one of operators' records, which say by whom they were made, and when.
+    fn exports_records(&self) -> bool {
+        self.header.iter().any(|name| comparable(name) == "by")
+    }
+
     fn find(header: &[String], rows: &[Result<Row, BadRow>], notes: &mut Vec<String>) -> Self {
         let names: Vec<String> = header.iter().map(|name| comparable(name)).collect();
         let (of_others, mut who): (Vec<_>, Vec<_>) = Self::find_who(header, &names, rows, notes)
@@ -250,6 +255,10 @@ impl Columns {
         } else if columns::cannot_be_asked(name) {
             notes.push(format!(
                 "column {column:?} is not used: a list is asked with its providers' own filings and no calling numbers"
+            ));
+        } else if columns::asks_of_a_moment(name) && !self.exports_records() && filled_ones > 0 {
+            notes.push(format!(
+                "column {column:?} is not used: all rows are asked of one moment, which is now, or that of --at"
             ));
         } else if names_a_role(name) && filled_ones > 0 {
             notes.push(not_roles(&column));

@@ -21,7 +21,7 @@ pub use clocks::told_of_fleet;
 pub use fleet::fleet;
 pub use kept::{
     ChannelFault, RefusedReload, alerts_failing, archive_failing, decision_log, disk_low, journal_failing,
-    records_notice, reload_refused, removals_failing, store_damaged, store_read_only,
+    records_notice, reload_refused, removals_failing, store_damaged, store_misplaced, store_read_only,
 };
 pub use limits::{DiskConfig, FreshnessConfig};
 

@@ -95,6 +95,7 @@ impl Services {
         if let Some(damage) = self.store.damage() {
             alarms.insert(0, alarms::store_damaged(damage));
         }
+        alarms.extend(self.store.misplaced().map(alarms::store_misplaced));
         let no_socket = self.running.as_ref().and_then(|running| running.no_socket.as_deref());
         alarms.extend(self.store.read_only().as_deref().map(|why| alarms::store_read_only(why, no_socket)));
         alarms.extend(self.store.records_notice().as_ref().map(alarms::records_notice).into_iter().flatten());

@@ -159,7 +159,10 @@ fn a_store_of_format_3_gets_the_outbox_and_a_copy_and_a_compaction_keep_it() {
     let elsewhere = tempfile::tempdir().expect("a directory");
     let copy = elsewhere.path().join(crate::store::FILE_NAME);
     store
-        .copy_to(std::fs::File::options().read(true).write(true).create_new(true).open(copy).expect("made"))
+        .copy_to(
+            std::fs::File::options().read(true).write(true).create_new(true).open(copy).expect("made"),
+            directory.path(),
+        )
         .expect("copied");
     let copy = Store::open(elsewhere.path()).expect("opened");
     assert_eq!(sequences(&copy, "b"), [1]);

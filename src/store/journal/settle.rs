@@ -332,7 +332,7 @@ fn merge(stored: &Stored, mut found: Found, when: When, told: &mut Told) -> (BTr
         (beyond, rewrite) = (Vec::new(), Rewrite::Anew);
     }
     found.whole_event = found.whole_event.min(found.last());
-    tell_beyond(&found, &beyond, last, made, told);
+    tell_beyond(&found, &beyond, (last, stored.mark.is_some()), made, told);
     rewrite = rewrite.max(faults(stored, &found, last, told)).max(tell_differences(stored, &found, last, told));
     let mut events: BTreeMap<u64, Batched> =
         found.events.into_iter().map(|(serial, journaled)| (serial, (journaled.event, journaled.batch))).collect();
@@ -342,8 +342,9 @@ fn merge(stored: &Stored, mut found: Found, when: When, told: &mut Told) -> (BTr
     (events, rewrite)
 }
 
-/// Tells what became of the events that the journal has beyond the store.
-fn tell_beyond(found: &Found, beyond: &[u64], last: u64, made: bool, told: &mut Told) {
+/// Tells what became of the events that the journal has beyond the store. A store that has had a journal remembers it: one that
+/// does not is a copy that was put in its place.
+fn tell_beyond(found: &Found, beyond: &[u64], (last, has_had_one): (u64, bool), made: bool, told: &mut Told) {
     let Some(first) = beyond.first().and_then(|serial| found.events.get(serial)) else { return };
     let one_change = first.batch == (last + 1, found.last());
     if made {
@@ -351,7 +352,7 @@ fn tell_beyond(found: &Found, beyond: &[u64], last: u64, made: bool, told: &mut 
             "the store was missing: operators' records were taken from the journal, which has {} events",
             found.events.len()
         ));
-    } else if one_change {
+    } else if one_change && has_had_one {
         told.said
             .push(format!("{} stood in the journal alone, because of a crash, and was completed", serials(beyond)));
     } else {

@@ -203,7 +203,7 @@ impl Removed {
     /// What can be read of it in a damaged store; nothing if not all of it can.
     pub fn of_damaged(path: &Path) -> Option<Self> {
         let read = contained(|| {
-            let store = open_damaged(path)?;
+            let (store, _) = open_damaged(path)?;
             let loaded = store.load()?;
             loaded.snapshot.map(|snapshot| Self::of(&store, snapshot.serial, &loaded.removals)).transpose()
         });

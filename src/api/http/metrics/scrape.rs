@@ -431,7 +431,7 @@ fn kept(page: &mut Page<'_>, services: &Services) -> Result<(), Error> {
     page.gauge(bytes("rmdd_store_size", "Size of the store's file."), Some(services.store.size()))?;
     page.gauge(
         of("rmdd_store_damaged", "1 if the store was found damaged, else 0."),
-        Some(u64::from(services.store.damage().is_some())),
+        Some(u64::from(services.store.damage().is_some() || services.store.misplaced().is_some())),
     )?;
     page.gauge(
         bytes("rmdd_archive_size", "Size of the archived listings, packed as they are."),

@@ -232,10 +232,13 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
     let titles = titles(above, &header, fit, &mut rows);
     let (mut comments, mut repeats) = (Vec::new(), Vec::new());
     let names = dialect::names(&header);
+    let mut behind_a_gap = false;
     for record in records {
         if record.is_blank() {
+            behind_a_gap = true;
             continue;
         }
+        let behind_a_gap = std::mem::take(&mut behind_a_gap);
         match Comment::of(&record) {
             Comment::Yes => {
                 comments.push(record.row);
@@ -252,7 +255,7 @@ fn table(records: Vec<Record>, fit: Fit<'_>, mut notes: Vec<String>) -> Result<T
             repeats.push(record.row);
             continue;
         }
-        if is_another_header(&said, &names, fit) {
+        if is_another_header(&said, &names, fit) || (behind_a_gap && begins_a_table(&said, fit)) {
             return Err(TableError::SecondHeader { row: record.row, first: header.row });
         }
         refuse_broken(&record, width)?;
@@ -360,6 +363,13 @@ fn is_another_header(said: &[String], names: &[String], fit: Fit<'_>) -> bool {
     let repeated: Vec<String> = said.iter().filter(|name| !name.is_empty() && names.contains(name)).cloned().collect();
     let digits = said.iter().any(|name| name.contains(|c: char| c.is_numeric()));
     (known > 1 && known == filled) || (!digits && repeated.len() > 1 && fit(&repeated) > 0)
+}
+
+/// Whether a row behind a blank one is the header of a table of its own: it has no digit, one of its names is known, and another
+/// stands beside it.
+fn begins_a_table(said: &[String], fit: Fit<'_>) -> bool {
+    let digits = said.iter().any(|name| name.contains(|c: char| c.is_numeric()));
+    fit(said) > 0 && said.iter().filter(|name| !name.is_empty()).count() > 1 && !digits
 }
 
 /// The row above the header that is one itself, with rows of its own below it: two tables, of which the second has more

@@ -340,6 +340,7 @@ fn where_rows_or_columns_cannot_be_told_the_list_is_refused_with_what_to_do() {
         ),
         ("Trunk Group,Name\nP000,A\nFRN,Role\n0021441233,gateway\n", "row 3 is another header, besides row 1"),
         ("Trunk Group,Name\nnorth,A\n\nFRN,Role\n0021441233,gateway\n", "row 4 is another header, besides row 1"),
+        ("frn,role\n0041000001,gateway\n\nrmd,name\nRMD0001411,x\n", "row 4 is another header, besides row 1"),
         ("FRN\n0099999999\nName,FRN,Role\nC,0021441233,gateway\n", "row 3 is another header, besides row 1"),
         ("Upstreams\n\nPeer\nP000\n\nPeer,Role\nP001,gateway\n", "row 6 is another header, besides row 3"),
         ("Name,FRN,Role\nC,0021441233,gateway\nFRN,Name\n0099999999,A\n", "row 3 is another header, besides row 1"),

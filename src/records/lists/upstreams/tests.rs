@@ -133,6 +133,10 @@ fn roles_are_read_by_the_columns_name_or_its_cells_and_a_column_that_is_not_used
     let none = list("frn,Service,Notes\n20237343,Wholesale voice,has a gateway in Dallas\n20237343,SMS,fine\n");
     assert!(none.unasked.is_empty(), "{:?}", none.unasked);
     assert!(list("frn,foreign\n20237343,yes\n").notes[0].contains("\"foreign\" is not used"));
+    assert!(list("frn,at\n20237343,2025-08-06\n").notes[0].contains("\"at\" is not used"));
+    assert_eq!(list("frn,at\n20237343,\n").notes, Vec::<String>::new());
+    // When a record was made, as exports of records have it.
+    assert_eq!(list("provider,why,by,at\nRMD0001410,,alice,2025-08-06T12:00:00Z\n").notes, Vec::<String>::new());
     assert!(list("frn,site\n20237343,north\n").notes.is_empty());
     assert!(named("frn,role,provider type\n20237343,gateway,VSP\n")[0].contains("another column says gateway"));
 }

@@ -17,6 +17,15 @@ pub fn store_damaged(what: &str) -> Alarm {
     Alarm::new(AlarmCode::StoreDamaged, Severity::Critical, message)
 }
 
+/// That what is synced or changed goes into a file that is lost with the daemon.
+pub fn store_misplaced(what: &str) -> Alarm {
+    let message = format!(
+        "the store is not where it was ({what}): answers go on, and what is synced from now on is lost when the daemon ends. \
+         Copy it with `rmdd backup FILE`, stop the daemon, put FILE in its place and start"
+    );
+    Alarm::new(AlarmCode::StoreDamaged, Severity::Critical, message)
+}
+
 /// That nothing that is synced or changed can be kept.
 pub fn store_read_only(why: &str, no_socket: Option<&str>) -> Alarm {
     let besides = no_socket.map(|said| format!("; and {said}")).unwrap_or_default();
