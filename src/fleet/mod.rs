@@ -35,6 +35,7 @@ pub mod head;
 pub(crate) mod join;
 mod keep;
 pub mod keys;
+pub(crate) mod lacking;
 pub(crate) mod lead;
 mod ledger;
 mod left_out;
