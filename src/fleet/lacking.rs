@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
-
 use crate::domain::{Record, RecordEvent, RecordKind};
 use crate::records::Records;
 
@@ -102,7 +100,7 @@ fn by_id(events: &[RecordEvent]) -> BTreeMap<(RecordKind, String), Vec<&RecordEv
 
 #[cfg(test)]
 mod tests {
-    use jiff::SignedDuration;
+    use jiff::{SignedDuration, Timestamp};
 
     use super::*;
     use crate::domain::{EARLIEST, Frn, Identity, Override, OverrideAction, RecordAction, RecordBody};
