@@ -178,8 +178,8 @@ pub struct EngineStatus {
 
 impl EngineStatus {
     /// What is wrong with its database. That it knows no leader it says among its errors too, and that passes by itself.
-    pub fn faults(&self) -> usize {
-        self.errors.iter().filter(|error| !error.contains("no leader")).count()
+    pub fn faults(&self) -> impl Iterator<Item = &str> {
+        self.errors.iter().map(String::as_str).filter(|error| !error.contains("no leader"))
     }
 }
 

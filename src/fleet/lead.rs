@@ -137,6 +137,12 @@ impl Leading {
                 );
                 Ok(())
             }
+            // It is full, and takes no lease: what it holds is followed as ever.
+            Err(error @ EngineError::Refused { .. }) => {
+                self.stand_back();
+                tracing::warn!(%error, "nobody fetches for the fleet, and this site cannot: {error}");
+                Ok(())
+            }
             stood => stood,
         }
     }
