@@ -178,7 +178,7 @@ impl Runner {
         let mut polled = self.site.client.look(Some(&self.site.params.site), with_asks).await?;
         trace_look(&polled, began);
         self.site.set_asks(std::mem::take(&mut polled.asks));
-        self.site.set_fetched_for(polled.fetcher.is_some());
+        self.site.set_fetched_for(polled.is_fetched_for);
         // It is gone, or an older one stands there, where etcd was wiped or put back.
         if self.memory.told.as_ref().map(SiteSays::to_bytes) != polled.said {
             self.memory.told = None;

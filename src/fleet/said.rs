@@ -213,6 +213,8 @@ pub struct Ask {
     pub approve: Option<(Sha256Digest, String)>,
     /// What came of it, and at which index of the listing's log it is so. Nothing until it is done.
     pub done: Option<(Done, u64)>,
+    /// Whether a site that fetches has seen it, and does it.
+    pub taken: bool,
 }
 
 /// What came of something that was asked.
@@ -241,7 +243,7 @@ impl Ask {
         let (sha256, by) = self.approve.clone().unzip();
         let approve_sha256 = sha256.map(|sha256| sha256.0.to_vec());
         let (site, at_ms) = (self.site.clone(), self.at.as_millisecond());
-        v1::Ask { site, at_ms, approve_sha256, by: by.unwrap_or_default(), done }.encode_to_vec()
+        v1::Ask { site, at_ms, approve_sha256, by: by.unwrap_or_default(), done, taken: self.taken }.encode_to_vec()
     }
 
     /// What bytes say.
@@ -268,6 +270,7 @@ impl Ask {
                 at: wire::time(wire.at_ms)?,
                 approve: sha256.map(|sha256| (sha256, wire.by)),
                 done: wire.done.map(done).transpose()?,
+                taken: wire.taken,
             })
         };
         read().map_err(|bad| Fault::of("what a site asks of another", bad))
@@ -298,7 +301,7 @@ mod tests {
         let says = SiteSays::now(&position, &position, true, at());
         let says = SiteSays { clock_offset_ms: Some(-7), policy: Some(Sha256Digest::of(b"policy")), ..says };
         assert_eq!(SiteSays::from_bytes(&says.to_bytes()).expect("read"), says);
-        let asked = Ask { site: "bos".to_owned(), at: at(), approve: None, done: None };
+        let asked = Ask { site: "bos".to_owned(), at: at(), approve: None, done: None, taken: false };
         let record = SyncRecord {
             at: at(),
             trigger: SyncTrigger::Operator,
@@ -310,6 +313,7 @@ mod tests {
         let approve = Some((Sha256Digest::of(b"a listing"), "ann".to_owned()));
         for ask in [
             asked.clone(),
+            Ask { taken: true, ..asked.clone() },
             Ask { approve: approve.clone(), ..asked.clone() },
             Ask { done: Some((Done::Record(Box::new(record)), 8)), ..asked.clone() },
             Ask { approve: approve.clone(), done: Some((Done::NotHeld(vec!["ab".to_owned()]), 8)), ..asked.clone() },

@@ -80,13 +80,22 @@ const UNFETCHED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 fn unfetched(view: &FleetView, now: Timestamp) -> Option<Alarm> {
     let since = view.unfetched_since.filter(|since| age(*since, now).exceeds(UNFETCHED_AFTER))?;
+    let why = match view.unfetched_why.as_str() {
+        "" => String::new(),
+        why => format!(" ({why})"),
+    };
     let message = format!(
-        "no site fetches for the fleet {}, since {}: what the FCC publishes does not reach any of them",
+        "no site fetches for the fleet {}, since {}{why}: what the FCC publishes does not reach any of them",
         view.name,
         moment(since)
     );
-    Some(Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message))
+    let alarm = Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message);
+    Some(if why.is_empty() { alarm } else { alarm.remedied_by(FREE_THE_KEY) })
 }
+
+/// What to do where the key of whoever fetches is held by nobody who does.
+const FREE_THE_KEY: &str = "whoever looks after etcd deletes that key (`etcdctl del`): a site that may fetch takes it at once. Find out \
+                            who put it there: sites put it under a lease alone";
 
 /// What to do at a site whose fleet has gone another way: a repair there would drop what that has.
 const JOIN_ANEW: &str = "where what the fleet's etcd holds is right, join it anew, which keeps what is here beside and brings its \
@@ -217,6 +226,10 @@ mod tests {
         let [alarm] = alarms.as_slice() else { panic!("{alarms:?}") };
         assert_eq!(alarm.code, AlarmCode::FleetNoFetcher);
         assert!(alarm.message.contains("no site fetches for the fleet east"), "{alarm:?}");
+        assert!(alarm.remedy.contains("start a site"), "{alarm:?}");
+        Arc::make_mut(&mut unfetched.view).unfetched_why = "etcd's key names bos, and no such site is alive".to_owned();
+        let alarms = fleet(&unfetched, at(5));
+        assert!(alarms[0].message.contains("names bos, and") && alarms[0].remedy.contains("etcdctl del"), "{alarms:?}");
     }
 
     #[test]
