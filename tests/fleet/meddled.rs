@@ -96,6 +96,17 @@ async fn an_entry_that_was_damaged_in_etcd_is_put_right_by_a_site_that_has_follo
         state(&fleet, away).await.filter(|state| *state != FleetState::Current)
     })
     .await;
+    // The one that has not come so far names the one that has, and drops nothing of what that holds.
+    fleet.stop(away).await;
+    for arguments in [&["fleet", "repair"][..], &["fleet", "repair", "--drop-what-is-stuck", "records"]] {
+        let refused = fleet.run(away, arguments);
+        let said = stderr(&refused);
+        let names = format!("site {} has followed the fleet's log `records` up to entry {last}", NAMES[whole]);
+        assert!(status_of(&refused) == 2 && said.contains(&names) && said.contains("Nothing has changed"), "{said}");
+        assert!(!said.contains("--drop-what-is-stuck"), "{said}");
+    }
+    assert_eq!(fleet.index(Log::Records).await, last);
+    fleet.start(away);
     fleet.stop(whole).await;
     let said = stdout(&fleet.ok(whole, &["fleet", "repair"]));
     assert!(said.contains(&format!("ends at entry {last} again")), "{said}");
