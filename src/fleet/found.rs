@@ -22,17 +22,18 @@ use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 #[non_exhaustive]
 pub enum FoundError {
     /// There is one.
-    #[error(
-        "the fleet {name} is founded already, as {found}: start the daemon of this site, and it joins it. Nothing has changed"
-    )]
+    #[error("the fleet {name} is founded already, as {found}: {how}. Nothing has changed")]
     Founded {
         name: String,
         /// Its ID.
         found: FleetId,
+        /// How this site comes into it.
+        how: String,
     },
     /// None is there, and what stands where its logs should begin is in the way.
     #[error(
-        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what          begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
+        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what \
+         begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
     )]
     Remains {
         name: String,
@@ -166,7 +167,7 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
 
 async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
     if let Some(found) = client.founded().await? {
-        return Err(FoundError::Founded { name: name.to_owned(), found: found?.id });
+        return Err(founded_already(&store, name, found?.id)?);
     }
     // A fleet that is put back has sites that read its format, and perhaps none that reads another.
     let again = store.fleet_position()?.is_some();
@@ -188,11 +189,28 @@ async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<
     if !client.found(Founding { id, format, schedule_minute: minute }, heads).await? {
         let name = name.to_owned();
         return Err(match client.founded().await?.transpose()? {
-            Some(founding) => FoundError::Founded { name, found: founding.id },
+            Some(founding) => founded_already(&store, &name, founding.id)?,
             None => FoundError::Remains { name, prefix: client.keys.root().to_owned() },
         });
     }
     Ok(Founded { id, position, again })
+}
+
+/// That there is one, and how a site with this store comes into it.
+fn founded_already(store: &Store, name: &str, found: FleetId) -> Result<FoundError, StoreError> {
+    let how = match store.fleet_position()? {
+        Some(position) if position.fleet == found => "this store is in it: start the daemon".to_owned(),
+        Some(position) => format!(
+            "this store is in another one, {}. `rmdd fleet leave` takes it out of that, and `rmdd fleet join` joins this one, and \
+             keeps what is here beside",
+            position.fleet
+        ),
+        None if store.is_empty()? => "start the daemon of this site, and it joins it".to_owned(),
+        None => "this store has listings or records of its own, and `rmdd fleet join` joins it with them and keeps what is here \
+                 beside (--dry-run lists the records that the fleet lacks)"
+            .to_owned(),
+    };
+    Ok(FoundError::Founded { name: name.to_owned(), found, how })
 }
 
 /// Founds it in the store, and packs what that holds.

@@ -50,6 +50,10 @@ impl Founding {
         const WHAT: &str = "what says which fleet it is";
         let of = |bad| Fault::of(WHAT, bad);
         let wire: v1::Fleet = wire::decode(bytes).map_err(of)?;
+        // There never was such a format: it is empty, or another's.
+        if wire.format == 0 {
+            return Err(Fault::damaged(WHAT, "it is empty, or nothing that a fleet has put there"));
+        }
         format::check(WHAT, wire.format)?;
         let schedule_minute = u8::try_from(wire.schedule_minute % 60).unwrap_or_default();
         Ok(Self { id: FleetId(sixteen(&wire.id).map_err(of)?), format: wire.format, schedule_minute })
@@ -293,6 +297,13 @@ mod tests {
         assert_eq!(Founding::from_bytes(&founding.to_bytes()).expect("read"), founding);
         let newer = Founding { format: FORMAT + 1, ..founding };
         assert!(matches!(Founding::from_bytes(&newer.to_bytes()), Err(Fault::Format { .. })));
+        for foreign in [&b""[..], b"\x1a\x02hi"] {
+            let refused = Founding::from_bytes(foreign).expect_err("refused").to_string();
+            assert!(
+                refused.contains("nothing that a fleet has put there") && !refused.contains("version"),
+                "{refused}"
+            );
+        }
         let fetcher = Fetcher { token: Token([4; 16]), site: "ams".to_owned(), since: at() };
         assert_eq!(Fetcher::from_bytes(&fetcher.to_bytes()).expect("read"), fetcher);
         let alive = Alive { token: Token([5; 16]), since: at() };

@@ -120,6 +120,9 @@ async fn a_store_with_a_past_of_its_own_is_refused_and_a_fleet_is_founded_once()
     let again = fleet.run(1, &["fleet", "init"]);
     assert_eq!(status_of(&again), 2);
     assert!(stderr(&again).contains("founded already"), "{}", stderr(&again));
+    assert!(stderr(&again).contains("`rmdd fleet join` joins it with them"), "{}", stderr(&again));
+    let again = fleet.run(0, &["fleet", "init"]);
+    assert!(stderr(&again).contains("this store is in it: start the daemon"), "{}", stderr(&again));
     assert!(refusal(&fleet, 1).contains("of its own"), "what it holds is not thrown away");
     // Only its daemon changes a store that is in a fleet.
     let synced = fleet.run(0, &["sync"]);

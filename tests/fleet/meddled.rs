@@ -241,7 +241,8 @@ async fn a_fleet_that_etcd_does_not_let_be_founded_leaves_the_store_in_none() {
     let refused = fleet.run(0, &["fleet", "init"]);
     assert_eq!(status_of(&refused), 2);
     assert!(
-        stderr(&refused).contains("Nothing has changed") && stderr(&refused).contains("etcdctl"),
+        stderr(&refused).contains("Nothing has changed")
+            && stderr(&refused).contains("deletes what begins with /rmdd/east/ there (etcdctl"),
         "{}",
         stderr(&refused)
     );
