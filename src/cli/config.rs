@@ -10,6 +10,7 @@ use crate::daemon::config::{Loaded, Overrides};
 use crate::decide::matrix::MATRIX;
 use crate::domain::eastern_day;
 use crate::observe::clock::now;
+use crate::service::certificate;
 
 #[derive(Debug, Args)]
 pub struct ConfigCommand {
@@ -32,9 +33,11 @@ impl ConfigCommand {
         let Action::Check { json } = self.action;
         let loaded = global.load(Overrides::new())?;
         let lacking = crate::sync::fetch::check_client(&loaded.config.fetch)?;
-        crate::daemon::check_files(&loaded.config)?;
+        let certificates = crate::daemon::check_files(&loaded.config)?;
         let mut warnings = loaded.config.warnings();
         // No reason to refuse a start: a clock may be wrong.
+        let alarms = certificates.iter().flat_map(|state| certificate(state, now()));
+        warnings.extend(alarms.map(|alarm| alarm.message));
         warnings.extend(loaded.config.me.validate(eastern_day(now())).err());
         warnings.extend(lacking.map(|lacking| lacking.to_string()));
         let settings = loaded.config.settings();

@@ -31,6 +31,7 @@ use crate::daemon::config::{Config, Overrides};
 use crate::fleet;
 use crate::store::StoreError;
 use crate::sync::SyncSettings;
+use crate::transport::{CertificateState, TlsError};
 
 pub(crate) use listen::{SOCKET_NAME, runtime_socket};
 pub use rebuild::{rebuild, refill_if_gone};
@@ -103,17 +104,22 @@ pub fn sync_settings(config: &Config) -> Result<SyncSettings, String> {
     })
 }
 
-/// Whether the files that the configuration names for its listeners, channels and fleet can be used.
+/// Whether the files that the configuration names for its listeners, channels and fleet can be used. Returns how the
+/// certificates in them stand.
 ///
 /// # Errors
 ///
 /// Names the first that cannot.
-pub(crate) fn check_files(config: &Config) -> Result<(), DaemonError> {
-    ListenersTls::load(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
+pub(crate) fn check_files(config: &Config) -> Result<Vec<CertificateState>, DaemonError> {
+    let setting = |error: TlsError| DaemonError::Setting(error.to_string());
+    let listeners = ListenersTls::load(config).map_err(setting)?;
+    let mut certificates: Vec<_> = listeners.all().iter().map(|tls| tls.state()).collect();
     tls::rules(config).map(|_| ()).map_err(|error| DaemonError::Setting(error.to_string()))?;
     InForce::load(&config.alerts).map(|_| ()).map_err(DaemonError::Setting)?;
     if let Some(config) = &config.fleet {
-        fleet::tls::load(&config.tls).map_err(|error| DaemonError::Setting(error.to_string()))?;
+        let loaded = fleet::tls::load(&config.tls).map_err(setting)?;
+        certificates.extend(loaded.map(|loaded| loaded.facts.state(fleet::tls::NAME)));
     }
-    listen::check_owners(config)
+    listen::check_owners(config)?;
+    Ok(certificates)
 }

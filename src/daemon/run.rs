@@ -250,6 +250,7 @@ impl Start {
             schedule: self.syncing.schedule.clone(),
             retry,
             tls: self.tls.all(),
+            fleet_certificate: self.syncing.member.as_ref().and_then(|member| member.certificates.files()),
             access: Arc::clone(&self.access),
             refused_reload,
             reload,

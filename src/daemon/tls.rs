@@ -1,6 +1,7 @@
 //! The TLS of the listeners, and how it is renewed while they run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -46,20 +47,10 @@ impl ListenersTls {
     /// Looks at the files now and then until the shutdown, and puts new ones in force.
     pub fn watch(&self, tasks: &mut JoinSet<TaskEnd>, shutdown: &CancellationToken) {
         for tls in self.all() {
-            let shutdown = shutdown.clone();
+            let (shutdown, looked) = (shutdown.clone(), Arc::clone(&tls));
             tasks.spawn(async move {
-                let mut wrong = None;
-                loop {
-                    tokio::select! {
-                        () = shutdown.cancelled() => return ("certificates", Ok(())),
-                        () = tokio::time::sleep(tls.check_every()) => {}
-                    }
-                    let (looked, before) = (Arc::clone(&tls), wrong.take());
-                    match tokio::task::spawn_blocking(move || looked.look(before)).await {
-                        Ok(found) => wrong = found,
-                        Err(_) => tracing::error!("a look at the certificates came to an unexpected end"),
-                    }
-                }
+                now_and_then(move || tls.check_every(), move |before| looked.look(before), shutdown).await;
+                ("certificates", Ok(()))
             });
         }
     }
@@ -76,6 +67,26 @@ impl ListenersTls {
             http: of(&self.http, &next.http.tls)?,
             admin: of(&self.admin, &next.admin.tls)?,
         })
+    }
+}
+
+/// Looks at the files of a certificate now and then until the shutdown. What was wrong with them is told the next look.
+pub async fn now_and_then(
+    every: impl Fn() -> Duration,
+    look: impl Fn(Option<String>) -> Option<String> + Send + Sync + 'static,
+    shutdown: CancellationToken,
+) {
+    let (mut wrong, look) = (None, Arc::new(look));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(every()) => {}
+        }
+        let (look, before) = (Arc::clone(&look), wrong.take());
+        match tokio::task::spawn_blocking(move || look(before)).await {
+            Ok(found) => wrong = found,
+            Err(_) => tracing::error!("a look at the certificates came to an unexpected end"),
+        }
     }
 }
 

@@ -49,6 +49,7 @@ pub enum AlarmCode {
     FleetEngineOld,
     FleetNoFetcher,
     HistoryLost,
+    FleetEngineFailing,
 }
 
 impl AlarmCode {
@@ -140,6 +141,10 @@ impl AlarmCode {
             }
             Self::FleetNewer => "install the version of rmdd that the rest of the fleet has",
             Self::FleetEngineOld => "install etcd 3.5.33, 3.6.14, 3.7.1 or newer, one member after the other",
+            Self::FleetEngineFailing => {
+                "look after etcd: where it is full (NOSPACE), compact and defragment it, raise its quota if that was small, and \
+                 disarm the alarm (`etcdctl alarm disarm`); where a member is damaged (CORRUPT), replace it (docs/fleet.md)"
+            }
             Self::FleetNoFetcher => {
                 "start a site that may fetch (`fleet.fetches`, and the role of a fetcher in etcd); where one runs, its log says \
                  why it does not: its clock, or that it is not at the head"

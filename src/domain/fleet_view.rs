@@ -29,6 +29,8 @@ pub struct FleetView {
     pub fetcher: Option<String>,
     /// Since when none fetches, as far as this site has seen.
     pub unfetched_since: Option<Timestamp>,
+    /// What stands in the way where somebody is said to fetch and nobody does; else empty.
+    pub unfetched_why: String,
     /// The members of etcd, in the order of the configuration.
     pub members: Vec<EngineMember>,
     /// All sites that are registered, by name, this one among them.
@@ -56,6 +58,7 @@ impl FleetView {
             },
             fetcher: None,
             unfetched_since: None,
+            unfetched_why: String::new(),
             members: Vec::new(),
             sites: Vec::new(),
             read_at: None,
@@ -178,8 +181,8 @@ pub struct EngineStatus {
 
 impl EngineStatus {
     /// What is wrong with its database. That it knows no leader it says among its errors too, and that passes by itself.
-    pub fn faults(&self) -> usize {
-        self.errors.iter().filter(|error| !error.contains("no leader")).count()
+    pub fn faults(&self) -> impl Iterator<Item = &str> {
+        self.errors.iter().map(String::as_str).filter(|error| !error.contains("no leader"))
     }
 }
 

@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::left_out::{Part, is_left_out};
 use super::payload::{self, Listing, SnapshotMessage};
 use super::wire::{self, Columns, Read, damaged, v1};
+use crate::domain::visible::one_line;
 use crate::domain::{
     ChangeSerial, Filing, RecordEvent, RemovalHistory, RmdNumber, Snapshot, SnapshotSerial, StepFacts, SyncRecord,
 };
@@ -77,7 +78,26 @@ pub fn records(store: &Store, entry: &Entry, bytes: &[u8]) -> Result<Vec<RecordE
         }
         error => error.into(),
     })?;
+    log_records(entry, &events);
     Ok(events)
+}
+
+/// The one line that says which site has made which events: the history has no site.
+fn log_records(entry: &Entry, events: &[RecordEvent]) {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+    let (index, site, first, last, by) = (entry.position.index, &entry.site, first.serial, last.serial, &first.by);
+    let by = one_line(by);
+    match first == last {
+        true => tracing::info!(entry = index, site, by, "site {site} has changed records: event {first}, by {by}"),
+        false => {
+            tracing::info!(
+                entry = index,
+                site,
+                by,
+                "site {site} has changed records: events {first} to {last}, by {by}"
+            );
+        }
+    }
 }
 
 /// An entry that the head vouches for, and that does not go on from what stands here.

@@ -90,6 +90,11 @@ impl Around {
         self.sites.len()
     }
 
+    /// The names of those that live, also where what they tell of themselves cannot be read.
+    pub fn living(&self) -> impl Iterator<Item = &String> {
+        self.living.keys()
+    }
+
     /// What sites tell of themselves, by their names, and since when they live if they do.
     pub fn sites(&self) -> impl Iterator<Item = (&String, &SiteSays, Option<&Alive>)> {
         let alive = |name: &String| self.living.get(name).and_then(Option::as_ref);

@@ -22,6 +22,16 @@ const ASK_STANDS: Duration = Duration::from_secs(600);
 const NOBODY_FETCHES: &str = "nothing was done: no site fetches for the fleet now. One must run whose fleet.fetches is not false, \
                               which follows to the head, and whose clock is right (see `rmdd fleet status`)";
 
+/// So long whoever fetches has to see what is asked, and ...
+const TAKEN_WITHIN: Duration = Duration::from_secs(60);
+
+/// ... so many leases: behind one that was killed another begins within one.
+const TAKEN_WITHIN_LEASES: u32 = 3;
+
+/// What is said where nobody has.
+const NOT_TAKEN: &str = "the site that holds fetching for the fleet has not taken what was asked of it, and it was \
+                         taken back. Its log says why, if it runs (see `rmdd fleet status`)";
+
 /// So long etcd may be silent while an answer is awaited.
 const SILENT: Duration = Duration::from_secs(30);
 
@@ -98,7 +108,7 @@ impl Site {
         }
         let id = hex::encode(Token::draw().0);
         let approve = approval.clone().map(|approval| (approval.sha256, approval.by));
-        let ask = Ask { site: self.params.site.clone(), at: clock::now(), approve, done: None };
+        let ask = Ask { site: self.params.site.clone(), at: clock::now(), approve, done: None, taken: false };
         let cut_off =
             |error: EngineError| ApprovalError::Elsewhere(format!("the site that fetches cannot be asked: {error}"));
         let lease = self.client.engine.lease(ASK_STANDS).await.map_err(cut_off)?;
@@ -122,16 +132,22 @@ impl Site {
         // Behind one that was killed another begins within a lease.
         let patience = self.params.lease * 2;
         let mut fetched_for = Instant::now();
+        let taken_by = Instant::now() + TAKEN_WITHIN.max(self.params.lease * TAKEN_WITHIN_LEASES);
         loop {
             if self.is_fetched_for() {
                 fetched_for = Instant::now();
             } else if fetched_for.elapsed() >= patience {
                 return Err(ApprovalError::Elsewhere(NOBODY_FETCHES.to_owned()));
             }
-            if let Some((done, index)) = self.ask_of(id).and_then(|ask| ask.done)
+            let ask = self.ask_of(id);
+            let is_taken = ask.as_ref().is_some_and(|ask| ask.taken);
+            if let Some((done, index)) = ask.and_then(|ask| ask.done)
                 && self.listing_index() >= index
             {
                 return Ok(done);
+            }
+            if !is_taken && Instant::now() >= taken_by {
+                return Err(ApprovalError::Elsewhere(NOT_TAKEN.to_owned()));
             }
             let heard = tokio::time::timeout(SILENT, progress.changed()).await;
             if !matches!(heard, Ok(Ok(()))) || Instant::now() >= end {

@@ -38,8 +38,11 @@ pub struct Polled {
     pub fleet: Option<Result<Founding, Fault>>,
     /// The heads, by [`Log::ALL`].
     pub heads: [Option<Result<Head, Fault>>; 2],
-    /// Who fetches.
+    /// Who fetches, as the key says.
     pub fetcher: Option<Fetcher>,
+    /// Whether that key goes with a lease, as whoever fetches has put it. One that another hand has put stays for ever, and nobody
+    /// fetches by it.
+    pub is_fetched_for: bool,
     /// What is asked, by its ID, where that was read.
     pub asks: Vec<(String, Ask)>,
     /// What stands at the key of the site that looks, where that was read.
@@ -113,7 +116,9 @@ impl Client {
         }
         let Found { mut pairs, cluster, revision, member, .. } = self.engine.read(&reads).await?;
         let asked = if with_asks { pairs.pop().unwrap_or_default() } else { Vec::new() };
-        let at = |key: &str| pairs.first()?.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_slice());
+        let pair_at = |key: &str| pairs.first()?.iter().find(|pair| pair.key == key);
+        let at = |key: &str| pair_at(key).map(|pair| pair.value.as_slice());
+        let is_fetched_for = pair_at(&keys.fetcher()).is_some_and(|pair| pair.leased);
         let fleet = at(&keys.fleet()).map(Founding::from_bytes);
         // Whoever it is that cannot be read is not this site.
         let fetcher = at(&keys.fetcher()).map(|bytes| Fetcher::from_bytes(bytes).unwrap_or_else(|_| nobody_known()));
@@ -127,6 +132,7 @@ impl Client {
             fleet,
             heads: [head(one(&mut pairs, 1), Log::Listing), head(one(&mut pairs, 2), Log::Records)],
             fetcher,
+            is_fetched_for,
             asks: asked.into_iter().filter_map(ask).collect(),
             said: site.and_then(|_| one(&mut pairs, 3)),
         })

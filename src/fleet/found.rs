@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::ahead::{Ahead, ahead};
 use super::base::{self, Packed};
 use super::branch;
 use super::client::{Client, ClientError};
@@ -21,17 +22,18 @@ use crate::store::{FleetId, FleetPosition, Log, Position, Store, StoreError};
 #[non_exhaustive]
 pub enum FoundError {
     /// There is one.
-    #[error(
-        "the fleet {name} is founded already, as {found}: start the daemon of this site, and it joins it. Nothing has changed"
-    )]
+    #[error("the fleet {name} is founded already, as {found}: {how}. Nothing has changed")]
     Founded {
         name: String,
         /// Its ID.
         found: FleetId,
+        /// How this site comes into it.
+        how: String,
     },
     /// None is there, and what stands where its logs should begin is in the way.
     #[error(
-        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what          begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
+        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what \
+         begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
     )]
     Remains {
         name: String,
@@ -49,6 +51,24 @@ pub enum FoundError {
     Another {
         /// Which is there, if one is.
         found: Option<FleetId>,
+    },
+    /// Another site has applied what comes behind where this store stands.
+    #[error(
+        "site {site} has followed the fleet's log `{}` up to entry {index}, and this store up to entry {own}: whatever is damaged or \
+         missing there, `rmdd fleet repair` at {site} puts right, and nothing is lost. Nothing has changed. If {site} is gone for \
+         good, take it out of the list first (etcdctl del {key})",
+        .log.as_str()
+    )]
+    Ahead {
+        log: Log,
+        /// Which site.
+        site: String,
+        /// Where it stands.
+        index: u64,
+        /// Where this store does.
+        own: u64,
+        /// Under which key it is registered.
+        key: String,
     },
     /// Both logs are as this store has followed them.
     #[error(
@@ -147,7 +167,7 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
 
 async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
     if let Some(found) = client.founded().await? {
-        return Err(FoundError::Founded { name: name.to_owned(), found: found?.id });
+        return Err(founded_already(&store, name, found?.id)?);
     }
     // A fleet that is put back has sites that read its format, and perhaps none that reads another.
     let again = store.fleet_position()?.is_some();
@@ -169,11 +189,28 @@ async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<
     if !client.found(Founding { id, format, schedule_minute: minute }, heads).await? {
         let name = name.to_owned();
         return Err(match client.founded().await?.transpose()? {
-            Some(founding) => FoundError::Founded { name, found: founding.id },
+            Some(founding) => founded_already(&store, &name, founding.id)?,
             None => FoundError::Remains { name, prefix: client.keys.root().to_owned() },
         });
     }
     Ok(Founded { id, position, again })
+}
+
+/// That there is one, and how a site with this store comes into it.
+fn founded_already(store: &Store, name: &str, found: FleetId) -> Result<FoundError, StoreError> {
+    let how = match store.fleet_position()? {
+        Some(position) if position.fleet == found => "this store is in it: start the daemon".to_owned(),
+        Some(position) => format!(
+            "this store is in another one, {}. `rmdd fleet leave` takes it out of that, and `rmdd fleet join` joins this one, and \
+             keeps what is here beside",
+            position.fleet
+        ),
+        None if store.is_empty()? => "start the daemon of this site, and it joins it".to_owned(),
+        None => "this store has listings or records of its own, and `rmdd fleet join` joins it with them and keeps what is here \
+                 beside (--dry-run lists the records that the fleet lacks)"
+            .to_owned(),
+    };
+    Ok(FoundError::Founded { name: name.to_owned(), found, how })
 }
 
 /// Founds it in the store, and packs what that holds.
@@ -214,6 +251,15 @@ enum Standing {
     Missing,
 }
 
+impl Standing {
+    fn good(&self) -> Option<Head> {
+        match self {
+            Self::Good(head) => Some(*head),
+            Self::Damaged(_) | Self::Missing => None,
+        }
+    }
+}
+
 /// The heads of both logs, as far as they are there and can be read.
 async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
     let reads = Log::ALL.map(|log| Read::Key(client.keys.head(log)));
@@ -235,8 +281,9 @@ async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
 ///
 /// # Errors
 ///
-/// If another fleet is there, nothing is lost, a log has gone on since, or etcd does not do it.
-pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<Vec<Repaired>, FoundError> {
+/// If another fleet is there, nothing is lost, a log has gone on since, another site than `site` has come further, or etcd does
+/// not do it.
+pub async fn repair(store: Arc<Store>, client: &Client, site: &str, drop: Drops) -> Result<Vec<Repaired>, FoundError> {
     let founding = client.founded().await?.transpose()?;
     let position = store.fleet_position()?;
     let (Some(founding), Some(position)) = (founding, position) else {
@@ -247,6 +294,7 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<V
     }
     let heads = heads(client).await?;
     let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
+    let mut elsewhere = None;
     let (_, _, packed) = prepared(Arc::clone(&store), founding.format).await?;
     for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
         let own = position.of(log);
@@ -255,22 +303,15 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<V
             Standing::Damaged(bytes) => Expect::Value(client.keys.head(log), bytes.clone()),
             Standing::Missing => Expect::Nothing(client.keys.head(log)),
         });
-        let lost = match &head {
-            Standing::Good(head) => is_lost(&store, client, head, &own, drop).await?,
-            // Where the log ends only its entries tell.
-            _ if !drop.since && has_another(client, log, &own).await? => {
-                return Err(FoundError::AnotherWay { log, index: own.index, known: true });
+        match looked_at((&store, client), site, (log, &head), &own, drop).await? {
+            Looked::Good => continue,
+            Looked::Elsewhere(error) => {
+                elsewhere.get_or_insert(error);
+                continue;
             }
-            _ if drop.since || client.entries(log, own.index + 1, own.index + 1).await?.is_empty() => true,
-            _ => return Err(FoundError::Further { log, own: own.index }),
-        };
-        if !lost {
-            continue;
+            Looked::Lost => {}
         }
-        let head = match head {
-            Standing::Good(head) => Some(head),
-            Standing::Damaged(_) | Standing::Missing => None,
-        };
+        let head = head.good();
         let began_with = head.and_then(|head| head.base).filter(|base| base.index == 0);
         if own.index == 0 && began_with.is_some_and(|base| base != packed.name) {
             return Err(FoundError::BegunAgain(log));
@@ -288,12 +329,51 @@ pub async fn repair(store: Arc<Store>, client: &Client, drop: Drops) -> Result<V
         repaired.push((log, head.map(|head| head.index), own.index));
     }
     if repaired.is_empty() {
-        return Err(FoundError::NothingToRepair);
+        return Err(elsewhere.unwrap_or(FoundError::NothingToRepair));
     }
     match client.engine.write(&expected, &writes).await? {
         true => Ok(repaired),
         false => Err(FoundError::Client(ClientError::Missing("the head as it was read a moment ago".to_owned()))),
     }
+}
+
+/// What a look at a log says that a repair is to do about it.
+enum Looked {
+    /// Nothing: it is as the store has followed it, or goes on from there.
+    Good,
+    /// Nothing here: this says where.
+    Elsewhere(FoundError),
+    /// It ends again where the store stands.
+    Lost,
+}
+
+async fn looked_at(
+    (store, client): (&Arc<Store>, &Client),
+    site: &str,
+    (log, standing): (Log, &Standing),
+    own: &Position,
+    drop: Drops,
+) -> Result<Looked, FoundError> {
+    let head = standing.good();
+    let lost = match &head {
+        Some(head) => is_lost(store, client, head, own, drop).await?,
+        // Where the log ends only its entries tell.
+        None if !drop.since && has_another(client, log, own).await? => {
+            return Err(FoundError::AnotherWay { log, index: own.index, known: true });
+        }
+        None => true,
+    };
+    let goes_on = !drop.since && head.is_none_or(|head| head.index > own.index);
+    if goes_on && let Some(Ahead { site, index }) = ahead(client, log, head.as_ref(), own, site).await? {
+        let key = client.keys.site(&site);
+        let elsewhere = FoundError::Ahead { log, site, index, own: own.index, key };
+        // What that site has applied is neither stuck nor lost.
+        return if lost { Err(elsewhere) } else { Ok(Looked::Elsewhere(elsewhere)) };
+    }
+    if goes_on && head.is_none() && !client.entries(log, own.index + 1, own.index + 1).await?.is_empty() {
+        return Err(FoundError::Further { log, own: own.index });
+    }
+    Ok(if lost { Looked::Lost } else { Looked::Good })
 }
 
 /// Whether every entry behind the base of a log is there, and is what was written.

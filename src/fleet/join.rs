@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::Fault;
 use super::client::{Client, ClientError};
 use super::follow::{FollowError, Following};
+use super::lacking::{self, Lacking};
 use super::site::{Params, Site};
 use crate::domain::{Record, RecordEvent};
 use crate::records::{Change, Records};
@@ -95,10 +96,15 @@ impl Joining {
         Ok(Log::ALL.map(|log| position.map_or(0, |position| position.of(log).index)))
     }
 
-    /// The records of another store that the fleet has none of. Those that it has it keeps as it has them.
-    pub fn lacking(&self, own: Vec<Record>) -> Vec<Record> {
-        let fleet = self.records.load_full();
-        own.into_iter().filter(|record| fleet.get(record.kind(), &record.id()).is_none()).collect()
+    /// The records of another store that the fleet has none of, with its history, and what became of them there. Those that the
+    /// fleet has it keeps as it has them.
+    ///
+    /// # Errors
+    ///
+    /// If the fleet's history cannot be read.
+    pub fn lacking(&self, own: Vec<Record>, own_events: &[RecordEvent]) -> Result<Vec<Lacking>, StoreError> {
+        let events = all_events(&self.site.store)?;
+        Ok(lacking::lacking(own, own_events, &self.records.load_full(), &events))
     }
 
     /// Records that both have, and of which the fleet says something else.
@@ -130,6 +136,15 @@ impl Joining {
         }
         Ok(events)
     }
+}
+
+/// All that ever became of a store's records.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn all_events(store: &Store) -> Result<Vec<RecordEvent>, StoreError> {
+    store.record_events_between(0, u64::MAX, usize::MAX)
 }
 
 /// Puts the store of one directory into the place of that of another, whose files are kept under other names. Returns under

@@ -137,6 +137,12 @@ impl Leading {
                 );
                 Ok(())
             }
+            // It is full, and takes no lease: what it holds is followed as ever.
+            Err(error @ EngineError::Refused { .. }) => {
+                self.stand_back();
+                tracing::warn!(%error, "nobody fetches for the fleet, and this site cannot: {error}");
+                Ok(())
+            }
             stood => stood,
         }
     }
@@ -279,6 +285,17 @@ async fn keep(site: Arc<Site>, token: Token, lease: Lease) {
 
 /// Does what another site has asked for, and says what came of it there.
 async fn answer(site: Arc<Site>, sync: SyncHandle, token: Token, id: String, ask: Ask) {
+    let key = site.client.keys.ask(&id);
+    let taken = Ask { taken: true, ..ask.clone() };
+    match put_in_place(&site, &key, &ask, &taken).await {
+        // Whoever asked has taken it back meanwhile: nobody waits for it.
+        Ok(false) => return,
+        Ok(true) => {}
+        // It can be done all the same.
+        Err(error) => {
+            tracing::warn!(%error, "site {} could not be told that what it asked is being done: {error}", ask.site)
+        }
+    }
     let done = match ask.approve.clone() {
         None => match sync.sync(SyncTrigger::Operator).await {
             Ok(record) => Done::Record(Box::new(record)),
@@ -296,15 +313,16 @@ async fn answer(site: Arc<Site>, sync: SyncHandle, token: Token, id: String, ask
         return;
     }
     let index = site.store.fleet_position().ok().flatten().map_or(0, |position| position.of(Log::Listing).index);
-    let answered = Ask { done: Some((done, index)), ..ask.clone() };
-    let key = site.client.keys.ask(&id);
-    let written = async {
-        let lease = site.client.engine.lease(ANSWER_STAYS).await?;
-        let put = Write::Put(key.clone(), answered.to_bytes(), Some(lease.id));
-        // Whoever asked may have gone.
-        site.client.engine.write(&[Expect::Value(key.clone(), ask.to_bytes())], &[put]).await
-    };
-    if let Err(error) = written.await {
+    let answered = Ask { done: Some((done, index)), ..taken.clone() };
+    // Whoever asked may have gone.
+    if let Err(error) = put_in_place(&site, &key, &taken, &answered).await {
         tracing::warn!(%error, "site {} could not be told what came of what it asked: {error}", ask.site);
     }
+}
+
+/// Puts something else in the place of what was asked, if that still stands there. Says whether it did.
+async fn put_in_place(site: &Site, key: &str, before: &Ask, next: &Ask) -> Result<bool, EngineError> {
+    let lease = site.client.engine.lease(ANSWER_STAYS).await?;
+    let put = Write::Put(key.to_owned(), next.to_bytes(), Some(lease.id));
+    site.client.engine.write(&[Expect::Value(key.to_owned(), before.to_bytes())], &[put]).await
 }

@@ -18,6 +18,7 @@
 //! entry to entry, and before all of it could be read. What is cut short, changed in a bit, out of order, of another fleet, of
 //! a format or a kind that is not known, or swells when it is unpacked is a [`Fault`] that names it, and changes nothing.
 
+mod ahead;
 pub mod apply;
 pub mod around;
 mod ask;
@@ -35,6 +36,7 @@ pub mod head;
 pub(crate) mod join;
 mod keep;
 pub mod keys;
+pub(crate) mod lacking;
 pub(crate) mod lead;
 mod ledger;
 mod left_out;

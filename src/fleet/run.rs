@@ -59,6 +59,8 @@ pub(super) struct Memory {
     failed_looks: u64,
     completed: u64,
     saying: bool,
+    /// What etcd said last where it took nothing, as one that is full does.
+    refused: Option<String>,
 }
 
 impl Memory {
@@ -75,6 +77,7 @@ impl Memory {
             failed_looks: 0,
             completed: 0,
             saying: false,
+            refused: None,
         }
     }
 }
@@ -175,7 +178,7 @@ impl Runner {
         let mut polled = self.site.client.look(Some(&self.site.params.site), with_asks).await?;
         trace_look(&polled, began);
         self.site.set_asks(std::mem::take(&mut polled.asks));
-        self.site.set_fetched_for(polled.fetcher.is_some());
+        self.site.set_fetched_for(polled.is_fetched_for);
         // It is gone, or an older one stands there, where etcd was wiped or put back.
         if self.memory.told.as_ref().map(SiteSays::to_bytes) != polled.said {
             self.memory.told = None;
@@ -263,12 +266,26 @@ impl Runner {
             self.minute.set(founding.schedule_minute, &self.site.store)?;
             self.note_format(founding.format)?;
         }
-        self.say(shutdown).await?;
+        let said = self.say(shutdown).await;
+        self.unless_refused(said)?;
         if lead == Lead::Stand {
-            self.leading.stand().await?;
+            let stood = self.leading.stand().await.map_err(Failed::CutOff);
+            self.unless_refused(stood)?;
         }
         if self.site.term().is_some() {
-            self.lead(read).await?;
+            let led = self.lead(read).await;
+            self.unless_refused(led)?;
+        }
+        Ok(())
+    }
+
+    /// An etcd that is full takes nothing, and is read as ever: whoever is at the head of what it holds is not cut off for that.
+    fn unless_refused(&mut self, done: Result<(), Failed>) -> Result<(), Failed> {
+        let Err(Failed::CutOff(error @ EngineError::Refused { .. })) = done else { return done };
+        let said = error.to_string();
+        if self.memory.refused.as_ref() != Some(&said) {
+            tracing::warn!(%error, "what this site writes for its fleet is not taken: {error}");
+            self.memory.refused = Some(said);
         }
         Ok(())
     }
@@ -392,6 +409,7 @@ impl Runner {
         if !self.memory.told.as_ref().is_some_and(same) {
             self.site.tell(&says).await?;
             self.memory.told = Some(says);
+            self.memory.refused = None;
         }
         Ok(())
     }

@@ -50,6 +50,10 @@ impl Founding {
         const WHAT: &str = "what says which fleet it is";
         let of = |bad| Fault::of(WHAT, bad);
         let wire: v1::Fleet = wire::decode(bytes).map_err(of)?;
+        // There never was such a format: it is empty, or another's.
+        if wire.format == 0 {
+            return Err(Fault::damaged(WHAT, "it is empty, or nothing that a fleet has put there"));
+        }
         format::check(WHAT, wire.format)?;
         let schedule_minute = u8::try_from(wire.schedule_minute % 60).unwrap_or_default();
         Ok(Self { id: FleetId(sixteen(&wire.id).map_err(of)?), format: wire.format, schedule_minute })
@@ -213,6 +217,8 @@ pub struct Ask {
     pub approve: Option<(Sha256Digest, String)>,
     /// What came of it, and at which index of the listing's log it is so. Nothing until it is done.
     pub done: Option<(Done, u64)>,
+    /// Whether a site that fetches has seen it, and does it.
+    pub taken: bool,
 }
 
 /// What came of something that was asked.
@@ -241,7 +247,7 @@ impl Ask {
         let (sha256, by) = self.approve.clone().unzip();
         let approve_sha256 = sha256.map(|sha256| sha256.0.to_vec());
         let (site, at_ms) = (self.site.clone(), self.at.as_millisecond());
-        v1::Ask { site, at_ms, approve_sha256, by: by.unwrap_or_default(), done }.encode_to_vec()
+        v1::Ask { site, at_ms, approve_sha256, by: by.unwrap_or_default(), done, taken: self.taken }.encode_to_vec()
     }
 
     /// What bytes say.
@@ -268,6 +274,7 @@ impl Ask {
                 at: wire::time(wire.at_ms)?,
                 approve: sha256.map(|sha256| (sha256, wire.by)),
                 done: wire.done.map(done).transpose()?,
+                taken: wire.taken,
             })
         };
         read().map_err(|bad| Fault::of("what a site asks of another", bad))
@@ -290,6 +297,13 @@ mod tests {
         assert_eq!(Founding::from_bytes(&founding.to_bytes()).expect("read"), founding);
         let newer = Founding { format: FORMAT + 1, ..founding };
         assert!(matches!(Founding::from_bytes(&newer.to_bytes()), Err(Fault::Format { .. })));
+        for foreign in [&b""[..], b"\x1a\x02hi"] {
+            let refused = Founding::from_bytes(foreign).expect_err("refused").to_string();
+            assert!(
+                refused.contains("nothing that a fleet has put there") && !refused.contains("version"),
+                "{refused}"
+            );
+        }
         let fetcher = Fetcher { token: Token([4; 16]), site: "ams".to_owned(), since: at() };
         assert_eq!(Fetcher::from_bytes(&fetcher.to_bytes()).expect("read"), fetcher);
         let alive = Alive { token: Token([5; 16]), since: at() };
@@ -298,7 +312,7 @@ mod tests {
         let says = SiteSays::now(&position, &position, true, at());
         let says = SiteSays { clock_offset_ms: Some(-7), policy: Some(Sha256Digest::of(b"policy")), ..says };
         assert_eq!(SiteSays::from_bytes(&says.to_bytes()).expect("read"), says);
-        let asked = Ask { site: "bos".to_owned(), at: at(), approve: None, done: None };
+        let asked = Ask { site: "bos".to_owned(), at: at(), approve: None, done: None, taken: false };
         let record = SyncRecord {
             at: at(),
             trigger: SyncTrigger::Operator,
@@ -310,6 +324,7 @@ mod tests {
         let approve = Some((Sha256Digest::of(b"a listing"), "ann".to_owned()));
         for ask in [
             asked.clone(),
+            Ask { taken: true, ..asked.clone() },
             Ask { approve: approve.clone(), ..asked.clone() },
             Ask { done: Some((Done::Record(Box::new(record)), 8)), ..asked.clone() },
             Ask { approve: approve.clone(), done: Some((Done::NotHeld(vec!["ab".to_owned()]), 8)), ..asked.clone() },

@@ -9,23 +9,23 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::config::FleetTlsConfig;
 use crate::domain::Sha256Digest;
-use crate::transport::{TlsError, certificates, private_key, secret_file};
+use crate::transport::{CertificateFacts, TlsError, certificates, private_key, secret_file};
 
 /// The settings' table.
-const NAME: &str = "fleet.tls";
+pub const NAME: &str = "fleet.tls";
 
 /// What connections to etcd are made with.
 #[derive(Clone)]
 pub struct EngineTls {
     /// Whom the site believes, and its own certificate; HTTP/2 alone.
     pub config: Arc<ClientConfig>,
-    /// The digest of what the three files held: another one is a reason to connect anew.
-    pub digest: Sha256Digest,
+    /// What is known of the three files. What they hold is told by a digest: another one is a reason to connect anew.
+    pub facts: CertificateFacts,
 }
 
 impl fmt::Debug for EngineTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EngineTls").field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("EngineTls").field("facts", &self.facts).finish_non_exhaustive()
     }
 }
 
@@ -61,6 +61,7 @@ pub fn load(config: &FleetTlsConfig) -> Result<Option<EngineTls>, TlsError> {
         roots.add(authority).map_err(|error| wrong("ca", ca)(format!("it holds a broken certificate: {error}")))?;
     }
     let chain = certificates(&chain).map_err(wrong("certificate", certificate))?;
+    let facts = CertificateFacts::of(&chain, Sha256Digest::of(&held).0).map_err(wrong("certificate", certificate))?;
     let private = private_key(&private).map_err(wrong("key", key))?;
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -74,7 +75,7 @@ pub fn load(config: &FleetTlsConfig) -> Result<Option<EngineTls>, TlsError> {
             detail: error.to_string(),
         })?;
     config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(Some(EngineTls { config: Arc::new(config), digest: Sha256Digest::of(&held) }))
+    Ok(Some(EngineTls { config: Arc::new(config), facts }))
 }
 
 #[cfg(test)]
@@ -103,7 +104,7 @@ mod tests {
         };
         let first = load(&good).expect("usable").expect("TLS");
         assert_eq!(first.config.alpn_protocols, [b"h2".to_vec()]);
-        assert_eq!(load(&good).expect("usable").expect("TLS").digest, first.digest);
+        assert_eq!(load(&good).expect("usable").expect("TLS").facts.digest, first.facts.digest);
         assert!(load(&FleetTlsConfig::default()).expect("none").is_none());
         let refused = |config: FleetTlsConfig| load(&config).expect_err("refused").to_string();
         let gone = FleetTlsConfig { ca: Some(at.join("nowhere.pem")), ..good.clone() };
@@ -119,6 +120,6 @@ mod tests {
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o600)).expect("a mode");
         put(at, "site.pem", &other.cert.pem());
         put(at, "site.key", &other.signing_key.serialize_pem());
-        assert_ne!(load(&good).expect("usable").expect("TLS").digest, first.digest);
+        assert_ne!(load(&good).expect("usable").expect("TLS").facts.digest, first.facts.digest);
     }
 }

@@ -1,6 +1,7 @@
 //! What a site knows of its fleet, kept for those who ask: nobody who asks waits for etcd.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -34,6 +35,8 @@ pub struct Viewing {
     currency: Arc<Currency>,
     /// When it was last current, or began.
     current: Instant,
+    /// The sites that live, as last read; nothing before that.
+    living: Arc<Mutex<Option<BTreeSet<String>>>>,
 }
 
 impl Viewing {
@@ -46,13 +49,13 @@ impl Viewing {
         let now = Instant::now();
         let currency = Arc::new(Currency::new(params.behind_after, now));
         let fleet = Fleet { view: seen, currency: Arc::clone(&currency) };
-        (Self { site, view, currency, current: now }, fleet)
+        (Self { site, view, currency, current: now, living: Arc::default() }, fleet)
     }
 
     /// Looks at the members of etcd and at the sites from time to time.
     pub fn look_around(&self, shutdown: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
         let (site, view) = (Arc::clone(&self.site), self.view.clone());
-        let (own, began) = (site.params.site.clone(), clock::now());
+        let (own, began, living) = (site.params.site.clone(), clock::now(), Arc::clone(&self.living));
         async move {
             let mut around = Around::default();
             loop {
@@ -65,6 +68,10 @@ impl Viewing {
                     looked = look => looked,
                 };
                 let now = clock::now();
+                if looked.is_ok() {
+                    let read = around.living().cloned().collect();
+                    *living.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+                }
                 view.send_modify(|view| {
                     let view = Arc::make_mut(view);
                     view.members = status.into_iter().map(|told| member(told, &view.members, now)).collect();
@@ -94,10 +101,11 @@ impl Viewing {
             }
             _ => None,
         };
-        let fetcher = match self.site.term() {
-            Some(term) => Some(term.fetcher.site),
-            None => read.fetcher.as_ref().map(|fetcher| fetcher.site.clone()),
-        };
+        let fetches = self.site.term().map(|term| term.fetcher.site);
+        let said = read.fetcher.as_ref().map(|fetcher| fetcher.site.clone());
+        let vain = if fetches.is_some() { None } else { said.as_deref().and_then(|said| self.in_vain(said)) };
+        // A key that no lease stands behind is nobody who fetches.
+        let fetcher = fetches.or(said.filter(|_| self.site.is_fetched_for()));
         let was = self.view.borrow().standing.state;
         if !matches!(was, FleetState::Current | FleetState::Behind) {
             tracing::info!("this site is at the fleet's head again");
@@ -107,12 +115,28 @@ impl Viewing {
             view.position = position;
             view.format = read.fleet.map(|founding| founding.format);
             view.heads = heads.or(view.heads);
-            view.unfetched_since = fetcher.is_none().then(|| view.unfetched_since.unwrap_or(at));
+            let unfetched = fetcher.is_none() || vain.is_some();
+            view.unfetched_since = unfetched.then(|| view.unfetched_since.unwrap_or(at));
+            view.unfetched_why = vain.unwrap_or_default();
             view.fetcher = fetcher;
             view.current_as_of = Some(at);
             view.read_at.get_or_insert(at);
             stand(view, FleetState::Current, String::new());
         });
+    }
+
+    /// Why nobody fetches, though the key says that this site does.
+    fn in_vain(&self, said: &str) -> Option<String> {
+        let key = self.site.client.keys.fetcher();
+        if !self.site.is_fetched_for() {
+            return Some(format!(
+                "etcd's key {key} names {said}, and no lease stands behind it: no site can take its place"
+            ));
+        }
+        // Whoever has come a moment ago is read at the next look.
+        let living = self.living.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = living.as_ref().is_none_or(|living| living.contains(said));
+        (!lives).then(|| format!("etcd's key {key} names {said}, and no such site is alive"))
     }
 
     /// etcd does not answer.

@@ -43,7 +43,7 @@ use crate::sync::schedule::Schedule;
 use crate::sync::{SyncHandle, SyncSettings};
 use crate::transport::auth::Access;
 use crate::transport::budget::Budget;
-use crate::transport::{LimitsConfig, Tls};
+use crate::transport::{CertificateFiles, LimitsConfig, Tls};
 
 pub use activity::{Decisions, DecisionsStream, RefusedMost};
 pub use as_of::{AsOf, AsOfError, PastAsked, PastIndexes};
@@ -59,8 +59,8 @@ pub use snapshot_ref::SnapshotRef;
 pub use snapshots::{ListedSnapshot, SnapshotsPage, SnapshotsRequest};
 pub(crate) use standing::changes_roles;
 pub use standing::{OwnReport, PeersSummary, StandingsPage, StandingsRequest};
-pub(crate) use status::alarms::content_days;
 pub use status::alarms::{Alarm, ChannelFault, DiskConfig, FreshnessConfig, RefusedReload, Severity, State, state};
+pub(crate) use status::alarms::{certificate, content_days};
 pub use status::{SourceReport, StatusReport, WEEKS};
 pub use watch::{WatchEvent, WatchRequest, WatchStart, WatchStream, Watchers};
 pub use weeks::{MOST_WEEKS, Week};
@@ -92,6 +92,8 @@ pub struct Running {
     pub retry: watched::Receiver<Option<Timestamp>>,
     /// The TLS of the listeners that have it.
     pub tls: Vec<Arc<Tls>>,
+    /// The files of the certificate that is shown to the fleet's etcd, where one is.
+    pub fleet_certificate: Option<Arc<CertificateFiles>>,
     /// Who has which right.
     pub access: Arc<Access>,
     /// The last reload, if it was refused.

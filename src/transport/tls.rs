@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
-use jiff::Timestamp;
+use arc_swap::ArcSwap;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,6 +24,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::activity::Activity;
 use super::belief::{Belief, Chain, Kept, Open};
+use super::certificate_files::{CertificateFacts, CertificateFiles, CertificateState};
 use crate::transport::secret_file::{self, SecretError};
 
 /// How long a client whose handshake failed may take to read why.
@@ -152,28 +152,13 @@ struct Material {
 pub struct InForce {
     acceptor: TlsAcceptor,
     belief: Belief,
-    digest: [u8; 32],
-    valid_from: Timestamp,
-    expires_at: Timestamp,
+    facts: CertificateFacts,
 }
 
 impl std::fmt::Debug for InForce {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InForce").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("InForce").field("facts", &self.facts).finish_non_exhaustive()
     }
-}
-
-/// How a listener's certificate stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateState {
-    /// The settings' table, such as `grpc.tls`.
-    pub name: &'static str,
-    /// Since when it is good.
-    pub valid_from: Timestamp,
-    /// Until when it is good: the earliest end in its chain.
-    pub expires_at: Timestamp,
-    /// Why the files as they are now cannot be used, if they cannot.
-    pub unusable: Option<String>,
 }
 
 /// What a client's certificate says of whom it is.
@@ -190,8 +175,7 @@ pub struct Tls {
     alpn: &'static [&'static [u8]],
     config: Mutex<TlsConfig>,
     in_force: ArcSwap<InForce>,
-    /// What is wrong with the files as they are now.
-    unusable: ArcSwapOption<String>,
+    files: CertificateFiles,
     open: Open,
     done: AtomicU64,
     failed: AtomicU64,
@@ -236,10 +220,11 @@ impl Tls {
         config: &TlsConfig,
     ) -> Result<Option<Arc<Self>>, TlsError> {
         let Some(material) = read(name, config)? else { return Ok(None) };
-        let in_force = ArcSwap::from_pointee(build(name, alpn, config, &material)?);
-        let config = Mutex::new(config.clone());
-        let (unusable, done, failed) = (ArcSwapOption::empty(), AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Some(Arc::new(Self { name, alpn, config, in_force, unusable, open: Open::default(), done, failed })))
+        let in_force = build(name, alpn, config, &material)?;
+        let files = CertificateFiles::new(name, in_force.facts);
+        let (in_force, config) = (ArcSwap::from_pointee(in_force), Mutex::new(config.clone()));
+        let (done, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Some(Arc::new(Self { name, alpn, config, in_force, files, open: Open::default(), done, failed })))
     }
 
     /// Reads and checks the files that these settings name. Changes nothing yet.
@@ -254,12 +239,10 @@ impl Tls {
     }
 
     fn replace(&self, next: InForce) -> bool {
-        let (from, until) = (next.valid_from, next.expires_at);
-        let changed = next.digest != self.in_force.load().digest;
+        let facts = next.facts;
         // Also where nothing changed: whom it believes may have.
         let belief = next.belief.clone();
         self.in_force.store(Arc::new(next));
-        self.unusable.store(None);
         let closed = self.open.close_all_but_believed(&belief);
         if closed > 0 {
             let name = self.name;
@@ -269,41 +252,21 @@ impl Tls {
                 "{name}: {closed} connections of clients that are believed no more are closed"
             );
         }
-        if changed {
-            let name = self.name;
-            tracing::info!(name, %from, %until, "{name}: another certificate is in force, good until {until}");
-        }
-        changed
+        self.files.put_in_force(facts)
     }
 
     /// Looks at the files, and puts what is new in force. `before` is what was wrong with them when they were last looked
     /// at; a pair of files is not replaced in one instant, so only what is wrong twice is.
     pub fn look(&self, before: Option<String>) -> Option<String> {
         let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let looked = match read(self.name, &config) {
-            Ok(None) => return None,
-            Ok(Some(material)) if material.digest == self.in_force.load().digest => {
-                self.unusable.store(None);
-                return None;
-            }
-            Ok(Some(material)) => build(self.name, self.alpn, &config, &material),
-            Err(error) => Err(error),
+        let load = || {
+            let Some(material) = read(self.name, &config)? else { return Ok(None) };
+            let next = build(self.name, self.alpn, &config, &material)?;
+            Ok(Some((next.facts, next)))
         };
-        match looked {
-            Ok(next) => {
-                self.replace(next);
-                None
-            }
-            Err(error) => {
-                let wrong = error.to_string();
-                let known = self.unusable.load().as_deref() == Some(&wrong);
-                if before.as_ref() == Some(&wrong) && !known {
-                    tracing::error!(error = wrong, "the certificate in force stays: {wrong}");
-                    self.unusable.store(Some(Arc::new(wrong.clone())));
-                }
-                Some(wrong)
-            }
-        }
+        self.files.look(before, load, |_, next| {
+            self.replace(next);
+        })
     }
 
     /// The listener, as its connections' metrics name it.
@@ -322,13 +285,7 @@ impl Tls {
 
     /// How the certificate stands.
     pub fn state(&self) -> CertificateState {
-        let in_force = self.in_force.load();
-        CertificateState {
-            name: self.name,
-            valid_from: in_force.valid_from,
-            expires_at: in_force.expires_at,
-            unusable: self.unusable.load().as_deref().cloned(),
-        }
+        self.files.state()
     }
 
     /// Handshakes that came to an end as they should.
@@ -455,7 +412,7 @@ fn build(name: &'static str, alpn: &[&[u8]], config: &TlsConfig, material: &Mate
         move |detail: String| TlsError::Content { name, path, detail }
     };
     let chain = certificates(&material.certificate).map_err(wrong("certificate", &certificate))?;
-    let (valid_from, expires_at) = validity(&chain).map_err(wrong("certificate", &certificate))?;
+    let facts = CertificateFacts::of(&chain, material.digest).map_err(wrong("certificate", &certificate))?;
     let private = private_key(&material.key).map_err(wrong("key", &key))?;
     let provider = Arc::new(ring::default_provider());
     // TLS 1.2 and 1.3, with the suites of today only.
@@ -490,20 +447,7 @@ fn build(name: &'static str, alpn: &[&[u8]], config: &TlsConfig, material: &Mate
     })?;
     server.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
     let acceptor = TlsAcceptor::from(Arc::new(server));
-    Ok(InForce { acceptor, belief, digest: material.digest, valid_from, expires_at })
-}
-
-/// From when to when all of a chain is good.
-fn validity(chain: &[CertificateDer<'_>]) -> Result<(Timestamp, Timestamp), String> {
-    let (mut from, mut until) = (Timestamp::MIN, Timestamp::MAX);
-    for der in chain {
-        let (_, read) =
-            X509Certificate::from_der(der).map_err(|error| format!("it holds a broken certificate: {error}"))?;
-        let time = |at: x509_parser::time::ASN1Time| Timestamp::from_second(at.timestamp());
-        from = from.max(time(read.validity().not_before).unwrap_or(Timestamp::MIN));
-        until = until.min(time(read.validity().not_after).unwrap_or(Timestamp::MAX));
-    }
-    Ok((from, until))
+    Ok(InForce { acceptor, belief, facts })
 }
 
 fn certified(der: &CertificateDer<'_>) -> Certified {

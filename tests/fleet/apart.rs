@@ -5,7 +5,7 @@ use rmdd::domain::Log;
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
-use crate::common::{Daemon, ask, by_number, eventually, exists, json, rmdd, status_of, stderr};
+use crate::common::{Daemon, ask, by_number, eventually, exists, json, rmdd, status_of, stderr, stdout};
 use crate::sites::{Fleet, NEVER};
 
 fn deny(frn: &str) -> [&str; 8] {
@@ -29,7 +29,6 @@ async fn a_fleet_without_its_etcd_answers_on_and_refuses_records_with_a_reason_a
     }
     let synced = fleet.daemon(0).sync().await;
     assert_eq!(synced.outcome(), SyncOutcome::Failed, "{}", synced.error);
-    assert_eq!(fleet.agree().await, before, "nothing has changed");
 
     // A site that starts meanwhile answers as any other.
     fleet.daemons[1].take().expect("it runs").kill();
@@ -40,6 +39,11 @@ async fn a_fleet_without_its_etcd_answers_on_and_refuses_records_with_a_reason_a
     fleet.etcd.start_all_again().await;
     eventually("records can be changed again", || async {
         (status_of(&fleet.run(1, &deny("0041000002"))) == 0).then_some(())
+    })
+    .await;
+    // Whoever fetched could tell nobody of the sync that failed, and tells of it here until the next one.
+    eventually("a sync brings something again", || async {
+        (fleet.daemon(0).sync().await.outcome() == SyncOutcome::Unchanged).then_some(())
     })
     .await;
     let told = fleet.agree().await;
@@ -116,6 +120,9 @@ async fn a_store_with_a_past_of_its_own_is_refused_and_a_fleet_is_founded_once()
     let again = fleet.run(1, &["fleet", "init"]);
     assert_eq!(status_of(&again), 2);
     assert!(stderr(&again).contains("founded already"), "{}", stderr(&again));
+    assert!(stderr(&again).contains("`rmdd fleet join` joins it with them"), "{}", stderr(&again));
+    let again = fleet.run(0, &["fleet", "init"]);
+    assert!(stderr(&again).contains("this store is in it: start the daemon"), "{}", stderr(&again));
     assert!(refusal(&fleet, 1).contains("of its own"), "what it holds is not thrown away");
     // Only its daemon changes a store that is in a fleet.
     let synced = fleet.run(0, &["sync"]);
@@ -202,6 +209,52 @@ async fn a_site_whose_etcd_stays_away_goes_on_by_itself_with_all_that_it_holds_a
     let told = fleet.agree().await;
     assert_eq!(told.listing, before.listing);
     assert!(told.records.contains("0041000002"), "{}", told.records);
+    fleet.end_alike().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_fleet_has_lifted_while_a_site_was_away_is_not_put_back_by_it() {
+    let world = World::new(517, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let allow = |frn| ["overrides", "add", "allow", frn, "--by", "ann", "--why", "agreed"];
+    fleet.ok(0, &allow("0041000001"));
+    fleet.ok(0, &deny("0041000002"));
+    fleet.ok(0, &["peers", "add", "OLD", "0041000003", "--by", "ann"]);
+    fleet.agree().await;
+    fleet.stop(1).await;
+    fleet.ok(1, &["fleet", "leave"]);
+    fleet.ok(0, &["overrides", "remove", "0041000001", "--by", "bob", "--why", "fraud"]);
+    fleet.ok(0, &["peers", "remove", "OLD", "--by", "bob"]);
+    // Alone, with records of its own: one is new, and one that was lifted is changed by somebody who does not know it.
+    let in_fleet = std::fs::read_to_string(fleet.sites[1].config()).expect("read");
+    fleet.sites[1].configure(in_fleet.split("[fleet]").next().expect("the rest"));
+    fleet.ok(1, &deny("0041000004"));
+    fleet.ok(1, &["peers", "add", "OLD", "0041000005", "--by", "cid", "--replace"]);
+    fleet.sites[1].configure(&in_fleet);
+
+    let said = stdout(&fleet.ok(1, &["fleet", "join", "--dry-run"]));
+    for line in [
+        "The fleet lacks 1 record of this store:",
+        "override 0041000004 (FRN 0041000004), which the fleet never had",
+        "2 records of this store the fleet has lifted",
+        "override 0041000001 (FRN 0041000001), lifted 20",
+        "by bob: fraud",
+        "peer old (FRN 0041000005), lifted 20",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let joined = json(&fleet.ok(1, &["fleet", "join", "--bring-records", "--by", "cid", "--json"]));
+    assert_eq!(joined["brought"], 1, "{joined}");
+    let lifted = joined["lifted"].as_array().expect("a list");
+    assert!(lifted.iter().all(|record| record["lifted"]["by"] == "bob") && lifted.len() == 2, "{joined}");
+    fleet.start(1);
+    let told = fleet.agree().await;
+    for place in 0..2 {
+        let list = stdout(&fleet.ok(place, &["overrides", "list", "--json"]));
+        assert!(!list.contains("0041000001") && list.contains("0041000002") && list.contains("0041000004"), "{list}");
+        assert!(!stdout(&fleet.ok(place, &["peers", "list", "--json"])).contains("004100000"), "none is bound");
+    }
+    assert!(told.records.contains("fraud"), "{}", told.records);
     fleet.end_alike().await;
 }
 

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rmdd::api::grpc::v1::SyncOutcome;
+use rmdd::fleet::engine::Write;
+use rmdd::fleet::said::{Fetcher, Token};
 use rmdd_testkit::World;
 
 use crate::common::clock::{at_another_time, by_a_clock_in};
-use crate::common::{eventually, json, status_of};
+use crate::common::{eventually, json, now, status_of, stderr, stdout};
 use crate::sites::{Fleet, NAMES, NEVER};
 
 /// By so many seconds a site sees the clock of another ahead of the others'.
@@ -153,4 +155,56 @@ async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
     assert!(said.contains("no site fetches for the fleet east, since") && said.contains("nobody fetches"), "{said}");
     fleet.start(0);
     eventually("the alarm is cleared", || async { (!has_alarm(&fleet)).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_says_that_somebody_fetches_who_does_not_is_an_alarm_and_no_sync_waits_long_for_it() {
+    let world = World::new(545, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+    let clock = fleet.sites[1].directory.path().join("clock");
+    std::fs::write(&clock, "+0").expect("written");
+    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    fleet.configure(1, "fetches = false\n");
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start(0);
+    fleet.start_by(1, by_file);
+    fleet.agree().await;
+    fleet.stop(0).await;
+    let key = fleet.client.keys.fetcher();
+    let says = Fetcher { token: Token([7; 16]), site: NAMES[0].to_owned(), since: now() }.to_bytes();
+    let alarm = |fleet: &Fleet| {
+        let status = json(&fleet.run(1, &["status", "--json"]));
+        let alarms = status["alarms"].as_array().cloned().unwrap_or_default();
+        alarms.into_iter().find(|alarm| alarm["code"] == "FLEET_NO_FETCHER")
+    };
+    let lease = fleet.client.engine.lease(Duration::from_secs(600)).await.expect("granted");
+    for (minutes, lease, why, no_sync) in [
+        // By another hand, which stays until another hand takes it away.
+        (6, None, "no lease stands behind it", "no site fetches for the fleet now"),
+        (12, Some(lease.id), "no such site is alive", "has not taken what was asked of it"),
+    ] {
+        let put = Write::Put(key.clone(), says.clone(), lease);
+        fleet.client.engine.write_again(&[put]).await.expect("put");
+        if lease.is_none() {
+            eventually("it is seen that nobody fetches", || async {
+                fleet.daemon(1).status().await.fleet?.fetcher.is_empty().then_some(())
+            })
+            .await;
+        }
+        std::fs::write(&clock, format!("+{minutes}m")).expect("written");
+        let raised = eventually("the alarm is raised", || async {
+            alarm(&fleet).filter(|alarm| alarm["finding"].to_string().contains(why))
+        })
+        .await;
+        assert!(raised["what_to_do"].to_string().contains("etcdctl del"), "{raised}");
+        assert!(raised["finding"].to_string().contains("/rmdd/east/fetcher names ams"), "{raised}");
+        let said = fleet.run(1, &["sync"]);
+        let told = stdout(&said) + &stderr(&said);
+        assert!(status_of(&said) == 2 && told.contains(no_sync), "{told}");
+    }
+    fleet.client.engine.write_again(&[Write::Delete(key)]).await.expect("deleted");
+    fleet.start(0);
+    eventually("the alarm is cleared", || async { alarm(&fleet).is_none().then_some(()) }).await;
 }

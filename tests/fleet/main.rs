@@ -8,6 +8,7 @@ mod apart;
 mod around;
 mod asks;
 mod branched;
+mod certificates;
 mod clocks;
 mod engine;
 mod everyday;

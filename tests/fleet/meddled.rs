@@ -9,9 +9,10 @@ use rmdd::fleet::head::Head;
 use rmdd::fleet::payload;
 use rmdd::store::{CycleFact, Holding};
 use rmdd_testkit::World;
+use rmdd_testkit::etcd::Setup;
 
 use crate::common::{eventually, now, status_of, stderr, stdout};
-use crate::sites::{Fleet, NAMES, NEVER};
+use crate::sites::{Fleet, NAMES, NEVER, QUICK};
 
 async fn value(fleet: &Fleet, key: String) -> Option<Vec<u8>> {
     let found = fleet.client.engine.read(&[Read::Key(key)]).await.ok()?;
@@ -95,6 +96,17 @@ async fn an_entry_that_was_damaged_in_etcd_is_put_right_by_a_site_that_has_follo
         state(&fleet, away).await.filter(|state| *state != FleetState::Current)
     })
     .await;
+    // The one that has not come so far names the one that has, and drops nothing of what that holds.
+    fleet.stop(away).await;
+    for arguments in [&["fleet", "repair"][..], &["fleet", "repair", "--drop-what-is-stuck", "records"]] {
+        let refused = fleet.run(away, arguments);
+        let said = stderr(&refused);
+        let names = format!("site {} has followed the fleet's log `records` up to entry {last}", NAMES[whole]);
+        assert!(status_of(&refused) == 2 && said.contains(&names) && said.contains("Nothing has changed"), "{said}");
+        assert!(!said.contains("--drop-what-is-stuck"), "{said}");
+    }
+    assert_eq!(fleet.index(Log::Records).await, last);
+    fleet.start(away);
     fleet.stop(whole).await;
     let said = stdout(&fleet.ok(whole, &["fleet", "repair"]));
     assert!(said.contains(&format!("ends at entry {last} again")), "{said}");
@@ -229,7 +241,8 @@ async fn a_fleet_that_etcd_does_not_let_be_founded_leaves_the_store_in_none() {
     let refused = fleet.run(0, &["fleet", "init"]);
     assert_eq!(status_of(&refused), 2);
     assert!(
-        stderr(&refused).contains("Nothing has changed") && stderr(&refused).contains("etcdctl"),
+        stderr(&refused).contains("Nothing has changed")
+            && stderr(&refused).contains("deletes what begins with /rmdd/east/ there (etcdctl"),
         "{}",
         stderr(&refused)
     );
@@ -238,4 +251,41 @@ async fn a_fleet_that_etcd_does_not_let_be_founded_leaves_the_store_in_none() {
     assert!(stdout(&founded).contains("is founded, as"), "{}", stdout(&founded));
     fleet.start(0);
     fleet.agree().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_that_is_full_is_an_alarm_at_every_site_and_cuts_off_none_that_holds_what_is_there() {
+    let world = World::new(540, 50);
+    let setup = Setup { quota_bytes: Some(8 << 20), ..Setup::default() };
+    let Some(fleet) = Fleet::prepare_in(setup, &world.to_csv(), 2, NEVER, QUICK).await else { return };
+    let mut fleet = fleet.founded().await.expect("founded");
+    let large = Write::Put("large".to_owned(), vec![b'x'; 1 << 20], None);
+    eventually("it is full", || async { fleet.client.engine.write(&[], std::slice::from_ref(&large)).await.err() })
+        .await;
+    let failing = |alarms: &[rmdd::api::grpc::v1::Alarm]| {
+        let alarm = alarms.iter().find(|alarm| alarm.code == "FLEET_ENGINE_FAILING")?;
+        assert!(alarm.finding.contains("NOSPACE") && alarm.what_to_do.contains("alarm disarm"), "{alarm:?}");
+        fleet.etcd.urls().iter().any(|url| alarm.finding.contains(url)).then_some(())
+    };
+    for place in 0..2 {
+        eventually("the site tells", || async { failing(&fleet.daemon(place).status().await.alarms) }).await;
+    }
+    let said = fleet.run(1, &["fleet", "status"]);
+    assert!(status_of(&said) == 1 && stdout(&said).contains("WARNING FLEET_ENGINE_FAILING"), "{}", stdout(&said));
+
+    // The other one stands for fetching, and gets no lease.
+    let fetcher = fleet.fetcher().await;
+    let other = fleet.other().await;
+    fleet.stop(fetcher).await;
+    eventually("nobody fetches", || async { fleet.client.poll().await.ok()?.fetcher.is_none().then_some(()) }).await;
+    let from = now();
+    let status = eventually("it is at the head of what etcd holds", || async {
+        let status = fleet.daemon(other).status().await;
+        let as_of = status.fleet.as_ref()?.current_as_of?;
+        (as_of.seconds > from.as_second() + 3).then_some(status)
+    })
+    .await;
+    assert_eq!(status.fleet.expect("in a fleet").state(), FleetState::Current);
+    let refused = fleet.run(other, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
+    assert!(status_of(&refused) == 2 && stderr(&refused).contains("nothing was changed"), "{}", stderr(&refused));
 }

@@ -24,7 +24,7 @@ use crate::common::{Daemon, Site, eventually, now, status_of, stderr, stdout};
 pub const NEVER: &str = "0 0 1 1 *";
 
 /// How often sites look, and how long they live without a word: shorter than in service, so that tests need not wait.
-const QUICK: &str = "poll = \"200ms\"\nlease = \"4s\"\n";
+pub const QUICK: &str = "poll = \"200ms\"\nlease = \"4s\"\n";
 
 /// The names of the sites.
 pub const NAMES: [&str; 5] = ["ams", "bos", "chi", "den", "ely"];
@@ -87,8 +87,13 @@ impl Fleet {
 
     /// The same, at another pace.
     pub async fn prepare_at(listing: &[u8], count: usize, cron: &str, pace: &str) -> Option<Self> {
+        Self::prepare_in(Setup::default(), listing, count, cron, pace).await
+    }
+
+    /// The same, in an etcd that is set up so.
+    pub async fn prepare_in(setup: Setup, listing: &[u8], count: usize, cron: &str, pace: &str) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a directory");
-        let etcd = Etcd::start(directory.path(), Setup::default()).await?;
+        let etcd = Etcd::start(directory.path(), setup).await?;
         let source = Server::start(Answer::csv(listing)).await;
         let sites = (0..count).map(|_| Site::new()).collect();
         let (client, cron, pace) = (client(&etcd), cron.to_owned(), pace.to_owned());

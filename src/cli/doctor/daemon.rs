@@ -10,7 +10,10 @@ use super::{Case, Report, text};
 use crate::api::grpc::v1::{self, AlertChannelState, Severity};
 use crate::daemon::config::default_state_dir;
 use crate::domain::wording::were;
+use crate::observe::clock;
+use crate::service;
 use crate::store::{FILE_NAME, Store, StoreError};
+use crate::transport::CertificateState;
 
 /// What alarms are about, where a line of its own tells of it.
 const TOLD_ELSEWHERE: [(&str, &str); 6] = [
@@ -174,10 +177,26 @@ pub async fn told(case: &Case<'_>, report: &mut Report) {
     channels(case, report).await;
 }
 
+const CERTIFICATES: &str = "certificates";
+
+/// What is wrong with certificates as their files hold them.
+pub fn about_certificates(certificates: &[CertificateState], report: &mut Report) {
+    let now = clock::now();
+    for alarm in certificates.iter().flat_map(|state| service::certificate(state, now)) {
+        match alarm.severity {
+            service::Severity::Critical => report.broken(CERTIFICATES, alarm.message),
+            _ => report.look(CERTIFICATES, alarm.message),
+        }
+        report.say_what_to_do(Some(alarm.remedy));
+    }
+}
+
 fn certificates(case: &Case<'_>, report: &mut Report) {
-    const ABOUT: &str = "certificates";
+    const ABOUT: &str = CERTIFICATES;
     let config = &case.loaded.config;
-    let used = [&config.grpc.tls, &config.http.tls, &config.admin.tls].into_iter().filter(|tls| tls.is_on()).count();
+    let listeners = [&config.grpc.tls, &config.http.tls, &config.admin.tls].into_iter().filter(|tls| tls.is_on());
+    let of_fleet = config.fleet.iter().filter(|fleet| fleet.tls.certificate.is_some());
+    let used = listeners.count() + of_fleet.count();
     if report.complains_of(ABOUT) {
     } else if used == 0 {
         report.good(ABOUT, "no listener has one");

@@ -49,12 +49,16 @@ fn configuration(case: &Case<'_>, report: &mut Report) {
             report.look(ABOUT, format!("{error}. You may not look into it: run this as root, or as the daemon's user"));
         }
         Err(error) => report.broken(ABOUT, error.to_string()),
-        Ok(()) => report.good(
-            ABOUT,
-            loaded.file.map_or("no file: the defaults are in force".to_owned(), |file| {
+        Ok(certificates) => {
+            let good = loaded.file.map_or("no file: the defaults are in force".to_owned(), |file| {
                 format!("{} can be used", file.display())
-            }),
-        ),
+            });
+            report.good(ABOUT, good);
+            // The daemon tells of those that it has in force.
+            if case.status.is_none() {
+                super::daemon::about_certificates(&certificates, report);
+            }
+        }
     }
 }
 

@@ -12,9 +12,10 @@ use super::super::{Global, YES};
 use super::AtHand;
 use crate::daemon::membership::params;
 use crate::daemon::{Opened, publish_stored, sync_settings};
-use crate::domain::Record;
-use crate::domain::wording::{count_of, were};
+use crate::domain::wording::{count_of, moment, were};
+use crate::domain::{Record, RecordEvent, visible};
 use crate::fleet::join::{self, Joining};
+use crate::fleet::lacking::{Lacking, There};
 use crate::observe::clock;
 use crate::store::archive::Archive;
 use crate::store::{Ledger, Store};
@@ -22,10 +23,10 @@ use crate::sync::Syncer;
 
 #[derive(Debug, Args)]
 pub struct Join {
-    /// Change nothing; list the records that this store has and the fleet lacks.
+    /// Change nothing; list the records that the fleet lacks, and those it has lifted.
     #[arg(long)]
     dry_run: bool,
-    /// Put the records that the fleet lacks on record there, all of them, as `--by`.
+    /// Put the records that the fleet lacks there, as `--by`, but for those it has lifted.
     #[arg(long, conflicts_with = "dry_run")]
     bring_records: bool,
     #[command(flatten)]
@@ -51,7 +52,7 @@ impl Join {
             );
         }
         remove_what_a_kill_left(&state_dir);
-        let records = own.load_records()?.0;
+        let (records, events) = (own.load_records()?.0, history(&own));
         let made =
             tempfile::Builder::new().prefix(JOINING).tempdir_in(&state_dir).context("no room beside the store")?;
         let client = at_hand.client()?;
@@ -66,9 +67,13 @@ impl Join {
             join::follow(client, params(&fleet)?, store, syncer.publisher(&handle), records).await?
         };
         let differing = joining.differing(&records);
-        let lacking = joining.lacking(records);
+        let (lacking, lifted): (Vec<_>, Vec<_>) =
+            joining.lacking(records, &events)?.into_iter().partition(Lacking::is_brought);
         let brought = match self.bring_records {
-            true => joining.bring(lacking.clone(), &by, clock::now()).await?.len(),
+            true => {
+                let records = lacking.iter().map(|lacking| lacking.record.clone()).collect();
+                joining.bring(records, &by, clock::now()).await?.len()
+            }
             false => 0,
         };
         let indexes = joining.indexes()?;
@@ -78,7 +83,7 @@ impl Join {
             let (from, to) = (made.path().to_owned(), state_dir.clone());
             kept = Some(blocking(move || Ok(join::put_in_place(&from, &to, clock::now())?)).await?);
         }
-        let joined = Joined { fleet: &fleet.name, indexes, lacking, differing, brought, kept };
+        let joined = Joined { fleet: &fleet.name, indexes, lacking, lifted, differing, brought, kept };
         match self.json {
             true => say!("{}", joined.json()),
             false => joined.say(self.bring_records),
@@ -92,7 +97,9 @@ struct Joined<'a> {
     fleet: &'a str,
     /// Of the listing and of records.
     indexes: [u64; 2],
-    lacking: Vec<Record>,
+    lacking: Vec<Lacking>,
+    /// What the fleet lacks because it has lifted it, which is not brought.
+    lifted: Vec<Lacking>,
     differing: Vec<Record>,
     brought: usize,
     /// The store as it was; nothing where nothing was changed.
@@ -106,20 +113,29 @@ impl Joined<'_> {
                 "kind": record.kind().as_str(), "id": record.id(), "provider": record.provider.to_string(),
             })
         };
-        let [lacking, differing] =
-            [&self.lacking, &self.differing].map(|records| records.iter().map(named).collect::<Vec<_>>());
+        let lacks = |lacking: &Lacking| {
+            let mut told = named(&lacking.record);
+            if let Some(event) = lacking.event() {
+                told["lifted"] = serde_json::json!({ "at": event.at.to_string(), "by": event.by, "why": event.why });
+            }
+            told
+        };
+        let [lacking, lifted] =
+            [&self.lacking, &self.lifted].map(|records| records.iter().map(lacks).collect::<Vec<_>>());
+        let differing: Vec<_> = self.differing.iter().map(named).collect();
         serde_json::json!({
             "fleet": self.fleet, "listing_index": self.indexes[0], "records_index": self.indexes[1], "lacking": lacking,
-            "differing": differing, "brought": self.brought, "joined": self.kept.is_some(),
+            "lifted": lifted, "differing": differing, "brought": self.brought, "joined": self.kept.is_some(),
             "kept": self.kept.as_ref().map(|kept| kept.display().to_string()),
         })
     }
 
     fn say(&self, brings_records: bool) {
-        tell(&self.lacking, &self.differing);
+        tell(&self.lacking, &self.lifted, &self.differing);
         let Some(kept) = &self.kept else {
             return say!(
-                "Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets these records."
+                "Nothing was changed. `rmdd fleet join` joins; with --bring-records the fleet gets the records that it lacks and \
+                 has not lifted."
             );
         };
         if brings_records {
@@ -131,25 +147,60 @@ impl Joined<'_> {
     }
 }
 
-fn tell(lacking: &[Record], differing: &[Record]) {
+fn tell(lacking: &[Lacking], lifted: &[Lacking], differing: &[Record]) {
     match lacking.len() {
-        0 => say!("The fleet lacks none of the records of this store."),
+        0 => say!(
+            "The fleet lacks none of the records of this store{}.",
+            if lifted.is_empty() { "" } else { " otherwise than below" }
+        ),
         many => say!("The fleet lacks {} of this store:", count_of(many as u64, "record")),
     }
-    list(lacking);
+    list(lacking.iter().map(|lacking| (&lacking.record, became(lacking))));
+    if !lifted.is_empty() {
+        let records = count_of(lifted.len() as u64, "record");
+        say!(
+            "{records} of this store the fleet has lifted, which stays so. Put on record again what is to hold all the same:"
+        );
+        list(lifted.iter().map(|lacking| (&lacking.record, became(lacking))));
+    }
     if !differing.is_empty() {
         say!(
             "Of {} the fleet says something else, which stays as the fleet has it:",
             count_of(differing.len() as u64, "record")
         );
-        list(differing);
+        list(differing.iter().map(|record| (record, String::new())));
     }
 }
 
-fn list(records: &[Record]) {
-    for record in records {
-        say!("  {} {} ({})", record.kind().as_str(), crate::domain::visible::one_line(&record.id()), record.provider);
+/// What became of a record in the fleet.
+fn became(lacking: &Lacking) -> String {
+    let lifted = match lacking.event() {
+        Some(event) => {
+            let (by, why) = (visible::one_line(&event.by), visible::one_line(&event.why));
+            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+            format!("lifted {} by {by}{why}", moment(event.at))
+        }
+        None => "lifted; its history no longer says when and by whom".to_owned(),
+    };
+    match &lacking.there {
+        There::Never => ", which the fleet never had".to_owned(),
+        There::PutHereSince(_) => format!(", put here again since it was {lifted}"),
+        There::Lifted(_) => format!(", {lifted}"),
     }
+}
+
+fn list<'a>(records: impl Iterator<Item = (&'a Record, String)>) {
+    for (record, became) in records {
+        say!("  {} {} ({}){became}", record.kind().as_str(), visible::one_line(&record.id()), record.provider);
+    }
+}
+
+/// What ever became of the records of the store that joins. Where damage hides it, what the fleet has of it tells.
+fn history(own: &Store) -> Vec<RecordEvent> {
+    join::all_events(own).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the history of this store's records cannot be read: {error}");
+        Vec::new()
+    })
 }
 
 /// What stands in the state directory while a site joins.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use clap::Args;
 
 use super::super::text::say;
@@ -47,7 +48,7 @@ impl Repair {
         let store = open(state_dir).await?;
         let stuck = self.drop_what_is_stuck.map(Log::from);
         let drop = Drops { since: self.drop_what_came_since, stuck };
-        let repaired = repair(Arc::new(store), &client, drop).await?;
+        let repaired = repair(Arc::new(store), &client, &fleet.site().map_err(|error| anyhow!(error))?, drop).await?;
         if self.json {
             let logs: Vec<_> = repaired
                 .iter()

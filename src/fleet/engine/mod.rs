@@ -83,6 +83,8 @@ pub struct Pair {
     pub key: String,
     /// The value.
     pub value: Vec<u8>,
+    /// Whether it stands there for as long as a lease lives, and no longer.
+    pub leased: bool,
 }
 
 /// What is read.

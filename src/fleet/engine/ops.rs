@@ -58,6 +58,10 @@ pub fn write_op(write: &Write) -> etcd::RequestOp {
 /// What a read found, and how many pairs there are where it read.
 pub fn pairs(response: etcd::ResponseOp) -> (Vec<Pair>, u64) {
     let Some(response_op::Response::ResponseRange(range)) = response.response else { return (Vec::new(), 0) };
-    let pair = |kv: etcd::KeyValue| Pair { key: String::from_utf8_lossy(&kv.key).into_owned(), value: kv.value };
+    let pair = |kv: etcd::KeyValue| Pair {
+        key: String::from_utf8_lossy(&kv.key).into_owned(),
+        value: kv.value,
+        leased: kv.lease != 0,
+    };
     (range.kvs.into_iter().map(pair).collect(), u64::try_from(range.count).unwrap_or_default())
 }

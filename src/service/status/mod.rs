@@ -117,8 +117,11 @@ impl Services {
         if let Some(refused) = self.running.as_ref().and_then(|running| running.refused_reload.borrow().clone()) {
             alarms.push(alarms::reload_refused(&refused));
         }
-        let tls = self.running.iter().flat_map(|running| &running.tls);
-        alarms.extend(tls.flat_map(|tls| alarms::certificate(&tls.state(), now)));
+        if let Some(running) = &self.running {
+            let certificates = running.tls.iter().map(|tls| tls.state());
+            let of_fleet = running.fleet_certificate.iter().map(|files| files.state());
+            alarms.extend(certificates.chain(of_fleet).flat_map(|state| alarms::certificate(&state, now)));
+        }
         if let Some(fleet) = &self.fleet {
             alarms.extend(alarms::fleet(&fleet.report(now), now));
         }

@@ -72,7 +72,7 @@ fn engine(page: &mut Page<'_>, members: &[EngineMember]) -> Result<(), Error> {
     let answered = || members.iter().filter_map(|member| Some((member.address.as_str(), member.status.as_ref().ok()?)));
     page.gauges(
         of("rmdd_fleet_engine_faults", "What a member of etcd says is wrong with it: a full database, a damaged one."),
-        answered().map(|(member, status)| (vec![("member", member)], status.faults())),
+        answered().map(|(member, status)| (vec![("member", member)], status.faults().count())),
     )?;
     page.gauges(
         bytes("rmdd_fleet_engine_database", "The size of a member's database."),

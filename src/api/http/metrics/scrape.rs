@@ -248,9 +248,14 @@ fn security(page: &mut Page<'_>, running: &Running) -> Result<(), Error> {
     page.gauges(
         seconds(
             "rmdd_certificate_expiry_timestamp",
-            "When the certificate of a listener ends, in seconds since 1970: the earliest end in its chain.",
+            "When the certificate of a listener, or that towards a fleet's etcd (`fleet`), ends, in seconds since 1970: the earliest end in its chain.",
         ),
-        running.tls.iter().map(|tls| (vec![("listener", tls.listener())], tls.state().expires_at.as_second())),
+        running
+            .tls
+            .iter()
+            .map(|tls| (tls.listener(), tls.state()))
+            .chain(running.fleet_certificate.iter().map(|files| ("fleet", files.state())))
+            .map(|(listener, state)| (vec![("listener", listener)], state.expires_at.as_second())),
     )?;
     page.counter(
         of("rmdd_requests_denied", "Requests that were refused for want of a token, a certificate or a right."),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Alarm, Severity};
+use crate::domain::visible::one_line;
 use crate::domain::wording::{count, moment, span};
 use crate::domain::{AlarmCode, EngineMember, FleetState, FleetView, Log, age};
 use crate::service::FleetReport;
@@ -17,7 +18,8 @@ pub fn fleet(report: &FleetReport, now: Timestamp) -> Vec<Alarm> {
     let told = standing(report, now);
     // Who does not see the heads does not see who fetches.
     let unfetched = if told.is_none() { unfetched(&report.view, now) } else { None };
-    told.into_iter().chain(unfetched).chain(engine_old(&report.view.members)).collect()
+    let members = &report.view.members;
+    told.into_iter().chain(unfetched).chain(engine_failing(members)).chain(engine_old(members)).collect()
 }
 
 fn standing(report: &FleetReport, now: Timestamp) -> Option<Alarm> {
@@ -78,13 +80,22 @@ const UNFETCHED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 fn unfetched(view: &FleetView, now: Timestamp) -> Option<Alarm> {
     let since = view.unfetched_since.filter(|since| age(*since, now).exceeds(UNFETCHED_AFTER))?;
+    let why = match view.unfetched_why.as_str() {
+        "" => String::new(),
+        why => format!(" ({why})"),
+    };
     let message = format!(
-        "no site fetches for the fleet {}, since {}: what the FCC publishes does not reach any of them",
+        "no site fetches for the fleet {}, since {}{why}: what the FCC publishes does not reach any of them",
         view.name,
         moment(since)
     );
-    Some(Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message))
+    let alarm = Alarm::new(AlarmCode::FleetNoFetcher, Severity::Warning, message);
+    Some(if why.is_empty() { alarm } else { alarm.remedied_by(FREE_THE_KEY) })
 }
+
+/// What to do where the key of whoever fetches is held by nobody who does.
+const FREE_THE_KEY: &str = "whoever looks after etcd deletes that key (`etcdctl del`): a site that may fetch takes it at once. Find out \
+                            who put it there: sites put it under a lease alone";
 
 /// What to do at a site whose fleet has gone another way: a repair there would drop what that has.
 const JOIN_ANEW: &str = "where what the fleet's etcd holds is right, join it anew, which keeps what is here beside and brings its \
@@ -101,6 +112,32 @@ fn lacking(view: &FleetView) -> String {
         1 => "it lacks one entry, ".to_owned(),
         entries => format!("it lacks {} entries, ", count(entries)),
     }
+}
+
+/// What members say is wrong with their databases. Each tells of the troubles of all, so those who say the same are named together.
+fn engine_failing(members: &[EngineMember]) -> Option<Alarm> {
+    let mut said: Vec<(String, Vec<&str>)> = Vec::new();
+    for member in members {
+        let Ok(status) = &member.status else { continue };
+        let faults = status.faults().map(|fault| one_line(fault.trim())).collect::<Vec<_>>().join("; ");
+        match said.iter_mut().find(|(known, _)| *known == faults) {
+            _ if faults.is_empty() => {}
+            Some((_, who)) => who.push(&member.address),
+            None => said.push((faults, vec![&member.address])),
+        }
+    }
+    let of = |(faults, who): &(String, Vec<&str>)| {
+        format!("{} {}: {faults}", who.join(" and "), if who.len() > 1 { "say" } else { "says" })
+    };
+    let told: Vec<String> = said.iter().map(of).collect();
+    (!told.is_empty()).then(|| {
+        let message = format!(
+            "the fleet's etcd is in trouble, {}: while its database is full or damaged, no listing and no record may come to the \
+             sites, which answer from what they have",
+            told.join("; ")
+        );
+        Alarm::new(AlarmCode::FleetEngineFailing, Severity::Warning, message)
+    })
 }
 
 /// Members that are reached with certificates, and whose version lets others do what their roles forbid. Without TLS, on one
@@ -189,6 +226,10 @@ mod tests {
         let [alarm] = alarms.as_slice() else { panic!("{alarms:?}") };
         assert_eq!(alarm.code, AlarmCode::FleetNoFetcher);
         assert!(alarm.message.contains("no site fetches for the fleet east"), "{alarm:?}");
+        assert!(alarm.remedy.contains("start a site"), "{alarm:?}");
+        Arc::make_mut(&mut unfetched.view).unfetched_why = "etcd's key names bos, and no such site is alive".to_owned();
+        let alarms = fleet(&unfetched, at(5));
+        assert!(alarms[0].message.contains("names bos, and") && alarms[0].remedy.contains("etcdctl del"), "{alarms:?}");
     }
 
     #[test]
@@ -221,6 +262,35 @@ mod tests {
         view.position = Some(FleetPosition::origin(FleetId([0; 16])));
         let alarms = fleet(&lacking, EARLIEST);
         assert!(alarms[0].message.contains("it lacks 12 entries"), "{alarms:?}");
+    }
+
+    #[test]
+    fn what_members_of_etcd_say_is_wrong_with_their_databases_is_an_alarm_that_names_them() {
+        let member = |number: u32, errors: &[&str]| EngineMember {
+            address: format!("http://etcd-{number}:2379"),
+            status: Ok(EngineStatus {
+                version: "3.6.14".to_owned(),
+                db_bytes: 0,
+                has_leader: errors.is_empty(),
+                errors: errors.iter().map(|error| (*error).to_owned()).collect(),
+            }),
+            last_version: None,
+            asked_at: EARLIEST,
+        };
+        let silent = EngineMember { status: Err("refused".to_owned()), ..member(4, &[]) };
+        let no_leader = member(3, &["etcdserver: no leader"]);
+        assert_eq!(engine_failing(&[member(1, &[]), no_leader.clone(), silent.clone()]), None, "that passes by itself");
+        let full = "memberID:7 alarm:NOSPACE ";
+        let corrupt = ["etcdserver: no leader", "memberID:9 alarm:CORRUPT "];
+        let members = [member(1, &[full]), member(2, &[full]), member(5, &corrupt), no_leader, silent];
+        let mut report = report(FleetState::Current, "", 0);
+        Arc::make_mut(&mut report.view).members = members.into();
+        let alarms = fleet(&report, EARLIEST);
+        let [alarm] = alarms.as_slice() else { panic!("{alarms:?}") };
+        assert_eq!((alarm.code, alarm.severity), (AlarmCode::FleetEngineFailing, Severity::Warning));
+        let both = "http://etcd-1:2379 and http://etcd-2:2379 say: memberID:7 alarm:NOSPACE; http://etcd-5:2379 says: memberID:9";
+        assert!(alarm.message.contains(both) && !alarm.message.contains("leader"), "{alarm:?}");
+        assert!(alarm.remedy.contains("alarm disarm"), "{alarm:?}");
     }
 
     #[test]

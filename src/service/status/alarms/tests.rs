@@ -243,6 +243,9 @@ fn a_certificate_is_an_alarm_from_two_weeks_before_its_end() {
     assert_eq!(codes(&state(None), at(100 * day)), [("CERTIFICATE_EXPIRED", Severity::Critical)]);
     assert_eq!(codes(&state(None), at(9 * day)), [("CERTIFICATE_NOT_YET_VALID", Severity::Critical)]);
     assert_eq!(codes(&state(Some("no PEM")), at(50 * day)), [("CERTIFICATE_UNUSABLE", Severity::Warning)]);
+    let of_fleet = CertificateState { name: "fleet.tls", ..state(None) };
+    let [ended] = &certificate(&of_fleet, at(100 * day))[..] else { panic!("one alarm") };
+    assert!(ended.message.contains("fleet.tls") && ended.message.contains("etcd does not believe it"), "{ended:?}");
 }
 
 #[test]
