@@ -202,8 +202,8 @@ mod tests {
         put(&at("ca.pem"), &first.cert.pem());
         put(&at("site.pem"), &first.cert.pem());
         put(&at("site.key"), &first.signing_key.serialize_pem());
-        let mut config = FleetConfig::default();
-        config.engine = vec!["https://127.0.0.1:1".to_owned()];
+        let engine_at = vec!["https://127.0.0.1:1".to_owned()];
+        let mut config = FleetConfig { engine: engine_at, ..FleetConfig::default() };
         config.tls.ca = Some(at("ca.pem"));
         config.tls.certificate = Some(at("site.pem"));
         config.tls.key = Some(at("site.key"));
