@@ -35,7 +35,8 @@ async fn a_site_whose_clock_is_two_days_ahead_follows_and_does_not_fetch_though_
     fleet.start_by(3, wrong);
     fleet.agree().await;
     eventually("its clock is seen to be wrong", || async {
-        assert_eq!(fleet.daemon(0).sync().await.outcome(), SyncOutcome::Unchanged);
+        // On a busy machine the lease may end meanwhile: then it fetches again soon.
+        (fleet.daemon(0).sync().await.outcome() == SyncOutcome::Unchanged).then_some(())?;
         let all = offset(&fleet, 1, 1).is_some() && offset(&fleet, 1, 2).is_some();
         (all && offset(&fleet, 1, 3)? > 100_000.0).then_some(())
     })

@@ -121,12 +121,9 @@ pub fn doubts(compared: &Compared, memory: &Memory<'_>, days: f64, config: &VetC
     let mut doubts: Vec<Doubt> = frn(compared, memory).into_iter().collect();
     for limits in &LIMITS {
         doubts.extend(undated(compared, limits, memory, days));
-        doubts.extend(
-            dated(compared, limits, days)
-                .into_iter()
-                .chain(dated_lately(compared, limits, memory))
-                .max_by_key(Doubt::resolution),
-        );
+        // Of two that weigh the same the one about this step is told.
+        let dated = dated_lately(compared, limits, memory).into_iter().chain(dated(compared, limits, days));
+        doubts.extend(dated.max_by_key(Doubt::resolution));
         doubts.extend(neighbours(compared, limits.column).or_else(|| alike(compared, limits.column)));
     }
     let undone = &compared.undone;

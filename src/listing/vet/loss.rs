@@ -87,22 +87,23 @@ impl<'a> Lost<'a> {
 pub fn doubts(lost: &Lost<'_>, memory: &Memory<'_>, in_order: bool, config: &VetConfig) -> (Vec<Doubt>, usize) {
     let Lost { current, compared, .. } = *lost;
     let mut doubts = Vec::new();
-    // What looked like no new filing when it came is no loss, nor what was removed and back lately: it goes again.
+    // What looked like no new filing when it came is no loss.
     let unlikely = memory.unlikely();
-    let is_loss = |number: &RmdNumber| !unlikely.contains(number) && !lost.was_back_lately(*number);
-    let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(is_loss).collect();
+    let gone: Vec<RmdNumber> = compared.gone.iter().copied().filter(|number| !unlikely.contains(number)).collect();
     let end = if in_order { end(compared, current, &gone, memory) } else { None };
     // What is taken back as it came is no loss either.
     let taken_back = matches!(end, Some(Doubt::EndGone { resolution: Resolution::SecondCopy, .. }));
     let behind = memory.came_behind().filter(|_| taken_back);
-    let lasting = gone.iter().filter(|number| behind.is_none_or(|behind| **number <= behind)).count();
-    doubts.extend(size(lasting, current.len(), in_order, config));
-    doubts.extend(goes_on(lasting, memory));
+    let lasting = || gone.iter().filter(|number| behind.is_none_or(|behind| **number <= behind));
+    doubts.extend(size(lasting().count(), current.len(), in_order, config));
+    // What was removed, put back and goes again is the same loss as before, and goes on no longer for that.
+    let anew = lasting().filter(|number| !lost.was_back_lately(**number)).count();
+    doubts.extend(goes_on(anew, memory));
     if in_order {
         doubts.extend(runs(lost, &gone));
     }
     doubts.extend(end);
-    (doubts, lasting)
+    (doubts, anew)
 }
 
 fn size(gone: usize, current: usize, in_order: bool, config: &VetConfig) -> Option<Doubt> {

@@ -57,6 +57,8 @@ const MOVE: usize = 3;
 const AWAY: usize = 20;
 /// ... and with each such change comes a new one, a week later by its date.
 const NEW: usize = 12;
+/// The last filings stay.
+const END: usize = 3;
 
 impl Source {
     pub async fn open(seed: u64, book: &Arc<Book>) -> Self {
@@ -82,7 +84,9 @@ impl Source {
 
     /// Some providers go, some come back, now and then one is new, and one has another contact. Sites vet all of that.
     pub fn change(&mut self) {
-        let here: Vec<String> = self.world.rows().map(|row| row.get("number").to_owned()).collect();
+        let mut here: Vec<String> = self.world.rows().map(|row| row.get("number").to_owned()).collect();
+        // The end of a real list never goes, and vetting holds one whose end goes twice.
+        here.truncate(here.len() - END);
         let mut moved = Vec::new();
         while self.away.len() > AWAY {
             let back = self.away.swap_remove(self.rng.random_range(0..self.away.len()));
