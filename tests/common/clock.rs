@@ -19,13 +19,19 @@ pub fn by_a_clock_in(file: &Path) -> Option<Command> {
 }
 
 fn under_a_clock(clock: &str) -> Option<Command> {
-    // Asked for what it sets, and left out of it: it would stand between a signal and the daemon.
-    let Ok(asked) = Command::new("faketime").args(["-m", "-f", clock, "env"]).output() else {
+    // Asked for what it sets, and left out of it: it would stand between a signal and the daemon. It shares memory under a name
+    // with its process ID in it, and one that was killed has left such a name: the next process has another.
+    let ask = || Command::new("faketime").args(["-m", "-f", clock, "env"]).output();
+    if ask().is_err() {
         println!("left out: faketime is not here (Debian: faketime)");
         return None;
-    };
-    let set = String::from_utf8_lossy(&asked.stdout);
-    let preload = set.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=")).expect("a library");
+    }
+    let asked = (0..20).find_map(|_| {
+        let asked = ask().ok()?;
+        let set = String::from_utf8_lossy(&asked.stdout).into_owned();
+        set.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=").map(str::to_owned))
+    });
+    let preload = asked.expect("a library");
     let mut command = super::rmdd();
     command.env("LD_PRELOAD", preload).env("TZ", "UTC");
     // Only the wall clock is another: sleeps are what they are.
