@@ -14,8 +14,8 @@ use jiff::tz::TimeZone;
 use super::diff::{self, Step};
 use super::index::Index;
 use super::parse::parse_beside;
-use super::vet::{Against, OwnPeer, Provenance, Refusal, VetConfig, Vetted, vet_against};
-use crate::domain::{Column, Filing, RemovalHistory, Sha256Digest, Snapshot, is_ahead, later_than, listed_day};
+use super::vet::{Against, OwnPeer, Provenance, Refusal, VetConfig, Vetted, last_updated, vet_against};
+use crate::domain::{Filing, RemovalHistory, Sha256Digest, Snapshot, is_ahead, later_than, listed_day};
 
 /// Published bytes, and where and when they were fetched.
 #[derive(Debug, Clone)]
@@ -93,11 +93,14 @@ impl<'a> Current<'a> {
     /// than the dates of that, has gone right so far: then days ahead of it are a fault of the listing, unless they are many and
     /// near, as where a machine was asleep.
     fn witness(self, at: Timestamp, filings: &[Arc<Filing>]) -> Option<Date> {
-        let listed = listed_day(filings.iter().map(|filing| &**filing))?;
-        let Some((stands, confirmed_at)) = self.snapshot else { return Some(listed) };
-        let day = listed_day(stands.filings.iter().map(|filing| &**filing));
-        let was_right = !is_ahead(confirmed_at, at) && later_than(at, day).is_none();
-        (!was_right || later_than(at, Some(listed)).is_none() || is_calendar(at, listed, filings)).then_some(listed)
+        let listed = listed_day(filings.iter().map(|filing| &**filing));
+        // Hardly ever is any ahead of the clock.
+        later_than(at, listed)?;
+        let was_right = self.snapshot.is_some_and(|(stands, confirmed_at)| {
+            let day = listed_day(stands.filings.iter().map(|filing| &**filing));
+            !is_ahead(confirmed_at, at) && later_than(at, day).is_none()
+        });
+        listed.filter(|listed| !was_right || is_calendar(at, *listed, filings))
     }
 
     /// What applying a vetted snapshot changes.
@@ -114,8 +117,8 @@ const DAYS_OF_A_CALENDAR: usize = 3;
 /// Whether the days of a listing that lie ahead of the clock are those of a calendar that has gone on, up to `listed`.
 fn is_calendar(at: Timestamp, listed: Date, filings: &[Arc<Filing>]) -> bool {
     let today = TimeZone::UTC.to_datetime(at).date();
-    let day = |filing: &Arc<Filing>| filing.text(Column::LastUpdated).get(..10)?.parse::<Date>().ok();
-    let ahead: BTreeSet<Date> = filings.iter().filter_map(day).filter(|day| today < *day && *day <= listed).collect();
+    let dates = filings.iter().filter_map(|filing| last_updated(filing));
+    let ahead: BTreeSet<Date> = dates.filter(|day| today < *day && *day <= listed).collect();
     let days = (listed - today).get_days();
     days <= ASLEEP_DAYS && ahead.len() >= DAYS_OF_A_CALENDAR.min(usize::try_from(days).unwrap_or(usize::MAX))
 }

@@ -107,7 +107,7 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
             }
             // Whoever fetches now says how it went. A site that fetches and may not say so is the only one that can tell.
             if !matches!(error, StoreError::NotFetcher) && !record.outcome.is_success() {
-                at.remember(&record);
+                at.remember(&record, None);
             }
         }
         failed => {
@@ -115,25 +115,22 @@ pub async fn record_failure(at: &At, error: CycleError, record: impl FnOnce(Sync
             if let Ok(Err(error)) = failed {
                 tracing::error!(%error, "the outcome of the sync could not be recorded: {error}");
             }
-            at.remember(&record);
-            let before = at.state.load_full();
-            let mut state = (*before).clone();
-            state.held.extend(held.filter(|held| !before.held.iter().any(|known| known.sha256 == held.sha256)));
-            at.state.store(Arc::new(state));
+            at.remember(&record, held);
         }
     }
     record
 }
 
 impl At {
-    /// Keeps a cycle that brought nothing in memory alone, so that status tells of it.
-    fn remember(&self, record: &SyncRecord) {
+    /// Keeps a cycle that brought nothing in memory alone, and what it held, so that status tells of it.
+    fn remember(&self, record: &SyncRecord, held: Option<HeldListing>) {
         let before = self.state.load_full();
         let mut state = SyncState { failures_since: before.failures_since + 1, ..(*before).clone() };
         state.last = Some(record.clone());
         if !record.sources.is_empty() {
             state.sources.clone_from(&record.sources);
         }
+        state.held.extend(held.filter(|held| !before.held.iter().any(|known| known.sha256 == held.sha256)));
         self.state.store(Arc::new(state));
     }
 }

@@ -124,13 +124,13 @@ async fn a_base_is_made_once_what_is_behind_it_is_seven_days_old() {
     eventually("the base is made", || async { (bases().await == [0, 1]).then_some(()) }).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
-    let world = World::new(544, 60);
-    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
+/// A fleet of two sites, of which the first fetches and the second follows, by the clock that this file says. Nothing where that
+/// cannot be had here.
+async fn followed_by_a_clock_in_a_file(world: &World) -> Option<(Fleet, PathBuf)> {
+    let mut fleet = Fleet::prepare(&world.to_csv(), 2, NEVER).await?;
     let clock = fleet.sites[1].directory.path().join("clock");
     std::fs::write(&clock, "+0").expect("written");
-    let Some(by_file) = by_a_clock_in(&clock) else { return };
+    let by_file = by_a_clock_in(&clock)?;
     fleet.configure(1, "fetches = false\n");
     fleet.sites[0].make_store();
     fleet.ok(0, &["sync"]);
@@ -138,6 +138,13 @@ async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
     fleet.start(0);
     fleet.start_by(1, by_file);
     fleet.agree().await;
+    Some((fleet, clock))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
+    let world = World::new(544, 60);
+    let Some((mut fleet, clock)) = followed_by_a_clock_in_a_file(&world).await else { return };
     let has_alarm = |fleet: &Fleet| {
         let status = json(&fleet.run(1, &["status", "--json"]));
         status["alarms"].to_string().contains("FLEET_NO_FETCHER")
@@ -161,17 +168,7 @@ async fn that_no_site_fetches_is_an_alarm_after_five_minutes_until_one_does() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_says_that_somebody_fetches_who_does_not_is_an_alarm_and_no_sync_waits_long_for_it() {
     let world = World::new(545, 60);
-    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 2, NEVER).await else { return };
-    let clock = fleet.sites[1].directory.path().join("clock");
-    std::fs::write(&clock, "+0").expect("written");
-    let Some(by_file) = by_a_clock_in(&clock) else { return };
-    fleet.configure(1, "fetches = false\n");
-    fleet.sites[0].make_store();
-    fleet.ok(0, &["sync"]);
-    fleet.ok(0, &["fleet", "init"]);
-    fleet.start(0);
-    fleet.start_by(1, by_file);
-    fleet.agree().await;
+    let Some((mut fleet, clock)) = followed_by_a_clock_in_a_file(&world).await else { return };
     fleet.stop(0).await;
     let key = fleet.client.keys.fetcher();
     let says = Fetcher { token: Token([7; 16]), site: NAMES[0].to_owned(), since: now() }.to_bytes();

@@ -226,9 +226,7 @@ fn strikes_evenly(compared: &Compared, column: Column, tally: &ColumnTally) -> b
 fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
     let tally = compared.columns.get(&limits.column)?;
     let (emptied, filled) = (tally.dated(CellChange::Emptied), tally.dated(CellChange::Filled));
-    let most = [CellChange::Emptied, CellChange::Withdrawn, CellChange::Altered].map(|change| tally.dated(change));
-    let most = most.into_iter().max_by_key(|tally| tally.count)?;
-    let changed = tally.dated_count() - filled.count;
+    let (changed, most) = changed_with_a_date(tally);
     let times = DATED_GROWS.times(days);
     let share = |percent: f64| ((compared.common as f64 * percent * times / 100.0) as usize).max(UNUSUAL_FLOOR);
     let in_time = share(limits.dated?);
@@ -250,12 +248,21 @@ fn dated(compared: &Compared, limits: &Limits, days: f64) -> Option<Doubt> {
         .or_else(|| doubt(filled.count, CELLS_ALARM, filled, Resolution::Alarm))
 }
 
+/// How many cells changed in filings that say that they were updated, and were not filled for the first time; and the way in which
+/// most of them did.
+fn changed_with_a_date(tally: &ColumnTally) -> (usize, &Tally) {
+    let [emptied, withdrawn, altered] =
+        [CellChange::Emptied, CellChange::Withdrawn, CellChange::Altered].map(|change| tally.dated(change));
+    let most =
+        [withdrawn, altered].into_iter().fold(emptied, |most, way| if way.count >= most.count { way } else { most });
+    (emptied.count + withdrawn.count + altered.count, most)
+}
+
 /// Cells that changed a few at a time in filings that say that they were updated: they come to many over days.
 fn dated_lately(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Option<Doubt> {
     let column = limits.dated.map(|_| limits.column)?;
     let tally = compared.columns.get(&column)?;
-    let ways = [CellChange::Emptied, CellChange::Withdrawn, CellChange::Altered].map(|change| tally.dated(change));
-    let now: usize = ways.iter().map(|tally| tally.count).sum();
+    let (now, most) = changed_with_a_date(tally);
     if now == 0 {
         return None;
     }
@@ -265,7 +272,6 @@ fn dated_lately(compared: &Compared, limits: &Limits, memory: &Memory<'_>) -> Op
         lately if lately > DATED_LATELY_ALARMS => (DATED_LATELY_ALARMS, Resolution::Alarm),
         _ => return None,
     };
-    let most = ways.into_iter().max_by_key(|tally| tally.count)?;
     Some(cells_of(column, None, (now, compared.common, limit), most.examples.clone(), resolution))
 }
 

@@ -50,7 +50,7 @@ use newcomers::{Newcomers, Told};
 
 pub use compare::Example;
 pub use config::{UNREADABLE_FLOOR, VetConfig};
-pub(crate) use dates::Dates as ListingDates;
+pub(crate) use dates::{Dates as ListingDates, last_updated};
 pub use doubt::{Doubt, Resolution};
 pub use peers::OwnPeer;
 
