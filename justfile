@@ -54,7 +54,7 @@ dist:
 
 # Run the tests: all of them, or `just test --test answers`, or `just test --test commands printed`.
 test *ARGS:
-    cargo test --locked --workspace {{ ARGS }}
+    cargo test --locked --workspace --no-fail-fast {{ ARGS }}
 
 # Run benchmarks, built as packages are: `just bench pipeline`, `search`, `answers` (whole processes; needs h2load) or `fleet` (etcd).
 bench NAME="pipeline" *ARGS:

@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::canonical::{export_of, sha256};
-use crate::common::{Site, status_of, stderr};
+use crate::common::{Site, status_of, stderr, stdout};
 use rmdd::domain::{ChangeSerial, Record, RecordKind, SnapshotSerial, SyncOutcome};
 use rmdd::listing::canonical;
 use rmdd::store::archive::Archive;
@@ -262,7 +262,7 @@ fn a_kill_at_any_point_of_a_sync_leaves_the_store_of_before_or_of_after() {
 
     // Nothing has to be done by anybody: the next sync is one like any other, and leaves no litter.
     let sync = sync_command(&site).output().expect("it runs");
-    assert_eq!(status_of(&sync), 0, "{}", stderr(&sync));
+    assert_eq!(status_of(&sync), 0, "{}{}", stderr(&sync), stdout(&sync));
     assert_eq!(look(&site.state_dir(), &records), Some(next.clone()));
     assert_tidy(&site.state_dir());
     let archived = Archive::new(&site.state_dir()).entries().expect("read");
@@ -312,7 +312,7 @@ fn a_kill_at_any_point_of_the_first_sync_leaves_nothing_that_hinders_the_next() 
     }
     assert_met(&met, &["no store", "an empty store", "the store of after"]);
     let sync = sync_command(&site).output().expect("it runs");
-    assert_eq!(status_of(&sync), 0, "{}", stderr(&sync));
+    assert_eq!(status_of(&sync), 0, "{}{}", stderr(&sync), stdout(&sync));
     assert_eq!(look(&site.state_dir(), &[]), Some(expected));
     assert_tidy(&site.state_dir());
 }

@@ -3,6 +3,9 @@
 /// The day on which a new world stands, counted from 1970-01-01.
 pub const FIRST_DAY: u32 = 20_300;
 
+/// The day on which a world stops however many steps it makes: a listing whose days have not come is held.
+pub const LAST_DAY: u32 = FIRST_DAY + 365;
+
 /// `YYYY-MM-DD` of a day counted from 1970-01-01.
 pub fn written(day: u32) -> String {
     // A calendar whose years begin in March has its leap day last, and eras of 400 years all alike.

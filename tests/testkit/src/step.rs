@@ -4,6 +4,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use crate::date::LAST_DAY;
 use crate::filing::Row;
 use crate::invent::{address, pick, telephone, trade_name};
 use crate::words::TITLE;
@@ -36,10 +37,12 @@ pub struct Changes {
 }
 
 impl World {
-    /// Leads to the next state, a week later, and says what it changed. Of each kind there are as many changes as
+    /// Leads to the next state, a day later, and says what it changed. Of each kind there are as many changes as
     /// asked for, or as many as the world has filings for. What one step removes, a later one can reinstate.
+    ///
+    /// However many steps there are, no filing bears a day that has not come: after a year of them the day stays.
     pub fn advance(&mut self, step: Step) -> Changes {
-        self.today += 7;
+        self.today = (self.today + 1).min(LAST_DAY);
         let today = crate::date::written(self.today);
         let mut changes = Changes::default();
         let mut current: Vec<String> = self.rows.keys().cloned().collect();

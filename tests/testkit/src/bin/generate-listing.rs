@@ -12,7 +12,7 @@ const USAGE: &str = "usage: generate-listing [--filings N] [--seed S] [--steps K
 
   --filings N     how many filings (1000)
   --seed S        the same seed makes the same listing (1)
-  --steps K       so many weeks later: each lists 30, amends 120, removes 3 and reinstates 1 (0)
+  --steps K       so many days later: each lists 30, amends 120, removes 3 and reinstates 1 (0)
   --recertified   with the column last_recertified, as since January 2026";
 
 fn number(arguments: &mut impl Iterator<Item = String>, name: &str) -> Result<u64, String> {

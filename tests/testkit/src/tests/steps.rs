@@ -58,6 +58,16 @@ fn a_step_changes_one_or_two_cells_and_the_date_not_always() {
 }
 
 #[test]
+fn no_filing_bears_a_day_that_has_not_come_however_many_steps_there_are() {
+    let mut world = World::new(5, 60);
+    for _ in 0..500 {
+        world.advance(Step { list: 1, amend: 3, ..Step::default() });
+    }
+    let newest = world.filings().iter().map(|row| row.get("last_updated").to_owned()).max();
+    assert_eq!(newest.as_deref(), Some("2026-07-31"));
+}
+
+#[test]
 fn a_reinstated_filing_comes_back_as_it_was() {
     let mut world = World::new(4, 100);
     let before = by_number(&world);
