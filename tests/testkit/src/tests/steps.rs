@@ -63,7 +63,7 @@ fn no_filing_bears_a_day_that_has_not_come_however_many_steps_there_are() {
     for _ in 0..500 {
         world.advance(Step { list: 1, amend: 3, ..Step::default() });
     }
-    let newest = world.filings().iter().map(|row| row.get("last_updated").to_owned()).max();
+    let newest = world.filings().map(|row| row.get("last_updated").to_owned()).max();
     assert_eq!(newest.as_deref(), Some("2026-07-31"));
 }
 
