@@ -92,6 +92,8 @@ const CELLS_ALARM: usize = 8;
 
 /// An FRN has never changed in a filing. One or two may be a correction.
 const FRN_HOLDS: usize = 2;
+/// And within the days that are remembered so many.
+const FRN_LATELY_HOLDS: usize = 4;
 /// Where false filings that came lately are taken back, true ones may bear so many of their numbers.
 const FRN_OF_LATE_HOLDS: usize = 40;
 /// Cells that change without a date add up over days to so many percent of the list at the most.
@@ -155,7 +157,9 @@ fn frn(compared: &Compared, memory: &Memory<'_>) -> Option<Doubt> {
     let came_lately = |cell: &&ChangedCell| behind.is_some_and(|behind| cell.number > behind);
     let cells = || compared.undated.iter().filter(|cell| cell.column == Column::Frn);
     let lately = cells().filter(came_lately).count();
-    let holds = changed - lately > FRN_HOLDS || lately > FRN_OF_LATE_HOLDS;
+    // Two at a time come to many over days.
+    let goes_on = changed > lately && changed - lately + memory.frns(&compared.filings) > FRN_LATELY_HOLDS;
+    let holds = changed - lately > FRN_HOLDS || lately > FRN_OF_LATE_HOLDS || goes_on;
     let resolution = if holds { Resolution::Person } else { Resolution::SecondCopy };
     (changed > 0)
         .then(|| cells_of(Column::Frn, None, (changed, compared.common, 0), worst.examples.clone(), resolution))

@@ -88,6 +88,14 @@ impl<'a> Memory<'a> {
         self.recent().filter_map(|step| step.last_before).min()
     }
 
+    /// The numbers behind which filings came, step by step, as far back as is remembered; ascending.
+    pub fn came_behind_each(&self) -> Vec<RmdNumber> {
+        let mut behind: Vec<RmdNumber> = self.steps.iter().filter_map(|step| step.last_before).collect();
+        behind.sort_unstable();
+        behind.dedup();
+        behind
+    }
+
     /// Whether the list ended with this filing before a step lately brought more.
     pub fn ended_at(&self, last: RmdNumber) -> bool {
         self.recent().any(|step| step.last_before == Some(last))
@@ -115,6 +123,11 @@ impl<'a> Memory<'a> {
     /// is left aside.
     pub fn undated(&self, column: Column, filings: &[Arc<Filing>]) -> f64 {
         self.changed(USUAL_UNDATED_A_DAY, (column, filings), |step| &step.undated)
+    }
+
+    /// How many FRNs changed, none of which is usual.
+    pub fn frns(&self, filings: &[Arc<Filing>]) -> usize {
+        self.changed(0.0, (Column::Frn, filings), |step| &step.undated) as usize
     }
 
     /// The same of cells that changed in filings that say that they were updated.

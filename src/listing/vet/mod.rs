@@ -13,7 +13,8 @@
 //!
 //! What tells an order from a cut is the shape of the loss: an order scatters, a cut takes the end, a missing page takes
 //! neighbours (`loss`). What tells an amendment from a wrong cell is the filing's own date (`columns`). What tells a
-//! new filing from a false one is where it stands and when it was made (`newcomers`). A fault that does little at a
+//! new filing from a false one is where it stands and when it was made (`newcomers`), and what those that came lately answer beside
+//! all others (`lately`). A fault that does little at a
 //! time shows over days (`memory`). `docs/vetting.md` has the figures of the real listings on which the limits rest.
 //!
 //! A listing that is not applied changes nothing. One that is becomes the next snapshot, with every filing whose row
@@ -25,6 +26,7 @@ mod config;
 mod dates;
 mod doubt;
 mod ending;
+mod lately;
 mod loss;
 mod memory;
 mod newcomers;
@@ -271,6 +273,7 @@ impl Step<'_> {
         let Newcomers { memory, days, current, .. } = *self.newcomers;
         let (mut doubts, lost_for_good) = loss::doubts(self.lost, memory, in_order, config);
         doubts.extend(self.newcomers.doubts(self.told, self.compared, config));
+        doubts.extend(lately::doubts(self.compared, memory, self.told.last_before));
         doubts.extend(columns::doubts(self.compared, memory, days, config));
         doubts.extend(self.peers.doubt(self.compared.gone.len(), current.len()));
         (doubts, lost_for_good)

@@ -138,5 +138,6 @@ fn a_share_beyond_all_is_no_setting() {
 
 mod cells;
 mod doubts;
+mod lately;
 mod newcomers;
 mod returns;

@@ -9,10 +9,12 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::dates;
+use super::lately::PutRight;
 use super::memory::{Memory, digest};
 use super::{UNUSUAL_FLOOR, exceeds};
 use crate::domain::{
     Certification, ChangedCell, Column, Filing, Implementation, ProviderRole, RmdNumber, Snapshot, UnreadableRow,
+    read_other_frns,
 };
 
 pub use tally::{CellChange, ColumnTally, EXAMPLES, Example, NEIGHBOURS, Neighbours, Tally};
@@ -116,6 +118,7 @@ pub fn compare(
         dated_in: memory.dated_in(),
         amended_last: memory.amended_last(),
         came_behind: memory.came_behind(),
+        put_right: PutRight::of(current.map_or(&[], |current| &current.filings), &filings, memory, since.newest),
     };
     let mut held = Held::default();
     let mut before = current.map_or(&[][..], |current| &current.filings).iter().peekable();
@@ -168,6 +171,8 @@ struct Amending {
     amended_last: HashSet<RmdNumber>,
     /// The number behind which filings came lately.
     came_behind: Option<RmdNumber>,
+    /// Cells that were wrong since their filings came.
+    put_right: PutRight,
 }
 
 /// Days by which an update may bear an older date than the listing before.
@@ -199,8 +204,10 @@ impl Amending {
         let number = after.number();
         let (was, is) = (dates::last_updated(before), dates::last_updated(after));
         // A list without dates cannot say when it was updated.
-        let dated = is_updated(self.since, is);
-        if let Some(was) = was.filter(|was| is.is_none_or(|is| is < *was)) {
+        // A filing that had another's row says nothing by the date of its own.
+        let had_anothers = self.put_right.holds(before, Column::LastUpdated);
+        let dated = is_updated(self.since, is) && !had_anothers;
+        if let Some(was) = was.filter(|was| is.is_none_or(|is| is < *was) && !had_anothers) {
             // A fault that wrote it hid the filer's own date, which may be none that was seen before.
             if self.held_before.contains_key(&(number, Column::LastUpdated)) {
                 compared.dates_undone += 1;
@@ -235,7 +242,7 @@ impl Amending {
         };
         for column in Column::ALL {
             let is_date = matches!(column, Column::LastUpdated | Column::LastRecertified | Column::FilingUrl);
-            if !is_date && before.cell(column) != after.cell(column) {
+            if !is_date && cells_differ(before, after, column) {
                 self.note_cell(&amended, column, held, compared);
             }
         }
@@ -284,9 +291,9 @@ impl Amending {
         }
     }
 
-    /// Whether a cell holds again what it held before it changed without a date.
+    /// Whether a cell holds again what it held before it changed without a date, or what it should have when its filing came.
     fn reverts(&self, before: &Filing, after: &Filing, column: Column) -> bool {
-        self.held(before.number(), column, after.cell(column))
+        self.held(before.number(), column, after.cell(column)) || self.put_right.holds(before, column)
     }
 
     /// Whether a cell is known to hold what it held. Of one that was filled lately, or came lately with its filing, that is not
@@ -299,6 +306,23 @@ impl Amending {
     fn held(&self, number: RmdNumber, column: Column, text: &str) -> bool {
         self.held_before.get(&(number, column)).is_some_and(|held| held.contains(&digest(text)))
     }
+}
+
+/// Whether a cell says something else, however it is written: tools that pass the file on drop an FRN's leading zeros, or write
+/// answers in other letters.
+pub fn cells_differ(before: &Filing, after: &Filing, column: Column) -> bool {
+    let (old, new) = (before.cell(column), after.cell(column));
+    old != new
+        && match column {
+            Column::Frn => before.frn().is_none() || before.frn() != after.frn(),
+            Column::OtherFrns => read_other_frns(old) != read_other_frns(new),
+            Column::Implementation => Implementation::read(old) != Implementation::read(new),
+            Column::ForeignVoiceProvider
+            | Column::VoiceServiceProviderChoice
+            | Column::GatewayProviderChoice
+            | Column::IntermediateProviderChoice => Certification::read(old) != Certification::read(new),
+            _ => true,
+        }
 }
 
 /// What a cell held.

@@ -1,5 +1,6 @@
 //! How often cells changed, by how, and where they stand.
 
+use super::cells_differ;
 use crate::domain::{Column, Filing, RmdNumber};
 
 /// How a cell changed.
@@ -223,7 +224,7 @@ pub(super) enum Breadth {
 
 impl Breadth {
     pub(super) fn of(before: &Filing, after: &Filing) -> Self {
-        let changed = |column: &Column| before.cell(*column) != after.cell(*column);
+        let changed = |column: &Column| cells_differ(before, after, *column);
         let dates = |column: &Column| matches!(column, Column::LastUpdated | Column::FilingUrl);
         let mut changed = Column::ALL.into_iter().filter(|column| !dates(column)).filter(changed);
         match (changed.next(), changed.next()) {

@@ -118,6 +118,21 @@ pub enum Doubt {
         /// What resolves it.
         resolution: Resolution,
     },
+    /// Those that came lately answer otherwise than filings do: each block of them by number has its share of each answer.
+    Lately {
+        /// The column.
+        column: Column,
+        /// The answer that too many give; empty, where a cell is.
+        answer: &'static str,
+        /// How many give it.
+        count: usize,
+        /// Of how many that came lately.
+        of: usize,
+        /// How many of others do, in percent: from, to.
+        usual: (f64, f64),
+        /// What resolves it.
+        resolution: Resolution,
+    },
     /// Cells of one column have changed as they do not in real listings.
     Cells {
         /// The column.
@@ -251,6 +266,7 @@ impl Doubt {
             | Self::Returned { resolution, .. }
             | Self::Stale { resolution, .. }
             | Self::Unlikely { resolution, .. }
+            | Self::Lately { resolution, .. }
             | Self::Cells { resolution, .. }
             | Self::Neighbours { resolution, .. }
             | Self::OneDay { resolution, .. }

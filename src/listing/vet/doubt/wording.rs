@@ -178,6 +178,17 @@ impl fmt::Display for Doubt {
                 such_as(examples),
                 count = grouped(*count)
             ),
+            Self::Lately { column, answer, count, of, usual: (least, most), .. } => {
+                let is = if answer.is_empty() { "empty" } else { answer };
+                write!(
+                    f,
+                    "`{column}` is {is} in {count} of the {of} filings that came lately, where of others {least:.0} to {most:.0} % \
+                     hold that",
+                    column = column.name(),
+                    count = grouped(*count),
+                    of = grouped(*of)
+                )
+            }
             Self::Cells { .. } => self.fmt_cells(f),
             Self::Undoes { count, examples } => write!(
                 f,

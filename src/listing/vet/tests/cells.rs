@@ -60,7 +60,7 @@ enum Says {
 }
 
 /// A filing with other cells.
-fn with_cells<'a>(filing: &'a Filing, text: impl Fn(Column) -> Option<&'a str>) -> Arc<Filing> {
+pub fn with_cells<'a>(filing: &'a Filing, text: impl Fn(Column) -> Option<&'a str>) -> Arc<Filing> {
     let frn = text(Column::Frn).map_or(filing.frn(), |text| text.parse().ok());
     let mut builder = FilingBuilder::new(filing.number(), frn, 0);
     for column in Column::ALL {
@@ -213,8 +213,8 @@ fn a_page_of_new_filings_that_came_with_wrong_answers_may_turn_to_what_is_right(
     let voice = (Column::VoiceServiceProviderChoice, "No");
     let before = snapshot(A_WEEK_AGO.whole());
     let known = before.filings.len();
-    let wrong = judge(cells_in(TODAY.whole(), voice, Says::Nothing, |place| place >= known), Some(&before));
-    assert!(wrong.requires().is_none(), "nothing tells: {:?}", wrong.doubts);
+    let wrong = judge(cells_in(TODAY.whole(), voice, Says::Nothing, |place| place >= known + 20), Some(&before));
+    assert!(wrong.requires().is_none(), "it is told, for it hurts few: {:?}", wrong.doubts);
     let right = judge(TODAY.whole(), Some(&wrong.snapshot));
     assert!(right.requires().is_none(), "{:?}", right.doubts);
 }

@@ -9,12 +9,14 @@ use crate::listing::vet::Doubt;
 fn with(mut listing: Listing, more: impl IntoIterator<Item = u32>, date: &str) -> Listing {
     for value in more {
         let frn = Frn::from_value(u64::from(value) + 30_000_000).expect("an FRN");
+        let like = TODAY.filing(A_DAY);
         let mut builder = FilingBuilder::new(number(value), Some(frn), 0);
         for column in Column::ALL {
-            builder.push(match column {
-                Column::LastUpdated => date,
-                Column::VoiceServiceProviderChoice => "Yes",
-                _ => "",
+            builder.push(&match column {
+                Column::Frn => frn.to_string(),
+                Column::BusinessName => format!("Newcomer {value}"),
+                Column::LastUpdated => date.to_owned(),
+                _ => like.cell(column).to_owned(),
             });
         }
         listing.filings.push(builder.finish().into());
