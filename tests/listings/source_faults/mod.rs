@@ -198,6 +198,7 @@ fn no_fault_of_the_source_gets_far_unnoticed_and_the_next_good_listing_heals_it(
     let tried: Vec<Fault> = faults(&good.header)
         .into_iter()
         .filter(|fault| match fault {
+            Fault::Cells { rows: Rows::ThatCame, .. } => true,
             Fault::Cells { column, percent, rows, .. } => {
                 let percents: &[f64] = if *rows == Rows::Scattered { &[1.0, 28.0] } else { &[0.6, 5.0] };
                 decisive.contains(&column.as_str()) && percents.contains(percent)

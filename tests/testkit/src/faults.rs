@@ -94,6 +94,8 @@ pub enum Rows {
     Stamped,
     /// Neighbours.
     InARow,
+    /// Of those alone that the file before has not.
+    ThatCame,
 }
 
 /// Where in the file.
@@ -125,7 +127,7 @@ pub enum Fault {
         column: String,
         /// What becomes of them.
         how: CellFault,
-        /// In how many rows, in percent.
+        /// In how many rows, in percent; of those that came, where it is among them.
         percent: f64,
         /// In which.
         rows: Rows,
@@ -223,6 +225,12 @@ pub fn faults(columns: &[String]) -> Vec<Fault> {
             }
         }
     }
+    for column in DECISIVE {
+        for how in CellFault::ALL.into_iter().filter(|how| how.fits(column)) {
+            let cells = |percent| Fault::Cells { column: column.to_owned(), how, percent, rows: Rows::ThatCame };
+            faults.extend([50.0, 100.0].map(cells));
+        }
+    }
     faults
 }
 
@@ -234,7 +242,10 @@ impl Fault {
         match self {
             Self::Cells { column, how, percent, rows } => {
                 if let Some(place) = good.place(column) {
-                    let chosen = chosen(good.rows.len(), *percent, *rows, &mut rng);
+                    let chosen = match rows {
+                        Rows::ThatCame => came(good, earlier, *percent),
+                        rows => chosen(good.rows.len(), *percent, *rows, &mut rng),
+                    };
                     wrong_cells(&mut sheet, good, (place, *how), &chosen, &mut rng);
                     if *rows == Rows::Stamped {
                         stamp(&mut sheet, good, &chosen);
@@ -282,11 +293,23 @@ fn chosen(rows: usize, percent: f64, which: Rows, rng: &mut ChaCha8Rng) -> Vec<u
     let count = share(rows, percent);
     match which {
         Rows::Scattered | Rows::Stamped => rand::seq::index::sample(rng, rows, count).into_vec(),
-        Rows::InARow => {
+        Rows::InARow | Rows::ThatCame => {
             let from = rng.random_range(0..=rows - count);
             (from..from + count).collect()
         }
     }
+}
+
+/// The last rows of those that the earlier file has not: so many percent of them.
+fn came(good: &Sheet, earlier: &Sheet, percent: f64) -> Vec<usize> {
+    let numbers = |sheet: &Sheet| {
+        let place = sheet.place("number").unwrap_or_default();
+        sheet.rows.iter().map(|row| row[place].clone()).collect::<Vec<_>>()
+    };
+    let stood: std::collections::HashSet<String> = numbers(earlier).into_iter().collect();
+    let came = numbers(good).into_iter().enumerate().filter(|(_, number)| !stood.contains(number));
+    let came: Vec<usize> = came.map(|(row, _)| row).collect();
+    came[came.len() - share(came.len(), percent).min(came.len())..].to_vec()
 }
 
 /// Says of these rows, where they are wrong, that they were updated on the file's last day.
