@@ -125,6 +125,14 @@ pub enum FoundError {
         /// Whether that is known: a store that has begun behind there cannot tell.
         known: bool,
     },
+    /// The store holds events of operators' records that it does not have from the log.
+    #[error(
+        "events {first} to {last} of operators' records came from the journal of this site, whose store was put back from a backup or \
+         did not come to its end: start the daemon, so that it follows the fleet up to them, or do this at the site that has come \
+         furthest. Where etcd is lost and no other site holds them, `rmdd fleet leave` and then `rmdd fleet init` found the fleet \
+         anew with all that is here. Nothing has changed"
+    )]
+    Beyond { first: u64, last: u64 },
     /// A base could not be made.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -218,6 +226,9 @@ async fn prepared(store: Arc<Store>, format: u32) -> Result<(FleetId, u8, [Packe
     let prepare = move || {
         let before = store.fleet_position()?.map(|position| position.fleet);
         let id = before.unwrap_or_else(|| FleetId(Token::draw().0));
+        if let Some((first, last)) = store.unlogged()? {
+            return Err(FoundError::Beyond { first, last });
+        }
         if before.is_none() {
             store.found_fleet(id)?;
         }

@@ -222,6 +222,10 @@ impl Runner {
                     (_, Some(log)) => self.viewing.branched(log),
                     (Some((_, why)), None) => self.viewing.stuck(why),
                     (None, None) if self.is_at_the_heads(&read)? => {
+                        if let Some(beyond) = self.site.store.unlogged()? {
+                            self.viewing.beyond(beyond);
+                            return Ok(());
+                        }
                         self.viewing.current(&read, began, at);
                         tracing::trace!(revision = read.from.revision, "published");
                     }
@@ -438,7 +442,8 @@ impl Runner {
             places: [listing, records],
             seen: self.memory.seen,
             token: self.site.term_of_any_age().map(|term| term.fetcher.token),
-            may_stand: self.leading.may_stand(),
+            // What a fetcher makes of its store is the base of all.
+            may_stand: self.leading.may_stand() && self.site.store.unlogged()?.is_none(),
             doubt: self.memory.doubt.clone(),
             members: self.site.client.engine.members(),
         })

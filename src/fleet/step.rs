@@ -89,6 +89,8 @@ pub enum Trouble {
     Forked(Log),
     /// The same, and what stands there is no earlier state of what the site has followed.
     Branched(Log),
+    /// The log of records ends, and the journal of this site has more: from this event to that one.
+    Beyond(u64, u64),
     /// It has a format that this version does not know.
     Newer(String),
     /// It is not what was written.
@@ -114,6 +116,11 @@ impl fmt::Display for Trouble {
                 "the fleet's log `{}` has gone another way than this site: etcd was restored from a backup, and written to or put \
                  back by another site since",
                 log.as_str()
+            ),
+            Self::Beyond(first, last) => write!(
+                f,
+                "events {first} to {last} of operators' records came from this site's journal, and the fleet's log `records` ends \
+                 before them: etcd was restored from a backup, and so was this site's store"
             ),
             Self::Twin(name) => write!(
                 f,
