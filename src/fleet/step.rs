@@ -216,6 +216,11 @@ fn trouble(stand: &Stand, read: &Reading) -> Option<Trouble> {
         None => {}
     }
     let Some(founding) = read.fleet else {
+        if read.heads.iter().any(Option::is_some) {
+            let said =
+                "what says which fleet it is is not in etcd, and its logs are: `rmdd fleet repair` puts it right";
+            return Some(Trouble::Damaged(said.to_owned()));
+        }
         // Whoever is in a fleet that is not there any more looks at an engine that was lost, or at another one.
         return Some(Trouble::NotFounded);
     };

@@ -113,7 +113,14 @@ fn a_restored_or_foreign_engine_is_believed_after_ten_seconds_at_two_members_and
     };
     let mut fork = read(4, 2);
     fork.heads[0] = Some(Head { sha256: digest(Log::Listing, 99), ..head(Log::Listing, 4) });
+    let unnamed = || {
+        let read = Reading { fleet: None, ..read(4, 2) };
+        let Step::Wait(trouble, _) = step(&stand(4, 2), &read, NOW) else { panic!("it waits") };
+        assert!(trouble.to_string().contains("rmdd fleet repair"), "{trouble}");
+        (read, trouble)
+    };
     let cases = [
+        unnamed(),
         (read(3, 2), Trouble::Forked(Log::Listing)),
         (read(4, 1), Trouble::Forked(Log::Records)),
         (fork, Trouble::Forked(Log::Listing)),
