@@ -122,6 +122,7 @@ impl Runner {
             }
             if self.presence.has_twin() {
                 self.stop(Trouble::Twin(self.site.params.site.clone()));
+                self.site.resign().await;
                 continue;
             }
             let began = Instant::now();
