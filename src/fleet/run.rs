@@ -13,7 +13,7 @@ use super::engine::EngineError;
 use super::follow::{FollowError, Following};
 use super::head::BaseName;
 use super::keep::Keeping;
-use super::lead::Leading;
+use super::lead::{ANOTHER_CLOCK, Leading};
 use super::presence::Presence;
 use super::raw::Raws;
 use super::said::{SiteSays, Token};
@@ -329,6 +329,11 @@ impl Runner {
     async fn lead(&mut self, read: &Reading) -> Result<(), Failed> {
         if self.site.is_denied() {
             self.leading.give_up(NOT_PERMITTED).await;
+            return Ok(());
+        }
+        // Before it dates another listing by it.
+        if self.leading.clock_stands_apart().await? {
+            self.leading.give_up(ANOTHER_CLOCK).await;
             return Ok(());
         }
         let asks = self.site.asks();

@@ -273,5 +273,16 @@ pub fn clock_is_right(own: Option<i64>, reported: &[i64]) -> bool {
     own.abs_diff(*median) <= 30_000
 }
 
+/// How far clocks are apart that were read from what sites told of themselves, which is seen up to half a minute later.
+const SURELY_APART: u64 = 90_000;
+
+/// Whether most of all sites, of which these others are ahead of this one by so many milliseconds, have another time than this one.
+/// Of two nobody knows which is wrong.
+pub fn clock_stands_apart(ahead: &[i64]) -> bool {
+    let apart = |ahead: &&i64| ahead.unsigned_abs() > SURELY_APART;
+    let (later, earlier): (Vec<i64>, Vec<i64>) = ahead.iter().filter(apart).partition(|ahead| **ahead > 0);
+    later.len().max(earlier.len()) * 2 > ahead.len() + 1
+}
+
 #[cfg(test)]
 mod tests;

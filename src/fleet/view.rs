@@ -69,6 +69,7 @@ impl Viewing {
                 };
                 let now = clock::now();
                 if looked.is_ok() {
+                    site.set_told(around.told());
                     let read = around.living().cloned().collect();
                     *living.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
                 }

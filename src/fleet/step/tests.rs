@@ -177,3 +177,13 @@ fn a_clock_is_held_against_the_median_of_what_sites_report() {
     assert!(!clock_is_right(Some(3_600_000), &[0, 100, 3_600_000]));
     assert!(clock_is_right(Some(100), &[0, 100, 3_600_000]));
 }
+
+#[test]
+fn a_clock_stands_apart_where_most_of_all_sites_have_the_same_other_time() {
+    let day = 86_400_000;
+    assert!(!clock_stands_apart(&[]) && !clock_stands_apart(&[-day]), "of two nobody knows which is wrong");
+    assert!(clock_stands_apart(&[-day, -day]) && clock_stands_apart(&[day, day + 5_000]));
+    assert!(!clock_stands_apart(&[-day, 0]) && !clock_stands_apart(&[-day, day]));
+    assert!(!clock_stands_apart(&[day, day, 0]) && clock_stands_apart(&[day, day, day, 0]));
+    assert!(!clock_stands_apart(&[-60_000, -60_000]), "they are seen a moment later");
+}
