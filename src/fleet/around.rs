@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::client::Client;
 use super::engine::{EngineError, Found, Read};
 use super::keys::behind;
@@ -28,7 +30,17 @@ pub struct Around {
     as_of: Option<(u64, i64)>,
     /// When all was read, on a clock that only goes on.
     whole: Option<Instant>,
+    /// When it was last looked what has changed.
+    looked: Option<Instant>,
+    told: Told,
 }
+
+/// What time it was by the clocks of sites when they last told something of themselves, and when that was seen here, no more than
+/// [`AT_ONCE`] later.
+pub type Told = BTreeMap<String, (Timestamp, Instant)>;
+
+/// What has changed between two looks that are no further apart was said a moment ago.
+pub const AT_ONCE: Duration = Duration::from_secs(30);
 
 impl Around {
     /// All that is known of them now, of one moment.
@@ -58,7 +70,8 @@ impl Around {
                 return Ok(());
             }
         }
-        *self = Self::whole(client).await?;
+        let whole = Self::whole(client).await?;
+        *self = Self { looked: self.looked, told: std::mem::take(&mut self.told), ..whole };
         Ok(())
     }
 
@@ -70,8 +83,30 @@ impl Around {
             return Ok(false);
         }
         self.take(client, &found);
+        self.note_told(client, &found);
         self.as_of = Some((cluster, found.revision));
         Ok(found.counts == [self.sites.len() as u64, self.living.len() as u64])
+    }
+
+    /// Notes by whose clock it was what time a moment ago.
+    fn note_told(&mut self, client: &Client, found: &Found) {
+        let now = Instant::now();
+        let before = self.looked.replace(now);
+        if before.or(self.whole).is_none_or(|before| now.duration_since(before) > AT_ONCE) {
+            return;
+        }
+        let sites = client.keys.sites();
+        for name in found.pairs.iter().flatten().filter_map(|pair| pair.key.strip_prefix(&sites)) {
+            if let Some(Some(says)) = self.sites.get(name) {
+                self.told.insert(name.to_owned(), (says.at, now));
+            }
+        }
+    }
+
+    /// What time it was by the clocks of those that live.
+    pub fn told(&self) -> Told {
+        let living = |(name, _): &(&String, &(Timestamp, Instant))| self.living.contains_key(*name);
+        self.told.iter().filter(living).map(|(name, told)| (name.clone(), *told)).collect()
     }
 
     fn take(&mut self, client: &Client, found: &Found) {

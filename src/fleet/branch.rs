@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::RecordEvent;
 use crate::listing::rewind::SnapshotRecord;
-use crate::store::{ListingState, RecordsState, State, Store, StoreError};
+use crate::store::{ListingState, Log, RecordsState, State, Store, StoreError};
 
 /// Whether a state of a log lacks something of what a store holds of that.
 ///
@@ -18,6 +18,22 @@ pub fn lacks(state: &State, store: &Store) -> Result<bool, StoreError> {
         (State::Listing(state), State::Listing(own)) => lacks_newest(state, &own),
         _ => true,
     })
+}
+
+/// Where a base of the log of records ends that holds nothing but what stands in a store, of which the journal has brought more
+/// than the log has so far: to take it would drop that. Nothing where the base is another, or is to be taken.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub fn stands_here(state: &State, store: &Store) -> Result<Option<u64>, StoreError> {
+    let State::Records(base) = state else { return Ok(None) };
+    if store.unlogged()?.is_none() {
+        return Ok(None);
+    }
+    let State::Records(own) = store.state(Log::Records)?.0 else { return Ok(None) };
+    let whole = base.salvaged.is_none() && own.salvaged.is_none();
+    Ok(base.events.last().map(|last| last.serial).filter(|_| whole && own.events.starts_with(&base.events)))
 }
 
 /// Events are kept for good, unless damage took them.

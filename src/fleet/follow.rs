@@ -255,12 +255,17 @@ impl Following {
         let store = Arc::clone(&self.site.store);
         // One that was begun again holds what its archive and journal gave, and the fleet's takes the place of that.
         let follows = self.position(log)?.is_some_and(|at| at.index > 0);
-        let (state, lacks) = tokio::task::spawn_blocking(move || {
+        let held = tokio::task::spawn_blocking(move || {
+            if follows && let Some(last) = branch::stands_here(&state, &store)? {
+                return store.pass_base(fleet, position, last).map(|()| None);
+            }
             let lacks = follows && branch::lacks(&state, &store)?;
-            Ok::<_, StoreError>((state, lacks))
-        })
-        .await
-        .map_err(|_| FollowError::Interrupted)??;
+            Ok::<_, StoreError>(Some((state, lacks)))
+        });
+        let Some((state, lacks)) = held.await.map_err(|_| FollowError::Interrupted)?? else {
+            self.site.progressed();
+            return Ok(());
+        };
         if lacks {
             return Err(FollowError::Forked(log));
         }

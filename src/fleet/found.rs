@@ -11,6 +11,7 @@ use super::client::{Client, ClientError};
 use super::engine::{EngineError, Expect, Pair, Read, Write};
 use super::follow::{self, FollowError};
 use super::head::Head;
+use super::naming::{Naming, naming};
 use super::said::{Founding, Token};
 use super::{Fault, entry, format, keep};
 use crate::domain::Sha256Digest;
@@ -32,12 +33,28 @@ pub enum FoundError {
     },
     /// None is there, and what stands where its logs should begin is in the way.
     #[error(
-        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: whoever looks after that deletes what \
-         begins with {prefix} there (etcdctl del --prefix), and then try again. Nothing has changed"
+        "no fleet {name} is founded, and the heads of its logs stand in etcd all the same: where this store is in that fleet, `rmdd \
+         fleet repair` puts right what says which one it is; otherwise whoever looks after etcd deletes what begins with {prefix} \
+         there (etcdctl del --prefix), and then try again. Nothing has changed"
     )]
     Remains {
         name: String,
         /// How its keys begin.
+        prefix: String,
+    },
+    /// What says which fleet it is cannot be read.
+    #[error("{0}: `rmdd fleet repair` at a site of that fleet puts it right. Nothing has changed")]
+    Unreadable(Fault),
+    /// The same, and the logs do not show that it is this store's.
+    #[error(
+        "{said}, and the logs there do not show that they are those which this store has followed: repair it at another site of the \
+         fleet. If none can, whoever looks after etcd deletes what begins with {prefix} there (etcdctl del --prefix), and `rmdd fleet \
+         init` at the site that has come furthest puts the fleet back. Nothing has changed"
+    )]
+    Unnamed {
+        /// What is wrong with it.
+        said: String,
+        /// How the fleet's keys begin.
         prefix: String,
     },
     /// etcd did not do it.
@@ -125,6 +142,14 @@ pub enum FoundError {
         /// Whether that is known: a store that has begun behind there cannot tell.
         known: bool,
     },
+    /// The store holds events of operators' records that it does not have from the log.
+    #[error(
+        "events {first} to {last} of operators' records came from the journal of this site, whose store was put back from a backup or \
+         did not come to its end: start the daemon, so that it follows the fleet up to them, or do this at the site that has come \
+         furthest. Where etcd is lost and no other site holds them, `rmdd fleet leave` and then `rmdd fleet init` found the fleet \
+         anew with all that is here. Nothing has changed"
+    )]
+    Beyond { first: u64, last: u64 },
     /// A base could not be made.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -166,8 +191,11 @@ pub async fn found(store: Arc<Store>, client: &Client, name: &str) -> Result<Fou
 }
 
 async fn try_to_found(store: Arc<Store>, client: &Client, name: &str) -> Result<Founded, FoundError> {
-    if let Some(found) = client.founded().await? {
-        return Err(founded_already(&store, name, found?.id)?);
+    match client.founded().await? {
+        Some(Ok(found)) => return Err(founded_already(&store, name, found.id)?),
+        Some(Err(fault @ Fault::Damaged { .. })) => return Err(FoundError::Unreadable(fault)),
+        Some(Err(fault)) => return Err(fault.into()),
+        None => {}
     }
     // A fleet that is put back has sites that read its format, and perhaps none that reads another.
     let again = store.fleet_position()?.is_some();
@@ -218,6 +246,9 @@ async fn prepared(store: Arc<Store>, format: u32) -> Result<(FleetId, u8, [Packe
     let prepare = move || {
         let before = store.fleet_position()?.map(|position| position.fleet);
         let id = before.unwrap_or_else(|| FleetId(Token::draw().0));
+        if let Some((first, last)) = store.unlogged()? {
+            return Err(FoundError::Beyond { first, last });
+        }
         if before.is_none() {
             store.found_fleet(id)?;
         }
@@ -240,11 +271,17 @@ pub struct Drops {
     pub stuck: Option<Log>,
 }
 
-/// A log, at which entry it ended, where that could be read, and at which it ends again.
-pub type Repaired = (Log, Option<u64>, u64);
+/// What was put right.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Repaired {
+    /// Which fleet it is, where what says so was damaged or gone.
+    pub named: Option<FleetId>,
+    /// Each log, at which entry it ended, where that could be read, and at which it ends again.
+    pub logs: Vec<(Log, Option<u64>, u64)>,
+}
 
 /// What stands where the head of a log should.
-enum Standing {
+pub(super) enum Standing {
     Good(Head),
     /// It is not what was written.
     Damaged(Vec<u8>),
@@ -252,7 +289,11 @@ enum Standing {
 }
 
 impl Standing {
-    fn good(&self) -> Option<Head> {
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+
+    pub(super) fn good(&self) -> Option<Head> {
         match self {
             Self::Good(head) => Some(*head),
             Self::Damaged(_) | Self::Missing => None,
@@ -261,7 +302,7 @@ impl Standing {
 }
 
 /// The heads of both logs, as far as they are there and can be read.
-async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
+pub(super) async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
     let reads = Log::ALL.map(|log| Read::Key(client.keys.head(log)));
     let found = client.engine.read(&reads).await?.pairs.into_iter();
     let standing = |(log, mut pairs): (Log, Vec<Pair>)| {
@@ -277,23 +318,24 @@ async fn heads(client: &Client) -> Result<Vec<Standing>, FoundError> {
 
 /// Puts back what an etcd that was restored from a backup has lost: the logs go on from where this store stands, and sites
 /// that have not come as far take a base. A log of which the head, entries or the base are damaged or missing is put right
-/// likewise. `drop` says what may go.
+/// likewise, and so is what says which fleet it is. `drop` says what may go.
 ///
 /// # Errors
 ///
 /// If another fleet is there, nothing is lost, a log has gone on since, another site than `site` has come further, or etcd does
 /// not do it.
-pub async fn repair(store: Arc<Store>, client: &Client, site: &str, drop: Drops) -> Result<Vec<Repaired>, FoundError> {
-    let founding = client.founded().await?.transpose()?;
-    let position = store.fleet_position()?;
-    let (Some(founding), Some(position)) = (founding, position) else {
-        return Err(FoundError::Another { found: founding.map(|founding| founding.id) });
-    };
-    if founding.id != position.fleet {
+pub async fn repair(store: Arc<Store>, client: &Client, site: &str, drop: Drops) -> Result<Repaired, FoundError> {
+    let Naming { founding, wrong } = naming(&store, client).await?;
+    let Some(position) = store.fleet_position()?.filter(|position| position.fleet == founding.id) else {
         return Err(FoundError::Another { found: Some(founding.id) });
-    }
+    };
     let heads = heads(client).await?;
-    let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut expected, mut writes, mut repaired) = (Vec::new(), Vec::new(), Repaired::default());
+    if let Some(wrong) = wrong {
+        expected.push(wrong);
+        writes.push(Write::Put(client.keys.fleet(), founding.to_bytes(), None));
+        repaired.named = Some(founding.id);
+    }
     let mut elsewhere = None;
     let (_, _, packed) = prepared(Arc::clone(&store), founding.format).await?;
     for ((log, head), packed) in Log::ALL.into_iter().zip(heads).zip(&packed) {
@@ -326,9 +368,9 @@ pub async fn repair(store: Arc<Store>, client: &Client, site: &str, drop: Drops)
         let next = Head { log, format, index: own.index, sha256: own.sha256, base };
         writes.push(Write::DeleteRange(first, last));
         writes.push(Write::Put(client.keys.head(log), next.to_bytes(), None));
-        repaired.push((log, head.map(|head| head.index), own.index));
+        repaired.logs.push((log, head.map(|head| head.index), own.index));
     }
-    if repaired.is_empty() {
+    if repaired == Repaired::default() {
         return Err(elsewhere.unwrap_or(FoundError::NothingToRepair));
     }
     match client.engine.write(&expected, &writes).await? {

@@ -32,6 +32,9 @@ const SOURCE_CLOCK: u64 = 300;
 /// So many cycles of one term may bring nothing before another site may try.
 const FAILED_CYCLES: u64 = 2;
 
+/// Why a site gives fetching up.
+pub const ANOTHER_CLOCK: &str = "its clock is not that of the other sites";
+
 /// What a site does about fetching.
 #[derive(Debug)]
 pub struct Leading {
@@ -149,7 +152,9 @@ impl Leading {
 
     async fn try_to_stand(&mut self) -> Result<(), EngineError> {
         let site = Arc::clone(&self.site);
-        if !Others::read(&site).await?.clock_is_right(&site.params.site) {
+        let others = Others::read(&site).await?;
+        let apart = site.clock_stands_apart() && others.another_may(&site.params.site);
+        if apart || !others.clock_is_right(&site.params.site) {
             tracing::warn!("this site does not stand for fetching: its clock is not that of the other sites");
             self.stand_back();
             return Ok(());
@@ -222,7 +227,7 @@ impl Leading {
         }
         let (others, site) = (Others::read(&self.site).await?, &self.site.params.site);
         if !others.clock_is_right(site) {
-            return Ok(Some("its clock is not that of the other sites"));
+            return Ok(Some(ANOTHER_CLOCK));
         }
         // It may be the source's that is wrong: where nobody else could fetch, this one does.
         if self.sources_clock_is_off() && others.another_may(site) {
@@ -236,6 +241,15 @@ impl Leading {
             self.failed = 0;
         }
         Ok(None)
+    }
+
+    /// Whether its clock is not that of the sites that have come since it fetches, one of which could.
+    ///
+    /// # Errors
+    ///
+    /// If etcd does not answer.
+    pub async fn clock_stands_apart(&self) -> Result<bool, EngineError> {
+        Ok(self.site.clock_stands_apart() && Others::read(&self.site).await?.another_may(&self.site.params.site))
     }
 
     /// Does what other sites ask for.

@@ -151,6 +151,10 @@ impl Shared for Site {
             self.catch_up_records()?;
             return Err(behind(self.store.load_records()?.1));
         };
+        // Nobody could follow what is behind events that the log has not.
+        if let Some((first, last)) = self.store.unlogged()? {
+            return Err(refusal(&Trouble::Beyond(first, last)));
+        }
         let last = self.store.load_records()?.1;
         if last + 1 != first {
             return Err(behind(last));

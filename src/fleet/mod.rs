@@ -40,6 +40,7 @@ pub(crate) mod lacking;
 pub(crate) mod lead;
 mod ledger;
 mod left_out;
+mod naming;
 pub mod payload;
 mod presence;
 mod raw;

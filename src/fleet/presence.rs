@@ -2,7 +2,7 @@
 //! alive without a write, the other is written when an index changes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,13 @@ use crate::observe::clock;
 pub struct Presence {
     /// Whether another site of the same name lives.
     twin: AtomicBool,
+    /// So many times in a row another process of the same name and the same store has said that it lives, after this one had.
+    copies: AtomicU32,
 }
+
+/// So many times that is no earlier process of this site, of which an etcd that was put back still tells: a copy of its state
+/// directory is served elsewhere.
+const IS_A_COPY: u32 = 2;
 
 /// In one of so many rounds of keeping a lease alive it is looked whether the key still stands.
 const LOOKS_AGAIN: u64 = 5;
@@ -28,9 +34,9 @@ async fn stands(site: &Site) -> Result<Option<Pair>, EngineError> {
     Ok(site.client.engine.read(&[Read::Key(key)]).await?.pairs.into_iter().flatten().next())
 }
 
-/// Whether the key says that this site lives.
-async fn is_said(site: &Site, alive: Alive) -> Result<bool, EngineError> {
-    Ok(stands(site).await?.is_some_and(|pair| pair.value == alive.to_bytes()))
+/// Whether another process has the store of this one.
+fn is_copy(other: Alive, alive: Alive) -> bool {
+    other.token == alive.token && other.since != alive.since
 }
 
 impl Presence {
@@ -48,7 +54,7 @@ impl Presence {
             let said = match lease {
                 Some(id) => match site.client.engine.keep_alive(id).await {
                     // Somebody may have taken the key away, or put another in its place, and left the lease.
-                    Ok(()) if round % LOOKS_AGAIN == 0 && !is_said(&site, alive).await.unwrap_or(true) => {
+                    Ok(()) if round % LOOKS_AGAIN == 0 && !self.is_said(&site, alive).await.unwrap_or(true) => {
                         let said = self.say(&site, alive).await;
                         if matches!(said, Ok(Some(new)) if new != id) {
                             let _ = site.client.engine.revoke(id).await;
@@ -75,12 +81,37 @@ impl Presence {
         }
     }
 
+    /// Whether the key says that this site lives.
+    async fn is_said(&self, site: &Site, alive: Alive) -> Result<bool, EngineError> {
+        let Some(pair) = stands(site).await? else { return Ok(false) };
+        let copy = Alive::from_bytes(&pair.value).is_ok_and(|other| is_copy(other, alive));
+        if !copy {
+            self.copies.store(0, Ordering::Relaxed);
+        } else if self.copies.fetch_add(1, Ordering::Relaxed) + 1 == IS_A_COPY {
+            let name = &site.params.site;
+            tracing::error!(
+                "another process says that it is the site {name}, from a copy of this one's state directory: give it a name of its \
+                 own (fleet.site)"
+            );
+        }
+        Ok(pair.value == alive.to_bytes())
+    }
+
+    /// Whether what stands at the key is another site, to which this one gives way. Of two with the same store it is the one that
+    /// began later.
+    fn gives_way(&self, stands: Option<Alive>, alive: Alive) -> bool {
+        let copied = self.copies.load(Ordering::Relaxed) >= IS_A_COPY;
+        stands.is_some_and(|other| {
+            other.token != alive.token || (copied && is_copy(other, alive) && other.since < alive.since)
+        })
+    }
+
     /// Says that the site lives, if no other of its name does.
     async fn say(&self, site: &Site, alive: Alive) -> Result<Option<LeaseId>, EngineError> {
         let (engine, key) = (&site.client.engine, site.client.keys.alive(&site.params.site));
         let found = stands(site).await?;
         let stands = found.as_ref().and_then(|pair| Alive::from_bytes(&pair.value).ok());
-        let twin = stands.is_some_and(|stands| stands.token != alive.token);
+        let twin = self.gives_way(stands, alive);
         let was_twin = self.twin.swap(twin, Ordering::Relaxed);
         if was_twin && !twin {
             tracing::info!("no other site of this site's name lives any more");

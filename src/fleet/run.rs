@@ -13,7 +13,7 @@ use super::engine::EngineError;
 use super::follow::{FollowError, Following};
 use super::head::BaseName;
 use super::keep::Keeping;
-use super::lead::Leading;
+use super::lead::{ANOTHER_CLOCK, Leading};
 use super::presence::Presence;
 use super::raw::Raws;
 use super::said::{SiteSays, Token};
@@ -122,6 +122,7 @@ impl Runner {
             }
             if self.presence.has_twin() {
                 self.stop(Trouble::Twin(self.site.params.site.clone()));
+                self.site.resign().await;
                 continue;
             }
             let began = Instant::now();
@@ -222,6 +223,10 @@ impl Runner {
                     (_, Some(log)) => self.viewing.branched(log),
                     (Some((_, why)), None) => self.viewing.stuck(why),
                     (None, None) if self.is_at_the_heads(&read)? => {
+                        if let Some(beyond) = self.site.store.unlogged()? {
+                            self.viewing.beyond(beyond);
+                            return Ok(());
+                        }
                         self.viewing.current(&read, began, at);
                         tracing::trace!(revision = read.from.revision, "published");
                     }
@@ -324,6 +329,11 @@ impl Runner {
     async fn lead(&mut self, read: &Reading) -> Result<(), Failed> {
         if self.site.is_denied() {
             self.leading.give_up(NOT_PERMITTED).await;
+            return Ok(());
+        }
+        // Before it dates another listing by it.
+        if self.leading.clock_stands_apart().await? {
+            self.leading.give_up(ANOTHER_CLOCK).await;
             return Ok(());
         }
         let asks = self.site.asks();
@@ -438,7 +448,8 @@ impl Runner {
             places: [listing, records],
             seen: self.memory.seen,
             token: self.site.term_of_any_age().map(|term| term.fetcher.token),
-            may_stand: self.leading.may_stand(),
+            // What a fetcher makes of its store is the base of all.
+            may_stand: self.leading.may_stand() && self.site.store.unlogged()?.is_none(),
             doubt: self.memory.doubt.clone(),
             members: self.site.client.engine.members(),
         })

@@ -4,17 +4,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::around::Told;
 use super::client::Client;
 use super::entry::Author;
 use super::head::Head;
 use super::left_out::{Part, is_left_out};
 use super::said::{Ask, Fetcher, Token};
-use super::step::Trouble;
+use super::step::{Trouble, clock_stands_apart};
 use crate::domain::Sha256Digest;
 use crate::observe::clock;
 use crate::store::{Log, Store};
+
+/// So long what a site told of its clock is held against this one's: each tells something with every entry, once an hour at least.
+const TOLD_LASTS: Duration = Duration::from_secs(2 * 3600);
 
 /// How a site takes part in its fleet.
 #[derive(Debug, Clone)]
@@ -53,6 +58,8 @@ pub struct Site {
     pub(super) asking: AtomicUsize,
     /// By how many milliseconds this site's clock was ahead of the time of an entry, when that came.
     offset: Mutex<Option<i64>>,
+    /// What time it was by the clocks of other sites, and when that was.
+    told: Mutex<Told>,
     /// The digest of the policy in force.
     policy: Mutex<Option<Sha256Digest>>,
     /// Whether etcd has not permitted it to fetch.
@@ -88,6 +95,7 @@ impl Site {
             asks: Mutex::default(),
             asking: AtomicUsize::new(0),
             offset: Mutex::default(),
+            told: Mutex::default(),
             policy: Mutex::default(),
             denied: AtomicBool::new(false),
             fetched_for: AtomicBool::new(true),
@@ -140,6 +148,23 @@ impl Site {
     /// By how many milliseconds this site's clock was ahead of the time of an entry, when that came.
     pub fn offset(&self) -> Option<i64> {
         *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps in mind what time it was by the clocks of other sites.
+    pub(crate) fn set_told(&self, told: Told) {
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = told;
+    }
+
+    /// Whether most sites have another time than this one, by what they told of themselves: also before any entry has come by
+    /// which clocks are compared.
+    pub(crate) fn clock_stands_apart(&self) -> bool {
+        let (told, now) = (self.told.lock().unwrap_or_else(PoisonError::into_inner).clone(), clock::now());
+        let others = told.iter().filter(|(name, (_, seen))| **name != self.params.site && seen.elapsed() < TOLD_LASTS);
+        let ahead = |(_, (at, seen)): (&String, &(Timestamp, Instant))| {
+            let since = i64::try_from(seen.elapsed().as_millis()).unwrap_or(i64::MAX);
+            at.as_millisecond().saturating_add(since).saturating_sub(now.as_millisecond())
+        };
+        clock_stands_apart(&others.map(ahead).collect::<Vec<_>>())
     }
 
     /// An entry has just come.

@@ -89,6 +89,8 @@ pub enum Trouble {
     Forked(Log),
     /// The same, and what stands there is no earlier state of what the site has followed.
     Branched(Log),
+    /// The log of records ends, and the journal of this site has more: from this event to that one.
+    Beyond(u64, u64),
     /// It has a format that this version does not know.
     Newer(String),
     /// It is not what was written.
@@ -114,6 +116,11 @@ impl fmt::Display for Trouble {
                 "the fleet's log `{}` has gone another way than this site: etcd was restored from a backup, and written to or put \
                  back by another site since",
                 log.as_str()
+            ),
+            Self::Beyond(first, last) => write!(
+                f,
+                "events {first} to {last} of operators' records came from this site's journal, and the fleet's log `records` ends \
+                 before them: etcd was restored from a backup, and so was this site's store"
             ),
             Self::Twin(name) => write!(
                 f,
@@ -209,6 +216,11 @@ fn trouble(stand: &Stand, read: &Reading) -> Option<Trouble> {
         None => {}
     }
     let Some(founding) = read.fleet else {
+        if read.heads.iter().any(Option::is_some) {
+            let said =
+                "what says which fleet it is is not in etcd, and its logs are: `rmdd fleet repair` puts it right";
+            return Some(Trouble::Damaged(said.to_owned()));
+        }
         // Whoever is in a fleet that is not there any more looks at an engine that was lost, or at another one.
         return Some(Trouble::NotFounded);
     };
@@ -259,6 +271,17 @@ pub fn clock_is_right(own: Option<i64>, reported: &[i64]) -> bool {
     sorted.sort_unstable();
     let (Some(own), Some(median)) = (own, sorted.get(sorted.len() / 2)) else { return true };
     own.abs_diff(*median) <= 30_000
+}
+
+/// How far clocks are apart that were read from what sites told of themselves, which is seen up to half a minute later.
+const SURELY_APART: u64 = 90_000;
+
+/// Whether most of all sites, of which these others are ahead of this one by so many milliseconds, have another time than this one.
+/// Of two nobody knows which is wrong.
+pub fn clock_stands_apart(ahead: &[i64]) -> bool {
+    let apart = |ahead: &&i64| ahead.unsigned_abs() > SURELY_APART;
+    let (later, earlier): (Vec<i64>, Vec<i64>) = ahead.iter().filter(apart).partition(|ahead| **ahead > 0);
+    later.len().max(earlier.len()) * 2 > ahead.len() + 1
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ impl Viewing {
                 };
                 let now = clock::now();
                 if looked.is_ok() {
+                    site.set_told(around.told());
                     let read = around.living().cloned().collect();
                     *living.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
                 }
@@ -163,16 +164,21 @@ impl Viewing {
     pub fn stopped(&self, trouble: &Trouble) {
         let state = match trouble {
             Trouble::NotFounded | Trouble::Foreign(_) => FleetState::Foreign,
-            Trouble::Forked(_) | Trouble::Branched(_) => FleetState::Forked,
+            Trouble::Forked(_) | Trouble::Branched(_) | Trouble::Beyond(..) => FleetState::Forked,
             Trouble::Newer(_) => FleetState::Newer,
             Trouble::Damaged(_) | Trouble::Twin(_) => FleetState::Stuck,
         };
-        self.stands(state, trouble.to_string(), matches!(trouble, Trouble::Branched(_)));
+        self.stands(state, trouble.to_string(), matches!(trouble, Trouble::Branched(_) | Trouble::Beyond(..)));
     }
 
     /// The logs are read, and have gone another way than this site.
     pub fn branched(&self, log: Log) {
         self.behind(FleetState::Forked, Trouble::Branched(log).to_string());
+    }
+
+    /// The log of records is read to its end, and this site holds more of them.
+    pub fn beyond(&self, (first, last): (u64, u64)) {
+        self.behind(FleetState::Forked, Trouble::Beyond(first, last).to_string());
     }
 
     /// It is not current: for a moment that is nothing, then it is behind, and then it says why.

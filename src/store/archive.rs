@@ -189,11 +189,10 @@ impl Archive {
             fs::remove_file(&damaged.path).map_err(failed(&damaged.path))?;
         } else if let Some(there) = there {
             // A listing that was applied once stays one that was.
-            if fate == Fate::Applied && there.fate == Fate::Held {
-                let place = self.place(sha256, there.fetched_at, fate);
-                fs::rename(&there.path, &place).map_err(failed(&there.path))?;
-            }
-            return Ok(());
+            return match fate == Fate::Applied && there.fate == Fate::Held {
+                true => self.set_applied(&there),
+                false => Ok(()),
+            };
         }
         directory::make(&self.directory).map_err(failed(&self.directory))?;
         let mut beside = tempfile::Builder::new()
@@ -319,6 +318,12 @@ impl Archive {
             // It only takes room.
             let _ = fs::remove_file(file.path());
         }
+    }
+
+    /// Writes down that a listing was applied that was held.
+    fn set_applied(&self, held: &Entry) -> Result<(), ArchiveError> {
+        let place = self.place(held.sha256, held.fetched_at, Fate::Applied);
+        fs::rename(&held.path, place).map_err(|source| ArchiveError::Io { path: held.path.clone(), source })
     }
 
     fn place(&self, sha256: Sha256Digest, fetched_at: Timestamp, fate: Fate) -> PathBuf {

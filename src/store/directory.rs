@@ -28,6 +28,22 @@ pub fn of(file: &Path) -> &Path {
     file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Refuses what a path leads to if that is a pipe, a socket or a device: whoever opens a pipe may wait for ever, and what is written
+/// to a device is nowhere.
+///
+/// # Errors
+///
+/// If it is such a thing.
+pub fn refuse_device(path: &Path) -> io::Result<()> {
+    match fs::metadata(path) {
+        Ok(found) if !(found.is_file() || found.is_dir()) => {
+            let said = "it is no file, but a pipe, a socket or a device: move it away";
+            Err(io::Error::new(ErrorKind::InvalidInput, said))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Waits until the disk has the names in a directory.
 ///
 /// # Errors

@@ -72,7 +72,7 @@ impl Store {
         let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
         let mut made = false;
         match std::fs::metadata(&path) {
-            Ok(_) => {}
+            Ok(_) => directory::refuse_device(&path).map_err(inaccessible)?,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 directory::make(state_dir).map_err(inaccessible)?;
                 create(&path)?;
@@ -111,10 +111,11 @@ impl Store {
     /// As [`Store::open`], and if there is no store.
     pub fn open_existing(state_dir: &Path) -> Result<Self, StoreError> {
         let path = state_dir.join(FILE_NAME);
+        let inaccessible = |source| StoreError::NotAccessible { path: path.clone(), source };
         match std::fs::metadata(&path) {
-            Ok(_) => {}
+            Ok(_) => directory::refuse_device(&path).map_err(inaccessible)?,
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(StoreError::Missing { path }),
-            Err(source) => return Err(StoreError::NotAccessible { path, source }),
+            Err(source) => return Err(inaccessible(source)),
         }
         match Self::open_read_only(&path) {
             // The last writer was killed: what redb must put right needs the right to write.

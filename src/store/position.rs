@@ -31,6 +31,9 @@ const ID: &str = "id";
 /// The key of what tells the store from that of another site of the same name.
 const SITE: &str = "site";
 
+/// The key of the newest event that the log of records has brought, where the journal has brought more: eight bytes.
+const LOGGED: &str = "logged";
+
 /// So many entries back it is known which they were: what a listing's log has in six weeks.
 const TRAIL: u64 = 1024;
 
@@ -70,6 +73,42 @@ impl Store {
             let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
             let digest = table.get(step(log, index).as_str())?.and_then(|digest| digest.value().try_into().ok());
             Ok(digest.map(Sha256Digest))
+        })
+    }
+
+    /// The first and the last event of operators' records that the journal has brought and the log has not, so far: where a store
+    /// was put back from a backup, or a crash came between the two. The log brings the same once more, unless it has lost them.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub fn unlogged(&self) -> Result<Option<(u64, u64)>, StoreError> {
+        let logged = self.contained_read(|| {
+            let transaction = self.begin_read()?;
+            let Some(table) = missing_in_older(transaction.open_table(FLEET))? else { return Ok(None) };
+            Ok(table.get(LOGGED)?.and_then(|serial| serial.value().try_into().ok()).map(u64::from_be_bytes))
+        })?;
+        let Some(logged) = logged else { return Ok(None) };
+        let last = self.last_event()?;
+        Ok((logged < last).then_some((logged + 1, last)))
+    }
+
+    /// Goes on to a base of the log of records that holds nothing but what stands here, up to this event, and not all of that.
+    ///
+    /// # Errors
+    ///
+    /// If the store is not in this fleet, or cannot be written; then nothing has changed.
+    pub fn pass_base(&self, fleet: FleetId, to: Position, logged: u64) -> Result<(), StoreError> {
+        let last = self.last_event()?;
+        self.written(|| {
+            let transaction = self.begin_write()?;
+            let before = in_write(&transaction)?.ok_or_else(|| StoreError::NoFleet { path: self.path.clone() })?;
+            if before.fleet != fleet {
+                return Err(StoreError::InFleet { path: self.path.clone(), found: before.fleet });
+            }
+            write(&transaction, &FleetPosition { records: to, ..before })?;
+            note_logged(&transaction, logged, last)?;
+            transaction.commit()
         })
     }
 
@@ -243,6 +282,25 @@ fn decode(table: &impl ReadableTable<&'static str, &'static [u8]>) -> Result<Opt
         Ok(codec::decode_position(bytes)?)
     };
     Ok(Some(FleetPosition { fleet, listing: position(Log::Listing)?, records: position(Log::Records)? }))
+}
+
+/// Notes that the log has brought all events up to this one, of those up to `last`, which stand here.
+pub(super) fn note_logged(transaction: &WriteTransaction, logged: u64, last: u64) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(FLEET)?;
+    match logged < last {
+        true => _ = table.insert(LOGGED, logged.to_be_bytes().as_slice())?,
+        false => _ = table.remove(LOGGED)?,
+    }
+    Ok(())
+}
+
+/// Notes that the journal brings events behind this one, which the log has yet to bring. Nothing where the store is in no fleet.
+pub(super) fn note_beyond(transaction: &WriteTransaction, last: u64) -> Result<(), StoreError> {
+    if in_write(transaction)?.is_none() {
+        return Ok(());
+    }
+    let known = transaction.open_table(FLEET)?.get(LOGGED)?.is_some();
+    if known { Ok(()) } else { note_logged(transaction, last, u64::MAX) }
 }
 
 /// Writes the position, and that the store is of a format that only versions with fleets read.

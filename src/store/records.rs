@@ -9,7 +9,7 @@ use super::tables::{
     META, META_EVENTS_SALVAGED, META_FORMAT, META_JOURNAL, META_RECORDS_SUM, RECORD_EVENTS, RECORDS, SYNC_STATE,
     SYNC_STATE_RECORDS_NOTICE,
 };
-use super::{Advance, RecordsNotice, Store, StoreError, codec, sums};
+use super::{Advance, RecordsNotice, Store, StoreError, codec, position, sums};
 use crate::domain::{Record, RecordEvent, RecordKind, Sha256Digest};
 
 impl Store {
@@ -61,27 +61,32 @@ impl Store {
         }
     }
 
-    /// The same, where an entry of the fleet's log says so. A crash may have left them in the journal alone, from which they
-    /// were completed without the position: then only that is written.
+    /// The same, where an entry of the fleet's log says so. A crash may have left them in the journal alone, and a backup that was
+    /// put back lacks what the journal has: from there they were completed without the position, and then only that is written,
+    /// and those that are still lacking.
     ///
     /// # Errors
     ///
     /// As [`Store::commit_records`], if the entry is not the next, and if other events stand in the place of these.
     pub fn follow_records(&self, events: &[RecordEvent], advance: &Advance) -> Result<(), StoreError> {
         let last = self.last_event()?;
-        if events.last().is_some_and(|event| event.serial <= last) {
-            let first = events.first().map_or(0, |event| event.serial);
-            let mut stored = self.record_events_between(first.saturating_sub(1), last + 1, events.len())?;
+        let (standing, events) = events.split_at(events.partition_point(|event| event.serial <= last));
+        if let (Some(first), Some(newest)) = (standing.first(), standing.last()) {
+            let before = first.serial.saturating_sub(1);
+            let mut stored = self.record_events_between(before, newest.serial.saturating_add(1), usize::MAX)?;
             stored.reverse();
-            if stored != events {
-                let detail = format!("other events stand here behind event {}", first.saturating_sub(1));
+            if stored != standing {
+                let detail = format!("other events stand here behind event {before}");
                 return Err(StoreError::Diverges { log: advance.log, entry: advance.to.index, detail });
             }
-            return self.written(|| {
-                let transaction = self.begin_write()?;
-                self.advance(&transaction, advance)?;
-                transaction.commit()
-            });
+            if events.is_empty() {
+                return self.written(|| {
+                    let transaction = self.begin_write()?;
+                    self.advance(&transaction, advance)?;
+                    position::note_logged(&transaction, newest.serial, last)?;
+                    transaction.commit()
+                });
+            }
         }
         match &self.journal {
             Some(journal) => self.commit_journaled(journal, events, Some(advance)),
@@ -128,7 +133,10 @@ impl Store {
                 meta.insert(META_JOURNAL, mark)?;
             }
         }
-        advance.map_or(Ok(()), |advance| self.advance(&transaction, advance))?;
+        if let Some(advance) = advance {
+            self.advance(&transaction, advance)?;
+            position::note_logged(&transaction, u64::MAX, u64::MAX)?;
+        }
         transaction.commit()?;
         self.event_times.add(events);
         Ok(())
@@ -215,6 +223,9 @@ impl Store {
                 }
                 meta.insert(META_JOURNAL, mark)?;
                 write_notice(&transaction, plan.notice.as_ref())?;
+            }
+            if plan.add.iter().any(|event| event.serial > stored.last) {
+                position::note_beyond(&transaction, stored.last)?;
             }
             transaction.commit()
         })?;

@@ -163,6 +163,9 @@ impl Store {
             Log::Records => now.records = position,
         }
         position::write(&transaction, &now)?;
+        if state.log() == Log::Records {
+            position::note_logged(&transaction, u64::MAX, u64::MAX)?;
+        }
         transaction.commit()
     }
 

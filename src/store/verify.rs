@@ -137,7 +137,9 @@ pub(crate) fn nameless_file(directory: &Path) -> Result<File, StoreError> {
 pub(super) fn scratch(path: &Path) -> Result<File, StoreError> {
     let copy = |directory: &Path| {
         let mut copy = nameless_file(directory)?;
-        let copied = File::open(path).and_then(|mut from| std::io::copy(&mut from, &mut copy));
+        let copied = directory::refuse_device(path)
+            .and_then(|()| File::open(path))
+            .and_then(|mut from| std::io::copy(&mut from, &mut copy));
         copied.map_err(|source| StoreError::NotAccessible { path: path.to_owned(), source })?;
         Ok(copy)
     };

@@ -108,6 +108,8 @@ impl Publisher {
         if kept.await.is_err() {
             tracing::error!("archiving the raw listing came to an unexpected end");
         }
+        // What its file does not tell is written beside it, also where it was applied before its bytes came.
+        self.drop_old(false);
     }
 
     /// Has what is not kept any more dropped, when there is time for it.

@@ -68,7 +68,11 @@ fn tell(archive: &Archive, untold: &Untold) {
         let (path, why) = (bad.path.display(), &bad.why);
         tracing::error!(%path, why, "how an archived listing came to be applied cannot be read in {path} ({why}), and the store does not say it either: move it away");
     }
-    for lacking in &untold.lacking {
+    for held in &untold.held {
+        let sha256 = held.sha256;
+        tracing::info!(%sha256, "the archived listing {sha256}, which was held, is written down as one that was applied");
+    }
+    for lacking in untold.lacking.iter().filter(|lacking| !untold.is_held(lacking)) {
         let (sha256, at) = (lacking.sha256, moment(lacking.applied_at));
         let directory = archive.directory().display();
         tracing::warn!(%sha256, at, "how the listing {sha256} came to be applied at {at} was damaged or missing in {directory}: it is written anew from the store");

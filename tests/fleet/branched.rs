@@ -188,3 +188,42 @@ async fn a_site_that_has_gone_another_way_takes_no_base_that_lacks_what_it_holds
     }
     fleet.end_alike().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_etcd_and_a_store_that_were_both_put_back_lose_nothing_that_stands_in_the_journal() {
+    let Some(mut fleet) = Fleet::found(&World::new(603, 60).to_csv(), 2, NEVER).await else { return };
+    deny(&fleet, 0, "0041000001").await;
+    fleet.agree().await;
+    let place = fleet.other().await;
+    let backup = fleet.sites[place].state_dir().with_file_name("backup.redb");
+    fleet.ok(place, &["backup", &backup.to_string_lossy()]);
+    let of_etcd = Backup::of(&fleet).await;
+    for frn in ["0041000002", "0041000003"] {
+        deny(&fleet, place, frn).await;
+    }
+    for place in 0..2 {
+        fleet.stop(place).await;
+    }
+    of_etcd.restore(&fleet).await;
+    std::fs::copy(&backup, fleet.sites[place].state_dir().join("rmdd.redb")).expect("put back");
+    let refused = fleet.run(place, &["fleet", "repair"]);
+    assert!(status_of(&refused) == 2 && stderr(&refused).contains("start the daemon"), "{}", stderr(&refused));
+    // Alone it neither fetches nor puts anything behind events that the log does not have.
+    fleet.start(place);
+    let status = branched(&fleet, place).await;
+    let alarm = status.alarms.iter().find(|alarm| alarm.code == "FLEET_FORKED").expect("an alarm");
+    assert!(alarm.message.contains("events 2 to 3 of operators' records"), "{alarm:?}");
+    assert!(alarm.what_to_do.contains("join --bring-records"), "{alarm:?}");
+    let refused = fleet.run(place, &["overrides", "add", "deny", "0041000009", "--why", "a test", "--by", "ann"]);
+    assert_eq!(status_of(&refused), 2);
+    assert!(overrides(&fleet, place).contains("0041000003"), "{}", overrides(&fleet, place));
+    assert!(fleet.client.poll().await.expect("read").fetcher.is_none());
+    join_anew(&mut fleet, place, &["0041000002", "0041000003"]).await;
+    fleet.stop(place).await;
+    let held = crate::sites::held(&fleet.sites[place]);
+    assert_eq!(held.1.expect("in a fleet").records.index, of_etcd.heads[1].2 + 1);
+    fleet.start(place);
+    for frn in ["0041000001", "0041000002", "0041000003"] {
+        assert!(overrides(&fleet, place).contains(frn), "{}", overrides(&fleet, place));
+    }
+}

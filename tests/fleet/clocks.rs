@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rmdd::api::grpc::v1::SyncOutcome;
+use rmdd::domain::Log;
 use rmdd::fleet::engine::Write;
 use rmdd::fleet::said::{Fetcher, Token};
 use rmdd_testkit::World;
@@ -56,6 +57,39 @@ async fn a_site_whose_clock_is_two_days_ahead_follows_and_does_not_fetch_though_
     assert!(log.contains("its clock is not that of the other sites"), "{log}");
     fleet.start(3);
     assert_eq!(fleet.fetcher().await, 3, "its clock was put right");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetcher_whose_clock_is_ahead_leaves_it_to_sites_that_have_come_before_it_dates_another_listing() {
+    let world = World::new(546, 60);
+    let Some(mut fleet) = Fleet::prepare(&world.to_csv(), 3, NEVER).await else { return };
+    let Some(wrong) = at_another_time("+2d") else { return };
+    fleet.sites[0].make_store();
+    fleet.ok(0, &["sync"]);
+    fleet.ok(0, &["fleet", "init"]);
+    fleet.start_by(0, wrong);
+    assert_eq!(fleet.fetcher().await, 0);
+    eventually("it has looked at the sites", || async {
+        fleet.daemon(0).status().await.fleet?.sites.iter().any(|site| site.name == NAMES[0]).then_some(())
+    })
+    .await;
+    let before = fleet.index(Log::Listing).await;
+    (1..3).for_each(|place| fleet.start(place));
+    eventually("another site fetches", || async {
+        let fetcher = fleet.client.poll().await.ok()?.fetcher?;
+        NAMES[1..3].contains(&fetcher.site.as_str()).then_some(())
+    })
+    .await;
+    let log = fleet.stop(0).await;
+    assert!(log.contains("gives fetching for the fleet up: its clock is not that of the other sites"), "{log}");
+    // The next one is dated by a clock that is right.
+    eventually("it is fetched", || async {
+        (fleet.daemon(1).sync().await.outcome() == SyncOutcome::Unchanged).then_some(())
+    })
+    .await;
+    let newest = fleet.client.entries(Log::Listing, before + 1, before + 1).await.expect("read");
+    let ours = |bytes: &Vec<u8>| rmdd::fleet::entry::written_by(bytes).is_some_and(|(site, _)| site != NAMES[0]);
+    assert!(newest.first().is_some_and(ours));
 }
 
 /// A fleet of so many sites, of which the first alone runs and fetches, by the clock that this file says. Nothing where that

@@ -1,11 +1,12 @@
 //! What three sites come to hold, day by day, and that it is the same.
 
 use rmdd::api::grpc::v1::{SyncOutcome, Verdict};
-use rmdd::domain::Log;
+use rmdd::domain::{Anomaly, Log};
+use rmdd::store::archive::{Application, Archive, Fate};
 use rmdd_testkit::{Step, World};
 
 use crate::common::http::Answer;
-use crate::common::{ask, by_number, eventually, http_date, json, now, status_of, stderr};
+use crate::common::{ask, by_number, eventually, http_date, json, now, status_of, stderr, stdout};
 use crate::sites::{Fleet, NEVER};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +87,48 @@ async fn a_held_listing_that_is_approved_at_another_site_is_in_force_at_all() {
     let told = fleet.agree().await;
     assert_eq!((told.listing.expect("a listing").2, told.held.len(), told.removed), (250, 0, 150));
     fleet.archived(&digest).await;
+    // Every site can begin its store again with it, and knows who let it through.
+    for place in 0..3 {
+        eventually("it is written down as applied", || async { is_let_through(&fleet, place, &digest).then_some(()) })
+            .await;
+    }
+    fleet.stop(elsewhere).await;
+    leave_held(&fleet, elsewhere, &digest);
+    let said = fleet.run(elsewhere, &["verify"]);
+    assert_eq!(status_of(&said), 1, "{}", stdout(&said));
+    assert!(stdout(&said).contains("was applied, and the name of its file says that it is held"), "{}", stdout(&said));
+    fleet.start(elsewhere);
+    eventually("it is again after a start", || async { is_let_through(&fleet, elsewhere, &digest).then_some(()) })
+        .await;
+    fleet.stop(elsewhere).await;
+    fleet.ok(elsewhere, &["verify"]);
     fleet.end_alike().await;
+}
+
+/// Whether the archive of a site has a listing as one that was applied, and who let it through.
+fn is_let_through(fleet: &Fleet, place: usize, digest: &str) -> bool {
+    let archive = Archive::new(&fleet.sites[place].state_dir());
+    let entries = archive.entries().expect("read");
+    let fates: Vec<Fate> =
+        entries.iter().filter(|entry| entry.sha256.to_string() == digest).map(|entry| entry.fate).collect();
+    let by_ann = |note: &Application| {
+        let person = matches!(&note.why, Some(Anomaly::LetThrough { by, .. }) if by == "ann");
+        note.sha256.to_string() == digest && person
+    };
+    fates == [Fate::Applied] && archive.notes().read.iter().any(by_ann)
+}
+
+/// What versions before this left at a site that did not apply a listing itself.
+fn leave_held(fleet: &Fleet, place: usize, digest: &str) {
+    let directory = fleet.sites[place].state_dir().join("archive");
+    for file in std::fs::read_dir(&directory).expect("read").map(|file| file.expect("a file").path()) {
+        let name = file.file_name().expect("a name").to_string_lossy().into_owned();
+        match name.contains(digest) {
+            true if name.ends_with(".json") => std::fs::remove_file(&file).expect("removed"),
+            true => std::fs::rename(&file, directory.join(name.replace(".applied.", ".held."))).expect("renamed"),
+            false => {}
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

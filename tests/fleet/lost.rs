@@ -407,3 +407,38 @@ async fn a_second_site_of_one_name_takes_no_part_until_the_first_is_gone() {
     .await;
     assert_eq!(fleet.index(Log::Records).await, index + 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn and_so_does_one_that_is_served_from_a_copy_of_its_state_directory() {
+    let world = World::new(526, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 1, NEVER).await else { return };
+    // It has said that it lives, by what its store has for that.
+    fleet.fetcher().await;
+    fleet.stop(0).await;
+    let copy = fleet.add_twin_of(0);
+    std::fs::create_dir_all(fleet.sites[copy].state_dir()).expect("made");
+    for name in ["rmdd.redb", "records.jsonl"] {
+        let [from, to] = [0, copy].map(|place| fleet.sites[place].state_dir().join(name));
+        std::fs::copy(from, to).expect("copied");
+    }
+    fleet.start(0);
+    assert_eq!(fleet.fetcher().await, 0);
+    fleet.start(copy);
+    eventually("the copy is told", || async {
+        alarms(fleet.daemon(copy)).await.contains(&"FLEET_STUCK".to_owned()).then_some(())
+    })
+    .await;
+    let refused = fleet.daemon(copy).admin().await.put_records(deny(9)).await.expect_err("refused");
+    assert!(refused.message().contains("another site of the name"), "{}", refused.message());
+    deny_many(fleet.daemon(0), 2..3).await;
+    assert_eq!(alarms(fleet.daemon(0)).await, Vec::<String>::new());
+    // One that is started again is no other, and neither is one whose end nobody has seen.
+    fleet.daemons[copy].take().expect("it runs").kill();
+    fleet.daemons[0].take().expect("it runs").kill();
+    fleet.start(0);
+    eventually("it goes on", || async {
+        fleet.daemon(0).admin().await.put_records(deny(3)).await.is_ok().then_some(())
+    })
+    .await;
+    assert_eq!(alarms(fleet.daemon(0)).await, Vec::<String>::new());
+}

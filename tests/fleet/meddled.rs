@@ -289,3 +289,53 @@ async fn an_etcd_that_is_full_is_an_alarm_at_every_site_and_cuts_off_none_that_h
     let refused = fleet.run(other, &["overrides", "add", "deny", "0049999999", "--why", "a test"]);
     assert!(status_of(&refused) == 2 && stderr(&refused).contains("nothing was changed"), "{}", stderr(&refused));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_says_which_fleet_it_is_is_put_right_by_a_site_that_has_followed_its_logs() {
+    let world = World::new(541, 50);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let key = fleet.client.keys.fleet();
+    let right = value(&fleet, key.clone()).await.expect("a fleet");
+    for (wrong, frn) in [(Some(b"\0".to_vec()), "0049999998"), (None, "0049999999")] {
+        fleet.ok(0, &["overrides", "add", "deny", frn, "--why", "a test"]);
+        fleet.agree().await;
+        match wrong {
+            Some(wrong) => put(&fleet, key.clone(), wrong).await,
+            None => fleet.client.engine.write_again(&[Write::Delete(key.clone())]).await.expect("deleted"),
+        }
+        let status = eventually("the site says so", || async {
+            let status = fleet.daemon(1).status().await;
+            (status.fleet.as_ref()?.state() == FleetState::Stuck).then_some(status)
+        })
+        .await;
+        let alarm = status.alarms.iter().find(|alarm| alarm.code == "FLEET_STUCK").expect("an alarm");
+        assert!(alarm.message.contains("what says which fleet it is"), "{alarm:?}");
+        assert!(alarm.what_to_do.contains("rmdd fleet repair"), "{alarm:?}");
+        fleet.stop(0).await;
+        let refused = fleet.run(0, &["fleet", "init"]);
+        assert!(status_of(&refused) == 2 && stderr(&refused).contains("rmdd fleet repair"), "{}", stderr(&refused));
+        // Logs that are not those that the site has followed show nothing.
+        let head_key = fleet.client.keys.head(Log::Listing);
+        let head = value(&fleet, head_key.clone()).await.expect("a head");
+        let other = Head { sha256: Sha256Digest([7; 32]), ..Head::from_bytes(Log::Listing, &head).expect("a head") };
+        put(&fleet, head_key.clone(), other.to_bytes()).await;
+        let refused = fleet.run(0, &["fleet", "repair"]);
+        assert!(status_of(&refused) == 2 && stderr(&refused).contains("Nothing has changed"), "{}", stderr(&refused));
+        assert_ne!(value(&fleet, key.clone()).await.as_ref(), Some(&right));
+        put(&fleet, head_key, head).await;
+
+        let said = stdout(&fleet.ok(0, &["fleet", "repair"]));
+        assert!(said.contains("says again that it is") && !said.contains("ends at entry"), "{said}");
+        assert_eq!(value(&fleet, key.clone()).await.as_ref(), Some(&right));
+        fleet.start(0);
+        for place in 0..2 {
+            eventually("the site goes on", || async {
+                state(&fleet, place).await.filter(|state| *state == FleetState::Current)
+            })
+            .await;
+        }
+    }
+    fleet.ok(1, &["overrides", "add", "deny", "0049999997", "--why", "a test"]);
+    fleet.agree().await;
+    fleet.end_alike().await;
+}

@@ -1,4 +1,5 @@
-//! A store that was begun again at a site of a fleet: the site is one of its fleet at once, by what the fleet holds.
+//! A store that was begun again at a site of a fleet, or put back from a backup: the site is one of its fleet at once, by what the
+//! fleet holds.
 
 use rmdd::api::grpc::v1::{FleetState, SyncOutcome};
 use rmdd_testkit::{Step, World};
@@ -90,4 +91,35 @@ async fn a_site_whose_store_was_begun_again_follows_a_fleet_that_began_with_noth
 #[tokio::test(flavor = "multi_thread")]
 async fn and_one_that_began_with_a_listing() {
     begun_again(592, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_is_put_back_with_its_journal_beside_it_follows_what_the_journal_has_brought() {
+    let mut world = World::new(593, 60);
+    let Some(mut fleet) = Fleet::found(&world.to_csv(), 2, NEVER).await else { return };
+    let deny = |fleet: &Fleet, place: usize, frn: &str| {
+        fleet.ok(place, &["overrides", "add", "deny", frn, "--why", "a test"]);
+    };
+    deny(&fleet, 0, "0041000001");
+    fleet.agree().await;
+    let place = fleet.other().await;
+    let backup = fleet.sites[place].state_dir().with_file_name("backup.redb");
+    fleet.ok(place, &["backup", &backup.to_string_lossy()]);
+    world.advance(Step { remove: 1, ..Step::default() });
+    sync(&fleet, &world).await;
+    for (place, frn) in [(1, "0041000002"), (0, "0041000003"), (1, "0041000004")] {
+        deny(&fleet, place, frn);
+    }
+    fleet.agree().await;
+    fleet.stop(place).await;
+    std::fs::copy(&backup, fleet.sites[place].state_dir().join("rmdd.redb")).expect("put back");
+    fleet.start(place);
+    let before = fleet.agree().await;
+    eventually("it is current", || async {
+        (fleet.daemon(place).status().await.fleet?.state() == FleetState::Current).then_some(())
+    })
+    .await;
+    deny(&fleet, place, "0041000005");
+    assert_ne!(fleet.agree().await, before);
+    fleet.end_alike().await;
 }

@@ -51,13 +51,18 @@ impl Repair {
         let repaired = repair(Arc::new(store), &client, &fleet.site().map_err(|error| anyhow!(error))?, drop).await?;
         if self.json {
             let logs: Vec<_> = repaired
+                .logs
                 .iter()
                 .map(|(log, from, to)| serde_json::json!({ "log": log.as_str(), "ended_at": from, "ends_at": to }))
                 .collect();
-            say!("{}", serde_json::json!({ "fleet": fleet.name, "repaired": logs }));
+            let named = repaired.named.map(|id| id.to_string());
+            say!("{}", serde_json::json!({ "fleet": fleet.name, "named": named, "repaired": logs }));
             return Ok(YES);
         }
-        for (log, from, to) in repaired {
+        if let Some(id) = repaired.named {
+            say!("What says which fleet it is had been damaged or lost, and says again that it is {id}.");
+        }
+        for (log, from, to) in repaired.logs {
             match from {
                 Some(from) => {
                     say!("The fleet's log `{}` ended at entry {from}, and ends at entry {to} again.", log.as_str())

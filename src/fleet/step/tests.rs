@@ -113,7 +113,14 @@ fn a_restored_or_foreign_engine_is_believed_after_ten_seconds_at_two_members_and
     };
     let mut fork = read(4, 2);
     fork.heads[0] = Some(Head { sha256: digest(Log::Listing, 99), ..head(Log::Listing, 4) });
+    let unnamed = || {
+        let read = Reading { fleet: None, ..read(4, 2) };
+        let Step::Wait(trouble, _) = step(&stand(4, 2), &read, NOW) else { panic!("it waits") };
+        assert!(trouble.to_string().contains("rmdd fleet repair"), "{trouble}");
+        (read, trouble)
+    };
     let cases = [
+        unnamed(),
         (read(3, 2), Trouble::Forked(Log::Listing)),
         (read(4, 1), Trouble::Forked(Log::Records)),
         (fork, Trouble::Forked(Log::Listing)),
@@ -169,4 +176,14 @@ fn a_clock_is_held_against_the_median_of_what_sites_report() {
     assert!(clock_is_right(Some(20_000), &[-5_000, 0, 20_000]));
     assert!(!clock_is_right(Some(3_600_000), &[0, 100, 3_600_000]));
     assert!(clock_is_right(Some(100), &[0, 100, 3_600_000]));
+}
+
+#[test]
+fn a_clock_stands_apart_where_most_of_all_sites_have_the_same_other_time() {
+    let day = 86_400_000;
+    assert!(!clock_stands_apart(&[]) && !clock_stands_apart(&[-day]), "of two nobody knows which is wrong");
+    assert!(clock_stands_apart(&[-day, -day]) && clock_stands_apart(&[day, day + 5_000]));
+    assert!(!clock_stands_apart(&[-day, 0]) && !clock_stands_apart(&[-day, day]));
+    assert!(!clock_stands_apart(&[day, day, 0]) && clock_stands_apart(&[day, day, day, 0]));
+    assert!(!clock_stands_apart(&[-60_000, -60_000]), "they are seen a moment later");
 }

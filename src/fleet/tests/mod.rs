@@ -4,5 +4,6 @@ mod attacks;
 mod bases;
 mod histories;
 mod model;
+mod put_back;
 mod real;
 mod site;

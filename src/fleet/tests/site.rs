@@ -72,6 +72,11 @@ impl Site {
     pub fn restarted(self) -> Self {
         let Self { directory, store, .. } = self;
         drop(store);
+        Self::at(directory)
+    }
+
+    /// One whose state directory this is.
+    pub fn at(directory: TempDir) -> Self {
         let store = Arc::new(Store::open(directory.path()).expect("opened"));
         let mut site = Self { directory, store, index: None, state: SyncState::default() };
         site.publish_stored();

@@ -14,12 +14,20 @@ pub struct Untold {
     pub bad: Vec<BadNote>,
     /// What the store says, and no file that can be read.
     pub lacking: Vec<Application>,
+    /// Listings that the store has applied, and whose files say that they are held: another site of the fleet let them through, or
+    /// whoever did was killed before it had written it down.
+    pub held: Vec<Entry>,
 }
 
 impl Untold {
     /// Whether the store says what a file said that cannot be read any more.
     pub fn is_known(&self, bad: &BadNote) -> bool {
         self.lacking.iter().any(|lacking| bad.key() == Some(lacking.key()))
+    }
+
+    /// Whether what is lacking is of a listing whose file says that it is held: nothing has been told of it yet.
+    pub fn is_held(&self, lacking: &Application) -> bool {
+        self.held.iter().any(|held| held.sha256 == lacking.sha256)
     }
 
     /// What was lacking, with the file that is in its place, if one is.
@@ -39,6 +47,15 @@ fn why(record: &SnapshotRecord, unusual: bool) -> Option<Anomaly> {
     let person = |anomaly: &&&Anomaly| !matches!(anomaly, Anomaly::Unusual { .. });
     let all: Vec<&Anomaly> = record.anomalies.iter().filter(told).collect();
     all.iter().find(person).or(all.first()).map(|why| (*why).clone())
+}
+
+/// The listings whose files say that they are held, and that a store has applied since.
+fn still_held(records: &[SnapshotRecord], entries: &[Entry]) -> Vec<Entry> {
+    let applied = |entry: &&Entry| {
+        let since = |record: &SnapshotRecord| record.sha256 == entry.sha256 && entry.fetched_at <= record.applied_at;
+        entry.fate == Fate::Held && records.iter().any(since)
+    };
+    entries.iter().filter(applied).cloned().collect()
 }
 
 /// What a store's snapshots say of listings that the archive holds.
@@ -83,16 +100,23 @@ impl Archive {
         Ok(untold(records, &self.entries()?, self.notes()))
     }
 
-    /// Writes anew from a good store what is told beside the listings and cannot be read, or is missing, and gives a digest to
-    /// what has none. Returns what was wrong.
+    /// Gives files that say of an applied listing that it is held the name of an applied one, writes anew from a good store what is
+    /// told beside the listings and cannot be read, or is missing, and gives a digest to what has none. Returns what was wrong.
     ///
     /// # Errors
     ///
     /// If the disk fails.
     pub fn tell_anew(&self, records: &[SnapshotRecord]) -> Result<Untold, ArchiveError> {
-        let (notes, entries) = (self.notes(), self.entries()?);
+        let (notes, mut entries) = (self.notes(), self.entries()?);
+        let held = still_held(records, &entries);
+        for held in &held {
+            self.set_applied(held)?;
+        }
+        if !held.is_empty() {
+            entries = self.entries()?;
+        }
         let sealed = seal(records, &entries, &notes);
-        let untold = untold(records, &entries, notes);
+        let untold = Untold { held, ..untold(records, &entries, notes) };
         for application in untold.lacking.iter().chain(&sealed) {
             self.write(application)?;
         }
@@ -107,6 +131,13 @@ impl Archive {
                 "what is told of how an archived listing came to be applied, {}, is damaged ({why}), and the store does not say \
                  it either: move it away; a store that is begun again asks the copy of removals",
                 path.display()
+            ));
+        }
+        for held in &untold.held {
+            said.push(format!(
+                "the archived listing {} was applied, and the name of its file says that it is held: the daemon puts that right when \
+                 it starts, and after each sync",
+                held.path.display()
             ));
         }
         for lacking in &untold.lacking {
@@ -158,5 +189,5 @@ fn untold(records: &[SnapshotRecord], entries: &[Entry], notes: Notes) -> Untold
             lacking.remove(place);
         }
     }
-    Untold { bad: notes.bad, lacking }
+    Untold { bad: notes.bad, lacking, held: still_held(records, entries) }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::super::directory;
 use super::line::{BadLine, Content, Line, NOTHING_BEFORE, Note, decode};
 use crate::domain::{RecordEvent, Sha256Digest};
 
@@ -47,6 +48,7 @@ impl Found {
 
 /// Reads a journal; nothing if there is none.
 pub fn read(path: &Path) -> std::io::Result<Option<Found>> {
+    directory::refuse_device(path)?;
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(scan(&bytes))),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -60,6 +62,7 @@ const TAIL: u64 = 64 << 10;
 /// The newest event of a journal, by its last line alone: its serial and the digest of that line, which covers all before it.
 /// Nothing where the last line is not whole, or is no event's: then all of it has to be read.
 pub fn newest(path: &Path) -> std::io::Result<Option<(u64, Sha256Digest)>> {
+    directory::refuse_device(path)?;
     let mut file = File::open(path)?;
     let from = file.metadata()?.len().saturating_sub(TAIL);
     file.seek(SeekFrom::Start(from))?;

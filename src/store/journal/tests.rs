@@ -327,3 +327,38 @@ fn files_have_a_mode_of_their_own() {
         assert_eq!(mode, expected, "{}", path.display());
     }
 }
+
+#[test]
+fn a_pipe_or_a_device_in_a_files_place_is_told_and_nobody_waits_for_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (records, last) = filled(directory.path());
+    let event = put(vec![allow(90, "the operator said so")]);
+    for device in [true, false] {
+        let copy = copy(directory.path());
+        let place = |name: &str| {
+            let path = copy.path().join(name);
+            std::fs::remove_file(&path).expect("removed");
+            match device {
+                true => std::os::unix::fs::symlink("/dev/null", &path).expect("linked"),
+                false => {
+                    let made = std::process::Command::new("mkfifo").arg(&path).status();
+                    assert!(made.expect("mkfifo runs").success());
+                }
+            }
+        };
+        place(JOURNAL_NAME);
+        let store = Store::open(copy.path()).expect("what is stored is served");
+        assert_eq!(store.load_records().expect("loaded"), (records.clone(), last));
+        assert!(store.journal_fault().is_some_and(|fault| fault.contains("is no file")), "{:?}", store.journal_fault());
+        // What would stand in the store alone is not acknowledged.
+        let records = crate::records::Records::build(records.clone(), last);
+        let events = crate::records::plan(&records, event.clone(), now()).expect("planned");
+        assert!(matches!(store.commit_records(&events), Err(StoreError::Journal { .. })));
+        drop(store);
+        Store::open_existing(copy.path()).expect("and read");
+        place(FILE_NAME);
+        for refused in [Store::open(copy.path()).map(drop), Store::open_existing(copy.path()).map(drop)] {
+            assert!(refused.is_err_and(|error| error.to_string().contains("is no file")));
+        }
+    }
+}

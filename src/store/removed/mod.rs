@@ -297,6 +297,7 @@ fn place(state_dir: &Path) -> PathBuf {
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Unusable> {
     let failed = |error: io::Error| Unusable::NotRead(error.to_string());
+    directory::refuse_device(path).map_err(failed)?;
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         file => file.map_err(failed)?,
