@@ -45,8 +45,10 @@ const EMPTY_ALARMS: usize = 2;
 
 /// A step's new filings that a listing gives other FRNs or entries, if no others: so many at the least, and this share of them.
 const WHOLE_STEP: usize = 8;
-const WHOLE_STEP_PERCENT: f64 = 75.0;
+const WHOLE_STEP_PERCENT: f64 = 40.0;
 const OTHERS: usize = 2;
+/// So many answers of those that came lately may change whatever they are. Fewer are counted with those of others, more are not.
+const MAY_CHANGE: std::ops::RangeInclusive<usize> = 9..=60;
 
 /// The shares of filings that give one answer.
 #[derive(Debug, Clone, Copy)]
@@ -235,43 +237,45 @@ impl PutRight {
         let (Some(first), Some(end)) = (steps.first(), current.last()) else { return Self::default() };
         let (others, lately) = split(current, *first);
         let pairs = pairs(lately, split(filings, *first).1);
+        let all = |column| Stretch { behind: *first, up_to: end.number(), column: Some(column), was_empty: false };
+        let answered = ANSWERED.into_iter().filter(|column| may_turn(*column, others, &pairs, since)).map(all);
+        // No verdict rests on a name.
+        let mut right: Vec<Stretch> = answered.chain([all(Column::BusinessName)]).collect();
+
         let ends = steps.iter().skip(1).copied().chain([end.number()]);
         let each: Vec<(RmdNumber, RmdNumber)> = steps.iter().copied().zip(ends).collect();
         // What began with a step and ended with it, or goes on since.
         let since_each = steps.iter().map(|behind| (*behind, end.number()));
-        let stretches: Vec<_> = each.iter().copied().chain(since_each).collect();
-        let mut right = Vec::new();
-        for column in ANSWERED {
-            let struck: Vec<Pair<'_>> = pairs.iter().filter(|pair| is_struck(pair, column, since)).copied().collect();
-            if struck.len() as f64 > MORE_ALARMS && become_usual(column, others, &struck) {
-                right.push(Stretch { behind: *first, up_to: end.number(), column: Some(column), was_empty: false });
-            }
-        }
-        let mut put_right = |column, is_so: &dyn Fn(&[Pair<'_>]) -> bool| {
-            let so = stretches.iter().filter(|stretch| is_so(among(&pairs, **stretch)));
-            right.extend(so.map(|(behind, up_to)| Stretch { behind: *behind, up_to: *up_to, column, was_empty: true }));
-        };
-        for column in NEVER_EMPTY.into_iter().filter(|column| pairs.iter().any(|pair| is_filled(pair, *column))) {
-            put_right(Some(column), &|pairs| {
-                let still = pairs.iter().filter(|pair| is_empty(pair.1, column)).count();
-                pairs.iter().any(|pair| is_filled(pair, column)) && still <= EMPTY_ALARMS
-            });
-        }
-        right.extend(
-            each.into_iter()
-                .filter(|step| {
-                    let step = among(&pairs, *step);
-                    [Column::Frn, Column::FilingUrl].into_iter().any(|column| {
-                        let struck = step.iter().filter(|pair| is_struck(pair, column, since)).count();
-                        step.len() >= WHOLE_STEP
-                            && !exceeds(step.len() - struck, step.len(), 100.0 - WHOLE_STEP_PERCENT)
-                            && struck_in_all(current, filings, column, since) - struck <= OTHERS
-                    })
-                })
-                .map(|(behind, up_to)| Stretch { behind, up_to, column: None, was_empty: false }),
-        );
+        let filled = each.iter().copied().chain(since_each).filter(|stretch| are_filled(among(&pairs, *stretch)));
+        let column = Some(Column::Frn);
+        right.extend(filled.map(|(behind, up_to)| Stretch { behind, up_to, column, was_empty: true }));
+
+        let exchanged = each.into_iter().filter(|step| {
+            [Column::Frn, Column::FilingUrl].into_iter().any(|column| {
+                let step = among(&pairs, *step);
+                let struck = step.iter().filter(|pair| is_struck(pair, column, since)).count();
+                step.len() >= WHOLE_STEP
+                    && !exceeds(step.len() - struck, step.len(), 100.0 - WHOLE_STEP_PERCENT)
+                    && struck_in_all(current, filings, column, since) - struck <= OTHERS
+            })
+        });
+        right.extend(exchanged.map(|(behind, up_to)| Stretch { behind, up_to, column: None, was_empty: false }));
         Self(right)
     }
+}
+
+/// Whether the answers of a column may turn in those that came lately.
+fn may_turn(column: Column, others: &[Arc<Filing>], pairs: &[Pair<'_>], since: Option<Date>) -> bool {
+    let changed = pairs.iter().filter(|pair| cells_differ(pair.0, pair.1, column)).count();
+    let struck: Vec<Pair<'_>> = pairs.iter().filter(|pair| is_struck(pair, column, since)).copied().collect();
+    MAY_CHANGE.contains(&changed) || (struck.len() as f64 > MORE_ALARMS && become_usual(column, others, &struck))
+}
+
+/// Whether FRNs are there that were not, and all others are.
+fn are_filled(pairs: &[Pair<'_>]) -> bool {
+    let still = pairs.iter().filter(|pair| is_empty(pair.1, Column::Frn)).count();
+    let filled = pairs.iter().any(|pair| is_empty(pair.0, Column::Frn) && !is_empty(pair.1, Column::Frn));
+    filled && still <= EMPTY_ALARMS
 }
 
 /// Those behind one number, up to another.
@@ -307,11 +311,6 @@ fn is_struck((before, after): &Pair<'_>, column: Column, since: Option<Date>) ->
 
 fn struck_in_all(current: &[Arc<Filing>], filings: &[Arc<Filing>], column: Column, since: Option<Date>) -> usize {
     pairs(current, filings).iter().filter(|pair| is_struck(pair, column, since)).count()
-}
-
-/// Whether a cell was empty and is not.
-fn is_filled((before, after): &Pair<'_>, column: Column) -> bool {
-    is_empty(before, column) && !is_empty(after, column)
 }
 
 /// Whether the answers of filings of which a column changes were not usual of others, and become so: a fault turns it round.

@@ -269,7 +269,7 @@ impl Amending {
             alike.add(place);
         }
         let settled = self.is_settled(number, column);
-        if dated && column != Column::Frn {
+        if dated && column != Column::Frn && !self.put_right.holds(before, column) {
             tally.dated[change as usize].add(number, shown);
             if change != CellChange::Filled && !reverts {
                 tally.note_breadth(breadth, number, shown, (!then && settled).then_some(place));
