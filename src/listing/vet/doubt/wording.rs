@@ -180,14 +180,13 @@ impl fmt::Display for Doubt {
             ),
             Self::Lately { column, answer, count, of, usual: (least, most), .. } => {
                 let is = if answer.is_empty() { "empty" } else { answer };
-                write!(
-                    f,
-                    "`{column}` is {is} in {count} of the {of} filings that came lately, where of others {least:.0} to {most:.0} % \
-                     hold that",
-                    column = column.name(),
-                    count = grouped(*count),
-                    of = grouped(*of)
-                )
+                let column = column.name();
+                let (count, of) = (grouped(*count), grouped(*of));
+                write!(f, "`{column}` is {is} in {count} of the {of} filings that came lately, where ")?;
+                match *most {
+                    most if most < 0.5 => f.write_str("it hardly ever is in others"),
+                    most => write!(f, "it is in {least:.0} to {most:.0} % of others"),
+                }
             }
             Self::Cells { .. } => self.fmt_cells(f),
             Self::Undoes { count, examples } => write!(

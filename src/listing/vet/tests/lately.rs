@@ -54,6 +54,13 @@ fn an_answer_that_new_filings_give_and_others_do_not_is_told_or_takes_a_person_a
     let struck = |every: u32| judge(newcomers(TODAY.whole(), |v| v % every == 0, answers("No")), Some(&a_week_ago()));
     let all = struck(1);
     assert_eq!(told(&all), Some(Resolution::Person), "{:?}", all.doubts);
+    let says = all.doubts.iter().map(Doubt::to_string).find(|says| says.contains("came lately"));
+    assert_eq!(
+        says.as_deref(),
+        Some(
+            "`voice_service_provider_choice` is No in 40 of the 40 filings that came lately, where it hardly ever is in others"
+        )
+    );
     let half = struck(2);
     assert_eq!(told(&half), Some(Resolution::Alarm), "{:?}", half.doubts);
     assert_eq!(told(&struck(8)), None, "five of forty");
@@ -86,6 +93,11 @@ fn new_filings_without_an_frn_are_told_from_three_on_and_more_than_ten_take_a_pe
     assert_eq!(told(&nameless(2)), None);
     assert_eq!(told(&nameless(3)), Some(Resolution::Alarm));
     assert_eq!(told(&nameless(11)), Some(Resolution::Person));
+    let says = nameless(11).doubts.iter().map(Doubt::to_string).find(|says| says.contains("came lately"));
+    assert_eq!(
+        says.as_deref(),
+        Some("`frn` is empty in 11 of the 40 filings that came lately, where it hardly ever is in others")
+    );
     for count in [2, 3, 11, 40] {
         heals(&nameless(count));
     }
