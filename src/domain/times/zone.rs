@@ -37,9 +37,10 @@ impl Zone {
             (Self::Of(_), AmbiguousOffset::Unambiguous { offset }) => {
                 offset.to_timestamp(at).map_err(|error| error.to_string())
             }
-            (Self::Half(zone, written, _), AmbiguousOffset::Gap { before, after })
-                if let Some(meant) = other_half(zone, at, written).filter(|meant| [before, after].contains(meant)) =>
-            {
+            (Self::Half(zone, written, _), AmbiguousOffset::Gap { before, after }) => {
+                let Some(meant) = other_half(zone, at, written).filter(|meant| [before, after].contains(meant)) else {
+                    return Err(no_such_time(at, before, after));
+                };
                 let other = if meant == before { after } else { before };
                 Err(format!(
                     "the clocks were put ahead then and did not show it: write {} for {written} whatever they showed, or {}",
@@ -47,11 +48,7 @@ impl Zone {
                     writings(at, other)
                 ))
             }
-            (_, AmbiguousOffset::Gap { before, after }) => Err(format!(
-                "the clocks were put ahead then, so there was no such time: write {} or {}",
-                writings(at, before),
-                writings(at, after)
-            )),
+            (Self::Of(_), AmbiguousOffset::Gap { before, after }) => Err(no_such_time(at, before, after)),
             (Self::Of(_), AmbiguousOffset::Fold { before, after }) => Err(format!(
                 "the clocks were put back then, so there were two such times: write {} for the first or {} for the second",
                 writings(at, before),
@@ -79,6 +76,11 @@ impl Zone {
             }
         }
     }
+}
+
+fn no_such_time(at: DateTime, before: Offset, after: Offset) -> String {
+    let (before, after) = (writings(at, before), writings(at, after));
+    format!("the clocks were put ahead then, so there was no such time: write {before} or {after}")
 }
 
 /// A time by its offset and in UTC, as each is read again.

@@ -2,8 +2,8 @@
 //! and the listing that puts it right looks like a fault itself.
 //!
 //! In every block of filings by number an answer is given by some and not by others, and the shares of all blocks are what is
-//! usual of it. In no real step did the new filings of a role or of the foreign flag leave them; in a fault that turns the
-//! answers of two dozen, they do.
+//! usual of it. New filings of real steps keep to them, but for the rush before the deadline of 2024, in which fewer were foreign;
+//! in a fault that turns the answers of two dozen, they do not.
 
 use std::sync::Arc;
 
@@ -30,11 +30,11 @@ const RARELY_PERCENT: f64 = 1.0;
 /// So many filings are a block; of the shares of all blocks so many are left aside at either end: orders and rushes make blocks
 /// of their own. Shorter lists tell nothing.
 const BLOCK: usize = 250;
-const LEFT_OUT: usize = 2;
+const LEFT_OUT: usize = 3;
 const LEAST_BLOCKS: usize = 8;
 
 /// How unlikely it is that so many answer so though each block is usual: the exponents of e, by Chernoff's bound. In real steps it
-/// was never more than 0; where all answers of 19 to 240 new filings are turned it is 8 to 330, where half of them are 0.1 to 43.
+/// was 5.1 at the most; where all answers of 19 to 240 new filings are turned it is 8 to 360, where half of them are 0.1 to 54.
 const UNLIKELY_ALARMS: f64 = 1.0;
 const UNLIKELY_HOLDS: f64 = 12.0;
 /// And so many answer so who, as the middle block has it, would not.
