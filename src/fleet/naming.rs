@@ -6,7 +6,7 @@ use super::engine::{EngineError, Expect, Read};
 use super::entry;
 use super::found::{FoundError, Standing, heads};
 use super::head::Head;
-use super::said::Founding;
+use super::said::{Founding, UNNAMED};
 use crate::domain::Sha256Digest;
 use crate::store::{Log, Position, Store};
 
@@ -26,7 +26,7 @@ pub async fn naming(store: &Store, client: &Client) -> Result<Naming, FoundError
     let key = client.keys.fleet();
     let found = client.engine.read(&[Read::Key(key.clone())]).await?.pairs.into_iter().flatten().next();
     let (wrong, said) = match found {
-        None => (Expect::Nothing(key), "what says which fleet it is is not in etcd".to_owned()),
+        None => (Expect::Nothing(key), UNNAMED.to_owned()),
         Some(pair) => match Founding::from_bytes(&pair.value) {
             Ok(founding) => return Ok(Naming { founding, wrong: None }),
             Err(fault @ Fault::Damaged { .. }) => (Expect::Value(key, pair.value), fault.to_string()),

@@ -23,6 +23,9 @@ fn sixteen(bytes: &[u8]) -> Read<[u8; 16]> {
     bytes.try_into().map_err(|_| damaged(format!("{} bytes where 16 should be", bytes.len())))
 }
 
+/// What is told where no [`Founding`] stands in etcd.
+pub const UNNAMED: &str = "what says which fleet it is is not in etcd";
+
 /// Which fleet it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Founding {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::client::ReadFrom;
 use super::head::{BaseName, Head};
-use super::said::{Fetcher, Founding, Token};
+use super::said::{Fetcher, Founding, Token, UNNAMED};
 use crate::store::{FleetId, Log, Position};
 
 /// So long a doubt about the engine itself must last before it is believed: a member that was just restored, or answers
@@ -217,9 +217,7 @@ fn trouble(stand: &Stand, read: &Reading) -> Option<Trouble> {
     }
     let Some(founding) = read.fleet else {
         if read.heads.iter().any(Option::is_some) {
-            let said =
-                "what says which fleet it is is not in etcd, and its logs are: `rmdd fleet repair` puts it right";
-            return Some(Trouble::Damaged(said.to_owned()));
+            return Some(Trouble::Damaged(format!("{UNNAMED}, and its logs are: `rmdd fleet repair` puts it right")));
         }
         // Whoever is in a fleet that is not there any more looks at an engine that was lost, or at another one.
         return Some(Trouble::NotFounded);

@@ -189,10 +189,10 @@ impl Archive {
             fs::remove_file(&damaged.path).map_err(failed(&damaged.path))?;
         } else if let Some(there) = there {
             // A listing that was applied once stays one that was.
-            return match fate == Fate::Applied && there.fate == Fate::Held {
-                true => self.set_applied(&there),
-                false => Ok(()),
-            };
+            if fate == Fate::Applied && there.fate == Fate::Held {
+                self.set_applied(&there)?;
+            }
+            return Ok(());
         }
         directory::make(&self.directory).map_err(failed(&self.directory))?;
         let mut beside = tempfile::Builder::new()
